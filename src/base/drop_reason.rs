@@ -1,0 +1,73 @@
+//! Every reason for which a frame is dropped: one entry here is one counter, one eve.json string and one
+//! line of `weir ctl drops`.
+
+/// How to add a reason: one line below.
+macro_rules! drop_reasons {
+    ($($variant:ident = $name:literal, $help:literal;)*) => {
+        #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum DropReason { $(#[doc = $help] $variant),* }
+
+        impl DropReason {
+            pub const ALL: &'static [DropReason] = &[$(DropReason::$variant),*];
+            pub const COUNT: usize = Self::ALL.len();
+
+            /// As eve.json, metrics and `weir ctl drops` spell it.
+            pub const fn name(self) -> &'static str {
+                match self { $(DropReason::$variant => $name),* }
+            }
+
+            pub const fn help(self) -> &'static str {
+                match self { $(DropReason::$variant => $help),* }
+            }
+
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    // decode
+    Malformed = "malformed", "a header is cut short, contradicts itself or has an impossible length";
+    UnknownLinkType = "unknown_link_type", "the port's link type has no decoder";
+    TooLong = "too_long", "the frame is longer than 65,535 bytes of IP can be";
+    // defragmentation
+    FragmentOverlapV6 = "frag_overlap_v6", "IPv6 fragments overlap (RFC 5722): the whole datagram goes";
+    FragmentTooLarge = "frag_too_large", "a fragment reaches past 65,535 bytes";
+    FragmentInvalid = "frag_invalid", "a fragment of zero length, past the last one, or not a multiple of 8";
+    FragmentTimeout = "frag_timeout", "the datagram was not completed in time";
+    FragmentDatagramCap = "frag_datagram_cap", "one datagram holds more pieces or bytes than it may";
+    FragmentSourceCap = "frag_source_cap", "one source holds more fragment memory than it may";
+    FragmentMemoryCap = "frag_memory_cap", "the worker holds as much fragment memory as it may";
+    FragmentDuplicate = "frag_duplicate", "a fragment that brings no new byte";
+    // sessions and streams
+    SessionTableFull = "session_table_full", "no slot for a new session, by the policy drop-new";
+    StreamInvalid = "stream_invalid", "the segment does not belong to its TCP session's state or window";
+    StreamMemoryCap = "stream_memory_cap", "the worker holds as much stream memory as it may";
+    // rules
+    RuleDrop = "rules", "a rule with the action drop";
+    RuleReject = "rules_reject", "a rule with the action reject";
+    SessionDropped = "flow_drop", "the session was settled as dropped by an earlier packet";
+    // queues and memory
+    RingFull = "ring_full", "the ring to a worker is full";
+    HandoverFull = "handover_full", "the ring between two workers is full";
+    NoBuffer = "no_buffer", "a pool is empty";
+    TransmitFull = "tx_full", "the port did not take the frame";
+    TransmitSegments = "tx_segments", "the frame has more segments than the port can send and could not be compacted";
+    NoPeer = "no_peer", "the port it came in by has no other side to leave by";
+    Shutdown = "shutdown", "still on its way when the appliance stopped";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_indices_dense() {
+        let names: std::collections::HashSet<_> = DropReason::ALL.iter().map(|r| r.name()).collect();
+        assert_eq!(names.len(), DropReason::COUNT);
+        assert!(DropReason::ALL.iter().enumerate().all(|(i, r)| r.index() == i));
+    }
+}

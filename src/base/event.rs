@@ -1,0 +1,134 @@
+//! Records that a worker hands to management: `Copy`, of fixed size, through a ring that may lose but counts.
+
+use crate::base::counters::Counter;
+use crate::base::{Anomaly, Dir, DropReason, FlowTuple, Generation, PerDir, PortId, RuleIndex, Time};
+use std::sync::Arc;
+
+/// Where an event comes from. What a reader needs to tie it to a packet and a session.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Origin {
+    pub time: Time,
+    /// The packet's number in arrival order, from 1 (`pcap_cnt`); 0 when no packet caused the event.
+    pub packet: u64,
+    pub port: PortId,
+    pub tuple: FlowTuple,
+    /// ICMP type and code, for ICMP.
+    pub icmp: Option<(u8, u8)>,
+    /// 0 when the packet has no session.
+    pub flow_id: u64,
+    pub dir: Dir,
+}
+
+/// How a session stood at the time of an event.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct FlowStats {
+    pub start: Time,
+    pub last: Time,
+    pub packets: PerDir<u64>,
+    pub bytes: PerDir<u64>,
+    /// The opener's tuple: source is the client.
+    pub tuple: FlowTuple,
+}
+
+#[derive(Copy, Clone, Debug)]
+pub struct AlertEvent {
+    pub rule: RuleIndex,
+    pub generation: Generation,
+    /// What became of the packet: a rule may say drop and the mode not allow it.
+    pub blocked: bool,
+    pub flow: Option<FlowStats>,
+}
+
+/// Why a session ended (spec 30).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    Fin,
+    Rst,
+    Timeout,
+    Evicted,
+    OpenFailed,
+    Policy,
+    Killed,
+    PluginRestart,
+    Shutdown,
+}
+
+impl CloseReason {
+    pub const fn name(self) -> &'static str {
+        match self {
+            CloseReason::Fin => "fin",
+            CloseReason::Rst => "rst",
+            CloseReason::Timeout => "timeout",
+            CloseReason::Evicted => "evicted",
+            CloseReason::OpenFailed => "open-failed",
+            CloseReason::Policy => "policy",
+            CloseReason::Killed => "killed",
+            CloseReason::PluginRestart => "plugin-restart",
+            CloseReason::Shutdown => "shutdown",
+        }
+    }
+}
+
+#[derive(Copy, Clone, Debug)]
+pub struct FlowEvent {
+    pub stats: FlowStats,
+    pub reason: CloseReason,
+    /// `new`, `established` or `closed`, as eve.json names the session's last state.
+    pub state: &'static str,
+    pub alerted: bool,
+    pub tcp: Option<TcpSummary>,
+}
+
+/// The TCP part of a flow record.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct TcpSummary {
+    /// All flags seen, or-ed, by direction.
+    pub flags: PerDir<u8>,
+    pub state: &'static str,
+}
+
+#[derive(Copy, Clone, Debug)]
+pub enum EventBody {
+    Alert(AlertEvent),
+    Flow(FlowEvent),
+    Drop { reason: DropReason, length: u32, rule: Option<(Generation, RuleIndex)> },
+    Anomaly(Anomaly),
+}
+
+#[derive(Copy, Clone, Debug)]
+pub struct Event {
+    pub origin: Origin,
+    pub body: EventBody,
+}
+
+/// Counts of one worker's event ring.
+#[derive(Debug, Default)]
+pub struct EventCounts {
+    pub sent: Counter,
+    pub lost: Counter,
+}
+
+/// The worker's end of its event ring.
+pub struct EventSender {
+    ring: rtrb::Producer<Event>,
+    counts: Arc<EventCounts>,
+    /// A replay waits for room; the fast path never does.
+    wait: bool,
+}
+
+impl EventSender {
+    pub fn new(ring: rtrb::Producer<Event>, counts: Arc<EventCounts>, wait: bool) -> EventSender {
+        EventSender { ring, counts, wait }
+    }
+
+    #[inline]
+    pub fn send(&mut self, event: Event) {
+        while self.wait && self.ring.is_full() && !self.ring.is_abandoned() {
+            std::thread::yield_now();
+        }
+        match self.ring.push(event) {
+            Ok(()) => self.counts.sent.add(1),
+            Err(_) => self.counts.lost.add(1),
+        }
+    }
+}

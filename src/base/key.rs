@@ -1,0 +1,92 @@
+//! Who talks to whom.
+
+use crate::base::{Addr, Family};
+use std::net::IpAddr;
+
+/// The addresses, ports and protocol of one frame, in the frame's own direction, with the VLANs or tunnel it came in.
+///
+/// Ports are 0 for protocols without; ICMP echo puts its identifier in both; other ICMP its type and code.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FlowTuple {
+    pub src: Addr,
+    pub dst: Addr,
+    pub sport: u16,
+    pub dport: u16,
+    /// IP protocol number (IANA).
+    pub proto: u8,
+    pub family: Family,
+    /// VLAN ids (12 bits each, outermost lowest) and, later, tunnel: two tenants never mix.
+    pub context: u64,
+}
+
+impl FlowTuple {
+    pub fn reversed(self) -> FlowTuple {
+        FlowTuple { src: self.dst, dst: self.src, sport: self.dport, dport: self.sport, ..self }
+    }
+
+    pub fn src_ip(&self) -> IpAddr {
+        self.src.to_ip(self.family)
+    }
+
+    pub fn dst_ip(&self) -> IpAddr {
+        self.dst.to_ip(self.family)
+    }
+
+    /// A hash that is the same for both directions. `with_ports` false is the hash of fragments and of `layer-3` affinity.
+    pub fn symmetric_hash(&self, with_ports: bool) -> u32 {
+        let fold = |a: Addr| (a.0 as u64) ^ ((a.0 >> 64) as u64);
+        let (sport, dport) = if with_ports { (self.sport, self.dport) } else { (0, 0) };
+        // Sum and xor of the two ends commute; mixing each end first keeps ends with equal sums apart.
+        let end = |addr: Addr, port: u16| mix(fold(addr) ^ (u64::from(port) << 48));
+        let (a, b) = (end(self.src, sport), end(self.dst, dport));
+        let rest = self.context ^ (u64::from(self.proto) << 56) ^ ((self.family as u64) << 49);
+        let hash = mix(a.wrapping_add(b) ^ rest.rotate_left(17));
+        (hash >> 32) as u32
+    }
+}
+
+/// A multiply-xorshift finaliser (the constants of MurmurHash3's fmix64).
+pub(crate) const fn mix(mut x: u64) -> u64 {
+    x ^= x >> 33;
+    x = x.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    x ^= x >> 33;
+    x = x.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    x ^ (x >> 33)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    prop_compose! {
+        fn tuple()(src: u128, dst: u128, sport: u16, dport: u16, proto: u8, context in 0u64..1 << 36) -> FlowTuple {
+            FlowTuple { src: Addr(src), dst: Addr(dst), sport, dport, proto, family: Family::V6, context }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn both_directions_hash_alike(t in tuple()) {
+            prop_assert_eq!(t.symmetric_hash(true), t.reversed().symmetric_hash(true));
+            prop_assert_eq!(t.symmetric_hash(false), t.reversed().symmetric_hash(false));
+        }
+    }
+
+    #[test]
+    fn neighbouring_clients_spread_over_four_workers() {
+        let mut count = [0u32; 4];
+        for i in 0..4096u32 {
+            let t = FlowTuple {
+                src: Addr(u128::from(0x0a00_0000 + (i >> 4))),
+                dst: Addr(0x0a01_0001),
+                sport: 40000 + (i & 15) as u16,
+                dport: 80,
+                proto: 6,
+                ..FlowTuple::default()
+            };
+            count[(t.symmetric_hash(true) % 4) as usize] += 1;
+        }
+        assert!(count.iter().all(|&n| (900..1150).contains(&n)), "{count:?}");
+    }
+}

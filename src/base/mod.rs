@@ -1,0 +1,26 @@
+//! The words every layer shares: ids, time, directions, verdicts, drop reasons, anomalies, events.
+//!
+//! Small, pure and `Copy` wherever possible; nothing here allocates, locks or reads a clock.
+
+pub mod addr;
+pub mod anomaly;
+pub mod counters;
+pub mod dir;
+pub mod drop_reason;
+pub mod event;
+pub mod id;
+pub mod interval;
+pub mod key;
+pub mod seq;
+pub mod time;
+pub mod verdict;
+
+pub use addr::{Addr, Family};
+pub use anomaly::Anomaly;
+pub use dir::{Dir, PerDir};
+pub use drop_reason::DropReason;
+pub use id::{Generation, PortId, RuleIndex, WorkerId};
+pub use key::FlowTuple;
+pub use seq::SeqNum;
+pub use time::Time;
+pub use verdict::Verdict;

@@ -1,0 +1,242 @@
+//! The memory backend: ports, rings and frames of heap bytes, for tests and wherever there is no EAL.
+//!
+//! A [`HeapPool`] counts what it gave out, so a test can assert that every frame came back.
+
+use super::port::{
+    Burst, FrameAllocator, FrameReceiver, FrameSender, PacketIo, PortInfo, PortStats, RxQueue, TxQueue,
+};
+use super::{BURST, Frame, FrameMeta};
+use crate::base::PortId;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A run of bytes within a shared buffer.
+struct Segment {
+    bytes: Arc<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+/// A frame's heap form.
+pub struct HeapFrame {
+    pub(super) meta: FrameMeta,
+    segments: VecDeque<Segment>,
+    outstanding: Arc<AtomicUsize>,
+}
+
+impl HeapFrame {
+    pub(super) fn segments(&self) -> impl Iterator<Item = &[u8]> {
+        self.segments.iter().map(|s| &s.bytes[s.start..s.end])
+    }
+
+    pub(super) fn share(&self) -> HeapFrame {
+        self.outstanding.fetch_add(1, Ordering::Relaxed);
+        let copy = |s: &Segment| Segment { bytes: Arc::clone(&s.bytes), start: s.start, end: s.end };
+        HeapFrame {
+            meta: self.meta,
+            segments: self.segments.iter().map(copy).collect(),
+            outstanding: Arc::clone(&self.outstanding),
+        }
+    }
+
+    pub(super) fn first_mut(&mut self) -> Option<&mut [u8]> {
+        let first = self.segments.front_mut()?;
+        Arc::get_mut(&mut first.bytes).map(|bytes| &mut bytes[first.start..first.end])
+    }
+
+    pub(super) fn trim_front(&mut self, mut bytes: usize) {
+        while let Some(first) = self.segments.front_mut() {
+            let n = bytes.min(first.end - first.start);
+            first.start += n;
+            bytes -= n;
+            if first.start < first.end || self.segments.len() == 1 {
+                break;
+            }
+            self.segments.pop_front();
+        }
+    }
+
+    pub(super) fn truncate(&mut self, len: usize) {
+        let mut left = len;
+        for segment in &mut self.segments {
+            segment.end = segment.start + left.min(segment.end - segment.start);
+            left -= segment.end - segment.start;
+        }
+        while self.segments.len() > 1 && self.segments.back().is_some_and(|s| s.start == s.end) {
+            self.segments.pop_back();
+        }
+    }
+
+    /// Moves the other's segments behind these.
+    pub(super) fn append(&mut self, other: &mut HeapFrame) {
+        self.segments.append(&mut other.segments);
+    }
+}
+
+impl Drop for HeapFrame {
+    fn drop(&mut self) {
+        self.outstanding.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Where heap frames come from. Clones share the count.
+#[derive(Clone, Default)]
+pub struct HeapPool {
+    outstanding: Arc<AtomicUsize>,
+}
+
+impl HeapPool {
+    /// Frames not yet freed.
+    pub fn outstanding(&self) -> usize {
+        self.outstanding.load(Ordering::Relaxed)
+    }
+
+    pub fn frame(&self, bytes: &[u8]) -> Frame {
+        self.chain(&[bytes])
+    }
+
+    /// A frame of these segments.
+    pub fn chain(&self, segments: &[&[u8]]) -> Frame {
+        self.outstanding.fetch_add(1, Ordering::Relaxed);
+        let segment = |bytes: &&[u8]| Segment { bytes: Arc::from(*bytes), start: 0, end: bytes.len() };
+        Frame::from_heap(Box::new(HeapFrame {
+            meta: FrameMeta::default(),
+            segments: segments.iter().map(segment).collect(),
+            outstanding: Arc::clone(&self.outstanding),
+        }))
+    }
+}
+
+impl FrameAllocator for HeapPool {
+    fn allocate(&mut self, bytes: &[u8]) -> Option<Frame> {
+        Some(self.frame(bytes))
+    }
+}
+
+/// The outside of a memory port: a test puts frames in and takes out what was sent.
+#[derive(Clone, Default)]
+pub struct Wire {
+    inbound: Arc<Mutex<VecDeque<Frame>>>,
+    outbound: Arc<Mutex<VecDeque<Frame>>>,
+}
+
+impl Wire {
+    pub fn put(&self, frame: Frame) {
+        lock(&self.inbound).push_back(frame);
+    }
+
+    pub fn take(&self) -> Option<Frame> {
+        lock(&self.outbound).pop_front()
+    }
+
+    /// Frames put in that no one has received yet.
+    pub fn pending(&self) -> usize {
+        lock(&self.inbound).len()
+    }
+}
+
+fn lock(queue: &Mutex<VecDeque<Frame>>) -> std::sync::MutexGuard<'_, VecDeque<Frame>> {
+    queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A port with one queue each way.
+pub struct MemoryPort {
+    id: PortId,
+    info: PortInfo,
+    rx: Option<Wire>,
+    tx: Option<Wire>,
+}
+
+impl MemoryPort {
+    pub fn new(id: PortId, info: PortInfo) -> (MemoryPort, Wire) {
+        let wire = Wire::default();
+        (MemoryPort { id, info, rx: Some(wire.clone()), tx: Some(wire.clone()) }, wire)
+    }
+}
+
+impl PacketIo for MemoryPort {
+    fn id(&self) -> PortId {
+        self.id
+    }
+
+    fn info(&self) -> &PortInfo {
+        &self.info
+    }
+
+    fn stats(&self) -> PortStats {
+        PortStats::default()
+    }
+
+    fn take_rx(&mut self, queue: u16) -> Option<Box<dyn RxQueue>> {
+        let wire = self.rx.take().filter(|_| queue == 0)?;
+        Some(Box::new(MemoryRx { wire, port: self.id }))
+    }
+
+    fn take_tx(&mut self, queue: u16) -> Option<Box<dyn TxQueue>> {
+        let wire = self.tx.take().filter(|_| queue == 0)?;
+        Some(Box::new(MemoryTx { wire }))
+    }
+}
+
+struct MemoryRx {
+    wire: Wire,
+    port: PortId,
+}
+
+impl RxQueue for MemoryRx {
+    fn receive(&mut self, burst: &mut Burst) -> usize {
+        let mut queue = lock(&self.wire.inbound);
+        let n = queue.len().min(BURST - burst.len());
+        for mut frame in queue.drain(..n) {
+            frame.set_meta(FrameMeta { port: self.port, ..frame.meta() });
+            burst.push(frame);
+        }
+        n
+    }
+}
+
+struct MemoryTx {
+    wire: Wire,
+}
+
+impl TxQueue for MemoryTx {
+    fn send(&mut self, burst: &mut Burst) -> usize {
+        let n = burst.len();
+        lock(&self.wire.outbound).extend(burst.drain(..));
+        n
+    }
+}
+
+/// A ring between two lcores.
+pub fn ring(capacity: usize) -> (Box<dyn FrameSender>, Box<dyn FrameReceiver>) {
+    let (producer, consumer) = rtrb::RingBuffer::new(capacity);
+    (Box::new(RingSender(producer)), Box::new(RingReceiver(consumer)))
+}
+
+struct RingSender(rtrb::Producer<Frame>);
+
+impl FrameSender for RingSender {
+    fn send(&mut self, burst: &mut Burst) -> usize {
+        let n = self.0.slots().min(burst.len());
+        for frame in burst.drain(..n) {
+            // There is room: only this end adds.
+            let _ = self.0.push(frame);
+        }
+        n
+    }
+}
+
+struct RingReceiver(rtrb::Consumer<Frame>);
+
+impl FrameReceiver for RingReceiver {
+    fn receive(&mut self, burst: &mut Burst) -> usize {
+        let n = self.0.slots().min(BURST - burst.len());
+        burst.extend((0..n).filter_map(|_| self.0.pop().ok()));
+        n
+    }
+
+    fn waiting(&self) -> usize {
+        self.0.slots()
+    }
+}

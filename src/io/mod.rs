@@ -1,0 +1,17 @@
+//! Ports, frames, rings and captures. The only place of DPDK `unsafe`.
+//!
+//! Owes the layers above: owned [`Frame`]s that cannot leak or be freed twice, bursts in and out of a port, rings
+//! between lcores, and a memory backend ([`memory`]) on which everything above runs without EAL.
+
+pub mod frame;
+pub mod memory;
+pub mod port;
+
+pub use frame::{Frame, FrameMeta};
+pub use port::{
+    Burst, FrameAllocator, FrameReceiver, FrameSender, LinkType, PacketIo, PortInfo, PortStats, RxQueue,
+    TxQueue,
+};
+
+/// Frames moved at once, from a port or a ring. One clock reading serves a burst.
+pub const BURST: usize = 32;

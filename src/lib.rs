@@ -1,0 +1,20 @@
+//! Weir: an inline network-security appliance.
+//!
+//! The layers, lowest first; a module uses only what stands before it (`scripts/check-layers`):
+//!
+//! `base <- {io, wire, rules} <- decode <- defrag <- session <- stream <- inspect <- pipeline <- mgmt <- cli`
+//!
+//! A frame's path is told in [`pipeline`]; who owns a frame at each border, in `docs/architecture.md`.
+
+pub mod base;
+pub mod cli;
+pub mod decode;
+pub mod defrag;
+pub mod inspect;
+pub mod io;
+pub mod mgmt;
+pub mod pipeline;
+pub mod rules;
+pub mod session;
+pub mod stream;
+pub mod wire;

@@ -1,0 +1,458 @@
+//! The compiled rule set: what `inspect` evaluates and `mgmt` prints. Immutable, shared, numbered by generation.
+
+use crate::base::interval::IntervalSet;
+use crate::base::{Anomaly, Dir, Generation, RuleIndex};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a rule asks for, in Suricata's default order of precedence.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    Pass,
+    Drop,
+    /// Reset or unreachable to the source (`reject`, `rejectsrc`), to the destination, or to both.
+    Reject(RejectTo),
+    Alert,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RejectTo {
+    Source,
+    Destination,
+    Both,
+}
+
+/// The protocol word of a rule.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RuleProtocol {
+    /// Any packet, even one that could not be decoded (`pkthdr`).
+    Packet,
+    /// `ether`: any frame with an Ethernet header.
+    Ethernet,
+    Arp,
+    /// `ip`: either family.
+    Ip,
+    Ipv4,
+    Ipv6,
+    /// Packets and, for contents without offset or depth, the stream.
+    Tcp,
+    /// `tcp-pkt`: packets only.
+    TcpPacket,
+    /// `tcp-stream`: the reassembled stream only.
+    TcpStream,
+    Udp,
+    /// `icmp`: either family.
+    Icmp,
+    Icmpv4,
+    Icmpv6,
+    Sctp,
+}
+
+/// Addresses of both families; an IPv4 address never matches an IPv6 one of the same bits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AddrSet {
+    pub v4: IntervalSet<u32>,
+    pub v6: IntervalSet<u128>,
+}
+
+/// One side of a rule's header. Sets are shared between rules that say the same.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// `None` is `any`.
+    pub addresses: Option<Arc<AddrSet>>,
+    /// `None` is `any`.
+    pub ports: Option<Arc<IntervalSet<u16>>>,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum FlowState {
+    Established,
+    NotEstablished,
+    Stateless,
+}
+
+/// `flow:`; `None` where the rule says nothing.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlowMatch {
+    pub dir: Option<Dir>,
+    pub state: Option<FlowState>,
+    /// `only_stream` (true) or `no_stream` (false).
+    pub stream: Option<bool>,
+    /// `only_frag` (true) or `no_frag` (false).
+    pub fragment: Option<bool>,
+}
+
+/// An inclusive range of numbers, as `dsize:`, `ttl:`, `itype:` and their like write it; `negated` for `!`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct NumRange {
+    pub low: u64,
+    pub high: u64,
+    pub negated: bool,
+}
+
+impl NumRange {
+    pub fn contains(&self, value: u64) -> bool {
+        (self.low..=self.high).contains(&value) != self.negated
+    }
+}
+
+/// A cheap test of a packet's decoded fields or its session's counts; all of a rule's must hold.
+///
+/// To add one: a variant here, its parser in `rules/keyword/`, its test in `inspect/check.rs`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Check {
+    PayloadSize(NumRange),
+    /// Bits of `set` on and bits of `clear` off, looking only at `mask`.
+    TcpFlags(TcpFlagsTest),
+    TcpSeq(u32),
+    TcpAck(u32),
+    TcpWindow(NumRange),
+    IcmpType(NumRange),
+    IcmpCode(NumRange),
+    IcmpId(u16),
+    IcmpSeq(u16),
+    Ttl(NumRange),
+    IpProto(Box<[NumRange]>),
+    IpId(u16),
+    SameIp,
+    Anomaly(Anomaly),
+}
+
+/// `flags:`; how the bits under `mask` must compare with `value`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct TcpFlagsTest {
+    pub value: u8,
+    /// Bits looked at: all eight less the ignored ones.
+    pub mask: u8,
+    pub how: FlagsCompare,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum FlagsCompare {
+    Exactly,
+    /// `+`
+    AllOf,
+    /// `*`
+    AnyOf,
+    /// `!`
+    NoneOf,
+}
+
+/// The named buffers that contents look into. Application contexts join this list when their decoders do.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Context {
+    /// A packet's payload, or the stream's bytes: see [`PayloadScope`].
+    Payload,
+    EtherHeader,
+    Ipv4Header,
+    Ipv6Header,
+    TcpHeader,
+    UdpHeader,
+    Icmpv4Header,
+    Icmpv6Header,
+    SctpHeader,
+}
+
+/// Where [`Context::Payload`] is looked for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum PayloadScope {
+    Packet,
+    Stream,
+    /// Whichever has it.
+    Both,
+}
+
+/// A number written in the rule, or a variable that `byte_extract` or `byte_math` filled.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Operand {
+    Value(i64),
+    /// Index into the rule's variables.
+    Variable(u8),
+}
+
+/// Variables a rule may define.
+pub const MAX_VARIABLES: usize = 16;
+
+/// `content:` with its modifiers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content {
+    /// Lower case when `nocase`.
+    pub pattern: Box<[u8]>,
+    pub nocase: bool,
+    pub negated: bool,
+    /// From the buffer's start.
+    pub offset: Option<Operand>,
+    pub depth: Option<Operand>,
+    /// From the previous match's end.
+    pub distance: Option<Operand>,
+    pub within: Option<Operand>,
+    pub ends_with: bool,
+}
+
+/// `pcre:`. The expression is compiled with the rule.
+#[derive(Clone, Debug)]
+pub struct Pcre {
+    /// As the rule writes it, between the slashes.
+    pub expression: String,
+    pub flags: PcreFlags,
+    pub negated: bool,
+    /// `/R`: from the previous match's end.
+    pub relative: bool,
+    pub regex: Arc<Regex>,
+}
+
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct PcreFlags {
+    pub case_insensitive: bool,
+    pub multi_line: bool,
+    pub dot_all: bool,
+    pub extended: bool,
+    pub anchored: bool,
+    pub dollar_end_only: bool,
+    pub ungreedy: bool,
+}
+
+/// The engine behind a pcre: linear time where the expression allows it, backtracking with limits where not.
+#[derive(Debug)]
+pub enum Regex {
+    Linear(regex_automata::meta::Regex),
+    Backtracking(pcre2::bytes::Regex),
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Endian {
+    Big,
+    Little,
+}
+
+/// How a number stands in the payload.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum NumberForm {
+    Binary(Endian),
+    /// ASCII digits in this base: 8, 10, 16, or 0 for C's prefixes.
+    Text {
+        base: u8,
+    },
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Compare {
+    Less,
+    LessEqual,
+    Equal,
+    GreaterEqual,
+    Greater,
+    And,
+    Xor,
+}
+
+/// `byte_test:`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ByteTest {
+    pub bytes: Operand,
+    pub compare: Compare,
+    pub negated: bool,
+    pub value: Operand,
+    pub offset: Operand,
+    pub relative: bool,
+    pub form: NumberForm,
+    pub mask: Option<u32>,
+}
+
+/// `byte_jump:`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ByteJump {
+    pub bytes: Operand,
+    pub offset: Operand,
+    pub relative: bool,
+    pub form: NumberForm,
+    pub multiplier: u32,
+    pub align: bool,
+    pub from_beginning: bool,
+    pub from_end: bool,
+    pub post_offset: Operand,
+    pub mask: Option<u32>,
+}
+
+/// `byte_extract:`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ByteExtract {
+    pub bytes: u8,
+    pub offset: Operand,
+    pub relative: bool,
+    pub form: NumberForm,
+    pub multiplier: u32,
+    pub align: Option<u8>,
+    pub mask: Option<u32>,
+    pub into: u8,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum MathOp {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    ShiftLeft,
+    ShiftRight,
+}
+
+/// `byte_math:`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ByteMath {
+    pub bytes: Operand,
+    pub offset: Operand,
+    pub relative: bool,
+    pub form: NumberForm,
+    pub op: MathOp,
+    pub value: Operand,
+    pub mask: Option<u32>,
+    pub into: u8,
+}
+
+/// `isdataat:`
+#[derive(Clone, Debug, PartialEq)]
+pub struct IsDataAt {
+    pub at: Operand,
+    pub relative: bool,
+    pub negated: bool,
+}
+
+/// One step over a buffer. Steps run in order; a relative step may send an earlier one looking for its next match.
+#[derive(Clone, Debug)]
+pub enum Step {
+    Content(Content),
+    Pcre(Pcre),
+    ByteTest(ByteTest),
+    ByteJump(ByteJump),
+    ByteExtract(ByteExtract),
+    ByteMath(ByteMath),
+    IsDataAt(IsDataAt),
+    /// `bsize:` the buffer's whole length.
+    BufferSize(NumRange),
+}
+
+/// What one buffer must hold.
+#[derive(Clone, Debug)]
+pub struct BufferMatch {
+    pub context: Context,
+    pub steps: Box<[Step]>,
+}
+
+/// The content that the prefilter looks for; a rule without one is checked on every packet its group sees.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct FastPattern {
+    /// Index into [`Rule::buffers`].
+    pub buffer: u16,
+    /// Index into the buffer's steps; always a content that is not negated.
+    pub step: u16,
+    /// `fast_pattern:offset,length`: the part of the pattern to look for.
+    pub chop: Option<(u16, u16)>,
+    /// `fast_pattern:only`: found by the prefilter is found.
+    pub only: bool,
+}
+
+/// `flowbits:`; names are numbered over the whole set.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum BitAction {
+    Set,
+    Unset,
+    Toggle,
+    IsSet,
+    IsNotSet,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowbitOp {
+    pub action: BitAction,
+    /// More than one for `isset,a|b`: any of them.
+    pub bits: Box<[u32]>,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Track {
+    BySource,
+    ByDestination,
+    ByBoth,
+    ByRule,
+    ByFlow,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ThresholdKind {
+    Limit,
+    Threshold,
+    Both,
+    Backoff {
+        multiplier: u32,
+    },
+    /// `detection_filter`
+    DetectionFilter,
+}
+
+/// `threshold:` or `detection_filter:`
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Threshold {
+    pub kind: ThresholdKind,
+    pub track: Track,
+    pub count: u32,
+    pub window: Duration,
+}
+
+/// Where a rule was written.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Index into [`RuleSet::files`].
+    pub file: u32,
+    pub line: u32,
+}
+
+/// One compiled rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub gid: u32,
+    pub sid: u32,
+    pub rev: u32,
+    pub action: Action,
+    pub msg: String,
+    /// The class's description, or empty.
+    pub category: Arc<str>,
+    /// 1 is the most severe.
+    pub priority: u32,
+    pub references: Vec<(String, String)>,
+    pub metadata: Vec<(String, String)>,
+    pub protocol: RuleProtocol,
+    pub src: Endpoint,
+    pub dst: Endpoint,
+    /// `<>`
+    pub both_ways: bool,
+    pub flow: FlowMatch,
+    pub checks: Box<[Check]>,
+    pub scope: PayloadScope,
+    pub buffers: Box<[BufferMatch]>,
+    pub fast_pattern: Option<FastPattern>,
+    pub flowbits: Box<[FlowbitOp]>,
+    pub threshold: Option<Threshold>,
+    pub detection_filter: Option<Threshold>,
+    /// `noalert`: acts, sets bits, writes nothing.
+    pub noalert: bool,
+    pub source: Source,
+    /// The rule as written, for `weir rules show` and eve.json's `rule` field.
+    pub text: Arc<str>,
+}
+
+/// All rules of one generation, in the order in which they are evaluated: by action, flowbits, priority, then as loaded.
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    pub generation: Generation,
+    pub rules: Box<[Rule]>,
+    /// Names of the flowbits, by number.
+    pub flowbits: Vec<String>,
+    pub files: Vec<String>,
+}
+
+impl RuleSet {
+    pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
+        self.rules.get(index.index())
+    }
+}

@@ -1,0 +1,1 @@
+//! (owned by a part that is being written)
