@@ -12,13 +12,17 @@ use std::ptr::NonNull;
 
 const HEAP_TAG: usize = 1;
 
-/// Received with the frame, or given to it by who generated it.
+/// Received with the frame, or given to it by who generated it. 24 bytes without the port: what an mbuf's dynamic
+/// fields have room for beside the receive timestamp.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct FrameMeta {
+    /// When it was captured: what events say.
     pub time: Time,
-    /// Arrival number over all ports, from 1; a rebuilt datagram has that of its last piece.
-    pub packet: u64,
+    /// The appliance's time at arrival: as `time`, but never running backwards, as captures do. State lives by this one.
+    pub clock: Time,
+    /// Arrival number over all ports, from 1 (it wraps after 4 G frames); a rebuilt datagram has that of its last piece.
+    pub packet: u32,
     /// Fragments that were distributed before this frame (a replay's order between workers, `pipeline::order`).
     pub epoch: u32,
     pub port: PortId,
