@@ -1,7 +1,7 @@
 //! The compiled rule set: what `inspect` evaluates and `mgmt` prints. Immutable, shared, numbered by generation.
 
 use crate::base::interval::IntervalSet;
-use crate::base::{Anomaly, Dir, Generation, RuleIndex};
+use crate::base::{Anomaly, Dir, Family, Generation, RuleIndex};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,20 +102,67 @@ impl NumRange {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Check {
     PayloadSize(NumRange),
-    /// Bits of `set` on and bits of `clear` off, looking only at `mask`.
     TcpFlags(TcpFlagsTest),
-    TcpSeq(u32),
-    TcpAck(u32),
+    TcpSeq(NumRange),
+    TcpAck(NumRange),
     TcpWindow(NumRange),
+    TcpMss(NumRange),
+    TcpWindowScale(NumRange),
     IcmpType(NumRange),
     IcmpCode(NumRange),
     IcmpId(u16),
     IcmpSeq(u16),
+    /// The MTU of an ICMPv6 packet-too-big message.
+    Icmpv6Mtu(NumRange),
     Ttl(NumRange),
+    Tos(NumRange),
+    /// Any of the ranges that is not negated, if there is one, and all that are.
     IpProto(Box<[NumRange]>),
     IpId(u16),
+    /// An IPv4 option of this type; `None` is `any`.
+    IpOption(Option<u8>),
+    FragBits(FragBitsTest),
+    /// The IPv4 fragment offset as the header has it, in units of 8 bytes.
+    FragOffset(NumRange),
     SameIp,
     Anomaly(Anomaly),
+    Checksum {
+        of: ChecksumOf,
+        valid: bool,
+    },
+    /// The VLAN id at a layer, counted from the outermost (0) or, negative, from the innermost (-1); `None` is any layer.
+    VlanId {
+        layer: Option<i8>,
+        id: NumRange,
+    },
+    VlanLayers(NumRange),
+    SctpVerificationTag(NumRange),
+    SctpChunkCount(NumRange),
+    /// Of any chunk in the packet.
+    SctpChunkType(NumRange),
+    /// Whole seconds since the session's first packet.
+    FlowAge(NumRange),
+    FlowPackets {
+        side: Side,
+        count: NumRange,
+    },
+    FlowBytes {
+        side: Side,
+        count: NumRange,
+    },
+    /// TCP payload bytes by sequence numbers; the client's are those sent to the server.
+    StreamSize {
+        side: Side,
+        bytes: NumRange,
+    },
+}
+
+/// Which direction's counter a check reads.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Side {
+    One(Dir),
+    Either,
+    Both,
 }
 
 /// `flags:`; how the bits under `mask` must compare with `value`.
@@ -138,6 +185,27 @@ pub enum FlagsCompare {
     NoneOf,
 }
 
+/// `fragbits:` over the three bits above the IPv4 fragment offset.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct FragBitsTest {
+    /// Of [`FRAG_RESERVED`], [`FRAG_DONT`] and [`FRAG_MORE`].
+    pub value: u8,
+    pub how: FlagsCompare,
+}
+
+pub const FRAG_RESERVED: u8 = 4;
+pub const FRAG_DONT: u8 = 2;
+pub const FRAG_MORE: u8 = 1;
+
+/// What a `*-csum` keyword verifies.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ChecksumOf {
+    Ipv4Header,
+    Tcp(Family),
+    Udp(Family),
+    Icmp(Family),
+}
+
 /// The named buffers that contents look into. Application contexts join this list when their decoders do.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Context {
@@ -151,6 +219,8 @@ pub enum Context {
     Icmpv4Header,
     Icmpv6Header,
     SctpHeader,
+    /// The user data of each SCTP DATA chunk, one buffer a chunk.
+    SctpChunkData,
 }
 
 /// Where [`Context::Payload`] is looked for.
@@ -397,6 +467,63 @@ pub struct Threshold {
     pub track: Track,
     pub count: u32,
     pub window: Duration,
+    /// `unique_on` of a detection filter: count distinct values of this, not packets.
+    pub unique_on: Option<UniqueOn>,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum UniqueOn {
+    SourcePort,
+    DestinationPort,
+}
+
+/// `target:`, which side of the rule is the attacked one; only eve.json says it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Source,
+    Destination,
+}
+
+/// `tag:`: packets to log after the alert.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// `host` (with the direction) or `session`.
+    pub of: TagOf,
+    pub count: u32,
+    pub unit: TagUnit,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum TagOf {
+    Session,
+    SourceHost,
+    DestinationHost,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum TagUnit {
+    Packets,
+    Bytes,
+    Seconds,
+}
+
+/// Whose bit an `xbits` or `hostbits` is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum HostBitTrack {
+    Source,
+    Destination,
+    /// Both addresses, whichever the direction.
+    Pair,
+}
+
+/// `xbits:` or `hostbits:`; names are numbered over the whole set, the two keywords apart ([`RuleSet::host_bits`]).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct HostBitOp {
+    pub action: BitAction,
+    pub bit: u32,
+    pub track: HostBitTrack,
+    /// How long a set bit stays.
+    pub expire: Duration,
 }
 
 /// Where a rule was written.
@@ -434,6 +561,12 @@ pub struct Rule {
     pub flowbits: Box<[FlowbitOp]>,
     pub threshold: Option<Threshold>,
     pub detection_filter: Option<Threshold>,
+    /// `xbits`, then `hostbits`.
+    pub host_bits: Box<[HostBitOp]>,
+    pub tag: Option<Tag>,
+    pub target: Option<Target>,
+    /// `bypass`: after a match the session needs no more inspection.
+    pub bypass: bool,
     /// `noalert`: acts, sets bits, writes nothing.
     pub noalert: bool,
     pub source: Source,
@@ -448,6 +581,8 @@ pub struct RuleSet {
     pub rules: Box<[Rule]>,
     /// Names of the flowbits, by number.
     pub flowbits: Vec<String>,
+    /// Names of the host bits, by number.
+    pub host_bits: Vec<String>,
     pub files: Vec<String>,
 }
 
