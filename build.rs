@@ -1,1 +1,60 @@
-fn main() {}
+//! Checks what the machine has before a long build fails half-way, and stamps the binary.
+
+use std::process::Command;
+
+/// The oldest DPDK whose interfaces we use.
+const DPDK_NEEDED: &str = "22.11";
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    check_dpdk();
+    stamp_commit();
+    stamp_compiler();
+}
+
+/// Sets `WEIR_DPDK_VERSION`, or ends the build with the name of the package to install.
+fn check_dpdk() {
+    let mut config = pkg_config::Config::new();
+    config.cargo_metadata(false).env_metadata(true);
+    match config.atleast_version(DPDK_NEEDED).probe("libdpdk") {
+        Ok(library) => println!("cargo::rustc-env=WEIR_DPDK_VERSION={}", library.version),
+        Err(error) => {
+            println!("cargo::error=DPDK {DPDK_NEEDED} or newer is needed: apt install libdpdk-dev ({error})");
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Sets `WEIR_COMMIT`: twelve hex digits, or `unknown` when built from a tarball without `WEIR_COMMIT` in the
+/// environment.
+fn stamp_commit() {
+    println!("cargo::rerun-if-env-changed=WEIR_COMMIT");
+    let commit = std::env::var("WEIR_COMMIT").ok().or_else(|| {
+        rerun_when_head_moves();
+        run("git", &["rev-parse", "--short=12", "HEAD"])
+    });
+    println!("cargo::rustc-env=WEIR_COMMIT={}", commit.unwrap_or_else(|| "unknown".to_owned()));
+}
+
+/// A path that does not exist would rebuild each time, so only those that do are named.
+fn rerun_when_head_moves() {
+    let reference = run("git", &["symbolic-ref", "-q", "HEAD"]);
+    for name in ["HEAD"].into_iter().chain(reference.as_deref()) {
+        let path = run("git", &["rev-parse", "--git-path", name]);
+        if let Some(path) = path.filter(|path| std::path::Path::new(path).exists()) {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
+}
+
+/// Sets `WEIR_BUILT_WITH`: `rustc 1.95.0 (...)`.
+fn stamp_compiler() {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let version = run(&rustc, &["--version"]).unwrap_or_else(|| "an unknown compiler".to_owned());
+    println!("cargo::rustc-env=WEIR_BUILT_WITH={version}");
+}
+
+fn run(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok().filter(|out| out.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|text| !text.is_empty())
+}

@@ -30,6 +30,10 @@ impl HeapFrame {
         self.segments.iter().map(|s| &s.bytes[s.start..s.end])
     }
 
+    pub(super) fn single(&self) -> Option<&[u8]> {
+        self.segments.front().filter(|_| self.segments.len() == 1).map(|s| &s.bytes[s.start..s.end])
+    }
+
     pub(super) fn share(&self) -> HeapFrame {
         self.outstanding.fetch_add(1, Ordering::Relaxed);
         let copy = |s: &Segment| Segment { bytes: Arc::clone(&s.bytes), start: s.start, end: s.end };

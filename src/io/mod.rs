@@ -3,10 +3,12 @@
 //! Owes the layers above: owned [`Frame`]s that cannot leak or be freed twice, bursts in and out of a port, rings
 //! between lcores, and a memory backend ([`memory`]) on which everything above runs without EAL.
 
+pub mod burst;
 pub mod frame;
 pub mod memory;
 pub mod port;
 
+pub use burst::free_burst;
 pub use frame::{Frame, FrameMeta};
 pub use port::{
     Burst, FrameAllocator, FrameReceiver, FrameSender, LinkType, PacketIo, PortInfo, PortStats, RxQueue,

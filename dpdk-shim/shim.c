@@ -1,0 +1,122 @@
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+#include <rte_ring.h>
+
+#include "shim.h"
+
+int weir_rte_errno(void)
+{
+	return rte_errno;
+}
+
+unsigned weir_lcore_id(void)
+{
+	return rte_lcore_id();
+}
+
+uint64_t weir_rdtsc(void)
+{
+	return rte_rdtsc();
+}
+
+void weir_pause(void)
+{
+	rte_pause();
+}
+
+void weir_log_to_stderr(void)
+{
+	rte_openlog_stream(stderr);
+}
+
+uint16_t weir_eth_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **bufs, uint16_t n)
+{
+	return rte_eth_rx_burst(port, queue, bufs, n);
+}
+
+uint16_t weir_eth_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **bufs, uint16_t n)
+{
+	return rte_eth_tx_burst(port, queue, bufs, n);
+}
+
+struct rte_mbuf *weir_mbuf_alloc(struct rte_mempool *pool)
+{
+	return rte_pktmbuf_alloc(pool);
+}
+
+void weir_mbuf_free(struct rte_mbuf *m)
+{
+	rte_pktmbuf_free(m);
+}
+
+void weir_mbuf_free_seg(struct rte_mbuf *m)
+{
+	rte_pktmbuf_free_seg(m);
+}
+
+int weir_mbuf_unshared(struct rte_mbuf *m)
+{
+	if (RTE_MBUF_CLONED(m))
+		return 0;
+	if (RTE_MBUF_HAS_EXTBUF(m))
+		return rte_mbuf_ext_refcnt_read(m->shinfo) == 1;
+	return rte_mbuf_refcnt_read(m) == 1;
+}
+
+struct rte_mbuf *weir_mbuf_drop_head(struct rte_mbuf *m)
+{
+	/* These two flags say where a segment's own bytes lie; all others speak of the packet. */
+	const uint64_t own = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+	struct rte_mbuf *head = m->next;
+
+	head->ol_flags = (head->ol_flags & own) | (m->ol_flags & ~own);
+	head->pkt_len = m->pkt_len - m->data_len;
+	head->nb_segs = m->nb_segs - 1;
+	head->port = m->port;
+	head->packet_type = m->packet_type;
+	head->vlan_tci = m->vlan_tci;
+	head->vlan_tci_outer = m->vlan_tci_outer;
+	head->hash = m->hash;
+	head->tx_offload = m->tx_offload;
+	rte_mbuf_dynfield_copy(head, m);
+
+	m->next = NULL;
+	m->nb_segs = 1;
+	rte_pktmbuf_free_seg(m);
+	return head;
+}
+
+void weir_mbuf_chain(struct rte_mbuf *head, struct rte_mbuf *tail)
+{
+	/* Fails only past RTE_MBUF_MAX_NB_SEGS. */
+	(void)rte_pktmbuf_chain(head, tail);
+}
+
+void weir_mbuf_stamp(struct rte_mbuf **bufs, unsigned n, int offset, const void *value, unsigned len)
+{
+	for (unsigned i = 0; i < n; i++)
+		memcpy((char *)bufs[i] + offset, value, len);
+}
+
+unsigned weir_ring_sp_enqueue(struct rte_ring *r, void *const *objs, unsigned n)
+{
+	return rte_ring_sp_enqueue_burst(r, objs, n, NULL);
+}
+
+unsigned weir_ring_sc_dequeue(struct rte_ring *r, void **objs, unsigned n)
+{
+	return rte_ring_sc_dequeue_burst(r, objs, n, NULL);
+}
+
+unsigned weir_ring_count(const struct rte_ring *r)
+{
+	return rte_ring_count(r);
+}
