@@ -1,0 +1,119 @@
+//! What is wrong with a configuration: where, what, and the mend.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A text the configuration was read from: a file, or one `--set`.
+#[derive(Debug)]
+pub struct SourceText {
+    /// As faults print it.
+    pub name: String,
+    pub text: String,
+}
+
+/// A run of bytes of a source.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub source: Arc<SourceText>,
+    pub span: Range<usize>,
+}
+
+impl Place {
+    /// Line and column (in characters), both from 1.
+    pub fn line_column(&self) -> (usize, usize) {
+        let before = self.source.text.get(..self.span.start).unwrap_or(&self.source.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let column = before.get(line_start..).map_or(0, |part| part.chars().count());
+        (before.matches('\n').count() + 1, column + 1)
+    }
+
+    /// The line the place begins on, and how many of its characters to underline (at least one).
+    fn line(&self) -> (&str, usize) {
+        let text = self.source.text.as_str();
+        let start = text.get(..self.span.start).and_then(|t| t.rfind('\n')).map_or(0, |at| at + 1);
+        let end = text.get(start..).and_then(|t| t.find('\n')).map_or(text.len(), |at| start + at);
+        let marked = text.get(self.span.start..self.span.end.min(end)).map_or(0, |t| t.chars().count());
+        (text.get(start..end).unwrap_or_default(), marked.max(1))
+    }
+}
+
+/// One fault. Printed with the line and a caret when its place is known.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    pub place: Option<Place>,
+    /// Dotted name of the key, or empty.
+    pub key: String,
+    pub message: String,
+    /// What to do about it; printed behind the caret.
+    pub mend: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        let Some(place) = &self.place else {
+            return if self.mend.is_empty() { Ok(()) } else { write!(f, "\n  = {}", self.mend) };
+        };
+        let (line, column) = place.line_column();
+        let (text, marked) = place.line();
+        let number = line.to_string();
+        let margin = " ".repeat(number.len());
+        // Tabs before the caret are kept, so that it stands right whatever a tab's width.
+        let indent: String = text.chars().take(column - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
+        let caret = "^".repeat(marked);
+        write!(f, "\n{margin}--> {}:{line}:{column}", place.source.name)?;
+        write!(f, "\n{margin} |\n{number} | {text}\n{margin} | {indent}{caret} {}", self.mend)
+    }
+}
+
+/// Everything that is wrong; never empty.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, fault) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n\n")?;
+            }
+            fault.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// The name most like `name`, when one is near enough to be meant.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|other| (strsim::damerau_levenshtein(name, other), other))
+        .filter(|(distance, other)| *distance <= 1 + other.len().max(name.len()) / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, other)| other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_found_and_a_far_one_is_not_offered() {
+        assert_eq!(nearest("wrokers", ["workers", "worker-cpus"]), Some("workers"));
+        assert_eq!(nearest("zebra", ["workers", "rss"]), None);
+    }
+
+    #[test]
+    fn a_caret_stands_under_the_fault_behind_tabs_and_wide_letters() {
+        let source = Arc::new(SourceText { name: "f".into(), text: "a = 1\n\té = bad\n".into() });
+        let fault = Fault {
+            place: Some(Place { source, span: 12..15 }),
+            key: "é".into(),
+            message: "wrong".into(),
+            mend: "say good".into(),
+        };
+        assert_eq!(fault.to_string(), "error: wrong\n --> f:2:6\n  |\n2 | \té = bad\n  | \t    ^^^ say good");
+    }
+}

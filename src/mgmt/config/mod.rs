@@ -1,0 +1,197 @@
+//! The configuration: one TOML file and `--set` over the defaults of a profile.
+//!
+//! Owes: a [`Config`] that holds together, or every fault with its line and a caret. Each key is described once, in
+//! [`sections`]; reading, `weir config show` and `conf/weir.toml` come from that description.
+
+pub mod check;
+pub mod fault;
+pub mod print;
+pub mod read;
+pub mod sections;
+pub mod value;
+pub mod visit;
+
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Fault, Faults};
+pub use read::Places;
+pub use sections::*;
+
+use fault::SourceText;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use value::words;
+use visit::{Names, Section, Visitor};
+
+words! {
+    /// Which defaults the configuration starts from (`docs/profiles.md` has them side by side).
+    Profile {
+        /// Suricata's stock limits: the default of `weir replay`.
+        Suricata = "suricata",
+        /// An inline box: the default of `weir run`.
+        Inline = "inline",
+    }
+}
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub profile: Profile,
+    pub eal: Eal,
+    pub ports: Vec<Port>,
+    pub pairs: Vec<Pair>,
+    pub lcores: Lcores,
+    pub pools: Pools,
+    pub sessions: Sessions,
+    pub timeouts: Timeouts,
+    pub fragments: Fragments,
+    pub streams: Streams,
+    /// Overlap policy (a word of [`Overlap`]) by destination network.
+    pub host_os_policy: Names,
+    pub rules: Rules,
+    pub vars: Vars,
+    pub outputs: Outputs,
+    pub rpc: Rpc,
+    pub log: Log,
+}
+
+impl Config {
+    pub fn defaults(profile: Profile) -> Config {
+        let host_os_policy = match profile {
+            Profile::Suricata => [("0.0.0.0/0".to_owned(), "windows".to_owned())].into(),
+            Profile::Inline => Names::new(),
+        };
+        Config {
+            profile,
+            eal: Eal::default(),
+            ports: Vec::new(),
+            pairs: Vec::new(),
+            lcores: Lcores::default(),
+            pools: Pools::default(),
+            sessions: Sessions::of(profile),
+            timeouts: Timeouts::of(profile),
+            fragments: Fragments::of(profile),
+            streams: Streams::of(profile),
+            host_os_policy,
+            rules: Rules::default(),
+            vars: Vars::default(),
+            outputs: Outputs::default(),
+            rpc: Rpc::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// `conf/weir.toml`: every key with what it means and its default in the profile.
+pub fn documented_defaults(profile: Profile) -> String {
+    let head = "# Weir's configuration: every key with its default.\n\
+                # Written by `weir config show --defaults`. Times take ms, s, m, h or d; sizes B, KiB, MiB or GiB.\n\n";
+    head.to_owned() + &print::print(&mut Config::defaults(profile), &print::Notes::About)
+}
+
+impl Section for Config {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value(
+            "profile",
+            "Which defaults to start from: \"inline\" (a box between two networks) or \"suricata\" (Suricata's stock limits).",
+            &mut self.profile,
+        );
+        v.section("eal", "DPDK's environment.", &mut self.eal);
+        v.list("port", "Ports: one [[port]] each.", &mut self.ports);
+        v.list("pair", "Pairs: a frame that enters one port leaves by the other.", &mut self.pairs);
+        v.section("lcores", "CPUs and what runs on them.", &mut self.lcores);
+        v.section("pools", "Buffers for frames.", &mut self.pools);
+        v.section("sessions", "The session table of each worker.", &mut self.sessions);
+        v.section("timeouts", "How long a session may be idle before it ends.", &mut self.timeouts);
+        v.section("fragments", "IP reassembly on each worker.", &mut self.fragments);
+        v.section("streams", "TCP stream reassembly on each worker.", &mut self.streams);
+        v.names(
+            "host-os-policy",
+            "Overlap policy by destination network, for fragments and streams; the longest prefix wins. Example:\n\
+             \"10.1.0.0/16\" = \"linux\"",
+            &mut self.host_os_policy,
+        );
+        v.section("rules", "Detection rules.", &mut self.rules);
+        v.section("vars", "Variables of the rules.", &mut self.vars);
+        v.section("outputs", "Files written.", &mut self.outputs);
+        v.section("rpc", "The control socket.", &mut self.rpc);
+        v.section("log", "The daemon's own log, on stderr.", &mut self.log);
+    }
+}
+
+/// A configuration with where its values came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: Config,
+    pub places: Places,
+    /// Folder that relative paths of the configuration start from.
+    pub base: PathBuf,
+}
+
+/// What a configuration is made from; later sources win.
+#[derive(Clone, Debug)]
+pub struct Sources<'a> {
+    pub file: Option<&'a Path>,
+    /// `key=value`, as `--set` takes them.
+    pub sets: &'a [String],
+    /// Where the file names none.
+    pub profile: Profile,
+}
+
+impl Sources<'_> {
+    /// Reads and checks everything; all faults at once.
+    pub fn load(&self) -> Result<Loaded, Faults> {
+        let mut texts = Vec::new();
+        if let Some(path) = self.file {
+            texts.push(read_file(path)?);
+        }
+        texts.extend(self.sets.iter().map(|set| set_as_toml(set)));
+        let base = self.file.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+        load_texts(&texts.into_iter().map(Arc::new).collect::<Vec<_>>(), self.profile, base)
+    }
+}
+
+fn read_file(path: &Path) -> Result<SourceText, Faults> {
+    let name = path.display().to_string();
+    std::fs::read_to_string(path).map(|text| SourceText { name: name.clone(), text }).map_err(|error| {
+        Faults(vec![Fault {
+            place: None,
+            key: String::new(),
+            message: format!("cannot read the configuration {name}: {error}"),
+            mend: "give its path with -c; conf/weir.toml is a commented one to start from".into(),
+        }])
+    })
+}
+
+/// `a.b=text` is TOML once the value is; a value that is not is taken as text.
+fn set_as_toml(set: &str) -> SourceText {
+    let (key, value) = set.split_once('=').unwrap_or((set, ""));
+    let (key, value) = (key.trim(), value.trim());
+    let plain = toml::de::DeValue::parse(value).is_ok();
+    let value = if plain { value.to_owned() } else { value::quoted(value) };
+    SourceText { name: format!("--set {set}"), text: format!("{key} = {value}") }
+}
+
+/// Only the profile, before the defaults are known.
+struct ProfileOnly(Profile);
+
+impl Section for ProfileOnly {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value("profile", "", &mut self.0);
+    }
+}
+
+fn load_texts(texts: &[Arc<SourceText>], profile: Profile, base: PathBuf) -> Result<Loaded, Faults> {
+    let mut chosen = ProfileOnly(profile);
+    for text in texts {
+        read::read(text, &mut chosen, &mut Places::new(), &mut Vec::new());
+    }
+    let mut config = Config::defaults(chosen.0);
+    let (mut places, mut faults) = (Places::new(), Vec::new());
+    for text in texts {
+        read::read(text, &mut config, &mut places, &mut faults);
+    }
+    check::check(&config, &places, &mut faults);
+    if faults.is_empty() { Ok(Loaded { config, places, base }) } else { Err(Faults(faults)) }
+}

@@ -1,0 +1,146 @@
+//! `[lcores]`, `[pools]`.
+
+use crate::mgmt::config::value::{Auto, Bytes, Within, words};
+use crate::mgmt::config::visit::{Section, Visitor};
+
+words! {
+    /// What keeps frames of one session on one worker.
+    HashKey {
+        /// Addresses, ports and protocol.
+        Layer4 = "layer-4",
+        /// Addresses only.
+        Layer3 = "layer-3",
+    }
+}
+
+words! {
+    Rss {
+        Auto = "auto",
+        Off = "off",
+    }
+}
+
+words! {
+    Poll {
+        Busy = "busy",
+        Adaptive = "adaptive",
+    }
+}
+
+/// Most workers there can be (ids are 8 bits; the distributor keeps a burst for each).
+pub const MAX_WORKERS: u8 = 64;
+
+#[derive(Clone, Debug)]
+pub struct Lcores {
+    pub main_cpu: Auto<u32>,
+    pub workers: u8,
+    pub worker_cpus: Vec<u32>,
+    pub management_cpu: Auto<u32>,
+    pub hash_key: HashKey,
+    pub rss: Rss,
+    pub ring_size: u32,
+    pub event_ring_size: u32,
+    pub poll: Poll,
+}
+
+impl Default for Lcores {
+    fn default() -> Lcores {
+        Lcores {
+            main_cpu: Auto::Auto,
+            workers: 1,
+            worker_cpus: Vec::new(),
+            management_cpu: Auto::Auto,
+            hash_key: HashKey::Layer4,
+            rss: Rss::Auto,
+            ring_size: 1024,
+            event_ring_size: 8192,
+            poll: Poll::Adaptive,
+        }
+    }
+}
+
+impl Section for Lcores {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value("main-cpu", "CPU of the main lcore, which polls the ports.", &mut self.main_cpu);
+        v.value(
+            "workers",
+            "Worker lcores, 0 to 64. 0: the main lcore does all the work itself (run to completion).",
+            &mut Within(&mut self.workers, 0..=MAX_WORKERS),
+        );
+        v.value(
+            "worker-cpus",
+            "CPUs of the workers, one each. Empty: chosen among the allowed ones.",
+            &mut self.worker_cpus,
+        );
+        v.value(
+            "management-cpu",
+            "CPU of the management thread; \"auto\" leaves it to the kernel.",
+            &mut self.management_cpu,
+        );
+        v.value(
+            "hash-key",
+            "What keeps the frames of one session on one worker: \"layer-4\" (addresses, ports, protocol) or \"layer-3\" (addresses).",
+            &mut self.hash_key,
+        );
+        v.value(
+            "rss",
+            "\"auto\" lets workers poll queues of their own where the NIC can hash symmetrically; \"off\" always distributes on the main lcore.",
+            &mut self.rss,
+        );
+        v.value(
+            "ring-size",
+            "Frames in the ring to each worker, a power of two.",
+            &mut Within(&mut self.ring_size, 64..=1 << 20),
+        );
+        v.value(
+            "event-ring-size",
+            "Events in the ring from each worker to management. When it is full events are lost and counted.",
+            &mut Within(&mut self.event_ring_size, 64..=1 << 20),
+        );
+        v.value(
+            "poll",
+            "\"busy\" polls for ever; \"adaptive\" sleeps after idle turns, at the price of some latency.",
+            &mut self.poll,
+        );
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Pools {
+    pub frames: u32,
+    pub cache: u32,
+    pub data_room: u16,
+}
+
+impl Default for Pools {
+    fn default() -> Pools {
+        Pools { frames: 65535, cache: 256, data_room: 2176 }
+    }
+}
+
+impl Pools {
+    /// Memory for the frames' data, without headers.
+    pub fn bytes(&self) -> Bytes {
+        Bytes(u64::from(self.frames) * u64::from(self.data_room))
+    }
+}
+
+impl Section for Pools {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value(
+            "frames",
+            "Frames (mbufs) in the pool: descriptors, rings and held frames must fit. One less than a power of two wastes least.",
+            &mut Within(&mut self.frames, 1023..=1 << 24),
+        );
+        v.value(
+            "cache",
+            "Frames each lcore keeps for itself, 0 to 512.",
+            &mut Within(&mut self.cache, 0..=512),
+        );
+        v.value(
+            "data-room",
+            "Bytes of one buffer with 128 bytes of headroom; longer frames are chains.",
+            &mut Within(&mut self.data_room, 576..=65408),
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! What each section holds, its keys and its defaults: one file a group of sections.
+//!
+//! To add a key: a field, its default, and one line in the section's `visit`; then `weir config show --defaults > conf/weir.toml`.
+
+pub mod lcores;
+pub mod outputs;
+pub mod ports;
+pub mod rules;
+pub mod tables;
+
+pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools, Rss};
+pub use outputs::{Eve, EventType, Log, LogFormat, LogLevel, Outputs, Rpc};
+pub use ports::{Eal, Mode, NonIp, Pair, PairKind, Port};
+pub use rules::{Rules, Vars};
+pub use tables::{Fragments, FullTable, Midstream, Overlap, Sessions, Streams, Timeouts};

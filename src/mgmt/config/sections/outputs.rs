@@ -1,0 +1,153 @@
+//! `[outputs]`, `[rpc]`, `[log]`.
+
+use crate::mgmt::config::value::{Auto, words};
+use crate::mgmt::config::visit::{Section, Visitor};
+use std::path::PathBuf;
+use std::time::Duration;
+
+words! {
+    /// Kinds of eve.json records.
+    EventType {
+        Alert = "alert",
+        Anomaly = "anomaly",
+        Drop = "drop",
+        Flow = "flow",
+        Stats = "stats",
+    }
+}
+
+// Lists need a value to fill.
+impl Default for EventType {
+    fn default() -> EventType {
+        EventType::Alert
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Eve {
+    pub enabled: bool,
+    pub file: PathBuf,
+    pub types: Vec<EventType>,
+    pub flush_interval: Duration,
+    pub stats_interval: Duration,
+    pub rule_text: bool,
+}
+
+impl Default for Eve {
+    fn default() -> Eve {
+        use EventType::{Alert, Anomaly, Drop, Flow, Stats};
+        Eve {
+            enabled: true,
+            file: "eve.json".into(),
+            types: vec![Alert, Anomaly, Drop, Flow, Stats],
+            flush_interval: Duration::from_secs(1),
+            stats_interval: Duration::from_secs(8),
+            rule_text: false,
+        }
+    }
+}
+
+impl Section for Eve {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value("enabled", "Write events at all.", &mut self.enabled);
+        v.value("file", "Name in the directory of [outputs], or an absolute path.", &mut self.file);
+        v.value(
+            "types",
+            "Which records: any of \"alert\", \"anomaly\", \"drop\", \"flow\", \"stats\".",
+            &mut self.types,
+        );
+        v.value("flush-interval", "How long a record may wait in memory.", &mut self.flush_interval);
+        v.value("stats-interval", "Between two stats records.", &mut self.stats_interval);
+        v.value("rule-text", "Put the rule's text into alerts, as alert.rule.", &mut self.rule_text);
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Outputs {
+    pub directory: PathBuf,
+    pub eve: Eve,
+}
+
+impl Default for Outputs {
+    fn default() -> Outputs {
+        Outputs { directory: "/var/log/weir".into(), eve: Eve::default() }
+    }
+}
+
+impl Section for Outputs {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value("directory", "Where output files go; it is made when missing.", &mut self.directory);
+        v.section("eve", "Events as one JSON object a line, in Suricata's field names.", &mut self.eve);
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Rpc {
+    pub enabled: bool,
+    pub socket: Auto<PathBuf>,
+    pub group_access: bool,
+}
+
+impl Default for Rpc {
+    fn default() -> Rpc {
+        Rpc { enabled: true, socket: Auto::Auto, group_access: false }
+    }
+}
+
+impl Section for Rpc {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value("enabled", "Answer `weir ctl`.", &mut self.enabled);
+        v.value(
+            "socket",
+            "Path of the unix socket. \"auto\": /run/weir/weir.sock for root, else $XDG_RUNTIME_DIR/weir/weir.sock,\n\
+             or /tmp/weir-UID/weir.sock without that variable.",
+            &mut self.socket,
+        );
+        v.value(
+            "group-access",
+            "Let the socket's group use it (mode 0660 instead of 0600).",
+            &mut self.group_access,
+        );
+    }
+}
+
+words! {
+    LogLevel {
+        Error = "error",
+        Warn = "warn",
+        Info = "info",
+        Debug = "debug",
+        Trace = "trace",
+    }
+}
+
+words! {
+    LogFormat {
+        Text = "text",
+        Json = "json",
+    }
+}
+
+/// The daemon's own log, on stderr.
+#[derive(Clone, Debug)]
+pub struct Log {
+    pub level: LogLevel,
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { level: LogLevel::Info, format: LogFormat::Text }
+    }
+}
+
+impl Section for Log {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value(
+            "level",
+            "\"error\", \"warn\", \"info\", \"debug\" or \"trace\". WEIR_LOG in the environment wins.",
+            &mut self.level,
+        );
+        v.value("format", "\"text\" or \"json\".", &mut self.format);
+    }
+}

@@ -1,0 +1,198 @@
+//! `[eal]`, `[[port]]`, `[[pair]]`.
+
+use crate::mgmt::config::value::{Auto, Bytes, Within, words};
+use crate::mgmt::config::visit::{Item, Section, Visitor};
+
+/// How DPDK is started.
+#[derive(Clone, Debug)]
+pub struct Eal {
+    pub hugepages: Auto<bool>,
+    pub memory: Bytes,
+    pub pci: bool,
+    pub file_prefix: String,
+    pub extra_args: Vec<String>,
+}
+
+impl Default for Eal {
+    fn default() -> Eal {
+        Eal {
+            hugepages: Auto::Auto,
+            memory: Bytes::mib(512),
+            pci: true,
+            file_prefix: "auto".into(),
+            extra_args: Vec::new(),
+        }
+    }
+}
+
+impl Section for Eal {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value(
+            "hugepages",
+            "Whether memory comes from hugepages: true, false, or \"auto\" (when the kernel has some free and we may use them).\n\
+             Without them it works, with about half the rate for small packets.",
+            &mut self.hugepages,
+        );
+        v.value("memory", "Memory for frames and rings. It must cover [pools].", &mut self.memory);
+        v.value(
+            "pci",
+            "Look for NICs on the PCI bus. Set to false where all ports are vdevs.",
+            &mut self.pci,
+        );
+        v.value(
+            "file-prefix",
+            "Keeps several DPDK processes of one machine apart. \"auto\" takes the process id.",
+            &mut self.file_prefix,
+        );
+        v.value(
+            "extra-args",
+            "More arguments for EAL, as dpdk-testpmd takes them before its \"--\".",
+            &mut self.extra_args,
+        );
+    }
+}
+
+/// One DPDK port.
+#[derive(Clone, Debug)]
+pub struct Port {
+    pub name: String,
+    pub device: String,
+    pub mtu: u16,
+    pub rx_queues: Auto<u32>,
+    pub rx_descriptors: u16,
+    pub tx_descriptors: u16,
+    pub promiscuous: bool,
+}
+
+impl Default for Port {
+    fn default() -> Port {
+        Port {
+            name: String::new(),
+            device: String::new(),
+            mtu: 1500,
+            rx_queues: Auto::Auto,
+            rx_descriptors: 1024,
+            tx_descriptors: 1024,
+            promiscuous: true,
+        }
+    }
+}
+
+impl Item for Port {
+    fn sample() -> Port {
+        Port { name: "outside".into(), device: "0000:03:00.0".into(), ..Port::default() }
+    }
+}
+
+impl Section for Port {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value("name", "As pairs, logs and counters name it.", &mut self.name);
+        v.value(
+            "device",
+            "The PCI address of a NIC bound to a DPDK driver (dpdk-devbind.py), or a vdev such as\n\
+             \"net_af_packet0,iface=eth1\", \"net_tap0\", \"net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap\", \"net_null0\".",
+            &mut self.device,
+        );
+        v.value("mtu", "Largest IP packet in bytes, 68 to 9216.", &mut Within(&mut self.mtu, 68..=9216));
+        v.value(
+            "rx-queues",
+            "Receive queues; \"auto\" is one a worker when the NIC can spread sessions symmetrically, else one.",
+            &mut self.rx_queues,
+        );
+        v.value(
+            "rx-descriptors",
+            "Descriptors of a receive queue.",
+            &mut Within(&mut self.rx_descriptors, 32..=32768),
+        );
+        v.value(
+            "tx-descriptors",
+            "Descriptors of a transmit queue.",
+            &mut Within(&mut self.tx_descriptors, 32..=32768),
+        );
+        v.value(
+            "promiscuous",
+            "Receive frames for other addresses too: a wire pair needs it.",
+            &mut self.promiscuous,
+        );
+    }
+}
+
+words! {
+    /// What a pair is to the network.
+    PairKind {
+        /// Transparent: what enters one port leaves the other unchanged.
+        Wire = "wire",
+        /// The interfaces have addresses; frames are routed.
+        Routed = "routed",
+    }
+}
+
+words! {
+    /// What a verdict does.
+    Mode {
+        /// Verdicts act.
+        Ips = "ips",
+        /// Everything is forwarded; what would have been dropped is logged.
+        Tap = "tap",
+        /// Copies only: nothing is forwarded.
+        Ids = "ids",
+    }
+}
+
+words! {
+    NonIp {
+        Forward = "forward",
+        Drop = "drop",
+    }
+}
+
+/// Two ports joined, or one that only listens.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    pub ports: Vec<String>,
+    pub kind: PairKind,
+    pub mode: Mode,
+    pub inspection: bool,
+    pub non_ip: NonIp,
+}
+
+impl Default for Pair {
+    fn default() -> Pair {
+        Pair {
+            ports: Vec::new(),
+            kind: PairKind::Wire,
+            mode: Mode::Tap,
+            inspection: true,
+            non_ip: NonIp::Forward,
+        }
+    }
+}
+
+impl Item for Pair {
+    fn sample() -> Pair {
+        Pair { ports: vec!["outside".into(), "inside".into()], ..Pair::default() }
+    }
+}
+
+impl Section for Pair {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value("ports", "Names of two ports; one with mode \"ids\".", &mut self.ports);
+        v.value(
+            "kind",
+            "\"wire\": what enters one port leaves the other unchanged. (\"routed\" comes later.)",
+            &mut self.kind,
+        );
+        v.value(
+            "mode",
+            "\"ips\": verdicts act. \"tap\": everything is forwarded, and what would have been dropped is logged.\n\
+             \"ids\": copies only, nothing is forwarded.",
+            &mut self.mode,
+        );
+        v.value("inspection", "false forwards without sessions or rules.", &mut self.inspection);
+        v.value(
+            "non-ip",
+            "ARP, LLDP, spanning tree and other frames without IP: \"forward\" or \"drop\".",
+            &mut self.non_ip,
+        );
+    }
+}

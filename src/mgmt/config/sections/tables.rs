@@ -1,0 +1,238 @@
+//! `[sessions]`, `[timeouts]`, `[fragments]`, `[streams]`.
+
+use crate::mgmt::config::Profile;
+use crate::mgmt::config::value::{Bytes, Within, parse_span, quoted, words, write_span};
+use crate::mgmt::config::visit::{Section, Value, Visitor};
+use std::time::Duration;
+use toml::de::DeValue;
+
+words! {
+    /// What becomes of a new session when the table is full.
+    FullTable {
+        EvictOldestUnestablished = "evict-oldest-unestablished",
+        DropNew = "drop-new",
+        ForwardUntracked = "forward-untracked",
+    }
+}
+
+/// Whether a TCP session is picked up in its middle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Midstream {
+    Never,
+    Always,
+    /// For this long after the start, so that a restart kills nothing.
+    Grace(Duration),
+}
+
+impl Value for Midstream {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        let read = match toml {
+            DeValue::Boolean(true) => Some(Midstream::Always),
+            DeValue::Boolean(false) => Some(Midstream::Never),
+            DeValue::String(s) => s.strip_prefix("grace ").and_then(parse_span).map(Midstream::Grace),
+            _ => None,
+        };
+        *self = read.ok_or("expected true, false or \"grace 120s\"")?;
+        Ok(())
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Midstream::Never => "false".into(),
+            Midstream::Always => "true".into(),
+            Midstream::Grace(span) => quoted(&format!("grace {}", write_span(*span))),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    pub size: u32,
+    pub full: FullTable,
+    pub midstream: Midstream,
+    pub async_one_side: bool,
+}
+
+impl Sessions {
+    pub fn of(profile: Profile) -> Sessions {
+        let (size, midstream) = match profile {
+            Profile::Suricata => (1 << 18, Midstream::Never),
+            Profile::Inline => (1 << 20, Midstream::Grace(Duration::from_secs(120))),
+        };
+        Sessions { size, full: FullTable::EvictOldestUnestablished, midstream, async_one_side: false }
+    }
+}
+
+impl Section for Sessions {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value(
+            "size",
+            "Sessions each worker has room for, allocated at start.",
+            &mut Within(&mut self.size, 64..=1 << 26),
+        );
+        v.value(
+            "full",
+            "A new session when the table is full: \"evict-oldest-unestablished\", \"drop-new\" or \"forward-untracked\".",
+            &mut self.full,
+        );
+        v.value(
+            "midstream",
+            "Pick up TCP sessions whose beginning was not seen: true, false, or \"grace 120s\" for so long after the start.",
+            &mut self.midstream,
+        );
+        v.value("async", "Track TCP sessions of which only one side is seen.", &mut self.async_one_side);
+    }
+}
+
+/// Idle times after which a session ends.
+#[derive(Clone, Debug)]
+pub struct Timeouts {
+    pub tcp_new: Duration,
+    pub tcp_established: Duration,
+    pub tcp_closing: Duration,
+    pub udp_new: Duration,
+    pub udp_established: Duration,
+    pub icmp_new: Duration,
+    pub icmp_established: Duration,
+    pub other_new: Duration,
+    pub other_established: Duration,
+}
+
+impl Timeouts {
+    pub fn of(profile: Profile) -> Timeouts {
+        let [tcp_new, tcp_established, tcp_closing, new, established] = match profile {
+            Profile::Suricata => [60, 600, 60, 30, 300],
+            Profile::Inline => [30, 3600, 10, 30, 30],
+        }
+        .map(Duration::from_secs);
+        Timeouts {
+            tcp_new,
+            tcp_established,
+            tcp_closing,
+            udp_new: new,
+            udp_established: established,
+            icmp_new: new,
+            icmp_established: established,
+            other_new: new,
+            other_established: established,
+        }
+    }
+}
+
+impl Section for Timeouts {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value("tcp-new", "TCP before its handshake is complete.", &mut self.tcp_new);
+        v.value("tcp-established", "TCP after it.", &mut self.tcp_established);
+        v.value("tcp-closing", "TCP after FIN or RST.", &mut self.tcp_closing);
+        v.value("udp-new", "UDP seen in one direction.", &mut self.udp_new);
+        v.value("udp-established", "UDP seen in both.", &mut self.udp_established);
+        v.value("icmp-new", "ICMP seen in one direction.", &mut self.icmp_new);
+        v.value("icmp-established", "ICMP seen in both.", &mut self.icmp_established);
+        v.value("other-new", "SCTP and other IP seen in one direction.", &mut self.other_new);
+        v.value("other-established", "SCTP and other IP seen in both.", &mut self.other_established);
+    }
+}
+
+words! {
+    /// Which of two overlapping pieces is kept, under the names Suricata gives the ways of operating systems.
+    Overlap {
+        First = "first",
+        Last = "last",
+        Bsd = "bsd",
+        BsdRight = "bsd-right",
+        Linux = "linux",
+        Solaris = "solaris",
+        Windows = "windows",
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Fragments {
+    pub memory: Bytes,
+    pub datagrams: u32,
+    pub datagram_memory: Bytes,
+    pub source_memory: Bytes,
+    pub timeout: Duration,
+    pub policy: Overlap,
+}
+
+impl Fragments {
+    pub fn of(profile: Profile) -> Fragments {
+        let (timeout, policy) = match profile {
+            Profile::Suricata => (60, Overlap::Bsd),
+            Profile::Inline => (30, Overlap::First),
+        };
+        Fragments {
+            memory: Bytes::mib(32),
+            datagrams: 65535,
+            datagram_memory: Bytes::mib(1),
+            source_memory: match profile {
+                Profile::Suricata => Bytes::mib(32),
+                Profile::Inline => Bytes::mib(8),
+            },
+            timeout: Duration::from_secs(timeout),
+            policy,
+        }
+    }
+}
+
+impl Section for Fragments {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value("memory", "Buffer bytes that fragments of one worker may hold.", &mut self.memory);
+        v.value(
+            "datagrams",
+            "Incomplete datagrams a worker keeps.",
+            &mut Within(&mut self.datagrams, 1..=1 << 22),
+        );
+        v.value(
+            "datagram-memory",
+            "Buffer bytes one incomplete datagram may hold.",
+            &mut self.datagram_memory,
+        );
+        v.value(
+            "source-memory",
+            "Buffer bytes that fragments of one source address may hold.",
+            &mut self.source_memory,
+        );
+        v.value("timeout", "From the first piece to the last.", &mut self.timeout);
+        v.value(
+            "policy",
+            "Overlapping IPv4 fragments: \"first\", \"last\", \"bsd\", \"bsd-right\", \"linux\", \"solaris\" or \"windows\".\n\
+             [host-os-policy] says otherwise by destination.",
+            &mut self.policy,
+        );
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Streams {
+    pub memory: Bytes,
+    pub depth: Bytes,
+    pub session_memory: Bytes,
+}
+
+impl Streams {
+    pub fn of(profile: Profile) -> Streams {
+        let depth = match profile {
+            Profile::Suricata => Bytes::mib(1),
+            Profile::Inline => Bytes::mib(16),
+        };
+        Streams { memory: Bytes::mib(256), depth, session_memory: Bytes::mib(4) }
+    }
+}
+
+impl Section for Streams {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value(
+            "memory",
+            "Bytes that out-of-order and not yet inspected data of one worker may hold.",
+            &mut self.memory,
+        );
+        v.value(
+            "depth",
+            "Bytes of each direction of a TCP session that are inspected; 0 for all.",
+            &mut self.depth,
+        );
+        v.value("session-memory", "As memory, of one session.", &mut self.session_memory);
+    }
+}

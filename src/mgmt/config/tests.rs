@@ -1,0 +1,138 @@
+use super::print::{Notes, keys, print};
+use super::*;
+
+fn load(text: &str) -> Result<Loaded, Faults> {
+    let text = SourceText { name: "weir.toml".into(), text: text.into() };
+    load_texts(&[Arc::new(text)], Profile::Inline, PathBuf::new())
+}
+
+fn faults(text: &str) -> Vec<String> {
+    load(text).err().map(|f| f.0.iter().map(ToString::to_string).collect()).unwrap_or_default()
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest_with_line_column_and_caret() {
+    assert_eq!(
+        faults("[lcores]\nwrokers = 2\n"),
+        [
+            "error: unknown key `lcores.wrokers`\n --> weir.toml:2:1\n  |\n2 | wrokers = 2\n  | ^^^^^^^ the nearest key is `workers`"
+        ]
+    );
+}
+
+#[test]
+fn all_faults_are_reported_at_once_in_the_order_of_the_keys() {
+    let text = "profile = \"snort\"\n[sessions]\nsize = \"many\"\nfull = \"evict\"\n[timeouts]\ntcp-new = 30\n[sesions]\n";
+    insta::assert_snapshot!(faults(text).join("\n\n"));
+}
+
+#[test]
+fn what_does_not_hold_together_is_reported_at_its_key() {
+    let text = r#"
+[[port]]
+name = "a"
+device = "net_null0"
+[[port]]
+name = "a"
+[[pair]]
+ports = ["a", "outsde"]
+kind = "routed"
+[[pair]]
+ports = ["a"]
+[lcores]
+workers = 2
+worker-cpus = [1]
+ring-size = 1000
+[pools]
+frames = 2047
+[host-os-policy]
+"10.0.0.0/33" = "linucks"
+"#;
+    insta::assert_snapshot!(faults(text).join("\n\n"));
+}
+
+#[test]
+fn what_is_not_toml_is_said_with_its_place() {
+    let found = faults("[lcores\nworkers = 2\n[sessions]\nsize = \n");
+    assert!(found.len() >= 2, "{found:?}");
+    assert!(found[0].contains("this is not TOML") && found[0].contains("weir.toml:1:"), "{}", found[0]);
+}
+
+#[test]
+fn a_section_written_as_a_value_is_said_so() {
+    let found = faults("lcores = 3\nport = \"eth0\"\nvars = { address = 1 }\n");
+    assert_eq!(found.len(), 3);
+    assert!(found[0].contains("write it as [[port]]"), "{found:?}");
+    assert!(found[1].contains("write it as [lcores]"), "{found:?}");
+    assert!(found[2].contains("write it as [vars.address]"), "{found:?}");
+}
+
+#[test]
+fn sets_win_over_the_file_and_text_needs_no_quotes() {
+    let file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+    std::fs::write(file.path(), "[lcores]\nworkers = 2\n[timeouts]\ntcp-new = \"5s\"\n").unwrap();
+    let sets = ["lcores.workers=4".into(), "timeouts.tcp-new=7s".into(), "vars.address.HOME_NET=any".into()];
+    let sources = Sources { file: Some(file.path()), sets: &sets, profile: Profile::Inline };
+    let loaded = sources.load().unwrap();
+    assert_eq!(loaded.config.lcores.workers, 4);
+    assert_eq!(loaded.config.timeouts.tcp_new.as_secs(), 7);
+    assert_eq!(loaded.config.vars.address["HOME_NET"], "any");
+    assert_eq!(loaded.config.vars.address["EXTERNAL_NET"], "!$HOME_NET", "names not given stay");
+    assert_eq!(loaded.places["lcores.workers"].source.name, "--set lcores.workers=4");
+}
+
+#[test]
+fn a_wrong_set_is_shown_as_it_was_given() {
+    let sets = ["lcores.workers=many".into(), "nonsense".into()];
+    let sources = Sources { file: None, sets: &sets, profile: Profile::Inline };
+    let text = sources.load().unwrap_err().to_string();
+    assert!(text.contains("--> --set lcores.workers=many:1:"), "{text}");
+    assert!(text.contains("unknown key `nonsense`"), "{text}");
+}
+
+#[test]
+fn a_profile_changes_the_defaults_wherever_it_is_written() {
+    let loaded = load("[sessions]\nsize = 100\n").unwrap().config;
+    assert_eq!((loaded.timeouts.tcp_established.as_secs(), loaded.sessions.size), (3600, 100));
+    let loaded = load("profile = \"suricata\"\n[sessions]\nsize = 100\n").unwrap().config;
+    assert_eq!((loaded.timeouts.tcp_established.as_secs(), loaded.sessions.size), (600, 100));
+    assert_eq!(loaded.host_os_policy["0.0.0.0/0"], "windows");
+}
+
+const SHIPPED: &str = include_str!("../../../conf/weir.toml");
+
+#[test]
+fn the_shipped_file_parses_and_equals_the_defaults() {
+    let mut shipped = load(SHIPPED).unwrap_or_else(|f| panic!("{f}")).config;
+    let mut defaults = Config::defaults(Profile::Inline);
+    let (shipped, defaults) = (print(&mut shipped, &Notes::About), print(&mut defaults, &Notes::About));
+    assert_eq!(shipped, defaults);
+    let written = documented_defaults(Profile::Inline);
+    assert!(SHIPPED == written, "run: weir config show --defaults > conf/weir.toml");
+}
+
+#[test]
+fn every_key_appears_in_the_shipped_file() {
+    let mut config = Config::defaults(Profile::Inline);
+    let keys = keys(&mut config);
+    assert!(keys.len() > 60, "{}", keys.len());
+    for key in keys {
+        let last = key.rsplit('.').next().unwrap_or(&key);
+        let (line, section) = (format!("{last} = "), format!("{key}]"));
+        let found =
+            SHIPPED.lines().any(|l| l.trim_start_matches('#').starts_with(&line) || l.ends_with(&section));
+        assert!(found, "{key} is not in conf/weir.toml");
+    }
+}
+
+#[test]
+fn what_is_printed_reads_back_as_the_same() {
+    let text = "[[port]]\nname = \"a\"\ndevice = \"net_null0\"\n[[port]]\nname = \"b\"\ndevice = \"net_null1\"\nmtu = 9000\n\
+                [[pair]]\nports = [\"a\", \"b\"]\nmode = \"ips\"\n[host-os-policy]\n\"10.0.0.0/8\" = \"linux\"\n";
+    let mut once = load(text).unwrap();
+    let printed = print(&mut once.config, &Notes::Origins(&once.places));
+    assert!(printed.contains("mtu = 9000  # weir.toml:7\n"), "{printed}");
+    assert!(printed.contains("mtu = 1500  # default\n"), "{printed}");
+    let mut twice = load(&printed).unwrap_or_else(|f| panic!("{f}"));
+    assert_eq!(print(&mut twice.config, &Notes::About), print(&mut once.config, &Notes::About));
+}

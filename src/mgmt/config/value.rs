@@ -1,0 +1,336 @@
+//! The kinds of values: numbers in a range, words, durations, sizes, texts, lists of them.
+
+use super::fault::nearest;
+use super::visit::Value;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+use toml::de::DeValue;
+
+fn found(toml: &DeValue<'_>) -> String {
+    match toml {
+        DeValue::String(s) => format!("the text {s:?}"),
+        DeValue::Integer(n) => format!("the number {n}"),
+        DeValue::Float(n) => format!("the number {}", n.as_str()),
+        DeValue::Boolean(b) => format!("{b}"),
+        DeValue::Datetime(_) => "a date".into(),
+        DeValue::Array(_) => "a list".into(),
+        DeValue::Table(_) => "a table".into(),
+    }
+}
+
+fn expected<T>(what: &str, toml: &DeValue<'_>) -> Result<T, String> {
+    Err(format!("expected {what}, found {}", found(toml)))
+}
+
+/// A TOML basic string.
+pub fn quoted(text: &str) -> String {
+    // JSON's escapes are a subset of TOML's.
+    serde_json::Value::from(text).to_string()
+}
+
+impl Value for bool {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        match toml {
+            DeValue::Boolean(b) => *self = *b,
+            other => return expected("true or false", other),
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for String {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        match toml {
+            DeValue::String(s) => *self = s.to_string(),
+            other => return expected("a text in quotes", other),
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> String {
+        quoted(self)
+    }
+}
+
+impl Value for PathBuf {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        match toml {
+            DeValue::String(s) => *self = PathBuf::from(s.as_ref()),
+            other => return expected("a path in quotes", other),
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> String {
+        quoted(&self.to_string_lossy())
+    }
+}
+
+/// A list of values of one kind; the fault names the entry.
+impl<T: Value + Default> Value for Vec<T> {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        let DeValue::Array(entries) = toml else {
+            return expected("a list, [ ... ]", toml);
+        };
+        let mut list = Vec::with_capacity(entries.len());
+        for (i, entry) in entries.iter().enumerate() {
+            let mut value = T::default();
+            value.read(entry.get_ref()).map_err(|m| format!("entry {}: {m}", i + 1))?;
+            list.push(value);
+        }
+        *self = list;
+        Ok(())
+    }
+
+    fn write(&self) -> String {
+        format!("[{}]", self.iter().map(Value::write).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Numbers that fit `i128`.
+pub trait Number: Copy + TryFrom<i128> + Into<i128> + std::fmt::Display {}
+impl<T: Copy + TryFrom<i128> + Into<i128> + std::fmt::Display> Number for T {}
+
+/// A number and the range it must keep to.
+pub struct Within<'a, T>(pub &'a mut T, pub RangeInclusive<T>);
+
+fn integer(toml: &DeValue<'_>) -> Option<i128> {
+    match toml {
+        DeValue::Integer(n) => i128::from_str_radix(n.as_str(), n.radix()).ok(),
+        _ => None,
+    }
+}
+
+impl<T: Number> Value for Within<'_, T> {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        let (low, high): (i128, i128) = ((*self.1.start()).into(), (*self.1.end()).into());
+        let value = integer(toml).filter(|n| (low..=high).contains(n));
+        match value.and_then(|n| T::try_from(n).ok()) {
+            Some(n) => *self.0 = n,
+            None => return expected(&format!("a number from {low} to {high}"), toml),
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl Value for u32 {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        Within(self, 0..=u32::MAX).read(toml)
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// A value, or "auto": chosen at start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Auto<T> {
+    #[default]
+    Auto,
+    Set(T),
+}
+
+impl<T: Value + Default> Value for Auto<T> {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        if matches!(toml, DeValue::String(s) if s == "auto") {
+            *self = Auto::Auto;
+            return Ok(());
+        }
+        let mut value = T::default();
+        value.read(toml).map_err(|m| m.replacen("expected ", "expected \"auto\" or ", 1))?;
+        *self = Auto::Set(value);
+        Ok(())
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Auto::Auto => quoted("auto"),
+            Auto::Set(value) => value.write(),
+        }
+    }
+}
+
+const SPANS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+
+/// `"30s"`, `"500ms"`, `"1h"`.
+pub fn parse_span(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let (_, millis) = SPANS.iter().find(|(name, _)| *name == unit.trim())?;
+    number.parse::<u64>().ok()?.checked_mul(*millis).map(Duration::from_millis)
+}
+
+pub fn write_span(span: Duration) -> String {
+    let millis = span.as_millis();
+    let fits = |(_, unit): &&(&str, u64)| millis > 0 && millis.is_multiple_of(u128::from(*unit));
+    // Hours and minutes only for round ones: "3600s" reads better beside "30s" than a mix would.
+    let (name, unit) = SPANS[..2].iter().rev().find(fits).unwrap_or(&SPANS[0]);
+    format!("{}{name}", millis / u128::from(*unit))
+}
+
+impl Value for Duration {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        let span = match toml {
+            DeValue::String(s) => parse_span(s),
+            _ => None,
+        };
+        match span {
+            Some(span) => *self = span,
+            None => return expected("a time with its unit, such as \"30s\", \"500ms\" or \"1h\"", toml),
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> String {
+        quoted(&write_span(*self))
+    }
+}
+
+const SIZES: [(&str, u64); 7] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("gb", 1 << 30),
+    ("mb", 1 << 20),
+    ("kb", 1 << 10),
+    ("B", 1),
+];
+
+/// A number of bytes: `"64MiB"`, `4096`. Suricata's `64mb` means the same powers of two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bytes(pub u64);
+
+impl Bytes {
+    pub const fn mib(n: u64) -> Bytes {
+        Bytes(n << 20)
+    }
+
+    pub fn as_usize(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl Value for Bytes {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        let size = match toml {
+            DeValue::String(s) => SIZES.iter().find_map(|(unit, bytes)| {
+                let number = s.strip_suffix(unit)?.trim_end();
+                number.parse::<u64>().ok()?.checked_mul(*bytes)
+            }),
+            other => integer(other).and_then(|n| u64::try_from(n).ok()),
+        };
+        match size {
+            Some(size) => *self = Bytes(size),
+            None => return expected("a size with its unit, such as \"64MiB\", or a number of bytes", toml),
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> String {
+        let round = |(_, bytes): &&(&str, u64)| self.0 > 0 && self.0.is_multiple_of(*bytes);
+        match SIZES[..3].iter().find(round) {
+            Some((unit, bytes)) => quoted(&format!("{}{unit}", self.0 / bytes)),
+            None => self.0.to_string(),
+        }
+    }
+}
+
+/// Why `found` is none of `words`.
+pub(super) fn no_such_word(toml: &DeValue<'_>, words: &[&str]) -> String {
+    let list = words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(", ");
+    let near = match toml {
+        DeValue::String(s) => nearest(s, words.iter().copied()),
+        _ => None,
+    };
+    let near = near.map(|word| format!("; the nearest is {word:?}")).unwrap_or_default();
+    format!("expected one of {list}, found {}{near}", found(toml))
+}
+
+/// An enum that the configuration writes as a word.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$vdoc])* $variant),* }
+
+        impl $name {
+            pub const WORDS: &'static [&'static str] = &[$($word),*];
+
+            pub const fn name(self) -> &'static str {
+                match self { $($name::$variant => $word),* }
+            }
+
+            pub fn parse(word: &str) -> Option<$name> {
+                match word { $($word => Some($name::$variant),)* _ => None }
+            }
+        }
+
+        impl $crate::mgmt::config::visit::Value for $name {
+            fn read(&mut self, toml: &toml::de::DeValue<'_>) -> Result<(), String> {
+                let word = match toml {
+                    toml::de::DeValue::String(s) => $name::parse(s),
+                    _ => None,
+                };
+                *self = word.ok_or_else(|| $crate::mgmt::config::value::no_such_word(toml, $name::WORDS))?;
+                Ok(())
+            }
+
+            fn write(&self) -> String {
+                $crate::mgmt::config::value::quoted(self.name())
+            }
+        }
+    };
+}
+pub(super) use words;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: Value + Default>(text: &str) -> Result<T, String> {
+        let parsed = DeValue::parse(text).map_err(|e| e.to_string())?;
+        let mut value = T::default();
+        value.read(parsed.get_ref()).map(|()| value)
+    }
+
+    #[test]
+    fn durations_and_sizes_are_read_with_their_units_and_printed_back() {
+        for (text, millis, printed) in [
+            ("\"30s\"", 30_000, "30s"),
+            ("\"500ms\"", 500, "500ms"),
+            ("\"1h\"", 3_600_000, "3600s"),
+            ("\"0s\"", 0, "0ms"),
+        ] {
+            let span: Duration = read(text).unwrap();
+            assert_eq!((span.as_millis(), write_span(span).as_str()), (millis, printed));
+        }
+        for (text, bytes, printed) in [
+            ("\"64MiB\"", 64 << 20, "\"64MiB\""),
+            ("1500", 1500, "1500"),
+            ("\"32mb\"", 32 << 20, "\"32MiB\""),
+        ] {
+            let size: Bytes = read(text).unwrap();
+            assert_eq!((size.0, size.write().as_str()), (bytes, printed));
+        }
+        assert!(read::<Duration>("30").unwrap_err().contains("30s"));
+        assert!(read::<Bytes>("\"99999999999GiB\"").is_err(), "does not fit 64 bits");
+    }
+
+    #[test]
+    fn a_number_out_of_range_says_the_range() {
+        let mut n = 4u16;
+        let fault = Within(&mut n, 1..=64).read(DeValue::parse("65").unwrap().get_ref());
+        assert_eq!(fault.unwrap_err(), "expected a number from 1 to 64, found the number 65");
+        assert_eq!(n, 4);
+    }
+}

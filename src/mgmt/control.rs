@@ -1,0 +1,155 @@
+//! What management asks of a running appliance. The pipeline's `Appliance` implements it; tests use a fake.
+//!
+//! Every call may wait for a worker's mailbox, so it runs on a blocking thread, never on the RPC's own.
+
+use crate::base::{DropReason, FlowTuple, PerDir, Time};
+
+/// A counter under its dotted name (`decoder.pkts`), as eve.json's `stats` nests it and `weir ctl counters` prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedCount {
+    pub name: String,
+    pub value: u64,
+}
+
+impl NamedCount {
+    pub fn new(name: impl Into<String>, value: u64) -> NamedCount {
+        NamedCount { name: name.into(), value }
+    }
+}
+
+/// `weir ctl status`.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// `run` or `replay`.
+    pub running_mode: String,
+    pub profile: String,
+    pub started: Time,
+    pub now: Time,
+    pub generation: u32,
+    pub rules_loaded: u64,
+    pub rules_refused: u64,
+    pub workers: u32,
+    pub sessions: u64,
+    /// Memory by part, in bytes: how much is used, and how much may be.
+    pub memory: Vec<MemoryUse>,
+    pub pairs: Vec<PairStatus>,
+    pub events_sent: u64,
+    pub events_lost: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct MemoryUse {
+    pub part: String,
+    pub used: u64,
+    pub cap: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct PairStatus {
+    pub ports: Vec<String>,
+    pub mode: String,
+}
+
+/// How often a reason struck since the start. Rates are the caller's: the difference of two looks.
+#[derive(Clone, Debug)]
+pub struct DropCount {
+    pub reason: DropReason,
+    pub frames: u64,
+}
+
+/// What one lcore does.
+#[derive(Clone, Debug, Default)]
+pub struct LcoreInfo {
+    /// `main`, `worker 0`, ..., `management`.
+    pub role: String,
+    pub cpu: Option<u32>,
+    pub frames: u64,
+    pub bytes: u64,
+    pub sessions: u64,
+    /// Frames waiting in the ring to it, and the ring's size.
+    pub ring_used: u64,
+    pub ring_size: u64,
+    /// Turns of its loop, and those that found nothing to do.
+    pub turns: u64,
+    pub idle_turns: u64,
+}
+
+/// Which sessions to show.
+#[derive(Clone, Debug, Default)]
+pub struct SessionFilter {
+    /// Most to return; 0 for [`DEFAULT_SESSION_LIMIT`].
+    pub limit: u32,
+    /// Either end has this address.
+    pub address: Option<std::net::IpAddr>,
+    /// Either end has this port.
+    pub port: Option<u16>,
+    /// IP protocol number.
+    pub proto: Option<u8>,
+}
+
+pub const DEFAULT_SESSION_LIMIT: u32 = 100;
+
+impl SessionFilter {
+    pub fn matches(&self, tuple: &FlowTuple) -> bool {
+        self.proto.is_none_or(|p| p == tuple.proto)
+            && self.port.is_none_or(|p| p == tuple.sport || p == tuple.dport)
+            && self.address.is_none_or(|a| a == tuple.src_ip() || a == tuple.dst_ip())
+    }
+
+    pub fn limit(&self) -> usize {
+        (if self.limit == 0 { DEFAULT_SESSION_LIMIT } else { self.limit }) as usize
+    }
+}
+
+/// One session, from its client's side.
+#[derive(Clone, Debug, Default)]
+pub struct SessionInfo {
+    pub flow_id: u64,
+    pub worker: u32,
+    pub tuple: FlowTuple,
+    /// `new`, `established` or `closed`.
+    pub state: String,
+    /// TCP's own state; empty for others.
+    pub tcp_state: String,
+    /// `forward` or `drop`, once settled; else `inspect`.
+    pub verdict: String,
+    pub start: Time,
+    pub last: Time,
+    pub packets: PerDir<u64>,
+    pub bytes: PerDir<u64>,
+    pub generation: u32,
+}
+
+/// What a reload of the rules came to. A reload that fails changes nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Reload {
+    pub generation: u32,
+    pub loaded: u64,
+    pub refused: u64,
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ControlError {
+    #[error("worker {worker} did not answer in time; look at `weir ctl lcores`")]
+    Busy { worker: u32 },
+    #[error("the appliance is stopping")]
+    Stopping,
+    /// The new rules or configuration are no good; the old stay.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The appliance as management sees it.
+pub trait Control: Send + Sync + 'static {
+    fn status(&self) -> Status;
+    /// All counters, in the order in which they are printed.
+    fn counters(&self) -> Vec<NamedCount>;
+    /// One entry for every reason, also those that never struck.
+    fn drops(&self) -> Vec<DropCount>;
+    fn lcores(&self) -> Vec<LcoreInfo>;
+    fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError>;
+    fn reload_rules(&self) -> Result<Reload, ControlError>;
+    /// Asks the appliance to stop, as SIGTERM does; returns at once.
+    fn stop(&self);
+}

@@ -1,0 +1,238 @@
+//! The events of N workers as one sequence.
+//!
+//! In a replay events are put in the order of their packets, so that eve.json does not depend on the number of workers: an
+//! event is let go once every worker has said (by its watermark) that it is done with all packets up to that one. In a
+//! running appliance they go as they come.
+
+use crate::base::event::{Event, EventCounts};
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering as Atomic};
+
+/// Management's end of one worker's event ring.
+pub struct WorkerFeed {
+    pub events: rtrb::Consumer<Event>,
+    pub counts: Arc<EventCounts>,
+    /// All events of packets up to this number are in the ring: stored with `Release` after they were sent. An idle worker
+    /// raises it too; `u64::MAX` says that no more will come. Only looked at in a replay.
+    pub watermark: Arc<AtomicU64>,
+}
+
+/// Whether to wait for packet order.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    AsTheyCome,
+    ByPacket,
+}
+
+/// An event and its place: by packet, then by the order in which its worker sent it.
+struct Waiting {
+    packet: u64,
+    worker: usize,
+    serial: u64,
+    event: Event,
+}
+
+impl Waiting {
+    /// A rebuilt datagram's events follow those of its last piece, which has the same number and no ports, so that ties are
+    /// broken alike for any number of workers.
+    fn place(&self) -> (u64, bool, usize, u64) {
+        let tuple = &self.event.origin.tuple;
+        (self.packet, tuple.sport != 0 || tuple.dport != 0, self.worker, self.serial)
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+impl Eq for Waiting {}
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+struct Source {
+    feed: WorkerFeed,
+    /// Events without a packet (a session that timed out) are put behind the worker's last packet.
+    last_packet: u64,
+    taken: u64,
+}
+
+/// Takes from all rings, gives one sequence.
+pub struct Merger {
+    sources: Vec<Source>,
+    order: Order,
+    waiting: BinaryHeap<Reverse<Waiting>>,
+}
+
+impl Merger {
+    pub fn new(feeds: Vec<WorkerFeed>, order: Order) -> Merger {
+        let sources = feeds.into_iter().map(|feed| Source { feed, last_packet: 0, taken: 0 }).collect();
+        Merger { sources, order, waiting: BinaryHeap::new() }
+    }
+
+    /// Empties the rings; hands over what is next in order. How many events were handed over.
+    pub fn turn(&mut self, out: &mut dyn FnMut(Event)) -> usize {
+        match self.order {
+            Order::AsTheyCome => self.pass_on(out),
+            Order::ByPacket => {
+                // The watermarks first: what a worker sends after them is then not missed below.
+                let done = self.sources.iter().map(|s| s.feed.watermark.load(Atomic::Acquire)).min();
+                self.collect();
+                self.release(done.unwrap_or(u64::MAX), out)
+            }
+        }
+    }
+
+    /// As [`turn`](Self::turn), and nothing is held back: the workers have stopped.
+    pub fn finish(&mut self, out: &mut dyn FnMut(Event)) -> usize {
+        self.collect();
+        self.release(u64::MAX, out)
+    }
+
+    /// Events that workers put into their rings, and that found no room.
+    pub fn sent_and_lost(&self) -> (u64, u64) {
+        let counts = |s: &Source| (s.feed.counts.sent.get(), s.feed.counts.lost.get());
+        self.sources.iter().map(counts).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+    }
+
+    fn pass_on(&mut self, out: &mut dyn FnMut(Event)) -> usize {
+        let mut count = 0;
+        for source in &mut self.sources {
+            // What was there at the start of the turn: a worker that never stops sending cannot hold the others up.
+            for _ in 0..source.feed.events.slots() {
+                let Ok(event) = source.feed.events.pop() else { break };
+                out(event);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    fn collect(&mut self) {
+        for (worker, source) in self.sources.iter_mut().enumerate() {
+            while let Ok(event) = source.feed.events.pop() {
+                let packet = match event.origin.packet {
+                    0 => source.last_packet,
+                    packet => packet,
+                };
+                source.last_packet = source.last_packet.max(packet);
+                source.taken += 1;
+                self.waiting.push(Reverse(Waiting { packet, worker, serial: source.taken, event }));
+            }
+        }
+    }
+
+    fn release(&mut self, done: u64, out: &mut dyn FnMut(Event)) -> usize {
+        let mut count = 0;
+        while self.waiting.peek().is_some_and(|Reverse(next)| next.packet <= done) {
+            let Some(Reverse(next)) = self.waiting.pop() else { break };
+            out(next.event);
+            count += 1;
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::event::{EventBody, Origin};
+    use crate::base::{Anomaly, DropReason};
+    use proptest::prelude::*;
+
+    fn event(packet: u64, tag: u32) -> Event {
+        let body = EventBody::Drop { reason: DropReason::RuleDrop, length: tag, rule: None };
+        Event { origin: Origin { packet, ..Origin::default() }, body }
+    }
+
+    fn tag(event: &Event) -> (u64, u32) {
+        match event.body {
+            EventBody::Drop { length, .. } => (event.origin.packet, length),
+            _ => unreachable!("{:?}", Anomaly::ALL),
+        }
+    }
+
+    fn feeds(n: usize) -> (Vec<rtrb::Producer<Event>>, Vec<Arc<AtomicU64>>, Vec<WorkerFeed>) {
+        let (mut producers, mut marks, mut feeds) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..n {
+            let (producer, events) = rtrb::RingBuffer::new(1024);
+            let watermark = Arc::new(AtomicU64::new(0));
+            producers.push(producer);
+            marks.push(Arc::clone(&watermark));
+            feeds.push(WorkerFeed { events, counts: Arc::default(), watermark });
+        }
+        (producers, marks, feeds)
+    }
+
+    proptest! {
+        /// Each packet belongs to one worker and gives some events; workers advance in any interleaving.
+        #[test]
+        fn any_number_of_workers_gives_the_packets_order(
+            packets in prop::collection::vec((0usize..4, 0u32..3), 1..80),
+            workers in 1usize..5,
+            steps in prop::collection::vec(0usize..4, 0..200),
+        ) {
+            let (mut producers, marks, feeds) = feeds(workers);
+            let mut merger = Merger::new(feeds, Order::ByPacket);
+            let mut queues = vec![std::collections::VecDeque::new(); workers];
+            let mut expected = Vec::new();
+            for (i, (owner, events)) in packets.iter().enumerate() {
+                let number = i as u64 + 1;
+                queues[owner % workers].push_back((number, *events));
+                expected.extend((0..*events).map(|e| (number, e)));
+            }
+            let mut got = Vec::new();
+            let rest = (0..workers).flat_map(|w| std::iter::repeat_n(w, 80));
+            for worker in steps.into_iter().map(|s| s % workers).chain(rest) {
+                match queues[worker].pop_front() {
+                    Some((number, events)) => {
+                        for e in 0..events {
+                            producers[worker].push(event(number, e)).unwrap();
+                        }
+                        marks[worker].store(number, Atomic::Release);
+                    }
+                    None => marks[worker].store(u64::MAX, Atomic::Release),
+                }
+                merger.turn(&mut |e| got.push(tag(&e)));
+                prop_assert_eq!(&got[..], &expected[..got.len()]);
+            }
+            prop_assert_eq!(got, expected);
+        }
+    }
+
+    #[test]
+    fn events_without_a_packet_follow_their_workers_last() {
+        let (mut producers, _marks, feeds) = feeds(2);
+        let mut merger = Merger::new(feeds, Order::ByPacket);
+        for e in [event(5, 0), event(0, 1)] {
+            producers[0].push(e).unwrap();
+        }
+        producers[1].push(event(3, 2)).unwrap();
+        producers[1].push(event(9, 3)).unwrap();
+        let mut got = Vec::new();
+        assert_eq!(merger.turn(&mut |e| got.push(tag(&e))), 0, "no worker has said it is done");
+        assert_eq!(merger.finish(&mut |e| got.push(tag(&e))), 4);
+        assert_eq!(got, [(3, 2), (5, 0), (0, 1), (9, 3)]);
+    }
+
+    #[test]
+    fn a_running_appliance_does_not_wait_for_order() {
+        let (mut producers, _marks, feeds) = feeds(2);
+        let mut merger = Merger::new(feeds, Order::AsTheyCome);
+        producers[1].push(event(3, 0)).unwrap();
+        producers[0].push(event(9, 1)).unwrap();
+        let mut got = Vec::new();
+        assert_eq!(merger.turn(&mut |e| got.push(tag(&e).0)), 2);
+        assert_eq!(got, [9, 3]);
+    }
+}
