@@ -16,7 +16,7 @@ pub mod time;
 pub mod verdict;
 
 pub use addr::{Addr, Family};
-pub use anomaly::Anomaly;
+pub use anomaly::{Anomaly, AnomalyKind};
 pub use dir::{Dir, PerDir};
 pub use drop_reason::DropReason;
 pub use id::{Generation, PortId, RuleIndex, WorkerId};
