@@ -9,21 +9,16 @@ use std::path::PathBuf;
 const FUNCTIONS: &[&str] = &[
     // the shim
     "weir_.*",
-    // EAL: one init a process, its end, its log level, its errors in words
+    // EAL: one init a process, its end, its errors in words
     "rte_eal_init",
     "rte_eal_cleanup",
-    "rte_log_set_global_level",
     "rte_strerror",
-    "rte_version",
     "rte_get_tsc_hz",
     // lcores
     "rte_eal_remote_launch",
     "rte_eal_wait_lcore",
-    "rte_get_main_lcore",
-    "rte_lcore_to_cpu_id",
-    "rte_lcore_to_socket_id",
+    "rte_eal_get_lcore_state",
     // devices, by PCI address or vdev string
-    "rte_eal_hotplug_remove",
     "rte_dev_probe",
     "rte_dev_remove",
     "rte_eth_dev_get_port_by_name",
@@ -57,7 +52,8 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_dev_socket_id",
 ];
 
-const TYPES: &[&str] = &["rte_eth_conf", "rte_eth_dev_info", "rte_mbuf", "rte_mbuf_dynfield"];
+const TYPES: &[&str] =
+    &["rte_eth_conf", "rte_eth_dev_info", "rte_lcore_state_t", "rte_mbuf", "rte_mbuf_dynfield"];
 
 const CONSTANTS: &[&str] = &[
     "RTE_PKTMBUF_HEADROOM",
@@ -66,11 +62,7 @@ const CONSTANTS: &[&str] = &[
     "RTE_ETH_(RX|TX)_OFFLOAD_.*",
     "RTE_ETH_RSS_.*",
     "RTE_ETH_LINK_.*",
-    "RTE_MBUF_F_(INDIRECT|EXTERNAL)",
     "RING_F_S[PC]_(ENQ|DEQ)",
-    "RTE_RING_NAMESIZE",
-    "RTE_MEMPOOL_NAMESIZE",
-    "RTE_LOG_(ERR|WARNING|NOTICE|INFO|DEBUG)",
 ];
 
 /// clang cannot lay these out the way the header asks (unaligned bit fields); nothing of ours looks inside.

@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <string.h>
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -98,12 +97,6 @@ void weir_mbuf_chain(struct rte_mbuf *head, struct rte_mbuf *tail)
 {
 	/* Fails only past RTE_MBUF_MAX_NB_SEGS. */
 	(void)rte_pktmbuf_chain(head, tail);
-}
-
-void weir_mbuf_stamp(struct rte_mbuf **bufs, unsigned n, int offset, const void *value, unsigned len)
-{
-	for (unsigned i = 0; i < n; i++)
-		memcpy((char *)bufs[i] + offset, value, len);
 }
 
 unsigned weir_ring_sp_enqueue(struct rte_ring *r, void *const *objs, unsigned n)

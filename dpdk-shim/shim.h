@@ -33,8 +33,6 @@ int weir_mbuf_unshared(struct rte_mbuf *m);
 struct rte_mbuf *weir_mbuf_drop_head(struct rte_mbuf *m);
 /* Chains tail behind head. The caller has checked the number of segments. */
 void weir_mbuf_chain(struct rte_mbuf *head, struct rte_mbuf *tail);
-/* Writes len bytes at the given offset of the dynamic fields of every buffer: one call stamps a burst. */
-void weir_mbuf_stamp(struct rte_mbuf **bufs, unsigned n, int offset, const void *value, unsigned len);
 
 /* Rings of one producer and one consumer. */
 unsigned weir_ring_sp_enqueue(struct rte_ring *r, void *const *objs, unsigned n);

@@ -4,6 +4,8 @@
 //! between lcores, and a memory backend ([`memory`]) on which everything above runs without EAL.
 
 pub mod burst;
+pub mod clock;
+pub mod dpdk;
 pub mod frame;
 pub mod memory;
 pub mod port;

@@ -6,7 +6,7 @@
 #![allow(unsafe_code)] // mbuf pointers; every block says why it is sound
 
 use super::FrameMeta;
-use crate::base::PortId;
+use crate::base::{PortId, Time};
 use dpdk_sys::rte_mbuf;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -18,7 +18,7 @@ pub(in crate::io) const META_BYTES: usize = std::mem::offset_of!(FrameMeta, port
 /// Where in an mbuf our dynamic field lies. Written once, by the EAL's start, before any mbuf exists.
 static META_OFFSET: AtomicU32 = AtomicU32::new(0);
 
-pub(in crate::io) fn meta_offset() -> usize {
+fn meta_offset() -> usize {
     META_OFFSET.load(Ordering::Relaxed) as usize
 }
 
@@ -81,6 +81,17 @@ impl Mbuf {
             (*self.0.as_ptr()).port = meta.port.0;
             let field = self.0.as_ptr().cast::<u8>().add(meta_offset());
             std::ptr::copy_nonoverlapping(std::ptr::from_ref(meta).cast::<u8>(), field, META_BYTES);
+        }
+    }
+
+    /// The microseconds in the receive timestamp's field, when its flag is up.
+    pub(super) fn driver_time(self, offset: usize, flag: u64) -> Option<Time> {
+        let m = self.0.as_ptr();
+        // SAFETY: as `meta`; the check keeps the read within the mbuf whatever offset is given.
+        unsafe {
+            let fits = offset <= size_of::<rte_mbuf>() - size_of::<u64>();
+            (fits && (*m).ol_flags & flag != 0)
+                .then(|| Time::from_micros(m.cast::<u8>().add(offset).cast::<u64>().read_unaligned()))
         }
     }
 

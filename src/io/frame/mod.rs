@@ -16,7 +16,7 @@ use dpdk_sys::rte_mbuf;
 use mbuf::Mbuf;
 use std::ptr::NonNull;
 
-pub(super) use mbuf::{META_BYTES, meta_offset, set_meta_offset};
+pub(super) use mbuf::{META_BYTES, set_meta_offset};
 
 const HEAP_TAG: usize = 1;
 
@@ -125,6 +125,15 @@ impl Frame {
         match self.form_mut() {
             FormMut::Heap(heap) => heap.meta = meta,
             FormMut::Mbuf(mbuf) => mbuf.set_meta(&meta),
+        }
+    }
+
+    /// The driver's receive timestamp, when the frame has one.
+    #[inline]
+    pub(super) fn driver_time(&self, offset: usize, flag: u64) -> Option<Time> {
+        match self.form() {
+            Form::Heap(_) => None,
+            Form::Mbuf(mbuf) => mbuf.driver_time(offset, flag),
         }
     }
 

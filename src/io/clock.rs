@@ -1,0 +1,184 @@
+//! The only reader of clocks: the processor's counter turned into [`Time`], one cheap reading a burst.
+//!
+//! Every lcore has a [`Clock`] of its own (the counter is one for all CPUs on machines that DPDK supports) and never sees
+//! it run backwards. The counter drifts from the system's clock, which NTP corrects: management calls
+//! [`TimeBase::discipline`] now and then, and the drift is made good by running a little faster or slower.
+
+#![allow(clippy::disallowed_methods)] // this is the file that may
+
+use crate::base::Time;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Bits behind the point in "microseconds per tick".
+const RATE_BITS: u32 = 40;
+
+/// An error is made good over this time; one larger than that (the system's clock was set) at once.
+const SLEW: Duration = Duration::from_secs(10);
+
+/// A counter that never stops nor turns back.
+#[derive(Copy, Clone, Debug)]
+pub struct Ticks {
+    pub read: fn() -> u64,
+    pub per_second: u64,
+}
+
+impl Ticks {
+    /// The system's monotonic clock, in nanoseconds: where there is no EAL.
+    pub fn monotonic() -> Ticks {
+        static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        let read = || START.get_or_init(Instant::now).elapsed().as_nanos() as u64;
+        Ticks { read, per_second: 1_000_000_000 }
+    }
+}
+
+/// How ticks become time: `micros + (now - ticks) * rate`.
+#[derive(Copy, Clone, Debug)]
+struct Line {
+    ticks: u64,
+    micros: u64,
+    /// Microseconds per tick, with [`RATE_BITS`] bits behind the point.
+    rate: u64,
+}
+
+impl Line {
+    fn at(self, ticks: u64) -> u64 {
+        let passed = u128::from(ticks.saturating_sub(self.ticks)) * u128::from(self.rate);
+        self.micros.saturating_add((passed >> RATE_BITS) as u64)
+    }
+}
+
+fn nominal_rate(per_second: u64) -> u64 {
+    ((1_000_000u128 << RATE_BITS) / u128::from(per_second.max(1))) as u64
+}
+
+/// What all lcores' clocks share: written by management, read by everyone, without a lock (a sequence counter, odd while
+/// it is being written).
+#[derive(Debug)]
+pub struct TimeBase {
+    ticks: Ticks,
+    sequence: AtomicU64,
+    line: [AtomicU64; 3],
+}
+
+impl TimeBase {
+    /// Starts at the system's time.
+    pub fn new(ticks: Ticks) -> Arc<TimeBase> {
+        let line =
+            Line { ticks: (ticks.read)(), micros: system_micros(), rate: nominal_rate(ticks.per_second) };
+        let line = [line.ticks, line.micros, line.rate].map(AtomicU64::new);
+        Arc::new(TimeBase { ticks, sequence: AtomicU64::new(0), line })
+    }
+
+    pub fn clock(self: &Arc<Self>) -> Clock {
+        Clock { base: Arc::clone(self), latest: 0 }
+    }
+
+    /// Turns the clocks towards the system's. To be called by one thread, every few seconds.
+    pub fn discipline(&self) {
+        let line = corrected(self.line(), (self.ticks.read)(), system_micros(), self.ticks.per_second);
+        self.sequence.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::Release);
+        for (cell, value) in self.line.iter().zip([line.ticks, line.micros, line.rate]) {
+            cell.store(value, Ordering::Relaxed);
+        }
+        self.sequence.fetch_add(1, Ordering::Release);
+    }
+
+    fn line(&self) -> Line {
+        loop {
+            let before = self.sequence.load(Ordering::Acquire);
+            let [ticks, micros, rate] = [0, 1, 2].map(|i: usize| self.line[i].load(Ordering::Relaxed));
+            fence(Ordering::Acquire);
+            if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
+                return Line { ticks, micros, rate };
+            }
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// The line from here on: continuous, unless the error is more than [`SLEW`] could make good.
+fn corrected(line: Line, ticks: u64, system: u64, per_second: u64) -> Line {
+    let (ours, nominal) = (line.at(ticks), nominal_rate(per_second));
+    let (error, span) = (i128::from(system) - i128::from(ours), SLEW.as_micros() as i128);
+    if error.abs() >= span {
+        return Line { ticks, micros: system, rate: nominal };
+    }
+    let rate = i128::from(nominal) * (span + error) / span;
+    Line { ticks, micros: ours, rate: u64::try_from(rate).unwrap_or(nominal) }
+}
+
+fn system_micros() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// One lcore's clock.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    base: Arc<TimeBase>,
+    latest: u64,
+}
+
+impl Clock {
+    /// Never before what it said last.
+    #[inline]
+    pub fn now(&mut self) -> Time {
+        self.latest = self.latest.max(self.base.line().at((self.base.ticks.read)()));
+        Time::from_micros(self.latest)
+    }
+
+    /// The counter itself: for measuring what a step costs.
+    pub fn ticks(&self) -> u64 {
+        (self.base.ticks.read)()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PER_SECOND: u64 = 2_500_000_000;
+
+    fn line() -> Line {
+        Line { ticks: 1_000, micros: 7_000_000, rate: nominal_rate(PER_SECOND) }
+    }
+
+    #[test]
+    fn a_day_of_ticks_is_a_day_to_the_millisecond() {
+        let day = line().at(1_000 + 86_400 * PER_SECOND) - 7_000_000;
+        assert!(day.abs_diff(86_400_000_000) < 1_000, "{day}");
+    }
+
+    #[test]
+    fn a_small_error_is_made_good_within_the_slew_without_a_step() {
+        for error in [-40_000i64, 40_000] {
+            let ticks = 1_000 + 5 * PER_SECOND;
+            let ours = line().at(ticks);
+            let new = corrected(line(), ticks, ours.saturating_add_signed(error), PER_SECOND);
+            assert_eq!(new.at(ticks), ours);
+            let later = new.at(ticks + SLEW.as_secs() * PER_SECOND);
+            let system = ours.saturating_add_signed(error) + SLEW.as_micros() as u64;
+            assert!(later.abs_diff(system) < 10, "{later} {system}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_followed_at_once_but_no_reader_goes_back() {
+        let new = corrected(line(), 1_000, 90_000_000, PER_SECOND);
+        assert_eq!(new.at(1_000), 90_000_000);
+        let base = TimeBase::new(Ticks { read: || 0, per_second: PER_SECOND });
+        let mut clock = base.clock();
+        let first = clock.now();
+        base.line[1].store(1, Ordering::Relaxed);
+        assert_eq!(clock.now(), first);
+    }
+
+    #[test]
+    fn the_clock_starts_at_the_system_time() {
+        let mut clock = TimeBase::new(Ticks::monotonic()).clock();
+        assert!(clock.now().micros().abs_diff(system_micros()) < 60_000_000);
+    }
+}
