@@ -1,1 +1,45 @@
-//! (owned by a part that is being written)
+//! Who talks to whom: the session table of one worker, its timers, and TCP tracking.
+//!
+//! Owes: both directions of a conversation in one [`Session`], found exactly; every session ended once, with a reason,
+//! handed to the caller's closer; constant work per packet, bounded work per turn, no allocation after start.
+//! Owns: slots, index, timing wheel, the list of sessions that are not established. The caller owns what a session's
+//! handles (`inspection`, `streams`) name, and frees it in the closer.
+//!
+//! A packet's way: [`SessionTable::find`], then for TCP [`SessionTable::track`], then whatever the session asks for.
+//! What expires is decided at lookup by the packet's clock; timers only reclaim, so replays do not depend on their pace.
+//!
+//! The first packet seen opens to the server; a SYN/ACK that may be picked up in the middle is turned round. ICMP errors
+//! count in the session of the packet they quote and open none. Everything else opens one by addresses, ports and protocol.
+
+mod index;
+mod key;
+mod list;
+mod session;
+mod settings;
+mod table;
+pub mod tcp;
+mod timers;
+mod tracker;
+
+pub use key::{direction, flow_id};
+pub use session::{NO_HANDLE, Phase, Session, SessionId, Settled};
+pub use settings::{Midstream, PhaseTimeouts, Settings, TcpSettings, Timeouts, WhenFull};
+pub use table::{Closer, Counters, Lookup, Packet, SessionTable};
+pub use tracker::{Fit, TcpTracker, Tracked};
+
+/// IP protocol numbers (IANA).
+pub const ICMP: u8 = 1;
+pub const TCP: u8 = 6;
+pub const UDP: u8 = 17;
+pub const ICMPV6: u8 = 58;
+pub const SCTP: u8 = 132;
+
+/// TCP header flags (RFC 9293, section 3.1).
+pub mod flags {
+    pub const FIN: u8 = 0x01;
+    pub const SYN: u8 = 0x02;
+    pub const RST: u8 = 0x04;
+    pub const PSH: u8 = 0x08;
+    pub const ACK: u8 = 0x10;
+    pub const URG: u8 = 0x20;
+}

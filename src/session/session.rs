@@ -1,0 +1,137 @@
+//! One session: what is known of a conversation, in at most 256 bytes.
+
+use super::settings::Timeouts;
+use super::tcp::State;
+use super::tracker::TcpTracker;
+use crate::base::event::{CloseReason, FlowEvent, FlowStats, TcpSummary};
+use crate::base::{Dir, DropReason, FlowTuple, Generation, PerDir, Time};
+
+/// A session's slot and the number of its use: an id of a session that has ended finds nothing.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId {
+    pub slot: u32,
+    pub generation: u32,
+}
+
+/// What later packets need no more inspection for.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Settled {
+    #[default]
+    None,
+    Pass,
+    Drop(DropReason),
+    /// Nothing but the lookup: not even TCP is followed.
+    Bypass,
+}
+
+/// Which timeout holds, and how eve.json names the session's state.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// TCP: no complete handshake. Others: packets of one direction only.
+    #[default]
+    New,
+    Established,
+    Closed,
+}
+
+impl Phase {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Phase::New => "new",
+            Phase::Established => "established",
+            Phase::Closed => "closed",
+        }
+    }
+}
+
+/// No inspection state, no stream.
+pub const NO_HANDLE: u32 = u32::MAX;
+
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The opener's: source is the client.
+    pub tuple: FlowTuple,
+    /// Capture time of the first and last packet.
+    pub start: Time,
+    pub last: Time,
+    /// The appliance's clock at the last packet: what expiry goes by.
+    pub(super) seen: Time,
+    pub packets: PerDir<u64>,
+    /// Of whole frames.
+    pub bytes: PerDir<u64>,
+    pub flow_id: u64,
+    pub tcp: TcpTracker,
+    /// The policy it was opened under; verdicts settled under another do not hold.
+    pub policy: Generation,
+    pub(super) generation: u32,
+    /// Number of the packet that opened it.
+    pub opened_by: u32,
+    /// The inspection's state of this session, or [`NO_HANDLE`]. Whoever sets it frees it in the closer.
+    pub inspection: u32,
+    /// Each direction's stream, or [`NO_HANDLE`]; as `inspection`.
+    pub streams: PerDir<u32>,
+    pub phase: Phase,
+    pub settled: Settled,
+    pub alerted: bool,
+    pub(super) alive: bool,
+}
+
+const _: () = assert!(size_of::<Session>() <= 256);
+
+impl Session {
+    pub fn stats(&self) -> FlowStats {
+        FlowStats {
+            start: self.start,
+            last: self.last,
+            packets: self.packets,
+            bytes: self.bytes,
+            tuple: self.tuple,
+        }
+    }
+
+    pub(super) fn alive(&self) -> bool {
+        self.alive
+    }
+
+    /// Its slot is free; ids of it find nothing from now on.
+    pub(super) fn bury(&mut self) {
+        self.alive = false;
+    }
+
+    pub fn is_tcp(&self) -> bool {
+        self.tuple.proto == super::TCP
+    }
+
+    /// What `flow:established` asks: TCP's handshake is done, or both directions were seen.
+    pub fn established(&self) -> bool {
+        if self.is_tcp() { self.tcp.state.handshake_done() } else { self.phase != Phase::New }
+    }
+
+    /// The moment from which on the session is no more, unless a packet comes before.
+    pub fn deadline(&self, timeouts: &Timeouts) -> Time {
+        let limits = timeouts.of(self.tuple.proto);
+        self.seen.plus(match self.phase {
+            Phase::New => limits.new,
+            Phase::Established => limits.established,
+            Phase::Closed => limits.closed,
+        })
+    }
+
+    /// Why it ends when its time is over.
+    pub fn natural_end(&self) -> CloseReason {
+        match (self.tcp.state, self.tcp.reset_before_open) {
+            (State::Closed, true) => CloseReason::OpenFailed,
+            (State::Closed, false) if self.tcp.was_reset => CloseReason::Rst,
+            (State::Closed | State::TimeWait | State::LastAck, _) => CloseReason::Fin,
+            _ => CloseReason::Timeout,
+        }
+    }
+
+    pub fn flow_event(&self, reason: CloseReason) -> FlowEvent {
+        let tcp = self.is_tcp().then(|| TcpSummary {
+            flags: PerDir([self.tcp.flags(Dir::ToServer), self.tcp.flags(Dir::ToClient)]),
+            state: self.tcp.state.name(),
+        });
+        FlowEvent { stats: self.stats(), reason, state: self.phase.name(), alerted: self.alerted, tcp }
+    }
+}

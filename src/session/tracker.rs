@@ -1,0 +1,208 @@
+//! Follows one TCP session: which segments are its own, what they acknowledge, and which state they lead to.
+//!
+//! RFC 9293 (states, windows), RFC 7323 (window scaling, timestamps), RFC 5961 (resets and SYNs in the middle),
+//! RFC 7413 (Fast Open). What does not fit is an anomaly under Suricata's name; the caller decides whether it is dropped.
+
+use super::flags::{ACK, FIN, RST, SYN};
+use super::settings::TcpSettings;
+use super::tcp::{Event, State, next};
+use crate::base::{Anomaly, Dir, PerDir, SeqNum, Time};
+use crate::decode::TcpFields;
+use arrayvec::ArrayVec;
+
+mod handshake;
+mod window;
+
+/// Anomalies kept of one segment.
+pub const MAX_ANOMALIES: usize = 3;
+
+/// Whether a segment belongs to its session as it stands.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Fit {
+    #[default]
+    Valid,
+    /// Wrong by sequence, acknowledgement, timestamp or state: no byte of it reaches a stream, nothing changed.
+    Invalid,
+    /// The session is not followed: no handshake was seen, and midstream pickup is off.
+    Untracked,
+}
+
+/// What a segment was to its session.
+#[derive(Clone, Debug, Default)]
+pub struct Tracked {
+    pub fit: Fit,
+    /// Where its payload stands in its direction's stream. `None` when it has none, or is not valid.
+    pub data: Option<SeqNum>,
+    /// The other direction's stream is acknowledged up to here.
+    pub acked: Option<SeqNum>,
+    /// Its direction's stream ends here (FIN).
+    pub fin: Option<SeqNum>,
+    /// A valid reset: both streams end.
+    pub reset: bool,
+    /// The handshake was completed by this segment, or the session picked up.
+    pub established: bool,
+    pub anomalies: ArrayVec<Anomaly, MAX_ANOMALIES>,
+}
+
+impl Tracked {
+    fn complain(&mut self, anomaly: Anomaly) {
+        let _ = self.anomalies.try_push(anomaly); // the first few say it all
+    }
+
+    fn invalid(&mut self, anomaly: Anomaly) {
+        self.complain(anomaly);
+        self.fit = Fit::Invalid;
+    }
+}
+
+/// What one side has sent and allows.
+#[derive(Copy, Clone, Debug, Default)]
+pub(super) struct Side {
+    /// Its initial sequence number; the stream begins one behind.
+    isn: SeqNum,
+    /// Behind the last it has sent, by sequence.
+    next: SeqNum,
+    /// The latest it has acknowledged.
+    acked: SeqNum,
+    /// Right edge of the window it has offered: the other side sends up to here.
+    edge: SeqNum,
+    /// Behind its FIN.
+    fin: SeqNum,
+    /// Its latest timestamp, and the second (low 32 bits) in which it was seen.
+    stamp: u32,
+    stamped_at: u32,
+    /// Shift of its window; [`NO_SCALE`] when it offered none.
+    scale: u8,
+    /// All TCP flags it has sent, or-ed.
+    flags: u8,
+    marks: u8,
+}
+
+/// Marks of a side.
+const SEEN_SYN: u8 = 1;
+const SEEN_FIN: u8 = 2;
+const STAMPS: u8 = 4;
+/// Its sequence numbers are known.
+const KNOWN: u8 = 8;
+/// It has acknowledged something: `acked` and `edge` mean something.
+const ACKED: u8 = 16;
+
+const NO_SCALE: u8 = 0xff;
+/// RFC 7323, section 2.3.
+const MAX_SCALE: u8 = 14;
+
+impl Side {
+    fn has(&self, mark: u8) -> bool {
+        self.marks & mark != 0
+    }
+
+    /// Its SYN, with what it offers.
+    fn syn(&mut self, tcp: &TcpFields, payload: u32) {
+        self.isn = SeqNum(tcp.seq);
+        self.next = self.isn.plus(1).plus(payload);
+        self.scale = tcp.window_scale.map_or(NO_SCALE, |s| s.min(MAX_SCALE));
+        self.marks |= SEEN_SYN | KNOWN;
+        self.marks &= !STAMPS;
+        self.marks |= if tcp.timestamps.is_some() { STAMPS } else { 0 };
+    }
+}
+
+/// The TCP part of a session.
+#[derive(Clone, Debug, Default)]
+pub struct TcpTracker {
+    sides: PerDir<Side>,
+    pub state: State,
+    /// Who sent the first SYN: the "client" of the [state table](super::tcp).
+    initiator: Dir,
+    /// Both sides sent a SYN without ACK: simultaneous open or split handshake.
+    split: bool,
+    fast_open: bool,
+    /// Only one side is seen, or the handshake was not: windows are not known well enough to judge by.
+    lenient: bool,
+    pub was_reset: bool,
+    /// A reset before the handshake was done.
+    pub reset_before_open: bool,
+}
+
+impl TcpTracker {
+    /// All flags a direction has sent, or-ed.
+    pub fn flags(&self, dir: Dir) -> u8 {
+        self.sides[dir].flags
+    }
+
+    /// The first sequence number of a direction's stream; `None` before anything of it was seen.
+    pub fn stream_start(&self, dir: Dir) -> Option<SeqNum> {
+        let side = &self.sides[dir];
+        side.has(KNOWN).then(|| side.isn.plus(1))
+    }
+
+    /// The next sequence number a direction will send and what it has acknowledged: what a generated reset must carry.
+    pub fn position(&self, dir: Dir) -> (SeqNum, SeqNum) {
+        let side = &self.sides[dir];
+        let acked = if side.has(ACKED) { side.acked } else { self.sides[dir.reversed()].next };
+        (side.next, acked)
+    }
+
+    /// Whether this segment opens a new session between the same ends: a SYN with another initial number after the end.
+    pub fn reopened_by(&self, dir: Dir, tcp: &TcpFields) -> bool {
+        let over = matches!(self.state, State::Closed | State::TimeWait | State::LastAck);
+        let syn = tcp.flags & (SYN | ACK | RST | FIN) == SYN;
+        over && syn && (self.sides[dir].isn != SeqNum(tcp.seq) || !self.sides[dir].has(SEEN_SYN))
+    }
+
+    fn is_client(&self, dir: Dir) -> bool {
+        dir == self.initiator
+    }
+
+    fn step(&mut self, event: Event) {
+        if let Some(state) = next(self.state, event) {
+            self.state = state;
+        }
+    }
+
+    /// One segment in direction `dir` with `payload` bytes.
+    pub fn segment(
+        &mut self,
+        dir: Dir,
+        tcp: &TcpFields,
+        payload: u32,
+        now: Time,
+        settings: &TcpSettings,
+    ) -> Tracked {
+        let mut out = Tracked::default();
+        self.sides[dir].flags |= tcp.flags;
+        if tcp.flags & (ACK | RST) == 0 && tcp.ack != 0 {
+            out.complain(Anomaly::StreamPktBrokenAck);
+        }
+        if tcp.flags & (FIN | SYN) == FIN | SYN {
+            out.complain(Anomaly::StreamFinSyn);
+        }
+        let before = self.state.handshake_done();
+        match self.state {
+            State::None => self.unopened(dir, tcp, payload, now, settings, &mut out),
+            State::SynSent => self.syn_sent(dir, tcp, payload, now, settings, &mut out),
+            State::SynReceived => self.syn_received(dir, tcp, payload, now, &mut out),
+            _ => self.running(dir, tcp, payload, now, &mut out),
+        }
+        out.established = !before && self.state.handshake_done() && !self.was_reset;
+        if out.fit == Fit::Valid && payload > 0 && tcp.flags & RST == 0 {
+            out.data = Some(SeqNum(tcp.seq).plus(u32::from(tcp.flags & SYN != 0)));
+        }
+        out
+    }
+
+    /// A reset before the handshake was done.
+    fn refuse(&mut self, out: &mut Tracked) {
+        self.reset_before_open = true;
+        self.reset(out);
+    }
+
+    fn reset(&mut self, out: &mut Tracked) {
+        self.was_reset = true;
+        out.reset = true;
+        self.step(Event::Reset);
+    }
+}
+
+#[cfg(test)]
+mod tests;

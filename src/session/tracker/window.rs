@@ -1,0 +1,221 @@
+//! From the handshake to the end: windows, acknowledgements, timestamps, FIN and RST.
+
+use super::*;
+
+/// How far behind the other side's acknowledgement a segment may begin and still be an honest retransmission:
+/// the largest window there is (RFC 7323, section 2.3).
+const MAX_WINDOW: u32 = 1 << 30;
+
+/// Timestamps older than this prove nothing (RFC 7323, section 5.5: 24 days).
+const STAMP_AGE: u32 = 24 * 24 * 3600;
+
+/// Which of a state's names for the same fault.
+enum Fault {
+    Sequence,
+    Ack,
+    Fin,
+}
+
+impl TcpTracker {
+    /// A segment after the handshake.
+    pub(super) fn running(&mut self, dir: Dir, tcp: &TcpFields, payload: u32, now: Time, out: &mut Tracked) {
+        if tcp.flags & SYN != 0 && tcp.flags & RST == 0 {
+            return self.late_syn(dir, tcp, out);
+        }
+        if tcp.flags & RST != 0 {
+            if self.reset_fits(dir, tcp) {
+                self.reset(out);
+            } else {
+                out.invalid(Anomaly::StreamRstInvalidAck);
+            }
+            return;
+        }
+        let seq = SeqNum(tcp.seq);
+        if !self.sides[dir].has(KNOWN) {
+            let side = &mut self.sides[dir];
+            (side.isn, side.next) = (seq.minus(1), seq);
+            side.scale = MAX_SCALE;
+            side.marks |= KNOWN;
+        }
+        if !self.stamp_fits(dir, tcp, now) {
+            return out.invalid(Anomaly::StreamPktInvalidTimestamp);
+        }
+        let fin = tcp.flags & FIN != 0;
+        if !self.in_window(dir, seq, payload) {
+            return out.invalid(self.name(if fin { Fault::Fin } else { Fault::Sequence }));
+        }
+        if self.beyond_fin(dir, seq.plus(payload), payload, fin) {
+            return out.invalid(self.name(if fin { Fault::Fin } else { Fault::Sequence }));
+        }
+        if tcp.flags & ACK != 0 && !self.ack_fits(dir, SeqNum(tcp.ack)) {
+            return out.invalid(self.name(Fault::Ack));
+        }
+        self.accept(dir, tcp, payload, now, out);
+    }
+
+    fn accept(&mut self, dir: Dir, tcp: &TcpFields, payload: u32, now: Time, out: &mut Tracked) {
+        let (seq, end) = (SeqNum(tcp.seq), SeqNum(tcp.seq).plus(payload));
+        if payload > 0 && end.at_or_before(self.sides[dir].next) {
+            out.complain(Anomaly::StreamPktRetransmission);
+        }
+        if payload > 0 && self.was_reset && end.after(self.sides[dir].next) {
+            // Whoever sent the reset, the ends do not believe it.
+            out.complain(Anomaly::StreamSuspectedRstInject);
+        }
+        self.stamp(dir, tcp, now);
+        if tcp.flags & ACK != 0 {
+            let ack = SeqNum(tcp.ack);
+            self.acknowledge(dir, tcp);
+            out.acked = Some(ack);
+            let peer = &self.sides[dir.reversed()];
+            if peer.has(SEEN_FIN) && ack.at_or_after(peer.fin) {
+                self.step(if self.is_client(dir) { Event::ClientAcksFin } else { Event::ServerAcksFin });
+            }
+        }
+        self.advance(dir, tcp, payload);
+        if tcp.flags & FIN != 0 {
+            out.fin = Some(seq.plus(payload));
+            let side = &mut self.sides[dir];
+            let first = !side.has(SEEN_FIN);
+            side.fin = end.plus(1);
+            side.marks |= SEEN_FIN;
+            if first {
+                self.step(if self.is_client(dir) { Event::ClientFin } else { Event::ServerFin });
+            }
+        }
+    }
+
+    /// What a side has sent reaches to here.
+    pub(super) fn advance(&mut self, dir: Dir, tcp: &TcpFields, payload: u32) {
+        let end = SeqNum(tcp.seq).plus(payload).plus(u32::from(tcp.flags & FIN != 0));
+        let side = &mut self.sides[dir];
+        side.next = side.next.max(end);
+    }
+
+    /// Takes over an acknowledgement and the window offered with it. A SYN's window is not scaled.
+    pub(super) fn acknowledge(&mut self, dir: Dir, tcp: &TcpFields) {
+        let side = &mut self.sides[dir];
+        let shift = if tcp.flags & SYN != 0 || side.scale == NO_SCALE { 0 } else { side.scale };
+        let ack = SeqNum(tcp.ack);
+        let edge = ack.plus(u32::from(tcp.window) << shift);
+        if side.has(ACKED) {
+            side.acked = side.acked.max(ack);
+            side.edge = side.edge.max(edge);
+        } else {
+            (side.acked, side.edge) = (ack, edge);
+            side.marks |= ACKED;
+        }
+        // Data that went past unseen is acknowledged all the same: it was sent.
+        let peer = &mut self.sides[dir.reversed()];
+        if peer.has(KNOWN) {
+            peer.next = peer.next.max(ack);
+        }
+    }
+
+    /// Whether `payload` bytes at `seq` lie where the other side takes them, or took them before.
+    pub(super) fn in_window(&self, dir: Dir, seq: SeqNum, payload: u32) -> bool {
+        let (side, peer) = (&self.sides[dir], &self.sides[dir.reversed()]);
+        let end = seq.plus(payload);
+        if self.lenient || !peer.has(ACKED) {
+            let base = side.next;
+            return seq.at_or_after(base.minus(MAX_WINDOW)) && end.at_or_before(base.plus(MAX_WINDOW));
+        }
+        // One byte past the edge: a probe of a closed window (RFC 9293, section 3.8.6.1).
+        end.at_or_before(peer.edge.plus(1)) && seq.at_or_after(peer.acked.minus(MAX_WINDOW))
+    }
+
+    /// Nothing comes behind a FIN, and a FIN does not move.
+    fn beyond_fin(&self, dir: Dir, end: SeqNum, payload: u32, fin: bool) -> bool {
+        let side = &self.sides[dir];
+        let behind = end.plus(u32::from(payload > 0 || fin));
+        side.has(SEEN_FIN) && (behind.after(side.fin) || (fin && behind != side.fin))
+    }
+
+    /// An acknowledgement may be old, but not of what the other side was never allowed to send.
+    fn ack_fits(&self, dir: Dir, ack: SeqNum) -> bool {
+        let (side, peer) = (&self.sides[dir], &self.sides[dir.reversed()]);
+        if !peer.has(KNOWN) || self.lenient {
+            return true;
+        }
+        let limit = if side.has(ACKED) { side.edge.plus(1).max(peer.next) } else { peer.next };
+        ack.at_or_before(limit) && ack.at_or_after(peer.next.minus(MAX_WINDOW))
+    }
+
+    /// A reset within the window of who gets it (RFC 5961, section 3.2, less its challenge), or exactly where it sends.
+    pub(super) fn reset_fits(&self, dir: Dir, tcp: &TcpFields) -> bool {
+        let (side, peer) = (&self.sides[dir], &self.sides[dir.reversed()]);
+        let seq = SeqNum(tcp.seq);
+        if !side.has(KNOWN) {
+            return tcp.flags & ACK != 0 && peer.has(KNOWN) && SeqNum(tcp.ack).at_or_before(peer.next);
+        }
+        let low = if peer.has(ACKED) { peer.acked } else { side.next };
+        let seq_fits = seq == side.next
+            || (seq.at_or_after(low) && (!peer.has(ACKED) || self.lenient || seq.at_or_before(peer.edge)));
+        let ack_fits = tcp.flags & ACK == 0 || tcp.ack == 0 || self.ack_fits(dir, SeqNum(tcp.ack));
+        seq_fits && ack_fits
+    }
+
+    fn late_syn(&mut self, dir: Dir, tcp: &TcpFields, out: &mut Tracked) {
+        if self.state != State::Established {
+            return out.invalid(Anomaly::StreamShutdownSynResend);
+        }
+        let side = &self.sides[dir];
+        let same = side.isn == SeqNum(tcp.seq);
+        match (tcp.flags & ACK != 0, self.is_client(dir)) {
+            (false, true) if same => out.invalid(Anomaly::StreamEstSynResend),
+            (false, true) => out.invalid(Anomaly::StreamEstSynResendDiffSeq),
+            (false, false) => out.invalid(Anomaly::StreamEstSynToclient),
+            (true, true) if self.split && same => out.complain(Anomaly::StreamEstSynackResend),
+            (true, true) => out.invalid(Anomaly::StreamEstSynackToserver),
+            (true, false) if !same => out.invalid(Anomaly::StreamEstSynackResendWithDiffSeq),
+            (true, false) if SeqNum(tcp.ack).after(self.sides[dir.reversed()].next) => {
+                out.invalid(Anomaly::StreamEstSynackResendWithDifferentAck);
+            }
+            // The client's acknowledgement was lost behind us.
+            (true, false) => out.complain(Anomaly::StreamEstSynackResend),
+        }
+    }
+
+    /// PAWS (RFC 7323, section 5).
+    fn stamp_fits(&self, dir: Dir, tcp: &TcpFields, now: Time) -> bool {
+        let side = &self.sides[dir];
+        let Some((value, _)) = tcp.timestamps.filter(|_| side.has(STAMPS)) else { return true };
+        let age = (now.secs() as u32).wrapping_sub(side.stamped_at);
+        value.wrapping_sub(side.stamp) as i32 >= 0 || age > STAMP_AGE
+    }
+
+    /// Remembers the latest timestamp of a side, unless the segment is an old one.
+    pub(super) fn stamp(&mut self, dir: Dir, tcp: &TcpFields, now: Time) {
+        let side = &mut self.sides[dir];
+        if let Some((value, _)) = tcp.timestamps
+            && SeqNum(tcp.seq).at_or_before(side.next)
+        {
+            (side.stamp, side.stamped_at) = (value, now.secs() as u32);
+        }
+    }
+
+    fn name(&self, fault: Fault) -> Anomaly {
+        use Anomaly as A;
+        match (self.state, fault) {
+            (State::FinWait1, Fault::Sequence) => A::StreamFin1AckWrongSeq,
+            (State::FinWait1, Fault::Ack) => A::StreamFin1InvalidAck,
+            (State::FinWait1, Fault::Fin) => A::StreamFin1FinWrongSeq,
+            (State::FinWait2, Fault::Sequence) => A::StreamFin2AckWrongSeq,
+            (State::FinWait2, Fault::Ack) => A::StreamFin2InvalidAck,
+            (State::FinWait2, Fault::Fin) => A::StreamFin2FinWrongSeq,
+            (State::Closing, Fault::Sequence | Fault::Fin) => A::StreamClosingAckWrongSeq,
+            (State::Closing, Fault::Ack) => A::StreamClosingInvalidAck,
+            (State::CloseWait, Fault::Sequence) => A::StreamClosewaitAckOutOfWindow,
+            (State::CloseWait, Fault::Ack) => A::StreamClosewaitInvalidAck,
+            (State::CloseWait, Fault::Fin) => A::StreamClosewaitFinOutOfWindow,
+            (State::LastAck, Fault::Sequence | Fault::Fin) => A::StreamLastackAckWrongSeq,
+            (State::LastAck, Fault::Ack) => A::StreamLastackInvalidAck,
+            (State::TimeWait, Fault::Sequence | Fault::Fin) => A::StreamTimewaitAckWrongSeq,
+            (State::TimeWait, Fault::Ack) => A::StreamTimewaitInvalidAck,
+            (State::Closed, Fault::Ack) => A::StreamPktInvalidAck,
+            (_, Fault::Sequence) => A::StreamEstPacketOutOfWindow,
+            (_, Fault::Ack) => A::StreamEstInvalidAck,
+            (_, Fault::Fin) => A::StreamFinOutOfWindow,
+        }
+    }
+}
