@@ -11,6 +11,7 @@ mod quads_avx2;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::inspect) use quads::commonness;
 pub use patterns::{PatternId, Patterns, Seen};
 
 use aho::Aho;

@@ -1,0 +1,70 @@
+//! Hand-made rules for the tests of this layer.
+
+use crate::rules::Rule;
+use crate::rules::ruleset::*;
+use std::sync::Arc;
+
+/// `ACTION tcp any any -> any any (sid:SID;)`
+pub(crate) fn rule(sid: u32, action: Action) -> Rule {
+    let any = Endpoint { addresses: None, ports: None };
+    Rule {
+        gid: 1,
+        sid,
+        rev: 1,
+        action,
+        msg: String::new(),
+        category: Arc::from(""),
+        priority: 3,
+        references: Vec::new(),
+        metadata: Vec::new(),
+        protocol: RuleProtocol::Tcp,
+        src: any.clone(),
+        dst: any,
+        both_ways: false,
+        flow: FlowMatch::default(),
+        checks: Box::default(),
+        scope: PayloadScope::Packet,
+        buffers: Box::default(),
+        fast_pattern: None,
+        flowbits: Box::default(),
+        threshold: None,
+        detection_filter: None,
+        host_bits: Box::default(),
+        tag: None,
+        target: None,
+        bypass: false,
+        noalert: false,
+        source: Source { file: 0, line: sid },
+        text: Arc::from(""),
+    }
+}
+
+/// `content:"PATTERN";`
+pub(crate) fn content(pattern: &[u8]) -> Content {
+    Content {
+        pattern: pattern.into(),
+        nocase: false,
+        negated: false,
+        offset: None,
+        depth: None,
+        distance: None,
+        within: None,
+        ends_with: false,
+    }
+}
+
+/// A rule that looks for `pattern` in the payload, by the prefilter.
+pub(crate) fn payload_rule(sid: u32, action: Action, scope: PayloadScope, pattern: &[u8]) -> Rule {
+    let steps: Box<[Step]> = Box::new([Step::Content(content(pattern))]);
+    Rule {
+        scope,
+        buffers: Box::new([BufferMatch { context: Context::Payload, steps }]),
+        fast_pattern: Some(FastPattern { buffer: 0, step: 0, chop: None, only: false }),
+        ..rule(sid, action)
+    }
+}
+
+/// A set of these rules, in this order.
+pub(crate) fn set(rules: Vec<Rule>) -> Arc<RuleSet> {
+    Arc::new(RuleSet { rules: rules.into(), ..RuleSet::default() })
+}

@@ -1,0 +1,88 @@
+//! What the rules say of one packet, and what they were given to look at.
+
+use crate::base::{Dir, RuleIndex, Verdict};
+use crate::rules::ruleset::RejectTo;
+use arrayvec::ArrayVec;
+
+/// Alerts kept of one packet at most, whatever the setting `packet-alert-max` says.
+pub const MAX_ALERTS: usize = 64;
+
+/// The part of a stream that one packet lets be inspected: contiguous bytes of the packet's direction.
+#[derive(Copy, Clone, Debug)]
+pub struct StreamWindow<'a> {
+    pub dir: Dir,
+    pub bytes: &'a [u8],
+    /// Index in `bytes` of the first one not inspected before; what stands before is there so that a pattern over two
+    /// segments is found.
+    pub fresh_from: usize,
+    /// Place of `bytes[0]` in the stream, counted from its first payload byte.
+    pub offset: u64,
+    /// No more bytes will come.
+    pub end: bool,
+}
+
+/// Where the payload of a packet is to be looked for.
+#[derive(Copy, Clone, Debug, Default)]
+pub enum Payload<'a> {
+    /// Not TCP, or a segment that no tracked stream accepted: rules over streams see the packet itself.
+    #[default]
+    Packet,
+    /// The segment is part of a stream, but has no bytes ready for inspection (out of order, not yet acknowledged).
+    Queued,
+    /// The segment makes these bytes of its stream ready.
+    Stream(StreamWindow<'a>),
+}
+
+impl<'a> Payload<'a> {
+    pub fn window(&self) -> Option<&StreamWindow<'a>> {
+        match self {
+            Payload::Stream(window) => Some(window),
+            Payload::Packet | Payload::Queued => None,
+        }
+    }
+}
+
+/// A rule that matched and is to be written.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    pub rule: RuleIndex,
+    /// Matched in the stream, not in the packet alone.
+    pub on_stream: bool,
+}
+
+/// How a match settles the session: its later packets are not inspected.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// A `pass` rule whose scope is the session: later packets go through.
+    Pass,
+    /// A `drop` or `reject` rule whose scope is the session: later packets are dropped.
+    Drop,
+    /// The keyword `bypass`.
+    Bypass,
+}
+
+/// The result for one packet. Reused: valid until the next packet.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// In order of evaluation, at most `packet-alert-max`.
+    pub alerts: ArrayVec<Alert, MAX_ALERTS>,
+    /// Alerts beyond the maximum: lost.
+    pub lost: u32,
+    /// What the rules ask; the mode of the interface pair may not grant it.
+    pub verdict: Verdict,
+    /// The rule behind the verdict, or the `pass` rule that ended the evaluation.
+    pub decided_by: Option<RuleIndex>,
+    /// A `pass` rule matched.
+    pub passed: bool,
+    /// To whom a reset or unreachable is to be sent.
+    pub reject: Option<RejectTo>,
+    pub settled: Option<Settlement>,
+    /// The work a packet may cost was spent before all rules were evaluated.
+    pub out_of_budget: bool,
+}
+
+impl Outcome {
+    pub(super) fn clear(&mut self) {
+        *self = Outcome::default();
+    }
+}

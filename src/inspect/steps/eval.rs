@@ -1,0 +1,222 @@
+//! The chain itself: tries steps in order and goes back where a relative step failed.
+
+use super::program::{ContentOp, Op, PcreOp, Program, Variables, operand};
+use super::{Budget, PcreCaches, bytes};
+
+/// A buffer, or the window of a stream that can be seen.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Place of the first byte in the stream; 0 for a buffer.
+    pub(crate) base: u64,
+    /// Bytes before this one were inspected earlier: a match must reach past them.
+    pub(crate) fresh_from: usize,
+}
+
+impl<'a> Subject<'a> {
+    /// A buffer nothing of which was seen before.
+    pub(crate) fn whole(bytes: &'a [u8]) -> Subject<'a> {
+        Subject { bytes, base: 0, fresh_from: 0 }
+    }
+
+    fn start(&self) -> i64 {
+        i64::try_from(self.base).unwrap_or(i64::MAX)
+    }
+
+    pub(super) fn end(&self) -> i64 {
+        self.start().saturating_add(self.bytes.len() as i64)
+    }
+
+    /// The index of a place, if the window has come as far and still reaches back to it.
+    pub(super) fn index(&self, place: i64) -> Option<usize> {
+        let index = usize::try_from(place.checked_sub(self.start())?).ok()?;
+        (index <= self.bytes.len()).then_some(index)
+    }
+
+    /// The index nearest to a place.
+    fn clamp(&self, place: i64) -> usize {
+        usize::try_from(place.saturating_sub(self.start())).map_or(0, |index| index.min(self.bytes.len()))
+    }
+}
+
+/// What a chain says of a buffer.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Match,
+    NoMatch,
+    /// The budget ran out before either was known.
+    OutOfBudget,
+}
+
+/// Why the rest of a chain did not hold.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Miss {
+    /// Of a step that depends on nothing before it: going back cannot help.
+    Hard,
+    /// Of a relative step: an earlier match elsewhere may help.
+    Soft,
+    /// All held, in bytes that were inspected earlier.
+    Stale,
+    Spent,
+}
+
+pub(crate) fn evaluate(
+    program: &Program,
+    subject: Subject<'_>,
+    budget: &mut Budget,
+    caches: &mut PcreCaches,
+) -> Verdict {
+    let mut run = Run { program, subject, budget, caches, variables: Variables::default() };
+    match run.step(0, 0, i64::MIN) {
+        Ok(()) => Verdict::Match,
+        Err(Miss::Spent) => Verdict::OutOfBudget,
+        Err(_) => Verdict::NoMatch,
+    }
+}
+
+struct Run<'r> {
+    program: &'r Program,
+    subject: Subject<'r>,
+    budget: &'r mut Budget,
+    caches: &'r mut PcreCaches,
+    variables: Variables,
+}
+
+impl Run<'_> {
+    /// Step `n` and all behind it; the step before ended at `last`, the furthest place of the chain is `reach`.
+    fn step(&mut self, n: usize, last: i64, reach: i64) -> Result<(), Miss> {
+        let program = self.program;
+        let Some(op) = program.ops.get(n) else { return self.finish(reach) };
+        if !self.budget.pay(0) {
+            return Err(Miss::Spent);
+        }
+        let (subject, variables) = (&self.subject, &mut self.variables);
+        let moved = match op {
+            Op::Content(content) => return self.content(content, n, last, reach),
+            Op::Pcre(pcre) => return self.pcre(pcre, n, last, reach),
+            Op::ByteJump(jump) => bytes::jump(jump, subject, last, variables),
+            Op::ByteExtract(extract) => bytes::extract(extract, subject, last, variables),
+            Op::ByteMath(math) => bytes::math(math, subject, last, variables),
+            Op::ByteTest(test) => {
+                let end = bytes::test(test, subject, last, variables).ok_or(miss(op.is_relative()))?;
+                return self.step(n + 1, last, reach.max(end));
+            }
+            Op::IsDataAt(is) => {
+                let at = bytes::is_data_at(is, subject, last, variables).ok_or(miss(op.is_relative()))?;
+                return self.step(n + 1, last, if is.negated { reach } else { reach.max(at) });
+            }
+            Op::BufferSize(size) => {
+                let fits = size.contains(subject.bytes.len() as u64);
+                return if fits { self.step(n + 1, last, reach) } else { Err(Miss::Hard) };
+            }
+        };
+        let moved = moved.ok_or(miss(op.is_relative()))?;
+        // What stands at an absolute place stands there whatever came before: going back past it cannot help.
+        self.step(n + 1, moved, reach.max(moved)).map_err(|miss| match miss {
+            Miss::Soft if !op.is_relative() => Miss::Hard,
+            other => other,
+        })
+    }
+
+    fn finish(&self, reach: i64) -> Result<(), Miss> {
+        let seen = self.subject.start().saturating_add(self.subject.fresh_from as i64);
+        let fresh = self.subject.fresh_from == 0 || self.program.placeless || reach > seen;
+        if fresh { Ok(()) } else { Err(Miss::Stale) }
+    }
+
+    fn content(&mut self, op: &ContentOp, n: usize, last: i64, reach: i64) -> Result<(), Miss> {
+        let subject = self.subject;
+        let (mut from, to) = self.region(op, last);
+        if op.negated {
+            let (found, looked) = find(op, subject.bytes, from, to);
+            return match (self.budget.pay(looked), found) {
+                (false, _) => Err(Miss::Spent),
+                (true, Some(_)) => Err(miss(op.is_relative())),
+                (true, None) => self.step(n + 1, last, reach),
+            };
+        }
+        let mut exhausted = miss(op.is_relative());
+        if self.program.ops.len() == 1 {
+            // Nothing else can reach into the new bytes: do not search the old ones again.
+            from = from.max((subject.fresh_from + 1).saturating_sub(op.needle.len()).min(subject.fresh_from));
+        }
+        loop {
+            let (found, looked) = find(op, subject.bytes, from, to);
+            if !self.budget.pay(looked) {
+                return Err(Miss::Spent);
+            }
+            let Some(start) = found else { return Err(exhausted) };
+            let end = subject.start().saturating_add((start + op.needle.len()) as i64);
+            match self.step(n + 1, end, reach.max(end)) {
+                Err(Miss::Soft) => {}
+                // Whoever stands before may have a match that reaches the new bytes.
+                Err(Miss::Stale) => exhausted = Miss::Stale,
+                settled => return settled,
+            }
+            from = start + 1;
+        }
+    }
+
+    /// The indices between which a content must lie.
+    fn region(&self, op: &ContentOp, last: i64) -> (usize, usize) {
+        let value = |o: Option<_>| o.map(|o| operand(o, &self.variables));
+        let (mut from, mut to) = (0i64, i64::MAX);
+        if let Some(offset) = value(op.offset) {
+            from = offset.max(0);
+        }
+        if let Some(depth) = value(op.depth) {
+            to = from.saturating_add(depth);
+        }
+        if op.is_relative() {
+            let start = last.saturating_add(value(op.distance).unwrap_or(0));
+            from = from.max(start);
+            if let Some(within) = value(op.within) {
+                to = to.min(start.saturating_add(within));
+            }
+        }
+        if to < self.subject.start() {
+            return (1, 0);
+        }
+        // A start behind the end of what can be seen must not be pulled back to it.
+        let from = if from > self.subject.end() { usize::MAX } else { self.subject.clamp(from) };
+        (from, self.subject.clamp(to))
+    }
+
+    fn pcre(&mut self, op: &PcreOp, n: usize, last: i64, reach: i64) -> Result<(), Miss> {
+        let start = if op.relative { self.subject.clamp(last) } else { 0 };
+        let text = self.subject.bytes.get(start..).unwrap_or_default();
+        let mut exhausted = miss(op.relative);
+        let mut from = 0;
+        loop {
+            if !self.budget.pay(text.len().saturating_sub(from)) {
+                return Err(Miss::Spent);
+            }
+            let found = op.find(text, from, self.caches);
+            let (begin, end) = match (op.negated, found) {
+                (true, Some(_)) => return Err(miss(op.relative)),
+                (true, None) => return self.step(n + 1, last, reach),
+                (false, None) => return Err(exhausted),
+                (false, Some(found)) => found,
+            };
+            let place = self.subject.start().saturating_add((start + end) as i64);
+            match self.step(n + 1, place, reach.max(place)) {
+                Err(Miss::Soft) => {}
+                Err(Miss::Stale) => exhausted = Miss::Stale,
+                settled => return settled,
+            }
+            from = begin + 1;
+        }
+    }
+}
+
+fn miss(relative: bool) -> Miss {
+    if relative { Miss::Soft } else { Miss::Hard }
+}
+
+/// The first occurrence in `text[from..to]`, or the one at the text's end for `endswith`; and the bytes looked through.
+fn find(op: &ContentOp, text: &[u8], from: usize, to: usize) -> (Option<usize>, usize) {
+    if op.ends_with {
+        return (op.needle.find_at_end(text, from, to), op.needle.len());
+    }
+    op.needle.find(text, from, to)
+}

@@ -1,0 +1,134 @@
+//! A buffer's steps, prepared: literals ready to be searched for, and which step may be asked for its next match.
+
+use super::needle::Needle;
+use crate::rules::ruleset::{
+    ByteExtract, ByteJump, ByteMath, ByteTest, Content, IsDataAt, NumRange, Operand, Regex, Step,
+};
+use std::sync::Arc;
+
+/// A pcre's number over the whole engine: where a worker keeps its cache.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PcreId(pub(crate) u32);
+
+/// `content` with its pattern prepared.
+#[derive(Debug)]
+pub(super) struct ContentOp {
+    pub(super) needle: Needle,
+    pub(super) negated: bool,
+    pub(super) offset: Option<Operand>,
+    pub(super) depth: Option<Operand>,
+    pub(super) distance: Option<Operand>,
+    pub(super) within: Option<Operand>,
+    pub(super) ends_with: bool,
+}
+
+impl ContentOp {
+    fn new(content: &Content) -> ContentOp {
+        ContentOp {
+            needle: Needle::new(&content.pattern, content.nocase),
+            negated: content.negated,
+            offset: content.offset,
+            depth: content.depth,
+            distance: content.distance,
+            within: content.within,
+            ends_with: content.ends_with,
+        }
+    }
+
+    pub(super) fn is_relative(&self) -> bool {
+        self.distance.is_some() || self.within.is_some()
+    }
+}
+
+/// `pcre` with the number of its cache.
+#[derive(Debug)]
+pub(super) struct PcreOp {
+    pub(super) id: PcreId,
+    pub(super) regex: Arc<Regex>,
+    pub(super) negated: bool,
+    pub(super) relative: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Op {
+    Content(ContentOp),
+    Pcre(PcreOp),
+    ByteTest(ByteTest),
+    ByteJump(ByteJump),
+    ByteExtract(ByteExtract),
+    ByteMath(ByteMath),
+    IsDataAt(IsDataAt),
+    BufferSize(NumRange),
+}
+
+impl Op {
+    /// Whether it depends on where the step before it ended.
+    pub(super) fn is_relative(&self) -> bool {
+        match self {
+            Op::Content(op) => op.is_relative(),
+            Op::Pcre(pcre) => pcre.relative,
+            Op::ByteTest(test) => test.relative,
+            Op::ByteJump(jump) => jump.relative,
+            Op::ByteExtract(extract) => extract.relative,
+            Op::ByteMath(math) => math.relative,
+            Op::IsDataAt(is) => is.relative,
+            Op::BufferSize(_) => false,
+        }
+    }
+
+    /// Whether a match of it stands at a place (so that it can lie in old or in new bytes).
+    fn has_a_place(&self) -> bool {
+        match self {
+            Op::Content(op) => !op.negated,
+            Op::Pcre(pcre) => !pcre.negated,
+            Op::ByteTest(_) | Op::ByteJump(_) | Op::ByteExtract(_) | Op::ByteMath(_) => true,
+            Op::IsDataAt(is) => !is.negated,
+            Op::BufferSize(_) => false,
+        }
+    }
+}
+
+/// The steps over one buffer.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(super) ops: Box<[Op]>,
+    /// No step's match has a place: such a program holds of a buffer as a whole.
+    pub(super) placeless: bool,
+}
+
+impl Program {
+    /// `pcres` counts the expressions of the whole engine.
+    pub(crate) fn compile(steps: &[Step], pcres: &mut u32) -> Program {
+        let ops: Box<[Op]> = steps.iter().map(|step| op(step, pcres)).collect();
+        let placeless = !ops.iter().any(Op::has_a_place);
+        Program { ops, placeless }
+    }
+}
+
+fn op(step: &Step, pcres: &mut u32) -> Op {
+    match step {
+        Step::Content(content) => Op::Content(ContentOp::new(content)),
+        Step::Pcre(pcre) => {
+            let id = PcreId(*pcres);
+            *pcres += 1;
+            let regex = Arc::clone(&pcre.regex);
+            Op::Pcre(PcreOp { id, regex, negated: pcre.negated, relative: pcre.relative })
+        }
+        Step::ByteTest(test) => Op::ByteTest(test.clone()),
+        Step::ByteJump(jump) => Op::ByteJump(jump.clone()),
+        Step::ByteExtract(extract) => Op::ByteExtract(extract.clone()),
+        Step::ByteMath(math) => Op::ByteMath(math.clone()),
+        Step::IsDataAt(is) => Op::IsDataAt(is.clone()),
+        Step::BufferSize(size) => Op::BufferSize(*size),
+    }
+}
+
+/// The variables that a rule's steps fill.
+pub(super) type Variables = [u64; crate::rules::ruleset::MAX_VARIABLES];
+
+pub(super) fn operand(operand: Operand, variables: &Variables) -> i64 {
+    match operand {
+        Operand::Value(value) => value,
+        Operand::Variable(n) => variables.get(usize::from(n)).map_or(0, |&v| v as i64),
+    }
+}
