@@ -110,7 +110,12 @@ impl Thresholds {
     /// Room for `entries` counts (rounded up to a power of two).
     pub fn new(entries: usize) -> Thresholds {
         let size = entries.max(WAYS).next_power_of_two();
-        Thresholds { entries: vec![Entry::default(); size].into(), ports: Box::default(), hand: 0, evicted: 0 }
+        Thresholds {
+            entries: vec![Entry::default(); size].into(),
+            ports: Box::default(),
+            hand: 0,
+            evicted: 0,
+        }
     }
 
     /// Makes room for rules with `unique_on`: 1 MiB, so only where there are such rules.
@@ -197,11 +202,12 @@ impl Thresholds {
         let ports = if threshold.unique_on.is_some() { self.take_ports(at) } else { 0 };
         if let Some(entry) = self.entries.get_mut(at) {
             self.evicted += u64::from(entry.used && !entry.expired(now));
-            let window = if which == Which::Threshold && matches!(threshold.kind, ThresholdKind::Backoff { .. }) {
-                Duration::ZERO
-            } else {
-                threshold.window
-            };
+            let window =
+                if which == Which::Threshold && matches!(threshold.kind, ThresholdKind::Backoff { .. }) {
+                    Duration::ZERO
+                } else {
+                    threshold.window
+                };
             let next = u64::from(threshold.count.max(1));
             *entry = Entry { used: true, which, rule, key, since: now, window, count: 0, next, ports };
         }
@@ -224,7 +230,9 @@ impl Thresholds {
 
 /// Whether the port is new to the entry's set. Without a set, every match counts.
 fn insert(ports: &mut [PortSet], entry: &Entry, port: u16) -> bool {
-    let Some(set) = usize::from(entry.ports).checked_sub(1).and_then(|n| ports.get_mut(n)) else { return true };
+    let Some(set) = usize::from(entry.ports).checked_sub(1).and_then(|n| ports.get_mut(n)) else {
+        return true;
+    };
     let Some(word) = set.bits.get_mut(usize::from(port) / 64) else { return true };
     let bit = 1u64 << (port % 64);
     let new = *word & bit == 0;

@@ -15,9 +15,7 @@ pub(super) struct Aho {
 }
 
 impl Aho {
-    pub(super) fn build<'p>(
-        patterns: impl Iterator<Item = (PatternId, &'p [u8])>,
-    ) -> Result<Aho, TooLarge> {
+    pub(super) fn build<'p>(patterns: impl Iterator<Item = (PatternId, &'p [u8])>) -> Result<Aho, TooLarge> {
         let (numbers, bytes): (Vec<PatternId>, Vec<&[u8]>) = patterns.unzip();
         let total: usize = bytes.iter().map(|p| p.len()).sum();
         let kind = match total {

@@ -11,8 +11,8 @@ mod quads_avx2;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::inspect) use quads::commonness;
 pub use patterns::{PatternId, Patterns, Seen};
+pub(in crate::inspect) use quads::commonness;
 
 use aho::Aho;
 use quads::Quads;

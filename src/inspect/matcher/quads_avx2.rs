@@ -36,8 +36,7 @@ fn positions_avx2(bitmap: &Bitmap, block: &[u8], mut look: impl FnMut(usize, u32
     while at + LOADED <= block.len() {
         // SAFETY: the loop's condition leaves 16 readable bytes at `at`; loadu needs no alignment.
         let bytes = unsafe { _mm_loadu_si128(block.as_ptr().add(at).cast()) };
-        let windows =
-            _mm256_or_si256(_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), spread), fold);
+        let windows = _mm256_or_si256(_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), spread), fold);
         let bits = _mm256_srl_epi32(_mm256_mullo_epi32(windows, multiplier), shift);
         // SAFETY: a bit number is below 2^(32 - shift), and the bitmap has that many bits, so every word is inside.
         let found = unsafe { _mm256_i32gather_epi32::<4>(words, _mm256_srli_epi32::<5>(bits)) };

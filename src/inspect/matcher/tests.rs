@@ -40,15 +40,45 @@ const CASES: &[Case] = &[
     Case { name: "twice is once", patterns: &[b"abcd"], block: b"abcdabcdabcd", found: &[0] },
     Case { name: "case does not count", patterns: &[b"HoSt:"], block: b"xxhOsT:xx", found: &[0] },
     Case { name: "folding is for letters only", patterns: &[b"@@@@@"], block: b"`````", found: &[] },
-    Case { name: "one inside the other", patterns: &[b"abcdef", b"cdef", b"cd"], block: b"abcdef", found: &[0, 1, 2] },
-    Case { name: "a common suffix", patterns: &[b"xxsuffix", b"yysuffix"], block: b"..yysuffix", found: &[1] },
+    Case {
+        name: "one inside the other",
+        patterns: &[b"abcdef", b"cdef", b"cd"],
+        block: b"abcdef",
+        found: &[0, 1, 2],
+    },
+    Case {
+        name: "a common suffix",
+        patterns: &[b"xxsuffix", b"yysuffix"],
+        block: b"..yysuffix",
+        found: &[1],
+    },
     Case { name: "one byte", patterns: &[b"\0", b"z"], block: b"aaa\0", found: &[0] },
     Case { name: "two and three bytes", patterns: &[b"ab", b"abc", b"bcd"], block: b"xabx", found: &[0] },
     Case { name: "at the very end", patterns: &[b"tail"], block: b"0123456789abcdef0123tail", found: &[0] },
-    Case { name: "at the very end, one byte short", patterns: &[b"tails"], block: b"0123456789tail", found: &[] },
-    Case { name: "the rare window past the block", patterns: &[b"aaaaaaaa\xfe\xfd\xfc\xfb"], block: b"aaaaaaaa\xfe\xfd\xfc", found: &[] },
-    Case { name: "the pattern before the block", patterns: &[b"aaaa\xfe\xfd\xfc\xfb"], block: b"aa\xfe\xfd\xfc\xfbaaaaaaaaaaaaaaaa", found: &[] },
-    Case { name: "high bytes", patterns: &[b"\xff\xfe\xfd\xfc\xfb"], block: b"__\xff\xfe\xfd\xfc\xfb__", found: &[0] },
+    Case {
+        name: "at the very end, one byte short",
+        patterns: &[b"tails"],
+        block: b"0123456789tail",
+        found: &[],
+    },
+    Case {
+        name: "the rare window past the block",
+        patterns: &[b"aaaaaaaa\xfe\xfd\xfc\xfb"],
+        block: b"aaaaaaaa\xfe\xfd\xfc",
+        found: &[],
+    },
+    Case {
+        name: "the pattern before the block",
+        patterns: &[b"aaaa\xfe\xfd\xfc\xfb"],
+        block: b"aa\xfe\xfd\xfc\xfbaaaaaaaaaaaaaaaa",
+        found: &[],
+    },
+    Case {
+        name: "high bytes",
+        patterns: &[b"\xff\xfe\xfd\xfc\xfb"],
+        block: b"__\xff\xfe\xfd\xfc\xfb__",
+        found: &[0],
+    },
 ];
 
 #[test]

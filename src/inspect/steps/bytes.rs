@@ -54,9 +54,8 @@ pub(super) fn jump(jump: &ByteJump, subject: &Subject<'_>, last: i64, variables:
         (_, true) => subject.end(),
         _ => field.end,
     };
-    let to = start
-        .checked_add(i64::try_from(value).ok()?)?
-        .checked_add(operand(jump.post_offset, variables))?;
+    let to =
+        start.checked_add(i64::try_from(value).ok()?)?.checked_add(operand(jump.post_offset, variables))?;
     (subject.index(to)? < subject.bytes.len()).then_some(to)
 }
 
