@@ -3,6 +3,7 @@
 use crate::base::counters::Counter;
 use crate::base::{Anomaly, Dir, DropReason, FlowTuple, Generation, PerDir, PortId, RuleIndex, Time};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where an event comes from. What a reader needs to tie it to a packet and a session.
 #[derive(Copy, Clone, Debug, Default)]
@@ -112,15 +113,29 @@ pub struct EventCounts {
 pub struct EventSender {
     ring: rtrb::Producer<Event>,
     counts: Arc<EventCounts>,
+    watermark: Arc<AtomicU64>,
     /// A replay waits for room; the fast path never does.
     wait: bool,
 }
 
-impl EventSender {
-    pub fn new(ring: rtrb::Producer<Event>, counts: Arc<EventCounts>, wait: bool) -> EventSender {
-        EventSender { ring, counts, wait }
-    }
+/// Management's end of one worker's event ring.
+pub struct EventFeed {
+    pub events: rtrb::Consumer<Event>,
+    pub counts: Arc<EventCounts>,
+    /// All events of packets up to this number are in the ring. An idle worker raises it too; `u64::MAX` says that no more
+    /// will come. Only kept in a replay.
+    pub watermark: Arc<AtomicU64>,
+}
 
+/// A ring for so many events. `wait`: the sender waits for room instead of losing the event.
+pub fn event_ring(capacity: usize, wait: bool) -> (EventSender, EventFeed) {
+    let (ring, events) = rtrb::RingBuffer::new(capacity);
+    let (counts, watermark) = (Arc::<EventCounts>::default(), Arc::<AtomicU64>::default());
+    let feed = EventFeed { events, counts: Arc::clone(&counts), watermark: Arc::clone(&watermark) };
+    (EventSender { ring, counts, watermark, wait }, feed)
+}
+
+impl EventSender {
     #[inline]
     pub fn send(&mut self, event: Event) {
         while self.wait && self.ring.is_full() && !self.ring.is_abandoned() {
@@ -130,5 +145,14 @@ impl EventSender {
             Ok(()) => self.counts.sent.add(1),
             Err(_) => self.counts.lost.add(1),
         }
+    }
+
+    /// Every event of packets up to this number has been sent.
+    pub fn set_watermark(&self, packet: u64) {
+        self.watermark.store(packet, Ordering::Release);
+    }
+
+    pub fn counts(&self) -> &EventCounts {
+        &self.counts
     }
 }

@@ -4,20 +4,10 @@
 //! event is let go once every worker has said (by its watermark) that it is done with all packets up to that one. In a
 //! running appliance they go as they come.
 
-use crate::base::event::{Event, EventCounts};
+use crate::base::event::{Event, EventFeed};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering as Atomic};
-
-/// Management's end of one worker's event ring.
-pub struct WorkerFeed {
-    pub events: rtrb::Consumer<Event>,
-    pub counts: Arc<EventCounts>,
-    /// All events of packets up to this number are in the ring: stored with `Release` after they were sent. An idle worker
-    /// raises it too; `u64::MAX` says that no more will come. Only looked at in a replay.
-    pub watermark: Arc<AtomicU64>,
-}
+use std::sync::atomic::Ordering as Atomic;
 
 /// Whether to wait for packet order.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -61,7 +51,7 @@ impl Ord for Waiting {
 }
 
 struct Source {
-    feed: WorkerFeed,
+    feed: EventFeed,
     /// Events without a packet (a session that timed out) are put behind the worker's last packet.
     last_packet: u64,
     taken: u64,
@@ -75,7 +65,7 @@ pub struct Merger {
 }
 
 impl Merger {
-    pub fn new(feeds: Vec<WorkerFeed>, order: Order) -> Merger {
+    pub fn new(feeds: Vec<EventFeed>, order: Order) -> Merger {
         let sources = feeds.into_iter().map(|feed| Source { feed, last_packet: 0, taken: 0 }).collect();
         Merger { sources, order, waiting: BinaryHeap::new() }
     }
@@ -146,6 +136,8 @@ impl Merger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
     use crate::base::event::{EventBody, Origin};
     use crate::base::{Anomaly, DropReason};
     use proptest::prelude::*;
@@ -162,14 +154,14 @@ mod tests {
         }
     }
 
-    fn feeds(n: usize) -> (Vec<rtrb::Producer<Event>>, Vec<Arc<AtomicU64>>, Vec<WorkerFeed>) {
+    fn feeds(n: usize) -> (Vec<rtrb::Producer<Event>>, Vec<Arc<AtomicU64>>, Vec<EventFeed>) {
         let (mut producers, mut marks, mut feeds) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..n {
             let (producer, events) = rtrb::RingBuffer::new(1024);
             let watermark = Arc::new(AtomicU64::new(0));
             producers.push(producer);
             marks.push(Arc::clone(&watermark));
-            feeds.push(WorkerFeed { events, counts: Arc::default(), watermark });
+            feeds.push(EventFeed { events, counts: Arc::default(), watermark });
         }
         (producers, marks, feeds)
     }

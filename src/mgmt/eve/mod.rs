@@ -2,4 +2,4 @@
 
 pub mod merge;
 
-pub use merge::{Merger, Order, WorkerFeed};
+pub use merge::{Merger, Order};

@@ -1,0 +1,121 @@
+//! What the lcores tell each other without a lock: the replay's clock, how far each has come, who is to stop.
+
+use crate::base::Time;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+/// A value on cache lines of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Padded<T>(pub T);
+
+/// Shared by all lcores of one appliance.
+#[derive(Debug)]
+pub struct Board {
+    /// The main lcore's clock, for workers to which no frame comes.
+    clock: Padded<AtomicU64>,
+    /// All frames up to this number are in the workers' rings.
+    dispatched: Padded<AtomicU32>,
+    /// Fragments among them.
+    fragments: Padded<AtomicU32>,
+    workers: Vec<Padded<Progress>>,
+    stop: AtomicBool,
+    /// The source has ended: stop as soon as nothing is on its way.
+    drained: AtomicBool,
+}
+
+/// One worker's progress.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Every event of packets up to this number has been sent.
+    processed: AtomicU32,
+    /// Fragments taken through reassembly, their datagrams handed on.
+    fragments: AtomicU32,
+    /// After the drain: its ring from the main lcore is empty, so it will hand over nothing more.
+    empty: AtomicBool,
+    /// Turns of the worker, for the watchdog and for "wait until quiet".
+    turns: AtomicU64,
+}
+
+impl Board {
+    pub fn new(workers: usize) -> Board {
+        Board {
+            clock: Padded::default(),
+            dispatched: Padded::default(),
+            fragments: Padded::default(),
+            workers: (0..workers).map(|_| Padded::default()).collect(),
+            stop: AtomicBool::new(false),
+            drained: AtomicBool::new(false),
+        }
+    }
+
+    pub fn clock(&self) -> Time {
+        Time::from_micros(self.clock.0.load(Ordering::Acquire))
+    }
+
+    /// By the main lcore, after the frames of that time are in the rings.
+    pub fn publish(&self, clock: Time, dispatched: u32, fragments: u32) {
+        self.fragments.0.store(fragments, Ordering::Release);
+        self.dispatched.0.store(dispatched, Ordering::Release);
+        self.clock.0.store(clock.micros(), Ordering::Release);
+    }
+
+    /// Frames and fragments dispatched. The fragments are at least those among the frames.
+    pub fn dispatched(&self) -> (u32, u32) {
+        let frames = self.dispatched.0.load(Ordering::Acquire);
+        (frames, self.fragments.0.load(Ordering::Acquire))
+    }
+
+    /// Fragments that all workers together have taken through reassembly.
+    pub fn fragments_done(&self) -> u32 {
+        self.workers.iter().fold(0, |sum: u32, w| sum.wrapping_add(w.0.fragments.load(Ordering::Acquire)))
+    }
+
+    pub fn fragment_done(&self, worker: usize) {
+        let done = &self.workers[worker].0.fragments;
+        done.store(done.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+    }
+
+    pub fn set_processed(&self, worker: usize, packet: u32) {
+        self.workers[worker].0.processed.store(packet, Ordering::Release);
+    }
+
+    /// The packet number up to which a worker has sent all its events.
+    pub fn processed(&self, worker: usize) -> u32 {
+        self.workers[worker].0.processed.load(Ordering::Acquire)
+    }
+
+    pub fn count_turn(&self, worker: usize) {
+        let turns = &self.workers[worker].0.turns;
+        turns.store(turns.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+    }
+
+    pub fn turns(&self, worker: usize) -> u64 {
+        self.workers[worker].0.turns.load(Ordering::Acquire)
+    }
+
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Says that a drained worker's ring is empty. True when everyone's is.
+    pub fn all_rings_empty(&self, worker: usize) -> bool {
+        self.workers[worker].0.empty.store(true, Ordering::Release);
+        self.workers.iter().all(|w| w.0.empty.load(Ordering::Acquire))
+    }
+
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    pub fn set_drained(&self) {
+        self.drained.store(true, Ordering::Release);
+    }
+
+    pub fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Acquire)
+    }
+}

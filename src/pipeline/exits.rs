@@ -1,0 +1,106 @@
+//! The way out of an lcore: one small burst a port, sent when full and at the end of each turn.
+
+use super::ledger::Ledger;
+use crate::base::{DropReason, PortId};
+use crate::io::{BURST, Burst, Frame, FrameSender, TxQueue};
+use std::sync::Arc;
+
+/// How frames leave this lcore for a port.
+pub enum Outlet {
+    /// A transmit queue of the port that is this lcore's alone.
+    Queue(Box<dyn TxQueue>),
+    /// The port has no queue for this lcore: the main lcore sends for it.
+    Ring(Box<dyn FrameSender>),
+}
+
+struct Exit {
+    outlet: Outlet,
+    waiting: Burst,
+}
+
+/// An lcore's exits, by port.
+pub struct Exits {
+    ports: Vec<Option<Exit>>,
+    /// Wait for room (replay) instead of dropping.
+    lossless: bool,
+    ledger: Arc<Ledger>,
+}
+
+impl Exits {
+    pub fn new(outlets: Vec<Option<Outlet>>, lossless: bool, ledger: Arc<Ledger>) -> Exits {
+        let exit = |outlet: Outlet| Exit { outlet, waiting: Burst::new() };
+        Exits { ports: outlets.into_iter().map(|o| o.map(exit)).collect(), lossless, ledger }
+    }
+
+    /// Queues a frame for a port. One without a way out is dropped with a reason.
+    #[inline]
+    pub fn send(&mut self, frame: Frame, to: Option<PortId>) {
+        let exit = to.and_then(|port| self.ports.get_mut(port.index())).and_then(Option::as_mut);
+        let Some(exit) = exit else {
+            self.ledger.drop(DropReason::NoPeer, 1);
+            return;
+        };
+        exit.waiting.push(frame);
+        if exit.waiting.is_full() {
+            exit.flush(self.lossless, &self.ledger);
+        }
+    }
+
+    /// Sends a whole burst that is for one port, without looking at its frames.
+    #[inline]
+    pub fn send_all(&mut self, burst: &mut Burst, to: Option<PortId>) {
+        let exit = to.and_then(|port| self.ports.get_mut(port.index())).and_then(Option::as_mut);
+        let Some(exit) = exit else {
+            self.ledger.drop(DropReason::NoPeer, burst.len() as u64);
+            burst.clear();
+            return;
+        };
+        if !exit.waiting.is_empty() {
+            exit.flush(self.lossless, &self.ledger);
+        }
+        drain(&mut exit.outlet, burst, self.lossless, &self.ledger);
+    }
+
+    pub fn flush(&mut self) {
+        for exit in self.ports.iter_mut().flatten() {
+            if !exit.waiting.is_empty() {
+                exit.flush(self.lossless, &self.ledger);
+            }
+        }
+    }
+}
+
+impl Exit {
+    fn flush(&mut self, lossless: bool, ledger: &Ledger) {
+        drain(&mut self.outlet, &mut self.waiting, lossless, ledger);
+    }
+}
+
+/// Tries before a port that takes nothing costs the rest of the burst.
+const ATTEMPTS: usize = 4;
+
+fn drain(outlet: &mut Outlet, burst: &mut Burst, lossless: bool, ledger: &Ledger) {
+    let mut attempts = 0;
+    while !burst.is_empty() {
+        let sent = match outlet {
+            Outlet::Queue(queue) => {
+                let sent = queue.send(burst);
+                ledger.transmitted.add(sent as u64);
+                sent
+            }
+            // Counted as transmitted by the main lcore, which sends them.
+            Outlet::Ring(ring) => ring.send(burst),
+        };
+        if sent > 0 {
+            continue;
+        }
+        attempts += 1;
+        if lossless {
+            std::thread::yield_now();
+        } else if attempts >= ATTEMPTS {
+            ledger.drop(DropReason::TransmitFull, burst.len() as u64);
+            burst.clear();
+        }
+    }
+    debug_assert!(burst.capacity() == BURST);
+}

@@ -1,0 +1,248 @@
+//! The main lcore's turn: poll the ports, number and stamp the frames, spread them over the workers by affinity, and send
+//! for workers that have no queue of a port. With no workers it runs each frame to completion itself.
+
+use super::board::Board;
+use super::exits::Exits;
+use super::ledger::Ledger;
+use super::settings::PortPlan;
+use super::worker::Worker;
+use crate::base::{DropReason, PortId, Time};
+use crate::decode::affinity::{Affinity, affinity};
+use crate::io::{Burst, Frame, FrameMeta, FrameReceiver, FrameSender, RxQueue};
+use std::sync::Arc;
+
+/// Bytes at a frame's start that affinity may need: link, VLANs, IPv6 with extensions, a quoted packet.
+const AFFINITY_BYTES: usize = 256;
+
+/// A receive queue that the main lcore polls.
+pub struct Source {
+    pub port: PortId,
+    pub rx: Box<dyn RxQueue>,
+}
+
+/// The ring to one worker and the frames that wait to be put into it.
+struct Lane {
+    ring: Box<dyn FrameSender>,
+    waiting: Burst,
+}
+
+pub struct MainLcore {
+    sources: Vec<Source>,
+    plans: Arc<[PortPlan]>,
+    lanes: Vec<Lane>,
+    /// Run to completion.
+    local: Option<Box<Worker>>,
+    /// Frames that workers want sent.
+    returns: Vec<Box<dyn FrameReceiver>>,
+    exits: Exits,
+    board: Arc<Board>,
+    ledger: Arc<Ledger>,
+    burst: Burst,
+    stamp: Stamp,
+    hash_ports: bool,
+    replay: bool,
+}
+
+/// What numbers and dates the frames.
+#[derive(Default)]
+struct Stamp {
+    clock: Time,
+    packet: u32,
+    fragments: u32,
+}
+
+/// The parts of a [`MainLcore`].
+pub struct MainParts {
+    pub plans: Arc<[PortPlan]>,
+    pub rings: Vec<Box<dyn FrameSender>>,
+    pub local: Option<Box<Worker>>,
+    pub returns: Vec<Box<dyn FrameReceiver>>,
+    pub exits: Exits,
+    pub board: Arc<Board>,
+    pub ledger: Arc<Ledger>,
+    pub hash_ports: bool,
+    pub replay: bool,
+}
+
+impl MainLcore {
+    pub fn new(parts: MainParts) -> MainLcore {
+        let lane = |ring| Lane { ring, waiting: Burst::new() };
+        MainLcore {
+            sources: Vec::new(),
+            plans: parts.plans,
+            lanes: parts.rings.into_iter().map(lane).collect(),
+            local: parts.local,
+            returns: parts.returns,
+            exits: parts.exits,
+            board: parts.board,
+            ledger: parts.ledger,
+            burst: Burst::new(),
+            stamp: Stamp::default(),
+            hash_ports: parts.hash_ports,
+            replay: parts.replay,
+        }
+    }
+
+    /// The queues to poll from now on; a replay changes them from capture to capture.
+    pub fn set_sources(&mut self, sources: Vec<Source>) {
+        self.sources = sources;
+    }
+
+    /// Everything once. `now` is the fast path's clock; a replay goes by its frames. How many frames were received.
+    pub fn turn(&mut self, now: Time) -> usize {
+        let mut received = 0;
+        if !self.replay {
+            self.stamp.clock = self.stamp.clock.max(now);
+        }
+        for index in 0..self.sources.len() {
+            let source = &mut self.sources[index];
+            let (port, n) = (source.port, source.rx.receive(&mut self.burst));
+            if n > 0 {
+                self.ledger.received.add(n as u64);
+                self.spread(port);
+                received += n;
+            }
+        }
+        self.flush();
+        self.ledger.turns.add(1);
+        self.ledger.idle_turns.add(u64::from(received == 0));
+        received
+    }
+
+    /// One burst of one port, to whom it belongs.
+    fn spread(&mut self, port: PortId) {
+        let Some(&plan) = self.plans.get(port.index()) else {
+            self.ledger.drop(DropReason::NoPeer, self.burst.len() as u64);
+            self.burst.clear();
+            return;
+        };
+        if plan.inspect {
+            self.stamp_burst(port);
+        }
+        match (&mut self.local, self.lanes.len()) {
+            (Some(_), _) if !plan.inspect => self.exits.send_all(&mut self.burst, plan.peer),
+            (Some(worker), _) => worker.process(&mut self.burst),
+            (None, 1) => put_all(&mut self.lanes[0], &mut self.burst, self.replay, &self.ledger, || {
+                drain_returns(&mut self.returns, &mut self.exits, &self.plans)
+            }),
+            (None, _) => self.spread_by_affinity(&plan),
+        }
+    }
+
+    fn spread_by_affinity(&mut self, plan: &PortPlan) {
+        let workers = self.lanes.len() as u32;
+        for mut frame in self.burst.drain(..) {
+            let at = frame_affinity(&frame, plan, self.hash_ports);
+            if self.replay {
+                let epoch = self.stamp.fragments;
+                frame.set_meta(FrameMeta { epoch, ..frame.meta() });
+                self.stamp.fragments = epoch.wrapping_add(u32::from(at.fragment));
+            }
+            let lane = &mut self.lanes[owner(at.hash, workers)];
+            lane.waiting.push(frame);
+            if lane.waiting.is_full() {
+                put(&mut lane.ring, &mut lane.waiting, self.replay, &self.ledger, || {
+                    drain_returns(&mut self.returns, &mut self.exits, &self.plans)
+                });
+            }
+        }
+    }
+
+    fn stamp_burst(&mut self, port: PortId) {
+        let Stamp { clock, packet, fragments } = &mut self.stamp;
+        for frame in &mut self.burst {
+            let time = if self.replay { frame.meta().time } else { *clock };
+            *clock = (*clock).max(time);
+            *packet = packet.wrapping_add(1);
+            frame.set_meta(FrameMeta { time, clock: *clock, packet: *packet, epoch: *fragments, port });
+        }
+    }
+
+    /// What waits goes out; then the workers may know how far the clock is.
+    fn flush(&mut self) {
+        for lane in &mut self.lanes {
+            if !lane.waiting.is_empty() {
+                put(&mut lane.ring, &mut lane.waiting, self.replay, &self.ledger, || {
+                    drain_returns(&mut self.returns, &mut self.exits, &self.plans)
+                });
+            }
+        }
+        drain_returns(&mut self.returns, &mut self.exits, &self.plans);
+        self.exits.flush();
+        self.board.publish(self.stamp.clock, self.stamp.packet, self.stamp.fragments);
+        if let Some(worker) = &mut self.local {
+            worker.end_turn(self.stamp.clock);
+        }
+    }
+
+    /// The source has ended, or the appliance is to stop: no more frames will come.
+    pub fn finish(&mut self) {
+        self.sources.clear();
+        self.flush();
+        self.board.set_drained();
+        if let Some(worker) = &mut self.local {
+            worker.finish();
+        }
+    }
+
+    /// Sends what workers still want sent; after `finish`, until they have all ended.
+    pub fn serve_returns(&mut self) {
+        drain_returns(&mut self.returns, &mut self.exits, &self.plans);
+        self.exits.flush();
+    }
+
+    /// Frames in rings towards this lcore.
+    pub fn waiting(&self) -> usize {
+        self.returns.iter().map(|ring| ring.waiting()).sum()
+    }
+
+    pub fn into_local(self) -> Option<Box<Worker>> {
+        self.local
+    }
+}
+
+/// Which of `workers` owns a hash: the top bits choose, so that tables may use the lower ones.
+pub fn owner(hash: u32, workers: u32) -> usize {
+    ((u64::from(hash) * u64::from(workers)) >> 32) as usize
+}
+
+fn frame_affinity(frame: &Frame, plan: &PortPlan, hash_ports: bool) -> Affinity {
+    let first = frame.segments().next().unwrap_or_default();
+    if first.len() >= AFFINITY_BYTES || frame.segment_count() == 1 {
+        return affinity(first, plan.link, hash_ports);
+    }
+    let mut head = [0; AFFINITY_BYTES];
+    let n = frame.copy_to(0, &mut head);
+    affinity(&head[..n], plan.link, hash_ports)
+}
+
+fn put_all(lane: &mut Lane, burst: &mut Burst, wait: bool, ledger: &Ledger, meanwhile: impl FnMut()) {
+    put(&mut lane.ring, burst, wait, ledger, meanwhile);
+}
+
+/// Puts a burst into a worker's ring. What finds no room is dropped, or in a replay waited for, serving the workers meanwhile.
+fn put(ring: &mut Box<dyn FrameSender>, burst: &mut Burst, wait: bool, ledger: &Ledger, mut meanwhile: impl FnMut()) {
+    ring.send(burst);
+    while wait && !burst.is_empty() {
+        meanwhile();
+        std::thread::yield_now();
+        ring.send(burst);
+    }
+    if !burst.is_empty() {
+        ledger.drop(DropReason::RingFull, burst.len() as u64);
+        burst.clear();
+    }
+}
+
+/// Takes what workers hand back for sending, and sends it.
+fn drain_returns(returns: &mut [Box<dyn FrameReceiver>], exits: &mut Exits, plans: &[PortPlan]) {
+    let mut burst = Burst::new();
+    for ring in returns {
+        while ring.receive(&mut burst) > 0 {
+            for frame in burst.drain(..) {
+                let peer = plans.get(frame.meta().port.index()).and_then(|plan| plan.peer);
+                exits.send(frame, peer);
+            }
+        }
+    }
+}

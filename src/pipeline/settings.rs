@@ -1,0 +1,67 @@
+//! What the pipeline is told at its start. `mgmt` makes it from the configuration; tests make it by hand.
+
+use crate::base::PortId;
+use crate::io::LinkType;
+use crate::{defrag, session, stream};
+
+/// Ports one appliance may have.
+pub const MAX_PORTS: usize = 32;
+/// Workers one appliance may have.
+pub const MAX_WORKERS: usize = 32;
+
+/// What verdicts do to the frames of a pair (spec 50).
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Verdicts act.
+    Ips,
+    /// Everything is forwarded unchanged; events say what would have been done.
+    #[default]
+    Tap,
+    /// The frames are copies: inspected and freed, nothing is forwarded.
+    Ids,
+}
+
+/// One port's part in the pipeline.
+#[derive(Copy, Clone, Debug)]
+pub struct PortPlan {
+    pub link: LinkType,
+    /// Where a frame that came in here goes out; none for a single port.
+    pub peer: Option<PortId>,
+    /// False: frames are forwarded unexamined.
+    pub inspect: bool,
+    pub mode: Mode,
+    /// Frames without IP: forwarded (true) or dropped.
+    pub non_ip: bool,
+    /// Largest IP packet the peer takes, in bytes: rebuilt datagrams beyond it are cut.
+    pub peer_mtu: u16,
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub ports: Vec<PortPlan>,
+    /// 0: the main lcore runs each frame to completion itself.
+    pub workers: usize,
+    /// `layer-4` affinity (true) or `layer-3`.
+    pub hash_ports: bool,
+    /// Frames each ring between lcores holds.
+    pub ring_size: usize,
+    /// A replay: time is the frames' own, full rings are waited for, workers keep each other's order.
+    pub replay: bool,
+    /// Events each worker's ring to management holds.
+    pub event_ring: usize,
+    /// Which events the outputs want; others are not even made.
+    pub wanted: Wanted,
+    pub sessions: session::Settings,
+    pub fragments: defrag::Settings,
+    pub streams: stream::Settings,
+    /// Alerts kept of one packet (`packet-alert-max`).
+    pub alerts_per_packet: usize,
+}
+
+/// Kinds of event that some output writes.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Wanted {
+    pub flow: bool,
+    pub drop: bool,
+    pub anomaly: bool,
+}
