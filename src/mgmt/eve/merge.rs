@@ -136,11 +136,11 @@ impl Merger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicU64;
     use crate::base::event::{EventBody, Origin};
     use crate::base::{Anomaly, DropReason};
     use proptest::prelude::*;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
 
     fn event(packet: u64, tag: u32) -> Event {
         let body = EventBody::Drop { reason: DropReason::RuleDrop, length: tag, rule: None };
