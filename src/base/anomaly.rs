@@ -140,7 +140,7 @@ anomalies! {
     TcpOptDuplicate = Decode Note "tcp.opt_duplicate";
     UdpPktTooSmall = Decode Invalid "udp.pkt_too_small";
     UdpHlenTooSmall = Decode Invalid "udp.hlen_too_small";
-    UdpHlenInvalid = Decode Invalid "udp.hlen_invalid";
+    UdpHlenInvalid = Decode Note "udp.hlen_invalid";
     UdpLenInvalid = Decode Invalid "udp.len_invalid";
     SctpPktTooSmall = Decode Invalid "sctp.pkt_too_small";
     EspPktTooSmall = Decode Invalid "esp.pkt_too_small";

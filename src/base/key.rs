@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 /// The addresses, ports and protocol of one frame, in the frame's own direction, with the VLANs or tunnel it came in.
 ///
-/// Ports are 0 for protocols without; ICMP echo puts its identifier in both; other ICMP its type and code.
+/// Ports are 0 for protocols without; ICMP puts there what makes request and reply each
+/// other's reverse (`wire::icmp::Icmp::ports`: of echo, the identifier in both).
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FlowTuple {
     pub src: Addr,

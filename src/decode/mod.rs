@@ -3,7 +3,21 @@
 //! [`decode`] never panics, never allocates and looks at each header once. It gives offsets, not references, so that
 //! [`Decoded`] is a small value which outlives the borrow of the bytes.
 
+mod affinity;
+mod checksum;
+mod ip;
+mod ipv4_options;
+mod ipv6_ext;
+mod link;
+mod quoted;
+mod transport;
+
+pub use affinity::{Affinity, affinity};
+pub use checksum::{checksum_valid, ip_checksum_valid};
+
+use crate::base::anomaly::Effect;
 use crate::base::{Anomaly, DropReason, Family, FlowTuple};
+use crate::io::LinkType;
 use arrayvec::ArrayVec;
 
 /// Anomalies kept of one packet; further ones are not recorded.
@@ -11,6 +25,90 @@ pub const MAX_ANOMALIES: usize = 6;
 
 /// VLAN tags looked through (Suricata's bound is 3 as well).
 pub const MAX_VLANS: usize = 3;
+
+/// Headers below the transport that one packet may nest (link, tags, tunnels).
+pub const MAX_LAYERS: usize = 16;
+
+/// IPv6 extension headers looked through; a hostile chain can be longer than any bound on its bytes suggests.
+pub const MAX_EXTENSION_HEADERS: usize = 256;
+
+/// What stands at an offset, for [`decode_at`]. Tunnels will enter here with the layer that they carry.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Layer {
+    Ethernet,
+    Sll,
+    Sll2,
+    /// BSD loopback, either byte order.
+    NullLoop,
+    Ppp,
+    CiscoHdlc,
+    /// IP of the version that the first nibble says.
+    RawIp,
+    /// What an Ethernet type announces.
+    EtherType(u16),
+    Ipv4,
+    Ipv6,
+}
+
+impl Layer {
+    pub const fn of_link(link: LinkType) -> Option<Layer> {
+        match link {
+            LinkType::Ethernet => Some(Layer::Ethernet),
+            LinkType::LinuxSll => Some(Layer::Sll),
+            LinkType::LinuxSll2 => Some(Layer::Sll2),
+            LinkType::Null | LinkType::Loop => Some(Layer::NullLoop),
+            LinkType::Ppp => Some(Layer::Ppp),
+            LinkType::CiscoHdlc => Some(Layer::CiscoHdlc),
+            LinkType::RawIp => Some(Layer::RawIp),
+            LinkType::Other(_) => None,
+        }
+    }
+}
+
+/// What follows a layer: another one at an offset, nothing, or a reason to stop.
+type Step = Result<Option<(Layer, usize)>, Anomaly>;
+
+/// Decodes a whole frame into `out`, which is reset first.
+#[inline]
+pub fn decode(bytes: &[u8], link: LinkType, out: &mut Decoded) {
+    out.reset();
+    match Layer::of_link(link) {
+        Some(layer) => decode_at(bytes, 0, layer, out),
+        None => out.invalid = Some(DropReason::UnknownLinkType),
+    }
+}
+
+/// Decodes on from `offset`, where `layer` stands. Adds to `out`: the innermost IP and transport win, tags and
+/// anomalies gather. To bound an inner packet by an outer one, cut `bytes` there.
+pub fn decode_at(bytes: &[u8], offset: usize, layer: Layer, out: &mut Decoded) {
+    let (mut layer, mut at) = (layer, offset);
+    for _ in 0..MAX_LAYERS {
+        let step = match layer {
+            Layer::Ethernet => link::ethernet(bytes, at, out),
+            Layer::EtherType(ether_type) => link::ether_type(bytes, at, ether_type, out),
+            Layer::Ipv4 => ip::ipv4(bytes, at, out),
+            Layer::Ipv6 => ip::ipv6(bytes, at, out),
+            Layer::RawIp => link::raw_ip(bytes, at),
+            Layer::Sll => link::sll(bytes, at),
+            Layer::Sll2 => link::sll2(bytes, at),
+            Layer::NullLoop => link::null_loop(bytes, at),
+            Layer::Ppp => link::ppp(bytes, at),
+            Layer::CiscoHdlc => link::cisco_hdlc(bytes, at),
+        };
+        match step {
+            Ok(Some(next)) => (layer, at) = next,
+            Ok(None) => return,
+            Err(anomaly) => return out.raise(anomaly),
+        }
+    }
+    out.raise(Anomaly::TooManyLayers);
+}
+
+/// The bytes from `at` on; none when it lies behind the end.
+#[inline]
+fn tail(bytes: &[u8], at: usize) -> &[u8] {
+    bytes.get(at..).unwrap_or_default()
+}
 
 /// What stands above IP.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -114,6 +212,46 @@ pub struct Decoded {
 }
 
 impl Decoded {
+    /// Empties it for the next packet; what an empty field's tag or length hides is left as it is.
+    #[inline]
+    pub fn reset(&mut self) {
+        self.ether_type = 0;
+        self.ethernet = None;
+        self.vlans.clear();
+        self.arp = None;
+        self.ip = None;
+        self.l4 = L4::None;
+        (self.l4_at, self.l4_len) = (0, 0);
+        (self.payload, self.payload_len) = (0, 0);
+        self.tuple = FlowTuple::default();
+        self.quoted = None;
+        self.anomalies.clear();
+        self.invalid = None;
+    }
+
+    /// Records an anomaly, once; one that makes the packet [invalid](Effect::Invalid) does so even when there is no room.
+    #[cold]
+    pub fn raise(&mut self, anomaly: Anomaly) {
+        if !self.anomalies.contains(&anomaly) {
+            let _full = self.anomalies.try_push(anomaly);
+        }
+        if anomaly.effect() == Effect::Invalid {
+            self.invalid.get_or_insert(DropReason::Malformed);
+        }
+    }
+
+    /// The number that chooses this packet's worker, equal to what [`affinity`] finds of the same bytes: both directions
+    /// of a session, the ICMP errors about it and its rebuilt datagrams have one, fragments that of their addresses.
+    #[inline]
+    pub fn affinity_hash(&self, with_ports: bool) -> u32 {
+        match (&self.ip, &self.quoted) {
+            (None, _) => 0,
+            (Some(ip), _) if ip.fragment.is_some() => self.tuple.symmetric_hash(false),
+            (Some(_), Some(quoted)) => quoted.symmetric_hash(with_ports),
+            (Some(_), None) => self.tuple.symmetric_hash(with_ports),
+        }
+    }
+
     pub fn is_fragment(&self) -> bool {
         self.ip.is_some_and(|ip| ip.fragment.is_some())
     }
