@@ -19,14 +19,14 @@ struct Bucket {
 
 const _: () = assert!(size_of::<Bucket>() == 64);
 
-pub struct Index {
+pub(super) struct Index {
     buckets: Box<[Bucket]>,
     mask: usize,
 }
 
 impl Index {
     /// For at most `capacity` keys.
-    pub fn new(capacity: usize) -> Index {
+    pub(super) fn new(capacity: usize) -> Index {
         let count = (capacity / TARGET_LOAD + 1).next_power_of_two();
         Index { buckets: vec![Bucket::default(); count].into_boxed_slice(), mask: count - 1 }
     }
@@ -38,13 +38,13 @@ impl Index {
     /// Starts to bring the home bucket into the cache. A load whose result nobody waits for: the processor goes on,
     /// which is all a prefetch instruction would buy, without `unsafe`.
     #[inline]
-    pub fn prefetch(&self, hash: u64) {
+    pub(super) fn prefetch(&self, hash: u64) {
         std::hint::black_box(self.buckets[hash as usize & self.mask].passed);
     }
 
     /// The slot under `hash` for which `same` holds.
     #[inline]
-    pub fn find(&self, hash: u64, mut same: impl FnMut(u32) -> bool) -> Option<u32> {
+    pub(super) fn find(&self, hash: u64, mut same: impl FnMut(u32) -> bool) -> Option<u32> {
         let tag = Index::tag(hash);
         let mut at = hash as usize & self.mask;
         for _ in 0..self.buckets.len() {
@@ -64,14 +64,14 @@ impl Index {
 
     /// The first slot with this hash's tag in the home bucket: most likely the one that [`find`](Self::find) will look at.
     #[inline]
-    pub fn candidate(&self, hash: u64) -> Option<u32> {
+    pub(super) fn candidate(&self, hash: u64) -> Option<u32> {
         let bucket = &self.buckets[hash as usize & self.mask];
         let place = bucket.tags.iter().position(|&t| t == Index::tag(hash))?;
         Some(bucket.slots[place])
     }
 
     /// There is always room: more places than the capacity, and the caller has no more slots than that.
-    pub fn insert(&mut self, hash: u64, slot: u32) {
+    pub(super) fn insert(&mut self, hash: u64, slot: u32) {
         let mut at = hash as usize & self.mask;
         loop {
             let bucket = &mut self.buckets[at];
@@ -86,7 +86,7 @@ impl Index {
     }
 
     /// Removes `slot`, which was inserted under `hash`; false when it was not.
-    pub fn remove(&mut self, hash: u64, slot: u32) -> bool {
+    pub(super) fn remove(&mut self, hash: u64, slot: u32) -> bool {
         let home = hash as usize & self.mask;
         let mut at = home;
         for _ in 0..self.buckets.len() {

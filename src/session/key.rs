@@ -1,6 +1,8 @@
 //! Which session a packet belongs to: an exact comparison, and a hash that both directions share.
 
-use crate::base::{Addr, Dir, FlowTuple};
+#[cfg(test)]
+use crate::base::Addr;
+use crate::base::{Dir, FlowTuple};
 
 /// How `tuple` runs within a session whose opener had the tuple `opener`; `None` when it is another session.
 ///
@@ -19,12 +21,12 @@ pub fn direction(opener: &FlowTuple, tuple: &FlowTuple) -> Option<Dir> {
 
 /// A seeded hash of tuples, the same for both directions. Nobody who does not know the seed can aim at one bucket.
 #[derive(Copy, Clone, Debug)]
-pub struct KeyHasher {
+pub(super) struct KeyHasher {
     seeds: [u64; 4],
 }
 
 impl KeyHasher {
-    pub fn new(seed: u64) -> KeyHasher {
+    pub(super) fn new(seed: u64) -> KeyHasher {
         let mut state = seed;
         let mut next = || {
             // splitmix64 (Steele, Lea and Flood, 2014)
@@ -37,7 +39,7 @@ impl KeyHasher {
     }
 
     #[inline]
-    pub fn hash(&self, tuple: &FlowTuple) -> u64 {
+    pub(super) fn hash(&self, tuple: &FlowTuple) -> u64 {
         let ends = ((tuple.src.0, tuple.sport), (tuple.dst.0, tuple.dport));
         let (low, high) = if ends.0 <= ends.1 { ends } else { (ends.1, ends.0) };
         let ports = u64::from(low.1) << 16 | u64::from(high.1);
@@ -64,8 +66,8 @@ pub fn flow_id(opener: &FlowTuple, packet: u32, micros: u64) -> u64 {
     (hasher.hash(opener) >> 11).max(1)
 }
 
-/// For tests and tools: a tuple of IPv4 ends.
-pub fn v4_tuple(src: [u8; 4], sport: u16, dst: [u8; 4], dport: u16, proto: u8) -> FlowTuple {
+#[cfg(test)]
+pub(crate) fn v4_tuple(src: [u8; 4], sport: u16, dst: [u8; 4], dport: u16, proto: u8) -> FlowTuple {
     FlowTuple { src: Addr::v4(src), dst: Addr::v4(dst), sport, dport, proto, ..FlowTuple::default() }
 }
 

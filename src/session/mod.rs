@@ -21,6 +21,8 @@ pub mod tcp;
 mod timers;
 mod tracker;
 
+#[cfg(test)]
+pub(crate) use key::v4_tuple;
 pub use key::{direction, flow_id};
 pub use session::{NO_HANDLE, Phase, Session, SessionId, Settled};
 pub use settings::{Midstream, PhaseTimeouts, Settings, TcpSettings, Timeouts, WhenFull};

@@ -7,33 +7,33 @@ use super::list::LinkSet;
 use crate::base::Time;
 
 /// One bucket a second: what expires later than this many seconds from now is looked at once on the way.
-pub const BUCKETS: u32 = 4096;
+pub(super) const BUCKETS: u32 = 4096;
 
-pub struct Wheel {
+pub(super) struct Wheel {
     links: LinkSet,
     /// The second whose bucket is emptied next; `None` until the first session is armed.
     cursor: Option<u64>,
 }
 
 impl Wheel {
-    pub fn new(capacity: u32) -> Wheel {
+    pub(super) fn new(capacity: u32) -> Wheel {
         Wheel { links: LinkSet::new(BUCKETS, capacity), cursor: None }
     }
 
-    pub fn arm(&mut self, slot: u32, now: Time, deadline: Time) {
+    pub(super) fn arm(&mut self, slot: u32, now: Time, deadline: Time) {
         let cursor = *self.cursor.get_or_insert(now.secs());
         // An earlier deadline than any before moves nothing: it is due at once.
         let second = deadline.secs().clamp(cursor, cursor + u64::from(BUCKETS) - 1);
         self.links.push_back(bucket(second), slot);
     }
 
-    pub fn disarm(&mut self, slot: u32) {
+    pub(super) fn disarm(&mut self, slot: u32) {
         self.links.remove(slot);
     }
 
     /// The next slot to look at, whose bucket's second is wholly past; it leaves the wheel.
     /// `steps` bounds the buckets and entries passed, and is used up by both.
-    pub fn due(&mut self, now: Time, steps: &mut usize) -> Option<u32> {
+    pub(super) fn due(&mut self, now: Time, steps: &mut usize) -> Option<u32> {
         let cursor = self.cursor.as_mut()?;
         let turn = u64::from(BUCKETS);
         let lag = now.secs().saturating_sub(*cursor);

@@ -14,7 +14,7 @@ mod handshake;
 mod window;
 
 /// Anomalies kept of one segment.
-pub const MAX_ANOMALIES: usize = 3;
+const MAX_ANOMALIES: usize = 3;
 
 /// Whether a segment belongs to its session as it stands.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]

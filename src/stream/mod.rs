@@ -1,1 +1,26 @@
-//! (owned by a part that is being written)
+//! TCP payload in order: bounded streams per direction, and windows of contiguous bytes for inspection.
+//!
+//! Owes: every byte of a stream once, in order, up to the depth; gaps shown as gaps; memory bounded per stream and per
+//! worker, refusals with a reason; no allocation after start. Owns the blocks the bytes wait in. A stream is named by the
+//! handle in [`Session::streams`](crate::session::Session), freed by [`Streams::release`] when the session ends.
+//!
+//! A packet's way: [`Streams::feed`] with what the tracker said of the segment; then, for the packet's own direction,
+//! [`Streams::window`] and [`Streams::consumed`] until there is no window left.
+//!
+//! Two modes of [`Delivery`]:
+//! - `Inline`: every byte in order can be inspected at once, before the segment that brought it leaves.
+//! - `Acknowledged` (as Suricata does without `inline`): bytes can be inspected once the other side acknowledged them,
+//!   and are handed out when a chunk of them waits, or at the stream's end ([`Streams::finish`] at the session's end), or when
+//!   [`Streams::trigger`] asks. The packet whose arrival hands them out is then a later one of the same direction.
+//!
+//! Overlaps: the first copy of a byte holds ([`OverlapPolicy::First`]). A different second copy is reported and, inline,
+//! is the caller's to drop or mend. Comparison reaches back to the lookback: older bytes are no longer there.
+
+mod blocks;
+mod ranges;
+mod settings;
+mod stream;
+mod streams;
+
+pub use settings::{Delivery, OverlapPolicy, Settings};
+pub use streams::{Counters, Fed, Streams, Window};

@@ -1,0 +1,64 @@
+//! What the configuration says of streams.
+
+use crate::base::PerDir;
+
+/// When bytes can be inspected; see the [module](super).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    Inline,
+    Acknowledged {
+        /// Bytes that must wait before they are handed out.
+        chunk: PerDir<u32>,
+    },
+}
+
+/// Which copy of a byte holds when two differ.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum OverlapPolicy {
+    #[default]
+    First,
+}
+
+#[derive(Copy, Clone, Debug)]
+pub struct Settings {
+    pub delivery: Delivery,
+    pub overlap: OverlapPolicy,
+    /// Bytes of a direction that are inspected; what comes later costs nothing. 0: all.
+    pub depth: u64,
+    /// Inspected bytes that are kept before fresh ones, so that a match over the border is found.
+    pub lookback: u32,
+    /// How far before the inspected bytes a direction may run, out of order or not yet inspectable, in bytes.
+    pub ahead: u32,
+    /// Blocks of 2 KiB of one worker, for all its streams.
+    pub blocks: u32,
+    /// Directions with payload that one worker follows at once.
+    pub streams: u32,
+}
+
+impl Settings {
+    /// Suricata's stock `stream.reassembly.depth`, and its chunk sizes.
+    pub const DEPTH: u64 = 1 << 20;
+    pub const CHUNK: u32 = 2560;
+
+    /// As Suricata's stock configuration, not inline.
+    pub fn suricata() -> Settings {
+        Settings {
+            delivery: Delivery::Acknowledged { chunk: PerDir([Settings::CHUNK; 2]) },
+            ..Settings::default()
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            delivery: Delivery::Inline,
+            overlap: OverlapPolicy::First,
+            depth: Settings::DEPTH,
+            lookback: Settings::CHUNK,
+            ahead: 1 << 20,
+            blocks: 1 << 17,
+            streams: 1 << 18,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! All streams of a worker, behind the handles that sessions carry.
+
+use super::blocks::{BLOCK, Blocks};
+use super::settings::Settings;
+use super::stream::Stream;
+use crate::base::{Anomaly, Dir, DropReason, SeqNum};
+use crate::session::{NO_HANDLE, Session, Tracked};
+use arrayvec::ArrayVec;
+
+/// The direction is not followed (any more): nobody inspects it.
+const IGNORED: u32 = NO_HANDLE - 1;
+
+/// What a segment did to its session's streams.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fed {
+    /// Its payload could not be kept: the caller's policy says what becomes of the packet. The bytes may come again;
+    /// if they do not, they will be a gap.
+    pub refused: Option<DropReason>,
+    /// It brought other bytes where bytes were already: what the receiver will take is not known.
+    pub conflict: bool,
+    pub anomalies: ArrayVec<Anomaly, 3>,
+}
+
+/// Contiguous bytes of one direction: some already inspected, then fresh ones.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Window<'a> {
+    pub bytes: &'a [u8],
+    /// Index of the first fresh byte; there is at least one.
+    pub fresh_from: usize,
+    /// Stream offset of `bytes[0]`.
+    pub offset: u64,
+    /// Bytes lost for good just before the first fresh one; there is no lookback over a gap.
+    pub gap: u64,
+    /// No byte of this direction will follow.
+    pub end: bool,
+}
+
+/// Plain numbers of one worker.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub segments: u64,
+    pub refused: u64,
+    pub conflicts: u64,
+    pub gaps: u64,
+    pub gap_bytes: u64,
+}
+
+pub struct Streams {
+    settings: Settings,
+    blocks: Blocks,
+    slots: Vec<Stream>,
+    free: Vec<u32>,
+    pub counters: Counters,
+}
+
+impl Streams {
+    pub fn new(settings: Settings) -> Streams {
+        let streams = settings.streams.min(IGNORED);
+        Streams {
+            blocks: Blocks::new(settings.blocks),
+            slots: Vec::with_capacity(streams as usize),
+            free: Vec::with_capacity(streams as usize),
+            counters: Counters::default(),
+            settings: Settings { streams, ..settings },
+        }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Bytes of blocks in use.
+    pub fn memory(&self) -> u64 {
+        u64::from(self.blocks.in_use()) * BLOCK as u64
+    }
+
+    /// Streams open now.
+    pub fn open(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Takes a tracked segment: its payload into its own stream, its acknowledgement into the other's.
+    /// A direction's stream is opened by its first payload.
+    pub fn feed(&mut self, session: &mut Session, dir: Dir, tracked: &Tracked, payload: &[u8]) -> Fed {
+        let mut fed = Fed::default();
+        if let Some(seq) = tracked.data
+            && session.streams[dir] != IGNORED
+        {
+            self.insert(session, dir, seq, payload, &mut fed);
+        }
+        if let Some(fin) = tracked.fin
+            && let Some(stream) = self.slots.get_mut(session.streams[dir] as usize)
+        {
+            stream.fin(fin, &mut self.blocks);
+        }
+        if let Some(ack) = tracked.acked
+            && let Some(stream) = self.stream(session, dir.reversed())
+            && let Some(gap) = stream.acknowledge(ack)
+        {
+            let _ = fed.anomalies.try_push(gap);
+        }
+        if tracked.reset {
+            self.finish(session);
+        }
+        fed
+    }
+
+    fn insert(&mut self, session: &mut Session, dir: Dir, seq: SeqNum, payload: &[u8], fed: &mut Fed) {
+        self.counters.segments += 1;
+        if session.streams[dir] == NO_HANDLE {
+            let Some(base) = session.tcp.stream_start(dir) else { return };
+            let Some(handle) = self.take_slot(Stream::new(base)) else {
+                self.counters.refused += 1;
+                fed.refused = Some(DropReason::StreamMemoryCap);
+                fed.anomalies.push(Anomaly::StreamReassemblyInsertMemcap);
+                return;
+            };
+            session.streams[dir] = handle;
+        }
+        let Some(stream) = self.slots.get_mut(session.streams[dir] as usize) else { return };
+        let brought = stream.insert(seq, payload, &mut self.blocks, &self.settings);
+        let gap = stream.report_gap();
+        self.counters.refused += u64::from(brought.refused.is_some());
+        self.counters.conflicts += u64::from(brought.conflict);
+        fed.refused = brought.refused;
+        fed.conflict = brought.conflict;
+        fed.anomalies.extend(brought.anomaly.into_iter().chain(gap));
+    }
+
+    fn take_slot(&mut self, stream: Stream) -> Option<u32> {
+        if let Some(slot) = self.free.pop() {
+            self.slots[slot as usize] = stream;
+            return Some(slot);
+        }
+        let slot = self.slots.len() as u32;
+        (slot < self.settings.streams).then(|| self.slots.push(stream))?;
+        Some(slot)
+    }
+
+    fn stream(&mut self, session: &Session, dir: Dir) -> Option<&mut Stream> {
+        self.slots.get_mut(session.streams[dir] as usize)
+    }
+
+    /// The next bytes of `dir` to inspect. `scratch` is what they are gathered in when they lie in several blocks: it
+    /// should hold the lookback and a good piece more. After inspection call [`consumed`](Self::consumed) and ask again.
+    pub fn window<'a>(
+        &'a mut self,
+        session: &Session,
+        dir: Dir,
+        scratch: &'a mut [u8],
+    ) -> Option<Window<'a>> {
+        let stream = self.slots.get_mut(session.streams[dir] as usize)?;
+        let (from, fresh, to) = stream.ready(dir, scratch.len(), &self.settings)?;
+        let (gap, end) = (stream.gap(), stream.ends_at(to));
+        let bytes = stream.read(from, to, &self.blocks, scratch);
+        Some(Window { bytes, fresh_from: (fresh - from) as usize, offset: from, gap, end })
+    }
+
+    /// The last [`window`](Self::window) of `dir` was inspected.
+    pub fn consumed(&mut self, session: &Session, dir: Dir) {
+        let Some(stream) = self.slots.get_mut(session.streams[dir] as usize) else { return };
+        self.counters.gaps += u64::from(stream.gap() > 0);
+        self.counters.gap_bytes += stream.gap();
+        stream.consumed(&mut self.blocks, &self.settings);
+    }
+
+    /// Hand out what is acknowledged of `dir`, even less than a chunk.
+    pub fn trigger(&mut self, session: &Session, dir: Dir) {
+        if let Some(stream) = self.stream(session, dir) {
+            stream.trigger();
+        }
+    }
+
+    /// Nothing more will come in either direction (reset, timeout, eviction, shutdown): windows now give all that is left.
+    pub fn finish(&mut self, session: &Session) {
+        for dir in Dir::BOTH {
+            if let Some(stream) = self.stream(session, dir) {
+                stream.finish();
+            }
+        }
+    }
+
+    /// Nobody inspects this direction: its bytes are freed, and later ones cost nothing.
+    pub fn ignore(&mut self, session: &mut Session, dir: Dir) {
+        self.release_one(session, dir);
+        session.streams[dir] = IGNORED;
+    }
+
+    /// The session ends: its streams' slots and blocks are free again. For the session table's closer.
+    pub fn release(&mut self, session: &mut Session) {
+        for dir in Dir::BOTH {
+            self.release_one(session, dir);
+            session.streams[dir] = NO_HANDLE;
+        }
+    }
+
+    fn release_one(&mut self, session: &Session, dir: Dir) {
+        let handle = session.streams[dir];
+        if let Some(stream) = self.slots.get_mut(handle as usize) {
+            stream.release(&mut self.blocks);
+            self.free.push(handle);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
