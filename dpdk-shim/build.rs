@@ -12,6 +12,7 @@ const FUNCTIONS: &[&str] = &[
     // EAL: one init a process, its end, its errors in words
     "rte_eal_init",
     "rte_eal_cleanup",
+    "rte_eal_get_runtime_dir",
     "rte_strerror",
     "rte_get_tsc_hz",
     // lcores

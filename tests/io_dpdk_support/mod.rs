@@ -1,5 +1,7 @@
 //! What the tests over a real EAL share.
 
+#![allow(dead_code)] // each test binary uses a part
+
 use proptest::prelude::*;
 use std::sync::Arc;
 use weir::io::dpdk::{DpdkPort, Eal, EalConfig, Memory, Pool, PoolConfig, PortConfig};

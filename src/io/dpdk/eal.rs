@@ -5,7 +5,8 @@
 use super::{last_reason, reason};
 use crate::io::clock::{Ticks, TimeBase};
 use crate::io::frame::{META_BYTES, set_meta_offset};
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -66,7 +67,7 @@ impl EalConfig {
     fn arguments(&self) -> Vec<String> {
         let mut arguments = vec![
             "--no-telemetry".to_owned(),
-            format!("--file-prefix=weir-{}", std::process::id()),
+            format!("--file-prefix={}", file_prefix()),
             format!("--log-level={}", self.log.name()),
             format!("--lcores={}", lcore_map(&self.cpus)),
             "--main-lcore=0".to_owned(),
@@ -187,9 +188,29 @@ impl Eal {
 
 impl Drop for Eal {
     fn drop(&mut self) {
+        let directory = runtime_directory();
         // SAFETY: ports, pools, rings and lcore handles hold an `Arc` of this, so nothing of EAL is in use any more.
         unsafe { dpdk_sys::rte_eal_cleanup() };
+        if let Some(directory) = directory {
+            // EAL leaves it behind. What cannot be removed is a few empty files in a temporary place.
+            let _ = std::fs::remove_dir_all(directory);
+        }
     }
+}
+
+/// Where EAL keeps files of this process: named after the file prefix, which holds the process's number.
+fn runtime_directory() -> Option<PathBuf> {
+    // SAFETY: a C string of EAL's, copied here.
+    let text = unsafe {
+        let text = dpdk_sys::rte_eal_get_runtime_dir();
+        (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+    };
+    text.map(PathBuf::from).filter(|path| path.ends_with(file_prefix()))
+}
+
+/// Unique among the processes of the machine, so that several do not collide.
+fn file_prefix() -> String {
+    format!("weir-{}", std::process::id())
 }
 
 fn check(config: &EalConfig) -> Result<(), EalError> {

@@ -4,6 +4,7 @@
 //! need alive: a queue its port, a port its pool, everything the [`Eal`]; so no order of dropping is wrong, except that
 //! frames must be gone before their pool (a pool that is not whole stays, see [`Pool`]).
 
+mod capture;
 mod eal;
 mod lcore;
 mod pool;
@@ -11,6 +12,7 @@ mod port;
 mod queue;
 mod ring;
 
+pub use capture::{CapturePort, ReplayError};
 pub use eal::{Eal, EalConfig, EalError, LogLevel, Memory};
 pub use lcore::{Lcore, LcoreHandle, LcorePanicked};
 pub use pool::{Allocator, Pool, PoolConfig, PoolError};

@@ -162,6 +162,11 @@ impl DpdkPort {
         &self.device.pool
     }
 
+    pub(super) fn take_receive(&mut self, queue: u16) -> Option<Receive> {
+        take(&mut self.rx_taken, queue)?;
+        Some(Receive::new(Arc::clone(&self.device), queue, self.stamp))
+    }
+
     /// Whether the link is up; `None` when the port does not say.
     pub fn link_up(&self) -> Option<bool> {
         let mut link = dpdk_sys::rte_eth_link::default();
@@ -198,8 +203,7 @@ impl PacketIo for DpdkPort {
     }
 
     fn take_rx(&mut self, queue: u16) -> Option<Box<dyn RxQueue>> {
-        take(&mut self.rx_taken, queue)?;
-        Some(Box::new(Receive::new(Arc::clone(&self.device), queue, self.stamp)))
+        Some(Box::new(self.take_receive(queue)?))
     }
 
     fn take_tx(&mut self, queue: u16) -> Option<Box<dyn TxQueue>> {

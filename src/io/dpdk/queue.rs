@@ -55,10 +55,11 @@ impl Receive {
     }
 }
 
-impl RxQueue for Receive {
-    fn receive(&mut self, burst: &mut Burst) -> usize {
+impl Receive {
+    /// As [`RxQueue::receive`], but at most `limit` frames.
+    pub(super) fn receive_up_to(&mut self, burst: &mut Burst, limit: u16) -> usize {
         let held = burst.len();
-        let n = self.receive_unstamped(burst);
+        let n = self.receive_raw(burst, limit);
         let Some(new) = burst.get_mut(held..).filter(|new| !new.is_empty()) else { return n };
         match self.stamp {
             Stamp::Clock => self.stamp_clock(new),
@@ -68,11 +69,25 @@ impl RxQueue for Receive {
     }
 
     #[inline]
-    fn receive_unstamped(&mut self, burst: &mut Burst) -> usize {
-        // SAFETY: a started port's queue, handed out once, so this is its only reader; the driver writes owned mbufs.
+    fn receive_raw(&mut self, burst: &mut Burst, limit: u16) -> usize {
+        // SAFETY: a started port's queue, handed out once, so this is its only reader; the driver writes owned mbufs, no
+        // more than it is asked for.
         unsafe {
-            fill_from(burst, |bufs, n| dpdk_sys::weir_eth_rx_burst(self.device.id(), self.queue, bufs, n))
+            fill_from(burst, |bufs, room| {
+                dpdk_sys::weir_eth_rx_burst(self.device.id(), self.queue, bufs, room.min(limit))
+            })
         }
+    }
+}
+
+impl RxQueue for Receive {
+    fn receive(&mut self, burst: &mut Burst) -> usize {
+        self.receive_up_to(burst, u16::MAX)
+    }
+
+    #[inline]
+    fn receive_unstamped(&mut self, burst: &mut Burst) -> usize {
+        self.receive_raw(burst, u16::MAX)
     }
 }
 
