@@ -10,6 +10,7 @@ fn main() {
     check_dpdk();
     stamp_commit();
     stamp_compiler();
+    compile_proto();
 }
 
 /// Sets `WEIR_DPDK_VERSION`, or ends the build with the name of the package to install.
@@ -57,4 +58,17 @@ fn stamp_compiler() {
 fn run(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok().filter(|out| out.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Makes the RPC's messages, client and server from `proto/`, without a protoc binary.
+fn compile_proto() {
+    const FILE: &str = "proto/weir.proto";
+    println!("cargo::rerun-if-changed={FILE}");
+    let made = protox::compile([FILE], ["proto"])
+        .map_err(|error| error.to_string())
+        .and_then(|files| tonic_prost_build::compile_fds(files).map_err(|error| error.to_string()));
+    if let Err(error) = made {
+        println!("cargo::error={FILE}: {error}");
+        std::process::exit(1);
+    }
 }

@@ -1,8 +1,14 @@
 //! Management: configuration in, events and answers out, on a thread that never touches a worker's tables.
 
+pub mod build;
 pub mod config;
 pub mod control;
 pub mod eve;
+pub mod events;
+pub mod rpc;
+pub mod rulebook;
 
 pub use config::{Config, Profile};
 pub use control::{Control, ControlError};
+pub use events::{EventLog, EventTotals};
+pub use rulebook::RuleBook;

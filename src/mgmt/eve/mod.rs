@@ -1,5 +1,121 @@
 //! eve.json: events in the field names and types that Suricata gives them.
 
 pub mod merge;
+pub mod record;
+pub mod sink;
+pub mod stats;
+mod time;
+
+#[cfg(test)]
+mod tests;
 
 pub use merge::{Merger, Order};
+pub use record::{Medium, proto_name};
+pub use sink::{FileSink, SinkCounts};
+pub use time::Stamp;
+
+use crate::base::event::{Event, EventBody};
+use crate::base::{Generation, RuleIndex, Time};
+use crate::mgmt::config::EventType;
+use crate::mgmt::control::NamedCount;
+use crate::mgmt::rulebook::RuleBook;
+use record::{AlertPart, DropPart, Record};
+use serde::Serialize;
+
+/// What the records are made with.
+#[derive(Clone, Debug)]
+pub struct Style {
+    pub types: Vec<EventType>,
+    pub medium: Medium,
+    /// Names of the ports, by number.
+    pub ports: Vec<String>,
+    pub rule_text: bool,
+}
+
+/// Turns events into lines.
+pub struct Eve {
+    sink: FileSink,
+    style: Style,
+    rules: RuleBook,
+    line: Vec<u8>,
+}
+
+impl Eve {
+    pub fn new(sink: FileSink, style: Style, rules: RuleBook) -> Eve {
+        Eve { sink, style, rules, line: Vec::with_capacity(4096) }
+    }
+
+    /// Writes an event, unless its type is not wanted.
+    pub fn event(&mut self, event: &Event) {
+        if !self.style.types.contains(&type_of(event)) {
+            return;
+        }
+        let rules = self.rules.clone();
+        let sets = rules.sets();
+        let rule = |generation: Generation, index: RuleIndex| sets.rule(generation, index);
+        let style = &self.style;
+        let iface = style.ports.get(event.origin.port.index()).map(String::as_str);
+        let head = |name| Record::new(name, &event.origin, style.medium, iface);
+        let record = match &event.body {
+            EventBody::Alert(alert) => {
+                // A set that is no longer known: the alert outlived the last generations kept, which takes a stalled ring.
+                let Some(rule) = rule(alert.generation, alert.rule) else {
+                    tracing::warn!(generation = alert.generation.0, "an alert of a rule set that is gone");
+                    return;
+                };
+                let part = AlertPart::new(rule, alert.blocked, style.rule_text);
+                head("alert").alert(part, event.origin.dir, alert.flow.as_ref())
+            }
+            EventBody::Drop { reason, length, rule: by } => {
+                let by = by.and_then(|(generation, index)| rule(generation, index));
+                let alert = by.map(|rule| AlertPart::new(rule, true, style.rule_text));
+                head("drop").dropped(DropPart::new(*reason, *length), alert, event.origin.dir)
+            }
+            EventBody::Anomaly(anomaly) => head("anomaly").anomaly(*anomaly),
+            EventBody::Flow(flow) => head("flow").ended(flow),
+        };
+        write(&mut self.sink, &mut self.line, &record);
+    }
+
+    pub fn stats(&mut self, now: Time, uptime_secs: u64, counters: &[NamedCount]) {
+        if self.style.types.contains(&EventType::Stats) {
+            let record = stats::record(now, uptime_secs, counters);
+            write(&mut self.sink, &mut self.line, &record);
+        }
+    }
+
+    pub fn flush(&mut self) {
+        self.sink.flush();
+    }
+
+    pub fn reopen(&mut self) {
+        self.sink.reopen();
+    }
+
+    pub fn counts(&self) -> SinkCounts {
+        self.sink.counts()
+    }
+
+    pub fn finish(&mut self) -> SinkCounts {
+        self.sink.finish()
+    }
+}
+
+fn write(sink: &mut FileSink, line: &mut Vec<u8>, record: &impl Serialize) {
+    line.clear();
+    // Into memory, and all keys are texts: this cannot fail. Were it to, the line would be missing from the file only.
+    match serde_json::to_writer(&mut *line, record) {
+        Ok(()) => sink.write_line(line),
+        Err(error) => tracing::error!("an event that JSON cannot say: {error}"),
+    }
+}
+
+/// The record an event becomes.
+pub fn type_of(event: &Event) -> EventType {
+    match event.body {
+        EventBody::Alert(_) => EventType::Alert,
+        EventBody::Flow(_) => EventType::Flow,
+        EventBody::Drop { .. } => EventType::Drop,
+        EventBody::Anomaly(_) => EventType::Anomaly,
+    }
+}

@@ -1,0 +1,358 @@
+//! The shape of eve.json's records: names, order and types of fields, as docs.suricata.io ("EVE JSON Format") gives them.
+
+use super::time::Stamp;
+use crate::base::event::{FlowEvent, FlowStats, Origin};
+use crate::base::{Anomaly, Dir, DropReason, FlowTuple, Time};
+use crate::rules::Rule;
+use crate::rules::ruleset::Action;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const SCTP: u8 = 132;
+
+/// The protocol's name as Suricata writes it, or three digits.
+pub fn proto_name(proto: u8) -> Cow<'static, str> {
+    Cow::Borrowed(match proto {
+        1 => "ICMP",
+        2 => "IGMP",
+        4 => "IP-in-IP",
+        TCP => "TCP",
+        8 => "EGP",
+        UDP => "UDP",
+        33 => "DCCP",
+        41 => "IPv6",
+        43 => "IPv6-Route",
+        44 => "IPv6-Frag",
+        46 => "RSVP",
+        47 => "GRE",
+        50 => "ESP",
+        51 => "AH",
+        58 => "IPv6-ICMP",
+        59 => "IPv6-NoNxt",
+        60 => "IPv6-Opts",
+        88 => "EIGRP",
+        89 => "OSPF",
+        103 => "PIM",
+        108 => "IPComp",
+        112 => "VRRP",
+        115 => "L2TP",
+        SCTP => "SCTP",
+        136 => "UDPLite",
+        137 => "MPLS-in-IP",
+        other => return Cow::Owned(format!("{other:03}")),
+    })
+}
+
+fn has_ports(proto: u8) -> bool {
+    matches!(proto, TCP | UDP | SCTP)
+}
+
+/// Addresses and protocol; empty for a frame without IP.
+#[derive(Debug, Default, Serialize)]
+pub struct Ends {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    src_ip: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    src_port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dest_ip: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dest_port: Option<u16>,
+}
+
+impl Ends {
+    fn of(tuple: &FlowTuple) -> Ends {
+        if !is_ip(tuple) {
+            return Ends::default();
+        }
+        let ports = has_ports(tuple.proto);
+        Ends {
+            src_ip: Some(tuple.src_ip()),
+            src_port: ports.then_some(tuple.sport),
+            dest_ip: Some(tuple.dst_ip()),
+            dest_port: ports.then_some(tuple.dport),
+        }
+    }
+}
+
+fn is_ip(tuple: &FlowTuple) -> bool {
+    tuple.src.0 != 0 || tuple.dst.0 != 0 || tuple.proto != 0
+}
+
+/// The VLAN ids of a tuple's context, outermost first (12 bits each).
+fn vlans(context: u64) -> Vec<u16> {
+    (0..3).map(|i| ((context >> (12 * i)) & 0xfff) as u16).take_while(|id| *id != 0).collect()
+}
+
+/// What is the same for all records of packets and sessions.
+#[derive(Debug, Serialize)]
+pub struct Record<'a> {
+    timestamp: Stamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_iface: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pcap_cnt: Option<u64>,
+    event_type: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    vlan: Vec<u16>,
+    #[serde(flatten)]
+    ends: Ends,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proto: Option<Cow<'static, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip_v: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp_type: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp_code: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pkt_src: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alert: Option<AlertPart<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drop: Option<DropPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anomaly: Option<AnomalyPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow: Option<FlowPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tcp: Option<TcpPart>,
+}
+
+/// Where the records come from.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Medium {
+    Capture,
+    Wire,
+}
+
+impl<'a> Record<'a> {
+    /// The head of a record. `tuple` is the packet's own, or the session's for a flow record.
+    pub fn new(
+        event_type: &'static str,
+        origin: &Origin,
+        medium: Medium,
+        iface: Option<&'a str>,
+    ) -> Record<'a> {
+        let tuple = &origin.tuple;
+        let ip = is_ip(tuple);
+        let capture = medium == Medium::Capture;
+        Record {
+            timestamp: Stamp(origin.time),
+            flow_id: (origin.flow_id != 0).then_some(origin.flow_id),
+            in_iface: iface.filter(|_| !capture),
+            pcap_cnt: (capture && origin.packet != 0).then_some(origin.packet),
+            event_type,
+            vlan: vlans(tuple.context),
+            ends: Ends::of(tuple),
+            proto: ip.then(|| proto_name(tuple.proto)),
+            ip_v: ip.then_some(tuple.family as u8),
+            icmp_type: origin.icmp.map(|(kind, _)| kind),
+            icmp_code: origin.icmp.map(|(_, code)| code),
+            pkt_src: (origin.packet != 0).then_some(match medium {
+                // Suricata has one word for both.
+                Medium::Capture | Medium::Wire => "wire/pcap",
+            }),
+            alert: None,
+            drop: None,
+            anomaly: None,
+            direction: None,
+            flow: None,
+            tcp: None,
+        }
+    }
+
+    pub fn alert(mut self, alert: AlertPart<'a>, dir: Dir, flow: Option<&FlowStats>) -> Record<'a> {
+        self.alert = Some(alert);
+        self.direction = self.flow_id.map(|_| dir.name());
+        self.flow = flow.map(FlowPart::so_far);
+        self
+    }
+
+    pub fn dropped(mut self, drop: DropPart, alert: Option<AlertPart<'a>>, dir: Dir) -> Record<'a> {
+        self.drop = Some(drop);
+        self.alert = alert;
+        self.direction = self.flow_id.map(|_| dir.name());
+        self
+    }
+
+    pub fn anomaly(mut self, anomaly: Anomaly) -> Record<'a> {
+        self.anomaly = Some(AnomalyPart::new(anomaly));
+        self
+    }
+
+    pub fn ended(mut self, flow: &FlowEvent) -> Record<'a> {
+        self.flow = Some(FlowPart::ended(flow));
+        self.tcp = flow.tcp.as_ref().map(TcpPart::new);
+        self
+    }
+}
+
+/// `alert`
+#[derive(Debug, Serialize)]
+pub struct AlertPart<'a> {
+    action: &'static str,
+    gid: u32,
+    signature_id: u32,
+    rev: u32,
+    signature: &'a str,
+    category: &'a str,
+    severity: u32,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    metadata: BTreeMap<&'a str, Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a str>,
+}
+
+impl<'a> AlertPart<'a> {
+    pub fn new(rule: &'a Rule, blocked: bool, with_text: bool) -> AlertPart<'a> {
+        let mut metadata: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (key, value) in &rule.metadata {
+            metadata.entry(key).or_default().push(value);
+        }
+        AlertPart {
+            action: if blocked { "blocked" } else { "allowed" },
+            gid: rule.gid,
+            signature_id: rule.sid,
+            rev: rule.rev,
+            signature: &rule.msg,
+            category: &rule.category,
+            severity: rule.priority,
+            metadata,
+            rule: with_text.then_some(&rule.text),
+        }
+    }
+}
+
+/// Whether thresholds of the rule only limit what is written (the action is `alert` or `pass`).
+pub fn only_alerts(rule: &Rule) -> bool {
+    matches!(rule.action, Action::Alert | Action::Pass)
+}
+
+/// `drop`
+#[derive(Debug, Serialize)]
+pub struct DropPart {
+    len: u32,
+    reason: &'static str,
+}
+
+impl DropPart {
+    pub fn new(reason: DropReason, length: u32) -> DropPart {
+        DropPart { len: length, reason: reason.name() }
+    }
+}
+
+/// `anomaly`
+#[derive(Debug, Serialize)]
+pub struct AnomalyPart {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    event: String,
+}
+
+impl AnomalyPart {
+    fn new(anomaly: Anomaly) -> AnomalyPart {
+        use crate::base::anomaly::AnomalyKind;
+        let prefix = match anomaly.kind() {
+            AnomalyKind::Decode => "decoder",
+            AnomalyKind::Stream => "stream",
+        };
+        let kind = anomaly.kind().name();
+        AnomalyPart { kind, event: format!("{prefix}.{}", anomaly.name()) }
+    }
+}
+
+/// `flow`: in an alert the session so far, in a flow record all of it.
+#[derive(Debug, Serialize)]
+pub struct FlowPart {
+    pkts_toserver: u64,
+    pkts_toclient: u64,
+    bytes_toserver: u64,
+    bytes_toclient: u64,
+    start: Stamp,
+    /// Only in alerts: a flow record has them in its head.
+    #[serde(flatten)]
+    ends: Option<Ends>,
+    #[serde(flatten)]
+    end: Option<FlowEnd>,
+}
+
+#[derive(Debug, Serialize)]
+struct FlowEnd {
+    end: Stamp,
+    /// Seconds.
+    age: u64,
+    state: &'static str,
+    reason: &'static str,
+    alerted: bool,
+}
+
+impl FlowPart {
+    fn so_far(stats: &FlowStats) -> FlowPart {
+        FlowPart {
+            pkts_toserver: stats.packets[Dir::ToServer],
+            pkts_toclient: stats.packets[Dir::ToClient],
+            bytes_toserver: stats.bytes[Dir::ToServer],
+            bytes_toclient: stats.bytes[Dir::ToClient],
+            start: Stamp(stats.start),
+            ends: Some(Ends::of(&stats.tuple)),
+            end: None,
+        }
+    }
+
+    fn ended(flow: &FlowEvent) -> FlowPart {
+        let age = |end: Time| end.secs().saturating_sub(flow.stats.start.secs());
+        let end = FlowEnd {
+            end: Stamp(flow.stats.last),
+            age: age(flow.stats.last),
+            state: flow.state,
+            reason: flow.reason.name(),
+            alerted: flow.alerted,
+        };
+        FlowPart { ends: None, end: Some(end), ..FlowPart::so_far(&flow.stats) }
+    }
+}
+
+/// `tcp` of a flow record: flags as two hex digits, and each flag seen by name.
+#[derive(Debug, Serialize)]
+pub struct TcpPart {
+    tcp_flags: String,
+    tcp_flags_ts: String,
+    tcp_flags_tc: String,
+    #[serde(flatten)]
+    seen: BTreeMap<&'static str, bool>,
+    state: &'static str,
+}
+
+const FLAGS: [(&str, u8); 8] = [
+    ("fin", 0x01),
+    ("syn", 0x02),
+    ("rst", 0x04),
+    ("psh", 0x08),
+    ("ack", 0x10),
+    ("urg", 0x20),
+    ("ecn", 0x40),
+    ("cwr", 0x80),
+];
+
+impl TcpPart {
+    fn new(tcp: &crate::base::event::TcpSummary) -> TcpPart {
+        let (ts, tc) = (tcp.flags[Dir::ToServer], tcp.flags[Dir::ToClient]);
+        let all = ts | tc;
+        TcpPart {
+            tcp_flags: format!("{all:02x}"),
+            tcp_flags_ts: format!("{ts:02x}"),
+            tcp_flags_tc: format!("{tc:02x}"),
+            seen: FLAGS.iter().filter(|(_, bit)| all & bit != 0).map(|(name, _)| (*name, true)).collect(),
+            state: tcp.state,
+        }
+    }
+}

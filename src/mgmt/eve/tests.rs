@@ -1,0 +1,159 @@
+use super::*;
+use crate::base::event::{CloseReason, FlowEvent, FlowStats, Origin, TcpSummary};
+use crate::base::{Addr, Anomaly, Dir, DropReason, FlowTuple, PerDir, PortId};
+use serde_json::{Value, json};
+
+fn tuple(proto: u8, sport: u16, dport: u16) -> FlowTuple {
+    FlowTuple {
+        src: Addr::v4([192, 0, 2, 1]),
+        dst: Addr::v4([198, 51, 100, 2]),
+        sport,
+        dport,
+        proto,
+        context: 100 | 200 << 12,
+        ..FlowTuple::default()
+    }
+}
+
+fn origin(tuple: FlowTuple) -> Origin {
+    let time = Time::from_micros(1_795_225_173_123_456);
+    Origin { time, packet: 7, port: PortId(1), tuple, icmp: None, flow_id: 42, dir: Dir::ToClient }
+}
+
+/// The lines these events become.
+fn written(medium: Medium, events: &[Event]) -> Vec<Value> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("eve.json");
+    let style = Style {
+        types: vec![EventType::Alert, EventType::Anomaly, EventType::Drop, EventType::Flow],
+        medium,
+        ports: vec!["outside".into(), "inside".into()],
+        rule_text: false,
+    };
+    let mut eve = Eve::new(FileSink::create(&path).unwrap(), style, RuleBook::default());
+    events.iter().for_each(|e| eve.event(e));
+    eve.finish();
+    let text = std::fs::read_to_string(&path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn flow_event() -> FlowEvent {
+    FlowEvent {
+        stats: FlowStats {
+            start: Time::from_secs(1_795_225_100),
+            last: Time::from_secs(1_795_225_173),
+            packets: PerDir([5, 4]),
+            bytes: PerDir([500, 4000]),
+            tuple: tuple(6, 40000, 80),
+        },
+        reason: CloseReason::Fin,
+        state: "closed",
+        alerted: true,
+        tcp: Some(TcpSummary { flags: PerDir([0x1b, 0x12]), state: "closed" }),
+    }
+}
+
+#[test]
+fn a_flow_record_has_suricatas_fields_and_types() {
+    let origin = Origin { packet: 0, ..origin(tuple(6, 40000, 80)) };
+    let event = Event { origin, body: EventBody::Flow(flow_event()) };
+    let expected = json!({
+        "timestamp": "2026-11-21T01:39:33.123456+0000",
+        "flow_id": 42,
+        "event_type": "flow",
+        "vlan": [100, 200],
+        "src_ip": "192.0.2.1",
+        "src_port": 40000,
+        "dest_ip": "198.51.100.2",
+        "dest_port": 80,
+        "proto": "TCP",
+        "ip_v": 4,
+        "flow": {
+            "pkts_toserver": 5,
+            "pkts_toclient": 4,
+            "bytes_toserver": 500,
+            "bytes_toclient": 4000,
+            "start": "2026-11-21T01:38:20.000000+0000",
+            "end": "2026-11-21T01:39:33.000000+0000",
+            "age": 73,
+            "state": "closed",
+            "reason": "fin",
+            "alerted": true,
+        },
+        "tcp": {
+            "tcp_flags": "1b",
+            "tcp_flags_ts": "1b",
+            "tcp_flags_tc": "12",
+            "syn": true,
+            "fin": true,
+            "psh": true,
+            "ack": true,
+            "state": "closed",
+        },
+    });
+    assert_eq!(written(Medium::Capture, &[event]), [expected]);
+}
+
+#[test]
+fn a_drop_record_names_the_reason_and_on_the_wire_the_port() {
+    let body = EventBody::Drop { reason: DropReason::StreamInvalid, length: 60, rule: None };
+    let mut origin = origin(tuple(17, 53, 5353));
+    origin.tuple.context = 0;
+    let expected = json!({
+        "timestamp": "2026-11-21T01:39:33.123456+0000",
+        "flow_id": 42,
+        "in_iface": "inside",
+        "event_type": "drop",
+        "src_ip": "192.0.2.1",
+        "src_port": 53,
+        "dest_ip": "198.51.100.2",
+        "dest_port": 5353,
+        "proto": "UDP",
+        "ip_v": 4,
+        "pkt_src": "wire/pcap",
+        "drop": { "len": 60, "reason": "stream_invalid" },
+        "direction": "to_client",
+    });
+    assert_eq!(written(Medium::Wire, &[Event { origin, body }]), [expected]);
+}
+
+#[test]
+fn icmp_has_a_type_and_a_code_and_no_ports() {
+    let mut origin = origin(tuple(58, 9, 9));
+    (origin.icmp, origin.flow_id) = (Some((128, 0)), 0);
+    let event = Event { origin, body: EventBody::Anomaly(Anomaly::Ipv4PktTooSmall) };
+    let [record] = &written(Medium::Capture, &[event])[..] else { panic!("one record") };
+    assert_eq!(record["proto"], "IPv6-ICMP");
+    assert_eq!((&record["icmp_type"], &record["icmp_code"]), (&json!(128), &json!(0)));
+    assert_eq!(record["pcap_cnt"], 7);
+    assert!(record.get("src_port").is_none() && record.get("dest_port").is_none());
+    assert!(record.get("flow_id").is_none(), "no session, no flow_id");
+    assert_eq!(record["anomaly"], json!({ "type": "decode", "event": "decoder.ipv4.pkt_too_small" }));
+}
+
+#[test]
+fn a_frame_without_ip_has_no_addresses() {
+    let origin = Origin { flow_id: 0, ..origin(FlowTuple::default()) };
+    let body = EventBody::Drop { reason: DropReason::Malformed, length: 12, rule: None };
+    let [record] = &written(Medium::Capture, &[Event { origin, body }])[..] else { panic!("one record") };
+    let keys: Vec<&String> = record.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["drop", "event_type", "pcap_cnt", "pkt_src", "timestamp"]);
+}
+
+#[test]
+fn protocols_without_a_name_are_three_digits() {
+    assert_eq!((proto_name(253).as_ref(), proto_name(99).as_ref()), ("253", "099"));
+}
+
+#[test]
+fn types_that_are_not_wanted_are_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("eve.json");
+    let style =
+        Style { types: vec![EventType::Stats], medium: Medium::Wire, ports: Vec::new(), rule_text: false };
+    let mut eve = Eve::new(FileSink::create(&path).unwrap(), style, RuleBook::default());
+    eve.event(&Event { origin: origin(tuple(6, 1, 2)), body: EventBody::Flow(flow_event()) });
+    eve.stats(Time::from_secs(1), 1, &[NamedCount::new("decoder.pkts", 3)]);
+    assert_eq!(eve.finish(), SinkCounts { generated: 1, exported: 1, lost: 0 });
+    assert!(std::fs::read_to_string(&path).unwrap().contains("\"decoder\":{\"pkts\":3}"));
+}

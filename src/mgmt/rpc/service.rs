@@ -1,0 +1,181 @@
+//! The server's side: requests become calls of [`Control`], on a blocking thread because those may wait for a worker.
+
+use super::proto as p;
+use crate::mgmt::control::{Control, ControlError, LcoreInfo, SessionFilter, SessionInfo, Status};
+use crate::mgmt::eve::proto_name;
+use std::sync::Arc;
+use tonic::{Request, Response, Status as Fault};
+
+#[derive(Clone)]
+pub(super) struct Service {
+    control: Arc<dyn Control>,
+}
+
+impl Service {
+    pub(super) fn new(control: Arc<dyn Control>) -> Service {
+        Service { control }
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Control) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let control = Arc::clone(&self.control);
+        let answer = tokio::task::spawn_blocking(move || question(&*control)).await;
+        answer.map_err(|error| Fault::internal(format!("the request ended early: {error}")))
+    }
+}
+
+impl From<ControlError> for Fault {
+    fn from(error: ControlError) -> Fault {
+        let text = error.to_string();
+        match error {
+            ControlError::Busy { .. } => Fault::deadline_exceeded(text),
+            ControlError::Stopping => Fault::unavailable(text),
+            ControlError::Refused(_) => Fault::failed_precondition(text),
+        }
+    }
+}
+
+type Reply<T> = Result<Response<T>, Fault>;
+
+#[tonic::async_trait]
+impl p::appliance_server::Appliance for Service {
+    async fn version(&self, _: Request<p::VersionRequest>) -> Reply<p::VersionReply> {
+        use crate::mgmt::build;
+        Ok(Response::new(p::VersionReply {
+            version: build::VERSION.into(),
+            commit: build::COMMIT.into(),
+            dpdk: build::DPDK.into(),
+            api: super::API,
+        }))
+    }
+
+    async fn status(&self, _: Request<p::StatusRequest>) -> Reply<p::StatusReply> {
+        let status = self.ask(|c| c.status()).await?;
+        Ok(Response::new(status.into()))
+    }
+
+    async fn counters(&self, request: Request<p::CountersRequest>) -> Reply<p::CountersReply> {
+        let prefix = request.into_inner().prefix;
+        let counters = self.ask(|c| c.counters()).await?;
+        let wanted = counters.into_iter().filter(|c| c.name.starts_with(&prefix));
+        let counters = wanted.map(|c| p::Counter { name: c.name, value: c.value }).collect();
+        Ok(Response::new(p::CountersReply { counters }))
+    }
+
+    async fn drops(&self, _: Request<p::DropsRequest>) -> Reply<p::DropsReply> {
+        let (drops, now) = self.ask(|c| (c.drops(), c.status().now.micros())).await?;
+        let line = |d: &crate::mgmt::control::DropCount| p::Drop {
+            reason: d.reason.name().into(),
+            help: d.reason.help().into(),
+            frames: d.frames,
+        };
+        Ok(Response::new(p::DropsReply { drops: drops.iter().map(line).collect(), now }))
+    }
+
+    async fn lcores(&self, _: Request<p::LcoresRequest>) -> Reply<p::LcoresReply> {
+        let lcores = self.ask(|c| c.lcores()).await?;
+        Ok(Response::new(p::LcoresReply { lcores: lcores.into_iter().map(Into::into).collect() }))
+    }
+
+    async fn stop(&self, _: Request<p::StopRequest>) -> Reply<p::StopReply> {
+        self.ask(|c| c.stop()).await?;
+        Ok(Response::new(p::StopReply {}))
+    }
+}
+
+#[tonic::async_trait]
+impl p::sessions_server::Sessions for Service {
+    async fn list(&self, request: Request<p::SessionsRequest>) -> Reply<p::SessionsReply> {
+        let filter = filter(&request.into_inner())?;
+        let sessions = self.ask(move |c| c.sessions(&filter)).await??;
+        Ok(Response::new(p::SessionsReply { sessions: sessions.into_iter().map(Into::into).collect() }))
+    }
+}
+
+#[tonic::async_trait]
+impl p::rules_server::Rules for Service {
+    async fn reload(&self, _: Request<p::ReloadRequest>) -> Reply<p::ReloadReply> {
+        let done = self.ask(|c| c.reload_rules()).await??;
+        let (generation, loaded, refused) = (done.generation, done.loaded, done.refused);
+        Ok(Response::new(p::ReloadReply { generation, loaded, refused }))
+    }
+}
+
+fn filter(request: &p::SessionsRequest) -> Result<SessionFilter, Fault> {
+    let address = match request.address.as_str() {
+        "" => None,
+        text => Some(text.parse().map_err(|_| Fault::invalid_argument(format!("{text:?} is no address")))?),
+    };
+    let port = request.port.map(u16::try_from).transpose();
+    let proto = request.proto.map(u8::try_from).transpose();
+    Ok(SessionFilter {
+        limit: request.limit,
+        address,
+        port: port.map_err(|_| Fault::invalid_argument("a port is at most 65535"))?,
+        proto: proto.map_err(|_| Fault::invalid_argument("an IP protocol is at most 255"))?,
+    })
+}
+
+impl From<Status> for p::StatusReply {
+    fn from(s: Status) -> p::StatusReply {
+        let memory = s.memory.into_iter().map(|m| p::Memory { part: m.part, used: m.used, cap: m.cap });
+        p::StatusReply {
+            running_mode: s.running_mode,
+            profile: s.profile,
+            started: s.started.micros(),
+            now: s.now.micros(),
+            generation: s.generation,
+            rules_loaded: s.rules_loaded,
+            rules_refused: s.rules_refused,
+            workers: s.workers,
+            sessions: s.sessions,
+            memory: memory.collect(),
+            pairs: s.pairs.into_iter().map(|x| p::Pair { ports: x.ports, mode: x.mode }).collect(),
+            events_sent: s.events_sent,
+            events_lost: s.events_lost,
+        }
+    }
+}
+
+impl From<LcoreInfo> for p::Lcore {
+    fn from(l: LcoreInfo) -> p::Lcore {
+        p::Lcore {
+            role: l.role,
+            cpu: l.cpu,
+            frames: l.frames,
+            bytes: l.bytes,
+            sessions: l.sessions,
+            ring_used: l.ring_used,
+            ring_size: l.ring_size,
+            turns: l.turns,
+            idle_turns: l.idle_turns,
+        }
+    }
+}
+
+impl From<SessionInfo> for p::Session {
+    fn from(s: SessionInfo) -> p::Session {
+        use crate::base::Dir::{ToClient, ToServer};
+        p::Session {
+            flow_id: s.flow_id,
+            worker: s.worker,
+            client: s.tuple.src_ip().to_string(),
+            client_port: s.tuple.sport.into(),
+            server: s.tuple.dst_ip().to_string(),
+            server_port: s.tuple.dport.into(),
+            proto: proto_name(s.tuple.proto).into_owned(),
+            state: s.state,
+            tcp_state: s.tcp_state,
+            verdict: s.verdict,
+            start: s.start.micros(),
+            last: s.last.micros(),
+            packets_to_server: s.packets[ToServer],
+            packets_to_client: s.packets[ToClient],
+            bytes_to_server: s.bytes[ToServer],
+            bytes_to_client: s.bytes[ToClient],
+            generation: s.generation,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+use super::proto as p;
+use super::*;
+use crate::base::{Addr, DropReason, FlowTuple, Time};
+use crate::mgmt::control::*;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// An appliance with three sessions, whose rules cannot be reloaded the second time.
+#[derive(Default)]
+struct Fake {
+    reloaded: AtomicBool,
+    stopped: AtomicBool,
+}
+
+impl Control for Fake {
+    fn status(&self) -> Status {
+        Status { running_mode: "run".into(), now: Time::from_secs(60), workers: 2, ..Status::default() }
+    }
+
+    fn counters(&self) -> Vec<NamedCount> {
+        vec![NamedCount::new("decoder.pkts", 10), NamedCount::new("flow.tcp", 3)]
+    }
+
+    fn drops(&self) -> Vec<DropCount> {
+        let count = |reason: &DropReason| DropCount {
+            reason: *reason,
+            frames: u64::from(*reason == DropReason::RuleDrop) * 5,
+        };
+        DropReason::ALL.iter().map(count).collect()
+    }
+
+    fn lcores(&self) -> Vec<LcoreInfo> {
+        vec![LcoreInfo { role: "main".into(), cpu: Some(0), ..LcoreInfo::default() }]
+    }
+
+    fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError> {
+        let session = |sport| SessionInfo {
+            tuple: FlowTuple {
+                src: Addr::v4([10, 0, 0, 1]),
+                dst: Addr::v4([10, 0, 0, 2]),
+                sport,
+                dport: 80,
+                proto: 6,
+                ..FlowTuple::default()
+            },
+            ..SessionInfo::default()
+        };
+        let all = [1000, 1001, 1002].map(session);
+        Ok(all.into_iter().filter(|s| filter.matches(&s.tuple)).take(filter.limit()).collect())
+    }
+
+    fn reload_rules(&self) -> Result<Reload, ControlError> {
+        if self.reloaded.swap(true, Ordering::Relaxed) {
+            return Err(ControlError::Refused("a.rules:1:1: no such action".into()));
+        }
+        Ok(Reload { generation: 2, loaded: 7, refused: 1 })
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Serves a fake on a socket in a folder of its own and runs `test` against it.
+fn with_server<F: Future<Output = ()>>(test: impl FnOnce(client::Client, Arc<Fake>) -> F) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run/weir.sock");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let bound = socket::bind(&path, false).unwrap();
+    let fake = Arc::new(Fake::default());
+    runtime.block_on(async {
+        let listener = UnixListener::from_std(bound.listener.try_clone().unwrap()).unwrap();
+        let server = serve(listener, Arc::clone(&fake) as Arc<dyn Control>, std::future::pending());
+        tokio::select! {
+            ended = server => panic!("the server ended: {ended:?}"),
+            () = async { test(client::connect(&path).await.unwrap(), Arc::clone(&fake)).await } => {}
+        }
+    });
+}
+
+#[test]
+fn every_question_is_answered_over_the_socket() {
+    with_server(async |mut client, fake| {
+        let version = client.appliance.version(p::VersionRequest {}).await.unwrap().into_inner();
+        assert_eq!((version.version.as_str(), version.api), (env!("CARGO_PKG_VERSION"), API));
+        let status = client.appliance.status(p::StatusRequest {}).await.unwrap().into_inner();
+        assert_eq!((status.running_mode.as_str(), status.workers, status.now), ("run", 2, 60_000_000));
+        let flows = p::CountersRequest { prefix: "flow".into() };
+        let counters = client.appliance.counters(flows).await.unwrap().into_inner().counters;
+        assert_eq!(counters, [p::Counter { name: "flow.tcp".into(), value: 3 }]);
+        let drops = client.appliance.drops(p::DropsRequest {}).await.unwrap().into_inner().drops;
+        assert_eq!(drops.len(), DropReason::COUNT);
+        assert!(drops.iter().any(|d| d.reason == "rules" && d.frames == 5));
+        let lcores = client.appliance.lcores(p::LcoresRequest {}).await.unwrap().into_inner().lcores;
+        assert_eq!((lcores[0].role.as_str(), lcores[0].cpu), ("main", Some(0)));
+        client.appliance.stop(p::StopRequest {}).await.unwrap();
+        assert!(fake.stopped.load(Ordering::Relaxed));
+    });
+}
+
+#[test]
+fn sessions_are_filtered_and_a_wrong_filter_is_refused() {
+    with_server(async |mut client, _| {
+        let request = p::SessionsRequest { port: Some(1001), ..Default::default() };
+        let found = client.sessions.list(request).await.unwrap().into_inner().sessions;
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (found[0].client.as_str(), found[0].client_port, found[0].proto.as_str()),
+            ("10.0.0.1", 1001, "TCP")
+        );
+        let request = p::SessionsRequest { limit: 2, ..Default::default() };
+        assert_eq!(client.sessions.list(request).await.unwrap().into_inner().sessions.len(), 2);
+        let request = p::SessionsRequest { address: "10.0.0".into(), ..Default::default() };
+        let fault = client.sessions.list(request).await.unwrap_err();
+        assert_eq!(
+            (fault.code(), fault.message()),
+            (tonic::Code::InvalidArgument, "\"10.0.0\" is no address")
+        );
+    });
+}
+
+#[test]
+fn a_reload_that_fails_says_why() {
+    with_server(async |mut client, _| {
+        let done = client.rules.reload(p::ReloadRequest {}).await.unwrap().into_inner();
+        assert_eq!((done.generation, done.loaded, done.refused), (2, 7, 1));
+        let fault = client.rules.reload(p::ReloadRequest {}).await.unwrap_err();
+        assert_eq!(fault.code(), tonic::Code::FailedPrecondition);
+        assert!(fault.message().contains("no such action"));
+    });
+}
+
+#[test]
+fn the_socket_is_for_its_owner_and_leaves_no_file_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a/weir.sock");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let bound = socket::bind(&path, false).unwrap();
+    assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+    let second = socket::bind(&path, false).unwrap_err();
+    assert!(matches!(second, socket::SocketError::InUse { .. }), "{second}");
+    drop(bound);
+    assert!(!path.exists());
+    assert_eq!(mode(&socket::bind(&path, true).unwrap().path), 0o660);
+}
+
+#[test]
+fn a_dead_socket_is_replaced_and_another_file_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weir.sock");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists(), "the standard library leaves the file");
+    drop(socket::bind(&path, false).unwrap());
+    std::fs::write(&path, "mine").unwrap();
+    assert!(matches!(socket::bind(&path, false), Err(socket::SocketError::NotASocket { .. })));
+}
+
+#[test]
+fn without_a_server_the_client_says_what_to_do() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let fault = runtime.block_on(client::connect(Path::new("/nonexistent/weir.sock"))).err().unwrap();
+    assert!(fault.to_string().contains("weir run -c"), "{fault}");
+}
