@@ -50,6 +50,7 @@ drop_reasons! {
     RuleDrop = "rules", "a rule with the action drop";
     RuleReject = "rules_reject", "a rule with the action reject";
     SessionDropped = "flow_drop", "the session was settled as dropped by an earlier packet";
+    InspectionBudget = "inspection_budget", "the work a packet may cost was spent before all rules were evaluated";
     // queues and memory
     RingFull = "ring_full", "the ring to a worker is full";
     HandoverFull = "handover_full", "the ring between two workers is full";

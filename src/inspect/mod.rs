@@ -4,14 +4,25 @@
 //! state and the thresholds. Owes its caller one [`Outcome`] a packet, within a bounded amount of work, without
 //! allocating.
 
+mod buffers;
+mod facts;
+mod engine;
 #[cfg(test)]
 mod fixture;
+mod group;
+mod host_bits;
+mod inspector;
+mod kind;
 pub mod matcher;
 mod outcome;
 mod state;
 mod steps;
 pub mod threshold;
+mod turn;
 
+pub use facts::{FlowFacts, PacketFacts};
+pub use engine::Engine;
+pub use inspector::{InspectCounters, Inspector, Settings, WORK_PER_PACKET, WhenSpent};
 pub use outcome::{Alert, MAX_ALERTS, Outcome, Payload, Settlement, StreamWindow};
 pub use state::{MAX_FLOWBITS, StateHandle};
 pub use threshold::Thresholds;

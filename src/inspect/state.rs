@@ -9,20 +9,35 @@ use arrayvec::ArrayVec;
 /// Flowbits a session may have set at once.
 pub const MAX_FLOWBITS: usize = 24;
 
-/// A session's slot. `Copy`, opaque, four bytes; the session owns it and gives it back with
-/// [`StateSlab::release`](super::Inspector::release) when it ends.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+/// A session's slot. `Copy`, opaque, four bytes; the session keeps it (as a plain number, [`raw`](StateHandle::raw))
+/// and gives it back with [`Inspector::release`](super::Inspector::release) when it ends.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct StateHandle(u32);
 
 impl StateHandle {
-    pub const NONE: StateHandle = StateHandle(0);
+    /// The same number as the session layer's "no handle".
+    pub const NONE: StateHandle = StateHandle(u32::MAX);
+
+    pub const fn from_raw(raw: u32) -> StateHandle {
+        StateHandle(raw)
+    }
+
+    pub const fn raw(self) -> u32 {
+        self.0
+    }
 
     pub fn is_none(self) -> bool {
         self == StateHandle::NONE
     }
 
-    fn slot(self) -> Option<usize> {
-        (self.0 as usize).checked_sub(1)
+    fn slot(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Default for StateHandle {
+    fn default() -> Self {
+        StateHandle::NONE
     }
 }
 
@@ -49,16 +64,16 @@ impl StateSlab {
     pub(crate) fn new(sessions: usize) -> StateSlab {
         let slots: Box<[State]> = (0..sessions as u32)
             .map(|n| State {
-                next_free: if n + 1 < sessions as u32 { StateHandle(n + 2) } else { StateHandle::NONE },
+                next_free: if n + 1 < sessions as u32 { StateHandle(n + 1) } else { StateHandle::NONE },
                 ..State::default()
             })
             .collect();
-        let free = if sessions > 0 { StateHandle(1) } else { StateHandle::NONE };
+        let free = if sessions > 0 { StateHandle(0) } else { StateHandle::NONE };
         StateSlab { slots, free, used: 0, refused: 0 }
     }
 
     pub(crate) fn is_set(&self, handle: StateHandle, generation: Generation, bit: u32) -> bool {
-        let state = handle.slot().and_then(|n| self.slots.get(n));
+        let state = self.slots.get(handle.slot());
         state.is_some_and(|s| s.generation == generation && s.bits.contains(&bit))
     }
 
@@ -67,7 +82,7 @@ impl StateSlab {
         if handle.is_none() {
             *handle = self.take();
         }
-        let Some(state) = handle.slot().and_then(|n| self.slots.get_mut(n)) else {
+        let Some(state) = self.slots.get_mut(handle.slot()) else {
             self.refused += 1;
             return;
         };
@@ -81,7 +96,7 @@ impl StateSlab {
     }
 
     pub(crate) fn unset(&mut self, handle: StateHandle, generation: Generation, bit: u32) {
-        let state = handle.slot().and_then(|n| self.slots.get_mut(n));
+        let state = self.slots.get_mut(handle.slot());
         if let Some(state) = state.filter(|s| s.generation == generation) {
             state.bits.retain(|b| *b != bit);
         }
@@ -89,7 +104,7 @@ impl StateSlab {
 
     fn take(&mut self) -> StateHandle {
         let handle = self.free;
-        if let Some(state) = handle.slot().and_then(|n| self.slots.get_mut(n)) {
+        if let Some(state) = self.slots.get_mut(handle.slot()) {
             self.free = state.next_free;
             *state = State::default();
             self.used += 1;
@@ -100,7 +115,7 @@ impl StateSlab {
     /// Frees the slot; the handle becomes none, so that a second release does nothing.
     pub(crate) fn release(&mut self, handle: &mut StateHandle) {
         let freed = std::mem::take(handle);
-        if let Some(state) = freed.slot().and_then(|n| self.slots.get_mut(n)) {
+        if let Some(state) = self.slots.get_mut(freed.slot()) {
             state.bits.clear();
             state.next_free = self.free;
             self.free = freed;

@@ -1,0 +1,209 @@
+//! The compiled rule set as packets meet it: groups by protocol, direction and port, and each rule's steps prepared.
+//!
+//! A packet asks at most three groups: that of rules for any port, that of its destination port and that of its source
+//! port. Rules that name ports are filed under the side whose ports are fewer.
+
+use super::group::Group;
+use super::kind::{Class, Kind};
+use super::matcher::TooLarge;
+use super::steps::Program;
+use crate::base::interval::IntervalSet;
+use crate::base::{Dir, Generation, PerDir, RuleIndex};
+use crate::rules::{Rule, RuleSet};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Port groups of one protocol, direction and side; rules for further ports are filed under "any port".
+const MAX_PORT_GROUPS: usize = 1024;
+
+/// A rule's prepared parts, beside its [`Rule`].
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) kind: Kind,
+    /// One for each of the rule's buffers.
+    pub(crate) programs: Box<[Program]>,
+}
+
+/// Groups by port: between two neighbouring boundaries all ports have the same group.
+#[derive(Debug, Default)]
+struct PortMap {
+    /// First port of each range, ascending, with the number of its group; 0 is none.
+    ranges: Box<[(u16, u16)]>,
+    groups: Box<[Group]>,
+}
+
+impl PortMap {
+    fn get(&self, port: u16) -> Option<&Group> {
+        let after = self.ranges.partition_point(|&(first, _)| first <= port);
+        let &(_, number) = self.ranges.get(after.checked_sub(1)?)?;
+        self.groups.get(usize::from(number).checked_sub(1)?)
+    }
+}
+
+/// All groups that packets of one class and direction may meet.
+#[derive(Debug, Default)]
+struct Table {
+    any: Group,
+    by_destination: PortMap,
+    by_source: PortMap,
+    ip_only: Box<[RuleIndex]>,
+}
+
+/// Immutable, shared by the workers (`Arc<Engine>`), swapped with its generation.
+#[derive(Debug)]
+pub struct Engine {
+    rules: Arc<RuleSet>,
+    compiled: Box<[Compiled]>,
+    tables: Box<[PerDir<Table>]>,
+    pcres: u32,
+    max_patterns: usize,
+    unique_on: bool,
+}
+
+impl Engine {
+    /// Takes seconds for a large set: not on an lcore that forwards.
+    pub fn compile(rules: Arc<RuleSet>) -> Result<Engine, TooLarge> {
+        let mut pcres = 0;
+        let compiled: Box<[Compiled]> = rules
+            .rules
+            .iter()
+            .map(|rule| Compiled {
+                kind: Kind::of(rule),
+                programs: rule.buffers.iter().map(|b| Program::compile(&b.steps, &mut pcres)).collect(),
+            })
+            .collect();
+        let mut tables = Vec::with_capacity(Class::ALL.len());
+        for class in Class::ALL {
+            let one = |dir| build_table(&rules, &compiled, class, dir);
+            tables.push(PerDir([one(Dir::ToServer)?, one(Dir::ToClient)?]));
+        }
+        let filters = || rules.rules.iter().filter_map(|r| r.detection_filter.as_ref());
+        let unique_on = filters().any(|f| f.unique_on.is_some());
+        let tables: Box<[PerDir<Table>]> = tables.into();
+        let max_patterns = tables.iter().flat_map(|t| &t.0).flat_map(Table::groups);
+        let max_patterns = max_patterns.flat_map(|g| &g.sets).map(|s| s.patterns()).max().unwrap_or(0);
+        Ok(Engine { rules, compiled, tables, pcres, max_patterns, unique_on })
+    }
+
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    pub fn generation(&self) -> Generation {
+        self.rules.generation
+    }
+
+    pub(crate) fn rule(&self, index: RuleIndex) -> Option<(&Rule, &Compiled)> {
+        Some((self.rules.rule(index)?, self.compiled.get(index.index())?))
+    }
+
+    pub(crate) fn pcres(&self) -> usize {
+        self.pcres as usize
+    }
+
+    pub(crate) fn max_patterns(&self) -> usize {
+        self.max_patterns
+    }
+
+    pub(crate) fn has_unique_on(&self) -> bool {
+        self.unique_on
+    }
+
+    /// The groups a packet meets.
+    pub(crate) fn groups(&self, class: Class, dir: Dir, sport: u16, dport: u16) -> impl Iterator<Item = &Group> {
+        let table = self.tables.get(class as usize).map(|t| &t[dir]);
+        let any = table.map(|t| &t.any);
+        let destination = table.and_then(|t| t.by_destination.get(dport));
+        let source = table.and_then(|t| t.by_source.get(sport));
+        [any, destination, source].into_iter().flatten()
+    }
+
+    /// Rules that are evaluated once a direction, in order.
+    pub(crate) fn ip_only(&self, class: Class, dir: Dir) -> &[RuleIndex] {
+        self.tables.get(class as usize).map_or(&[], |t| &t[dir].ip_only)
+    }
+}
+
+impl Table {
+    fn groups(&self) -> impl Iterator<Item = &Group> {
+        std::iter::once(&self.any).chain(&self.by_destination.groups).chain(&self.by_source.groups)
+    }
+}
+
+fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> Result<Table, TooLarge> {
+    let (mut any, mut ip_only) = (Vec::new(), Vec::new());
+    let (mut by_destination, mut by_source) = (Vec::new(), Vec::new());
+    for (n, (rule, compiled)) in set.rules.iter().zip(compiled).enumerate() {
+        let index = RuleIndex(n as u32);
+        if !class.takes(rule.protocol) || rule.flow.dir.is_some_and(|d| d != dir) {
+            continue;
+        }
+        match side(rule, class) {
+            _ if compiled.kind == Kind::IpOnly => ip_only.push(index),
+            Side::Any => any.push(index),
+            Side::Destination(ports) => by_destination.push((index, ports)),
+            Side::Source(ports) => by_source.push((index, ports)),
+        }
+    }
+    let by_destination = build_ports(set, &by_destination, &mut any)?;
+    let by_source = build_ports(set, &by_source, &mut any)?;
+    any.sort_unstable();
+    Ok(Table { any: Group::build(set, &any)?, by_destination, by_source, ip_only: ip_only.into() })
+}
+
+enum Side<'r> {
+    Any,
+    Destination(&'r IntervalSet<u16>),
+    Source(&'r IntervalSet<u16>),
+}
+
+fn side(rule: &Rule, class: Class) -> Side<'_> {
+    let width = |ports: &IntervalSet<u16>| {
+        ports.ranges().iter().map(|&(low, high)| u32::from(high - low) + 1).sum::<u32>()
+    };
+    match (rule.src.ports.as_deref(), rule.dst.ports.as_deref()) {
+        // Either side may be either: the header decides.
+        _ if rule.both_ways || !class.has_ports() => Side::Any,
+        (None, None) => Side::Any,
+        (None, Some(dst)) => Side::Destination(dst),
+        (Some(src), None) => Side::Source(src),
+        (Some(src), Some(dst)) if width(src) < width(dst) => Side::Source(src),
+        (Some(_), Some(dst)) => Side::Destination(dst),
+    }
+}
+
+fn build_ports(
+    set: &RuleSet,
+    rules: &[(RuleIndex, &IntervalSet<u16>)],
+    any: &mut Vec<RuleIndex>,
+) -> Result<PortMap, TooLarge> {
+    let mut cuts: BTreeSet<u16> = BTreeSet::from([0]);
+    for (low, high) in rules.iter().flat_map(|(_, ports)| ports.ranges()) {
+        cuts.insert(*low);
+        cuts.extend(high.checked_add(1));
+    }
+    let mut numbers: HashMap<Vec<RuleIndex>, u16> = HashMap::new();
+    let mut groups = Vec::new();
+    let mut ranges = Vec::with_capacity(cuts.len());
+    let mut overflow: BTreeSet<RuleIndex> = BTreeSet::new();
+    for first in cuts {
+        let members: Vec<RuleIndex> =
+            rules.iter().filter(|(_, ports)| ports.contains(first)).map(|&(rule, _)| rule).collect();
+        let number = match numbers.get(&members) {
+            _ if members.is_empty() => 0,
+            Some(&known) => known,
+            None if groups.len() == MAX_PORT_GROUPS => {
+                overflow.extend(&members);
+                0
+            }
+            None => {
+                groups.push(Group::build(set, &members)?);
+                numbers.insert(members, groups.len() as u16);
+                groups.len() as u16
+            }
+        };
+        ranges.push((first, number));
+    }
+    any.extend(overflow);
+    Ok(PortMap { ranges: ranges.into(), groups: groups.into() })
+}

@@ -1,0 +1,117 @@
+//! A group: the rules that packets of one protocol, direction and port share, behind one matcher a buffer.
+
+use super::kind::Kind;
+use super::matcher::{Matcher, PatternId, Patterns, Seen, TooLarge};
+use crate::base::RuleIndex;
+use crate::rules::ruleset::{Context, PayloadScope, Step};
+use crate::rules::{Rule, RuleSet};
+use arrayvec::ArrayVec;
+use std::collections::BTreeMap;
+
+/// Where a fast pattern is looked for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// The packet's payload.
+    Packet,
+    /// The stream's bytes; the payload of a packet that belongs to no stream.
+    Stream,
+    /// A header, or another buffer that each packet has.
+    Buffer(Context),
+}
+
+/// Fast patterns of one place and the rules behind each.
+#[derive(Debug)]
+pub(crate) struct Set {
+    pub(crate) place: Place,
+    matcher: Matcher,
+    /// Rules of pattern `p` are `rules[starts[p]..starts[p + 1]]`.
+    starts: Box<[u32]>,
+    rules: Box<[RuleIndex]>,
+}
+
+impl Set {
+    fn build(place: Place, members: &[(RuleIndex, &[u8])]) -> Result<Set, TooLarge> {
+        let mut patterns = Patterns::default();
+        let mut filed: Vec<(PatternId, RuleIndex)> =
+            members.iter().filter_map(|(rule, pattern)| Some((patterns.add(pattern)?, *rule))).collect();
+        filed.sort_unstable();
+        let mut starts = vec![0u32; patterns.len() + 1];
+        for (id, _) in &filed {
+            starts[id.0 as usize + 1] += 1;
+        }
+        for n in 1..starts.len() {
+            starts[n] += starts[n - 1];
+        }
+        let rules = filed.into_iter().map(|(_, rule)| rule).collect();
+        Ok(Set { place, matcher: Matcher::build(&patterns)?, starts: starts.into(), rules })
+    }
+
+    pub(crate) fn patterns(&self) -> usize {
+        self.matcher.len()
+    }
+
+    /// Calls `candidate` for each rule whose fast pattern occurs in `block`.
+    pub(crate) fn scan(&self, block: &[u8], seen: &mut Seen, mut candidate: impl FnMut(RuleIndex)) {
+        self.matcher.scan(block, seen, |id| {
+            let (from, to) = (self.starts.get(id.0 as usize), self.starts.get(id.0 as usize + 1));
+            let (Some(&from), Some(&to)) = (from, to) else { return };
+            let filed = self.rules.get(from as usize..to as usize).unwrap_or_default();
+            filed.iter().for_each(|&rule| candidate(rule));
+        });
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    pub(crate) sets: Box<[Set]>,
+    /// Rules that no pattern announces, in order: evaluated for each packet of the group.
+    pub(crate) bare: Box<[RuleIndex]>,
+}
+
+impl Group {
+    pub(crate) fn build(set: &RuleSet, members: &[RuleIndex]) -> Result<Group, TooLarge> {
+        let mut bare = Vec::new();
+        let mut places: BTreeMap<Place, Vec<(RuleIndex, &[u8])>> = BTreeMap::new();
+        for &index in members {
+            let Some(rule) = set.rule(index) else { continue };
+            match fast_pattern(rule) {
+                None => bare.push(index),
+                Some((context, pattern)) => {
+                    for place in places_of(rule, context) {
+                        places.entry(place).or_default().push((index, pattern));
+                    }
+                }
+            }
+        }
+        let sets = places.iter().map(|(&place, members)| Set::build(place, members));
+        Ok(Group { sets: sets.collect::<Result<_, _>>()?, bare: bare.into() })
+    }
+}
+
+/// The rule's fast pattern and the buffer it stands in.
+fn fast_pattern(rule: &Rule) -> Option<(Context, &[u8])> {
+    let fast = rule.fast_pattern?;
+    let buffer = rule.buffers.get(usize::from(fast.buffer))?;
+    let Step::Content(content) = buffer.steps.get(usize::from(fast.step))? else { return None };
+    let pattern = match fast.chop {
+        Some((offset, len)) => content.pattern.get(usize::from(offset)..)?.get(..usize::from(len))?,
+        None => &content.pattern,
+    };
+    (!content.negated && !pattern.is_empty()).then_some((buffer.context, pattern))
+}
+
+fn places_of(rule: &Rule, context: Context) -> ArrayVec<Place, 2> {
+    let mut places = ArrayVec::new();
+    match (context, Kind::of(rule)) {
+        (Context::Payload, Kind::Payload(scope)) => {
+            if scope != PayloadScope::Stream {
+                places.push(Place::Packet);
+            }
+            if scope != PayloadScope::Packet {
+                places.push(Place::Stream);
+            }
+        }
+        _ => places.push(Place::Buffer(context)),
+    }
+    places
+}

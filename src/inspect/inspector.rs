@@ -1,0 +1,256 @@
+//! A worker's inspection: finds a packet's candidate rules and has them evaluated in order.
+//!
+//! Memory is taken at start and when a generation is published, never for a packet (a regular expression's cache is made
+//! the first time a worker runs it).
+
+use super::facts::PacketFacts;
+use super::engine::Engine;
+use super::group::{Place, Set};
+use super::host_bits::HostBits;
+use super::kind::Class;
+use super::matcher::Seen;
+use super::outcome::{MAX_ALERTS, Outcome, Payload};
+use super::state::{StateHandle, StateSlab};
+use super::steps::{Budget, PcreCaches};
+use super::threshold::Thresholds;
+use super::turn::Turn;
+use super::buffers;
+use crate::base::counters::Counter;
+use crate::base::{Dir, DropReason, RuleIndex, Verdict};
+use crate::rules::ruleset::Context;
+use std::sync::Arc;
+
+/// Work one packet may cost, unless the setting says otherwise: units of one step, or of 64 bytes searched by a step.
+/// A full frame against a hundred rules without a fast pattern costs a few thousand.
+pub const WORK_PER_PACKET: u32 = 100_000;
+
+/// What becomes of a packet whose budget ran out before all its rules were evaluated.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum WhenSpent {
+    /// As far as was evaluated.
+    #[default]
+    Forward,
+    Drop,
+}
+
+#[derive(Copy, Clone, Debug)]
+pub struct Settings {
+    /// Alerts kept of one packet, at most [`MAX_ALERTS`].
+    pub packet_alert_max: usize,
+    /// Sessions that may have flowbits at once.
+    pub flowbit_sessions: usize,
+    /// Counts of `threshold` and `detection_filter` kept at once.
+    pub thresholds: usize,
+    /// `xbits` and `hostbits` kept at once.
+    pub host_bits: usize,
+    pub work_per_packet: u32,
+    pub when_spent: WhenSpent,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            packet_alert_max: 15,
+            flowbit_sessions: 65_536,
+            thresholds: 16_384,
+            host_bits: 16_384,
+            work_per_packet: WORK_PER_PACKET,
+            when_spent: WhenSpent::Forward,
+        }
+    }
+}
+
+/// One worker's, readable by anyone.
+#[derive(Debug, Default)]
+pub struct InspectCounters {
+    pub packets: Counter,
+    /// Rules that the groups and fast patterns left to be evaluated.
+    pub candidates: Counter,
+    pub matches: Counter,
+    /// Alerts beyond `packet-alert-max`.
+    pub alerts_lost: Counter,
+    /// Packets whose budget ran out.
+    pub out_of_budget: Counter,
+    /// Flowbits not set because the session or the slab was full.
+    pub flowbits_refused: Counter,
+    /// Counts that gave way in a full table of thresholds, and bits in that of host bits.
+    pub thresholds_evicted: Counter,
+    pub host_bits_evicted: Counter,
+}
+
+/// Candidates of the present packet, each once.
+struct Candidates {
+    rules: Vec<RuleIndex>,
+    stamps: Box<[u32]>,
+    now: u32,
+}
+
+impl Candidates {
+    fn new(rules: usize) -> Candidates {
+        Candidates { rules: Vec::with_capacity(rules), stamps: vec![0; rules].into(), now: 0 }
+    }
+
+    fn begin(&mut self) {
+        self.rules.clear();
+        self.now = self.now.wrapping_add(1);
+        if self.now == 0 {
+            self.stamps.fill(0);
+            self.now = 1;
+        }
+    }
+
+    /// There is room for every rule once, so this never allocates.
+    fn add(&mut self, rule: RuleIndex) {
+        if let Some(stamp) = self.stamps.get_mut(rule.index())
+            && *stamp != self.now
+        {
+            *stamp = self.now;
+            self.rules.push(rule);
+        }
+    }
+}
+
+/// One worker's.
+pub struct Inspector {
+    engine: Arc<Engine>,
+    settings: Settings,
+    candidates: Candidates,
+    seen: Seen,
+    caches: PcreCaches,
+    slab: StateSlab,
+    thresholds: Thresholds,
+    host_bits: HostBits,
+    outcome: Outcome,
+    counters: Arc<InspectCounters>,
+}
+
+impl Inspector {
+    pub fn new(engine: Arc<Engine>, settings: Settings) -> Inspector {
+        Inspector {
+            candidates: Candidates::new(engine.rules().rules.len()),
+            seen: Seen::with_capacity(engine.max_patterns()),
+            caches: PcreCaches::with_capacity(engine.pcres()),
+            slab: StateSlab::new(settings.flowbit_sessions),
+            thresholds: thresholds(&engine, &settings),
+            host_bits: HostBits::new(settings.host_bits),
+            outcome: Outcome::default(),
+            counters: Arc::default(),
+            settings,
+            engine,
+        }
+    }
+
+    /// Takes over another generation, between bursts. Flowbits, host bits and counts belong to a generation and start
+    /// anew. Allocates.
+    pub fn publish(&mut self, engine: Arc<Engine>) {
+        self.candidates = Candidates::new(engine.rules().rules.len());
+        self.seen = Seen::with_capacity(engine.max_patterns());
+        self.caches = PcreCaches::with_capacity(engine.pcres());
+        self.thresholds = thresholds(&engine, &self.settings);
+        self.host_bits.clear();
+        self.engine = engine;
+    }
+
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    pub fn counters(&self) -> &Arc<InspectCounters> {
+        &self.counters
+    }
+
+    /// Frees what is kept of a session that ends. The handle becomes none; a second call does nothing.
+    pub fn release(&mut self, handle: &mut StateHandle) {
+        self.slab.release(handle);
+    }
+
+    /// What the rules say of a packet. `session` is where its session keeps the inspection's handle (`None` for a packet
+    /// without session); `payload` says what the packet lets be seen of its stream.
+    pub fn inspect(
+        &mut self,
+        facts: &PacketFacts<'_>,
+        session: Option<&mut StateHandle>,
+        payload: Payload<'_>,
+    ) -> &Outcome {
+        self.collect(facts, &payload);
+        self.outcome.clear();
+        let mut turn = Turn {
+            engine: &self.engine,
+            facts,
+            payload: &payload,
+            session,
+            slab: &mut self.slab,
+            thresholds: &mut self.thresholds,
+            host_bits: &mut self.host_bits,
+            caches: &mut self.caches,
+            budget: Budget(self.settings.work_per_packet),
+            outcome: &mut self.outcome,
+            max_alerts: self.settings.packet_alert_max.min(MAX_ALERTS),
+            matches: 0,
+        };
+        turn.run(&self.candidates.rules);
+        let matches = turn.matches;
+        self.count(matches);
+        if self.outcome.out_of_budget && self.settings.when_spent == WhenSpent::Drop {
+            self.outcome.verdict = self.outcome.verdict.and(Verdict::Drop(DropReason::InspectionBudget));
+        }
+        &self.outcome
+    }
+
+    fn count(&mut self, matches: u64) {
+        let counters = &self.counters;
+        counters.packets.add(1);
+        counters.candidates.add(self.candidates.rules.len() as u64);
+        counters.matches.add(matches);
+        counters.alerts_lost.add(u64::from(self.outcome.lost));
+        counters.out_of_budget.add(u64::from(self.outcome.out_of_budget));
+        counters.flowbits_refused.set(self.slab.refused);
+        counters.thresholds_evicted.set(self.thresholds.evicted);
+        counters.host_bits_evicted.set(self.host_bits.evicted);
+    }
+
+    /// The packet's candidates, in the order of evaluation.
+    fn collect(&mut self, facts: &PacketFacts<'_>, payload: &Payload<'_>) {
+        let Inspector { engine, candidates, seen, .. } = self;
+        candidates.begin();
+        let (class, tuple) = (Class::of(facts.decoded), &facts.decoded.tuple);
+        let dir = facts.flow.as_ref().map_or(Dir::ToServer, |flow| flow.dir);
+        if facts.flow.as_ref().is_none_or(|flow| flow.stats.packets[dir] <= 1) {
+            engine.ip_only(class, dir).iter().for_each(|&rule| candidates.add(rule));
+        }
+        for group in engine.groups(class, dir, tuple.sport, tuple.dport) {
+            group.bare.iter().for_each(|&rule| candidates.add(rule));
+            for set in &group.sets {
+                scan(set, facts, payload, seen, candidates);
+            }
+        }
+        candidates.rules.sort_unstable();
+    }
+}
+
+fn thresholds(engine: &Engine, settings: &Settings) -> Thresholds {
+    let table = Thresholds::new(settings.thresholds);
+    if engine.has_unique_on() { table.with_unique_ports() } else { table }
+}
+
+/// Looks for the set's patterns where they may stand in this packet.
+fn scan(
+    set: &Set,
+    facts: &PacketFacts<'_>,
+    payload: &Payload<'_>,
+    seen: &mut Seen,
+    candidates: &mut Candidates,
+) {
+    let context = match (set.place, payload) {
+        (Place::Stream, Payload::Stream(window)) => {
+            return set.scan(window.bytes, seen, |rule| candidates.add(rule));
+        }
+        (Place::Stream, Payload::Queued) => return,
+        (Place::Stream, Payload::Packet) | (Place::Packet, _) => Context::Payload,
+        (Place::Buffer(context), _) => context,
+    };
+    buffers::any(context, facts, |bytes| {
+        set.scan(bytes, seen, |rule| candidates.add(rule));
+        false
+    });
+}

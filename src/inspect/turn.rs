@@ -1,0 +1,236 @@
+//! One packet's turn: evaluates its candidates in the rules' order and gathers what follows.
+//!
+//! Rules come sorted by action (pass, drop, reject, alert): the first `pass` that matches ends the turn, so nothing
+//! behind it acts or alerts. A drop does not end it: the alerts behind it are still written.
+
+use super::buffers;
+use super::facts::{self as check, PacketFacts};
+use super::engine::{Compiled, Engine};
+use super::host_bits::HostBits;
+use super::kind::Kind;
+use super::outcome::{Alert, Outcome, Payload, Settlement};
+use super::state::{StateHandle, StateSlab};
+use super::steps::{self, Budget, PcreCaches, Program, Subject};
+use super::threshold::{self, Decision, Thresholds};
+use crate::base::{DropReason, RuleIndex, Verdict};
+use crate::rules::Rule;
+use crate::rules::ruleset::{
+    Action, BitAction, Context, FlowMatch, FlowState, FlowbitOp, PayloadScope, RejectTo,
+};
+
+pub(super) struct Turn<'t> {
+    pub(super) engine: &'t Engine,
+    pub(super) facts: &'t PacketFacts<'t>,
+    pub(super) payload: &'t Payload<'t>,
+    pub(super) session: Option<&'t mut StateHandle>,
+    pub(super) slab: &'t mut StateSlab,
+    pub(super) thresholds: &'t mut Thresholds,
+    pub(super) host_bits: &'t mut HostBits,
+    pub(super) caches: &'t mut PcreCaches,
+    pub(super) budget: Budget,
+    pub(super) outcome: &'t mut Outcome,
+    pub(super) max_alerts: usize,
+    pub(super) matches: u64,
+}
+
+/// Where a rule matched.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Where {
+    Packet,
+    Stream,
+}
+
+/// The packet's turn is over.
+struct Done;
+
+impl Turn<'_> {
+    pub(super) fn run(&mut self, candidates: &[RuleIndex]) {
+        let engine = self.engine;
+        for &index in candidates {
+            let Some((rule, compiled)) = engine.rule(index) else { continue };
+            if !self.budget.pay(0) {
+                self.outcome.out_of_budget = true;
+            }
+            if self.outcome.out_of_budget {
+                return;
+            }
+            if let Some(place) = self.matches(rule, compiled)
+                && let Err(Done) = self.matched(index, rule, compiled.kind, place)
+            {
+                return;
+            }
+        }
+    }
+
+    /// The cheap tests first.
+    fn matches(&mut self, rule: &Rule, compiled: &Compiled) -> Option<Where> {
+        let facts = self.facts;
+        let cheap = check::header_matches(rule, &facts.decoded.tuple)
+            && self.flow_matches(&rule.flow)
+            && rule.checks.iter().all(|check| check::holds(check, facts))
+            && rule.flowbits.iter().all(|op| self.bit_holds(op))
+            && self.host_bits_hold(rule);
+        if !cheap {
+            return None;
+        }
+        match compiled.kind {
+            Kind::Payload(scope) => self.payload_matches(rule, compiled, scope),
+            Kind::IpOnly | Kind::Packet => self.buffers_match(rule, compiled, None).then_some(Where::Packet),
+        }
+    }
+
+    fn flow_matches(&self, asked: &FlowMatch) -> bool {
+        let flow = self.facts.flow.as_ref();
+        let dir = asked.dir.is_none_or(|dir| flow.is_some_and(|f| f.dir == dir));
+        let state = match asked.state {
+            None => true,
+            Some(FlowState::Established) => flow.is_some_and(|f| f.established),
+            Some(FlowState::NotEstablished) => flow.is_some_and(|f| !f.established),
+            Some(FlowState::Stateless) => flow.is_some(),
+        };
+        let stream = asked.stream.is_none_or(|only| only != matches!(self.payload, Payload::Packet));
+        dir && state && stream
+    }
+
+    fn bit_holds(&self, op: &FlowbitOp) -> bool {
+        let generation = self.engine.generation();
+        let handle = self.session.as_deref().copied().unwrap_or_default();
+        let any = || op.bits.iter().any(|&bit| self.slab.is_set(handle, generation, bit));
+        match op.action {
+            BitAction::IsSet => self.session.is_some() && any(),
+            // A packet without session has no bits to be without.
+            BitAction::IsNotSet => self.session.is_some() && !any(),
+            BitAction::Set | BitAction::Unset | BitAction::Toggle => true,
+        }
+    }
+
+    fn host_bits_hold(&mut self, rule: &Rule) -> bool {
+        let (tuple, now) = (&self.facts.decoded.tuple, self.facts.time);
+        rule.host_bits.iter().all(|op| match op.action {
+            BitAction::IsSet => self.host_bits.is_set(op, tuple, now),
+            BitAction::IsNotSet => !self.host_bits.is_set(op, tuple, now),
+            BitAction::Set | BitAction::Unset | BitAction::Toggle => true,
+        })
+    }
+
+    fn payload_matches(&mut self, rule: &Rule, compiled: &Compiled, scope: PayloadScope) -> Option<Where> {
+        let window = self.payload.window().filter(|_| scope != PayloadScope::Packet);
+        if let Some(window) = window.filter(|w| w.fresh_from < w.bytes.len()) {
+            let subject =
+                Subject { bytes: window.bytes, base: window.offset, fresh_from: window.fresh_from };
+            if self.buffers_match(rule, compiled, Some(subject)) {
+                return Some(Where::Stream);
+            }
+        }
+        // A segment that a stream accepted is the stream's; its own payload is for rules over packets.
+        let packet = scope != PayloadScope::Stream || matches!(self.payload, Payload::Packet);
+        (packet && self.buffers_match(rule, compiled, None)).then_some(Where::Packet)
+    }
+
+    /// Whether every buffer of the rule holds; `stream` takes the payload's place.
+    fn buffers_match(&mut self, rule: &Rule, compiled: &Compiled, stream: Option<Subject<'_>>) -> bool {
+        rule.buffers.iter().zip(&compiled.programs).all(|(buffer, program)| match stream {
+            Some(subject) if buffer.context == Context::Payload => self.evaluate(program, subject),
+            _ => {
+                let facts = self.facts;
+                buffers::any(buffer.context, facts, |bytes| self.evaluate(program, Subject::whole(bytes)))
+            }
+        })
+    }
+
+    fn evaluate(&mut self, program: &Program, subject: Subject<'_>) -> bool {
+        match steps::evaluate(program, subject, &mut self.budget, self.caches) {
+            steps::Verdict::Match => true,
+            steps::Verdict::NoMatch => false,
+            steps::Verdict::OutOfBudget => {
+                self.outcome.out_of_budget = true;
+                false
+            }
+        }
+    }
+
+    /// What a match brings about: bits at once, then, as far as its thresholds allow, the alert and the action.
+    fn matched(&mut self, index: RuleIndex, rule: &Rule, kind: Kind, place: Where) -> Result<(), Done> {
+        self.matches += 1;
+        self.set_bits(rule);
+        let decision = self.decide(index, rule);
+        if decision.alert && !rule.noalert {
+            let alert = Alert { rule: index, on_stream: place == Where::Stream };
+            if self.outcome.alerts.len() >= self.max_alerts || self.outcome.alerts.try_push(alert).is_err() {
+                self.outcome.lost += 1;
+            }
+        }
+        if !decision.act {
+            return Ok(());
+        }
+        let for_session = self.session.is_some() && (kind == Kind::IpOnly || place == Where::Stream);
+        if rule.bypass && self.session.is_some() {
+            self.outcome.settled.get_or_insert(Settlement::Bypass);
+        }
+        self.act(index, rule.action, for_session)
+    }
+
+    fn decide(&mut self, index: RuleIndex, rule: &Rule) -> Decision {
+        let counted = rule.threshold.is_some() || rule.detection_filter.is_some();
+        if !counted || !threshold::applied_by_worker(rule) {
+            return Decision { alert: true, act: true };
+        }
+        let flow_id = self.facts.flow.as_ref().map_or(0, |flow| flow.id);
+        self.thresholds.check(index, rule, &self.facts.decoded.tuple, flow_id, self.facts.time)
+    }
+
+    fn act(&mut self, index: RuleIndex, action: Action, for_session: bool) -> Result<(), Done> {
+        match action {
+            Action::Alert => {}
+            Action::Pass => {
+                self.outcome.passed = true;
+                self.outcome.decided_by = Some(index);
+                if for_session {
+                    self.outcome.settled.get_or_insert(Settlement::Pass);
+                }
+                return Err(Done);
+            }
+            Action::Drop => self.drop(index, DropReason::RuleDrop, None, for_session),
+            Action::Reject(to) => self.drop(index, DropReason::RuleReject, Some(to), for_session),
+        }
+        Ok(())
+    }
+
+    /// The first rule that drops is kept as the reason; a later one may still add the session or the reset.
+    fn drop(&mut self, index: RuleIndex, reason: DropReason, to: Option<RejectTo>, for_session: bool) {
+        let outcome = &mut *self.outcome;
+        outcome.verdict = outcome.verdict.and(Verdict::Drop(reason));
+        outcome.decided_by.get_or_insert(index);
+        outcome.reject = outcome.reject.or(to);
+        if for_session {
+            outcome.settled = Some(Settlement::Drop);
+        }
+    }
+
+    fn set_bits(&mut self, rule: &Rule) {
+        let generation = self.engine.generation();
+        if let Some(handle) = self.session.as_deref_mut() {
+            for op in &rule.flowbits {
+                for &bit in &op.bits {
+                    match op.action {
+                        BitAction::Unset => self.slab.unset(*handle, generation, bit),
+                        BitAction::Toggle if self.slab.is_set(*handle, generation, bit) => {
+                            self.slab.unset(*handle, generation, bit);
+                        }
+                        BitAction::Set | BitAction::Toggle => self.slab.set(handle, generation, bit),
+                        BitAction::IsSet | BitAction::IsNotSet => {}
+                    }
+                }
+            }
+        }
+        let (tuple, now) = (&self.facts.decoded.tuple, self.facts.time);
+        for op in &rule.host_bits {
+            match op.action {
+                BitAction::Unset => self.host_bits.unset(op, tuple),
+                BitAction::Toggle if self.host_bits.is_set(op, tuple, now) => self.host_bits.unset(op, tuple),
+                BitAction::Set | BitAction::Toggle => self.host_bits.set(op, tuple, now),
+                BitAction::IsSet | BitAction::IsNotSet => {}
+            }
+        }
+    }
+}
