@@ -58,5 +58,8 @@ fn sctp_chunks<'a>(facts: &PacketFacts<'a>) -> impl Iterator<Item = &'a [u8]> {
         rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
         Some((kind, chunk))
     });
-    chunks.take(MAX_CHUNKS).filter(|(kind, _)| *kind == DATA_CHUNK).filter_map(|(_, chunk)| chunk.get(DATA_HEADER..))
+    chunks
+        .take(MAX_CHUNKS)
+        .filter(|(kind, _)| *kind == DATA_CHUNK)
+        .filter_map(|(_, chunk)| chunk.get(DATA_HEADER..))
 }

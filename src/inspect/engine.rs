@@ -110,7 +110,13 @@ impl Engine {
     }
 
     /// The groups a packet meets.
-    pub(crate) fn groups(&self, class: Class, dir: Dir, sport: u16, dport: u16) -> impl Iterator<Item = &Group> {
+    pub(crate) fn groups(
+        &self,
+        class: Class,
+        dir: Dir,
+        sport: u16,
+        dport: u16,
+    ) -> impl Iterator<Item = &Group> {
         let table = self.tables.get(class as usize).map(|t| &t[dir]);
         let any = table.map(|t| &t.any);
         let destination = table.and_then(|t| t.by_destination.get(dport));

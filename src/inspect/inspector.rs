@@ -3,8 +3,9 @@
 //! Memory is taken at start and when a generation is published, never for a packet (a regular expression's cache is made
 //! the first time a worker runs it).
 
-use super::facts::PacketFacts;
+use super::buffers;
 use super::engine::Engine;
+use super::facts::PacketFacts;
 use super::group::{Place, Set};
 use super::host_bits::HostBits;
 use super::kind::Class;
@@ -14,7 +15,6 @@ use super::state::{StateHandle, StateSlab};
 use super::steps::{Budget, PcreCaches};
 use super::threshold::Thresholds;
 use super::turn::Turn;
-use super::buffers;
 use crate::base::counters::Counter;
 use crate::base::{Dir, DropReason, RuleIndex, Verdict};
 use crate::rules::ruleset::Context;

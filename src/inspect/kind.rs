@@ -76,14 +76,9 @@ impl Kind {
         let bits = rule.flowbits.iter().any(|op| asks_a_bit(op.action))
             || rule.host_bits.iter().any(|op| asks_a_bit(op.action));
         let flow = &rule.flow;
-        let says_flow = flow.dir.is_some()
-            || flow.state.is_some()
-            || flow.stream.is_some()
-            || flow.fragment.is_some();
-        let ip = !matches!(
-            rule.protocol,
-            RuleProtocol::Packet | RuleProtocol::Ethernet | RuleProtocol::Arp
-        );
+        let says_flow =
+            flow.dir.is_some() || flow.state.is_some() || flow.stream.is_some() || flow.fragment.is_some();
+        let ip = !matches!(rule.protocol, RuleProtocol::Packet | RuleProtocol::Ethernet | RuleProtocol::Arp);
         let header_only = rule.buffers.is_empty() && rule.checks.is_empty() && !bits && !says_flow;
         if ip && header_only { Kind::IpOnly } else { Kind::Packet }
     }

@@ -5,8 +5,8 @@
 //! allocating.
 
 mod buffers;
-mod facts;
 mod engine;
+mod facts;
 #[cfg(test)]
 mod fixture;
 mod group;
@@ -20,8 +20,8 @@ mod steps;
 pub mod threshold;
 mod turn;
 
-pub use facts::{FlowFacts, PacketFacts};
 pub use engine::Engine;
+pub use facts::{FlowFacts, PacketFacts};
 pub use inspector::{InspectCounters, Inspector, Settings, WORK_PER_PACKET, WhenSpent};
 pub use outcome::{Alert, MAX_ALERTS, Outcome, Payload, Settlement, StreamWindow};
 pub use state::{MAX_FLOWBITS, StateHandle};

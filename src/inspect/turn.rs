@@ -4,8 +4,8 @@
 //! behind it acts or alerts. A drop does not end it: the alerts behind it are still written.
 
 use super::buffers;
-use super::facts::{self as check, PacketFacts};
 use super::engine::{Compiled, Engine};
+use super::facts::{self as check, PacketFacts};
 use super::host_bits::HostBits;
 use super::kind::Kind;
 use super::outcome::{Alert, Outcome, Payload, Settlement};
@@ -116,8 +116,7 @@ impl Turn<'_> {
     fn payload_matches(&mut self, rule: &Rule, compiled: &Compiled, scope: PayloadScope) -> Option<Where> {
         let window = self.payload.window().filter(|_| scope != PayloadScope::Packet);
         if let Some(window) = window.filter(|w| w.fresh_from < w.bytes.len()) {
-            let subject =
-                Subject { bytes: window.bytes, base: window.offset, fresh_from: window.fresh_from };
+            let subject = Subject { bytes: window.bytes, base: window.offset, fresh_from: window.fresh_from };
             if self.buffers_match(rule, compiled, Some(subject)) {
                 return Some(Where::Stream);
             }

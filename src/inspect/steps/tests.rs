@@ -63,7 +63,14 @@ fn is_data_at(at: i64, relative: bool, negated: bool) -> Step {
 const BINARY: NumberForm = NumberForm::Binary(Endian::Big);
 const DECIMAL: NumberForm = NumberForm::Text { base: 10 };
 
-fn byte_test(bytes: i64, compare: Compare, v: Operand, offset: i64, relative: bool, form: NumberForm) -> Step {
+fn byte_test(
+    bytes: i64,
+    compare: Compare,
+    v: Operand,
+    offset: i64,
+    relative: bool,
+    form: NumberForm,
+) -> Step {
     let (bytes, offset) = (Operand::Value(bytes), Operand::Value(offset));
     Step::ByteTest(ByteTest { bytes, compare, negated: false, value: v, offset, relative, form, mask: None })
 }
@@ -85,7 +92,16 @@ fn jump(bytes: i64, offset: i64, relative: bool, form: NumberForm) -> ByteJump {
 
 fn extract(bytes: u8, offset: i64, relative: bool, form: NumberForm, into: u8) -> Step {
     let offset = Operand::Value(offset);
-    Step::ByteExtract(ByteExtract { bytes, offset, relative, form, multiplier: 1, align: None, mask: None, into })
+    Step::ByteExtract(ByteExtract {
+        bytes,
+        offset,
+        relative,
+        form,
+        multiplier: 1,
+        align: None,
+        mask: None,
+        into,
+    })
 }
 
 #[test]
@@ -141,7 +157,8 @@ fn ends_with_is_at_the_buffers_end() {
     let ends = |pattern: &[u8]| Step::Content(Content { ends_with: true, ..content(pattern) });
     assert!(matches(&[ends(b"gh")], b"ghefgh") && !matches(&[ends(b"ef")], b"abefgh"));
     assert!(matches(&[not(ends(b"ef"))], b"abefgh") && !matches(&[not(ends(b"gh"))], b"abefgh"));
-    let dotted = Step::Content(Content { ends_with: true, within: value(29), distance: value(9), ..content(b"yY") });
+    let dotted =
+        Step::Content(Content { ends_with: true, within: value(29), distance: value(9), ..content(b"yY") });
     assert!(matches(&[dotted.clone()], b"123456789..yY") && !matches(&[dotted], b"12345yY"));
 }
 
@@ -172,7 +189,8 @@ fn byte_steps_read_jump_and_compute() {
     assert!(matches(&[find(b"v"), byte_test(1, Compare::And, v(4), 0, true, BINARY)], b"v\x06"));
     let over = Step::ByteJump(jump(1, 0, false, BINARY));
     assert!(matches(&[over.clone(), within(b"X", 0, 1)], b"\x02..X") && !matches(&[over], b"\x02.."));
-    let back = ByteJump { from_end: true, post_offset: v(-26), mask: Some(0xfe), ..jump(2, 0, true, DECIMAL) };
+    let back =
+        ByteJump { from_end: true, post_offset: v(-26), mask: Some(0xfe), ..jump(2, 0, true, DECIMAL) };
     let payload = b"Question?13When will the pandemic end?";
     assert!(matches(&[find(b"Question?"), Step::ByteJump(back), after(b"ll the pandemic end", 0)], payload));
     let aligned = Step::ByteJump(ByteJump { align: true, from_beginning: true, ..jump(1, 0, false, BINARY) });
@@ -228,7 +246,16 @@ fn a_chain_on_a_stream_must_reach_into_its_new_bytes() {
 fn any_content() -> impl Strategy<Value = Content> {
     let place = || prop::option::of(0i64..6);
     let pattern = prop::collection::vec(prop::sample::select(&b"abA"[..]), 1..3);
-    (pattern, any::<bool>(), any::<bool>(), 0u8..3, place(), place(), prop::option::of(-3i64..6), any::<bool>())
+    (
+        pattern,
+        any::<bool>(),
+        any::<bool>(),
+        0u8..3,
+        place(),
+        place(),
+        prop::option::of(-3i64..6),
+        any::<bool>(),
+    )
         .prop_map(|(pattern, nocase, negated, relative, one, two, three, ends_with)| {
             let operand = |v: Option<i64>| v.map(Operand::Value);
             let base = Content { nocase, negated, ends_with: ends_with && negated, ..content(&pattern) };
