@@ -173,12 +173,12 @@ impl PacketIo for MemoryPort {
     }
 
     fn take_rx(&mut self, queue: u16) -> Option<Box<dyn RxQueue>> {
-        let wire = self.rx.take().filter(|_| queue == 0)?;
+        let wire = self.rx.take_if(|_| queue == 0)?;
         Some(Box::new(MemoryRx { wire, port: self.id }))
     }
 
     fn take_tx(&mut self, queue: u16) -> Option<Box<dyn TxQueue>> {
-        let wire = self.tx.take().filter(|_| queue == 0)?;
+        let wire = self.tx.take_if(|_| queue == 0)?;
         Some(Box::new(MemoryTx { wire }))
     }
 }
@@ -242,5 +242,51 @@ impl FrameReceiver for RingReceiver {
 
     fn waiting(&self) -> usize {
         self.0.slots()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_goes_into_a_port_and_a_ring_comes_out_in_order_or_is_still_there(
+            frames in 0usize..200, capacity in 1usize..50,
+        ) {
+            let pool = HeapPool::default();
+            let (mut port, wire) = MemoryPort::new(PortId(3), PortInfo::default());
+            let (mut rx, mut tx) = (port.take_rx(0).unwrap(), port.take_tx(0).unwrap());
+            let (mut sender, mut receiver) = ring(capacity);
+            (0..frames).for_each(|n| wire.put(pool.frame(&n.to_be_bytes())));
+            let (mut burst, mut dropped, mut sent) = (Burst::new(), 0, 0);
+            while rx.receive(&mut burst) > 0 {
+                sender.send(&mut burst);
+                dropped += burst.len();
+                burst.clear();
+                prop_assert!(receiver.waiting() <= capacity);
+                if sent % 2 == 0 || receiver.waiting() == capacity {
+                    receiver.receive(&mut burst);
+                    sent += tx.send(&mut burst);
+                }
+            }
+            prop_assert_eq!(frames, sent + dropped + receiver.waiting());
+            prop_assert_eq!(pool.outstanding(), sent + receiver.waiting());
+            let out: Vec<Frame> = std::iter::from_fn(|| wire.take()).collect();
+            prop_assert!(out.iter().all(|frame| frame.meta().port == PortId(3)));
+            let order: Vec<Vec<u8>> = out.iter().map(|f| f.segments().flatten().copied().collect()).collect();
+            prop_assert!(order.is_sorted() && order.len() == sent);
+            drop((out, sender, receiver));
+            prop_assert_eq!(pool.outstanding(), 0);
+        }
+    }
+
+    #[test]
+    fn each_queue_is_handed_out_once() {
+        let (mut port, _wire) = MemoryPort::new(PortId(0), PortInfo::default());
+        assert!(port.take_rx(1).is_none() && port.take_tx(1).is_none());
+        assert!(port.take_rx(0).is_some() && port.take_tx(0).is_some());
+        assert!(port.take_rx(0).is_none() && port.take_tx(0).is_none());
     }
 }

@@ -277,8 +277,9 @@ fn register_fields() -> Result<Timestamp, EalError> {
         *to = *from as c_char;
     }
     let (mut offset, mut flag): (c_int, u64) = (0, 0);
-    // SAFETY: EAL runs; the names are terminated (the rest of the array is zero), the pointers to locals.
+    // SAFETY: EAL runs; the name is terminated, for the rest of the array is zero.
     let ours = unsafe { dpdk_sys::rte_mbuf_dynfield_register(&raw const field) };
+    // SAFETY: EAL runs; places for the answers.
     let code = unsafe { dpdk_sys::rte_mbuf_dyn_rx_timestamp_register(&raw mut offset, &raw mut flag) };
     match (u32::try_from(ours), usize::try_from(offset), code) {
         (Ok(ours), Ok(offset), 0) => {

@@ -16,9 +16,9 @@ pub use capture::{CapturePort, ReplayError};
 pub use eal::{Eal, EalConfig, EalError, LogLevel, Memory};
 pub use lcore::{Lcore, LcoreHandle, LcorePanicked};
 pub use pool::{Allocator, Pool, PoolConfig, PoolError};
-pub use port::{DpdkPort, PortConfig, PortError};
+pub use port::{DpdkPort, HashFields, PortConfig, PortError};
 pub use queue::Stamp;
-pub use ring::ring;
+pub use ring::{RingEnds, ring};
 
 use std::ffi::{CStr, c_int};
 

@@ -24,11 +24,27 @@ static SYMMETRIC_KEY: [u8; 64] = {
     key
 };
 
-/// Receive hashes over addresses, and ports where there are some.
-const RSS_LAYER_4: u64 = (dpdk_sys::RTE_ETH_RSS_IP
-    | dpdk_sys::RTE_ETH_RSS_TCP
-    | dpdk_sys::RTE_ETH_RSS_UDP
-    | dpdk_sys::RTE_ETH_RSS_SCTP) as u64;
+/// What decides to which queue, or worker, a frame goes.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum HashFields {
+    /// Addresses, and ports where there are some.
+    #[default]
+    Layer4,
+    /// Addresses only.
+    Layer3,
+}
+
+impl HashFields {
+    /// As `RTE_ETH_RSS_*` bits.
+    const fn functions(self) -> u64 {
+        let addresses = dpdk_sys::RTE_ETH_RSS_IP as u64;
+        let ports = dpdk_sys::RTE_ETH_RSS_TCP | dpdk_sys::RTE_ETH_RSS_UDP | dpdk_sys::RTE_ETH_RSS_SCTP;
+        match self {
+            HashFields::Layer4 => addresses | ports as u64,
+            HashFields::Layer3 => addresses,
+        }
+    }
+}
 
 /// How a port is to run.
 #[derive(Clone, Debug)]
@@ -47,6 +63,8 @@ pub struct PortConfig {
     pub promiscuous: bool,
     pub link_type: LinkType,
     pub stamp: Stamp,
+    /// For a port with several receive queues.
+    pub hash: HashFields,
 }
 
 impl Default for PortConfig {
@@ -62,6 +80,7 @@ impl Default for PortConfig {
             promiscuous: true,
             link_type: LinkType::Ethernet,
             stamp: Stamp::Clock,
+            hash: HashFields::default(),
         }
     }
 }
@@ -160,6 +179,11 @@ impl DpdkPort {
 
     pub fn pool(&self) -> &Pool {
         &self.device.pool
+    }
+
+    #[cfg(test)]
+    pub(super) fn device(&self) -> &Arc<Device> {
+        &self.device
     }
 
     pub(super) fn take_receive(&mut self, queue: u16) -> Option<Receive> {
@@ -282,7 +306,7 @@ fn configure(
     if let Some(mtu) = config.mtu {
         wanted.rxmode.mtu = u32::from(mtu);
     }
-    let symmetric = config.rx_queues > 1 && symmetric_rss(&mut wanted, limits);
+    let symmetric = config.rx_queues > 1 && symmetric_rss(&mut wanted, limits, config.hash);
     let (mut rx_descriptors, mut tx_descriptors) = (config.rx_descriptors, config.tx_descriptors);
     let done = |what, code: c_int| if code == 0 { Ok(()) } else { Err((what, code)) };
     // SAFETY: a port that is ours and stopped; all pointers are to locals, which DPDK copies; the pool outlives the
@@ -309,8 +333,8 @@ fn configure(
 }
 
 /// Asks for receive-side scaling by the symmetric key, when the port offers what that takes.
-fn symmetric_rss(wanted: &mut rte_eth_conf, limits: &rte_eth_dev_info) -> bool {
-    let functions = limits.flow_type_rss_offloads & RSS_LAYER_4;
+fn symmetric_rss(wanted: &mut rte_eth_conf, limits: &rte_eth_dev_info, hash: HashFields) -> bool {
+    let functions = limits.flow_type_rss_offloads & hash.functions();
     let length = limits.hash_key_size;
     if functions == 0 || length == 0 || usize::from(length) > SYMMETRIC_KEY.len() {
         return false;

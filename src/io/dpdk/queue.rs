@@ -109,19 +109,34 @@ impl Transmit {
         Transmit { device, queue, max_segments, compactor }
     }
 
-    /// Compacts chains that are too long for the port. How many frames at the front can go: up to the first for which
-    /// there was no buffer, or which no compaction makes short enough.
+    /// Compacts chains that are too long for the port. A frame for which there was no buffer, or which no compaction makes
+    /// short enough, goes to the burst's end. How many at the front can go.
     fn compact(&mut self, burst: &mut Burst) -> usize {
-        for (at, frame) in burst.iter_mut().enumerate() {
-            if frame.segment_count() <= self.max_segments {
-                continue;
-            }
-            match self.compactor.compact(frame) {
-                Some(shorter) if shorter.segment_count() <= self.max_segments => *frame = shorter,
-                _ => return at,
+        let (mut at, mut sendable) = (0, burst.len());
+        while let Some(frame) = burst.get_mut(at).filter(|_| at < sendable) {
+            match self.fit(frame) {
+                true => at += 1,
+                false => {
+                    let frame = burst.remove(at);
+                    burst.push(frame);
+                    sendable -= 1;
+                }
             }
         }
-        burst.len()
+        sendable
+    }
+
+    fn fit(&mut self, frame: &mut Frame) -> bool {
+        if frame.segment_count() <= self.max_segments {
+            return true;
+        }
+        match self.compactor.compact(frame) {
+            Some(shorter) if shorter.segment_count() <= self.max_segments => {
+                *frame = shorter;
+                true
+            }
+            _ => false,
+        }
     }
 }
 
@@ -136,5 +151,47 @@ impl TxQueue for Transmit {
         unsafe {
             drain_into(burst, n, |bufs, n| dpdk_sys::weir_eth_tx_burst(self.device.id(), self.queue, bufs, n))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DpdkPort, Eal, EalConfig, Pool, PoolConfig, PortConfig};
+    use super::*;
+    use crate::io::{FrameAllocator, PacketIo};
+
+    fn chain(from: &mut Allocator, segments: u8) -> Frame {
+        let mut frame = from.allocate(&[0]).unwrap();
+        frame.set_meta(FrameMeta { packet: u32::from(segments), ..FrameMeta::default() });
+        for n in 1..segments {
+            frame.append(from.allocate(&[n]).unwrap()).unwrap();
+        }
+        frame
+    }
+
+    /// The only unit test that starts EAL: one process can do so once.
+    #[test]
+    fn chains_too_long_for_the_port_are_compacted_and_what_cannot_be_stays_behind_the_others() {
+        let memory = super::super::Memory::NoHuge { megabytes: 64 };
+        let eal = Eal::start(&EalConfig { memory, ..EalConfig::default() }).unwrap();
+        let config = PoolConfig { segments: 255, cache: 0, segment_bytes: 8, ..PoolConfig::default() };
+        let pool = Pool::new(&eal, &config).unwrap();
+        let config = PortConfig { device: "net_null0".to_owned(), ..PortConfig::default() };
+        let port = DpdkPort::open(&eal, &pool, &config).unwrap();
+        let mut from = pool.allocator();
+        let mut tx = Transmit::new(Arc::clone(port.device()), 0, 2, pool.allocator());
+        let mut burst: Burst = [1, 20, 9, 2].into_iter().map(|segments| chain(&mut from, segments)).collect();
+
+        assert_eq!(tx.compact(&mut burst), 3);
+        let shape: Vec<_> = burst.iter().map(|f| (f.meta().packet, f.segment_count(), f.len())).collect();
+        assert_eq!(shape, [(1, 1, 1), (9, 2, 9), (2, 2, 2), (20, 20, 20)]);
+        let mut scratch = [0; 16];
+        assert_eq!(burst[1].view(&mut scratch), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+
+        assert_eq!(tx.send(&mut burst), 3);
+        assert_eq!((burst.len(), burst[0].segment_count()), (1, 20));
+        assert_eq!(port.stats().tx_packets, 3);
+        drop((burst, tx, port));
+        assert_eq!(pool.in_use(), 0);
     }
 }

@@ -15,12 +15,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// The largest ring DPDK makes.
 const MAX_CAPACITY: usize = 0x7fff_ffff;
 
+/// The two ends of a ring, each for one lcore.
+pub type RingEnds = (Box<dyn FrameSender>, Box<dyn FrameReceiver>);
+
 /// A ring for at least `capacity` frames of mbufs; it takes none of the heap. Frames left in it when both ends are gone
 /// are freed.
-pub fn ring(
-    eal: &Arc<Eal>,
-    capacity: usize,
-) -> Result<(Box<dyn FrameSender>, Box<dyn FrameReceiver>), EalError> {
+pub fn ring(eal: &Arc<Eal>, capacity: usize) -> Result<RingEnds, EalError> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let fail = |reason: String| EalError::Ring { capacity, reason };
     let slots = capacity.min(MAX_CAPACITY).saturating_add(1).next_power_of_two();
