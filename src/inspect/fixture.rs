@@ -34,6 +34,7 @@ pub(crate) fn rule(sid: u32, action: Action) -> Rule {
         target: None,
         bypass: false,
         noalert: false,
+        alert: false,
         source: Source { file: 0, line: sid },
         text: Arc::from(""),
     }

@@ -2,7 +2,32 @@
 //!
 //! Nothing here touches a packet: what a rule *means* is data ([`ruleset`]), and `inspect` evaluates it. A rule with a
 //! keyword that is not supported is refused with a caret, never loaded in part.
+//!
+//! The way of a rule: [`lexer`] finds its lines, [`parser`] its words, [`header`] and [`keyword`] read them into a
+//! [`draft`], [`finish`] checks the whole and compiles it, [`compile`] collects rules and faults.
 
+pub mod address;
+pub mod compile;
+pub mod config_file;
+pub mod diagnostic;
+pub mod draft;
+pub mod finish;
+pub mod group;
+pub mod header;
+pub mod keyword;
+pub mod lexer;
+pub mod number;
+pub mod parser;
+pub mod pcre;
+pub mod port;
 pub mod ruleset;
+pub mod source;
+pub mod text;
+pub mod vars;
 
+pub use compile::load;
+pub use config_file::{Classifications, References};
+pub use diagnostic::{Diagnostic, Severity};
 pub use ruleset::{Rule, RuleSet};
+pub use source::SourceFile;
+pub use vars::Vars;

@@ -130,9 +130,8 @@ pub enum Check {
         of: ChecksumOf,
         valid: bool,
     },
-    /// The VLAN id at a layer, counted from the outermost (0) or, negative, from the innermost (-1); `None` is any layer.
     VlanId {
-        layer: Option<i8>,
+        layer: VlanLayer,
         id: NumRange,
     },
     VlanLayers(NumRange),
@@ -157,11 +156,23 @@ pub enum Check {
     },
 }
 
+/// Which of a packet's VLAN tags.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum VlanLayer {
+    Any,
+    /// All of them, and at least one.
+    All,
+    /// Counted from the outermost (0) or, negative, from the innermost (-1).
+    At(i8),
+}
+
 /// Which direction's counter a check reads.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Side {
     One(Dir),
+    /// One of the two is so.
     Either,
+    /// Their sum for `flow.*`; each of the two for `stream_size`.
     Both,
 }
 
@@ -569,6 +580,8 @@ pub struct Rule {
     pub bypass: bool,
     /// `noalert`: acts, sets bits, writes nothing.
     pub noalert: bool,
+    /// `alert`: a pass rule that writes an alert too.
+    pub alert: bool,
     pub source: Source,
     /// The rule as written, for `weir rules show` and eve.json's `rule` field.
     pub text: Arc<str>,

@@ -1,0 +1,219 @@
+use super::*;
+use crate::rules::ruleset::{Context, FastPattern, PayloadScope, Step};
+use std::collections::BTreeMap;
+
+const CLASSES: &str = "config classification: bad,Very bad,1\nconfig classification: odd,Odd,3\n";
+const SYSTEMS: &str = "config reference: url http://\n";
+
+fn load_text(text: &str) -> (RuleSet, Vec<Diagnostic>) {
+    let (classes, _) = Classifications::parse(&SourceFile::new("c", CLASSES));
+    let (systems, _) = References::parse(&SourceFile::new("r", SYSTEMS));
+    load(&[SourceFile::new("test.rules", text)], &Vars::default(), &classes, &systems)
+}
+
+fn one(options: &str) -> Rule {
+    one_of("tcp", options)
+}
+
+fn one_of(protocol: &str, options: &str) -> Rule {
+    let (mut set, faults) = load_text(&format!("alert {protocol} any any -> any any ({options} sid:1;)"));
+    assert_eq!(faults, [], "{options}");
+    std::mem::take(&mut set.rules).into_iter().next().unwrap()
+}
+
+fn refusal(rule: &str) -> String {
+    let (set, faults) = load_text(rule);
+    assert_eq!((set.rules.len(), faults.len()), (0, 1), "{rule}: {faults:?}");
+    faults[0].message.clone()
+}
+
+#[test]
+fn a_rule_says_all_of_itself() {
+    let rule = one(concat!(
+        r#"msg:"a \"b\"\; \\c"; gid:7; rev:3; classtype:BAD; reference:url,example.com/a; "#,
+        "metadata:k v w, x y; target:src_ip; tag:session,5,packets; bypass; alert;"
+    ));
+    assert_eq!((rule.gid, rule.sid, rule.rev, rule.priority), (7, 1, 3, 1));
+    assert_eq!(rule.msg, r#"a "b"; \c"#);
+    assert_eq!(&*rule.category, "Very bad");
+    assert_eq!(rule.references, [("url".into(), "example.com/a".into())]);
+    assert_eq!(rule.metadata, [("k".into(), "v w".into()), ("x".into(), "y".into())]);
+    assert!(rule.bypass && rule.alert && rule.tag.is_some() && rule.target.is_some());
+}
+
+#[test]
+fn rules_are_ordered_by_action_then_flowbits_then_priority_then_file() {
+    let order = |text: &str| load_text(text).0.rules.iter().map(|r| r.sid).collect::<Vec<_>>();
+    let rule = |action: &str, options: &str, sid: u32| {
+        format!("{action} ip any any -> any any ({options} sid:{sid};)\n")
+    };
+    let text = [
+        rule("alert", "", 1),
+        rule("alert", "priority:1;", 2),
+        rule("alert", "flowbits:isset,a;", 3),
+        rule("alert", "flowbits:set,a; priority:9;", 4),
+        rule("alert", "flowbits:isset,a; flowbits:set,b;", 5),
+        rule("reject", "", 6),
+        rule("rejectboth", "", 7),
+        rule("drop", "", 8),
+        rule("pass", "", 9),
+        rule("alert", "", 10),
+    ];
+    assert_eq!(order(&text.concat()), [9, 8, 6, 7, 4, 5, 3, 2, 1, 10]);
+}
+
+#[test]
+fn the_higher_revision_of_a_number_stays() {
+    let text = "alert ip any any -> any any (sid:1; rev:2; msg:\"two\";)\n\
+                alert ip any any -> any any (sid:1; rev:1;)\n\
+                alert ip any any -> any any (sid:1; gid:3; rev:1;)\n\
+                alert ip any any -> any any (sid:1; rev:3; msg:\"three\";)\n";
+    let (set, diagnostics) = load_text(text);
+    assert_eq!(set.rules.iter().map(|r| (r.gid, r.rev)).collect::<Vec<_>>(), [(3, 1), (1, 3)]);
+    let told: Vec<_> = diagnostics.iter().map(|d| (d.line, d.is_fault(), d.message.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (2, true, "sid 1 is taken by a rule of revision 2 in line 1"),
+            (4, false, "revision 3 of sid 1 replaces revision 2 of line 1"),
+        ]
+    );
+}
+
+#[test]
+fn payload_is_looked_for_where_suricata_looks() {
+    let table = [
+        ("tcp", r#"content:"a";"#, PayloadScope::Stream),
+        ("tcp", r#"content:"a"; offset:1;"#, PayloadScope::Both),
+        ("tcp", r#"content:"a"; startswith;"#, PayloadScope::Both),
+        ("tcp", r#"content:"a"; content:"b"; distance:1;"#, PayloadScope::Stream),
+        ("tcp", r#"pcre:"/a/";"#, PayloadScope::Stream),
+        ("tcp", r#"content:"a"; dsize:>3;"#, PayloadScope::Packet),
+        ("tcp", r#"content:"a"; flags:A;"#, PayloadScope::Packet),
+        ("tcp", r#"content:"a"; flow:no_stream;"#, PayloadScope::Packet),
+        ("tcp", r#"content:"a"; depth:1; flow:only_stream;"#, PayloadScope::Stream),
+        ("tcp", "flags:S;", PayloadScope::Packet),
+        ("tcp", "", PayloadScope::Packet),
+        ("tcp-pkt", r#"content:"a";"#, PayloadScope::Packet),
+        ("tcp-stream", r#"content:"a"; depth:1;"#, PayloadScope::Stream),
+        ("udp", r#"content:"a"; depth:1;"#, PayloadScope::Packet),
+        ("ip", r#"content:"a";"#, PayloadScope::Both),
+        ("ip", r#"content:"a"; ttl:3;"#, PayloadScope::Packet),
+    ];
+    for (protocol, options, scope) in table {
+        assert_eq!(one_of(protocol, options).scope, scope, "{protocol} {options}");
+    }
+}
+
+#[test]
+fn the_fast_pattern_is_the_one_asked_for_or_the_strongest() {
+    let pick = |options: &str| one(options).fast_pattern;
+    let at = |step, chop, only| Some(FastPattern { buffer: 0, step, chop, only });
+    assert_eq!(pick(r#"content:"ab"; content:"abcd"; content:!"abcdefgh";"#), at(1, None, false));
+    assert_eq!(pick(r#"content:"abcd"; content:"|00 00 00 00 00|";"#), at(0, None, false));
+    assert_eq!(pick(r#"content:"ab"; fast_pattern; content:"abcd";"#), at(0, None, false));
+    assert_eq!(pick(r#"content:"abcd"; fast_pattern:1,2;"#), at(0, Some((1, 2)), false));
+    assert_eq!(pick(r#"content:"abcd"; fast_pattern:only;"#), at(0, None, true));
+    assert_eq!(pick(r#"content:!"abcd";"#), None);
+    assert_eq!(pick(r#"tcp.hdr; content:"abcd";"#), None);
+}
+
+#[test]
+fn a_sticky_buffer_gathers_its_steps_and_pkt_data_leads_back() {
+    let rule = one(r#"content:"a"; tcp.hdr; content:"b"; pkt_data; content:"c"; tcp.hdr; bsize:20;"#);
+    let seen: Vec<_> = rule.buffers.iter().map(|b| (b.context, b.steps.len())).collect();
+    assert_eq!(seen, [(Context::Payload, 2), (Context::TcpHeader, 2)]);
+}
+
+#[test]
+fn variables_keep_their_number_through_the_rule() {
+    let rule = one_of(
+        "udp",
+        concat!(
+            r#"byte_extract:1,0,len,relative; byte_math:bytes len, offset 1, oper *, rvalue len, result big; "#,
+            r#"byte_test:2,=,big,len; content:"a"; offset:len; depth:big;"#
+        ),
+    );
+    let Step::Content(content) = &rule.buffers[0].steps[3] else { panic!("a content") };
+    use crate::rules::ruleset::Operand::Variable;
+    assert_eq!((content.offset, content.depth), (Some(Variable(0)), Some(Variable(1))));
+}
+
+#[test]
+fn contents_that_cannot_fit_are_refused() {
+    let udp = |options: &str| format!("alert udp any any -> any any ({options} sid:1;)");
+    for options in [
+        r#"dsize:10; content:"boom"; content:"loom"; distance:10;"#,
+        r#"dsize:6; content:"boom"; content:"loom"; distance:3;"#,
+        r#"dsize:<7; content:"boom"; content:"loom"; distance:2;"#,
+        r#"dsize:3; content:"boom";"#,
+        r#"dsize:1<>8; content:"boom"; offset:4;"#,
+        r#"udp.hdr; content:"boom"; bsize:3;"#,
+    ] {
+        assert!(refusal(&udp(options)).contains("at the earliest, but"), "{options}");
+    }
+    for options in [
+        r#"dsize:10; content:"boom"; content:"loom"; distance:-10;"#,
+        r#"dsize:8; content:"boom"; content:"loom"; distance:0;"#,
+        r#"dsize:!3; content:"boom";"#,
+        r#"dsize:>3; content:"boom"; offset:400;"#,
+        r#"dsize:4; content:"boom"; content:!"loom"; distance:10;"#,
+        r#"dsize:9; content:"boom"; pcre:"/x/R"; content:"looom"; distance:4;"#,
+    ] {
+        assert_eq!(load_text(&udp(options)).1, [], "{options}");
+    }
+}
+
+#[test]
+fn sets_that_read_alike_are_shared() {
+    let text = "alert tcp $HOME_NET any -> any [80,81] (sid:1;)\n\
+                alert tcp [192.168.0.0/16,10.0.0.0/8,172.16.0.0/12] any -> any 80:81 (sid:2;)\n";
+    let (set, _) = load_text(text);
+    let [a, b] = &set.rules[..] else { panic!("two rules") };
+    assert!(Arc::ptr_eq(a.src.addresses.as_ref().unwrap(), b.src.addresses.as_ref().unwrap()));
+    assert!(Arc::ptr_eq(a.dst.ports.as_ref().unwrap(), b.dst.ports.as_ref().unwrap()));
+    assert!(a.dst.addresses.is_none() && a.src.ports.is_none());
+}
+
+#[test]
+fn unknown_classes_and_systems_are_warned_of_once() {
+    let text = "alert ip any any -> any any (classtype:bat; reference:ulr,x; sid:1;)\n\
+                alert ip any any -> any any (classtype:bat; reference:ulr,x; sid:2;)\n";
+    let (set, diagnostics) = load_text(text);
+    assert_eq!(set.rules.len(), 2);
+    let told: Vec<_> = diagnostics.iter().map(|d| (d.line, d.column, d.is_fault())).collect();
+    assert_eq!(told, [(1, 40, false), (1, 55, false)]);
+}
+
+/// All active Emerging Threats rules: nothing but what is not supported yet may be refused.
+#[test]
+fn every_real_rule_parses_and_each_refusal_names_what_is_missing() {
+    let folder = std::path::Path::new("/work/shared/rules");
+    let Ok(file) = SourceFile::read(&folder.join("et-open.rules")) else {
+        eprintln!("skipped: {} is not here", folder.display());
+        return;
+    };
+    let classes = SourceFile::read(&folder.join("classification.config")).unwrap();
+    let systems = SourceFile::read(&folder.join("reference.config")).unwrap();
+    let (classes, no_faults) = Classifications::parse(&classes);
+    assert_eq!(no_faults, []);
+    let (systems, no_faults) = References::parse(&systems);
+    assert_eq!(no_faults, []);
+    let (set, diagnostics) = load(&[file], &Vars::default(), &classes, &systems);
+    let faults: Vec<_> = diagnostics.iter().filter(|d| d.is_fault()).collect();
+    assert_eq!(set.rules.len() + faults.len(), 32_893);
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for fault in &faults {
+        let known = ["which this version does not have", "not supported", "not yet evaluated"];
+        assert!(known.iter().any(|words| fault.message.contains(words)), "{fault}");
+        *reasons.entry(&fault.message).or_default() += 1;
+    }
+    eprintln!("{} loaded, {} refused", set.rules.len(), faults.len());
+    for (reason, count) in reasons {
+        eprintln!("{count:6} {reason}");
+    }
+    for warning in diagnostics.iter().filter(|d| !d.is_fault()) {
+        eprintln!("{warning}");
+    }
+    assert!(set.rules.len() > 4_000);
+}

@@ -1,0 +1,148 @@
+//! A rule's header words -> what they mean. Sets that several rules name are read once and shared.
+
+use super::group::{self, Group};
+use super::keyword;
+use super::parser::RuleAst;
+use super::ruleset::{Action, AddrSet, Endpoint, RejectTo, RuleProtocol};
+use super::text::{Fault, Text, nearest};
+use super::vars::Vars;
+use crate::base::interval::IntervalSet;
+use ahash::AHashMap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const ACTIONS: &[(&str, Action)] = &[
+    ("alert", Action::Alert),
+    ("pass", Action::Pass),
+    ("drop", Action::Drop),
+    ("reject", Action::Reject(RejectTo::Source)),
+    ("rejectsrc", Action::Reject(RejectTo::Source)),
+    ("rejectdst", Action::Reject(RejectTo::Destination)),
+    ("rejectboth", Action::Reject(RejectTo::Both)),
+];
+
+const PROTOCOLS: &[(&str, RuleProtocol)] = &[
+    ("pkthdr", RuleProtocol::Packet),
+    ("ether", RuleProtocol::Ethernet),
+    ("arp", RuleProtocol::Arp),
+    ("ip", RuleProtocol::Ip),
+    ("ip4", RuleProtocol::Ipv4),
+    ("ipv4", RuleProtocol::Ipv4),
+    ("ip6", RuleProtocol::Ipv6),
+    ("ipv6", RuleProtocol::Ipv6),
+    ("tcp", RuleProtocol::Tcp),
+    ("tcp-pkt", RuleProtocol::TcpPacket),
+    ("tcp-stream", RuleProtocol::TcpStream),
+    ("udp", RuleProtocol::Udp),
+    ("icmp", RuleProtocol::Icmp),
+    ("icmpv4", RuleProtocol::Icmpv4),
+    ("icmpv6", RuleProtocol::Icmpv6),
+    ("sctp", RuleProtocol::Sctp),
+];
+
+pub fn action(word: Text<'_>) -> Result<Action, Fault> {
+    if let Some((_, action)) = ACTIONS.iter().find(|(name, _)| word.is(name)) {
+        return Ok(*action);
+    }
+    let fault = if word.is("config") {
+        word.fault("`config` rules change logging, which this version does not do")
+    } else {
+        let fault = word.fault(format!("`{}` is no action", word.lossy()));
+        match nearest(&word.lossy().to_ascii_lowercase(), ACTIONS.iter().map(|(name, _)| *name)) {
+            Some(near) => fault.help(format!("did you mean `{near}`?")),
+            None => fault.help("one of: alert, pass, drop, reject, rejectsrc, rejectdst, rejectboth"),
+        }
+    };
+    Err(fault.keyword("action"))
+}
+
+pub fn protocol(word: Text<'_>) -> Result<RuleProtocol, Fault> {
+    let lower = word.lossy().to_ascii_lowercase();
+    if let Some((_, protocol)) = PROTOCOLS.iter().find(|(name, _)| *name == lower) {
+        return Ok(*protocol);
+    }
+    if let Some(decoder) = keyword::protocol_needs(&lower) {
+        return Err(word
+            .fault(format!("`{lower}` needs the {decoder} decoder, which this version does not have"))
+            .keyword("protocol"));
+    }
+    let known = PROTOCOLS.iter().map(|(name, _)| *name).chain(keyword::protocol_words().iter().copied());
+    let fault = word.fault(format!("`{}` is no protocol", word.lossy())).keyword("protocol");
+    Err(match nearest(&lower, known) {
+        Some(near) => fault.help(format!("did you mean `{near}`?")),
+        None => fault,
+    })
+}
+
+/// Whether the rule is for both ways.
+pub fn both_ways(word: Text<'_>) -> Result<bool, Fault> {
+    let fault = match word.bytes {
+        b"->" => return Ok(false),
+        b"<>" => return Ok(true),
+        b"=>" => word.fault("`=>` rules match transactions, which need application decoders"),
+        b"<-" => word.fault("a rule is read from left to right").help("swap the two sides and write `->`"),
+        _ => word.fault(format!("`{}` is no direction", word.lossy())).help("`->` or `<>`"),
+    };
+    Err(fault.keyword("direction"))
+}
+
+/// Address and port expressions already read, by their text.
+pub struct Endpoints<'v> {
+    vars: &'v Vars,
+    addresses: Interned<AddrSet>,
+    ports: Interned<IntervalSet<u16>>,
+}
+
+impl<'v> Endpoints<'v> {
+    pub fn new(vars: &'v Vars) -> Endpoints<'v> {
+        Endpoints { vars, addresses: Interned::default(), ports: Interned::default() }
+    }
+
+    pub fn source(&mut self, ast: &RuleAst<'_>) -> Result<Endpoint, Fault> {
+        self.endpoint(ast.src, ast.src_ports)
+    }
+
+    pub fn destination(&mut self, ast: &RuleAst<'_>) -> Result<Endpoint, Fault> {
+        self.endpoint(ast.dst, ast.dst_ports)
+    }
+
+    fn endpoint(&mut self, addresses: Text<'_>, ports: Text<'_>) -> Result<Endpoint, Fault> {
+        Ok(Endpoint {
+            addresses: self.addresses.read(addresses, &self.vars.addresses)?,
+            ports: self.ports.read(ports, &self.vars.ports)?,
+        })
+    }
+}
+
+/// Sets by text and by value: two rules that say the same share one.
+struct Interned<G> {
+    by_text: AHashMap<Box<[u8]>, Option<Arc<G>>>,
+    by_value: AHashMap<Arc<G>, ()>,
+}
+
+impl<G> Default for Interned<G> {
+    fn default() -> Self {
+        Interned { by_text: AHashMap::new(), by_value: AHashMap::new() }
+    }
+}
+
+impl<G: Group + Eq + std::hash::Hash> Interned<G> {
+    /// `None` is `any`.
+    fn read(&mut self, text: Text<'_>, vars: &BTreeMap<String, String>) -> Result<Option<Arc<G>>, Fault> {
+        if let Some(known) = self.by_text.get(text.bytes) {
+            return Ok(known.clone());
+        }
+        let set = Arc::new(group::parse::<G>(text, vars)?);
+        let shared = if set.is_full() {
+            None
+        } else {
+            let known = self.by_value.get_key_value(&set).map(|(known, ())| Arc::clone(known));
+            Some(known.unwrap_or_else(|| {
+                self.by_value.insert(Arc::clone(&set), ());
+                set
+            }))
+        };
+        self.by_text.insert(text.bytes.into(), shared.clone());
+        Ok(shared)
+    }
+}

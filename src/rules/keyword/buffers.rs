@@ -1,0 +1,70 @@
+//! Sticky buffers over packet headers, and what is asked of a whole buffer.
+
+use super::{Call, Keyword, Modifies, Value};
+use crate::rules::draft::Draft;
+use crate::rules::number;
+use crate::rules::ruleset::{Context, RuleProtocol, Step};
+use crate::rules::text::Fault;
+
+const fn sticky(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    parse: fn(&mut Draft, Call<'_>) -> Result<(), Fault>,
+    doc: &'static str,
+) -> Keyword {
+    Keyword { name, aliases, modifies: Modifies::Buffer, value: Value::None, parse, doc }
+}
+
+pub(super) const KEYWORDS: &[Keyword] = &[
+    sticky("pkt_data", &[], |d, c| d.enter(c.name, Context::Payload), "back to the payload"),
+    sticky("ether.hdr", &[], |d, c| header(d, c, Context::EtherHeader), "the Ethernet header"),
+    sticky("ipv4.hdr", &[], |d, c| header(d, c, Context::Ipv4Header), "the IPv4 header with options"),
+    sticky("ipv6.hdr", &[], |d, c| header(d, c, Context::Ipv6Header), "the IPv6 header"),
+    sticky("tcp.hdr", &[], |d, c| header(d, c, Context::TcpHeader), "the TCP header with options"),
+    sticky("udp.hdr", &[], |d, c| header(d, c, Context::UdpHeader), "the UDP header"),
+    sticky("icmpv4.hdr", &[], |d, c| header(d, c, Context::Icmpv4Header), "the ICMP header"),
+    sticky("icmpv6.hdr", &[], |d, c| header(d, c, Context::Icmpv6Header), "the ICMPv6 header"),
+    sticky("sctp.hdr", &[], |d, c| header(d, c, Context::SctpHeader), "the SCTP common header"),
+    sticky(
+        "sctp.chunk_data",
+        &[],
+        |d, c| header(d, c, Context::SctpChunkData),
+        "an SCTP DATA chunk's user data",
+    ),
+    Keyword {
+        name: "bsize",
+        aliases: &[],
+        modifies: Modifies::Buffer,
+        value: Value::Needed,
+        parse: bsize,
+        doc: "the buffer's length: N, <N, >N, A<>B",
+    },
+];
+
+fn header(draft: &mut Draft, call: Call<'_>, context: Context) -> Result<(), Fault> {
+    use RuleProtocol as P;
+    let fits = match (context, draft.protocol) {
+        (Context::TcpHeader, protocol) => {
+            matches!(protocol, P::Tcp | P::TcpPacket | P::Ip | P::Ipv4 | P::Ipv6 | P::Packet)
+        }
+        (Context::UdpHeader, protocol) => matches!(protocol, P::Udp | P::Ip | P::Ipv4 | P::Ipv6 | P::Packet),
+        (Context::SctpHeader | Context::SctpChunkData, protocol) => {
+            matches!(protocol, P::Sctp | P::Ip | P::Ipv4 | P::Ipv6 | P::Packet)
+        }
+        (Context::Ipv4Header, protocol) => !matches!(protocol, P::Ipv6 | P::Icmpv6 | P::Arp),
+        (Context::Ipv6Header, protocol) => !matches!(protocol, P::Ipv4 | P::Icmpv4 | P::Arp),
+        _ => true,
+    };
+    if !fits {
+        let message = format!("`{}` cannot be in a packet of this rule's protocol", call.name.lossy());
+        return Err(call.name.fault(message));
+    }
+    draft.needs_packet = true;
+    draft.enter(call.name, context)
+}
+
+fn bsize(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    let size = number::range(call.value, u64::MAX)?;
+    draft.step(Step::BufferSize(size));
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Bits that rules set and other rules ask for: of a session, or of a host.
+
+use super::{Call, Keyword, Modifies, Value, choice};
+use crate::rules::draft::{Draft, DraftHostBit};
+use crate::rules::number::unsigned;
+use crate::rules::ruleset::{BitAction, HostBitTrack};
+use crate::rules::text::{Fault, Text};
+use std::time::Duration;
+
+const fn bits(
+    name: &'static str,
+    parse: fn(&mut Draft, Call<'_>) -> Result<(), Fault>,
+    doc: &'static str,
+) -> Keyword {
+    Keyword { name, aliases: &[], modifies: Modifies::Packet, value: Value::Needed, parse, doc }
+}
+
+pub(super) const KEYWORDS: &[Keyword] = &[
+    bits("flowbits", flowbits, "set, unset, toggle, isset, isnotset a session's bit; noalert"),
+    bits(
+        "xbits",
+        |d, c| host_bits(d, c, xbits),
+        "a host's bit: action, name, track ip_src|ip_dst|ip_pair[, expire seconds]",
+    ),
+    bits("hostbits", |d, c| host_bits(d, c, hostbits), "a host's bit: action, name[, src|dst|both]"),
+];
+
+const ACTIONS: &[(&str, BitAction)] = &[
+    ("set", BitAction::Set),
+    ("unset", BitAction::Unset),
+    ("toggle", BitAction::Toggle),
+    ("isset", BitAction::IsSet),
+    ("isnotset", BitAction::IsNotSet),
+];
+
+fn flowbits(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    if call.value.is("noalert") {
+        draft.noalert = true;
+        return Ok(());
+    }
+    let (action, names) = action_and_rest(call.value)?;
+    let names: Vec<String> = names.split(b'|').map(name).collect::<Result<_, _>>()?;
+    if names.len() > 1 && !matches!(action, BitAction::IsSet | BitAction::IsNotSet) {
+        return Err(call.value.fault("`|` is for isset and isnotset only"));
+    }
+    draft.flowbits.push((action, names));
+    Ok(())
+}
+
+fn action_and_rest(text: Text<'_>) -> Result<(BitAction, Text<'_>), Fault> {
+    match text.split_once(b',') {
+        Some((action, rest)) => Ok((choice(action, ACTIONS)?, rest)),
+        None => {
+            choice(text, ACTIONS)?;
+            Err(text.fault("a bit's name is missing"))
+        }
+    }
+}
+
+fn name(text: Text<'_>) -> Result<String, Fault> {
+    if text.is_empty() || text.bytes.iter().any(|b| b.is_ascii_whitespace() || *b == b',') {
+        return Err(text.fault("a bit's name is one word"));
+    }
+    Ok(text.lossy().into_owned())
+}
+
+/// Reads what stands behind the name.
+type Tail = fn(&mut DraftHostBit, Text<'_>) -> Result<(), Fault>;
+
+fn host_bits(draft: &mut Draft, call: Call<'_>, tail: Tail) -> Result<(), Fault> {
+    if call.value.is("noalert") {
+        draft.noalert = true;
+        return Ok(());
+    }
+    let (action, rest) = action_and_rest(call.value)?;
+    let mut words = rest.split(b',');
+    let first = words.next().unwrap_or(rest);
+    let mut bit =
+        DraftHostBit { action, name: name(first)?, track: HostBitTrack::Source, expire: DEFAULT_EXPIRE };
+    if let Some(kind) = call.name.ascii().strip_suffix("bits") {
+        // The two keywords' names are apart.
+        bit.name = format!("{kind}:{}", bit.name);
+    }
+    for word in words {
+        tail(&mut bit, word)?;
+    }
+    draft.host_bits.push(bit);
+    Err(call
+        .name
+        .fault(format!("`{}` is understood but not yet evaluated by this version", call.name.lossy())))
+}
+
+/// Suricata's: a bit without `expire` stays 30 seconds.
+const DEFAULT_EXPIRE: Duration = Duration::from_secs(30);
+
+fn xbits(bit: &mut DraftHostBit, word: Text<'_>) -> Result<(), Fault> {
+    let (key, value) = word.first_word();
+    match key.ascii() {
+        "track" => {
+            let tracks = [
+                ("ip_src", HostBitTrack::Source),
+                ("ip_dst", HostBitTrack::Destination),
+                ("ip_pair", HostBitTrack::Pair),
+            ];
+            bit.track = choice(value, &tracks)?;
+        }
+        "expire" => bit.expire = Duration::from_secs(unsigned(value, u64::from(u32::MAX))?),
+        _ => return Err(word.fault("expected `track` or `expire`")),
+    }
+    Ok(())
+}
+
+fn hostbits(bit: &mut DraftHostBit, word: Text<'_>) -> Result<(), Fault> {
+    let tracks =
+        [("src", HostBitTrack::Source), ("dst", HostBitTrack::Destination), ("both", HostBitTrack::Pair)];
+    bit.track = choice(word, &tracks)?;
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! Every keyword the rule language knows. **To add one: one [`Keyword`] in its family's table below**, with the function
+//! that reads its value into the [`Draft`]; what it then means in a packet is `inspect`'s.
+
+mod anomaly;
+mod buffers;
+mod bytes;
+mod content;
+mod flow;
+mod flowbits;
+mod header_fields;
+mod meta;
+mod pcre;
+mod threshold;
+mod unsupported;
+
+use super::draft::Draft;
+use super::parser::RuleOption;
+use super::text::{Fault, Text, nearest};
+use ahash::AHashMap;
+use std::sync::LazyLock;
+
+pub use unsupported::{protocol_needs, protocol_words, unsupported_keyword};
+
+/// One keyword.
+pub struct Keyword {
+    pub name: &'static str,
+    pub aliases: &'static [&'static str],
+    pub modifies: Modifies,
+    pub value: Value,
+    pub parse: fn(&mut Draft, Call<'_>) -> Result<(), Fault>,
+    /// One line for `weir rules keywords`.
+    pub doc: &'static str,
+}
+
+/// What a keyword changes.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Modifies {
+    /// What the rule says of itself or does.
+    Rule,
+    /// Which packets or sessions it looks at.
+    Packet,
+    /// The content before it.
+    Content,
+    /// The buffer in force: a step over it, or another buffer.
+    Buffer,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    None,
+    Needed,
+    Optional,
+}
+
+/// One use of a keyword in a rule.
+#[derive(Copy, Clone)]
+pub struct Call<'a> {
+    pub name: Text<'a>,
+    /// Empty when the rule gives none.
+    pub value: Text<'a>,
+}
+
+/// The families, each a table in its file.
+const FAMILIES: &[&[Keyword]] = &[
+    meta::KEYWORDS,
+    content::KEYWORDS,
+    pcre::KEYWORDS,
+    bytes::KEYWORDS,
+    buffers::KEYWORDS,
+    header_fields::KEYWORDS,
+    anomaly::KEYWORDS,
+    flow::KEYWORDS,
+    flowbits::KEYWORDS,
+    threshold::KEYWORDS,
+];
+
+static BY_NAME: LazyLock<AHashMap<&'static str, &'static Keyword>> = LazyLock::new(|| {
+    let each =
+        |k: &'static Keyword| std::iter::once(k.name).chain(k.aliases.iter().copied()).map(move |n| (n, k));
+    all().flat_map(each).collect()
+});
+
+/// All keywords, family after family.
+pub fn all() -> impl Iterator<Item = &'static Keyword> {
+    FAMILIES.iter().copied().flatten()
+}
+
+/// Reads one option into the draft.
+pub fn apply(draft: &mut Draft, option: &RuleOption<'_>) -> Result<(), Fault> {
+    let name = option.name;
+    let Some(keyword) = BY_NAME.get(name.ascii()) else {
+        return Err(refuse(name));
+    };
+    let empty = Text::new(b"", name.at + name.bytes.len());
+    let value = option.value.unwrap_or(empty);
+    let result = match (keyword.value, value.is_empty()) {
+        (Value::Needed, true) => Err(name.fault(format!("`{}` needs a value", keyword.name))),
+        (Value::None, false) => Err(value.fault(format!("`{}` takes no value", keyword.name))),
+        _ => (keyword.parse)(draft, Call { name, value }),
+    };
+    result.map_err(|fault| fault.keyword(keyword.name))
+}
+
+fn refuse(name: Text<'_>) -> Fault {
+    let word = name.lossy();
+    if let Some(reason) = unsupported_keyword(&word) {
+        return name.fault(format!("`{word}` {reason}")).keyword(&word);
+    }
+    let fault = name.fault(format!("no keyword is called `{word}`")).keyword(&word);
+    let known = BY_NAME.keys().copied().chain(unsupported::names());
+    match nearest(&word.to_ascii_lowercase(), known) {
+        Some(near) => fault.help(format!("did you mean `{near}`?")),
+        None => fault,
+    }
+}
+
+/// Sets what may be said once.
+fn once<T>(place: &mut Option<T>, value: T, call: Call<'_>) -> Result<(), Fault> {
+    match place {
+        Some(_) => Err(call.name.fault(format!("`{}` may be said once", call.name.lossy()))),
+        None => {
+            *place = Some(value);
+            Ok(())
+        }
+    }
+}
+
+/// The value of the word in a table, or a fault that names the nearest.
+fn choice<T: Copy>(text: Text<'_>, table: &[(&'static str, T)]) -> Result<T, Fault> {
+    let word = text.lossy().to_ascii_lowercase();
+    if let Some((_, value)) = table.iter().find(|(name, _)| *name == word) {
+        return Ok(*value);
+    }
+    let names: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
+    let fault = text.fault(format!("`{}` is not known here", text.lossy()));
+    Err(match nearest(&word, names.iter().copied()) {
+        Some(near) => fault.help(format!("did you mean `{near}`?")),
+        None if names.len() <= 12 => fault.help(format!("one of: {}", names.join(", "))),
+        None => fault,
+    })
+}
+
+#[cfg(test)]
+mod tests;

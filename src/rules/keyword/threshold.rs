@@ -1,0 +1,162 @@
+//! How often a rule may speak: `threshold`, `detection_filter`; and `tag`.
+
+use super::{Call, Keyword, Modifies, Value, choice, once};
+use crate::rules::draft::Draft;
+use crate::rules::number::small;
+use crate::rules::ruleset::{Tag, TagOf, TagUnit, Threshold, ThresholdKind, Track, UniqueOn};
+use crate::rules::text::{Fault, Text};
+use std::time::Duration;
+
+const fn rule(
+    name: &'static str,
+    parse: fn(&mut Draft, Call<'_>) -> Result<(), Fault>,
+    doc: &'static str,
+) -> Keyword {
+    Keyword { name, aliases: &[], modifies: Modifies::Rule, value: Value::Needed, parse, doc }
+}
+
+pub(super) const KEYWORDS: &[Keyword] = &[
+    rule("threshold", threshold, "type limit|threshold|both|backoff, track, count, seconds or multiplier"),
+    rule(
+        "detection_filter",
+        detection_filter,
+        "alerts only past a count: track, count, seconds[, unique_on]",
+    ),
+    rule("tag", tag, "packets to log after an alert: session|host, count, packets|bytes|seconds[, src|dst]"),
+];
+
+const TRACKS: &[(&str, Track)] = &[
+    ("by_src", Track::BySource),
+    ("by_dst", Track::ByDestination),
+    ("by_both", Track::ByBoth),
+    ("by_rule", Track::ByRule),
+    ("by_flow", Track::ByFlow),
+];
+
+/// The words that both keywords are made of, in any order.
+#[derive(Default)]
+struct Words {
+    kind: Option<ThresholdKind>,
+    track: Option<Track>,
+    count: Option<u32>,
+    seconds: Option<u32>,
+    multiplier: Option<u32>,
+    unique_on: Option<UniqueOn>,
+}
+
+impl Words {
+    fn read(call: Call<'_>, allowed: &[&str]) -> Result<Words, Fault> {
+        let mut words = Words::default();
+        for part in call.value.split(b',') {
+            let (key, value) = part.first_word();
+            let name = key.ascii();
+            if !allowed.contains(&name) {
+                let table: Vec<(&'static str, ())> =
+                    KEYS.iter().filter(|k| allowed.contains(k)).map(|k| (*k, ())).collect();
+                choice(key, &table)?;
+            }
+            let part = Call { name: key, value };
+            match name {
+                "type" => once(&mut words.kind, choice(value, KINDS)?, part)?,
+                "track" => once(&mut words.track, choice(value, TRACKS)?, part)?,
+                "count" => once(&mut words.count, positive(value)?, part)?,
+                "seconds" => once(&mut words.seconds, positive(value)?, part)?,
+                "multiplier" => once(&mut words.multiplier, positive(value)?, part)?,
+                _ => once(&mut words.unique_on, choice(value, UNIQUES)?, part)?,
+            }
+        }
+        Ok(words)
+    }
+}
+
+const KEYS: &[&str] = &["type", "track", "count", "seconds", "multiplier", "unique_on"];
+
+const KINDS: &[(&str, ThresholdKind)] = &[
+    ("limit", ThresholdKind::Limit),
+    ("threshold", ThresholdKind::Threshold),
+    ("both", ThresholdKind::Both),
+    ("backoff", ThresholdKind::Backoff { multiplier: 0 }),
+];
+
+const UNIQUES: &[(&str, UniqueOn)] =
+    &[("src_port", UniqueOn::SourcePort), ("dst_port", UniqueOn::DestinationPort)];
+
+fn positive(text: Text<'_>) -> Result<u32, Fault> {
+    match small(text, u64::from(u32::MAX))? {
+        0 => Err(text.fault("at least 1")),
+        n => Ok(n),
+    }
+}
+
+fn missing(call: Call<'_>, word: &str) -> Fault {
+    call.value.fault(format!("`{word}` is missing in `{}`", call.name.lossy()))
+}
+
+fn threshold(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    let words = Words::read(call, &["type", "track", "count", "seconds", "multiplier"])?;
+    let mut kind = words.kind.ok_or_else(|| missing(call, "type"))?;
+    let window = match &mut kind {
+        ThresholdKind::Backoff { multiplier } => {
+            *multiplier = words.multiplier.ok_or_else(|| missing(call, "multiplier"))?;
+            Duration::ZERO
+        }
+        _ => Duration::from_secs(u64::from(words.seconds.ok_or_else(|| missing(call, "seconds"))?)),
+    };
+    if words.multiplier.is_some() && !matches!(kind, ThresholdKind::Backoff { .. }) {
+        return Err(call.value.fault("`multiplier` is for `type backoff` only"));
+    }
+    let threshold = Threshold {
+        kind,
+        track: words.track.ok_or_else(|| missing(call, "track"))?,
+        count: words.count.ok_or_else(|| missing(call, "count"))?,
+        window,
+        unique_on: None,
+    };
+    if draft.detection_filter.is_some() {
+        return Err(call.name.fault("a rule has `threshold` or `detection_filter`, not both"));
+    }
+    once(&mut draft.threshold, threshold, call)
+}
+
+fn detection_filter(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    let words = Words::read(call, &["track", "count", "seconds", "unique_on"])?;
+    let seconds = words.seconds.ok_or_else(|| missing(call, "seconds"))?;
+    let filter = Threshold {
+        kind: ThresholdKind::DetectionFilter,
+        track: words.track.ok_or_else(|| missing(call, "track"))?,
+        count: words.count.ok_or_else(|| missing(call, "count"))?,
+        window: Duration::from_secs(u64::from(seconds)),
+        unique_on: words.unique_on,
+    };
+    if draft.threshold.is_some() {
+        return Err(call.name.fault("a rule has `threshold` or `detection_filter`, not both"));
+    }
+    once(&mut draft.detection_filter, filter, call)
+}
+
+fn tag(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    /// As many packets as Suricata tags when the rule does not say.
+    const DEFAULT_PACKETS: u32 = 256;
+    let mut words = call.value.split(b',');
+    let first = words.next().unwrap_or(call.value);
+    let host = choice(first, &[("session", false), ("host", true)])?;
+    let count = words.next().map_or(Ok(DEFAULT_PACKETS), positive)?;
+    let units = [("packets", TagUnit::Packets), ("bytes", TagUnit::Bytes), ("seconds", TagUnit::Seconds)];
+    let unit = words.next().map_or(Ok(TagUnit::Packets), |w| choice(w, &units))?;
+    let side = match words.next() {
+        Some(side) if host => {
+            Some(choice(side, &[("src", TagOf::SourceHost), ("dst", TagOf::DestinationHost)])?)
+        }
+        Some(side) => return Err(side.fault("a direction is for `host` only")),
+        None => None,
+    };
+    let of = match (host, side) {
+        (false, _) => TagOf::Session,
+        (true, Some(side)) => side,
+        (true, None) => return Err(first.fault("`host` needs a direction: src or dst")),
+    };
+    if let Some(extra) = words.next() {
+        return Err(extra.fault("nothing may follow the direction"));
+    }
+    once(&mut draft.tag, Tag { of, count, unit }, call)
+}
