@@ -9,6 +9,7 @@ use super::matcher::TooLarge;
 use super::steps::Program;
 use crate::base::interval::IntervalSet;
 use crate::base::{Dir, Generation, PerDir, RuleIndex};
+use crate::rules::ruleset::PayloadScope;
 use crate::rules::{Rule, RuleSet};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,6 +23,12 @@ pub(crate) struct Compiled {
     pub(crate) kind: Kind,
     /// One for each of the rule's buffers.
     pub(crate) programs: Box<[Program]>,
+}
+
+impl Compiled {
+    fn reads_stream(&self) -> bool {
+        matches!(self.kind, Kind::Payload(PayloadScope::Stream | PayloadScope::Both))
+    }
 }
 
 /// Groups by port: between two neighbouring boundaries all ports have the same group.
@@ -58,6 +65,7 @@ pub struct Engine {
     pcres: u32,
     max_patterns: usize,
     unique_on: bool,
+    reads_streams: bool,
 }
 
 impl Engine {
@@ -82,7 +90,8 @@ impl Engine {
         let tables: Box<[PerDir<Table>]> = tables.into();
         let max_patterns = tables.iter().flat_map(|t| &t.0).flat_map(Table::groups);
         let max_patterns = max_patterns.flat_map(|g| &g.sets).map(|s| s.patterns()).max().unwrap_or(0);
-        Ok(Engine { rules, compiled, tables, pcres, max_patterns, unique_on })
+        let reads_streams = compiled.iter().any(Compiled::reads_stream);
+        Ok(Engine { rules, compiled, tables, pcres, max_patterns, unique_on, reads_streams })
     }
 
     pub fn rules(&self) -> &Arc<RuleSet> {
@@ -95,6 +104,15 @@ impl Engine {
 
     pub(crate) fn rule(&self, index: RuleIndex) -> Option<(&Rule, &Compiled)> {
         Some((self.rules.rule(index)?, self.compiled.get(index.index())?))
+    }
+
+    /// Whether any rule looks into streams; where none does, nothing need be put in order.
+    pub fn reads_streams(&self) -> bool {
+        self.reads_streams
+    }
+
+    pub(crate) fn reads_stream(&self, index: RuleIndex) -> bool {
+        self.compiled.get(index.index()).is_some_and(Compiled::reads_stream)
     }
 
     pub(crate) fn pcres(&self) -> usize {

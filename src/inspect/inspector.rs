@@ -215,12 +215,17 @@ impl Inspector {
         candidates.begin();
         let (class, tuple) = (Class::of(facts.decoded), &facts.decoded.tuple);
         let dir = facts.flow.as_ref().map_or(Dir::ToServer, |flow| flow.dir);
-        if facts.flow.as_ref().is_none_or(|flow| flow.stats.packets[dir] <= 1) {
+        let rest = payload.is_rest();
+        if !rest && facts.flow.as_ref().is_none_or(|flow| flow.stats.packets[dir] <= 1) {
             engine.ip_only(class, dir).iter().for_each(|&rule| candidates.add(rule));
         }
         for group in engine.groups(class, dir, tuple.sport, tuple.dport) {
-            group.bare.iter().for_each(|&rule| candidates.add(rule));
-            for set in &group.sets {
+            for &rule in &group.bare {
+                if !rest || engine.reads_stream(rule) {
+                    candidates.add(rule);
+                }
+            }
+            for set in group.sets.iter().filter(|set| !rest || set.place == Place::Stream) {
                 scan(set, facts, payload, seen, candidates);
             }
         }

@@ -19,6 +19,9 @@ pub struct StreamWindow<'a> {
     pub offset: u64,
     /// No more bytes will come.
     pub end: bool,
+    /// A further window of a packet that was inspected already, or one that no packet brought: only rules over streams
+    /// look.
+    pub rest: bool,
 }
 
 /// Where the payload of a packet is to be looked for.
@@ -39,6 +42,10 @@ impl<'a> Payload<'a> {
             Payload::Stream(window) => Some(window),
             Payload::Packet | Payload::Queued => None,
         }
+    }
+
+    pub(super) fn is_rest(&self) -> bool {
+        self.window().is_some_and(|window| window.rest)
     }
 }
 

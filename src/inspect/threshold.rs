@@ -262,9 +262,10 @@ fn decide(threshold: &Threshold, entry: &mut Entry) -> Decision {
     }
 }
 
-/// Whose [`Thresholds`] count a rule: a worker's where the action touches the packet, management's where it only alerts.
+/// Whose [`Thresholds`] limit a rule's alerts: a worker's where the action touches the packet; else management's, to
+/// which the worker sends every match.
 pub fn applied_by_worker(rule: &Rule) -> bool {
-    rule.action != Action::Alert
+    !matches!(rule.action, Action::Alert | Action::Pass)
 }
 
 #[cfg(test)]

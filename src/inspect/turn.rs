@@ -121,8 +121,8 @@ impl Turn<'_> {
                 return Some(Where::Stream);
             }
         }
-        // A segment that a stream accepted is the stream's; its own payload is for rules over packets.
-        let packet = scope != PayloadScope::Stream || matches!(self.payload, Payload::Packet);
+        // A segment that a stream accepted is the stream's; its own payload is for rules over packets, once.
+        let packet = !self.payload.is_rest() && (scope != PayloadScope::Stream || matches!(self.payload, Payload::Packet));
         (packet && self.buffers_match(rule, compiled, None)).then_some(Where::Packet)
     }
 
@@ -171,11 +171,14 @@ impl Turn<'_> {
 
     fn decide(&mut self, index: RuleIndex, rule: &Rule) -> Decision {
         let counted = rule.threshold.is_some() || rule.detection_filter.is_some();
-        if !counted || !threshold::applied_by_worker(rule) {
+        if !counted || rule.action == Action::Alert {
             return Decision { alert: true, act: true };
         }
         let flow_id = self.facts.flow.as_ref().map_or(0, |flow| flow.id);
-        self.thresholds.check(index, rule, &self.facts.decoded.tuple, flow_id, self.facts.time)
+        let tuple = &self.facts.decoded.tuple;
+        let decision = self.thresholds.check(index, rule, tuple, flow_id, self.facts.time);
+        // Where management limits the alerts, it must see every match.
+        Decision { alert: decision.alert || !threshold::applied_by_worker(rule), ..decision }
     }
 
     fn act(&mut self, index: RuleIndex, action: Action, for_session: bool) -> Result<(), Done> {
