@@ -122,7 +122,8 @@ impl Turn<'_> {
             }
         }
         // A segment that a stream accepted is the stream's; its own payload is for rules over packets, once.
-        let packet = !self.payload.is_rest() && (scope != PayloadScope::Stream || matches!(self.payload, Payload::Packet));
+        let packet = !self.payload.is_rest()
+            && (scope != PayloadScope::Stream || matches!(self.payload, Payload::Packet));
         (packet && self.buffers_match(rule, compiled, None)).then_some(Where::Packet)
     }
 
