@@ -12,6 +12,9 @@ mod link;
 mod quoted;
 mod transport;
 
+#[cfg(test)]
+mod tests;
+
 pub use affinity::{Affinity, affinity};
 pub use checksum::{checksum_valid, ip_checksum_valid};
 

@@ -1,9 +1,10 @@
-//! Views over wire formats, one file a protocol family.
+//! Views over wire formats, one file a protocol family, and [builders](build) of packets.
 //!
 //! A view is checked once, when it is made; reading its fields cannot fail or panic after that. What a view refuses it
 //! names as an [`Anomaly`](crate::base::Anomaly). Views hold no state and know nothing of the layers around them.
 
 pub mod arp;
+pub mod build;
 pub mod chdlc;
 pub mod checksum;
 pub mod ethernet;
