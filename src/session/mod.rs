@@ -13,7 +13,6 @@
 
 mod index;
 mod key;
-mod list;
 mod session;
 mod settings;
 mod table;

@@ -3,13 +3,12 @@
 use super::flags;
 use super::index::Index;
 use super::key::{KeyHasher, direction, flow_id};
-use super::list::LinkSet;
 use super::session::{NO_HANDLE, Phase, Session, SessionId, Settled};
 use super::settings::{Settings, WhenFull};
 use super::timers::Wheel;
 use super::tracker::{TcpTracker, Tracked};
 use crate::base::event::CloseReason;
-use crate::base::{Dir, DropReason, FlowTuple, Generation, PerDir, Time};
+use crate::base::{Dir, DropReason, FlowTuple, Generation, LinkSet, PerDir, Time};
 use crate::decode::{Decoded, L4, TcpFields};
 use crate::io::FrameMeta;
 

@@ -3,8 +3,7 @@
 //! A session stands in the bucket of the second in which it would have expired when it was last looked at. When
 //! that second has passed, the table looks at the session's real deadline and puts it back, or closes it.
 
-use super::list::LinkSet;
-use crate::base::Time;
+use crate::base::{LinkSet, Time};
 
 /// One bucket a second: what expires later than this many seconds from now is looked at once on the way.
 pub(super) const BUCKETS: u32 = 4096;

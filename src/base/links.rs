@@ -9,21 +9,21 @@ struct Link {
 }
 
 /// `lists` lists over nodes `0..capacity`.
-pub(super) struct LinkSet {
+pub struct LinkSet {
     /// The sentinels of the lists, then one link a node.
     links: Vec<Link>,
     lists: u32,
 }
 
 impl LinkSet {
-    pub(super) fn new(lists: u32, capacity: u32) -> LinkSet {
+    pub fn new(lists: u32, capacity: u32) -> LinkSet {
         let mut links = Vec::with_capacity(lists as usize + capacity as usize);
         links.extend((0..lists).map(|i| Link { previous: i, next: i }));
         LinkSet { links, lists }
     }
 
     /// Appends `node` to `list`, taking it out of where it was.
-    pub(super) fn push_back(&mut self, list: u32, node: u32) {
+    pub fn push_back(&mut self, list: u32, node: u32) {
         self.remove(node);
         let at = self.lists + node;
         let last = self.links[list as usize].previous;
@@ -33,7 +33,7 @@ impl LinkSet {
     }
 
     /// Takes `node` out of its list, if it is in one.
-    pub(super) fn remove(&mut self, node: u32) {
+    pub fn remove(&mut self, node: u32) {
         let at = self.lists + node;
         // A node seen for the first time points at itself: in no list.
         while self.links.len() <= at as usize {
@@ -46,12 +46,11 @@ impl LinkSet {
         self.links[at as usize] = Link { previous: at, next: at };
     }
 
-    pub(super) fn front(&self, list: u32) -> Option<u32> {
+    pub fn front(&self, list: u32) -> Option<u32> {
         self.links[list as usize].next.checked_sub(self.lists)
     }
 
-    #[cfg(test)]
-    pub(super) fn is_empty(&self, list: u32) -> bool {
+    pub fn is_empty(&self, list: u32) -> bool {
         self.links[list as usize].next == list
     }
 }

@@ -1,0 +1,109 @@
+//! The header of a rebuilt datagram: the first fragment's, made to tell of a whole one.
+
+use crate::base::Family;
+use crate::decode::{Fragment, Ip};
+use crate::io::Frame;
+
+/// Link, IP and extension headers before a fragment's payload; longer ones are refused.
+pub(super) const MAX_HEADER: usize = 256;
+
+/// Length of an IPv6 fragment header (RFC 8200, section 4.5) and of a fixed IPv6 header.
+const FRAGMENT_HEADER: usize = 8;
+const V6_HEADER: usize = 40;
+
+pub(super) struct Header {
+    bytes: [u8; MAX_HEADER],
+    /// 0: none yet.
+    len: usize,
+    ip_at: usize,
+    family: Family,
+}
+
+impl Default for Header {
+    fn default() -> Header {
+        Header { bytes: [0; MAX_HEADER], len: 0, ip_at: 0, family: Family::V4 }
+    }
+}
+
+impl Header {
+    pub(super) fn is_known(&self) -> bool {
+        self.len > 0
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.len = 0;
+    }
+
+    /// Takes the header of `frame`, a fragment with offset 0; false when it is too long or contradicts itself.
+    pub(super) fn take(&mut self, frame: &Frame, ip: &Ip, fragment: &Fragment) -> bool {
+        let (payload, ip_at) = (fragment.payload as usize, ip.at as usize);
+        let Some(room) = self.bytes.get_mut(..payload) else { return false };
+        if frame.copy_to(0, room) < payload {
+            return false;
+        }
+        self.family = ip.family;
+        self.ip_at = ip_at;
+        let known = match ip.family {
+            Family::V4 => self.clear_v4(payload),
+            Family::V6 => self.clear_v6(payload, fragment),
+        };
+        self.len = known.unwrap_or(0);
+        self.is_known()
+    }
+
+    fn clear_v4(&mut self, payload: usize) -> Option<usize> {
+        let ip = self.bytes.get_mut(self.ip_at..payload).filter(|ip| ip.len() >= 20)?;
+        ip[6] &= 0b1100_0000; // reserved bit and DF stay
+        ip[7] = 0;
+        Some(payload)
+    }
+
+    fn clear_v6(&mut self, payload: usize, fragment: &Fragment) -> Option<usize> {
+        let len = payload.checked_sub(FRAGMENT_HEADER).filter(|&len| len >= self.ip_at + V6_HEADER)?;
+        *self
+            .bytes
+            .get_mut(fragment.next_header_at as usize)
+            .filter(|_| (fragment.next_header_at as usize) < len)? = fragment.next_header;
+        Some(len)
+    }
+
+    /// The header for so many bytes of payload; `None` when a length field cannot say it.
+    pub(super) fn finish(&mut self, payload: u32) -> Option<&[u8]> {
+        let (ip_at, len) = (self.ip_at, self.len);
+        let ip = self.bytes.get_mut(ip_at..len)?;
+        match self.family {
+            Family::V4 => {
+                let total = u16::try_from(ip.len() as u32 + payload).ok()?;
+                ip[2..4].copy_from_slice(&total.to_be_bytes());
+                ip[10..12].fill(0);
+                let sum = checksum(ip);
+                ip[10..12].copy_from_slice(&sum.to_be_bytes());
+            }
+            Family::V6 => {
+                let length = u16::try_from((ip.len() - V6_HEADER) as u32 + payload).ok()?;
+                ip[4..6].copy_from_slice(&length.to_be_bytes());
+            }
+        }
+        self.bytes.get(..len)
+    }
+}
+
+/// Whether a datagram whose payload reaches to `end` is longer than its length field can say.
+pub(super) fn too_large(ip: &Ip, fragment: &Fragment, end: u32) -> bool {
+    let before = fragment.payload.saturating_sub(ip.at);
+    let counted = match ip.family {
+        Family::V4 => before,
+        Family::V6 => before.saturating_sub((FRAGMENT_HEADER + V6_HEADER) as u32),
+    };
+    counted + end > u32::from(u16::MAX)
+}
+
+/// RFC 1071, over an IPv4 header.
+fn checksum(header: &[u8]) -> u16 {
+    let words = header.chunks(2).map(|w| u32::from(w[0]) << 8 | u32::from(*w.get(1).unwrap_or(&0)));
+    let mut sum: u32 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}

@@ -1,0 +1,141 @@
+//! A hash map of fixed size: chains within one array, made at start, with exact keys and slots that stay put.
+
+use ahash::RandomState;
+use std::hash::Hash;
+
+const NONE: u32 = u32::MAX;
+
+struct Node<K, V> {
+    key: K,
+    next: u32,
+    value: V,
+}
+
+/// At most `capacity` entries. A value outlives its entry: who inserts sets it anew, so that large ones need no clearing.
+pub(super) struct FixedMap<K, V> {
+    heads: Box<[u32]>,
+    nodes: Vec<Node<K, V>>,
+    free: u32,
+    len: u32,
+    capacity: u32,
+    hasher: RandomState,
+}
+
+impl<K: Copy + Eq + Hash, V: Default> FixedMap<K, V> {
+    pub(super) fn new(capacity: u32, seed: u64) -> FixedMap<K, V> {
+        let buckets = (capacity as usize).next_power_of_two();
+        FixedMap {
+            heads: vec![NONE; buckets].into_boxed_slice(),
+            nodes: Vec::with_capacity(capacity as usize),
+            free: NONE,
+            len: 0,
+            capacity,
+            hasher: RandomState::with_seeds(seed, !seed, seed.rotate_left(17), 0x9e37_79b9),
+        }
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        self.len
+    }
+
+    fn bucket(&self, key: &K) -> usize {
+        self.hasher.hash_one(key) as usize & (self.heads.len() - 1)
+    }
+
+    pub(super) fn find(&self, key: &K) -> Option<u32> {
+        let mut at = self.heads[self.bucket(key)];
+        while let Some(node) = self.nodes.get(at as usize) {
+            if node.key == *key {
+                return Some(at);
+            }
+            at = node.next;
+        }
+        None
+    }
+
+    /// A slot for a key that is not there; its value is whatever the slot's last user left. `None` when full.
+    pub(super) fn insert(&mut self, key: K) -> Option<u32> {
+        let bucket = self.bucket(&key);
+        let next = self.heads[bucket];
+        let slot = if self.free != NONE {
+            let slot = self.free;
+            let node = &mut self.nodes[slot as usize];
+            self.free = node.next;
+            (node.key, node.next) = (key, next);
+            slot
+        } else if (self.nodes.len() as u32) < self.capacity {
+            self.nodes.push(Node { key, next, value: V::default() });
+            self.nodes.len() as u32 - 1
+        } else {
+            return None;
+        };
+        self.heads[bucket] = slot;
+        self.len += 1;
+        Some(slot)
+    }
+
+    /// `slot` must be in use.
+    pub(super) fn remove(&mut self, slot: u32) {
+        let Some(node) = self.nodes.get(slot as usize) else { return };
+        let (bucket, after) = (self.bucket(&node.key), node.next);
+        if self.heads[bucket] == slot {
+            self.heads[bucket] = after;
+        } else {
+            let mut at = self.heads[bucket];
+            while let Some(node) = self.nodes.get_mut(at as usize) {
+                if node.next == slot {
+                    node.next = after;
+                    break;
+                }
+                at = node.next;
+            }
+        }
+        self.nodes[slot as usize].next = self.free;
+        self.free = slot;
+        self.len -= 1;
+    }
+
+    pub(super) fn value(&self, slot: u32) -> &V {
+        &self.nodes[slot as usize].value
+    }
+
+    pub(super) fn value_mut(&mut self, slot: u32) -> &mut V {
+        &mut self.nodes[slot as usize].value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    proptest! {
+        #[test]
+        fn behaves_like_a_map_up_to_its_capacity(steps in prop::collection::vec((any::<bool>(), 0u8..24), 0..300)) {
+            let mut map: FixedMap<u8, u32> = FixedMap::new(16, 5);
+            let mut model: HashMap<u8, u32> = HashMap::new();
+            for (step, (add, key)) in steps.into_iter().enumerate() {
+                match (add, map.find(&key)) {
+                    (true, None) => {
+                        let slot = map.insert(key);
+                        prop_assert_eq!(slot.is_some(), model.len() < 16);
+                        if let Some(slot) = slot {
+                            *map.value_mut(slot) = step as u32;
+                            model.insert(key, step as u32);
+                        }
+                    }
+                    (false, Some(slot)) => {
+                        map.remove(slot);
+                        model.remove(&key);
+                    }
+                    _ => {}
+                }
+                prop_assert_eq!(map.len() as usize, model.len());
+                for key in 0..24 {
+                    prop_assert_eq!(map.find(&key).map(|slot| *map.value(slot)), model.get(&key).copied());
+                }
+            }
+        }
+    }
+}

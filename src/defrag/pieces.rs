@@ -1,0 +1,399 @@
+//! The pieces of one datagram: disjoint runs of its payload, in order, and the frames that hold them.
+//!
+//! Runs stand in one short list per page of the datagram, so that finding a place costs no more for 8,000 pieces than for two.
+//! Tiny fragments are copied into page frames, one for each page: an 8-byte fragment must not pin a whole buffer.
+
+use super::policy::{OverlapPolicy, Span};
+use crate::io::{Frame, FrameAllocator};
+
+/// Bytes of a datagram that one list, and one page frame, covers.
+pub(super) const PAGE: u32 = 1024;
+const PAGES: usize = 64;
+const NONE: u32 = u32::MAX;
+
+/// Where a run's bytes are.
+enum Source {
+    /// In a fragment's own frame, from this offset of it on.
+    Own(Frame, u32),
+    /// In its page's frame.
+    Page,
+}
+
+struct Node {
+    span: Span,
+    /// As the fragment came; policies compare these.
+    of: Span,
+    next: u32,
+    /// `None`: the node is free.
+    source: Option<Source>,
+}
+
+/// The nodes of all datagrams of a worker.
+pub(super) struct Nodes {
+    nodes: Vec<Node>,
+    free: u32,
+    capacity: u32,
+}
+
+impl Nodes {
+    pub(super) fn new(capacity: u32) -> Nodes {
+        Nodes { nodes: Vec::with_capacity(capacity as usize), free: NONE, capacity }
+    }
+
+    fn get(&self, at: u32) -> Option<&Node> {
+        self.nodes.get(at as usize)
+    }
+
+    fn take(&mut self, node: Node) -> Option<u32> {
+        if let Some(free) = self.nodes.get_mut(self.free as usize) {
+            let at = self.free;
+            self.free = free.next;
+            *free = node;
+            return Some(at);
+        }
+        let at = self.nodes.len() as u32;
+        (at < self.capacity).then(|| self.nodes.push(node))?;
+        Some(at)
+    }
+
+    fn give_back(&mut self, at: u32) -> Option<Source> {
+        let node = self.nodes.get_mut(at as usize)?;
+        node.next = self.free;
+        self.free = at;
+        node.source.take()
+    }
+}
+
+pub(super) struct Pieces {
+    /// Bit `p`: page `p`'s list is not empty, so `heads[p]` means something.
+    used: u64,
+    heads: [u32; PAGES],
+    /// Bit `p`: page `p` has a frame.
+    paged: u64,
+    frames: [Option<Frame>; PAGES],
+    /// Bytes that are there.
+    pub(super) have: u32,
+}
+
+impl Default for Pieces {
+    fn default() -> Pieces {
+        Pieces { used: 0, heads: [NONE; PAGES], paged: 0, frames: [const { None }; PAGES], have: 0 }
+    }
+}
+
+/// Nodes or buffers ran out: the datagram cannot be completed any more.
+pub(super) struct Exhausted;
+
+impl Pieces {
+    fn head(&self, page: usize) -> u32 {
+        if self.used & 1 << page == 0 { NONE } else { self.heads[page] }
+    }
+
+    fn last_of(&self, nodes: &Nodes, page: usize) -> Option<u32> {
+        let mut at = self.head(page);
+        while let Some(next) = nodes.get(at).map(|n| n.next).filter(|&n| n != NONE) {
+            at = next;
+        }
+        (at != NONE).then_some(at)
+    }
+
+    /// The first run that has a byte of `span`.
+    fn first_within(&self, nodes: &Nodes, span: Span) -> Option<u32> {
+        let page = page_of(span.start);
+        let before = self.used & ((1 << page) - 1);
+        if let Some(previous) = before.checked_ilog2().and_then(|p| self.last_of(nodes, p as usize))
+            && nodes.get(previous).is_some_and(|n| n.span.end > span.start)
+        {
+            return Some(previous);
+        }
+        let mut pages = self.used & (u64::MAX << page);
+        while pages != 0 {
+            let mut at = self.head(pages.trailing_zeros() as usize);
+            while let Some(node) = nodes.get(at) {
+                if node.span.start >= span.end {
+                    return None;
+                }
+                if node.span.end > span.start {
+                    return Some(at);
+                }
+                at = node.next;
+            }
+            pages &= pages - 1;
+        }
+        None
+    }
+
+    pub(super) fn overlap(&self, nodes: &Nodes, span: Span) -> bool {
+        self.first_within(nodes, span).is_some()
+    }
+
+    /// Whether just this fragment, with these bytes, is there already and whole.
+    pub(super) fn has_twin(&self, nodes: &Nodes, of: Span, frame: &Frame, skip: u32) -> bool {
+        let mut at = of.start;
+        while at < of.end {
+            let rest = Span::new(at, of.end);
+            let Some(node) = self.first_within(nodes, rest).and_then(|n| nodes.get(n)) else { return false };
+            if node.of != of || node.span.start > at {
+                return false;
+            }
+            let end = node.span.end.min(of.end);
+            let agree = match &node.source {
+                Some(Source::Own(own, from)) => {
+                    same(own, from + (at - node.span.start), frame, skip + (at - of.start), end - at)
+                }
+                Some(Source::Page) => match &self.frames[page_of(at)] {
+                    Some(page) => same(page, at % PAGE, frame, skip + (at - of.start), end - at),
+                    None => false,
+                },
+                None => false,
+            };
+            if !agree {
+                return false;
+            }
+            at = end;
+        }
+        true
+    }
+
+    fn link(&mut self, nodes: &mut Nodes, node: Node) -> Result<(), Exhausted> {
+        let (page, start) = (page_of(node.span.start), node.span.start);
+        let made = nodes.take(node).ok_or(Exhausted)?;
+        let (mut previous, mut at) = (NONE, self.head(page));
+        while let Some(n) = nodes.get(at).filter(|n| n.span.start < start) {
+            (previous, at) = (at, n.next);
+        }
+        nodes.nodes[made as usize].next = at;
+        if previous == NONE {
+            self.heads[page] = made;
+            self.used |= 1 << page;
+        } else {
+            nodes.nodes[previous as usize].next = made;
+        }
+        Ok(())
+    }
+
+    fn unlink(&mut self, nodes: &mut Nodes, gone: u32) -> Option<Source> {
+        let node = nodes.get(gone)?;
+        let (page, after) = (page_of(node.span.start), node.next);
+        let (mut previous, mut at) = (NONE, self.head(page));
+        while at != gone {
+            previous = at;
+            at = nodes.get(at)?.next;
+        }
+        if previous != NONE {
+            nodes.nodes[previous as usize].next = after;
+        } else if after != NONE {
+            self.heads[page] = after;
+        } else {
+            self.used &= !(1 << page);
+        }
+        nodes.give_back(gone)
+    }
+
+    /// Takes `region` away from a run.
+    fn cut(&mut self, nodes: &mut Nodes, at: u32, region: Span) -> Result<(), Exhausted> {
+        let Some(node) = nodes.get(at) else { return Ok(()) };
+        let (span, of) = (node.span, node.of);
+        let (left, right) = (Span::new(span.start, region.start), Span::new(region.end, span.end));
+        self.have -= region.end.min(span.end) - region.start.max(span.start);
+        let behind = match &node.source {
+            Some(Source::Own(frame, skip)) if !right.is_empty() => {
+                let shared = frame.share().ok_or(Exhausted)?;
+                Some(Source::Own(shared, skip + (region.end - span.start)))
+            }
+            Some(Source::Page) if !right.is_empty() => Some(Source::Page),
+            _ => None,
+        };
+        if left.is_empty() {
+            self.unlink(nodes, at);
+        } else {
+            nodes.nodes[at as usize].span = left;
+        }
+        match behind {
+            Some(source) => self.link(nodes, Node { span: right, of, next: NONE, source: Some(source) }),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts a fragment in its place by `policy`; the frame comes back when nothing of it was wanted.
+    pub(super) fn add(
+        &mut self,
+        nodes: &mut Nodes,
+        of: Span,
+        policy: OverlapPolicy,
+        frame: Frame,
+        skip: u32,
+        in_page: bool,
+    ) -> Result<Option<Frame>, Exhausted> {
+        if !in_page && !self.overlap(nodes, of) {
+            self.have += of.len();
+            let source = Some(Source::Own(frame, skip));
+            return self.link(nodes, Node { span: of, of, next: NONE, source }).map(|()| None);
+        }
+        let before = self.have;
+        let mut changed = false;
+        let mut at = of.start;
+        while at < of.end {
+            let Some(other) = self.first_within(nodes, Span::new(at, of.end)) else { break };
+            let Some(node) = nodes.get(other) else { break };
+            let (theirs, span) = (node.of, node.span);
+            let common = Span::new(span.start.max(at), span.end.min(of.end));
+            if policy.new_wins(theirs, of) {
+                self.cut(nodes, other, common)?;
+                changed = true;
+                continue;
+            }
+            self.place(nodes, Span::new(at, common.start), of, &frame, skip, in_page)?;
+            at = common.end;
+        }
+        self.place(nodes, Span::new(at, of.end), of, &frame, skip, in_page)?;
+        Ok((!changed && self.have == before).then_some(frame))
+    }
+
+    /// A run of a fragment that nobody contests (any more).
+    fn place(
+        &mut self,
+        nodes: &mut Nodes,
+        span: Span,
+        of: Span,
+        frame: &Frame,
+        skip: u32,
+        in_page: bool,
+    ) -> Result<(), Exhausted> {
+        if span.is_empty() {
+            return Ok(());
+        }
+        let from = skip + (span.start - of.start);
+        if !in_page {
+            self.have += span.len();
+            let source = Some(Source::Own(frame.share().ok_or(Exhausted)?, from));
+            return self.link(nodes, Node { span, of, next: NONE, source });
+        }
+        let border = (span.start / PAGE + 1) * PAGE;
+        let here = Span::new(span.start, span.end.min(border));
+        self.copy(here, frame, from);
+        self.have += here.len();
+        self.link(nodes, Node { span: here, of, next: NONE, source: Some(Source::Page) })?;
+        self.place(nodes, Span::new(here.end, span.end), of, frame, skip, in_page)
+    }
+
+    fn copy(&mut self, span: Span, frame: &Frame, from: u32) {
+        let page = self.frames[page_of(span.start)].as_mut().and_then(Frame::first_mut);
+        let within = (span.start % PAGE) as usize;
+        if let Some(room) = page.and_then(|p| p.get_mut(within..within + span.len() as usize)) {
+            frame.copy_to(from as usize, room);
+        }
+    }
+
+    /// Makes the page frames that `span` needs; how many were made, or `None` when the pool is empty.
+    pub(super) fn make_pages(&mut self, span: Span, alloc: &mut dyn FrameAllocator) -> Option<u32> {
+        let mut made = 0;
+        for page in page_of(span.start)..=page_of(span.end - 1) {
+            if self.frames[page].is_none() {
+                let mut frame = alloc.allocate(&[0; PAGE as usize])?;
+                // A pool of small buffers gives chains, which cannot be written in place.
+                frame.first_mut().filter(|bytes| bytes.len() == PAGE as usize)?;
+                self.frames[page] = Some(frame);
+                self.paged |= 1 << page;
+                made += 1;
+            }
+        }
+        Some(made)
+    }
+
+    /// The frame of the first run, when it is its own and has at least `header` bytes before the run; it leaves.
+    /// With it the offset of the run in it, and the run's length.
+    pub(super) fn take_first(&mut self, nodes: &mut Nodes, header: u32) -> Option<(Frame, u32, u32)> {
+        let first = Some(self.head(0)).filter(|&at| {
+            let node = nodes.get(at);
+            node.is_some_and(|n| matches!(n.source, Some(Source::Own(_, skip)) if skip >= header))
+        })?;
+        let len = nodes.get(first)?.span.len();
+        match self.unlink(nodes, first)? {
+            Source::Own(frame, skip) => Some((frame, skip, len)),
+            Source::Page => None,
+        }
+    }
+
+    /// Hands out every run as a frame of just its bytes, in order, and is empty. `None` stands for a run that the
+    /// pool had no buffer to share.
+    pub(super) fn drain(&mut self, nodes: &mut Nodes, mut visit: impl FnMut(Option<Frame>)) {
+        while self.used != 0 {
+            let page = self.used.trailing_zeros() as usize;
+            self.used &= self.used - 1;
+            let mut at = self.heads[page];
+            let mut run: Option<Span> = None;
+            while let Some(node) = nodes.get(at) {
+                let (span, next) = (node.span, node.next);
+                let own = match nodes.give_back(at) {
+                    Some(Source::Own(frame, skip)) => Some((frame, skip)),
+                    _ => None,
+                };
+                match (&own, &mut run) {
+                    (None, Some(run)) if run.end == span.start => run.end = span.end,
+                    _ => {
+                        if let Some(done) = run.take() {
+                            visit(self.frames[page].as_ref().and_then(Frame::share).map(|f| within(f, done)));
+                        }
+                        run = own.is_none().then_some(span);
+                    }
+                }
+                if let Some((mut frame, skip)) = own {
+                    frame.trim_front(skip as usize);
+                    frame.truncate(span.len() as usize);
+                    visit(Some(frame));
+                }
+                at = next;
+            }
+            if let Some(last) = run {
+                visit(self.frames[page].take().map(|f| within(f, last)));
+            }
+        }
+        self.clear(nodes);
+    }
+
+    /// Frees everything.
+    pub(super) fn clear(&mut self, nodes: &mut Nodes) {
+        while self.used != 0 {
+            let page = self.used.trailing_zeros() as usize;
+            self.used &= self.used - 1;
+            let mut at = self.heads[page];
+            while let Some(next) = nodes.get(at).map(|n| n.next) {
+                nodes.give_back(at);
+                at = next;
+            }
+        }
+        while self.paged != 0 {
+            self.frames[self.paged.trailing_zeros() as usize] = None;
+            self.paged &= self.paged - 1;
+        }
+        self.have = 0;
+    }
+}
+
+/// A run of a page's frame.
+fn within(mut frame: Frame, run: Span) -> Frame {
+    frame.trim_front((run.start % PAGE) as usize);
+    frame.truncate(run.len() as usize);
+    frame
+}
+
+fn page_of(offset: u32) -> usize {
+    ((offset / PAGE) as usize).min(PAGES - 1)
+}
+
+/// Whether two frames have the same `len` bytes at these offsets.
+fn same(a: &Frame, a_at: u32, b: &Frame, b_at: u32, len: u32) -> bool {
+    let (mut left, mut right) = ([0; 256], [0; 256]);
+    let mut done = 0;
+    while done < len {
+        let n = (len - done).min(256) as usize;
+        let x = a.copy_to((a_at + done) as usize, &mut left[..n]);
+        let y = b.copy_to((b_at + done) as usize, &mut right[..n]);
+        if x != n || y != n || left[..n] != right[..n] {
+            return false;
+        }
+        done += n as u32;
+    }
+    true
+}
