@@ -1,10 +1,8 @@
-//! Thin stand-in until the rules part lands its own.
+//! What is known of one packet when its rules are evaluated.
 
 use crate::base::event::FlowStats;
-use crate::base::{Dir, FlowTuple, Time};
+use crate::base::{Dir, PerDir, Time};
 use crate::decode::Decoded;
-use crate::rules::Rule;
-use crate::rules::ruleset::Check;
 
 pub struct PacketFacts<'a> {
     pub bytes: &'a [u8],
@@ -19,16 +17,6 @@ pub struct FlowFacts {
     pub dir: Dir,
     pub established: bool,
     pub stats: FlowStats,
-}
-
-pub fn holds(check: &Check, facts: &PacketFacts<'_>) -> bool {
-    match check {
-        Check::PayloadSize(range) => range.contains(u64::from(facts.decoded.payload_len)),
-        _ => false,
-    }
-}
-
-pub fn header_matches(rule: &Rule, tuple: &FlowTuple) -> bool {
-    let _ = tuple;
-    !matches!(rule.protocol, crate::rules::ruleset::RuleProtocol::Arp)
+    /// Bytes of each direction's TCP stream so far, by sequence numbers (what it sent last, less where it began).
+    pub stream: PerDir<u64>,
 }

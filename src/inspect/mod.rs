@@ -5,6 +5,7 @@
 //! allocating.
 
 mod buffers;
+pub mod check;
 mod engine;
 mod facts;
 #[cfg(test)]

@@ -4,8 +4,9 @@
 //! behind it acts or alerts. A drop does not end it: the alerts behind it are still written.
 
 use super::buffers;
+use super::check;
 use super::engine::{Compiled, Engine};
-use super::facts::{self as check, PacketFacts};
+use super::facts::PacketFacts;
 use super::host_bits::HostBits;
 use super::kind::Kind;
 use super::outcome::{Alert, Outcome, Payload, Settlement};
@@ -65,7 +66,7 @@ impl Turn<'_> {
     /// The cheap tests first.
     fn matches(&mut self, rule: &Rule, compiled: &Compiled) -> Option<Where> {
         let facts = self.facts;
-        let cheap = check::header_matches(rule, &facts.decoded.tuple)
+        let cheap = check::header_matches(rule, facts.decoded)
             && self.flow_matches(&rule.flow)
             && rule.checks.iter().all(|check| check::holds(check, facts))
             && rule.flowbits.iter().all(|op| self.bit_holds(op))

@@ -85,9 +85,7 @@ fn host_bits(draft: &mut Draft, call: Call<'_>, tail: Tail) -> Result<(), Fault>
         tail(&mut bit, word)?;
     }
     draft.host_bits.push(bit);
-    Err(call
-        .name
-        .fault(format!("`{}` is understood but not yet evaluated by this version", call.name.lossy())))
+    Ok(())
 }
 
 /// Suricata's: a bit without `expire` stays 30 seconds.
