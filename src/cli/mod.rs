@@ -1,6 +1,11 @@
 //! The command line: one file a subcommand. Exit code 0 is success, 1 is "something is wrong", also when work was done.
 
+pub mod check;
 pub mod config;
+pub mod ctl;
+pub mod rules;
+pub mod table;
+pub mod version;
 
 use crate::mgmt::Profile;
 use clap::{Args, Parser, Subcommand};
@@ -17,9 +22,21 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check a configuration and its rules; prints every fault (also: weir -T)
+    #[command(visible_alias = "test")]
+    Check(check::Check),
+    /// Ask and command a running appliance
+    Ctl(ctl::Ctl),
+    /// Work with rule files
+    #[command(subcommand)]
+    Rules(rules::Command),
     /// Show the configuration
     #[command(subcommand)]
     Config(config::Command),
+    /// Print what this binary was built from
+    Version,
+    /// Print a completion script for a shell
+    Completions(version::Completions),
 }
 
 /// Where the configuration comes from, for every command that takes one.
@@ -50,7 +67,7 @@ pub enum Outcome {
 }
 
 pub fn main() -> ExitCode {
-    match dispatch(Cli::parse().command) {
+    match dispatch(Cli::parse_from(arguments()).command) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Flawed) => ExitCode::FAILURE,
         Err(failure) => {
@@ -63,9 +80,23 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// `weir -T ...` is `weir check ...`, as Suricata's users are used to.
+fn arguments() -> Vec<std::ffi::OsString> {
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(first) = arguments.get_mut(1).filter(|first| *first == "-T") {
+        *first = "check".into();
+    }
+    arguments
+}
+
 fn dispatch(command: Command) -> Result<Outcome, Failure> {
     match command {
+        Command::Check(args) => check::run(args),
+        Command::Ctl(args) => ctl::run(args),
+        Command::Rules(command) => rules::run(command),
         Command::Config(command) => config::run(command),
+        Command::Version => version::version(),
+        Command::Completions(args) => version::completions(args),
     }
 }
 

@@ -1,7 +1,8 @@
 //! From the workers' rings to the outputs: order, thresholds, records.
 
-use crate::base::Time;
 use crate::base::event::{Event, EventBody};
+use crate::base::{Generation, Time};
+use crate::inspect::threshold::{Thresholds, applied_by_worker};
 use crate::mgmt::control::NamedCount;
 use crate::mgmt::eve::{Eve, Merger, SinkCounts};
 use crate::mgmt::rulebook::RuleBook;
@@ -34,7 +35,7 @@ pub struct EventLog {
 impl EventLog {
     /// Without `eve` the events are taken and counted, and go nowhere.
     pub fn new(merger: Merger, rules: RuleBook, eve: Option<Eve>, flush_interval: Duration) -> EventLog {
-        let alerts = AlertGate { rules, passed: 0, suppressed: 0 };
+        let alerts = AlertGate::new(rules);
         EventLog { merger, alerts, eve, flush_interval, flushed: Time::ZERO, taken: 0 }
     }
 
@@ -101,18 +102,101 @@ fn deliver(alerts: &mut AlertGate, eve: &mut Option<Eve>, event: &Event) {
     }
 }
 
-/// Thresholds of rules that only alert, in the order of the events: the workers emit every match.
+/// Counts of thresholds that run at once; the table is about 10 MiB.
+const THRESHOLDS: usize = 1 << 16;
+
+/// Thresholds of rules that only alert, in the order of the events: the workers send every match of those.
 struct AlertGate {
     rules: RuleBook,
+    thresholds: Thresholds,
+    /// Whose rule numbers the thresholds know.
+    generation: Generation,
     passed: u64,
     suppressed: u64,
 }
 
 impl AlertGate {
+    fn new(rules: RuleBook) -> AlertGate {
+        let thresholds = Thresholds::new(THRESHOLDS).with_unique_ports();
+        AlertGate { rules, thresholds, generation: Generation(0), passed: 0, suppressed: 0 }
+    }
+
     /// Whether the event is to be written. Events other than alerts always are.
     fn admit(&mut self, event: &Event) -> bool {
-        let EventBody::Alert(_alert) = &event.body else { return true };
-        self.passed += 1;
-        true
+        let EventBody::Alert(alert) = &event.body else { return true };
+        let sets = self.rules.sets();
+        let limited = sets.rule(alert.generation, alert.rule).filter(|rule| !applied_by_worker(rule));
+        let admitted = limited.is_none_or(|rule| {
+            if alert.generation != self.generation {
+                self.thresholds.clear();
+                self.generation = alert.generation;
+            }
+            let origin = &event.origin;
+            let thresholds = &mut self.thresholds;
+            thresholds.check(alert.rule, rule, &origin.tuple, origin.flow_id, origin.time).alert
+        });
+        let count = if admitted { &mut self.passed } else { &mut self.suppressed };
+        *count += 1;
+        admitted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::event::{AlertEvent, Origin, event_ring};
+    use crate::base::{FlowTuple, RuleIndex};
+    use crate::mgmt::eve::Order;
+    use crate::rules::{Classifications, References, SourceFile, Vars, load};
+    use std::sync::Arc;
+
+    fn book(text: &str) -> RuleBook {
+        let files = [SourceFile::new("t", text)];
+        let (mut set, faults) =
+            load(&files, &Vars::default(), &Classifications::default(), &References::default());
+        assert!(faults.iter().all(|d| !d.is_fault()), "{faults:?}");
+        set.generation = Generation(1);
+        RuleBook::new(Arc::new(set))
+    }
+
+    /// Sends a match of the only rule once a second; which packets' alerts pass.
+    fn totals(rule: &str, matches: u64) -> EventTotals {
+        let (mut sender, feed) = event_ring(64, false);
+        let merger = Merger::new(vec![feed], Order::ByPacket);
+        let mut log = EventLog::new(merger, book(rule), None, Duration::from_secs(1));
+        for packet in 1..=matches {
+            let tuple = FlowTuple { proto: 6, ..FlowTuple::default() };
+            let origin = Origin { packet, time: Time::from_secs(packet), tuple, ..Origin::default() };
+            let (rule, generation) = (RuleIndex(0), Generation(1));
+            let alert = AlertEvent { rule, generation, blocked: false, flow: None };
+            sender.send(Event { origin, body: EventBody::Alert(alert) });
+        }
+        assert_eq!(log.turn(Time::ZERO), 0, "nothing before the worker says how far it is");
+        sender.set_watermark(matches);
+        log.turn(Time::ZERO);
+        log.finish()
+    }
+
+    #[test]
+    fn a_limit_holds_back_alerts_of_a_rule_that_only_alerts() {
+        let rule = "alert tcp any any -> any any (msg:\"m\"; threshold: type limit, track by_src, \
+                    count 2, seconds 600; sid:1;)";
+        let totals = totals(rule, 5);
+        assert_eq!((totals.alerts, totals.suppressed, totals.taken, totals.sent), (2, 3, 5, 5));
+    }
+
+    #[test]
+    fn alerts_of_a_rule_that_drops_were_counted_by_the_worker_and_all_pass() {
+        let rule = "drop tcp any any -> any any (msg:\"m\"; threshold: type limit, track by_src, \
+                    count 2, seconds 600; sid:1;)";
+        let totals = totals(rule, 5);
+        assert_eq!((totals.alerts, totals.suppressed), (5, 0));
+    }
+
+    #[test]
+    fn what_finds_no_room_in_the_ring_is_counted_as_lost() {
+        let rule = "alert tcp any any -> any any (msg:\"m\"; sid:1;)";
+        let totals = totals(rule, 70);
+        assert_eq!((totals.sent, totals.lost, totals.taken, totals.alerts), (64, 6, 64, 64));
     }
 }

@@ -6,6 +6,7 @@ pub mod control;
 pub mod eve;
 pub mod events;
 pub mod rpc;
+pub mod rule_files;
 pub mod rulebook;
 
 pub use config::{Config, Profile};

@@ -63,12 +63,12 @@ impl Eve {
                     tracing::warn!(generation = alert.generation.0, "an alert of a rule set that is gone");
                     return;
                 };
-                let part = AlertPart::new(rule, alert.blocked, style.rule_text);
+                let part = AlertPart::new(rule, &event.origin.tuple, alert.blocked, style.rule_text);
                 head("alert").alert(part, event.origin.dir, alert.flow.as_ref())
             }
             EventBody::Drop { reason, length, rule: by } => {
                 let by = by.and_then(|(generation, index)| rule(generation, index));
-                let alert = by.map(|rule| AlertPart::new(rule, true, style.rule_text));
+                let alert = by.map(|rule| AlertPart::new(rule, &event.origin.tuple, true, style.rule_text));
                 head("drop").dropped(DropPart::new(*reason, *length), alert, event.origin.dir)
             }
             EventBody::Anomaly(anomaly) => head("anomaly").anomaly(*anomaly),

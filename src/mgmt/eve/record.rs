@@ -4,7 +4,7 @@ use super::time::Stamp;
 use crate::base::event::{FlowEvent, FlowStats, Origin};
 use crate::base::{Anomaly, Dir, DropReason, FlowTuple, Time};
 use crate::rules::Rule;
-use crate::rules::ruleset::Action;
+use crate::rules::ruleset::Target;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -209,11 +209,37 @@ pub struct AlertPart<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     metadata: BTreeMap<&'a str, Vec<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<EndPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<EndPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'a str>,
 }
 
+/// Attacker (`source`) or victim (`target`), where the rule has `target:`.
+#[derive(Debug, Serialize)]
+struct EndPart {
+    ip: IpAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+}
+
+impl EndPart {
+    /// Source, then target. The rule speaks of the packet that raised the alert.
+    fn both(rule: &Rule, tuple: &FlowTuple) -> (Option<EndPart>, Option<EndPart>) {
+        let Some(target) = rule.target.filter(|_| is_ip(tuple)) else { return (None, None) };
+        let end = |ip, port| Some(EndPart { ip, port: has_ports(tuple.proto).then_some(port) });
+        let (src, dst) = (end(tuple.src_ip(), tuple.sport), end(tuple.dst_ip(), tuple.dport));
+        match target {
+            Target::Source => (dst, src),
+            Target::Destination => (src, dst),
+        }
+    }
+}
+
 impl<'a> AlertPart<'a> {
-    pub fn new(rule: &'a Rule, blocked: bool, with_text: bool) -> AlertPart<'a> {
+    pub fn new(rule: &'a Rule, tuple: &FlowTuple, blocked: bool, with_text: bool) -> AlertPart<'a> {
+        let (source, target) = EndPart::both(rule, tuple);
         let mut metadata: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (key, value) in &rule.metadata {
             metadata.entry(key).or_default().push(value);
@@ -227,14 +253,11 @@ impl<'a> AlertPart<'a> {
             category: &rule.category,
             severity: rule.priority,
             metadata,
+            source,
+            target,
             rule: with_text.then_some(&rule.text),
         }
     }
-}
-
-/// Whether thresholds of the rule only limit what is written (the action is `alert` or `pass`).
-pub fn only_alerts(rule: &Rule) -> bool {
-    matches!(rule.action, Action::Alert | Action::Pass)
 }
 
 /// `drop`

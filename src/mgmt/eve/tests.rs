@@ -22,6 +22,10 @@ fn origin(tuple: FlowTuple) -> Origin {
 
 /// The lines these events become.
 fn written(medium: Medium, events: &[Event]) -> Vec<Value> {
+    written_with(RuleBook::default(), medium, events)
+}
+
+fn written_with(rules: RuleBook, medium: Medium, events: &[Event]) -> Vec<Value> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("eve.json");
     let style = Style {
@@ -30,7 +34,7 @@ fn written(medium: Medium, events: &[Event]) -> Vec<Value> {
         ports: vec!["outside".into(), "inside".into()],
         rule_text: false,
     };
-    let mut eve = Eve::new(FileSink::create(&path).unwrap(), style, RuleBook::default());
+    let mut eve = Eve::new(FileSink::create(&path).unwrap(), style, rules);
     events.iter().for_each(|e| eve.event(e));
     eve.finish();
     let text = std::fs::read_to_string(&path).unwrap();
@@ -156,4 +160,79 @@ fn types_that_are_not_wanted_are_not_written() {
     eve.stats(Time::from_secs(1), 1, &[NamedCount::new("decoder.pkts", 3)]);
     assert_eq!(eve.finish(), SinkCounts { generated: 1, exported: 1, lost: 0 });
     assert!(std::fs::read_to_string(&path).unwrap().contains("\"decoder\":{\"pkts\":3}"));
+}
+
+const RULE: &str = "alert tcp any any -> any any (msg:\"WEIR test\"; content:\"x\"; target:dest_ip; \
+                    classtype:attempted-recon; metadata:tag one, created_at 2026_11_21, tag two; sid:9000001; rev:3;)";
+
+fn book() -> RuleBook {
+    use crate::rules::{Classifications, References, SourceFile, Vars, load};
+    let classes = "config classification: attempted-recon,Attempted Information Leak,2\n";
+    let (classes, _) = Classifications::parse(&SourceFile::new("classes", classes));
+    let files = [SourceFile::new("t", RULE)];
+    let (mut set, faults) = load(&files, &Vars::default(), &classes, &References::default());
+    assert!(faults.is_empty(), "{faults:?}");
+    set.generation = Generation(4);
+    RuleBook::new(std::sync::Arc::new(set))
+}
+
+#[test]
+fn an_alert_has_the_rule_the_session_so_far_and_who_is_the_target() {
+    let origin = origin(tuple(6, 40000, 80));
+    let flow = Some(flow_event().stats);
+    let (rule, generation) = (RuleIndex(0), Generation(4));
+    let alert = crate::base::event::AlertEvent { rule, generation, blocked: true, flow };
+    let alerts = written_with(book(), Medium::Capture, &[Event { origin, body: EventBody::Alert(alert) }]);
+    let expected = json!({
+        "timestamp": "2026-11-21T01:39:33.123456+0000",
+        "flow_id": 42,
+        "pcap_cnt": 7,
+        "event_type": "alert",
+        "vlan": [100, 200],
+        "src_ip": "192.0.2.1",
+        "src_port": 40000,
+        "dest_ip": "198.51.100.2",
+        "dest_port": 80,
+        "proto": "TCP",
+        "ip_v": 4,
+        "pkt_src": "wire/pcap",
+        "alert": {
+            "action": "blocked",
+            "gid": 1,
+            "signature_id": 9_000_001,
+            "rev": 3,
+            "signature": "WEIR test",
+            "category": "Attempted Information Leak",
+            "severity": 2,
+            "metadata": { "created_at": ["2026_11_21"], "tag": ["one", "two"] },
+            "source": { "ip": "192.0.2.1", "port": 40000 },
+            "target": { "ip": "198.51.100.2", "port": 80 },
+        },
+        "direction": "to_client",
+        "flow": {
+            "pkts_toserver": 5,
+            "pkts_toclient": 4,
+            "bytes_toserver": 500,
+            "bytes_toclient": 4000,
+            "start": "2026-11-21T01:38:20.000000+0000",
+            "src_ip": "192.0.2.1",
+            "src_port": 40000,
+            "dest_ip": "198.51.100.2",
+            "dest_port": 80,
+        },
+    });
+    assert_eq!(alerts, [expected]);
+}
+
+#[test]
+fn a_drop_by_a_rule_names_the_rule() {
+    let by = Some((Generation(4), RuleIndex(0)));
+    let body = EventBody::Drop { reason: DropReason::RuleDrop, length: 60, rule: by };
+    let event = Event { origin: origin(tuple(6, 1, 2)), body };
+    let [record] = &written_with(book(), Medium::Capture, &[event])[..] else { panic!("one record") };
+    assert_eq!(record["drop"]["reason"], "rules");
+    assert_eq!(
+        (&record["alert"]["signature_id"], &record["alert"]["action"]),
+        (&json!(9_000_001), &json!("blocked"))
+    );
 }

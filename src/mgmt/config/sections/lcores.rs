@@ -27,8 +27,8 @@ words! {
     }
 }
 
-/// Most workers there can be (ids are 8 bits; the distributor keeps a burst for each).
-pub const MAX_WORKERS: u8 = 64;
+/// Most workers there can be (`pipeline::settings::MAX_WORKERS`).
+pub const MAX_WORKERS: u8 = 32;
 
 #[derive(Clone, Debug)]
 pub struct Lcores {
@@ -64,7 +64,7 @@ impl Section for Lcores {
         v.value("main-cpu", "CPU of the main lcore, which polls the ports.", &mut self.main_cpu);
         v.value(
             "workers",
-            "Worker lcores, 0 to 64. 0: the main lcore does all the work itself (run to completion).",
+            "Worker lcores, 0 to 32. 0: the main lcore does all the work itself (run to completion).",
             &mut Within(&mut self.workers, 0..=MAX_WORKERS),
         );
         v.value(
@@ -114,14 +114,21 @@ pub struct Pools {
 
 impl Default for Pools {
     fn default() -> Pools {
-        Pools { frames: 65535, cache: 256, data_room: 2176 }
+        Pools { frames: 65535, cache: 256, data_room: 2048 }
     }
 }
 
 impl Pools {
-    /// Memory for the frames' data, without headers.
+    /// Bytes of a frame beside its payload: headroom, the mbuf itself, its place in the pool.
+    const OVERHEAD: u64 = 128 + 128 + 64;
+
+    /// What one buffer costs.
+    pub fn buffer_bytes(&self) -> u64 {
+        u64::from(self.data_room) + Pools::OVERHEAD
+    }
+
     pub fn bytes(&self) -> Bytes {
-        Bytes(u64::from(self.frames) * u64::from(self.data_room))
+        Bytes(u64::from(self.frames) * self.buffer_bytes())
     }
 }
 
@@ -139,8 +146,8 @@ impl Section for Pools {
         );
         v.value(
             "data-room",
-            "Bytes of one buffer with 128 bytes of headroom; longer frames are chains.",
-            &mut Within(&mut self.data_room, 576..=65408),
+            "Payload bytes of one buffer; longer frames are chains.",
+            &mut Within(&mut self.data_room, 576..=65280),
         );
     }
 }

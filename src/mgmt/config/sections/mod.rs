@@ -12,4 +12,4 @@ pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools, Rss};
 pub use outputs::{Eve, EventType, Log, LogFormat, LogLevel, Outputs, Rpc};
 pub use ports::{Eal, Mode, NonIp, Pair, PairKind, Port};
 pub use rules::{Rules, Vars};
-pub use tables::{Fragments, FullTable, Midstream, Overlap, Sessions, Streams, Timeouts};
+pub use tables::{Fragments, FullTable, Inspect, Midstream, Overlap, Sessions, Streams, Timeouts};

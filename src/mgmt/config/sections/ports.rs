@@ -3,25 +3,16 @@
 use crate::mgmt::config::value::{Auto, Bytes, Within, words};
 use crate::mgmt::config::visit::{Item, Section, Visitor};
 
-/// How DPDK is started.
+/// How DPDK is started. NICs are taken by the devices of the ports; the process id keeps several processes apart.
 #[derive(Clone, Debug)]
 pub struct Eal {
     pub hugepages: Auto<bool>,
     pub memory: Bytes,
-    pub pci: bool,
-    pub file_prefix: String,
-    pub extra_args: Vec<String>,
 }
 
 impl Default for Eal {
     fn default() -> Eal {
-        Eal {
-            hugepages: Auto::Auto,
-            memory: Bytes::mib(512),
-            pci: true,
-            file_prefix: "auto".into(),
-            extra_args: Vec::new(),
-        }
+        Eal { hugepages: Auto::Auto, memory: Bytes::mib(512) }
     }
 }
 
@@ -29,25 +20,14 @@ impl Section for Eal {
     fn visit(&mut self, v: &mut dyn Visitor) {
         v.value(
             "hugepages",
-            "Whether memory comes from hugepages: true, false, or \"auto\" (when the kernel has some free and we may use them).\n\
+            "Whether memory comes from hugepages: true, false, or \"auto\" (when the kernel has enough free and we may use them).\n\
              Without them it works, with about half the rate for small packets.",
             &mut self.hugepages,
         );
-        v.value("memory", "Memory for frames and rings. It must cover [pools].", &mut self.memory);
         v.value(
-            "pci",
-            "Look for NICs on the PCI bus. Set to false where all ports are vdevs.",
-            &mut self.pci,
-        );
-        v.value(
-            "file-prefix",
-            "Keeps several DPDK processes of one machine apart. \"auto\" takes the process id.",
-            &mut self.file_prefix,
-        );
-        v.value(
-            "extra-args",
-            "More arguments for EAL, as dpdk-testpmd takes them before its \"--\".",
-            &mut self.extra_args,
+            "memory",
+            "Memory for frames and rings when there are no hugepages. It must cover [pools].",
+            &mut self.memory,
         );
     }
 }

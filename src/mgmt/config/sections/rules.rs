@@ -32,12 +32,12 @@ impl Section for Rules {
         );
         v.value(
             "classification",
-            "classification.config: the names and priorities of classtypes. Empty: the built-in list.",
+            "classification.config: the names and priorities of classtypes. Empty: every class has priority 3.",
             &mut self.classification,
         );
         v.value(
             "reference",
-            "reference.config: the address prefixes of references. Empty: the built-in list.",
+            "reference.config: the address prefixes of references. Empty: none.",
             &mut self.reference,
         );
         v.value(

@@ -100,9 +100,9 @@ pub struct Timeouts {
 
 impl Timeouts {
     pub fn of(profile: Profile) -> Timeouts {
-        let [tcp_new, tcp_established, tcp_closing, new, established] = match profile {
-            Profile::Suricata => [60, 600, 60, 30, 300],
-            Profile::Inline => [30, 3600, 10, 30, 30],
+        let [tcp_new, tcp_established, tcp_closing, new, established, other] = match profile {
+            Profile::Suricata => [60, 600, 60, 30, 300, 300],
+            Profile::Inline => [30, 3600, 10, 30, 30, 300],
         }
         .map(Duration::from_secs);
         Timeouts {
@@ -114,7 +114,7 @@ impl Timeouts {
             icmp_new: new,
             icmp_established: established,
             other_new: new,
-            other_established: established,
+            other_established: other,
         }
     }
 }
@@ -150,28 +150,43 @@ words! {
 pub struct Fragments {
     pub memory: Bytes,
     pub datagrams: u32,
+    pub pieces: u32,
     pub datagram_memory: Bytes,
+    pub datagram_fragments: u32,
     pub source_memory: Bytes,
     pub timeout: Duration,
     pub policy: Overlap,
+    pub drop_v6_overlaps: bool,
+    pub drop_tiny_first: bool,
 }
 
 impl Fragments {
     pub fn of(profile: Profile) -> Fragments {
-        let (timeout, policy) = match profile {
-            Profile::Suricata => (60, Overlap::Bsd),
-            Profile::Inline => (30, Overlap::First),
-        };
-        Fragments {
-            memory: Bytes::mib(32),
-            datagrams: 65535,
+        let inline = Fragments {
+            memory: Bytes::mib(64),
+            datagrams: 16_384,
+            pieces: 65_536,
             datagram_memory: Bytes::mib(1),
-            source_memory: match profile {
-                Profile::Suricata => Bytes::mib(32),
-                Profile::Inline => Bytes::mib(8),
+            datagram_fragments: 8192,
+            source_memory: Bytes::mib(8),
+            timeout: Duration::from_secs(30),
+            policy: Overlap::First,
+            drop_v6_overlaps: true,
+            drop_tiny_first: false,
+        };
+        match profile {
+            Profile::Inline => inline,
+            Profile::Suricata => Fragments {
+                datagrams: 65_535,
+                pieces: 65_535,
+                datagram_memory: Bytes::mib(64),
+                datagram_fragments: 65_535,
+                source_memory: Bytes(0),
+                timeout: Duration::from_secs(60),
+                policy: Overlap::Bsd,
+                drop_v6_overlaps: false,
+                ..inline
             },
-            timeout: Duration::from_secs(timeout),
-            policy,
         }
     }
 }
@@ -185,13 +200,23 @@ impl Section for Fragments {
             &mut Within(&mut self.datagrams, 1..=1 << 22),
         );
         v.value(
+            "pieces",
+            "Fragments a worker keeps, over all datagrams.",
+            &mut Within(&mut self.pieces, 2..=1 << 24),
+        );
+        v.value(
             "datagram-memory",
             "Buffer bytes one incomplete datagram may hold.",
             &mut self.datagram_memory,
         );
         v.value(
+            "datagram-fragments",
+            "Fragments one datagram may have.",
+            &mut Within(&mut self.datagram_fragments, 2..=65_535),
+        );
+        v.value(
             "source-memory",
-            "Buffer bytes that fragments of one source address may hold.",
+            "Buffer bytes that fragments of one source address may hold; 0 for no such bound.",
             &mut self.source_memory,
         );
         v.value("timeout", "From the first piece to the last.", &mut self.timeout);
@@ -201,38 +226,87 @@ impl Section for Fragments {
              [host-os-policy] says otherwise by destination.",
             &mut self.policy,
         );
+        v.value(
+            "drop-v6-overlaps",
+            "Drop an IPv6 datagram whose fragments overlap (RFC 5722); false decides by the policy.",
+            &mut self.drop_v6_overlaps,
+        );
+        v.value(
+            "drop-tiny-first",
+            "Drop a first TCP fragment too short for the fixed header (RFC 1858).",
+            &mut self.drop_tiny_first,
+        );
+    }
+}
+
+words! {
+    /// When bytes of a stream are inspected.
+    Inspect {
+        /// In the packet that brings them.
+        Inline = "inline",
+        /// Once the receiver has acknowledged them, in chunks.
+        Acknowledged = "acknowledged",
     }
 }
 
 #[derive(Clone, Debug)]
 pub struct Streams {
-    pub memory: Bytes,
+    pub inspect: Inspect,
+    pub chunk: u32,
     pub depth: Bytes,
-    pub session_memory: Bytes,
+    pub lookback: u32,
+    pub ahead: Bytes,
+    pub memory: Bytes,
+    pub streams: u32,
 }
 
 impl Streams {
     pub fn of(profile: Profile) -> Streams {
-        let depth = match profile {
-            Profile::Suricata => Bytes::mib(1),
-            Profile::Inline => Bytes::mib(16),
+        let inspect = match profile {
+            Profile::Suricata => Inspect::Acknowledged,
+            Profile::Inline => Inspect::Inline,
         };
-        Streams { memory: Bytes::mib(256), depth, session_memory: Bytes::mib(4) }
+        Streams {
+            inspect,
+            chunk: 2560,
+            depth: Bytes::mib(1),
+            lookback: 2560,
+            ahead: Bytes::mib(1),
+            memory: Bytes::mib(256),
+            streams: 1 << 18,
+        }
     }
 }
 
 impl Section for Streams {
     fn visit(&mut self, v: &mut dyn Visitor) {
         v.value(
-            "memory",
-            "Bytes that out-of-order and not yet inspected data of one worker may hold.",
-            &mut self.memory,
+            "inspect",
+            "\"inline\": bytes are inspected in the packet that brings them, before it leaves. \"acknowledged\": once the\n\
+             receiver has acknowledged them, as Suricata does when it only listens.",
+            &mut self.inspect,
+        );
+        v.value(
+            "chunk",
+            "With \"acknowledged\": bytes that must wait before they are inspected.",
+            &mut Within(&mut self.chunk, 0..=1 << 20),
         );
         v.value(
             "depth",
             "Bytes of each direction of a TCP session that are inspected; 0 for all.",
             &mut self.depth,
         );
-        v.value("session-memory", "As memory, of one session.", &mut self.session_memory);
+        v.value(
+            "lookback",
+            "Inspected bytes kept before fresh ones, so that a match over the border is found.",
+            &mut Within(&mut self.lookback, 64..=1 << 16),
+        );
+        v.value("ahead", "How far a direction may run before its inspected bytes.", &mut self.ahead);
+        v.value("memory", "Bytes that data waiting for inspection may hold on one worker.", &mut self.memory);
+        v.value(
+            "streams",
+            "Directions with payload that one worker follows at once.",
+            &mut Within(&mut self.streams, 64..=1 << 26),
+        );
     }
 }

@@ -1,0 +1,27 @@
+//! `weir check`: the configuration and its rules, before they are put to use.
+
+use super::{ConfigArgs, Failure, Outcome, rules};
+use crate::mgmt::Profile;
+use crate::mgmt::config::Sources;
+use crate::mgmt::rule_files::{self, Selection};
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    source: ConfigArgs,
+}
+
+pub fn run(args: Check) -> Result<Outcome, Failure> {
+    let source = &args.source;
+    if source.config.is_none() {
+        return Err("name the configuration to check: weir check -c conf/weir.toml".into());
+    }
+    let sources = Sources { file: source.config.as_deref(), sets: &source.sets, profile: Profile::Inline };
+    let loaded = sources.load()?;
+    let rules = rule_files::load(&loaded.config, &loaded.base, &Selection::default())?;
+    rules::print_faults(&rules, true);
+    let (good, refused) = (rules.rules.rules.len(), rules.refused());
+    println!("configuration: good; rules: {good} loaded, {refused} refused");
+    Ok(if refused > 0 { Outcome::Flawed } else { Outcome::Clean })
+}

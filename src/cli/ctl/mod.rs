@@ -1,0 +1,132 @@
+//! `weir ctl`: the client of the management RPC. Tables for people, `--json` for programs.
+
+mod show;
+
+use super::{Failure, Outcome};
+use crate::mgmt::rpc::client::{Client, connect};
+use crate::mgmt::rpc::{proto as p, socket};
+use clap::{Args, Subcommand};
+use serde_json::Value;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct Ctl {
+    /// Control socket (default: where weir puts it for this user)
+    #[arg(long, value_name = "PATH", global = true)]
+    socket: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Version of the running appliance
+    Version,
+    /// What it is doing
+    Status,
+    /// All counters, or those whose name begins with PREFIX
+    Counters {
+        #[arg(default_value = "")]
+        prefix: String,
+    },
+    /// Live sessions
+    Sessions(Sessions),
+    /// Frames dropped, by reason
+    Drops {
+        /// Also reasons that never struck
+        #[arg(long)]
+        all: bool,
+    },
+    /// What each lcore does
+    Lcores,
+    /// Rules in force
+    #[command(subcommand)]
+    Rules(Rules),
+    /// Ask the appliance to stop
+    Stop,
+}
+
+#[derive(Debug, Args)]
+struct Sessions {
+    /// Most to show
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    /// Only with this address at either end
+    #[arg(long)]
+    address: Option<String>,
+    /// Only with this port at either end
+    #[arg(long)]
+    port: Option<u16>,
+    /// Only this IP protocol number (6 TCP, 17 UDP)
+    #[arg(long)]
+    proto: Option<u8>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Rules {
+    /// Read and compile the rule files again; if one is unreadable the old rules stay
+    Reload,
+}
+
+/// An answer in both forms.
+struct Answer {
+    json: Value,
+    table: String,
+}
+
+pub fn run(args: Ctl) -> Result<Outcome, Failure> {
+    let path = args.socket.clone().unwrap_or_else(socket::default_path);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = runtime.block_on(async {
+        let mut client = connect(&path).await?;
+        ask(&mut client, &args.command).await
+    })?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&answer.json)?);
+    } else {
+        print!("{}", answer.table);
+    }
+    Ok(Outcome::Clean)
+}
+
+async fn ask(client: &mut Client, command: &Command) -> Result<Answer, Failure> {
+    let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
+    let appliance = &mut client.appliance;
+    Ok(match command {
+        Command::Version => {
+            show::version(&appliance.version(p::VersionRequest {}).await.map_err(refused)?.into_inner())
+        }
+        Command::Status => {
+            show::status(&appliance.status(p::StatusRequest {}).await.map_err(refused)?.into_inner())
+        }
+        Command::Counters { prefix } => {
+            let request = p::CountersRequest { prefix: prefix.clone() };
+            show::counters(&appliance.counters(request).await.map_err(refused)?.into_inner())
+        }
+        Command::Drops { all } => {
+            show::drops(&appliance.drops(p::DropsRequest {}).await.map_err(refused)?.into_inner(), *all)
+        }
+        Command::Lcores => {
+            show::lcores(&appliance.lcores(p::LcoresRequest {}).await.map_err(refused)?.into_inner())
+        }
+        Command::Sessions(args) => {
+            let request = p::SessionsRequest {
+                limit: args.limit,
+                address: args.address.clone().unwrap_or_default(),
+                port: args.port.map(u32::from),
+                proto: args.proto.map(u32::from),
+            };
+            show::sessions(&client.sessions.list(request).await.map_err(refused)?.into_inner())
+        }
+        Command::Rules(Rules::Reload) => {
+            show::reload(&client.rules.reload(p::ReloadRequest {}).await.map_err(refused)?.into_inner())
+        }
+        Command::Stop => {
+            appliance.stop(p::StopRequest {}).await.map_err(refused)?;
+            Answer { json: serde_json::json!({ "stopping": true }), table: "stopping\n".into() }
+        }
+    })
+}

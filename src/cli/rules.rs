@@ -1,0 +1,64 @@
+//! `weir rules`.
+
+use super::{ConfigArgs, Failure, Outcome};
+use crate::mgmt::Profile;
+use crate::mgmt::config::Sources;
+use crate::mgmt::rule_files::{self, Loaded, Selection};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compile rule files and report every fault; exit code 1 if there is one
+    Check(Check),
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Rule files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    source: ConfigArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Print warnings too
+    #[arg(long)]
+    warnings: bool,
+}
+
+/// What `--json` prints; scripts rely on these names.
+#[derive(Serialize)]
+struct Report<'a> {
+    loaded: usize,
+    refused: usize,
+    faults: Vec<&'a crate::rules::Diagnostic>,
+    warnings: Vec<&'a crate::rules::Diagnostic>,
+}
+
+pub fn run(command: Command) -> Result<Outcome, Failure> {
+    let Command::Check(args) = command;
+    let source = &args.source;
+    let sources = Sources { file: source.config.as_deref(), sets: &source.sets, profile: Profile::Suricata };
+    let loaded = sources.load()?;
+    let selection = Selection { only: args.files, also: Vec::new() };
+    let rules = rule_files::load(&loaded.config, &loaded.base, &selection)?;
+    if args.json {
+        let (faults, warnings) = rules.diagnostics.iter().partition(|d| d.is_fault());
+        let report = Report { loaded: rules.rules.rules.len(), refused: rules.refused(), faults, warnings };
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print_faults(&rules, args.warnings);
+        println!("{} rules loaded, {} refused", rules.rules.rules.len(), rules.refused());
+    }
+    Ok(if rules.refused() > 0 { Outcome::Flawed } else { Outcome::Clean })
+}
+
+/// Every fault with its caret, to stderr.
+pub fn print_faults(rules: &Loaded, warnings: bool) {
+    for diagnostic in rules.diagnostics.iter().filter(|d| warnings || d.is_fault()) {
+        eprintln!("{diagnostic}\n");
+    }
+}
