@@ -17,10 +17,12 @@ pub enum Family {
 pub struct Addr(pub u128);
 
 impl Addr {
+    #[inline]
     pub fn v4(bytes: [u8; 4]) -> Addr {
         Addr(u128::from(u32::from_be_bytes(bytes)))
     }
 
+    #[inline]
     pub fn v6(bytes: [u8; 16]) -> Addr {
         Addr(u128::from_be_bytes(bytes))
     }

@@ -34,19 +34,27 @@ impl FlowTuple {
     }
 
     /// A hash that is the same for both directions. `with_ports` false is the hash of fragments and of `layer-3` affinity.
+    #[inline]
     pub fn symmetric_hash(&self, with_ports: bool) -> u32 {
         let fold = |a: Addr| (a.0 as u64) ^ ((a.0 >> 64) as u64);
         let (sport, dport) = if with_ports { (self.sport, self.dport) } else { (0, 0) };
-        // Sum and xor of the two ends commute; mixing each end first keeps ends with equal sums apart.
-        let end = |addr: Addr, port: u16| mix(fold(addr) ^ (u64::from(port) << 48));
-        let (a, b) = (end(self.src, sport), end(self.dst, dport));
-        let rest = self.context ^ (u64::from(self.proto) << 56) ^ ((self.family as u64) << 49);
-        let hash = mix(a.wrapping_add(b) ^ rest.rotate_left(17));
-        (hash >> 32) as u32
+        hash_ends((fold(self.src), sport), (fold(self.dst), dport), self.proto, self.family, self.context)
     }
 }
 
+/// [`FlowTuple::symmetric_hash`] of two ends, each an address folded to 64 bits (an IPv4 address is its own fold) and a
+/// port: for who has not made a tuple.
+#[inline]
+pub(crate) fn hash_ends(a: (u64, u16), b: (u64, u16), proto: u8, family: Family, context: u64) -> u32 {
+    // A sum commutes; mixing each end first keeps pairs of ends with equal sums apart.
+    let end = |(addr, port): (u64, u16)| mix(addr ^ (u64::from(port) << 48));
+    let rest = context ^ (u64::from(proto) << 56) ^ ((family as u64) << 49);
+    let hash = mix(end(a).wrapping_add(end(b)) ^ rest.rotate_left(17));
+    (hash >> 32) as u32
+}
+
 /// A multiply-xorshift finaliser (the constants of MurmurHash3's fmix64).
+#[inline]
 pub(crate) const fn mix(mut x: u64) -> u64 {
     x ^= x >> 33;
     x = x.wrapping_mul(0xff51_afd7_ed55_8ccd);

@@ -210,7 +210,8 @@ pub struct Decoded {
     /// For an ICMP error: the tuple of the packet it quotes, in the quoted packet's own direction.
     pub quoted: Option<FlowTuple>,
     pub anomalies: ArrayVec<Anomaly, MAX_ANOMALIES>,
-    /// The packet cannot be what it says: no session, no rule that wants a protocol.
+    /// The packet cannot be what it says: no session, and no rule that wants a transport. Where [`ip`](Decoded::ip) is
+    /// there (the transport or an extension header is broken), rules for `ip` still see it, with ports 0, as in Suricata.
     pub invalid: Option<DropReason>,
 }
 
