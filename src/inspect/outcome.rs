@@ -44,7 +44,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    pub(super) fn is_rest(&self) -> bool {
+    pub(in crate::inspect) fn is_rest(&self) -> bool {
         self.window().is_some_and(|window| window.rest)
     }
 }

@@ -155,7 +155,8 @@ impl Turn<'_> {
         self.matches += 1;
         self.set_bits(rule);
         let decision = self.decide(index, rule);
-        if decision.alert && !rule.noalert {
+        let written = !rule.noalert && (rule.action != Action::Pass || rule.alert);
+        if decision.alert && written {
             let alert = Alert { rule: index, on_stream: place == Where::Stream };
             if self.outcome.alerts.len() >= self.max_alerts || self.outcome.alerts.try_push(alert).is_err() {
                 self.outcome.lost += 1;

@@ -3,18 +3,18 @@
 //! Memory is taken at start and when a generation is published, never for a packet (a regular expression's cache is made
 //! the first time a worker runs it).
 
-use super::buffers;
-use super::engine::Engine;
-use super::facts::PacketFacts;
-use super::group::{Place, Set};
-use super::host_bits::HostBits;
-use super::kind::Class;
-use super::matcher::Seen;
-use super::outcome::{MAX_ALERTS, Outcome, Payload};
-use super::state::{StateHandle, StateSlab};
-use super::steps::{Budget, PcreCaches};
-use super::threshold::Thresholds;
-use super::turn::Turn;
+use crate::inspect::buffers;
+use crate::inspect::engine::Engine;
+use crate::inspect::facts::PacketFacts;
+use crate::inspect::group::{Place, Set};
+use crate::inspect::host_bits::HostBits;
+use crate::inspect::kind::Class;
+use crate::inspect::matcher::Seen;
+use crate::inspect::outcome::{MAX_ALERTS, Outcome, Payload};
+use crate::inspect::state::{StateHandle, StateSlab};
+use crate::inspect::steps::{Budget, PcreCaches};
+use crate::inspect::threshold::Thresholds;
+use crate::inspect::turn::Turn;
 use crate::base::counters::Counter;
 use crate::base::{Dir, DropReason, RuleIndex, Verdict};
 use crate::rules::ruleset::Context;
@@ -259,3 +259,6 @@ fn scan(
         false
     });
 }
+
+#[cfg(test)]
+mod tests;
