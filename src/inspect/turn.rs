@@ -90,7 +90,8 @@ impl Turn<'_> {
             Some(FlowState::Stateless) => flow.is_some(),
         };
         let stream = asked.stream.is_none_or(|only| only != matches!(self.payload, Payload::Packet));
-        dir && state && stream
+        let fragment = asked.fragment.is_none_or(|only| only == self.facts.decoded.is_fragment());
+        dir && state && stream && fragment
     }
 
     fn bit_holds(&self, op: &FlowbitOp) -> bool {

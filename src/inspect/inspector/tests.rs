@@ -54,7 +54,7 @@ fn packet(dir: Dir, number: u64, payload: &[u8]) -> Packet {
             ..Decoded::default()
         },
         payload: payload.to_vec(),
-        flow: Some(FlowFacts { id: 1, dir, established: true, stats }),
+        flow: Some(FlowFacts { id: 1, dir, established: true, stats, stream: PerDir::default() }),
         time: Time::from_secs(number),
     }
 }
