@@ -3,6 +3,8 @@
 //! Memory is taken at start and when a generation is published, never for a packet (a regular expression's cache is made
 //! the first time a worker runs it).
 
+use crate::base::counters::Counter;
+use crate::base::{Dir, DropReason, RuleIndex, Verdict};
 use crate::inspect::buffers;
 use crate::inspect::engine::Engine;
 use crate::inspect::facts::PacketFacts;
@@ -15,8 +17,6 @@ use crate::inspect::state::{StateHandle, StateSlab};
 use crate::inspect::steps::{Budget, PcreCaches};
 use crate::inspect::threshold::Thresholds;
 use crate::inspect::turn::Turn;
-use crate::base::counters::Counter;
-use crate::base::{Dir, DropReason, RuleIndex, Verdict};
 use crate::rules::ruleset::Context;
 use std::sync::Arc;
 

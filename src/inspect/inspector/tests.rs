@@ -102,9 +102,7 @@ fn pass_comes_before_drop_before_alert_whatever_the_order_in_the_file() {
 
 #[test]
 fn a_pass_rule_with_the_keyword_alert_writes_one() {
-    let mut i = inspector(
-        "pass tcp any any -> any 80 (alert; sid:2;)\ndrop tcp any any -> any any (sid:1;)",
-    );
+    let mut i = inspector("pass tcp any any -> any 80 (alert; sid:2;)\ndrop tcp any any -> any any (sid:1;)");
     let outcome = bare(&mut i, &packet(Dir::ToServer, 1, b""));
     assert_eq!((sids(&i), outcome.verdict), (vec![2], Verdict::Forward));
     assert_eq!(outcome.settled, Some(Settlement::Pass), "a header alone settles the session");
@@ -122,7 +120,8 @@ fn header_rules_fire_for_the_first_packet_of_each_direction() {
 
 #[test]
 fn noalert_acts_in_silence_and_takes_no_place() {
-    let silent: String = (1..=15).map(|n| format!("alert tcp any any -> any any (noalert; sid:{n};)\n")).collect();
+    let silent: String =
+        (1..=15).map(|n| format!("alert tcp any any -> any any (noalert; sid:{n};)\n")).collect();
     let mut i = inspector(&(silent + "alert tcp any any -> any any (sid:16;)"));
     assert_eq!(bare(&mut i, &packet(Dir::ToServer, 1, b"")).lost, 0);
     assert_eq!(sids(&i), [16]);
@@ -133,7 +132,8 @@ fn noalert_acts_in_silence_and_takes_no_place() {
 
 #[test]
 fn alerts_beyond_the_maximum_are_lost_and_counted() {
-    let rules: String = (1..=20).map(|n| format!("alert tcp any any -> any any (dsize:>0; sid:{n};)\n")).collect();
+    let rules: String =
+        (1..=20).map(|n| format!("alert tcp any any -> any any (dsize:>0; sid:{n};)\n")).collect();
     let mut i = inspector(&rules);
     let outcome = bare(&mut i, &packet(Dir::ToServer, 4, b"x"));
     assert_eq!((sids(&i), outcome.lost), ((1..=15).collect(), 5));
@@ -191,8 +191,14 @@ fn a_further_window_is_for_rules_over_streams_only() {
            alert ip any any -> any any (sid:5;)"#,
     );
     let (p, mut state) = (packet(Dir::ToServer, 1, b"evil"), StateHandle::NONE);
-    let window =
-        StreamWindow { dir: Dir::ToServer, bytes: b"--evil", fresh_from: 0, offset: 50, end: false, rest: true };
+    let window = StreamWindow {
+        dir: Dir::ToServer,
+        bytes: b"--evil",
+        fresh_from: 0,
+        offset: 50,
+        end: false,
+        rest: true,
+    };
     i.inspect(&p.facts(), Some(&mut state), Payload::Stream(window));
     assert_eq!(sids(&i), [1]);
     i.inspect(&p.facts(), Some(&mut state), Payload::Stream(StreamWindow { rest: false, ..window }));
@@ -258,7 +264,8 @@ fn flowbits_carry_from_one_packet_to_a_later_one() {
 fn a_host_bit_is_seen_by_the_hosts_other_sessions() {
     use crate::inspect::fixture;
     use crate::rules::ruleset::*;
-    let op = |action| HostBitOp { action, bit: 1, track: HostBitTrack::Source, expire: Duration::from_secs(10) };
+    let op =
+        |action| HostBitOp { action, bit: 1, track: HostBitTrack::Source, expire: Duration::from_secs(10) };
     let looks = |sid, text: &[u8], action| Rule {
         host_bits: Box::new([op(action)]),
         noalert: sid == 1,
@@ -314,7 +321,9 @@ fn a_packet_that_would_cost_too_much_ends_with_its_budget() {
 #[test]
 fn a_new_generation_starts_with_its_own_rules() {
     let mut i = inspector("alert tcp any any -> any any (dsize:>0; sid:1;)");
-    let other = inspector("alert tcp any any -> any any (dsize:>0; sid:7;)\nalert tcp any any -> any any (dsize:1; sid:8;)");
+    let other = inspector(
+        "alert tcp any any -> any any (dsize:>0; sid:7;)\nalert tcp any any -> any any (dsize:1; sid:8;)",
+    );
     i.publish(Arc::clone(other.engine()));
     bare(&mut i, &packet(Dir::ToServer, 3, b"x"));
     assert_eq!(sids(&i), [7, 8]);
