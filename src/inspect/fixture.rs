@@ -30,7 +30,7 @@ pub(crate) fn rule(sid: u32, action: Action) -> Rule {
         threshold: None,
         detection_filter: None,
         host_bits: Box::default(),
-        tag: None,
+        tags: Vec::new(),
         target: None,
         bypass: false,
         noalert: false,

@@ -153,7 +153,7 @@ impl Loader<'_> {
                     expire: b.expire,
                 })
                 .collect(),
-            tag: draft.tag,
+            tags: draft.tags,
             target: draft.target,
             bypass: draft.bypass,
             noalert: draft.noalert,
@@ -266,5 +266,9 @@ fn flowbit_rank(rule: &Rule) -> u8 {
     }
 }
 
+#[cfg(test)]
+mod diagnostics;
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

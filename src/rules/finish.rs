@@ -65,10 +65,6 @@ fn check_content(draft: &DraftContent) -> Result<(), Fault> {
         let message = "`fast_pattern` is not for a negated content that is placed";
         return Err(fault(draft.span, "fast_pattern", message));
     }
-    if content.ends_with && content.depth.or(content.offset).is_some() && !draft.starts_with {
-        let message = "`endswith` contradicts depth or offset of the same content";
-        return Err(fault(draft.span, "endswith", message));
-    }
     Ok(())
 }
 

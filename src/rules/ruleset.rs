@@ -574,7 +574,7 @@ pub struct Rule {
     pub detection_filter: Option<Threshold>,
     /// `xbits`, then `hostbits`.
     pub host_bits: Box<[HostBitOp]>,
-    pub tag: Option<Tag>,
+    pub tags: Vec<Tag>,
     pub target: Option<Target>,
     /// `bypass`: after a match the session needs no more inspection.
     pub bypass: bool,

@@ -39,7 +39,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
 /// Most bytes of a binary number, and of one in ASCII digits.
 const MAX_BINARY: i64 = 8;
 const MAX_DIGITS: i64 = 23;
-const MAX_OFFSET: i64 = 65_535;
+/// Offsets are 32 bits and a sign.
+const MAX_OFFSET: i64 = i32::MAX as i64;
 const MAX_VALUE: i64 = i64::MAX;
 
 /// The options that the four byte keywords share.

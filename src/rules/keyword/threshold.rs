@@ -158,5 +158,6 @@ fn tag(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     if let Some(extra) = words.next() {
         return Err(extra.fault("nothing may follow the direction"));
     }
-    once(&mut draft.tag, Tag { of, count, unit }, call)
+    draft.tags.push(Tag { of, count, unit });
+    Ok(())
 }
