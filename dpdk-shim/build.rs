@@ -62,7 +62,8 @@ const CONSTANTS: &[&str] = &[
     "RTE_ETH_MQ_RX_.*",
     "RTE_ETH_(RX|TX)_OFFLOAD_.*",
     "RTE_ETH_RSS_.*",
-    "RTE_ETH_LINK_.*",
+    "RTE_ETH_LINK_UP",
+    "RTE_MBUF_F_(INDIRECT|EXTERNAL)",
     "RING_F_S[PC]_(ENQ|DEQ)",
 ];
 

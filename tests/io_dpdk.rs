@@ -1,6 +1,8 @@
 //! The io layer over a real EAL: without root, hugepages or a NIC. One EAL a process, so one test a process: run with
 //! `cargo nextest run`, which does so.
 
+#![allow(clippy::unwrap_used)] // tests
+
 mod io_dpdk_support;
 
 use io_dpdk_support::{eal, null_port, pool, whole};

@@ -1,5 +1,7 @@
 //! Captures through `net_pcap`: what the scan says is what the driver gives. One EAL a process: `cargo nextest run`.
 
+#![allow(clippy::unwrap_used)] // tests
+
 mod io_dpdk_support;
 
 use io_dpdk_support::{eal, pool, whole};

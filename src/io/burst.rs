@@ -7,7 +7,7 @@ use dpdk_sys::rte_mbuf;
 
 /// Frees what is in the burst: mbufs in one call.
 pub fn free_burst(burst: &mut Burst) {
-    if burst.iter().any(Frame::is_heap) {
+    if !Frame::none_is_heap(burst) {
         burst.clear();
         return;
     }
@@ -53,10 +53,9 @@ pub(super) unsafe fn drain_into(
     unsafe {
         let first = burst.as_mut_ptr();
         let taken = usize::from(take(first.cast(), n as u16)).min(n);
-        if taken > 0 {
-            burst.set_len(0);
+        burst.set_len(held - taken);
+        if taken > 0 && taken < held {
             std::ptr::copy(first.add(taken), first, held - taken);
-            burst.set_len(held - taken);
         }
         taken
     }
@@ -65,5 +64,9 @@ pub(super) unsafe fn drain_into(
 /// How many frames at the burst's front are mbufs: what a DPDK port or ring can be given.
 #[inline]
 pub(super) fn leading_mbufs(burst: &Burst) -> usize {
+    // All at once first: without a branch a frame, this costs a burst a few cycles.
+    if Frame::none_is_heap(burst) {
+        return burst.len();
+    }
     burst.iter().position(Frame::is_heap).unwrap_or(burst.len())
 }

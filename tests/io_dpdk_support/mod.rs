@@ -1,5 +1,6 @@
 //! What the tests over a real EAL share.
 
+#![allow(clippy::unwrap_used)] // helpers of tests
 #![allow(dead_code)] // each test binary uses a part
 
 use proptest::prelude::*;

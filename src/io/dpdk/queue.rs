@@ -8,6 +8,7 @@ use super::port::Device;
 use crate::base::{PortId, Time};
 use crate::io::burst::{drain_into, fill_from, leading_mbufs};
 use crate::io::clock::Clock;
+use crate::io::frame::MAX_SEGMENTS;
 use crate::io::{Burst, Frame, FrameMeta, RxQueue, TxQueue};
 use std::sync::Arc;
 
@@ -109,10 +110,15 @@ impl Transmit {
         Transmit { device, queue, max_segments, compactor }
     }
 
-    /// Compacts chains that are too long for the port. A frame for which there was no buffer, or which no compaction makes
+    /// Compacts chains among the first `n` that are too long for the port. A frame for which there was no buffer, or which no compaction makes
     /// short enough, goes to the burst's end. How many at the front can go.
-    fn compact(&mut self, burst: &mut Burst) -> usize {
-        let (mut at, mut sendable) = (0, burst.len());
+    fn compact(&mut self, burst: &mut Burst, n: usize) -> usize {
+        // Looked at together first: the branches for each frame are for those few bursts that need them.
+        let longest = burst.iter().take(n).fold(0, |most, frame| frame.segment_count().max(most));
+        if longest <= self.max_segments {
+            return n;
+        }
+        let (mut at, mut sendable) = (0, n);
         while let Some(frame) = burst.get_mut(at).filter(|_| at < sendable) {
             match self.fit(frame) {
                 true => at += 1,
@@ -144,8 +150,8 @@ impl TxQueue for Transmit {
     #[inline]
     fn send(&mut self, burst: &mut Burst) -> usize {
         let mut n = leading_mbufs(burst);
-        if self.max_segments < crate::io::frame::MAX_SEGMENTS {
-            n = n.min(self.compact(burst));
+        if self.max_segments < MAX_SEGMENTS {
+            n = self.compact(burst, n);
         }
         // SAFETY: a started port's queue, handed out once; the first n are mbufs, and the driver owns what it takes.
         unsafe {
@@ -182,7 +188,7 @@ mod tests {
         let mut tx = Transmit::new(Arc::clone(port.device()), 0, 2, pool.allocator());
         let mut burst: Burst = [1, 20, 9, 2].into_iter().map(|segments| chain(&mut from, segments)).collect();
 
-        assert_eq!(tx.compact(&mut burst), 3);
+        assert_eq!(tx.compact(&mut burst, 4), 3);
         let shape: Vec<_> = burst.iter().map(|f| (f.meta().packet, f.segment_count(), f.len())).collect();
         assert_eq!(shape, [(1, 1, 1), (9, 2, 9), (2, 2, 2), (20, 20, 20)]);
         let mut scratch = [0; 16];

@@ -10,10 +10,13 @@ use crate::base::{PortId, Time};
 use dpdk_sys::rte_mbuf;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 /// The part of [`FrameMeta`] that lies in the dynamic field; the port has a field of its own in the mbuf.
 pub(in crate::io) const META_BYTES: usize = std::mem::offset_of!(FrameMeta, port);
+
+/// The segment's bytes lie in another mbuf, or outside of any.
+const ELSEWHERE: u64 = dpdk_sys::RTE_MBUF_F_INDIRECT | dpdk_sys::RTE_MBUF_F_EXTERNAL;
 
 /// Where in an mbuf our dynamic field lies. Written once, by the EAL's start, before any mbuf exists.
 static META_OFFSET: AtomicU32 = AtomicU32::new(0);
@@ -105,11 +108,10 @@ impl Mbuf {
     /// # Safety
     /// The caller holds the frame exclusively for `'a`.
     pub(super) unsafe fn first_mut<'a>(self) -> Option<&'a mut [u8]> {
-        // SAFETY: the chain is ours, and when the shim says so the bytes are nobody else's; they lie within the buffer.
+        // SAFETY: the chain is ours, and an unshared segment's bytes are nobody else's; they lie within the buffer.
         unsafe {
             let head = self.0.as_ptr();
-            (dpdk_sys::weir_mbuf_unshared(head) == 1)
-                .then(|| std::slice::from_raw_parts_mut(data(head), usize::from((*head).data_len)))
+            unshared(head).then(|| std::slice::from_raw_parts_mut(data(head), usize::from((*head).data_len)))
         }
     }
 
@@ -173,6 +175,22 @@ impl Mbuf {
     pub(super) unsafe fn free(self) {
         // SAFETY: the chain was ours. Any thread may free: one without an lcore's cache goes to the pool's ring.
         unsafe { dpdk_sys::weir_mbuf_free(self.0.as_ptr()) }
+    }
+}
+
+/// Whether nobody else sees the segment's bytes. That one count of one is enough: who has the only reference can alone
+/// make a second.
+///
+/// # Safety
+/// `m` is a live segment.
+#[inline]
+unsafe fn unshared(m: *mut rte_mbuf) -> bool {
+    // SAFETY: other owners change the count atomically; the shim looks where the bytes lie elsewhere.
+    unsafe {
+        if (*m).ol_flags & ELSEWHERE != 0 {
+            return dpdk_sys::weir_mbuf_unshared(m) == 1;
+        }
+        AtomicU16::from_ptr(&raw mut (*m).refcnt).load(Ordering::Acquire) == 1
     }
 }
 

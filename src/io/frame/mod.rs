@@ -75,6 +75,11 @@ impl Frame {
         self.0.as_ptr().addr() & HEAP_TAG != 0
     }
 
+    #[inline]
+    pub(super) fn none_is_heap(frames: &[Frame]) -> bool {
+        frames.iter().fold(0, |bits, frame| bits | frame.0.as_ptr().addr()) & HEAP_TAG == 0
+    }
+
     fn heap_ptr(&self) -> *mut HeapFrame {
         self.0.as_ptr().map_addr(|a| a & !HEAP_TAG).cast()
     }
