@@ -82,7 +82,7 @@ pub(super) fn ipv6(bytes: &[u8], at: usize, out: &mut Decoded) -> Step {
                 next_header: header.next_header,
                 next_header_at: (at + upper.named_at) as u32,
             };
-            if fragment.more && rest.len() % 8 != 0 {
+            if fragment.more && !rest.len().is_multiple_of(8) {
                 out.raise(Anomaly::Ipv6FragInvalidLength);
             }
             set_fragment(out, fragment, Anomaly::Ipv6FragPktTooLarge);

@@ -189,7 +189,7 @@ impl Ipv4Option<'_> {
         let Some((&pointer, addresses)) = self.value.split_first() else {
             return Some(Anomaly::Ipv4OptInvalidLen);
         };
-        if addresses.len() % 4 != 0 {
+        if !addresses.len().is_multiple_of(4) {
             return Some(Anomaly::Ipv4OptInvalidLen);
         }
         let full = addresses.len() + 4;
@@ -206,7 +206,7 @@ impl Ipv4Option<'_> {
             1 | 3 => 8,
             _ => return Some(Anomaly::Ipv4OptMalformed),
         };
-        if entries.len() % entry != 0 {
+        if !entries.len().is_multiple_of(entry) {
             return Some(Anomaly::Ipv4OptInvalidLen);
         }
         (*pointer < 5 || usize::from(*pointer) > entries.len() + 5).then_some(Anomaly::Ipv4OptMalformed)

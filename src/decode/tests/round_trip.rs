@@ -33,10 +33,10 @@ fn fields(random: &mut Random) -> IpFields {
         ],
     ];
     IpFields {
-        ttl: random.next() as u8,
-        tos: random.next() as u8,
-        id: random.next() as u16,
-        dont_fragment: random.next() & 1 == 1,
+        ttl: random.number() as u8,
+        tos: random.number() as u8,
+        id: random.number() as u16,
+        dont_fragment: random.number() & 1 == 1,
         options: options[random.below(options.len())].clone(),
         extensions: extensions[random.below(extensions.len())].clone(),
     }
@@ -59,16 +59,16 @@ proptest! {
         let mut random = Random::new(seed);
         let ip = fields(&mut random);
         let options = TcpOptions {
-            mss: (random.next() & 1 == 1).then_some(random.next() as u16),
-            window_scale: (random.next() & 1 == 1).then_some(random.next() as u8),
-            sack_permitted: random.next() & 1 == 1,
-            timestamps: (random.next() & 1 == 1).then_some((random.next() as u32, 5)),
-            fast_open: (random.next() & 1 == 1).then(|| vec![1, 2, 3, 4]),
+            mss: (random.number() & 1 == 1).then_some(random.number() as u16),
+            window_scale: (random.number() & 1 == 1).then_some(random.number() as u8),
+            sack_permitted: random.number() & 1 == 1,
+            timestamps: (random.number() & 1 == 1).then_some((random.number() as u32, 5)),
+            fast_open: (random.number() & 1 == 1).then(|| vec![1, 2, 3, 4]),
             raw: vec![],
         };
         let segment = Segment {
-            seq: random.next() as u32, ack: random.next() as u32, flags: random.next() as u8,
-            window: random.next() as u16, urgent: random.next() as u16,
+            seq: random.number() as u32, ack: random.number() as u32, flags: random.number() as u8,
+            window: random.number() as u16, urgent: random.number() as u16,
             options: options.clone(), payload: &payload,
         };
         for (link, link_type) in links() {

@@ -25,12 +25,12 @@ impl TcpConversation {
     /// Nothing is sent yet; the seed chooses the initial sequence numbers.
     pub fn new(client: SocketAddr, server: SocketAddr, seed: u64) -> TcpConversation {
         let mut random = Random::new(seed);
-        let initial = PerDir([random.next() as u32, random.next() as u32]);
+        let initial = PerDir([random.number() as u32, random.number() as u32]);
         TcpConversation {
             senders: PerDir([client, server]),
             initial,
             next: initial,
-            ip_id: PerDir([random.next() as u16, random.next() as u16]),
+            ip_id: PerDir([random.number() as u16, random.number() as u16]),
             ip: IpFields { dont_fragment: true, ..IpFields::default() },
             window: 65_535,
             packets: Vec::new(),
