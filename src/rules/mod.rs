@@ -7,6 +7,7 @@
 //! [`draft`], [`finish`] checks the whole and compiles it, [`compile`] collects rules and faults.
 
 pub mod address;
+pub mod alerting;
 pub mod compile;
 pub mod config_file;
 pub mod diagnostic;

@@ -1,5 +1,6 @@
 //! The compiled rule set: what `inspect` evaluates and `mgmt` prints. Immutable, shared, numbered by generation.
 
+pub use super::alerting::{Tag, TagOf, TagUnit, Target, Threshold, ThresholdKind, Track, UniqueOn};
 use crate::base::interval::IntervalSet;
 use crate::base::{Anomaly, Dir, Family, Generation, RuleIndex};
 use std::sync::Arc;
@@ -448,74 +449,6 @@ pub struct FlowbitOp {
     pub action: BitAction,
     /// More than one for `isset,a|b`: any of them.
     pub bits: Box<[u32]>,
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Track {
-    BySource,
-    ByDestination,
-    ByBoth,
-    ByRule,
-    ByFlow,
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum ThresholdKind {
-    Limit,
-    Threshold,
-    Both,
-    Backoff {
-        multiplier: u32,
-    },
-    /// `detection_filter`
-    DetectionFilter,
-}
-
-/// `threshold:` or `detection_filter:`
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Threshold {
-    pub kind: ThresholdKind,
-    pub track: Track,
-    pub count: u32,
-    pub window: Duration,
-    /// `unique_on` of a detection filter: count distinct values of this, not packets.
-    pub unique_on: Option<UniqueOn>,
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub enum UniqueOn {
-    SourcePort,
-    DestinationPort,
-}
-
-/// `target:`, which side of the rule is the attacked one; only eve.json says it.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    Source,
-    Destination,
-}
-
-/// `tag:`: packets to log after the alert.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Tag {
-    /// `host` (with the direction) or `session`.
-    pub of: TagOf,
-    pub count: u32,
-    pub unit: TagUnit,
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum TagOf {
-    Session,
-    SourceHost,
-    DestinationHost,
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum TagUnit {
-    Packets,
-    Bytes,
-    Seconds,
 }
 
 /// Whose bit an `xbits` or `hostbits` is.
