@@ -166,7 +166,10 @@ impl Reassembler {
         sink: &mut impl Sink,
     ) -> Outcome {
         if let Err((reason, anomaly)) = self.check(ip, fragment) {
-            sink.anomaly(anomaly);
+            // Decoding may have said it already.
+            if !decoded.anomalies.contains(&anomaly) {
+                sink.anomaly(anomaly);
+            }
             return Outcome::Dropped(reason, frame);
         }
         if ip.family == Family::V6 && fragment.offset == 0 && !fragment.more {

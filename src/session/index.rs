@@ -124,7 +124,7 @@ mod tests {
             let mut index = Index::new(60);
             let mut model: HashMap<u32, u64> = HashMap::new();
             for (add, home, slot) in steps {
-                let hash = index.mask as u64 - home % 2 | home << 50;
+                let hash = (index.mask as u64 - home % 2) | (home << 50);
                 match (add, model.get(&slot).copied()) {
                     (true, None) => {
                         index.insert(hash, slot);

@@ -11,19 +11,19 @@
 //! The first packet seen opens to the server; a SYN/ACK that may be picked up in the middle is turned round. ICMP errors
 //! count in the session of the packet they quote and open none. Everything else opens one by addresses, ports and protocol.
 
+mod entry;
 mod index;
 mod key;
-mod session;
 mod settings;
 mod table;
 pub mod tcp;
 mod timers;
 mod tracker;
 
+pub use entry::{NO_HANDLE, Phase, Session, SessionId, Settled};
 #[cfg(test)]
 pub(crate) use key::v4_tuple;
 pub use key::{direction, flow_id};
-pub use session::{NO_HANDLE, Phase, Session, SessionId, Settled};
 pub use settings::{Midstream, PhaseTimeouts, Settings, TcpSettings, Timeouts, WhenFull};
 pub use table::{Closer, Counters, Lookup, Packet, SessionTable};
 pub use tracker::{Fit, TcpTracker, Tracked};

@@ -1,9 +1,9 @@
 //! The session table: fixed slots, found by tuple, ended by packets, timers, eviction or command.
 
+use super::entry::{NO_HANDLE, Phase, Session, SessionId, Settled};
 use super::flags;
 use super::index::Index;
 use super::key::{KeyHasher, direction, flow_id};
-use super::session::{NO_HANDLE, Phase, Session, SessionId, Settled};
 use super::settings::{Settings, WhenFull};
 use super::timers::Wheel;
 use super::tracker::{TcpTracker, Tracked};

@@ -17,9 +17,9 @@
 //! is the caller's to drop or mend. Comparison reaches back to the lookback: older bytes are no longer there.
 
 mod blocks;
+mod direction;
 mod ranges;
 mod settings;
-mod stream;
 mod streams;
 
 pub use settings::{Delivery, OverlapPolicy, Settings};

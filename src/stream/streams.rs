@@ -1,8 +1,8 @@
 //! All streams of a worker, behind the handles that sessions carry.
 
 use super::blocks::{BLOCK, Blocks};
+use super::direction::Stream;
 use super::settings::Settings;
-use super::stream::Stream;
 use crate::base::{Anomaly, Dir, DropReason, SeqNum};
 use crate::session::{NO_HANDLE, Session, Tracked};
 use arrayvec::ArrayVec;

@@ -392,7 +392,7 @@ fn owner(policy: OverlapPolicy, pieces: &[Piece], i: u32) -> Option<Piece> {
     };
     let found = match policy {
         OverlapPolicy::First => all().next(),
-        OverlapPolicy::Last => all().last(),
+        OverlapPolicy::Last => all().next_back(),
         OverlapPolicy::Linux => all().min_by_key(|(n, p)| (p.start, usize::MAX - n)),
         OverlapPolicy::Bsd => all().min_by_key(|(n, p)| (p.start, *n)),
         OverlapPolicy::BsdRight => all().max_by_key(|(n, p)| (p.start, *n)),
