@@ -51,15 +51,32 @@ fn has_ports(proto: u8) -> bool {
     matches!(proto, TCP | UDP | SCTP)
 }
 
+/// An address as Suricata writes it: IPv6 with all eight groups of four digits.
+#[derive(Copy, Clone, Debug)]
+struct IpText(IpAddr);
+
+impl Serialize for IpText {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            IpAddr::V4(v4) => serializer.collect_str(&v4),
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, e, f, g, h] = v6.segments();
+                let text = format_args!("{a:04x}:{b:04x}:{c:04x}:{d:04x}:{e:04x}:{f:04x}:{g:04x}:{h:04x}");
+                serializer.collect_str(&text)
+            }
+        }
+    }
+}
+
 /// Addresses and protocol; empty for a frame without IP.
 #[derive(Debug, Default, Serialize)]
 pub struct Ends {
     #[serde(skip_serializing_if = "Option::is_none")]
-    src_ip: Option<IpAddr>,
+    src_ip: Option<IpText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     src_port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    dest_ip: Option<IpAddr>,
+    dest_ip: Option<IpText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dest_port: Option<u16>,
 }
@@ -71,9 +88,9 @@ impl Ends {
         }
         let ports = has_ports(tuple.proto);
         Ends {
-            src_ip: Some(tuple.src_ip()),
+            src_ip: Some(IpText(tuple.src_ip())),
             src_port: ports.then_some(tuple.sport),
-            dest_ip: Some(tuple.dst_ip()),
+            dest_ip: Some(IpText(tuple.dst_ip())),
             dest_port: ports.then_some(tuple.dport),
         }
     }
@@ -219,7 +236,7 @@ pub struct AlertPart<'a> {
 /// Attacker (`source`) or victim (`target`), where the rule has `target:`.
 #[derive(Debug, Serialize)]
 struct EndPart {
-    ip: IpAddr,
+    ip: IpText,
     #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
 }
@@ -228,7 +245,7 @@ impl EndPart {
     /// Source, then target. The rule speaks of the packet that raised the alert.
     fn both(rule: &Rule, tuple: &FlowTuple) -> (Option<EndPart>, Option<EndPart>) {
         let Some(target) = rule.target.filter(|_| is_ip(tuple)) else { return (None, None) };
-        let end = |ip, port| Some(EndPart { ip, port: has_ports(tuple.proto).then_some(port) });
+        let end = |ip, port| Some(EndPart { ip: IpText(ip), port: has_ports(tuple.proto).then_some(port) });
         let (src, dst) = (end(tuple.src_ip(), tuple.sport), end(tuple.dst_ip(), tuple.dport));
         match target {
             Target::Source => (dst, src),

@@ -145,6 +145,18 @@ fn a_frame_without_ip_has_no_addresses() {
 }
 
 #[test]
+fn ipv6_addresses_are_written_in_full() {
+    let (src, family) = Addr::from_ip("2001:db8::1".parse().unwrap());
+    let tuple = FlowTuple { src, family, proto: 17, ..FlowTuple::default() };
+    let body = EventBody::Drop { reason: DropReason::Malformed, length: 60, rule: None };
+    let [record] = &written(Medium::Capture, &[Event { origin: origin(tuple), body }])[..] else {
+        panic!("one record")
+    };
+    assert_eq!(record["src_ip"], "2001:0db8:0000:0000:0000:0000:0000:0001");
+    assert_eq!(record["dest_ip"], "0000:0000:0000:0000:0000:0000:0000:0000");
+}
+
+#[test]
 fn protocols_without_a_name_are_three_digits() {
     assert_eq!((proto_name(253).as_ref(), proto_name(99).as_ref()), ("253", "099"));
 }
