@@ -32,6 +32,7 @@ drop_reasons! {
     // decode
     Malformed = "malformed", "a header is cut short, contradicts itself or has an impossible length";
     UnknownLinkType = "unknown_link_type", "the port's link type has no decoder";
+    NonIp = "non_ip", "not IP, and the pair passes only IP (`non-ip = \"drop\"`)";
     TooLong = "too_long", "the frame is longer than 65,535 bytes of IP can be";
     // defragmentation
     FragmentOverlapV6 = "frag_overlap_v6", "IPv6 fragments overlap (RFC 5722): the whole datagram goes";

@@ -16,8 +16,10 @@ mod map;
 mod pieces;
 mod policy;
 mod reassembler;
+mod refragment;
 mod settings;
 
 pub use policy::{OverlapPolicy, Span};
 pub use reassembler::{Counters, Outcome, Reassembler, Sink};
+pub use refragment::refragment;
 pub use settings::{PolicyTable, Settings};

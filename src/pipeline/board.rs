@@ -26,8 +26,6 @@ pub struct Board {
 /// One worker's progress.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Every event of packets up to this number has been sent.
-    processed: AtomicU32,
     /// Fragments taken through reassembly, their datagrams handed on.
     fragments: AtomicU32,
     /// After the drain: its ring from the main lcore is empty, so it will hand over nothing more.
@@ -73,15 +71,6 @@ impl Board {
     pub fn fragment_done(&self, worker: usize) {
         let done = &self.workers[worker].0.fragments;
         done.store(done.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
-    }
-
-    pub fn set_processed(&self, worker: usize, packet: u32) {
-        self.workers[worker].0.processed.store(packet, Ordering::Release);
-    }
-
-    /// The packet number up to which a worker has sent all its events.
-    pub fn processed(&self, worker: usize) -> u32 {
-        self.workers[worker].0.processed.load(Ordering::Acquire)
     }
 
     pub fn count_turn(&self, worker: usize) {

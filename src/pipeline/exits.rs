@@ -37,7 +37,7 @@ impl Exits {
     pub fn send(&mut self, frame: Frame, to: Option<PortId>) {
         let exit = to.and_then(|port| self.ports.get_mut(port.index())).and_then(Option::as_mut);
         let Some(exit) = exit else {
-            self.ledger.drop(DropReason::NoPeer, 1);
+            self.ledger.count_drop(DropReason::NoPeer, 1);
             return;
         };
         exit.waiting.push(frame);
@@ -51,7 +51,7 @@ impl Exits {
     pub fn send_all(&mut self, burst: &mut Burst, to: Option<PortId>) {
         let exit = to.and_then(|port| self.ports.get_mut(port.index())).and_then(Option::as_mut);
         let Some(exit) = exit else {
-            self.ledger.drop(DropReason::NoPeer, burst.len() as u64);
+            self.ledger.count_drop(DropReason::NoPeer, burst.len() as u64);
             burst.clear();
             return;
         };
@@ -98,7 +98,7 @@ fn drain(outlet: &mut Outlet, burst: &mut Burst, lossless: bool, ledger: &Ledger
         if lossless {
             std::thread::yield_now();
         } else if attempts >= ATTEMPTS {
-            ledger.drop(DropReason::TransmitFull, burst.len() as u64);
+            ledger.count_drop(DropReason::TransmitFull, burst.len() as u64);
             burst.clear();
         }
     }

@@ -33,12 +33,12 @@ pub struct Ledger {
 
 impl Ledger {
     #[inline]
-    pub fn drop(&self, reason: DropReason, frames: u64) {
+    pub fn count_drop(&self, reason: DropReason, frames: u64) {
         self.dropped[reason.index()].add(frames);
     }
 
     #[inline]
-    pub fn spare(&self, reason: DropReason) {
+    pub fn count_spared(&self, reason: DropReason) {
         self.spared[reason.index()].add(1);
     }
 

@@ -7,7 +7,7 @@ use super::ledger::Ledger;
 use super::settings::PortPlan;
 use super::worker::Worker;
 use crate::base::{DropReason, PortId, Time};
-use crate::decode::affinity::{Affinity, affinity};
+use crate::decode::{Affinity, affinity};
 use crate::io::{Burst, Frame, FrameMeta, FrameReceiver, FrameSender, RxQueue};
 use std::sync::Arc;
 
@@ -112,7 +112,7 @@ impl MainLcore {
     /// One burst of one port, to whom it belongs.
     fn spread(&mut self, port: PortId) {
         let Some(&plan) = self.plans.get(port.index()) else {
-            self.ledger.drop(DropReason::NoPeer, self.burst.len() as u64);
+            self.ledger.count_drop(DropReason::NoPeer, self.burst.len() as u64);
             self.burst.clear();
             return;
         };
@@ -120,7 +120,7 @@ impl MainLcore {
             self.stamp_burst(port);
         }
         match (&mut self.local, self.lanes.len()) {
-            (Some(_), _) if !plan.inspect => self.exits.send_all(&mut self.burst, plan.peer),
+            (Some(worker), _) if !plan.inspect => worker.pass_on(&mut self.burst, plan.peer),
             (Some(worker), _) => worker.process(&mut self.burst),
             (None, 1) => put_all(&mut self.lanes[0], &mut self.burst, self.replay, &self.ledger, || {
                 drain_returns(&mut self.returns, &mut self.exits, &self.plans)
@@ -221,7 +221,13 @@ fn put_all(lane: &mut Lane, burst: &mut Burst, wait: bool, ledger: &Ledger, mean
 }
 
 /// Puts a burst into a worker's ring. What finds no room is dropped, or in a replay waited for, serving the workers meanwhile.
-fn put(ring: &mut Box<dyn FrameSender>, burst: &mut Burst, wait: bool, ledger: &Ledger, mut meanwhile: impl FnMut()) {
+fn put(
+    ring: &mut Box<dyn FrameSender>,
+    burst: &mut Burst,
+    wait: bool,
+    ledger: &Ledger,
+    mut meanwhile: impl FnMut(),
+) {
     ring.send(burst);
     while wait && !burst.is_empty() {
         meanwhile();
@@ -229,7 +235,7 @@ fn put(ring: &mut Box<dyn FrameSender>, burst: &mut Burst, wait: bool, ledger: &
         ring.send(burst);
     }
     if !burst.is_empty() {
-        ledger.drop(DropReason::RingFull, burst.len() as u64);
+        ledger.count_drop(DropReason::RingFull, burst.len() as u64);
         burst.clear();
     }
 }

@@ -1,1 +1,37 @@
-//! (owned by a part that is being written)
+//! The path of a frame, told before the code.
+//!
+//! The **main lcore** ([`main_lcore`]) polls the ports, numbers and dates the frames, hashes each to the worker that owns its
+//! session and puts it into that worker's ring. A **worker** ([`worker`]) takes a burst out of its ring and carries each frame
+//! to its end in its [`lane`]: decode, reassembly, session, stream, rules, verdict, exit. After the burst it flushes its exits,
+//! turns a bounded slice of timers, looks into its mailbox and publishes its counters. With `workers = 0` the main lcore has
+//! a lane of its own and there are no rings.
+//!
+//! Nothing here locks, allocates or reads a clock once traffic runs. The lcores tell each other how far they are on the
+//! [`board`]; management speaks to a worker through its [`mailbox`] and hears of it through a ring of events. Each lcore
+//! keeps a [`ledger`]: every frame that came in stands in it once as gone out.
+
+pub mod appliance;
+pub mod board;
+mod ending;
+pub mod exits;
+pub mod handover;
+pub mod launch;
+
+mod judge;
+pub mod lane;
+pub mod ledger;
+pub mod mailbox;
+pub mod main_lcore;
+mod report;
+pub mod settings;
+mod settle;
+pub mod tables;
+#[cfg(test)]
+mod tests;
+pub mod worker;
+
+pub use appliance::{Appliance, Handle, MemoryPlatform, Platform, SetupError};
+pub use ledger::{Balance, Ledger};
+pub use main_lcore::{MainLcore, Source};
+pub use settings::{Mode, PortPlan, Settings, Wanted};
+pub use worker::Worker;

@@ -2,7 +2,7 @@
 
 use crate::base::PortId;
 use crate::io::LinkType;
-use crate::{defrag, session, stream};
+use crate::{defrag, inspect, session, stream};
 
 /// Ports one appliance may have.
 pub const MAX_PORTS: usize = 32;
@@ -51,11 +51,12 @@ pub struct Settings {
     pub event_ring: usize,
     /// Which events the outputs want; others are not even made.
     pub wanted: Wanted,
+    /// Packets that cannot be what they say are dropped in the line; else only named.
+    pub drop_invalid: bool,
     pub sessions: session::Settings,
     pub fragments: defrag::Settings,
     pub streams: stream::Settings,
-    /// Alerts kept of one packet (`packet-alert-max`).
-    pub alerts_per_packet: usize,
+    pub inspection: inspect::Settings,
 }
 
 /// Kinds of event that some output writes.

@@ -7,7 +7,7 @@ use super::board::Board;
 use super::handover::Handover;
 use super::lane::Lane;
 use super::mailbox::{Answer, Command, Mailbox, SessionRow};
-use crate::base::{Time, WorkerId};
+use crate::base::{PortId, Time, WorkerId};
 use crate::io::{Burst, FrameReceiver};
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ impl Worker {
         // A clock that is ahead of frames still in the ring would end sessions that they keep alive.
         self.end_turn(if moved == 0 { clock } else { self.lane.clock() });
         if caught_up {
-            self.board.set_processed(self.id.index(), dispatched);
+            self.lane.set_watermark(u64::from(dispatched));
         }
         moved
     }
@@ -96,6 +96,11 @@ impl Worker {
         self.lane.burst(burst, &mut |worker, frame| self.handover.give(worker, frame));
         let fragments = self.lane.take_fragment_count();
         (0..fragments).for_each(|_| self.board.fragment_done(self.id.index()));
+    }
+
+    /// A burst of a pair that is not inspected: forwarded without a look.
+    pub fn pass_on(&mut self, burst: &mut Burst, to: Option<PortId>) {
+        self.lane.pass_on(burst, to);
     }
 
     /// As one worker alone would take them: see [`Handover`].
@@ -190,8 +195,7 @@ impl Worker {
     pub fn finish(&mut self) {
         self.lane.finish();
         self.lane.publish();
-        let (dispatched, _) = self.board.dispatched();
-        self.board.set_processed(self.id.index(), dispatched);
+        self.lane.set_watermark(u64::MAX);
     }
 
     pub fn lane(&self) -> &Lane {

@@ -70,6 +70,11 @@ impl CapturePort {
         &self.summary
     }
 
+    /// What ended the file before its end, if anything did.
+    pub fn into_damage(self) -> Option<CaptureError> {
+        self.summary.damage
+    }
+
     /// Whether every good frame of the file was received.
     pub fn finished(&self) -> bool {
         self.received.get() >= self.summary.frames

@@ -1,0 +1,273 @@
+//! Putting an appliance together: rings, workers, main lcore, and what management keeps of them.
+//!
+//! Owes nothing to DPDK: a [`Platform`] makes rings and buffers, the ports come as [`PacketIo`], and whoever calls
+//! runs the lcores. So the same appliance runs on EAL lcores and, in tests, on threads over the memory backend.
+
+use super::board::Board;
+use super::exits::{Exits, Outlet};
+use super::handover::Handover;
+use super::lane::{Lane, LaneParts};
+use super::ledger::{Balance, Ledger};
+use super::mailbox::{Answer, Command, MailboxSender, mailbox};
+use super::main_lcore::{MainLcore, MainParts};
+use super::settings::{MAX_PORTS, MAX_WORKERS, PortPlan, Settings};
+use super::tables::TableCounts;
+use super::worker::{Worker, WorkerParts};
+use crate::base::WorkerId;
+use crate::base::event::{EventFeed, event_ring};
+use crate::inspect::Engine;
+use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, memory};
+use std::sync::Arc;
+
+/// What differs between DPDK and memory.
+pub trait Platform {
+    /// A single-producer, single-consumer ring for so many frames.
+    fn ring(&self, capacity: usize) -> Result<(Box<dyn FrameSender>, Box<dyn FrameReceiver>), SetupError>;
+    /// Buffers for generated frames, one allocator an lcore.
+    fn allocator(&self) -> Box<dyn FrameAllocator>;
+}
+
+/// Rings and buffers of the heap.
+#[derive(Clone, Default)]
+pub struct MemoryPlatform(pub memory::HeapPool);
+
+impl Platform for MemoryPlatform {
+    fn ring(&self, capacity: usize) -> Result<(Box<dyn FrameSender>, Box<dyn FrameReceiver>), SetupError> {
+        Ok(memory::ring(capacity))
+    }
+
+    fn allocator(&self) -> Box<dyn FrameAllocator> {
+        Box::new(self.0.clone())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error("{0} ports are configured, at most {MAX_PORTS} are possible")]
+    TooManyPorts(usize),
+    #[error("{0} workers are configured, at most {MAX_WORKERS} are possible")]
+    TooManyWorkers(usize),
+    #[error("a ring between two lcores cannot be made: {0}")]
+    Ring(String),
+}
+
+/// The lcores of an appliance, ready to run, and management's side of them.
+pub struct Appliance {
+    pub main: MainLcore,
+    /// Empty when the main lcore runs to completion.
+    pub workers: Vec<Box<Worker>>,
+    pub handle: Handle,
+    pub feeds: Vec<EventFeed>,
+}
+
+/// What management keeps: counters to read, mailboxes to write, the board to stop by.
+pub struct Handle {
+    pub board: Arc<Board>,
+    /// The main lcore's first, then each worker's.
+    pub ledgers: Vec<Arc<Ledger>>,
+    pub tables: Vec<Arc<TableCounts>>,
+    pub plans: Arc<[PortPlan]>,
+    mailboxes: Vec<MailboxSender>,
+}
+
+impl Handle {
+    /// The sum over all lcores. Exact when they are quiet; `in_rings` is then what the rings hold.
+    pub fn balance(&self, in_rings: u64) -> Balance {
+        Balance::of(self.ledgers.iter().map(Arc::as_ref), in_rings)
+    }
+
+    pub fn workers(&self) -> usize {
+        self.mailboxes.len()
+    }
+
+    /// Puts a command into a worker's mailbox; gives it back when that is full.
+    pub fn command(&mut self, worker: usize, command: Command) -> Result<(), Command> {
+        match self.mailboxes.get_mut(worker) {
+            Some(mailbox) => mailbox.commands.push(command).map_err(|rtrb::PushError::Full(command)| command),
+            None => Err(command),
+        }
+    }
+
+    /// The next answer of a worker.
+    pub fn answer(&mut self, worker: usize) -> Option<Answer> {
+        self.mailboxes.get_mut(worker)?.answers.pop().ok()
+    }
+}
+
+impl Appliance {
+    /// `ports` stand in the order of `settings.ports`; `None` where nothing is ever sent (a replay's capture).
+    pub fn build(
+        settings: &Settings,
+        ports: &mut [Option<Box<dyn PacketIo>>],
+        platform: &dyn Platform,
+        engine: &Arc<Engine>,
+    ) -> Result<Appliance, SetupError> {
+        if settings.ports.len() > MAX_PORTS {
+            return Err(SetupError::TooManyPorts(settings.ports.len()));
+        }
+        if settings.workers > MAX_WORKERS {
+            return Err(SetupError::TooManyWorkers(settings.workers));
+        }
+        let builder = Builder { settings, platform, engine, plans: settings.ports.clone().into() };
+        builder.build(ports)
+    }
+}
+
+/// What every part is made from.
+struct Builder<'a> {
+    settings: &'a Settings,
+    platform: &'a dyn Platform,
+    engine: &'a Arc<Engine>,
+    plans: Arc<[PortPlan]>,
+}
+
+/// Management's side, as it grows with each worker.
+#[derive(Default)]
+struct Outside {
+    ledgers: Vec<Arc<Ledger>>,
+    tables: Vec<Arc<TableCounts>>,
+    mailboxes: Vec<MailboxSender>,
+    feeds: Vec<EventFeed>,
+    /// Frames that workers want the main lcore to send.
+    returns: Vec<Box<dyn FrameReceiver>>,
+}
+
+impl Builder<'_> {
+    fn build(self, ports: &mut [Option<Box<dyn PacketIo>>]) -> Result<Appliance, SetupError> {
+        let count = self.settings.workers;
+        let board = Arc::new(Board::new(count.max(1)));
+        let mut outside = Outside { ledgers: vec![Arc::default()], ..Outside::default() };
+        let (mut rings, mut workers) = (Vec::new(), Vec::new());
+        for (index, handover) in self.handovers()?.into_iter().enumerate() {
+            let (to_worker, from_main) = self.platform.ring(self.settings.ring_size)?;
+            rings.push(to_worker);
+            let ledger = Arc::<Ledger>::default();
+            outside.ledgers.push(Arc::clone(&ledger));
+            let outlets = self.worker_outlets(index, ports, &mut outside.returns)?;
+            let exits = Exits::new(outlets, self.settings.replay, Arc::clone(&ledger));
+            workers.push(self.worker(index, Some(from_main), handover, exits, ledger, &board, &mut outside));
+        }
+        let ledger = Arc::clone(&outside.ledgers[0]);
+        let exits = Exits::new(self.main_outlets(ports), self.settings.replay, Arc::clone(&ledger));
+        let (local, exits) = if count == 0 {
+            let own = Arc::clone(&ledger);
+            let worker = self.worker(0, None, Handover::default(), exits, own, &board, &mut outside);
+            (Some(worker), Exits::new(Vec::new(), self.settings.replay, Arc::clone(&ledger)))
+        } else {
+            (None, exits)
+        };
+        let main = MainLcore::new(MainParts {
+            plans: Arc::clone(&self.plans),
+            rings,
+            local,
+            returns: std::mem::take(&mut outside.returns),
+            exits,
+            board: Arc::clone(&board),
+            ledger,
+            hash_ports: self.settings.hash_ports,
+            replay: self.settings.replay,
+        });
+        let Outside { ledgers, tables, mailboxes, feeds, .. } = outside;
+        let handle = Handle { board, ledgers, tables, plans: self.plans, mailboxes };
+        Ok(Appliance { main, workers, handle, feeds })
+    }
+
+    /// A ring from each worker to each other.
+    fn handovers(&self) -> Result<Vec<Handover>, SetupError> {
+        let count = self.settings.workers;
+        let mut to: Vec<Vec<Option<Box<dyn FrameSender>>>> = Vec::new();
+        let mut from: Vec<Vec<Box<dyn FrameReceiver>>> = (0..count).map(|_| Vec::new()).collect();
+        for giver in 0..count {
+            let mut row = Vec::new();
+            for (taker, incoming) in from.iter_mut().enumerate() {
+                row.push(if giver == taker {
+                    None
+                } else {
+                    let (sender, receiver) = self.platform.ring(self.settings.ring_size)?;
+                    incoming.push(receiver);
+                    Some(sender)
+                });
+            }
+            to.push(row);
+        }
+        Ok(to.into_iter().zip(from).map(|(to, from)| Handover::new(to, from)).collect())
+    }
+
+    /// A worker's own queues, or rings to the main lcore where a port has not one for each worker.
+    fn worker_outlets(
+        &self,
+        index: usize,
+        ports: &mut [Option<Box<dyn PacketIo>>],
+        returns: &mut Vec<Box<dyn FrameReceiver>>,
+    ) -> Result<Vec<Option<Outlet>>, SetupError> {
+        let mut outlets = Vec::new();
+        for port in ports {
+            let Some(port) = port else {
+                outlets.push(None);
+                continue;
+            };
+            let enough = usize::from(port.info().tx_queues) >= self.settings.workers;
+            outlets.push(match enough.then(|| port.take_tx(index as u16)).flatten() {
+                Some(queue) => Some(Outlet::Queue(queue)),
+                None => {
+                    let (sender, receiver) = self.platform.ring(self.settings.ring_size)?;
+                    returns.push(receiver);
+                    Some(Outlet::Ring(sender))
+                }
+            });
+        }
+        Ok(outlets)
+    }
+
+    /// What the workers left: queues of ports that have too few for each to own one.
+    fn main_outlets(&self, ports: &mut [Option<Box<dyn PacketIo>>]) -> Vec<Option<Outlet>> {
+        let queue = |port: &mut Box<dyn PacketIo>| {
+            let own =
+                self.settings.workers == 0 || usize::from(port.info().tx_queues) < self.settings.workers;
+            own.then(|| port.take_tx(0)).flatten().map(Outlet::Queue)
+        };
+        ports.iter_mut().map(|port| port.as_mut().and_then(queue)).collect()
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a worker, each used once")]
+    fn worker(
+        &self,
+        index: usize,
+        ring: Option<Box<dyn FrameReceiver>>,
+        handover: Handover,
+        exits: Exits,
+        ledger: Arc<Ledger>,
+        board: &Arc<Board>,
+        outside: &mut Outside,
+    ) -> Box<Worker> {
+        let (events, feed) = event_ring(self.settings.event_ring, self.settings.replay);
+        let (sender, mailbox) = mailbox();
+        let tables = Arc::<TableCounts>::default();
+        outside.feeds.push(feed);
+        outside.mailboxes.push(sender);
+        outside.tables.push(Arc::clone(&tables));
+        let lane = Lane::new(
+            self.settings,
+            LaneParts {
+                me: index,
+                plans: Arc::clone(&self.plans),
+                exits,
+                events,
+                allocator: self.platform.allocator(),
+                ledger,
+                tables,
+                engine: Arc::clone(self.engine),
+            },
+        );
+        Box::new(Worker::new(WorkerParts {
+            id: WorkerId(index as u8),
+            ring,
+            handover,
+            board: Arc::clone(board),
+            mailbox,
+            lane,
+            replay: self.settings.replay,
+            workers: self.settings.workers.max(1) as u32,
+        }))
+    }
+}

@@ -1,0 +1,219 @@
+//! The stages that look into a packet: session, TCP state, stream, rules. What comes out is a verdict; what is noticed on
+//! the way becomes events.
+
+use super::ending::Ending;
+use super::lane::Lane;
+use super::report::{Reporter, origin};
+use super::settings::{Mode, PortPlan};
+use crate::base::{Dir, DropReason, PerDir, Verdict};
+use crate::decode::Decoded;
+use crate::inspect::{FlowFacts, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow};
+use crate::io::FrameMeta;
+use crate::session::{Fit, Lookup, Packet, Session, SessionId, Settled, Tracked};
+use crate::stream::Window;
+
+/// The packet at hand, as the stages pass it on.
+struct Subject<'a> {
+    bytes: &'a [u8],
+    meta: &'a FrameMeta,
+    /// Verdicts act.
+    inline: bool,
+}
+
+/// What the rules and the stream engine said of a packet so far.
+#[derive(Default)]
+struct Judgement {
+    verdict: Verdict,
+    settled: Option<Settled>,
+    alerted: bool,
+}
+
+impl Lane {
+    /// Every stage that reads the packet. Anomalies of its stream join those of its layers.
+    pub(super) fn inspect(
+        &mut self,
+        bytes: &[u8],
+        meta: &FrameMeta,
+        decoded: &mut Decoded,
+        plan: &PortPlan,
+    ) -> Verdict {
+        let subject = Subject { bytes, meta, inline: plan.mode == Mode::Ips };
+        self.ledger.inspected.add(1);
+        if !decoded.anomalies.is_empty() {
+            self.report.anomalies(&origin(meta, decoded, None, Dir::ToServer), &decoded.anomalies);
+        }
+        // A piece has no ports, so no session: its datagram will.
+        if decoded.is_fragment() {
+            return self.alone(&subject, decoded);
+        }
+        let packet = Packet::new(meta, bytes.len());
+        let (sessions, mut ending) = self.ending();
+        let verdict = match sessions.find(decoded, &packet, &mut ending) {
+            Lookup::Found { id, dir, related, .. } => {
+                let tracked = if related { None } else { sessions.track(id, dir, decoded, &packet) };
+                self.in_session(&subject, decoded, id, dir, tracked.as_ref())
+            }
+            Lookup::Refused(reason) => Verdict::Drop(reason),
+            Lookup::Untracked => self.alone(&subject, decoded),
+        };
+        match decoded.invalid {
+            Some(reason) if self.drop_invalid => verdict.and(Verdict::Drop(reason)),
+            _ => verdict,
+        }
+    }
+
+    /// A packet without a session: fragments, what is not IP, what could not be decoded.
+    fn alone(&mut self, subject: &Subject<'_>, decoded: &Decoded) -> Verdict {
+        let facts = PacketFacts { bytes: subject.bytes, decoded, time: subject.meta.clock, flow: None };
+        let outcome = self.inspector.inspect(&facts, None, Payload::Packet);
+        if !outcome.alerts.is_empty() {
+            let origin = origin(subject.meta, decoded, None, Dir::ToServer);
+            self.report.alerts(&origin, outcome, &self.rules, None, subject.inline);
+        }
+        outcome.verdict
+    }
+
+    fn in_session(
+        &mut self,
+        subject: &Subject<'_>,
+        decoded: &mut Decoded,
+        id: SessionId,
+        dir: Dir,
+        tracked: Option<&Tracked>,
+    ) -> Verdict {
+        let Lane { sessions, streams, inspector, gather, report, rules, .. } = self;
+        let Some(session) = sessions.get_mut(id) else { return Verdict::Forward };
+        let (generation, reads_streams) = (rules.generation, inspector.engine().reads_streams());
+        match session.settled {
+            // What was settled under rules that are no more is looked at again.
+            _ if session.policy != generation => session.policy = generation,
+            Settled::None => {}
+            Settled::Pass | Settled::Bypass => return Verdict::Forward,
+            Settled::Drop(reason) => return Verdict::Drop(reason),
+        }
+        let mut judgement = Judgement::default();
+        let payload_from_packet = match tracked {
+            None => true,
+            Some(tracked) => {
+                complain(report, subject.meta, decoded, session, dir, &tracked.anomalies);
+                if tracked.fit == Fit::Valid && reads_streams {
+                    let payload = subject.bytes.get(decoded.payload_range()).unwrap_or_default();
+                    let fed = streams.feed(session, dir, tracked, payload);
+                    complain(report, subject.meta, decoded, session, dir, &fed.anomalies);
+                    if let Some(reason) = fed.refused.filter(|_| subject.inline) {
+                        judgement.verdict = Verdict::Drop(reason);
+                    }
+                    if fed.conflict && subject.inline {
+                        judgement.verdict = Verdict::Drop(DropReason::StreamInvalid);
+                    }
+                }
+                tracked.fit != Fit::Valid
+            }
+        };
+        let facts = PacketFacts {
+            bytes: subject.bytes,
+            decoded,
+            time: subject.meta.clock,
+            flow: Some(flow_facts(session, dir)),
+        };
+        let mut state = StateHandle::from_raw(session.inspection);
+        let mut first = true;
+        loop {
+            let window = if payload_from_packet { None } else { streams.window(session, dir, gather) };
+            let payload = match &window {
+                _ if payload_from_packet => Payload::Packet,
+                None => Payload::Queued,
+                Some(window) => Payload::Stream(stream_window(window, dir, !first)),
+            };
+            if !first && window.is_none() {
+                break;
+            }
+            let outcome = inspector.inspect(&facts, Some(&mut state), payload);
+            judgement.take(outcome);
+            if !outcome.alerts.is_empty() {
+                let origin = origin(subject.meta, decoded, Some(session), dir);
+                report.alerts(&origin, outcome, rules, Some(session), subject.inline);
+            }
+            if window.is_none() {
+                break;
+            }
+            streams.consumed(session, dir);
+            first = false;
+        }
+        session.inspection = state.raw();
+        session.alerted |= judgement.alerted;
+        if let Some(settled) = judgement.settled {
+            session.settled = settled;
+        }
+        judgement.verdict
+    }
+
+    /// The session table, and what ends its sessions.
+    pub(super) fn ending(&mut self) -> (&mut crate::session::SessionTable, Ending<'_>) {
+        let Lane { sessions, streams, inspector, gather, report, rules, .. } = self;
+        (sessions, Ending { streams, inspector, gather, report, rules })
+    }
+}
+
+impl Judgement {
+    fn take(&mut self, outcome: &Outcome) {
+        self.verdict = self.verdict.and(outcome.verdict);
+        self.alerted |= !outcome.alerts.is_empty();
+        if let Some(settled) = outcome.settled.map(settlement) {
+            self.settled = Some(settled);
+        }
+    }
+}
+
+fn settlement(settlement: Settlement) -> Settled {
+    match settlement {
+        Settlement::Pass => Settled::Pass,
+        Settlement::Drop => Settled::Drop(DropReason::SessionDropped),
+        Settlement::Bypass => Settled::Bypass,
+    }
+}
+
+pub(super) fn stream_window<'a>(window: &Window<'a>, dir: Dir, rest: bool) -> StreamWindow<'a> {
+    StreamWindow {
+        dir,
+        bytes: window.bytes,
+        fresh_from: window.fresh_from,
+        offset: window.offset,
+        end: window.end,
+        rest,
+    }
+}
+
+pub(super) fn flow_facts(session: &Session, dir: Dir) -> FlowFacts {
+    let sent = |dir| {
+        session
+            .tcp
+            .stream_start(dir)
+            .map_or(0, |start| session.tcp.position(dir).0.distance_from(start).max(0) as u64)
+    };
+    FlowFacts {
+        id: session.flow_id,
+        dir,
+        established: session.established(),
+        stats: session.stats(),
+        stream: PerDir(Dir::BOTH.map(sent)),
+    }
+}
+
+fn complain(
+    report: &mut Reporter,
+    meta: &FrameMeta,
+    decoded: &mut Decoded,
+    session: &Session,
+    dir: Dir,
+    anomalies: &[crate::base::Anomaly],
+) {
+    if anomalies.is_empty() {
+        return;
+    }
+    report.anomalies(&origin(meta, decoded, Some(session), dir), anomalies);
+    for &anomaly in anomalies {
+        // As many as there is room for; the first say it all.
+        let _ = decoded.anomalies.try_push(anomaly);
+    }
+}

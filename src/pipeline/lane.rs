@@ -1,0 +1,337 @@
+//! One lcore's lane: everything a frame passes on its way to its end, and all state that is met there.
+//!
+//! Decode, reassembly, session, stream, rules, verdict, exit: the stages in [`Lane::frame`] and [`Lane::datagram`] are
+//! those of spec 00. A lane belongs to one lcore; `report` makes its events, `settle` applies verdicts.
+
+use super::exits::Exits;
+use super::ledger::Ledger;
+use super::report::Reporter;
+use super::settings::{Mode, PortPlan, Settings};
+use super::tables::TableCounts;
+use crate::base::event::{CloseReason, EventSender};
+use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict};
+use crate::decode::{Decoded, L4, decode};
+use crate::defrag::{self, Reassembler};
+use crate::inspect::{Engine, Inspector};
+use crate::io::{BURST, Burst, Frame, FrameAllocator};
+use crate::rules::RuleSet;
+use crate::session::SessionTable;
+use crate::stream::Streams;
+use std::sync::Arc;
+
+/// Room to gather a chain in: the largest IP packet with any link header. Bytes beyond are not looked at.
+const SCRATCH: usize = 65_535 + 512;
+
+/// Room to gather a stream's window in: lookback, and what one acknowledgement may set free.
+const GATHER: usize = 128 * 1024;
+
+/// Hands a rebuilt datagram to the worker that owns its session, or gives it back.
+pub type Give<'a> = &'a mut dyn FnMut(usize, Frame) -> Result<(), Frame>;
+
+pub struct Lane {
+    pub(super) me: usize,
+    pub(super) workers: u32,
+    pub(super) hash_ports: bool,
+    /// Some pair's verdicts act; else what reassembly takes are copies.
+    inline: bool,
+    /// Packets that cannot be what they say are dropped in the line.
+    pub(super) drop_invalid: bool,
+    plans: Arc<[PortPlan]>,
+    pub(super) scratch: Box<[u8]>,
+    /// Room to gather a stream's bytes in.
+    pub(super) gather: Box<[u8]>,
+    decoded: Box<[Decoded]>,
+    /// For a datagram that is rebuilt amid a burst.
+    rebuilt: Option<Box<Decoded>>,
+    fragments: Reassembler,
+    pub(super) sessions: SessionTable,
+    pub(super) streams: Streams,
+    pub(super) inspector: Inspector,
+    /// The inspector's.
+    pub(super) rules: Arc<RuleSet>,
+    pub(super) exits: Exits,
+    pub(super) report: Reporter,
+    pub(super) allocator: Box<dyn FrameAllocator>,
+    pub(super) ledger: Arc<Ledger>,
+    tables: Arc<TableCounts>,
+    clock: Time,
+    /// The reassembler's numbers that are in the ledger already.
+    fragments_seen: defrag::Counters,
+    /// Fragments taken since someone asked.
+    fragments_taken: u32,
+}
+
+/// The parts of a [`Lane`] that are not made from the settings.
+pub struct LaneParts {
+    pub me: usize,
+    pub plans: Arc<[PortPlan]>,
+    pub exits: Exits,
+    pub events: EventSender,
+    pub allocator: Box<dyn FrameAllocator>,
+    pub ledger: Arc<Ledger>,
+    pub tables: Arc<TableCounts>,
+    pub engine: Arc<Engine>,
+}
+
+impl Lane {
+    /// All memory a lane will ever use is taken here.
+    pub fn new(settings: &Settings, parts: LaneParts) -> Lane {
+        Lane {
+            me: parts.me,
+            workers: settings.workers.max(1) as u32,
+            hash_ports: settings.hash_ports,
+            inline: parts.plans.iter().any(|plan| plan.mode == Mode::Ips),
+            drop_invalid: settings.drop_invalid,
+            plans: parts.plans,
+            fragments_seen: defrag::Counters::default(),
+            scratch: vec![0; SCRATCH].into(),
+            gather: vec![0; GATHER].into(),
+            decoded: vec![Decoded::default(); BURST].into(),
+            rebuilt: Some(Box::default()),
+            fragments: Reassembler::new(settings.fragments.clone()),
+            sessions: SessionTable::new(settings.sessions),
+            streams: Streams::new(settings.streams),
+            rules: Arc::clone(parts.engine.rules()),
+            inspector: Inspector::new(parts.engine, settings.inspection),
+            exits: parts.exits,
+            report: Reporter::new(parts.events, settings.wanted),
+            allocator: parts.allocator,
+            ledger: parts.ledger,
+            tables: parts.tables,
+            clock: Time::ZERO,
+            fragments_taken: 0,
+        }
+    }
+
+    /// A burst of frames: all are decoded before the first is looked up, so that the table's lines are on their way.
+    pub fn burst(&mut self, burst: &mut Burst, give: Give<'_>) {
+        let mut decoded = std::mem::take(&mut self.decoded);
+        for (frame, decoded) in burst.iter().zip(&mut decoded) {
+            if let Some(plan) = self.plan(frame.meta().port).filter(|plan| plan.inspect) {
+                decode(frame.view(&mut self.scratch), plan.link, decoded);
+                self.sessions.prefetch(decoded);
+            }
+        }
+        for (frame, decoded) in burst.drain(..).zip(&mut decoded) {
+            self.decoded_frame(frame, decoded, give);
+        }
+        self.decoded = decoded;
+    }
+
+    /// One frame of those that must be taken one by one.
+    pub fn frame(&mut self, frame: Frame, give: Give<'_>) {
+        let Some(plan) = self.plan(frame.meta().port) else {
+            return self.exits.send(frame, None);
+        };
+        let mut decoded = std::mem::take(&mut self.decoded);
+        if let Some(decoded) = decoded.first_mut() {
+            decode(frame.view(&mut self.scratch), plan.link, decoded);
+            self.decoded_frame(frame, decoded, give);
+        }
+        self.decoded = decoded;
+    }
+
+    fn plan(&self, port: PortId) -> Option<PortPlan> {
+        self.plans.get(port.index()).copied()
+    }
+
+    fn decoded_frame(&mut self, frame: Frame, decoded: &mut Decoded, give: Give<'_>) {
+        let meta = frame.meta();
+        let Some(plan) = self.plan(meta.port).filter(|plan| plan.inspect) else {
+            let peer = self.plan(meta.port).and_then(|plan| plan.peer);
+            return self.exits.send(frame, peer);
+        };
+        self.clock = self.clock.max(meta.clock);
+        self.count(decoded);
+        if decoded.is_fragment() {
+            self.fragment(frame, decoded, &plan, give);
+        } else {
+            let verdict = self.judge(&frame, decoded, &plan);
+            self.settle(frame, decoded, &plan, verdict);
+        }
+    }
+
+    /// A rebuilt datagram, of this worker or handed over by another.
+    pub fn datagram(&mut self, frame: Frame) {
+        let Some(plan) = self.plan(frame.meta().port) else {
+            return self.exits.send(frame, None);
+        };
+        let Some(mut decoded) = self.rebuilt.take() else {
+            return self.ledger.count_drop(DropReason::NoBuffer, 1);
+        };
+        decode(frame.view(&mut self.scratch), plan.link, &mut decoded);
+        let verdict = self.judge(&frame, &mut decoded, &plan);
+        match plan.mode {
+            Mode::Ips => self.settle_datagram(frame, &decoded, &plan, verdict),
+            // Its fragments went their way: this is a copy.
+            Mode::Tap | Mode::Ids => self.ledger.consumed.add(1),
+        }
+        self.rebuilt = Some(decoded);
+    }
+
+    /// Session, stream and rules: what is to become of the packet.
+    fn judge(&mut self, frame: &Frame, decoded: &mut Decoded, plan: &PortPlan) -> Verdict {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let bytes = frame.view(&mut scratch);
+        let verdict = self.inspect(bytes, &frame.meta(), decoded, plan);
+        self.scratch = scratch;
+        verdict
+    }
+
+    /// One piece of a datagram. What stays in the line in tap mode is the piece itself; reassembly gets a share of it.
+    fn fragment(&mut self, frame: Frame, decoded: &mut Decoded, plan: &PortPlan, give: Give<'_>) {
+        self.fragments_taken += 1;
+        let verdict = self.judge(&frame, decoded, plan);
+        if plan.mode == Mode::Ips && verdict.is_drop() {
+            return self.settle(frame, decoded, plan, verdict);
+        }
+        let piece = match plan.mode {
+            Mode::Tap => {
+                let share = frame.share();
+                self.exits.send(frame, plan.peer);
+                match share {
+                    Some(share) => {
+                        self.ledger.generated.add(1);
+                        share
+                    }
+                    None => return self.ledger.count_spared(DropReason::NoBuffer),
+                }
+            }
+            Mode::Ips | Mode::Ids => frame,
+        };
+        let mut sink = FragmentSink { ledger: &self.ledger, report: &mut self.report, inline: self.inline };
+        let outcome = self.fragments.push(piece, decoded, self.clock, self.allocator.as_mut(), &mut sink);
+        self.count_fragments();
+        match outcome {
+            defrag::Outcome::Held => {}
+            defrag::Outcome::Complete(datagram) => self.rebuilt(datagram, plan, give),
+            defrag::Outcome::Dropped(reason, piece) => self.drop_piece(piece, decoded, plan, reason),
+        }
+    }
+
+    /// A burst of a pair that is not inspected.
+    pub fn pass_on(&mut self, burst: &mut Burst, to: Option<PortId>) {
+        self.exits.send_all(burst, to);
+    }
+
+    /// A bounded slice of timers, also when no packet comes.
+    pub fn timers(&mut self, now: Time, budget: usize) {
+        self.clock = self.clock.max(now);
+        let now = self.clock;
+        let (sessions, mut ending) = self.ending();
+        sessions.expire(now, budget, &mut ending);
+        let mut sink = FragmentSink { ledger: &self.ledger, report: &mut self.report, inline: self.inline };
+        self.fragments.expire(now, budget, &mut sink);
+        self.count_fragments();
+    }
+
+    /// The appliance stops: nothing stays held, every session is closed and recorded.
+    pub fn finish(&mut self) {
+        let (sessions, mut ending) = self.ending();
+        sessions.close_all(CloseReason::Shutdown, &mut ending);
+        let mut sink = FragmentSink { ledger: &self.ledger, report: &mut self.report, inline: self.inline };
+        self.fragments.drop_all(DropReason::Shutdown, &mut sink);
+        self.count_fragments();
+        self.exits.flush();
+    }
+
+    pub fn flush(&mut self) {
+        self.exits.flush();
+    }
+
+    /// The latest clock of a frame, or of the timers.
+    pub fn clock(&self) -> Time {
+        self.clock
+    }
+
+    /// Fragments taken since this was last asked.
+    pub fn take_fragment_count(&mut self) -> u32 {
+        std::mem::take(&mut self.fragments_taken)
+    }
+
+    /// From the next packet on; gives the old rules back.
+    pub fn swap_rules(&mut self, engine: Arc<Engine>) -> Arc<Engine> {
+        let old = Arc::clone(self.inspector.engine());
+        self.rules = Arc::clone(engine.rules());
+        self.inspector.publish(engine);
+        old
+    }
+
+    pub fn sessions(&self) -> &SessionTable {
+        &self.sessions
+    }
+
+    pub fn set_watermark(&self, packet: u64) {
+        self.report.set_watermark(packet);
+    }
+}
+
+/// What reassembly drops on its own account, and what it noticed.
+struct FragmentSink<'a> {
+    ledger: &'a Ledger,
+    report: &'a mut Reporter,
+    inline: bool,
+}
+
+impl defrag::Sink for FragmentSink<'_> {
+    fn dropped(&mut self, reason: DropReason, fragments: u32) {
+        if self.inline {
+            self.ledger.count_drop(reason, u64::from(fragments));
+        } else {
+            self.ledger.consumed.add(u64::from(fragments));
+            (0..fragments).for_each(|_| self.ledger.count_spared(reason));
+        }
+    }
+
+    fn anomaly(&mut self, anomaly: Anomaly) {
+        let _ = (&self.report, anomaly);
+    }
+}
+
+impl Lane {
+    /// Brings the reassembler's numbers into the ledger.
+    fn count_fragments(&mut self) {
+        let (now, seen) = (self.fragments.counters, &mut self.fragments_seen);
+        self.ledger.merged.add(now.merged - seen.merged);
+        self.ledger.generated.add(now.generated - seen.generated);
+        self.ledger.held.set(now.held);
+        *seen = now;
+    }
+
+    fn count(&self, decoded: &Decoded) {
+        let tables = &self.tables;
+        let l4 = match decoded.l4 {
+            L4::Tcp(_) => &tables.tcp,
+            L4::Udp => &tables.udp,
+            L4::Icmp4 { .. } | L4::Icmp6 { .. } => &tables.icmp,
+            L4::Sctp => &tables.sctp,
+            L4::None => &tables.other,
+        };
+        l4.add(1);
+        match decoded.ip.map(|ip| ip.family) {
+            Some(Family::V4) => tables.ipv4.add(1),
+            Some(Family::V6) => tables.ipv6.add(1),
+            None => {}
+        }
+        if decoded.invalid.is_some() {
+            tables.invalid.add(1);
+        }
+    }
+
+    /// What the tables hold, for management to read. Once a turn.
+    pub fn publish(&self) {
+        let (tables, sessions) = (&self.tables, &self.sessions);
+        tables.sessions.set(sessions.len() as u64);
+        tables.sessions_opened.set(sessions.counters.opened);
+        for (published, &count) in tables.sessions_closed.iter().zip(&sessions.counters.closed) {
+            published.set(count);
+        }
+        tables.sessions_refused.set(sessions.counters.full);
+        tables.untracked.set(sessions.counters.untracked);
+        tables.streams.set(self.streams.open() as u64);
+        tables.stream_memory.set(self.streams.memory());
+        tables.stream_gaps.set(self.streams.counters.gaps);
+        tables.stream_conflicts.set(self.streams.counters.conflicts);
+        tables.generation.set(u64::from(self.inspector.engine().generation().0));
+    }
+}

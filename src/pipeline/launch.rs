@@ -1,0 +1,101 @@
+//! The appliance on DPDK: its rings and buffers, its workers on lcores, its main lcore's two loops.
+
+use super::appliance::{Platform, SetupError};
+use super::board::Board;
+use super::main_lcore::{MainLcore, Source};
+use super::worker::Worker;
+use crate::base::PortId;
+use crate::io::clock::Clock;
+use crate::io::dpdk::{
+    self, CapturePort, Eal, EalError, Lcore, LcoreHandle, LcorePanicked, Pool, ReplayError,
+};
+use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Rings and buffers of EAL.
+pub struct DpdkPlatform {
+    pub eal: Arc<Eal>,
+    pub pool: Pool,
+}
+
+impl Platform for DpdkPlatform {
+    fn ring(&self, capacity: usize) -> Result<(Box<dyn FrameSender>, Box<dyn FrameReceiver>), SetupError> {
+        dpdk::ring(&self.eal, capacity).map_err(|error| SetupError::Ring(error.to_string()))
+    }
+
+    fn allocator(&self) -> Box<dyn FrameAllocator> {
+        Box::new(self.pool.allocator())
+    }
+}
+
+/// The workers while they run.
+pub struct Running {
+    workers: Vec<LcoreHandle<Box<Worker>>>,
+}
+
+impl Running {
+    /// Worker `i` on lcore `i + 1`.
+    pub fn start(eal: &Arc<Eal>, workers: Vec<Box<Worker>>) -> Result<Running, EalError> {
+        let launch =
+            |(index, worker): (usize, Box<Worker>)| eal.launch(Lcore(index as u32 + 1), move || worker.run());
+        workers
+            .into_iter()
+            .enumerate()
+            .map(launch)
+            .collect::<Result<_, _>>()
+            .map(|workers| Running { workers })
+    }
+
+    /// Waits until every worker has ended what it had, sending for them meanwhile. `main` must have finished.
+    pub fn join(self, main: &mut MainLcore) -> Result<Vec<Box<Worker>>, LcorePanicked> {
+        while !self.workers.iter().all(LcoreHandle::is_finished) {
+            main.serve_returns();
+            std::thread::yield_now();
+        }
+        main.serve_returns();
+        self.workers.into_iter().map(LcoreHandle::join).collect()
+    }
+}
+
+/// The main lcore's loop of a running appliance: until someone stops it.
+pub fn run_until_stopped(main: &mut MainLcore, board: &Board, mut clock: Clock) {
+    while !board.is_stopped() {
+        if main.turn(clock.now()) == 0 {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// How one capture's replay went.
+pub struct Replayed {
+    pub frames: u64,
+    pub bytes: u64,
+    pub damage: Option<crate::io::capture::CaptureError>,
+}
+
+/// Told now and then how many frames of how many have been read.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+
+/// Plays one capture through; `port` is the plan that its link type has. Ends early when the appliance is stopped.
+pub fn replay_capture(
+    main: &mut MainLcore,
+    board: &Board,
+    platform: &DpdkPlatform,
+    path: &Path,
+    port: PortId,
+    progress: Progress<'_>,
+) -> Result<Replayed, ReplayError> {
+    let mut capture = CapturePort::open(&platform.eal, &platform.pool, path)?;
+    let (frames, bytes) = (capture.summary().frames, capture.summary().bytes);
+    main.set_sources(capture.take_rx(0).map(|rx| Source { port, rx }).into_iter().collect());
+    while !capture.finished() && !board.is_stopped() {
+        // Nothing came: the pool is low until the workers have caught up.
+        if main.turn(crate::base::Time::ZERO) == 0 {
+            std::thread::yield_now();
+        }
+        progress(capture.received(), frames);
+    }
+    main.set_sources(Vec::new());
+    Ok(Replayed { frames, bytes, damage: capture.into_damage() })
+}

@@ -1,0 +1,103 @@
+//! The events a lane sends: what happened to which packet of which session.
+
+use super::settings::Wanted;
+use crate::base::event::{AlertEvent, CloseReason, Event, EventBody, EventSender, Origin};
+use crate::base::{Anomaly, Dir, DropReason, Generation, RuleIndex};
+use crate::decode::{Decoded, L4};
+use crate::inspect::Outcome;
+use crate::io::FrameMeta;
+use crate::rules::RuleSet;
+use crate::rules::ruleset::Action;
+use crate::session::Session;
+
+pub struct Reporter {
+    events: EventSender,
+    wanted: Wanted,
+}
+
+/// Where a packet's events come from.
+pub fn origin(meta: &FrameMeta, decoded: &Decoded, session: Option<&Session>, dir: Dir) -> Origin {
+    let icmp = match decoded.l4 {
+        L4::Icmp4 { kind, code, .. } | L4::Icmp6 { kind, code, .. } => Some((kind, code)),
+        _ => None,
+    };
+    Origin {
+        time: meta.time,
+        packet: u64::from(meta.packet),
+        port: meta.port,
+        tuple: decoded.tuple,
+        icmp,
+        flow_id: session.map_or(0, |s| s.flow_id),
+        dir,
+    }
+}
+
+impl Reporter {
+    pub fn new(events: EventSender, wanted: Wanted) -> Reporter {
+        Reporter { events, wanted }
+    }
+
+    pub fn wants(&self) -> Wanted {
+        self.wanted
+    }
+
+    /// One event an alert, in order of evaluation. Inline, those of rules that drop or reject say so.
+    pub fn alerts(
+        &mut self,
+        origin: &Origin,
+        outcome: &Outcome,
+        rules: &RuleSet,
+        session: Option<&Session>,
+        inline: bool,
+    ) {
+        for alert in &outcome.alerts {
+            let acts =
+                rules.rule(alert.rule).is_some_and(|r| matches!(r.action, Action::Drop | Action::Reject(_)));
+            let body = EventBody::Alert(AlertEvent {
+                rule: alert.rule,
+                generation: rules.generation,
+                blocked: inline && acts,
+                flow: session.map(Session::stats),
+            });
+            self.events.send(Event { origin: *origin, body });
+        }
+    }
+
+    pub fn dropped(
+        &mut self,
+        origin: &Origin,
+        reason: DropReason,
+        length: usize,
+        rule: Option<(Generation, RuleIndex)>,
+    ) {
+        if self.wanted.drop {
+            let body = EventBody::Drop { reason, length: length as u32, rule };
+            self.events.send(Event { origin: *origin, body });
+        }
+    }
+
+    pub fn anomalies(&mut self, origin: &Origin, anomalies: &[Anomaly]) {
+        if self.wanted.anomaly {
+            for &anomaly in anomalies {
+                self.events.send(Event { origin: *origin, body: EventBody::Anomaly(anomaly) });
+            }
+        }
+    }
+
+    /// A session has ended.
+    pub fn flow(&mut self, session: &Session, reason: CloseReason) {
+        if self.wanted.flow {
+            let origin = Origin {
+                time: session.last,
+                tuple: session.tuple,
+                flow_id: session.flow_id,
+                ..Origin::default()
+            };
+            self.events.send(Event { origin, body: EventBody::Flow(session.flow_event(reason)) });
+        }
+    }
+
+    pub fn set_watermark(&self, packet: u64) {
+        self.events.set_watermark(packet);
+    }
+}

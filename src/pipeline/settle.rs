@@ -1,0 +1,99 @@
+//! What a verdict does to the frame, by the mode of its pair: forward, drop with a reason, or consume the copy.
+
+use super::lane::{Give, Lane};
+use super::main_lcore::owner;
+use super::report::origin;
+use super::settings::{Mode, PortPlan};
+use crate::base::{Dir, DropReason, Verdict};
+use crate::decode::Decoded;
+use crate::defrag::refragment;
+use crate::io::{Frame, FrameMeta};
+
+impl Lane {
+    /// The end of a frame that came in by a port.
+    pub(super) fn settle(&mut self, frame: Frame, decoded: &Decoded, plan: &PortPlan, verdict: Verdict) {
+        let verdict = match verdict {
+            Verdict::Forward if decoded.ip.is_none() && !plan.non_ip => Verdict::Drop(DropReason::NonIp),
+            other => other,
+        };
+        match (verdict, plan.mode) {
+            (Verdict::Drop(reason), Mode::Ips) => self.drop_frame(frame, decoded, reason),
+            (Verdict::Drop(reason), Mode::Tap) => {
+                self.ledger.count_spared(reason);
+                self.exits.send(frame, plan.peer);
+            }
+            // Nothing asks for a hold yet: what would wait is forwarded.
+            (Verdict::Forward | Verdict::Hold, Mode::Ips | Mode::Tap) => self.exits.send(frame, plan.peer),
+            (_, Mode::Ids) => self.ledger.consumed.add(1),
+        }
+    }
+
+    /// The end of a rebuilt datagram in the line: whole if it fits the other port, else cut again.
+    pub(super) fn settle_datagram(
+        &mut self,
+        frame: Frame,
+        decoded: &Decoded,
+        plan: &PortPlan,
+        verdict: Verdict,
+    ) {
+        let fits = decoded.ip.is_none_or(|ip| ip.total_len <= u32::from(plan.peer_mtu));
+        if verdict.is_drop() || fits {
+            return self.settle(frame, decoded, plan, verdict);
+        }
+        let (exits, ledger) = (&mut self.exits, &self.ledger);
+        let cut = refragment(&frame, decoded, plan.peer_mtu, self.allocator.as_mut(), &mut |piece| {
+            ledger.generated.add(1);
+            exits.send(piece, plan.peer);
+        });
+        match cut {
+            Ok(()) => self.ledger.merged.add(1),
+            Err(reason) => self.drop_frame(frame, decoded, reason),
+        }
+    }
+
+    /// A whole datagram: to the lane that owns its session.
+    pub(super) fn rebuilt(&mut self, datagram: Frame, plan: &PortPlan, give: Give<'_>) {
+        let worker = self.owner_of(&datagram, plan);
+        if worker == self.me {
+            return self.datagram(datagram);
+        }
+        if give(worker, datagram).is_err() {
+            self.ledger.count_drop(DropReason::HandoverFull, 1);
+        }
+    }
+
+    fn owner_of(&mut self, datagram: &Frame, plan: &PortPlan) -> usize {
+        if self.workers == 1 {
+            return self.me;
+        }
+        let bytes = datagram.view(&mut self.scratch);
+        owner(crate::decode::affinity(bytes, plan.link, self.hash_ports).hash, self.workers)
+    }
+
+    /// A fragment that reassembly would not take.
+    pub(super) fn drop_piece(
+        &mut self,
+        piece: Frame,
+        decoded: &Decoded,
+        plan: &PortPlan,
+        reason: DropReason,
+    ) {
+        match plan.mode {
+            Mode::Ips => self.drop_frame(piece, decoded, reason),
+            // A copy: the fragment itself has gone on.
+            Mode::Tap | Mode::Ids => {
+                self.ledger.count_spared(reason);
+                self.ledger.consumed.add(1);
+            }
+        }
+    }
+
+    fn drop_frame(&mut self, frame: Frame, decoded: &Decoded, reason: DropReason) {
+        let meta: FrameMeta = frame.meta();
+        self.ledger.count_drop(reason, 1);
+        if self.report.wants().drop {
+            let origin = origin(&meta, decoded, None, Dir::ToServer);
+            self.report.dropped(&origin, reason, frame.len(), None);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The numbers of a lane's tables, copied out once a turn for whoever wants to read them.
+
+use crate::base::counters::Counter;
+use crate::base::event::CloseReason;
+
+/// Written by one lcore, read by management.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct TableCounts {
+    pub sessions: Counter,
+    pub sessions_opened: Counter,
+    /// By `CloseReason as usize`.
+    pub sessions_closed: [Counter; CloseReason::Shutdown as usize + 1],
+    pub sessions_refused: Counter,
+    pub untracked: Counter,
+    pub streams: Counter,
+    /// Bytes.
+    pub stream_memory: Counter,
+    pub stream_gaps: Counter,
+    pub stream_conflicts: Counter,
+    /// Bytes of buffers that unfinished datagrams hold.
+    pub fragment_memory: Counter,
+    pub datagrams_waiting: Counter,
+    pub datagrams_rebuilt: Counter,
+    pub tcp: Counter,
+    pub udp: Counter,
+    pub icmp: Counter,
+    pub sctp: Counter,
+    pub other: Counter,
+    pub ipv4: Counter,
+    pub ipv6: Counter,
+    pub invalid: Counter,
+    /// The rule generation in force.
+    pub generation: Counter,
+}
