@@ -3,7 +3,9 @@
 pub mod check;
 pub mod config;
 pub mod ctl;
+pub mod replay;
 pub mod rules;
+pub mod run;
 pub mod table;
 pub mod version;
 
@@ -22,6 +24,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Replay captures through the appliance: no root, hugepages or NIC
+    Replay(replay::Replay),
+    /// Run the appliance
+    Run(run::Run),
     /// Check a configuration and its rules; prints every fault (also: weir -T)
     #[command(visible_alias = "test")]
     Check(check::Check),
@@ -91,6 +97,8 @@ fn arguments() -> Vec<std::ffi::OsString> {
 
 fn dispatch(command: Command) -> Result<Outcome, Failure> {
     match command {
+        Command::Replay(args) => replay::run(args),
+        Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(args),
         Command::Ctl(args) => ctl::run(args),
         Command::Rules(command) => rules::run(command),

@@ -9,7 +9,7 @@ use crate::mgmt::config::{
     Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, Profile, check,
 };
 use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
-use crate::{defrag, session, stream};
+use crate::{defrag, inspect, session, stream};
 
 /// Bytes of one block of the stream store ([`stream::Settings::blocks`]).
 const STREAM_BLOCK: u64 = 2048;
@@ -125,7 +125,11 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
         sessions: sessions(config, start.now, start.seed),
         fragments: fragments(config, start.seed),
         streams: streams(config),
-        alerts_per_packet: alerts.min(MAX_ALERTS),
+        drop_invalid: config.profile == Profile::Inline,
+        inspection: inspect::Settings {
+            packet_alert_max: alerts.min(MAX_ALERTS),
+            ..inspect::Settings::default()
+        },
     }
 }
 
@@ -137,7 +141,7 @@ pub struct Start {
     pub replay: bool,
 }
 
-fn mode(mode: Mode) -> pipeline::Mode {
+pub fn mode(mode: Mode) -> pipeline::Mode {
     match mode {
         Mode::Ips => pipeline::Mode::Ips,
         Mode::Tap => pipeline::Mode::Tap,
@@ -256,7 +260,8 @@ mod tests {
 
     fn config() -> Config {
         let mut config = Config::defaults(Profile::Inline);
-        let port = |name: &str, mtu| Port { name: name.into(), device: "net_null0".into(), mtu, ..Port::default() };
+        let port =
+            |name: &str, mtu| Port { name: name.into(), device: "net_null0".into(), mtu, ..Port::default() };
         config.ports = vec![port("a", 1500), port("b", 9000), port("c", 1500)];
         config.pairs = vec![Pair { ports: vec!["b".into(), "a".into()], mode: Mode::Ips, ..Pair::default() }];
         config
@@ -265,7 +270,10 @@ mod tests {
     #[test]
     fn what_enters_one_port_of_a_pair_leaves_by_the_other_and_a_single_port_only_listens() {
         let plans = plans(&config(), &[]);
-        assert_eq!(plans.iter().map(|p| p.peer).collect::<Vec<_>>(), [Some(PortId(1)), Some(PortId(0)), None]);
+        assert_eq!(
+            plans.iter().map(|p| p.peer).collect::<Vec<_>>(),
+            [Some(PortId(1)), Some(PortId(0)), None]
+        );
         assert_eq!(plans[0].peer_mtu, 9000);
         assert_eq!((plans[1].mode, plans[2].mode), (pipeline::Mode::Ips, pipeline::Mode::Ids));
     }

@@ -1,13 +1,21 @@
 //! Management: configuration in, events and answers out, on a thread that never touches a worker's tables.
 
 pub mod build;
+pub mod capture_out;
 pub mod config;
 pub mod control;
+pub mod convert;
+pub mod counters;
+pub mod daemon;
 pub mod eve;
 pub mod events;
+pub mod operator;
+pub mod replay;
 pub mod rpc;
 pub mod rule_files;
 pub mod rulebook;
+pub mod run;
+pub mod start;
 
 pub use config::{Config, Profile};
 pub use control::{Control, ControlError};

@@ -1,0 +1,174 @@
+//! `weir replay`: captures in, alerts out, with the pipeline of `weir run` and no NIC, root or hugepages.
+
+use super::table::Table;
+use super::{ConfigArgs, Failure, Outcome, rules};
+use crate::mgmt::Profile;
+use crate::mgmt::config::Sources;
+use crate::mgmt::replay::{self, Outcome as Replayed, Request};
+use crate::mgmt::rule_files::Selection;
+use crate::mgmt::start::{self, RulesAtStart};
+use clap::{Args, ValueEnum};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Capture file (pcap or pcapng), or a folder of them; may be repeated
+    #[arg(short = 'r', required = true, value_name = "FILE|DIR")]
+    read: Vec<PathBuf>,
+    /// Rule file instead of those of the configuration; may be repeated
+    #[arg(short = 'S', value_name = "RULES")]
+    only: Vec<PathBuf>,
+    /// Rule file besides those of the configuration; may be repeated
+    #[arg(short = 's', value_name = "RULES", conflicts_with = "only")]
+    also: Vec<PathBuf>,
+    #[command(flatten)]
+    source: ConfigArgs,
+    /// Where eve.json goes
+    #[arg(short = 'l', value_name = "DIR", default_value = ".")]
+    log: PathBuf,
+    /// Checksums: none ignores them (this version does not drop by checksums)
+    #[arg(short = 'k', value_enum, default_value = "none")]
+    checksums: Checksums,
+    /// Worker lcores; 0 runs everything on one
+    #[arg(long)]
+    workers: Option<u8>,
+    /// Write what is forwarded; drop rules then take effect
+    #[arg(short = 'w', value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// Defaults and limits: suricata or inline
+    #[arg(long, value_parser = super::profile, default_value = "suricata")]
+    profile: Profile,
+}
+
+#[derive(Copy, Clone, Debug, ValueEnum)]
+enum Checksums {
+    None,
+}
+
+pub fn run(args: Replay) -> Result<Outcome, Failure> {
+    let Checksums::None = args.checksums;
+    let mut sets = args.source.sets.clone();
+    sets.extend(args.workers.map(|n| format!("lcores.workers={n}")));
+    let file = args.source.config.as_deref();
+    let mut loaded = Sources { file, sets: &sets, profile: args.profile }.load()?;
+    loaded.config.outputs.directory = args.log.clone();
+    // Ports belong to a running appliance: a replay's frames come from its captures.
+    loaded.config.ports.clear();
+    let captures = captures(&args.read)?;
+    let selection = Selection { only: args.only, also: args.also };
+    let rules = start::rules(&loaded.config, &loaded.base, &selection)?;
+    rules::print_faults(&rules.loaded, false);
+    let mut progress = Progress::new();
+    let mut request = Request {
+        config: &loaded.config,
+        captures: &captures,
+        write: args.write.as_deref(),
+        progress: &mut |path, frames, of| progress.show(path, frames, of),
+    };
+    let done = replay::replay(&mut request, &rules)?;
+    progress.clear();
+    print!("{}", summary(&done, &rules));
+    Ok(verdict(&done, &rules))
+}
+
+/// The files, folders unfolded, in the order of their names.
+fn captures(given: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    for path in given {
+        if !path.is_dir() {
+            found.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+        let is_capture = |p: &PathBuf| {
+            let extension = p.extension().and_then(|e| e.to_str()).unwrap_or_default();
+            p.is_file() && ["pcap", "pcapng", "cap"].contains(&extension)
+        };
+        let mut inside: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(is_capture).collect();
+        if inside.is_empty() {
+            return Err(format!("{} holds no .pcap, .pcapng or .cap file", path.display()).into());
+        }
+        inside.sort();
+        found.extend(inside);
+    }
+    Ok(found)
+}
+
+/// What went wrong although the work was done.
+fn verdict(done: &Replayed, rules: &RulesAtStart) -> Outcome {
+    let mut flawed = rules.loaded.refused() > 0;
+    for damage in &done.damaged {
+        eprintln!("error: {damage}; what stands before it was replayed");
+        flawed = true;
+    }
+    if !done.balance.is_even() {
+        eprintln!("error: frames do not add up, which is a fault of weir: please report it with the capture");
+        flawed = true;
+    }
+    if done.leaked > 0 {
+        eprintln!(
+            "error: {} buffers did not come back, which is a fault of weir: please report it",
+            done.leaked
+        );
+        flawed = true;
+    }
+    if rules.loaded.refused() > 0 {
+        eprintln!("{} rules were refused (see above), so the exit code is 1", rules.loaded.refused());
+    }
+    if flawed { Outcome::Flawed } else { Outcome::Clean }
+}
+
+fn summary(done: &Replayed, rules: &RulesAtStart) -> String {
+    let mut table = Table::default();
+    table.row(["captures", &done.captures.to_string()]);
+    table.row(["frames", &done.frames.to_string()]);
+    table.row(["bytes", &done.bytes.to_string()]);
+    if let Some((first, last)) = done.span {
+        table.row(["time span", &format!("{:.3} s", last.since(first).as_secs_f64())]);
+    }
+    let loaded = rules.engine.rules().rules.len();
+    table.row(["rules", &format!("{loaded} loaded, {} refused", rules.loaded.refused())]);
+    table.row(["sessions", &done.sessions.to_string()]);
+    table.row(["alerts", &done.events.alerts.to_string()]);
+    if done.events.suppressed > 0 {
+        table.row(["alerts held back by thresholds", &done.events.suppressed.to_string()]);
+    }
+    for (reason, frames) in &done.drops {
+        table.row([&format!("dropped: {}", reason.name()), &frames.to_string()]);
+    }
+    if let Some(frames) = done.written {
+        table.row(["frames written", &frames.to_string()]);
+    }
+    table.row(["conservation", &done.balance.to_string()]);
+    table.to_string()
+}
+
+/// A line on the terminal, for captures long enough to wait for.
+struct Progress {
+    terminal: bool,
+    shown: bool,
+}
+
+/// Frames between two updates.
+const STEP: u64 = 100_000;
+
+impl Progress {
+    fn new() -> Progress {
+        Progress { terminal: std::io::stderr().is_terminal(), shown: false }
+    }
+
+    fn show(&mut self, path: &Path, frames: u64, of: u64) {
+        // A burst is small beside a step, so some burst of each step falls into its first part.
+        if self.terminal && of > STEP && frames % STEP < crate::io::BURST as u64 && frames > 0 {
+            eprint!("\r\x1b[K{}: {} % of {of} frames", path.display(), 100 * frames / of);
+            self.shown = true;
+        }
+    }
+
+    fn clear(&mut self) {
+        if self.shown {
+            eprint!("\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `weir run`.
+
+use super::{ConfigArgs, Failure, Outcome, rules};
+use crate::mgmt::Profile;
+use crate::mgmt::config::{Log, LogFormat, Sources};
+use crate::mgmt::rule_files::Selection;
+use crate::mgmt::{run, start};
+use clap::Args;
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    source: ConfigArgs,
+}
+
+pub fn run(args: Run) -> Result<Outcome, Failure> {
+    let Some(file) = args.source.config.as_deref() else {
+        return Err("name a configuration: weir run -c conf/demo.toml".into());
+    };
+    let sources = Sources { file: Some(file), sets: &args.source.sets, profile: Profile::Inline };
+    let loaded = sources.load()?;
+    start_log(&loaded.config.log);
+    let rules = start::rules(&loaded.config, &loaded.base, &Selection::default())?;
+    rules::print_faults(&rules.loaded, false);
+    if rules.loaded.refused() > 0 {
+        tracing::warn!("{} rules were refused and are not in force", rules.loaded.refused());
+    }
+    let ended = run::run(loaded, rules)?;
+    println!("conservation  {}", ended.balance);
+    println!("events        {} sent, {} lost", ended.events.sent, ended.events.lost);
+    if !ended.balance.is_even() || ended.leaked > 0 {
+        eprintln!(
+            "error: frames do not add up ({} not returned), which is a fault of weir: please report it",
+            ended.leaked
+        );
+        return Ok(Outcome::Flawed);
+    }
+    Ok(Outcome::Clean)
+}
+
+/// The daemon's log, to stderr.
+fn start_log(log: &Log) {
+    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new(log.level.name()));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = builder.with_ansi(std::io::stderr().is_terminal());
+    // A second subscriber is refused, and the first one serves as well.
+    let _ = match log.format {
+        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => builder.try_init(),
+    };
+}

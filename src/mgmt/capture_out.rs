@@ -1,0 +1,94 @@
+//! A port that writes what is sent into a capture file: `weir replay -w`.
+
+use crate::base::PortId;
+use crate::io::capture::{CaptureError, Writer};
+use crate::io::{Burst, PacketIo, PortInfo, PortStats, RxQueue, TxQueue};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What came of the file.
+#[derive(Clone, Default)]
+pub struct Written(Arc<Mutex<Option<Result<u64, CaptureError>>>>);
+
+impl Written {
+    /// Frames in the file, once the port's queue is gone.
+    pub fn take(&self) -> Option<Result<u64, CaptureError>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// One transmit queue, no receive queue.
+pub struct CaptureOut {
+    id: PortId,
+    info: PortInfo,
+    queue: Option<OutQueue>,
+}
+
+impl CaptureOut {
+    /// Replaces the file. `dlt` as in [`Writer::create`].
+    pub fn create(path: &Path, dlt: u16, id: PortId) -> Result<(CaptureOut, Written), CaptureError> {
+        let written = Written::default();
+        let queue = OutQueue { writer: Some(Writer::create(path, dlt)?), written: written.clone() };
+        let name = path.display().to_string();
+        let info =
+            PortInfo { name, driver: "capture".into(), tx_queues: 1, mtu: u16::MAX, ..PortInfo::default() };
+        Ok((CaptureOut { id, info, queue: Some(queue) }, written))
+    }
+}
+
+impl PacketIo for CaptureOut {
+    fn id(&self) -> PortId {
+        self.id
+    }
+
+    fn info(&self) -> &PortInfo {
+        &self.info
+    }
+
+    fn stats(&self) -> PortStats {
+        PortStats::default()
+    }
+
+    fn take_rx(&mut self, _: u16) -> Option<Box<dyn RxQueue>> {
+        None
+    }
+
+    fn take_tx(&mut self, queue: u16) -> Option<Box<dyn TxQueue>> {
+        let queue = self.queue.take().filter(|_| queue == 0)?;
+        Some(Box::new(queue))
+    }
+}
+
+struct OutQueue {
+    /// None after a fault: frames go on being taken, the fault is told at the end.
+    writer: Option<Writer>,
+    written: Written,
+}
+
+impl OutQueue {
+    fn tell(&self, outcome: Result<u64, CaptureError>) {
+        *self.written.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+    }
+}
+
+impl TxQueue for OutQueue {
+    fn send(&mut self, burst: &mut Burst) -> usize {
+        let sent = burst.len();
+        for frame in burst.drain(..) {
+            let outcome = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(&frame));
+            if let Err(error) = outcome {
+                self.writer = None;
+                self.tell(Err(error));
+            }
+        }
+        sent
+    }
+}
+
+impl Drop for OutQueue {
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            self.tell(writer.finish());
+        }
+    }
+}

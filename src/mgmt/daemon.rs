@@ -1,0 +1,139 @@
+//! The management thread of `weir run`: events to their files, statistics by time, RPC, signals.
+
+use crate::base::Time;
+use crate::mgmt::control::Control;
+use crate::mgmt::events::{EventLog, EventTotals};
+use crate::mgmt::operator::Operator;
+use crate::mgmt::rpc;
+use crate::mgmt::rpc::socket::Bound;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::UnixListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How long an event may lie in its ring.
+const TURN: Duration = Duration::from_millis(10);
+
+/// What the thread works with.
+pub struct Daemon {
+    pub operator: Arc<Operator>,
+    pub log: EventLog,
+    pub socket: Option<Bound>,
+    pub stats_interval: Duration,
+    /// The workers have ended: no more events will come.
+    pub ended: Arc<AtomicBool>,
+}
+
+impl Daemon {
+    /// Runs until `ended`. SIGINT and SIGTERM stop the appliance, which then ends.
+    pub fn run(self) -> io::Result<EventTotals> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.serve())
+    }
+
+    async fn serve(mut self) -> io::Result<EventTotals> {
+        let rpc = match &self.socket {
+            Some(bound) => {
+                let listener = UnixListener::from_std(bound.listener.try_clone()?)?;
+                let control = Arc::clone(&self.operator) as Arc<dyn Control>;
+                Some(tokio::spawn(rpc::serve(listener, control, std::future::pending())))
+            }
+            None => None,
+        };
+        let mut signals = Signals::new()?;
+        let mut tick = tokio::time::interval(TURN);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut stats_at = self.operator.now().plus(self.stats_interval);
+        while !self.ended.load(Ordering::Acquire) {
+            tokio::select! {
+                _ = tick.tick() => stats_at = self.turn(stats_at),
+                what = signals.next() => self.signal(what),
+            }
+        }
+        if let Some(rpc) = rpc {
+            rpc.abort();
+        }
+        let now = self.operator.now();
+        self.turn(now);
+        let totals = self.log.finish();
+        self.publish(&totals);
+        Ok(totals)
+    }
+
+    /// Takes events; writes a stats record when it is time. When the next is.
+    fn turn(&mut self, stats_at: Time) -> Time {
+        let now = self.operator.now();
+        self.log.turn(now);
+        self.publish(&self.log.totals());
+        if now < stats_at {
+            return stats_at;
+        }
+        self.log.stats(now, self.operator.uptime_secs(), &self.operator.counters());
+        now.plus(self.stats_interval)
+    }
+
+    fn publish(&self, totals: &EventTotals) {
+        let numbers = &self.operator.events;
+        numbers.sent.store(totals.sent, Ordering::Relaxed);
+        numbers.lost.store(totals.lost, Ordering::Relaxed);
+        numbers.alerts.store(totals.alerts, Ordering::Relaxed);
+    }
+
+    fn signal(&mut self, what: Asked) {
+        match what {
+            Asked::Stop => {
+                tracing::info!("asked to stop");
+                self.operator.stop();
+            }
+            Asked::Reopen => self.log.reopen(),
+            Asked::Reload => {
+                let operator = Arc::clone(&self.operator);
+                // Compiling takes seconds: events go on meanwhile.
+                tokio::task::spawn_blocking(move || match operator.reload_rules() {
+                    Ok(done) => tracing::info!(
+                        "rules reloaded: generation {}, {} loaded, {} refused",
+                        done.generation,
+                        done.loaded,
+                        done.refused
+                    ),
+                    Err(error) => tracing::error!("rules not reloaded, the old stay: {error}"),
+                });
+            }
+        }
+    }
+}
+
+enum Asked {
+    Stop,
+    Reopen,
+    Reload,
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+    user: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.hang_up.recv() => Asked::Reopen,
+            _ = self.user.recv() => Asked::Reload,
+        }
+    }
+}

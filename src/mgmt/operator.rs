@@ -1,0 +1,268 @@
+//! Management's hands on a running appliance: the [`Control`] that the RPC asks.
+
+use crate::base::DropReason;
+use crate::base::{Generation, Time};
+use crate::inspect::Engine;
+use crate::io::clock::Clock;
+use crate::mgmt::config::Loaded;
+use crate::mgmt::control::*;
+use crate::mgmt::counters;
+use crate::mgmt::rule_files::{self, Selection};
+use crate::mgmt::rulebook::RuleBook;
+use crate::pipeline::Handle;
+use crate::pipeline::mailbox::{Answer, Command, SessionRow};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a worker may take to answer: a turn takes microseconds, a preempted one milliseconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Between two looks into a mailbox.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// What the event log tells the RPC.
+#[derive(Debug, Default)]
+pub struct EventNumbers {
+    pub sent: AtomicU64,
+    pub lost: AtomicU64,
+    pub alerts: AtomicU64,
+}
+
+pub struct Operator {
+    handle: Mutex<Handle>,
+    clock: Mutex<Clock>,
+    started: Time,
+    running_mode: &'static str,
+    cpus: Vec<u32>,
+    loaded: Loaded,
+    selection: Selection,
+    rules: RuleBook,
+    generation: AtomicU32,
+    refused: AtomicU64,
+    pub events: EventNumbers,
+    /// One reload at a time.
+    reloading: Mutex<()>,
+}
+
+/// What an operator starts with.
+pub struct Parts {
+    pub handle: Handle,
+    pub clock: Clock,
+    pub running_mode: &'static str,
+    pub cpus: Vec<u32>,
+    pub loaded: Loaded,
+    pub selection: Selection,
+    pub rules: RuleBook,
+    pub refused: u64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Operator {
+    pub fn new(mut parts: Parts) -> Operator {
+        let started = parts.clock.now();
+        let generation = parts.rules.current().map_or(0, |set| set.generation.0);
+        Operator {
+            handle: Mutex::new(parts.handle),
+            clock: Mutex::new(parts.clock),
+            started,
+            running_mode: parts.running_mode,
+            cpus: parts.cpus,
+            loaded: parts.loaded,
+            selection: parts.selection,
+            rules: parts.rules,
+            generation: AtomicU32::new(generation),
+            refused: AtomicU64::new(parts.refused),
+            events: EventNumbers::default(),
+            reloading: Mutex::new(()),
+        }
+    }
+
+    pub fn now(&self) -> Time {
+        lock(&self.clock).now()
+    }
+
+    pub fn uptime_secs(&self) -> u64 {
+        self.now().since(self.started).as_secs()
+    }
+
+    pub fn handle(&self) -> MutexGuard<'_, Handle> {
+        lock(&self.handle)
+    }
+
+    /// Sends a command to a worker and waits for what `wanted` picks of its answers.
+    fn ask<T>(
+        &self,
+        worker: usize,
+        command: Command,
+        mut wanted: impl FnMut(Answer) -> Option<T>,
+    ) -> Result<T, ControlError> {
+        let busy = ControlError::Busy { worker: worker as u32 };
+        let (mut command, mut waited) = (Some(command), Duration::ZERO);
+        while waited < PATIENCE {
+            let mut handle = self.handle();
+            if handle.board.is_stopped() {
+                return Err(ControlError::Stopping);
+            }
+            if let Some(unsent) = command.take() {
+                command = handle.command(worker, unsent).err();
+            }
+            while let Some(answer) = handle.answer(worker) {
+                if let Some(found) = wanted(answer) {
+                    return Ok(found);
+                }
+            }
+            drop(handle);
+            std::thread::park_timeout(LOOK);
+            waited += LOOK;
+        }
+        Err(busy)
+    }
+
+    fn compile(&self) -> Result<(Arc<Engine>, u64), ControlError> {
+        let refused = |text: String| ControlError::Refused(text);
+        let mut loaded = rule_files::load(&self.loaded.config, &self.loaded.base, &self.selection)
+            .map_err(|error| refused(error.to_string()))?;
+        let faults = loaded.refused() as u64;
+        loaded.rules.generation = Generation(self.generation.load(Ordering::Relaxed) + 1);
+        let engine = Engine::compile(Arc::new(loaded.rules)).map_err(|error| refused(error.to_string()))?;
+        Ok((Arc::new(engine), faults))
+    }
+}
+
+fn info(row: &SessionRow, generation: u32) -> SessionInfo {
+    SessionInfo {
+        flow_id: row.flow_id,
+        worker: row.worker.into(),
+        tuple: row.tuple,
+        state: row.state.into(),
+        start: row.start,
+        last: row.last,
+        packets: row.packets,
+        bytes: row.bytes,
+        generation,
+        ..SessionInfo::default()
+    }
+}
+
+/// Sessions looked at for one answer: a filter chooses among them.
+const SESSION_ROWS: usize = 65_536;
+
+impl Control for Operator {
+    fn status(&self) -> Status {
+        let handle = self.handle();
+        let config = &self.loaded.config;
+        let sum = |f: fn(&crate::pipeline::tables::TableCounts) -> u64| {
+            handle.tables.iter().map(|t| f(t)).sum::<u64>()
+        };
+        let workers = handle.tables.len() as u64;
+        let part = |part: &str, used, cap: u64| MemoryUse { part: part.into(), used, cap: cap * workers };
+        Status {
+            running_mode: self.running_mode.into(),
+            profile: config.profile.name().into(),
+            started: self.started,
+            now: self.now(),
+            generation: self.generation.load(Ordering::Relaxed),
+            rules_loaded: self.rules.current().map_or(0, |set| set.rules.len() as u64),
+            rules_refused: self.refused.load(Ordering::Relaxed),
+            workers: handle.workers() as u32,
+            sessions: sum(|t| t.sessions.get()),
+            memory: vec![
+                part("fragments", sum(|t| t.fragment_memory.get()), config.fragments.memory.0),
+                part("streams", sum(|t| t.stream_memory.get()), config.streams.memory.0),
+            ],
+            pairs: config
+                .pairs
+                .iter()
+                .map(|p| PairStatus { ports: p.ports.clone(), mode: p.mode.name().into() })
+                .collect(),
+            events_sent: self.events.sent.load(Ordering::Relaxed),
+            events_lost: self.events.lost.load(Ordering::Relaxed),
+        }
+    }
+
+    fn counters(&self) -> Vec<NamedCount> {
+        let mut list = counters::of(&self.handle());
+        list.push(NamedCount::new("detect.alert", self.events.alerts.load(Ordering::Relaxed)));
+        list.push(NamedCount::new("events.sent", self.events.sent.load(Ordering::Relaxed)));
+        list.push(NamedCount::new("events.lost", self.events.lost.load(Ordering::Relaxed)));
+        list
+    }
+
+    fn drops(&self) -> Vec<DropCount> {
+        let handle = self.handle();
+        let frames = |reason| handle.ledgers.iter().map(|l| l.dropped(reason)).sum();
+        DropReason::ALL.iter().map(|&reason| DropCount { reason, frames: frames(reason) }).collect()
+    }
+
+    fn lcores(&self) -> Vec<LcoreInfo> {
+        let handle = self.handle();
+        let lane = |(i, ledger): (usize, &Arc<crate::pipeline::Ledger>)| {
+            let tables = if handle.workers() == 0 {
+                handle.tables.first()
+            } else {
+                i.checked_sub(1).and_then(|w| handle.tables.get(w))
+            };
+            LcoreInfo {
+                role: if i == 0 { "main".into() } else { format!("worker {}", i - 1) },
+                cpu: self.cpus.get(i).copied(),
+                frames: if i == 0 { ledger.received.get() } else { ledger.inspected.get() },
+                bytes: ledger.received_bytes.get(),
+                sessions: tables.map_or(0, |t| t.sessions.get()),
+                ring_used: 0,
+                ring_size: 0,
+                turns: ledger.turns.get(),
+                idle_turns: ledger.idle_turns.get(),
+            }
+        };
+        handle.ledgers.iter().enumerate().map(lane).collect()
+    }
+
+    fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError> {
+        let workers = self.handle().workers();
+        let mut found = Vec::new();
+        for worker in 0..workers {
+            let rows =
+                self.ask(
+                    worker,
+                    Command::Sessions(Vec::with_capacity(SESSION_ROWS)),
+                    |answer| match answer {
+                        Answer::Sessions { rows, .. } => Some(rows),
+                        Answer::Retired(_) => None,
+                    },
+                )?;
+            let generation = self.generation.load(Ordering::Relaxed);
+            found.extend(rows.iter().filter(|r| filter.matches(&r.tuple)).map(|r| info(r, generation)));
+            if found.len() >= filter.limit() {
+                break;
+            }
+        }
+        found.truncate(filter.limit());
+        Ok(found)
+    }
+
+    fn reload_rules(&self) -> Result<Reload, ControlError> {
+        let _one = lock(&self.reloading);
+        let (engine, refused) = self.compile()?;
+        let set = Arc::clone(engine.rules());
+        self.rules.publish(Arc::clone(&set));
+        let workers = self.handle().workers();
+        for worker in 0..workers {
+            // The old engine comes back here and is freed here, not on the worker.
+            self.ask(worker, Command::Rules(Arc::clone(&engine)), |answer| match answer {
+                Answer::Retired(old) => Some(drop(old)),
+                Answer::Sessions { .. } => None,
+            })?;
+        }
+        self.generation.store(set.generation.0, Ordering::Relaxed);
+        self.refused.store(refused, Ordering::Relaxed);
+        Ok(Reload { generation: set.generation.0, loaded: set.rules.len() as u64, refused })
+    }
+
+    fn stop(&self) {
+        self.handle().board.stop();
+    }
+}

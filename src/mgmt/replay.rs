@@ -1,0 +1,197 @@
+//! `weir replay`: captures through the whole appliance, and what came of it.
+
+use crate::base::{DropReason, PortId, Time};
+use crate::io::LinkType;
+use crate::io::PacketIo;
+use crate::io::capture::{CaptureError, Summary};
+use crate::mgmt::capture_out::CaptureOut;
+use crate::mgmt::config::{Config, Mode, NonIp};
+use crate::mgmt::convert::{self, Start};
+use crate::mgmt::counters;
+use crate::mgmt::eve::Medium;
+use crate::mgmt::events::EventTotals;
+use crate::mgmt::start::{self, RulesAtStart, StartError};
+use crate::pipeline::launch::{DpdkPlatform, Running, replay_capture};
+use crate::pipeline::{Appliance, Balance, PortPlan};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayFault {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    #[error("{0}")]
+    Run(String),
+}
+
+fn run_fault(error: impl std::fmt::Display) -> ReplayFault {
+    ReplayFault::Run(error.to_string())
+}
+
+/// What is asked.
+pub struct Request<'a> {
+    pub config: &'a Config,
+    pub captures: &'a [PathBuf],
+    pub write: Option<&'a Path>,
+    /// Told how many frames of how many of the current capture have been read.
+    pub progress: &'a mut dyn FnMut(&Path, u64, u64),
+}
+
+/// What it came to.
+pub struct Outcome {
+    pub captures: usize,
+    pub frames: u64,
+    pub bytes: u64,
+    /// First and last capture time.
+    pub span: Option<(Time, Time)>,
+    pub damaged: Vec<CaptureError>,
+    pub balance: Balance,
+    pub drops: Vec<(DropReason, u64)>,
+    pub sessions: u64,
+    pub events: EventTotals,
+    /// Frames whose buffers did not come back: 0, or a fault of ours.
+    pub leaked: u32,
+    /// Frames in the file of `-w`.
+    pub written: Option<u64>,
+}
+
+/// Seeds of hashes in a replay: results must not differ from run to run.
+const SEED: u64 = 0x0005_eed0;
+
+pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome, ReplayFault> {
+    let config = request.config;
+    let summaries = request.captures.iter().map(|path| Summary::scan(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut links: Vec<LinkType> = Vec::new();
+    for summary in &summaries {
+        if !links.contains(&summary.link_type) {
+            links.push(summary.link_type);
+        }
+    }
+    let platform = start::platform(config)?;
+    let (mut ports, written) = out_port(request, &summaries, links.len())?;
+    let plans = plans(config, &links, request.write.is_some());
+    let first = summaries.iter().filter_map(|s| s.first).min().unwrap_or_default();
+    let settings = convert::pipeline(config, plans, Start { now: first, seed: SEED, replay: true });
+    let appliance = Appliance::build(&settings, &mut ports, &platform, &rules.engine).map_err(run_fault)?;
+    drop(ports);
+    let Appliance { mut main, workers, handle, feeds } = appliance;
+
+    let log = start::event_log(config, &rules.book, feeds, Medium::Capture)?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let writer = spawn_log(log, Arc::clone(&ended), &platform)?;
+    let running = Running::start(&platform.eal, workers).map_err(run_fault)?;
+    let mut done = Ok(());
+    for (path, summary) in request.captures.iter().zip(&summaries) {
+        let port = links.iter().position(|l| *l == summary.link_type).unwrap_or(0);
+        let progress = &mut *request.progress;
+        let told = &mut |frames, of| progress(path, frames, of);
+        done =
+            replay_capture(&mut main, &handle.board, &platform, path, PortId(port as u16), told).map(|_| ());
+        if done.is_err() {
+            break;
+        }
+    }
+    main.finish();
+    let workers = running.join(&mut main).map_err(run_fault)?;
+    drop(workers);
+    let waiting = main.waiting() as u64;
+    drop(main);
+    ended.store(true, Ordering::Release);
+    writer.thread().unpark();
+    let mut log = writer.join().map_err(|_| ReplayFault::Run("the event log ended early".into()))?;
+    let span = span(&summaries);
+    let last = span.map_or(Time::ZERO, |(_, last)| last);
+    log.stats(last, last.since(first).as_secs(), &counters::of(&handle));
+    let events = log.finish();
+    done.map_err(run_fault)?;
+    let dropped = |reason| handle.ledgers.iter().map(|l| l.dropped(reason)).sum::<u64>();
+    let drops = DropReason::ALL.iter().map(|&r| (r, dropped(r))).filter(|(_, n)| *n > 0).collect();
+    Ok(Outcome {
+        captures: summaries.len(),
+        frames: summaries.iter().map(|s| s.frames).sum(),
+        bytes: summaries.iter().map(|s| s.bytes).sum(),
+        span,
+        balance: handle.balance(waiting),
+        drops,
+        sessions: handle.tables.iter().map(|t| t.sessions_opened.get()).sum(),
+        events,
+        leaked: platform.pool.in_use(),
+        written: written.and_then(|w| w.take()).transpose()?,
+        damaged: summaries.into_iter().filter_map(|s| s.damage).collect(),
+    })
+}
+
+type Ports = Vec<Option<Box<dyn PacketIo>>>;
+
+/// One place a link type for what comes in, and the file of `-w` behind them.
+fn out_port(
+    request: &Request<'_>,
+    summaries: &[Summary],
+    links: usize,
+) -> Result<(Ports, Option<crate::mgmt::capture_out::Written>), ReplayFault> {
+    let mut ports: Ports = (0..links).map(|_| None).collect();
+    let Some(path) = request.write else { return Ok((ports, None)) };
+    if links > 1 {
+        let text = "the captures have several link types, and one file can hold only one: leave -w out, or replay them apart";
+        return Err(ReplayFault::Run(text.into()));
+    }
+    let dlt = summaries.first().map_or(1, |s| s.dlt);
+    let (out, written) = CaptureOut::create(path, dlt, PortId(links as u16))?;
+    ports.push(Some(Box::new(out)));
+    Ok((ports, Some(written)))
+}
+
+/// Without `-w` the frames are copies; with it the captures stand in the line before the file.
+fn plans(config: &Config, links: &[LinkType], write: bool) -> Vec<PortPlan> {
+    let pair = config.pairs.first();
+    let mode = match pair.map(|p| p.mode) {
+        Some(mode) if write && mode != Mode::Ids => mode,
+        _ if write => Mode::Ips,
+        _ => Mode::Ids,
+    };
+    let plan = |link, peer| PortPlan {
+        link,
+        peer,
+        inspect: pair.is_none_or(|p| p.inspection),
+        mode: convert::mode(mode),
+        non_ip: pair.is_none_or(|p| p.non_ip == NonIp::Forward),
+        peer_mtu: u16::MAX,
+    };
+    let out = PortId(links.len() as u16);
+    let mut plans: Vec<PortPlan> = links.iter().map(|&link| plan(link, write.then_some(out))).collect();
+    if write {
+        plans.push(plan(links.first().copied().unwrap_or_default(), None));
+    }
+    plans
+}
+
+fn span(summaries: &[Summary]) -> Option<(Time, Time)> {
+    let first = summaries.iter().filter_map(|s| s.first).min()?;
+    let last = summaries.iter().filter_map(|s| s.last).max()?;
+    Some((first, last.max(first)))
+}
+
+type LogThread = std::thread::JoinHandle<crate::mgmt::EventLog>;
+
+/// Empties the event rings until the workers have ended.
+fn spawn_log(
+    mut log: crate::mgmt::EventLog,
+    ended: Arc<AtomicBool>,
+    platform: &DpdkPlatform,
+) -> Result<LogThread, ReplayFault> {
+    let eal = Arc::clone(&platform.eal);
+    let body = move || {
+        eal.unpin_current_thread();
+        let mut clock = eal.time().clock();
+        while !ended.load(Ordering::Acquire) {
+            if log.turn(clock.now()) == 0 {
+                std::thread::park_timeout(std::time::Duration::from_micros(200));
+            }
+        }
+        log
+    };
+    std::thread::Builder::new().name("weir-events".into()).spawn(body).map_err(run_fault)
+}
