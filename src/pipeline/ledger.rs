@@ -11,6 +11,7 @@ use std::fmt;
 #[repr(align(128))]
 pub struct Ledger {
     pub received: Counter,
+    /// Of inspected pairs: the others' frames are not looked at.
     pub received_bytes: Counter,
     /// Rebuilt datagrams, refragments, and the copies that tap mode inspects.
     pub generated: Counter,

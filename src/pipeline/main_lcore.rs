@@ -150,12 +150,15 @@ impl MainLcore {
 
     fn stamp_burst(&mut self, port: PortId) {
         let Stamp { clock, packet, fragments } = &mut self.stamp;
+        let mut bytes = 0;
         for frame in &mut self.burst {
+            bytes += frame.len() as u64;
             let time = if self.replay { frame.meta().time } else { *clock };
             *clock = (*clock).max(time);
             *packet = packet.wrapping_add(1);
             frame.set_meta(FrameMeta { time, clock: *clock, packet: *packet, epoch: *fragments, port });
         }
+        self.ledger.received_bytes.add(bytes);
     }
 
     /// What waits goes out; then the workers may know how far the clock is.

@@ -32,7 +32,7 @@ pub struct PortPlan {
     pub mode: Mode,
     /// Frames without IP: forwarded (true) or dropped.
     pub non_ip: bool,
-    /// Largest IP packet the peer takes, in bytes: rebuilt datagrams beyond it are cut.
+    /// Largest IP packet the peer takes, in bytes: rebuilt datagrams beyond it are cut, and IPv4 packets that allow it.
     pub peer_mtu: u16,
 }
 

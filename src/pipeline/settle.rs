@@ -1,11 +1,14 @@
 //! What a verdict does to the frame, by the mode of its pair: forward, drop with a reason, or consume the copy.
+//!
+//! What is too large for the port it leaves by is cut: rebuilt datagrams, and whole IPv4 packets that allow it (another
+//! MTU on that side; or `net_af_packet`, for which the kernel has put IPv4 fragments together before we see them).
 
 use super::lane::{Give, Lane};
 use super::main_lcore::owner;
 use super::report::origin;
 use super::settings::{Mode, PortPlan};
-use crate::base::{Dir, DropReason, Verdict};
-use crate::decode::Decoded;
+use crate::base::{Dir, DropReason, Family, Verdict};
+use crate::decode::{Decoded, Ip};
 use crate::defrag::refragment;
 use crate::io::{Frame, FrameMeta};
 
@@ -20,11 +23,21 @@ impl Lane {
             (Verdict::Drop(reason), Mode::Ips) => self.drop_frame(frame, decoded, reason),
             (Verdict::Drop(reason), Mode::Tap) => {
                 self.ledger.count_spared(reason);
-                self.exits.send(frame, plan.peer);
+                self.forward(frame, decoded, plan);
             }
             // Nothing asks for a hold yet: what would wait is forwarded.
-            (Verdict::Forward | Verdict::Hold, Mode::Ips | Mode::Tap) => self.exits.send(frame, plan.peer),
+            (Verdict::Forward | Verdict::Hold, Mode::Ips | Mode::Tap) => self.forward(frame, decoded, plan),
             (_, Mode::Ids) => self.ledger.consumed.add(1),
+        }
+    }
+
+    #[inline]
+    fn forward(&mut self, frame: Frame, decoded: &Decoded, plan: &PortPlan) {
+        match decoded.ip {
+            Some(ip) if ip.total_len > u32::from(plan.peer_mtu) && may_be_cut(&ip) => {
+                self.cut(frame, decoded, plan);
+            }
+            _ => self.exits.send(frame, plan.peer),
         }
     }
 
@@ -40,6 +53,12 @@ impl Lane {
         if verdict.is_drop() || fits {
             return self.settle(frame, decoded, plan, verdict);
         }
+        self.cut(frame, decoded, plan);
+    }
+
+    /// Sends a packet in pieces that the other port can take.
+    #[cold]
+    fn cut(&mut self, frame: Frame, decoded: &Decoded, plan: &PortPlan) {
         let (exits, ledger) = (&mut self.exits, &self.ledger);
         let cut = refragment(&frame, decoded, plan.peer_mtu, self.allocator.as_mut(), &mut |piece| {
             ledger.generated.add(1);
@@ -96,4 +115,9 @@ impl Lane {
             self.report.dropped(&origin, reason, frame.len(), None);
         }
     }
+}
+
+/// Routers cut neither a piece again where they need not, nor IPv6 (RFC 8200, section 5), nor what forbids it.
+fn may_be_cut(ip: &Ip) -> bool {
+    ip.family == Family::V4 && !ip.dont_fragment && ip.fragment.is_none()
 }

@@ -276,3 +276,21 @@ fn rebuilt_datagrams_leave_cut_to_the_other_ports_mtu() {
         assert!(frame.ends_with(&packet[packet.len() - 5000..]));
     }
 }
+
+#[test]
+fn whole_packets_too_large_for_the_other_port_are_cut_if_they_allow_it() {
+    let payload = Random::new(5).bytes(3000);
+    let packet = |dont_fragment| {
+        let fields = IpFields { id: 9, dont_fragment, ..IpFields::default() };
+        build::udp_packet(addr(1, 9), addr(2, 9), &fields, &payload)
+    };
+    let mut capture = Capture::new(Link::ethernet());
+    capture.packets([packet(false), packet(true)]);
+    for mode in [Mode::Ips, Mode::Tap] {
+        let report = replay(&capture.frames, "", &settings(0, mode));
+        let lengths: Vec<_> = report.sent.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [1514, 1514, 14 + 20 + 48, 14 + 28 + 3000], "{mode:?}");
+        assert!(report.balance.is_even(), "{}", report.balance);
+        assert_eq!(report.balance.received_bytes, 2 * (14 + 28 + 3000));
+    }
+}

@@ -1,0 +1,87 @@
+//! Two network namespaces, each joined by a veth pair to an end that `weir run` takes as a port.
+
+use super::Bench;
+use super::child::Running;
+use std::process::{Command, Output};
+
+/// A namespace of this process, gone with its veth pair when this is dropped.
+pub struct Namespace {
+    pub name: String,
+    /// The end that stays outside, for the appliance.
+    pub port: String,
+    pub address: String,
+    pub address_v6: String,
+}
+
+/// Runs a tool of the system and returns what it said; what fails ends the test.
+#[track_caller]
+pub fn tool(line: &str) -> Output {
+    let output = attempt(line);
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+pub fn attempt(line: &str) -> Output {
+    command(line).output().unwrap_or_else(|e| panic!("{line}: {e}"))
+}
+
+fn command(line: &str) -> Command {
+    let mut words = line.split_whitespace();
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words);
+    command
+}
+
+impl Namespace {
+    /// `side` is a letter; the names carry the process id, so that runs side by side do not meet.
+    pub fn new(side: char, host: u8) -> Namespace {
+        let id = std::process::id();
+        let namespace = Namespace {
+            name: format!("weir-{id}-{side}"),
+            port: format!("w{id}{side}"),
+            address: format!("10.77.0.{host}"),
+            address_v6: format!("fd77::{host}"),
+        };
+        let Namespace { name, port, address, address_v6 } = &namespace;
+        tool(&format!("ip netns add {name}"));
+        tool(&format!("ip link add {port} type veth peer name eth0 netns {name}"));
+        // No packet of the system's own may walk in from outside.
+        let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{port}/disable_ipv6"), "1");
+        tool(&format!("ip link set {port} mtu 1500 up"));
+        namespace.tool(&format!("ip addr add {address}/24 dev eth0"));
+        namespace.tool(&format!("ip addr add {address_v6}/64 dev eth0 nodad"));
+        namespace.tool("ip link set eth0 mtu 1500 up");
+        namespace.tool("ip link set lo up");
+        // The stacks leave checksums and segmentation to a NIC that is not there.
+        let offloads = "tx off rx off tso off gso off gro off";
+        tool(&format!("ethtool -K {port} {offloads}"));
+        namespace.tool(&format!("ethtool -K eth0 {offloads}"));
+        namespace
+    }
+
+    fn inside(&self, line: &str) -> String {
+        format!("ip netns exec {} {line}", self.name)
+    }
+
+    #[track_caller]
+    pub fn tool(&self, line: &str) -> Output {
+        tool(&self.inside(line))
+    }
+
+    pub fn attempt(&self, line: &str) -> Output {
+        attempt(&self.inside(line))
+    }
+
+    /// A server within the namespace.
+    pub fn start(&self, line: &str, bench: &Bench, name: &str) -> Running {
+        Running::start(command(&self.inside(line)), bench, name)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // Takes the other end of the pair along; either may not be there yet.
+        attempt(&format!("ip link del {}", self.port));
+        attempt(&format!("ip netns del {}", self.name));
+    }
+}
