@@ -24,6 +24,7 @@ fn range(context: Context, facts: &PacketFacts<'_>) -> Option<Range<usize>> {
     };
     match (context, &decoded.l4) {
         (Context::Payload, _) if decoded.payload_len == 0 => None,
+        (Context::Payload, L4::Sctp) => Some(sctp_payload(facts)),
         (Context::Payload, _) => Some(decoded.payload_range()),
         (Context::EtherHeader, _) => decoded.ethernet.map(|at| at as usize..at as usize + ETHERNET_HEADER),
         (Context::Ipv4Header, _) => ip(Family::V4),
@@ -31,8 +32,9 @@ fn range(context: Context, facts: &PacketFacts<'_>) -> Option<Range<usize>> {
         (Context::TcpHeader, L4::Tcp(_))
         | (Context::UdpHeader, L4::Udp)
         | (Context::Icmpv4Header, L4::Icmp4 { .. })
-        | (Context::Icmpv6Header, L4::Icmp6 { .. })
-        | (Context::SctpHeader, L4::Sctp) => Some(upper()),
+        | (Context::Icmpv6Header, L4::Icmp6 { .. }) => Some(upper()),
+        // The common header and all chunks, as Suricata documents it.
+        (Context::SctpHeader, L4::Sctp) => Some(decoded.l4_at as usize..decoded.payload_range().end),
         _ => None,
     }
 }
@@ -49,17 +51,29 @@ const MAX_CHUNKS: usize = 64;
 
 /// The user data of each DATA chunk.
 fn sctp_chunks<'a>(facts: &PacketFacts<'a>) -> impl Iterator<Item = &'a [u8]> {
+    sctp_data(facts).filter_map(|range| facts.bytes.get(range))
+}
+
+/// The first DATA chunk's user data; of a packet without one, all that stands behind the common header.
+fn sctp_payload(facts: &PacketFacts<'_>) -> Range<usize> {
+    sctp_data(facts).next().unwrap_or_else(|| facts.decoded.payload_range())
+}
+
+/// Where the user data of each DATA chunk stands.
+fn sctp_data<'a>(facts: &PacketFacts<'a>) -> impl Iterator<Item = Range<usize>> + use<'a> {
     let sctp = matches!(facts.decoded.l4, L4::Sctp);
-    let mut rest = facts.bytes.get(facts.decoded.payload_range()).filter(|_| sctp).unwrap_or_default();
+    let (bytes, Range { start, end }) = (facts.bytes, facts.decoded.payload_range());
+    let mut at = start;
     let chunks = std::iter::from_fn(move || {
+        let rest = bytes.get(at..end).filter(|_| sctp)?;
         let &[kind, _, high, low] = rest.first_chunk::<CHUNK_HEADER>()?;
         let len = usize::from(u16::from_be_bytes([high, low])).max(CHUNK_HEADER);
-        let chunk = rest.get(..len.min(rest.len()))?;
-        rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
+        let chunk = at..at + len.min(rest.len());
+        at += len.next_multiple_of(4);
         Some((kind, chunk))
     });
     chunks
         .take(MAX_CHUNKS)
-        .filter(|(kind, _)| *kind == DATA_CHUNK)
-        .filter_map(|(_, chunk)| chunk.get(DATA_HEADER..))
+        .filter(|(kind, chunk)| *kind == DATA_CHUNK && chunk.len() >= DATA_HEADER)
+        .map(|(_, chunk)| chunk.start + DATA_HEADER..chunk.end)
 }

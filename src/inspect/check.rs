@@ -59,6 +59,8 @@ fn endpoint_matches(endpoint: &Endpoint, (addr, port): (Addr, u16), decoded: &De
 pub fn holds(check: &Check, facts: &PacketFacts<'_>) -> bool {
     let decoded = facts.decoded;
     match check {
+        // A packet without payload has no size that could differ.
+        Check::PayloadSize(range) if range.negated && decoded.payload_len == 0 => false,
         Check::PayloadSize(range) => range.contains(u64::from(decoded.payload_len)),
         Check::TcpFlags(test) => decoded.tcp().is_some_and(|tcp| tcp_flags(*test, tcp.flags)),
         Check::TcpSeq(range) => tcp(decoded, range, |t| Some(t.seq.into())),

@@ -14,7 +14,7 @@ pub(crate) enum Class {
     Udp,
     Icmp,
     Sctp,
-    /// IP with another protocol, or a fragment.
+    /// IP with another protocol, with a broken transport, or a fragment.
     OtherIp,
     /// ARP, what has no IP header, and what could not be decoded.
     Other,
@@ -26,6 +26,8 @@ impl Class {
 
     pub(crate) fn of(decoded: &Decoded) -> Class {
         match (&decoded.l4, decoded.ip) {
+            // A broken transport leaves the packet to rules for `ip`.
+            (_, ip) if decoded.invalid.is_some() && ip.is_some() => Class::OtherIp,
             _ if decoded.invalid.is_some() => Class::Other,
             (L4::Tcp(_), _) => Class::Tcp,
             (L4::Udp, _) => Class::Udp,

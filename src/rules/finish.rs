@@ -133,13 +133,17 @@ fn scope(draft: &Draft) -> Result<PayloadScope, Fault> {
     Ok(match draft.protocol {
         _ if wants_packet => PayloadScope::Packet,
         _ if wants_stream => PayloadScope::Stream,
-        RuleProtocol::Tcp if contents().any(|b| b.contents().any(is_placed)) => PayloadScope::Both,
-        RuleProtocol::Tcp if contents().next().is_some() => PayloadScope::Stream,
-        RuleProtocol::Ip | RuleProtocol::Ipv4 | RuleProtocol::Ipv6 if contents().next().is_some() => {
-            PayloadScope::Both
-        }
+        protocol if !may_be_tcp(protocol) => PayloadScope::Packet,
+        _ if contents().any(|b| b.contents().any(is_placed)) => PayloadScope::Both,
+        _ if contents().next().is_some() => PayloadScope::Stream,
         _ => PayloadScope::Packet,
     })
+}
+
+/// TCP, or what takes it in: packets of other protocols are their own stream.
+fn may_be_tcp(protocol: RuleProtocol) -> bool {
+    use RuleProtocol::{Ip, Ipv4, Ipv6, Tcp};
+    matches!(protocol, Tcp | Ip | Ipv4 | Ipv6)
 }
 
 fn is_placed(content: &DraftContent) -> bool {

@@ -259,6 +259,14 @@ fn vlan_tags_are_counted_from_either_end() {
 }
 
 #[test]
+fn a_packet_without_payload_has_no_size_to_differ() {
+    let (from, to) = (SocketAddr::new(ip("10.0.0.1"), 1), SocketAddr::new(ip("10.0.0.2"), 2));
+    let of = |payload: &[u8]| Sample::ip(udp_packet(from, to, &IpFields::default(), payload));
+    table(&of(b"four"), "udp", &["dsize:!9"], &["dsize:!4"]);
+    table(&of(b""), "udp", &["dsize:<9", "dsize:0"], &["dsize:!9"]);
+}
+
+#[test]
 fn sctp_chunks_are_found() {
     let mut bytes = Vec::new();
     // Common header with tag 9, a DATA chunk of 5 bytes padded, an INIT ACK without value.

@@ -4,7 +4,7 @@
 //! the first time a worker runs it).
 
 use crate::base::counters::Counter;
-use crate::base::{Dir, DropReason, RuleIndex, Verdict};
+use crate::base::{Anomaly, Dir, DropReason, RuleIndex, Verdict};
 use crate::inspect::buffers;
 use crate::inspect::engine::Engine;
 use crate::inspect::facts::PacketFacts;
@@ -17,7 +17,7 @@ use crate::inspect::state::{StateHandle, StateSlab};
 use crate::inspect::steps::{Budget, PcreCaches};
 use crate::inspect::threshold::Thresholds;
 use crate::inspect::turn::Turn;
-use crate::rules::ruleset::Context;
+use crate::rules::ruleset::{Check, Context};
 use std::sync::Arc;
 
 /// Work one packet may cost, unless the setting says otherwise: units of one step, or of 64 bytes searched by a step.
@@ -173,6 +173,27 @@ impl Inspector {
         payload: Payload<'_>,
     ) -> &Outcome {
         self.collect(facts, &payload);
+        self.evaluate(facts, session, payload)
+    }
+
+    /// As [`inspect`](Self::inspect), for anomalies that were found after the packet's turn: only rules that ask for one of
+    /// them.
+    pub fn inspect_raised(&mut self, facts: &PacketFacts<'_>, raised: &[Anomaly]) -> &Outcome {
+        self.collect(facts, &Payload::Packet);
+        let asks = |check: &Check| matches!(check, Check::Anomaly(anomaly) if raised.contains(anomaly));
+        let rules = self.engine.rules();
+        self.candidates
+            .rules
+            .retain(|&index| rules.rule(index).is_some_and(|rule| rule.checks.iter().any(asks)));
+        self.evaluate(facts, None, Payload::Packet)
+    }
+
+    fn evaluate(
+        &mut self,
+        facts: &PacketFacts<'_>,
+        session: Option<&mut StateHandle>,
+        payload: Payload<'_>,
+    ) -> &Outcome {
         self.outcome.clear();
         let mut turn = Turn {
             engine: &self.engine,

@@ -379,3 +379,49 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn sctp_rules_see_the_chunks_headers_and_the_first_data_chunks_payload() {
+    use crate::wire::build::{IpFields, sctp_packet};
+    let rules = r#"
+        alert sctp any any -> any any (sctp.hdr; content:"|00 00 00 09 00 00 00 00 01 07|"; sid:1;)
+        alert sctp any any -> any any (content:"one"; startswith; sid:2;)
+        alert sctp any any -> any any (content:"two"; sid:3;)
+        alert sctp any any -> any any (sctp.chunk_data; content:"two"; sid:4;)"#;
+    let (a, b) = ("10.0.0.1:1".parse().unwrap(), "10.0.0.2:2".parse().unwrap());
+    let data = |text: &[u8]| [&[0; 12], text].concat();
+    let chunks = [(1, 7, &b"init"[..]), (0, 3, &data(b"one")), (0, 3, &data(b"two"))];
+    let bytes = sctp_packet(a, b, &IpFields::default(), 9, &chunks);
+    let mut decoded = Decoded::default();
+    crate::decode::decode(&bytes, crate::io::LinkType::RawIp, &mut decoded);
+    let mut i = inspector(rules);
+    // The checksum stands between tag and chunks.
+    let bytes = [&bytes[..28], &[0; 4], &bytes[32..]].concat();
+    let facts = PacketFacts { bytes: &bytes, decoded: &decoded, time: Time::ZERO, flow: None };
+    i.inspect(&facts, None, Payload::Packet);
+    assert_eq!(sids(&i), [1, 2, 4]);
+}
+
+#[test]
+fn anomalies_found_late_are_for_the_rules_that_ask_for_them() {
+    let rules = r#"
+        alert ip any any -> any any (sid:1;)
+        alert pkthdr any any -> any any (decode-event:ipv4.frag_overlap; sid:2;)
+        alert pkthdr any any -> any any (decode-event:ipv4.frag_ignored; sid:3;)"#;
+    let mut i = inspector(rules);
+    let mut late = packet(Dir::ToServer, 1, b"");
+    late.decoded.l4 = L4::None;
+    late.decoded.anomalies.extend([Anomaly::Ipv4FragOverlap, Anomaly::Ipv4FragIgnored]);
+    i.inspect_raised(&late.facts(), &[Anomaly::Ipv4FragOverlap]);
+    assert_eq!(sids(&i), [2], "the other was there before");
+}
+
+#[test]
+fn a_broken_transport_leaves_the_packet_to_rules_for_ip() {
+    let mut i = inspector("alert ip any any -> any any (sid:1;)\nalert tcp any any -> any any (sid:2;)");
+    let mut broken = packet(Dir::ToServer, 1, b"");
+    broken.decoded.l4 = L4::None;
+    broken.decoded.invalid = Some(DropReason::Malformed);
+    bare(&mut i, &broken);
+    assert_eq!(sids(&i), [1]);
+}

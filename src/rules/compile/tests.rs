@@ -90,6 +90,7 @@ fn payload_is_looked_for_where_suricata_looks() {
         ("tcp", r#"pcre:"/a/";"#, PayloadScope::Stream),
         ("tcp", r#"content:"a"; dsize:>3;"#, PayloadScope::Packet),
         ("tcp", r#"content:"a"; flags:A;"#, PayloadScope::Packet),
+        ("tcp", r#"content:"a"; stream_size:server,<,9;"#, PayloadScope::Packet),
         ("tcp", r#"content:"a"; flow:no_stream;"#, PayloadScope::Packet),
         ("tcp", r#"content:"a"; depth:1; flow:only_stream;"#, PayloadScope::Stream),
         ("tcp", "flags:S;", PayloadScope::Packet),
@@ -97,7 +98,8 @@ fn payload_is_looked_for_where_suricata_looks() {
         ("tcp-pkt", r#"content:"a";"#, PayloadScope::Packet),
         ("tcp-stream", r#"content:"a"; depth:1;"#, PayloadScope::Stream),
         ("udp", r#"content:"a"; depth:1;"#, PayloadScope::Packet),
-        ("ip", r#"content:"a";"#, PayloadScope::Both),
+        ("ip", r#"content:"a";"#, PayloadScope::Stream),
+        ("ip", r#"content:"a"; depth:1;"#, PayloadScope::Both),
         ("ip", r#"content:"a"; ttl:3;"#, PayloadScope::Packet),
     ];
     for (protocol, options, scope) in table {

@@ -127,6 +127,6 @@ fn stream_size(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let joined = [operator.bytes, number.bytes].concat();
     let bytes =
         range(Text::new(&joined, number.at), u64::from(u32::MAX)).map_err(|f| number.fault(f.message))?;
-    draft.checks.push(Check::StreamSize { side, bytes });
+    draft.packet_check(Check::StreamSize { side, bytes });
     Ok(())
 }
