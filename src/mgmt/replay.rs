@@ -70,7 +70,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
             links.push(summary.link_type);
         }
     }
-    let platform = start::platform(config)?;
+    let platform = start::platform(config, Some(enough(config, &summaries)))?;
     let (mut ports, written) = out_port(request, &summaries, links.len())?;
     let plans = plans(config, &links, request.write.is_some());
     let first = summaries.iter().filter_map(|s| s.first).min().unwrap_or_default();
@@ -122,6 +122,16 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
         written: written.and_then(|w| w.take()).transpose()?,
         damaged: summaries.into_iter().filter_map(|s| s.damage).collect(),
     })
+}
+
+/// Segments that a replay can ever use at once: each frame, whatever is made of it, and what lcores keep at hand. Making a
+/// pool costs time by its size, which a small capture would notice.
+fn enough(config: &Config, summaries: &[Summary]) -> u32 {
+    let pools = &config.pools;
+    let segments = |s: &Summary| s.frames + s.bytes / u64::from(pools.data_room);
+    let frames: u64 = summaries.iter().map(segments).sum();
+    let caches = (u64::from(config.lcores.workers) + 1) * u64::from(pools.cache) * 2;
+    u32::try_from(2 * frames + caches + 1023).unwrap_or(u32::MAX)
 }
 
 type Ports = Vec<Option<Box<dyn PacketIo>>>;
@@ -194,4 +204,30 @@ fn spawn_log(
         log
     };
     std::thread::Builder::new().name("weir-events".into()).spawn(body).map_err(run_fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_takes_buffers_for_its_frames_whole_and_rebuilt() {
+        let summary = |frames, bytes| Summary {
+            path: PathBuf::new(),
+            link_type: LinkType::Ethernet,
+            dlt: 1,
+            frames,
+            bytes,
+            longest: 0,
+            first: None,
+            last: None,
+            damage: None,
+        };
+        let config = Config::defaults(crate::mgmt::Profile::Suricata);
+        let small = enough(&config, &[summary(10, 1000)]);
+        assert!(small < config.pools.frames / 8, "{small}");
+        let jumbo = enough(&config, &[summary(10, 90_000)]);
+        assert!(jumbo >= small + 2 * (90_000 / 2048), "chains: {jumbo}");
+        assert_eq!(enough(&config, &[summary(1 << 40, 0)]), u32::MAX);
+    }
 }

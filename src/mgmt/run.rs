@@ -51,7 +51,7 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
         true => Some(socket::bind(&socket::path(&config.rpc), config.rpc.group_access)?),
         false => None,
     };
-    let platform = start::platform(config)?;
+    let platform = start::platform(config, None)?;
     let open = |port| DpdkPort::open(&platform.eal, &platform.pool, &port);
     let mut ports: Vec<DpdkPort> = convert::ports(config).into_iter().map(open).collect::<Result<_, _>>()?;
     let plans = convert::plans(config, &ports.iter().map(PacketIo::info).collect::<Vec<_>>());

@@ -44,11 +44,14 @@ pub fn rules(config: &Config, base: &Path, selection: &Selection) -> Result<Rule
     Ok(RulesAtStart { engine: Arc::new(engine), book: RuleBook::new(set), loaded })
 }
 
-/// Starts EAL with an lcore for the main loop and one a worker, and makes the pool.
-pub fn platform(config: &Config) -> Result<DpdkPlatform, StartError> {
+/// Starts EAL with an lcore for the main loop and one a worker, and makes the pool. `enough`: segments beyond which a larger
+/// pool would never be touched.
+pub fn platform(config: &Config, enough: Option<u32>) -> Result<DpdkPlatform, StartError> {
     let cpus = convert::cpus(config, &allowed_cpus());
     let eal = Eal::start(&convert::eal(config, cpus, convert::free_hugepages()))?;
-    let pool = Pool::new(&eal, &convert::pool(config))?;
+    let mut wanted = convert::pool(config);
+    wanted.segments = wanted.segments.min(enough.unwrap_or(u32::MAX));
+    let pool = Pool::new(&eal, &wanted)?;
     Ok(DpdkPlatform { eal, pool })
 }
 
