@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Copy, Clone, Debug, Default)]
 pub struct Origin {
     pub time: Time,
-    /// The packet's number in arrival order, from 1 (`pcap_cnt`); 0 when no packet caused the event.
+    /// The packet's number in arrival order, from 1; 0 when no packet caused the event.
     pub packet: u64,
     pub port: PortId,
     pub tuple: FlowTuple,
@@ -18,6 +18,19 @@ pub struct Origin {
     /// 0 when the packet has no session.
     pub flow_id: u64,
     pub dir: Dir,
+    pub cause: Cause,
+}
+
+/// What made the appliance look, in the order in which one packet's events are written.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The packet itself.
+    #[default]
+    Packet,
+    /// A datagram put together here: the number is that of its last piece.
+    Rebuilt,
+    /// The end of a session, which no packet of its own brought: the number is that of the last one seen.
+    Ending,
 }
 
 /// How a session stood at the time of an event.

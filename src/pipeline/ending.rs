@@ -3,7 +3,7 @@
 use super::judge::{flow_facts, stream_window};
 use super::report::Reporter;
 use crate::base::Dir;
-use crate::base::event::{CloseReason, Origin};
+use crate::base::event::{Cause, CloseReason, Origin};
 use crate::decode::{Decoded, Ip, L4};
 use crate::inspect::{Inspector, PacketFacts, Payload, StateHandle};
 use crate::rules::RuleSet;
@@ -16,14 +16,15 @@ pub(super) struct Ending<'a> {
     pub(super) gather: &'a mut [u8],
     pub(super) report: &'a mut Reporter,
     pub(super) rules: &'a RuleSet,
+    /// The last packet of all, when everything ends.
+    pub(super) last: u32,
 }
 
 impl Closer for Ending<'_> {
     fn closed(&mut self, _: SessionId, session: &mut Session, reason: CloseReason) {
         self.streams.finish(session);
-        for dir in Dir::BOTH {
-            self.last_bytes(session, dir);
-        }
+        let packet = if reason == CloseReason::Shutdown { self.last } else { session.last_packet };
+        self.rest(session, packet);
         self.streams.release(session);
         let mut state = StateHandle::from_raw(session.inspection);
         self.inspector.release(&mut state);
@@ -33,8 +34,15 @@ impl Closer for Ending<'_> {
 }
 
 impl Ending<'_> {
+    /// Both directions' last bytes; the alerts are dated by `packet`.
+    pub(super) fn rest(&mut self, session: &mut Session, packet: u32) {
+        for dir in Dir::BOTH {
+            self.last_bytes(session, dir, packet);
+        }
+    }
+
     /// What still waited for an acknowledgement or for a whole chunk. No packet brings it: only rules on streams look.
-    fn last_bytes(&mut self, session: &mut Session, dir: Dir) {
+    fn last_bytes(&mut self, session: &mut Session, dir: Dir, packet: u32) {
         let tuple = if dir == Dir::ToServer { session.tuple } else { session.tuple.reversed() };
         let mut state = StateHandle::from_raw(session.inspection);
         while let Some(window) = self.streams.window(session, dir, self.gather) {
@@ -54,8 +62,15 @@ impl Ending<'_> {
             let outcome = self.inspector.inspect(&facts, Some(&mut state), payload);
             if !outcome.alerts.is_empty() {
                 session.alerted = true;
-                let origin =
-                    Origin { time: session.last, tuple, flow_id: session.flow_id, dir, ..Origin::default() };
+                let origin = Origin {
+                    time: session.last,
+                    packet: u64::from(packet),
+                    tuple,
+                    flow_id: session.flow_id,
+                    dir,
+                    cause: Cause::Ending,
+                    ..Origin::default()
+                };
                 self.report.alerts(&origin, outcome, self.rules, Some(session), false);
             }
             self.streams.consumed(session, dir);

@@ -5,7 +5,8 @@ use super::ending::Ending;
 use super::lane::Lane;
 use super::report::{Reporter, origin};
 use super::settings::{Mode, PortPlan};
-use crate::base::{Dir, DropReason, PerDir, Verdict};
+use crate::base::event::{Cause, Origin};
+use crate::base::{Anomaly, Dir, DropReason, PerDir, Verdict};
 use crate::decode::Decoded;
 use crate::inspect::{FlowFacts, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow};
 use crate::io::FrameMeta;
@@ -18,6 +19,13 @@ struct Subject<'a> {
     meta: &'a FrameMeta,
     /// Verdicts act.
     inline: bool,
+    cause: Cause,
+}
+
+impl Subject<'_> {
+    fn origin(&self, decoded: &Decoded, session: Option<&Session>, dir: Dir) -> Origin {
+        Origin { cause: self.cause, ..origin(self.meta, decoded, session, dir) }
+    }
 }
 
 /// What the rules and the stream engine said of a packet so far.
@@ -36,11 +44,12 @@ impl Lane {
         meta: &FrameMeta,
         decoded: &mut Decoded,
         plan: &PortPlan,
+        cause: Cause,
     ) -> Verdict {
-        let subject = Subject { bytes, meta, inline: plan.mode == Mode::Ips };
+        let subject = Subject { bytes, meta, inline: plan.mode == Mode::Ips, cause };
         self.ledger.inspected.add(1);
         if !decoded.anomalies.is_empty() {
-            self.report.anomalies(&origin(meta, decoded, None, Dir::ToServer), &decoded.anomalies);
+            self.report.anomalies(&subject.origin(decoded, None, Dir::ToServer), &decoded.anomalies);
         }
         // A piece has no ports, so no session: its datagram will.
         if decoded.is_fragment() {
@@ -67,10 +76,23 @@ impl Lane {
         let facts = PacketFacts { bytes: subject.bytes, decoded, time: subject.meta.clock, flow: None };
         let outcome = self.inspector.inspect(&facts, None, Payload::Packet);
         if !outcome.alerts.is_empty() {
-            let origin = origin(subject.meta, decoded, None, Dir::ToServer);
+            let origin = subject.origin(decoded, None, Dir::ToServer);
             self.report.alerts(&origin, outcome, &self.rules, None, subject.inline);
         }
         outcome.verdict
+    }
+
+    /// What reassembly found wrong with a fragment, which rules may ask about. Its bytes are reassembly's by now, and its
+    /// verdict was given: a datagram it spoils is dropped by reassembly itself.
+    pub(super) fn raised(&mut self, meta: &FrameMeta, decoded: &mut Decoded, raised: &[Anomaly]) {
+        for &anomaly in raised {
+            let _ = decoded.anomalies.try_push(anomaly); // as many as there is room for
+        }
+        let origin = origin(meta, decoded, None, Dir::ToServer);
+        self.report.anomalies(&origin, raised);
+        let facts = PacketFacts { bytes: &[], decoded, time: meta.clock, flow: None };
+        let outcome = self.inspector.inspect_raised(&facts, raised);
+        self.report.alerts(&origin, outcome, &self.rules, None, false);
     }
 
     fn in_session(
@@ -95,11 +117,11 @@ impl Lane {
         let payload_from_packet = match tracked {
             None => true,
             Some(tracked) => {
-                complain(report, subject.meta, decoded, session, dir, &tracked.anomalies);
+                complain(report, subject, decoded, session, dir, &tracked.anomalies);
                 if tracked.fit == Fit::Valid && reads_streams {
                     let payload = subject.bytes.get(decoded.payload_range()).unwrap_or_default();
                     let fed = streams.feed(session, dir, tracked, payload);
-                    complain(report, subject.meta, decoded, session, dir, &fed.anomalies);
+                    complain(report, subject, decoded, session, dir, &fed.anomalies);
                     if let Some(reason) = fed.refused.filter(|_| subject.inline) {
                         judgement.verdict = Verdict::Drop(reason);
                     }
@@ -107,7 +129,7 @@ impl Lane {
                         judgement.verdict = Verdict::Drop(DropReason::StreamInvalid);
                     }
                 }
-                tracked.fit != Fit::Valid
+                tracked.fit != Fit::Valid || tracked.early
             }
         };
         let facts = PacketFacts {
@@ -131,7 +153,7 @@ impl Lane {
             let outcome = inspector.inspect(&facts, Some(&mut state), payload);
             judgement.take(outcome);
             if !outcome.alerts.is_empty() {
-                let origin = origin(subject.meta, decoded, Some(session), dir);
+                let origin = subject.origin(decoded, Some(session), dir);
                 report.alerts(&origin, outcome, rules, Some(session), subject.inline);
             }
             if window.is_none() {
@@ -142,6 +164,10 @@ impl Lane {
         }
         session.inspection = state.raw();
         session.alerted |= judgement.alerted;
+        if tracked.is_some_and(|tracked| tracked.reset) {
+            let mut ending = Ending { streams, inspector, gather, report, rules, last: 0 };
+            ending.rest(session, subject.meta.packet);
+        }
         if let Some(settled) = judgement.settled {
             session.settled = settled;
         }
@@ -151,7 +177,7 @@ impl Lane {
     /// The session table, and what ends its sessions.
     pub(super) fn ending(&mut self) -> (&mut crate::session::SessionTable, Ending<'_>) {
         let Lane { sessions, streams, inspector, gather, report, rules, .. } = self;
-        (sessions, Ending { streams, inspector, gather, report, rules })
+        (sessions, Ending { streams, inspector, gather, report, rules, last: 0 })
     }
 }
 
@@ -202,16 +228,16 @@ pub(super) fn flow_facts(session: &Session, dir: Dir) -> FlowFacts {
 
 fn complain(
     report: &mut Reporter,
-    meta: &FrameMeta,
+    subject: &Subject<'_>,
     decoded: &mut Decoded,
     session: &Session,
     dir: Dir,
-    anomalies: &[crate::base::Anomaly],
+    anomalies: &[Anomaly],
 ) {
     if anomalies.is_empty() {
         return;
     }
-    report.anomalies(&origin(meta, decoded, Some(session), dir), anomalies);
+    report.anomalies(&subject.origin(decoded, Some(session), dir), anomalies);
     for &anomaly in anomalies {
         // As many as there is room for; the first say it all.
         let _ = decoded.anomalies.try_push(anomaly);

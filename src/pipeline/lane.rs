@@ -8,15 +8,16 @@ use super::ledger::Ledger;
 use super::report::Reporter;
 use super::settings::{Mode, PortPlan, Settings};
 use super::tables::TableCounts;
-use crate::base::event::{CloseReason, EventSender};
+use crate::base::event::{Cause, CloseReason, EventSender};
 use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict};
-use crate::decode::{Decoded, L4, decode};
+use crate::decode::{Decoded, L4, MAX_ANOMALIES, decode};
 use crate::defrag::{self, Reassembler};
 use crate::inspect::{Engine, Inspector};
 use crate::io::{BURST, Burst, Frame, FrameAllocator};
 use crate::rules::RuleSet;
 use crate::session::SessionTable;
 use crate::stream::Streams;
+use arrayvec::ArrayVec;
 use std::sync::Arc;
 
 /// Room to gather a chain in: the largest IP packet with any link header. Bytes beyond are not looked at.
@@ -146,7 +147,7 @@ impl Lane {
         if decoded.is_fragment() {
             self.fragment(frame, decoded, &plan, give);
         } else {
-            let verdict = self.judge(&frame, decoded, &plan);
+            let verdict = self.judge(&frame, decoded, &plan, Cause::Packet);
             self.settle(frame, decoded, &plan, verdict);
         }
     }
@@ -160,7 +161,7 @@ impl Lane {
             return self.ledger.count_drop(DropReason::NoBuffer, 1);
         };
         decode(frame.view(&mut self.scratch), plan.link, &mut decoded);
-        let verdict = self.judge(&frame, &mut decoded, &plan);
+        let verdict = self.judge(&frame, &mut decoded, &plan, Cause::Rebuilt);
         match plan.mode {
             Mode::Ips => self.settle_datagram(frame, &decoded, &plan, verdict),
             // Its fragments went their way: this is a copy.
@@ -170,10 +171,10 @@ impl Lane {
     }
 
     /// Session, stream and rules: what is to become of the packet.
-    fn judge(&mut self, frame: &Frame, decoded: &mut Decoded, plan: &PortPlan) -> Verdict {
+    fn judge(&mut self, frame: &Frame, decoded: &mut Decoded, plan: &PortPlan, cause: Cause) -> Verdict {
         let mut scratch = std::mem::take(&mut self.scratch);
         let bytes = frame.view(&mut scratch);
-        let verdict = self.inspect(bytes, &frame.meta(), decoded, plan);
+        let verdict = self.inspect(bytes, &frame.meta(), decoded, plan, cause);
         self.scratch = scratch;
         verdict
     }
@@ -181,7 +182,7 @@ impl Lane {
     /// One piece of a datagram. What stays in the line in tap mode is the piece itself; reassembly gets a share of it.
     fn fragment(&mut self, frame: Frame, decoded: &mut Decoded, plan: &PortPlan, give: Give<'_>) {
         self.fragments_taken += 1;
-        let verdict = self.judge(&frame, decoded, plan);
+        let verdict = self.judge(&frame, decoded, plan, Cause::Packet);
         if plan.mode == Mode::Ips && verdict.is_drop() {
             return self.settle(frame, decoded, plan, verdict);
         }
@@ -199,9 +200,14 @@ impl Lane {
             }
             Mode::Ips | Mode::Ids => frame,
         };
-        let mut sink = FragmentSink { ledger: &self.ledger, report: &mut self.report, inline: self.inline };
+        let mut sink = FragmentSink::new(&self.ledger, self.inline);
+        let meta = piece.meta();
         let outcome = self.fragments.push(piece, decoded, self.clock, self.allocator.as_mut(), &mut sink);
+        let raised = sink.raised;
         self.count_fragments();
+        if !raised.is_empty() {
+            self.raised(&meta, decoded, &raised);
+        }
         match outcome {
             defrag::Outcome::Held => {}
             defrag::Outcome::Complete(datagram) => self.rebuilt(datagram, plan, give),
@@ -220,16 +226,19 @@ impl Lane {
         let now = self.clock;
         let (sessions, mut ending) = self.ending();
         sessions.expire(now, budget, &mut ending);
-        let mut sink = FragmentSink { ledger: &self.ledger, report: &mut self.report, inline: self.inline };
+        let mut sink = FragmentSink::new(&self.ledger, self.inline);
         self.fragments.expire(now, budget, &mut sink);
         self.count_fragments();
     }
 
     /// The appliance stops: nothing stays held, every session is closed and recorded.
-    pub fn finish(&mut self) {
+    ///
+    /// `now` and `last` are the appliance's clock and last packet number, the same for all workers.
+    pub fn finish(&mut self, now: Time, last: u32) {
         let (sessions, mut ending) = self.ending();
-        sessions.close_all(CloseReason::Shutdown, &mut ending);
-        let mut sink = FragmentSink { ledger: &self.ledger, report: &mut self.report, inline: self.inline };
+        ending.last = last;
+        sessions.close_all(CloseReason::Shutdown, now, &mut ending);
+        let mut sink = FragmentSink::new(&self.ledger, self.inline);
         self.fragments.drop_all(DropReason::Shutdown, &mut sink);
         self.count_fragments();
         self.exits.flush();
@@ -269,8 +278,15 @@ impl Lane {
 /// What reassembly drops on its own account, and what it noticed.
 struct FragmentSink<'a> {
     ledger: &'a Ledger,
-    report: &'a mut Reporter,
     inline: bool,
+    /// Anomalies of the fragment being pushed; one fragment has few.
+    raised: ArrayVec<Anomaly, MAX_ANOMALIES>,
+}
+
+impl<'a> FragmentSink<'a> {
+    fn new(ledger: &'a Ledger, inline: bool) -> FragmentSink<'a> {
+        FragmentSink { ledger, inline, raised: ArrayVec::new() }
+    }
 }
 
 impl defrag::Sink for FragmentSink<'_> {
@@ -284,7 +300,7 @@ impl defrag::Sink for FragmentSink<'_> {
     }
 
     fn anomaly(&mut self, anomaly: Anomaly) {
-        let _ = (&self.report, anomaly);
+        let _ = self.raised.try_push(anomaly); // the first say it all
     }
 }
 

@@ -1,7 +1,7 @@
 //! The events a lane sends: what happened to which packet of which session.
 
 use super::settings::Wanted;
-use crate::base::event::{AlertEvent, CloseReason, Event, EventBody, EventSender, Origin};
+use crate::base::event::{AlertEvent, Cause, CloseReason, Event, EventBody, EventSender, Origin};
 use crate::base::{Anomaly, Dir, DropReason, Generation, RuleIndex};
 use crate::decode::{Decoded, L4};
 use crate::inspect::Outcome;
@@ -29,6 +29,7 @@ pub fn origin(meta: &FrameMeta, decoded: &Decoded, session: Option<&Session>, di
         icmp,
         flow_id: session.map_or(0, |s| s.flow_id),
         dir,
+        cause: Cause::Packet,
     }
 }
 

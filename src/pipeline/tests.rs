@@ -294,3 +294,62 @@ fn whole_packets_too_large_for_the_other_port_are_cut_if_they_allow_it() {
         assert_eq!(report.balance.received_bytes, 2 * (14 + 28 + 3000));
     }
 }
+
+/// One conversation, as Suricata would see it: bytes are looked at once they are acknowledged.
+fn watched(packets: Vec<Vec<u8>>, rules: &str) -> Vec<(u32, u64, Dir)> {
+    let mut capture = Capture::new(Link::ethernet());
+    capture.packets(packets);
+    let of = |workers| {
+        let mut settings = settings(workers, Mode::Ids);
+        settings.streams.delivery = stream::Settings::suricata().delivery;
+        replay(&capture.frames, rules, &settings).alerts
+    };
+    let alerts = of(0);
+    assert_eq!(of(3), alerts);
+    alerts
+}
+
+#[test]
+fn what_still_waits_at_the_end_is_inspected_under_the_last_packets_number() {
+    let mut talk = TcpConversation::new(addr(1, 4000), addr(2, 80), 1);
+    talk.handshake().send(Dir::ToServer, b"half of a needle", 8);
+    let mut other = TcpConversation::new(addr(3, 4000), addr(4, 80), 2);
+    other.handshake();
+    let packets = [talk.packets, other.packets].concat();
+    let last = packets.len() as u64;
+    let rules = r#"alert tcp any any -> any any (content:"needle"; sid:1;)"#;
+    assert_eq!(watched(packets, rules), [(1, last, Dir::ToServer)]);
+}
+
+#[test]
+fn a_reset_makes_both_directions_bytes_inspectable_at_once() {
+    let mut talk = TcpConversation::new(addr(1, 4000), addr(2, 80), 1);
+    talk.handshake().send(Dir::ToServer, b"question", 8).send(Dir::ToClient, b"answer", 8);
+    talk.reset(Dir::ToClient);
+    let reset = talk.packets.len() as u64;
+    let mut other = TcpConversation::new(addr(3, 4000), addr(4, 80), 2);
+    other.handshake();
+    let rules = "alert tcp any any -> any any (content:\"question\"; sid:1;)
+        alert tcp any any -> any any (content:\"answer\"; sid:2;)";
+    let got = watched([talk.packets, other.packets].concat(), rules);
+    assert_eq!(got, [(1, reset, Dir::ToServer), (2, reset, Dir::ToClient)]);
+}
+
+#[test]
+fn the_payload_of_a_syn_is_inspected_as_a_packets_and_once() {
+    let mut talk = TcpConversation::new(addr(1, 4000), addr(2, 80), 1);
+    talk.emit(Dir::ToServer, crate::wire::tcp::flag::SYN, Default::default(), b"needle");
+    let rules = r#"alert tcp any any -> any any (content:"needle"; sid:1;)"#;
+    assert_eq!(watched(talk.packets, rules), [(1, 1, Dir::ToServer)]);
+}
+
+#[test]
+fn rules_hear_of_what_reassembly_finds_wrong_with_a_fragment() {
+    let packet = build::udp_packet(addr(1, 9), addr(2, 9), &IpFields::default(), &[7; 200]);
+    let pieces = [0..104, 96..160, 160..208].map(|range| build::fragment(&packet, 5, range, true));
+    let rules = "alert pkthdr any any -> any any (decode-event:ipv4.frag_overlap; sid:1;)
+        alert ip any any -> any any (sid:2;)";
+    let got = watched(pieces.to_vec(), rules);
+    let each = |n| (2, n, Dir::ToServer);
+    assert_eq!(got, [each(1), (1, 2, Dir::ToServer), each(2), each(3)]);
+}

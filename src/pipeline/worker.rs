@@ -193,7 +193,8 @@ impl Worker {
 
     /// Ends what is left: held fragments go, sessions close, the last frames leave.
     pub fn finish(&mut self) {
-        self.lane.finish();
+        let (last, _) = self.board.dispatched();
+        self.lane.finish(self.board.clock(), last);
         self.lane.publish();
         self.lane.set_watermark(u64::MAX);
     }

@@ -64,8 +64,9 @@ pub struct Session {
     /// The policy it was opened under; verdicts settled under another do not hold.
     pub policy: Generation,
     pub(super) generation: u32,
-    /// Number of the packet that opened it.
+    /// Numbers of the packet that opened it, and of its last.
     pub opened_by: u32,
+    pub last_packet: u32,
     /// The inspection's state of this session, or [`NO_HANDLE`]. Whoever sets it frees it in the closer.
     pub inspection: u32,
     /// Each direction's stream, or [`NO_HANDLE`]; as `inspection`.

@@ -211,6 +211,7 @@ impl SessionTable {
         session.packets[dir] += 1;
         session.bytes[dir] += u64::from(packet.length);
         session.last = session.last.max(packet.time);
+        session.last_packet = packet.number;
         session.seen = session.seen.max(packet.clock);
         let id = SessionId { slot, generation: session.generation };
         let answered = !related && !session.is_tcp() && session.phase == Phase::New && dir == Dir::ToClient;
@@ -241,6 +242,7 @@ impl SessionTable {
             policy: self.policy,
             generation: 0,
             opened_by: packet.number,
+            last_packet: packet.number,
             inspection: NO_HANDLE,
             streams: PerDir([NO_HANDLE; 2]),
             phase: Phase::New,
@@ -325,12 +327,17 @@ impl SessionTable {
         alive
     }
 
-    /// Ends every session: the appliance stops, or a replay is over.
-    pub fn close_all(&mut self, reason: CloseReason, closer: &mut impl Closer) {
+    /// Ends every session: the appliance stops, or a replay is over. Those whose time is over at `now` end for their own
+    /// reason, whether or not a timer has come to them.
+    pub fn close_all(&mut self, reason: CloseReason, now: Time, closer: &mut impl Closer) {
         for slot in 0..self.slots.len() {
-            if self.slots[slot].alive() {
-                self.end(slot as u32, reason, closer);
+            let session = &self.slots[slot];
+            if !session.alive() {
+                continue;
             }
+            let over = now >= session.deadline(&self.settings.timeouts);
+            let reason = if over { session.natural_end() } else { reason };
+            self.end(slot as u32, reason, closer);
         }
     }
 

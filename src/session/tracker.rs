@@ -33,6 +33,8 @@ pub struct Tracked {
     pub fit: Fit,
     /// Where its payload stands in its direction's stream. `None` when it has none, or is not valid.
     pub data: Option<SeqNum>,
+    /// Its payload came with a SYN and without Fast Open: most servers leave it, so it is no part of the stream.
+    pub early: bool,
     /// The other direction's stream is acknowledged up to here.
     pub acked: Option<SeqNum>,
     /// Its direction's stream ends here (FIN).
@@ -185,7 +187,9 @@ impl TcpTracker {
             _ => self.running(dir, tcp, payload, now, &mut out),
         }
         out.established = !before && self.state.handshake_done() && !self.was_reset;
-        if out.fit == Fit::Valid && payload > 0 && tcp.flags & RST == 0 {
+        let brings = out.fit == Fit::Valid && payload > 0 && tcp.flags & RST == 0;
+        out.early = brings && tcp.flags & SYN != 0 && !self.fast_open;
+        if brings && !out.early {
             out.data = Some(SeqNum(tcp.seq).plus(u32::from(tcp.flags & SYN != 0)));
         }
         out

@@ -4,7 +4,7 @@
 //! event is let go once every worker has said (by its watermark) that it is done with all packets up to that one. In a
 //! running appliance they go as they come.
 
-use crate::base::event::{Event, EventFeed};
+use crate::base::event::{Cause, Event, EventFeed};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::sync::atomic::Ordering as Atomic;
@@ -25,11 +25,12 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// A rebuilt datagram's events follow those of its last piece, which has the same number and no ports, so that ties are
-    /// broken alike for any number of workers.
-    fn place(&self) -> (u64, bool, usize, u64) {
-        let tuple = &self.event.origin.tuple;
-        (self.packet, tuple.sport != 0 || tuple.dport != 0, self.worker, self.serial)
+    /// A rebuilt datagram's events follow those of its last piece, which has the same number; those of ending sessions follow
+    /// all, by session. So ties are broken alike for any number of workers.
+    fn place(&self) -> (u64, Cause, u64, usize, u64) {
+        let origin = &self.event.origin;
+        let session = if origin.cause == Cause::Ending { origin.flow_id } else { 0 };
+        (self.packet, origin.cause, session, self.worker, self.serial)
     }
 }
 
@@ -199,6 +200,31 @@ mod tests {
                 prop_assert_eq!(&got[..], &expected[..got.len()]);
             }
             prop_assert_eq!(got, expected);
+        }
+    }
+
+    #[test]
+    fn ending_sessions_come_last_and_in_their_own_order_whichever_worker_had_them() {
+        let made = |cause, flow_id, tag| {
+            let mut event = event(5, tag);
+            (event.origin.cause, event.origin.flow_id) = (cause, flow_id);
+            event
+        };
+        let all = [
+            made(Cause::Packet, 9, 0),
+            made(Cause::Rebuilt, 8, 1),
+            made(Cause::Ending, 1, 2),
+            made(Cause::Ending, 2, 3),
+        ];
+        for owners in [[0, 0, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 0, 0]] {
+            let (mut producers, _marks, feeds) = feeds(2);
+            let mut merger = Merger::new(feeds, Order::ByPacket);
+            for (event, owner) in all.iter().zip(owners).rev() {
+                producers[owner].push(*event).unwrap();
+            }
+            let mut got = Vec::new();
+            merger.finish(&mut |e| got.push(tag(&e).1));
+            assert_eq!(got, [0, 1, 2, 3], "{owners:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The shape of eve.json's records: names, order and types of fields, as docs.suricata.io ("EVE JSON Format") gives them.
 
 use super::time::Stamp;
-use crate::base::event::{FlowEvent, FlowStats, Origin};
+use crate::base::event::{Cause, FlowEvent, FlowStats, Origin};
 use crate::base::{Anomaly, Dir, DropReason, FlowTuple, Time};
 use crate::rules::Rule;
 use crate::rules::ruleset::Target;
@@ -166,7 +166,9 @@ impl<'a> Record<'a> {
             timestamp: Stamp(origin.time),
             flow_id: (origin.flow_id != 0).then_some(origin.flow_id),
             in_iface: iface.filter(|_| !capture),
-            pcap_cnt: (capture && origin.packet != 0).then_some(origin.packet),
+            // A datagram put together from several packets has no number, as in Suricata.
+            pcap_cnt: (capture && origin.packet != 0 && origin.cause != Cause::Rebuilt)
+                .then_some(origin.packet),
             event_type,
             vlan: vlans(tuple.context),
             ends: Ends::of(tuple),
@@ -174,9 +176,10 @@ impl<'a> Record<'a> {
             ip_v: ip.then_some(tuple.family as u8),
             icmp_type: origin.icmp.map(|(kind, _)| kind),
             icmp_code: origin.icmp.map(|(_, code)| code),
-            pkt_src: (origin.packet != 0).then_some(match medium {
-                // Suricata has one word for both.
-                Medium::Capture | Medium::Wire => "wire/pcap",
+            pkt_src: (origin.packet != 0).then_some(match origin.cause {
+                Cause::Packet => "wire/pcap",
+                Cause::Rebuilt => "defrag",
+                Cause::Ending => "stream (flow timeout)",
             }),
             alert: None,
             drop: None,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::base::event::{CloseReason, FlowEvent, FlowStats, Origin, TcpSummary};
+use crate::base::event::{Cause, CloseReason, FlowEvent, FlowStats, Origin, TcpSummary};
 use crate::base::{Addr, Anomaly, Dir, DropReason, FlowTuple, PerDir, PortId};
 use serde_json::{Value, json};
 
@@ -17,7 +17,16 @@ fn tuple(proto: u8, sport: u16, dport: u16) -> FlowTuple {
 
 fn origin(tuple: FlowTuple) -> Origin {
     let time = Time::from_micros(1_795_225_173_123_456);
-    Origin { time, packet: 7, port: PortId(1), tuple, icmp: None, flow_id: 42, dir: Dir::ToClient }
+    Origin {
+        time,
+        packet: 7,
+        port: PortId(1),
+        tuple,
+        icmp: None,
+        flow_id: 42,
+        dir: Dir::ToClient,
+        cause: Cause::Packet,
+    }
 }
 
 /// The lines these events become.
@@ -133,6 +142,19 @@ fn icmp_has_a_type_and_a_code_and_no_ports() {
     assert!(record.get("src_port").is_none() && record.get("dest_port").is_none());
     assert!(record.get("flow_id").is_none(), "no session, no flow_id");
     assert_eq!(record["anomaly"], json!({ "type": "decode", "event": "decoder.ipv4.pkt_too_small" }));
+}
+
+#[test]
+fn a_rebuilt_datagram_has_no_number_and_a_sessions_end_that_of_the_last_packet() {
+    for (cause, number, source) in
+        [(Cause::Rebuilt, None, "defrag"), (Cause::Ending, Some(7), "stream (flow timeout)")]
+    {
+        let origin = Origin { cause, ..origin(tuple(6, 1, 2)) };
+        let event = Event { origin, body: EventBody::Anomaly(Anomaly::Ipv4PktTooSmall) };
+        let [record] = &written(Medium::Capture, &[event])[..] else { panic!("one record") };
+        assert_eq!(record.get("pcap_cnt").and_then(|n| n.as_u64()), number);
+        assert_eq!(record["pkt_src"], source);
+    }
 }
 
 #[test]

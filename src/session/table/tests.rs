@@ -200,9 +200,20 @@ fn close_all_hands_every_session_to_the_closer_once() {
     let (id, ..) = pass(&mut t, &udp(7), 10, &mut closed);
     assert!(t.close(id, CloseReason::Killed, &mut into(&mut closed)));
     assert!(!t.close(id, CloseReason::Killed, &mut into(&mut closed)));
-    t.close_all(CloseReason::Shutdown, &mut into(&mut closed));
+    t.close_all(CloseReason::Shutdown, Time::ZERO, &mut into(&mut closed));
     assert_eq!((closed.len(), t.iter().count(), t.counters.opened), (50, 0, 50));
     assert_eq!(t.counters.closed_by(CloseReason::Shutdown), 49);
+}
+
+#[test]
+fn what_is_over_when_all_ends_ends_for_its_own_reason() {
+    let (mut t, mut closed) = (table(50, WhenFull::default()), vec![]);
+    let (old, ..) = pass(&mut t, &udp(1), 10, &mut closed);
+    assert_eq!(t.get(old).unwrap().last_packet, 10, "packets here have their second as number");
+    pass(&mut t, &udp(2), 1000, &mut closed);
+    t.close_all(CloseReason::Shutdown, Time::from_secs(1001), &mut into(&mut closed));
+    assert_eq!(t.counters.closed_by(CloseReason::Timeout), 1);
+    assert_eq!(t.counters.closed_by(CloseReason::Shutdown), 1);
 }
 
 proptest! {
@@ -229,7 +240,7 @@ proptest! {
             prop_assert_eq!(dir == Dir::ToServer, client_first != reply);
         }
         prop_assert!(closed.len() as u64 >= ended);
-        t.close_all(CloseReason::Shutdown, &mut into(&mut closed));
+        t.close_all(CloseReason::Shutdown, Time::ZERO, &mut into(&mut closed));
         prop_assert_eq!(closed.len() as u64, t.counters.opened);
     }
 }
