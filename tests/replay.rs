@@ -223,6 +223,7 @@ fn a_fragmented_attack_is_seen_rebuilt_in_both_families() {
     for workers in WORKERS {
         let replayed = bench.replay(&capture, rule, &["--workers", workers]).clean();
         assert_eq!(replayed.events.sids(), [1, 1], "{workers} workers");
+        assert_eq!(replayed.events.of("stats")[0]["stats"]["defrag"]["reassembled"].as_u64(), Some(2));
     }
 }
 

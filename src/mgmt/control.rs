@@ -136,7 +136,7 @@ pub enum ControlError {
     #[error("the appliance is stopping")]
     Stopping,
     /// The new rules or configuration are no good; the old stay.
-    #[error("{0}")]
+    #[error("the old rules stay in force: {0}")]
     Refused(String),
 }
 

@@ -98,7 +98,7 @@ impl Daemon {
                         done.loaded,
                         done.refused
                     ),
-                    Err(error) => tracing::error!("rules not reloaded, the old stay: {error}"),
+                    Err(error) => tracing::error!("rules not reloaded: {error}"),
                 });
             }
         }

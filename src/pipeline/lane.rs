@@ -348,6 +348,9 @@ impl Lane {
         tables.stream_memory.set(self.streams.memory());
         tables.stream_gaps.set(self.streams.counters.gaps);
         tables.stream_conflicts.set(self.streams.counters.conflicts);
+        tables.fragment_memory.set(self.fragments.memory());
+        tables.datagrams_waiting.set(u64::from(self.fragments.datagrams()));
+        tables.datagrams_rebuilt.set(self.fragments.counters.generated);
         tables.generation.set(u64::from(self.inspector.engine().generation().0));
     }
 }

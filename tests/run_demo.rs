@@ -1,0 +1,234 @@
+//! `weir run -c conf/demo.toml`: the appliance on vdevs, what `weir ctl` says of it, and its end.
+
+mod support;
+
+use serde_json::Value;
+use std::process::{Command, Output};
+use support::child::Running;
+use support::wait::until;
+use support::{Bench, Events, conserved, weir};
+
+/// conf/demo.pcap's.
+const FRAMES: u64 = 22;
+
+/// A running appliance with its files in a folder of the test.
+struct Demo {
+    appliance: Running,
+    bench: Bench,
+}
+
+fn arguments(bench: &Bench, config: &str) -> Vec<String> {
+    let folder = bench.path("out").display().to_string();
+    let sets = [
+        format!("outputs.directory={folder:?}"),
+        format!("rpc.socket={:?}", bench.path("weir.sock").display().to_string()),
+        "outputs.eve.stats-interval=\"200ms\"".into(),
+        "outputs.eve.flush-interval=\"20ms\"".into(),
+    ];
+    let mut all = vec!["run".to_owned(), "-c".to_owned(), config.to_owned()];
+    all.extend(sets.into_iter().flat_map(|set| ["--set".to_owned(), set]));
+    all
+}
+
+impl Demo {
+    fn start(bench: Bench, command: Command) -> Demo {
+        let appliance = Running::start(command, &bench, "appliance");
+        let mut demo = Demo { appliance, bench };
+        until("the appliance to answer", || {
+            assert!(demo.appliance.ended().is_none(), "ended: {}", demo.appliance.stderr());
+            demo.ctl(&["status"]).status.success().then_some(())
+        });
+        demo
+    }
+
+    /// With the configuration that is shipped.
+    fn new() -> Demo {
+        let bench = Bench::new();
+        let mut command = weir();
+        command.args(arguments(&bench, "conf/demo.toml"));
+        Demo::start(bench, command)
+    }
+
+    fn ctl(&self, words: &[&str]) -> Output {
+        weir().arg("ctl").args(words).arg("--socket").arg(self.bench.path("weir.sock")).output().unwrap()
+    }
+
+    #[track_caller]
+    fn json(&self, words: &[&str]) -> Value {
+        let output = self.ctl(&[words, &["--json"]].concat());
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn wait_for_frames(&self) {
+        until("all frames of the capture", || {
+            (self.json(&["counters"])["decoder.pkts"].as_u64() == Some(FRAMES)).then_some(())
+        });
+    }
+
+    #[track_caller]
+    fn end(mut self) -> Events {
+        self.appliance.terminate();
+        self.ended()
+    }
+
+    #[track_caller]
+    fn ended(&mut self) -> Events {
+        let status = self.appliance.wait();
+        assert!(status.success(), "{status}: {}", self.appliance.stderr());
+        assert_eq!(conserved(&self.appliance.stdout()), FRAMES);
+        assert!(!self.bench.path("weir.sock").exists(), "the socket is taken away");
+        Events::read(&self.bench.path("out/eve.json"))
+    }
+}
+
+#[test]
+fn the_demo_inspects_its_capture_and_ends_in_order() {
+    let demo = Demo::new();
+    demo.wait_for_frames();
+    until("a stats record", || {
+        (!Events::read(&demo.bench.path("out/eve.json")).of("stats").is_empty()).then_some(())
+    });
+    let events = demo.end();
+    let mut sids = events.sids();
+    sids.sort_unstable();
+    assert_eq!(sids, [9_900_001, 9_900_001, 9_900_001, 9_900_002]);
+    for alert in events.of("alert") {
+        let blocked = alert["alert"]["signature_id"] == 9_900_002;
+        assert_eq!(alert["alert"]["action"], if blocked { "blocked" } else { "allowed" });
+        assert_eq!(alert["in_iface"], "outside");
+        assert!(alert.get("pcap_cnt").is_none(), "{alert}");
+    }
+    assert_eq!(events.of("flow").len(), 3);
+    let drops = events.of("drop");
+    assert!(drops.iter().any(|d| d["drop"]["reason"] == "rules"), "{drops:?}");
+    let stats = events.of("stats");
+    assert_eq!(stats.last().map(|s| &s["stats"]["decoder"]["pkts"]), Some(&Value::from(FRAMES)));
+}
+
+#[test]
+fn ctl_answers_while_it_runs() {
+    let demo = Demo::new();
+    demo.wait_for_frames();
+    assert_eq!(demo.json(&["version"])["version"], env!("CARGO_PKG_VERSION"));
+    let status = demo.json(&["status"]);
+    assert_eq!((status["workers"].as_u64(), status["sessions"].as_u64()), (Some(1), Some(3)), "{status}");
+    assert_eq!(status["rules"], serde_json::json!({ "loaded": 2, "refused": 0 }));
+    assert_eq!(status["pairs"][0], serde_json::json!({ "ports": ["outside", "inside"], "mode": "ips" }));
+
+    let drops = demo.json(&["drops"]);
+    assert_eq!(drops["rules"], 1, "{drops}");
+    let dropped: u64 = drops.as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    let counters = demo.json(&["counters", "ips."]);
+    assert_eq!(counters["ips.blocked"].as_u64(), Some(dropped), "{counters}");
+    assert!(counters.as_object().unwrap().keys().all(|name| name.starts_with("ips.")), "{counters}");
+
+    let sessions = demo.json(&["sessions"]);
+    assert_eq!(sessions.as_array().map(Vec::len), Some(3), "{sessions}");
+    let icmp = demo.json(&["sessions", "--proto", "1"]);
+    assert_eq!(icmp.as_array().map(Vec::len), Some(1), "{icmp}");
+    assert_eq!(
+        (icmp[0]["packets_to_server"].as_u64(), icmp[0]["packets_to_client"].as_u64()),
+        (Some(3), Some(3))
+    );
+
+    let lcores = demo.json(&["lcores"]);
+    let roles: Vec<_> = lcores.as_array().unwrap().iter().map(|l| l["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["main", "worker 0"]);
+    assert_eq!(lcores[1]["frames"].as_u64(), Some(FRAMES), "{lcores}");
+
+    for words in [&["version"][..], &["status"], &["counters"], &["sessions"], &["drops"], &["lcores"]] {
+        let table = demo.ctl(words);
+        assert!(table.status.success() && !table.stdout.is_empty(), "{words:?}");
+    }
+    demo.end();
+}
+
+#[test]
+fn a_reload_puts_new_rules_in_force_and_a_broken_one_leaves_the_old() {
+    let bench = Bench::new();
+    let demo = std::fs::read_to_string("conf/demo.toml").unwrap();
+    let config = bench.file("demo.toml", demo.replace("demo.rules", "mine.rules"));
+    let rule = "alert icmp any any -> any any (msg:\"one\"; sid:1;)\n";
+    let rules = bench.file("mine.rules", rule);
+    let mut command = weir();
+    command.args(arguments(&bench, config.to_str().unwrap()));
+    let demo = Demo::start(bench, command);
+    assert_eq!(demo.json(&["status"])["generation"], 1);
+
+    std::fs::write(
+        &rules,
+        format!("{rule}alert tcp any any -> any any (msg:\"two\"; sid:2;)\nalert nonsense\n"),
+    )
+    .unwrap();
+    let reload = demo.json(&["rules", "reload"]);
+    assert_eq!(reload, serde_json::json!({ "generation": 2, "loaded": 2, "refused": 1 }));
+    let status = demo.json(&["status"]);
+    assert_eq!((&status["generation"], &status["rules"]["loaded"]), (&2.into(), &2.into()));
+
+    std::fs::remove_file(&rules).unwrap();
+    let refused = demo.ctl(&["rules", "reload"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(text.contains("mine.rules") && text.contains("stay"), "{text}");
+    let status = demo.json(&["status"]);
+    assert_eq!((&status["generation"], &status["rules"]["loaded"]), (&2.into(), &2.into()), "{status}");
+    demo.wait_for_frames();
+    demo.end();
+}
+
+#[test]
+fn ctl_stop_ends_it_as_a_signal_does() {
+    let mut demo = Demo::new();
+    demo.wait_for_frames();
+    assert_eq!(demo.json(&["stop"]), serde_json::json!({ "stopping": true }));
+    demo.ended();
+}
+
+#[test]
+fn ctl_says_what_to_do_when_nothing_runs() {
+    let bench = Bench::new();
+    let output = weir().args(["ctl", "status", "--socket"]).arg(bench.path("none.sock")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("none.sock") && text.contains("weir run -c"), "{text}");
+}
+
+#[test]
+fn a_second_appliance_on_the_same_socket_is_refused_and_the_first_goes_on() {
+    let demo = Demo::new();
+    let mut second = weir();
+    second.args(arguments(&demo.bench, "conf/demo.toml"));
+    let output = second.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("weir.sock") && text.contains("rpc.socket"), "{text}");
+    demo.wait_for_frames();
+    demo.end();
+}
+
+/// As nobody, when the test itself is root; else the other tests have shown it.
+#[test]
+fn it_runs_without_root() {
+    let identity = Command::new("id").arg("-u").output().unwrap();
+    if identity.stdout.trim_ascii() != b"0" {
+        println!("skipped: not root, so every other test has run without");
+        return;
+    }
+    // Where nobody may read and write: neither the build's folder nor the test's is his.
+    let bench = Bench::new();
+    for name in ["demo.toml", "demo.rules", "demo.pcap"] {
+        bench.file(&format!("conf/{name}"), std::fs::read(format!("conf/{name}")).unwrap());
+    }
+    std::fs::copy(env!("CARGO_BIN_EXE_weir"), bench.path("weir")).unwrap();
+    let owned = Command::new("chown").args(["-R", "nobody"]).arg(bench.path("")).status().unwrap();
+    assert!(owned.success());
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--inh-caps=-all"]);
+    command.arg("--bounding-set=-all").arg(bench.path("weir")).args(arguments(&bench, "conf/demo.toml"));
+    command.current_dir(bench.path(""));
+    let demo = Demo::start(bench, command);
+    demo.wait_for_frames();
+    let events = demo.end();
+    assert_eq!(events.sids().len(), 4);
+}
