@@ -10,6 +10,7 @@ fn main() {
     check_dpdk();
     stamp_commit();
     stamp_compiler();
+    #[cfg(feature = "manage")]
     compile_proto();
 }
 
@@ -61,6 +62,7 @@ fn run(program: &str, arguments: &[&str]) -> Option<String> {
 }
 
 /// Makes the RPC's messages, client and server from `proto/`, without a protoc binary.
+#[cfg(feature = "manage")]
 fn compile_proto() {
     const FILE: &str = "proto/weir.proto";
     println!("cargo::rerun-if-changed={FILE}");

@@ -7,11 +7,13 @@
 //! A frame's path is told in [`pipeline`]; who owns a frame at each border, in `docs/architecture.md`.
 
 pub mod base;
+#[cfg(feature = "manage")]
 pub mod cli;
 pub mod decode;
 pub mod defrag;
 pub mod inspect;
 pub mod io;
+#[cfg(feature = "manage")]
 pub mod mgmt;
 pub mod pipeline;
 pub mod rules;

@@ -96,7 +96,12 @@ impl MainLcore {
         }
         for index in 0..self.sources.len() {
             let source = &mut self.sources[index];
-            let (port, n) = (source.port, source.rx.receive(&mut self.burst));
+            let n = match self.replay {
+                true => source.rx.receive(&mut self.burst),
+                // Dated below, with one clock for all, or not at all.
+                false => source.rx.receive_unstamped(&mut self.burst),
+            };
+            let port = source.port;
             if n > 0 {
                 self.ledger.received.add(n as u64);
                 self.spread(port);

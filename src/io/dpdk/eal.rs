@@ -213,6 +213,12 @@ fn file_prefix() -> String {
     format!("weir-{}", std::process::id())
 }
 
+/// The processor's counter: for measurements, not for time.
+pub fn cycles() -> u64 {
+    // SAFETY: reads a counter.
+    unsafe { dpdk_sys::weir_rdtsc() }
+}
+
 fn check(config: &EalConfig) -> Result<(), EalError> {
     if config.cpus.is_empty() {
         return Err(EalError::NoLcore);

@@ -1,0 +1,174 @@
+//! Cycles per packet of a worker's stages: decode, reassembly check and session lookup among a million live sessions,
+//! under an empty rule set; and what inspection by our own rules adds.
+//!
+//! `cargo bench --bench lane [-- SESSIONS]`. Prints the median of rounds, in cycles of the processor's counter. Each round
+//! gives the lane bursts of small UDP or TCP frames of flows in a random order; the frames go out into a queue that hands
+//! them back, so nothing but the lane is measured. The cost of making the next burst is taken off.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use weir::base::event::event_ring;
+use weir::base::{PortId, Time};
+use weir::inspect::{self, Engine};
+use weir::io::dpdk::{Eal, EalConfig, Memory, Pool, PoolConfig, cycles};
+use weir::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta, LinkType, TxQueue};
+use weir::pipeline::exits::{Exits, Outlet};
+use weir::pipeline::lane::{Lane, LaneParts};
+use weir::pipeline::{Ledger, Mode, PortPlan, Settings, Wanted};
+use weir::rules::{Classifications, References, RuleSet, SourceFile, Vars, load};
+use weir::wire::build::{self, IpFields, Link};
+use weir::{defrag, session, stream};
+
+const ROUNDS: usize = 41;
+const BURSTS: usize = 4096;
+
+/// Where the lane sends: frames wait here to be used again.
+#[derive(Clone, Default)]
+struct Back(Arc<std::sync::Mutex<Vec<Frame>>>);
+
+impl TxQueue for Back {
+    fn send(&mut self, burst: &mut Burst) -> usize {
+        let n = burst.len();
+        self.0.lock().expect("one thread").extend(burst.drain(..));
+        n
+    }
+}
+
+fn lane(sessions: u32, rules: RuleSet, allocator: Box<dyn FrameAllocator>, back: &Back) -> Lane {
+    let plan = PortPlan {
+        link: LinkType::Ethernet,
+        peer: Some(PortId(0)),
+        inspect: true,
+        mode: Mode::Ips,
+        non_ip: true,
+        peer_mtu: 1500,
+    };
+    let settings = Settings {
+        ports: vec![plan],
+        workers: 0,
+        hash_ports: true,
+        ring_size: 64,
+        replay: false,
+        event_ring: 1024,
+        wanted: Wanted::default(),
+        drop_invalid: true,
+        sessions: session::Settings { capacity: sessions + sessions / 8, ..session::Settings::default() },
+        fragments: defrag::Settings::default(),
+        streams: stream::Settings::default(),
+        inspection: inspect::Settings::default(),
+    };
+    let ledger = Arc::<Ledger>::default();
+    let engine = Engine::compile(Arc::new(rules)).expect("the rules compile");
+    let parts = LaneParts {
+        me: 0,
+        plans: settings.ports.clone().into(),
+        exits: Exits::new(vec![Some(Outlet::Queue(Box::new(back.clone())))], false, Arc::clone(&ledger)),
+        events: event_ring(1024, false).0,
+        allocator,
+        ledger,
+        tables: Arc::default(),
+        engine: Arc::new(engine),
+    };
+    Lane::new(&settings, parts)
+}
+
+/// A burst of frames of the flows that a generator names; each frame is an old one with other addresses and ports.
+struct Maker {
+    back: Back,
+    sessions: u32,
+    state: u64,
+    clock: Time,
+}
+
+impl Maker {
+    fn fill(&mut self, burst: &mut Burst, next: impl Fn(&mut Maker) -> u32) {
+        self.clock = self.clock.plus(Duration::from_micros(1));
+        while burst.len() < BURST {
+            let flow = next(self);
+            let frame = self.back.0.lock().expect("one thread").pop();
+            let Some(mut frame) = frame else { break };
+            let meta = FrameMeta { time: self.clock, clock: self.clock, ..FrameMeta::default() };
+            frame.set_meta(FrameMeta { port: PortId(0), ..meta });
+            if let Some(bytes) = frame.first_mut() {
+                // Source 10.x.y.z and source port: the flow; no checksum is looked at.
+                bytes[27..30].copy_from_slice(&(flow >> 4).to_be_bytes()[1..]);
+                bytes[34..36].copy_from_slice(&(1024 + (flow & 15) as u16).to_be_bytes());
+            }
+            burst.push(frame);
+        }
+    }
+
+    fn random(&mut self) -> u32 {
+        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.state >> 33) as u32) % self.sessions
+    }
+}
+
+/// Median cycles a packet over the rounds.
+fn measure(lane: &mut Lane, maker: &mut Maker) -> f64 {
+    let mut burst = Burst::new();
+    for flow in 0..maker.sessions.div_ceil(BURST as u32) {
+        let first = AtomicU64::new(u64::from(flow) * BURST as u64);
+        let sessions = maker.sessions;
+        maker.fill(&mut burst, |_| (first.fetch_add(1, Ordering::Relaxed) as u32).min(sessions - 1));
+        lane.burst(&mut burst, &mut |_, frame| Err(frame));
+        lane.flush();
+    }
+    let mut rounds: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let mut spent = 0;
+            for _ in 0..BURSTS / ROUNDS {
+                maker.fill(&mut burst, Maker::random);
+                let n = burst.len() as u64;
+                let start = cycles();
+                lane.burst(&mut burst, &mut |_, frame| Err(frame));
+                lane.timers(maker.clock, 64);
+                lane.flush();
+                spent += (cycles() - start) / n;
+            }
+            spent as f64 / (BURSTS / ROUNDS) as f64
+        })
+        .collect();
+    rounds.sort_by(f64::total_cmp);
+    rounds[ROUNDS / 2]
+}
+
+fn main() {
+    let sessions = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(1_000_000);
+    let huge = std::env::var_os("WEIR_BENCH_HUGE").is_some();
+    let memory = if huge { Memory::HugePages } else { Memory::NoHuge { megabytes: 256 } };
+    let eal = Eal::start(&EalConfig { memory, cpus: vec![1], ..EalConfig::default() }).expect("EAL starts");
+    let config = PoolConfig { name: "bench".into(), segments: 8191, ..PoolConfig::default() };
+    let pool = Pool::new(&eal, &config).expect("a pool");
+    println!("frames in {}, sessions in ordinary pages", if huge { "2 MiB pages" } else { "4 KiB pages" });
+    println!("{:<44} {:>10} {:>14}", "stage", "sessions", "cycles/packet");
+    let ours = std::fs::read_to_string("signatures/weir.rules").expect("run from the repository");
+    let sets = [("decode, reassembly check, session lookup", ""), ("the same, with signatures/weir.rules", &ours)];
+    for (name, text) in sets {
+        for live in [1_000, sessions] {
+            let (rules, _) = load(
+                &[SourceFile::new("bench.rules", text)],
+                &Vars::default(),
+                &Classifications::default(),
+                &References::default(),
+            );
+            let back = Back::default();
+            let mut allocator = pool.allocator();
+            let (client, server) = ("10.0.0.1:1024".parse(), "192.0.2.1:53".parse());
+            let (client, server) = (client.expect("an address"), server.expect("an address"));
+            let packet = build::udp_packet(client, server, &IpFields::default(), &[0; 18]);
+            let bytes = Link::ethernet().wrap(&packet);
+            let frames = (0..256).map(|_| allocator.allocate(&bytes).expect("the pool is large enough"));
+            back.0.lock().expect("one thread").extend(frames);
+            let mut lane = lane(live, rules, Box::new(pool.allocator()), &back);
+            let clock = Time::from_secs(1_780_000_000);
+            let mut maker = Maker { back: back.clone(), sessions: live, state: 1, clock };
+            let median = measure(&mut lane, &mut maker);
+            assert_eq!(lane.sessions().len() as u32, live, "all sessions are alive");
+            println!("{name:<44} {live:>10} {median:>14.0}");
+            drop((lane, maker));
+            back.0.lock().expect("one thread").clear();
+        }
+    }
+}
