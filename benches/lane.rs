@@ -15,7 +15,7 @@ use weir::io::dpdk::{Eal, EalConfig, Memory, Pool, PoolConfig, cycles};
 use weir::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta, LinkType, TxQueue};
 use weir::pipeline::exits::{Exits, Outlet};
 use weir::pipeline::lane::{Lane, LaneParts};
-use weir::pipeline::{Ledger, Mode, PortPlan, Settings, Wanted};
+use weir::pipeline::{Ledger, Mode, Polling, PortPlan, Settings, Wanted};
 use weir::rules::{Classifications, References, RuleSet, SourceFile, Vars, load};
 use weir::wire::build::{self, IpFields, Link};
 use weir::{defrag, session, stream};
@@ -49,6 +49,7 @@ fn lane(sessions: u32, rules: RuleSet, allocator: Box<dyn FrameAllocator>, back:
         workers: 0,
         hash_ports: true,
         ring_size: 64,
+        polling: Polling::Busy,
         replay: false,
         event_ring: 1024,
         wanted: Wanted::default(),
@@ -100,7 +101,8 @@ impl Maker {
     }
 
     fn random(&mut self) -> u32 {
-        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.state =
+            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.state >> 33) as u32) % self.sessions
     }
 }
@@ -144,7 +146,8 @@ fn main() {
     println!("frames in {}, sessions in ordinary pages", if huge { "2 MiB pages" } else { "4 KiB pages" });
     println!("{:<44} {:>10} {:>14}", "stage", "sessions", "cycles/packet");
     let ours = std::fs::read_to_string("signatures/weir.rules").expect("run from the repository");
-    let sets = [("decode, reassembly check, session lookup", ""), ("the same, with signatures/weir.rules", &ours)];
+    let sets =
+        [("decode, reassembly check, session lookup", ""), ("the same, with signatures/weir.rules", &ours)];
     for (name, text) in sets {
         for live in [1_000, sessions] {
             let (rules, _) = load(

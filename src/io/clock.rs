@@ -17,6 +17,11 @@ const RATE_BITS: u32 = 40;
 /// An error is made good over this time; one larger than that (the system's clock was set) at once.
 const SLEW: Duration = Duration::from_secs(10);
 
+/// Sleeps, on an lcore that has found nothing to do for long.
+pub fn nap(span: Duration) {
+    std::thread::sleep(span);
+}
+
 /// A counter that never stops nor turns back.
 #[derive(Copy, Clone, Debug)]
 pub struct Ticks {

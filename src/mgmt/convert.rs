@@ -6,8 +6,9 @@ use crate::io::dpdk::{EalConfig, LogLevel, Memory, PoolConfig, PortConfig, Stamp
 use crate::io::{LinkType, PortInfo};
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{
-    Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, Profile, check,
+    Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, Poll, Profile, check,
 };
+use crate::pipeline::Polling;
 use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
 use crate::{defrag, inspect, session, stream};
 
@@ -119,6 +120,11 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
         workers: usize::from(config.lcores.workers),
         hash_ports: config.lcores.hash_key == HashKey::Layer4,
         ring_size: config.lcores.ring_size as usize,
+        polling: match config.lcores.poll {
+            _ if start.replay => Polling::Busy,
+            Poll::Busy => Polling::Busy,
+            Poll::Adaptive => Polling::Adaptive,
+        },
         replay: start.replay,
         event_ring: config.lcores.event_ring_size as usize,
         wanted: wanted(config),

@@ -3,6 +3,7 @@
 use crate::io::PacketIo;
 use crate::io::dpdk::{DpdkPort, PortError};
 use crate::mgmt::config::Loaded;
+use crate::mgmt::config::value::Auto;
 use crate::mgmt::convert::{self, Start};
 use crate::mgmt::daemon::Daemon;
 use crate::mgmt::eve::Medium;
@@ -68,6 +69,10 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
     let board = Arc::clone(&handle.board);
     let log = start::event_log(config, &rules.book, feeds, Medium::Wire)?;
     let stats_interval = config.outputs.eve.stats_interval;
+    let management_cpu = match config.lcores.management_cpu {
+        Auto::Set(cpu) => Some(cpu),
+        Auto::Auto => None,
+    };
     let refused = rules.loaded.refused() as u64;
     let operator = Arc::new(Operator::new(Parts {
         handle,
@@ -89,13 +94,16 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
     };
     let eal = Arc::clone(&platform.eal);
     let body = move || {
-        eal.unpin_current_thread();
+        match management_cpu {
+            Some(cpu) => eal.pin_current_thread(cpu)?,
+            None => eal.unpin_current_thread(),
+        }
         daemon.run()
     };
     let management = std::thread::Builder::new().name("weir-mgmt".into()).spawn(body).map_err(run_fault)?;
     let running = Running::start(&platform.eal, workers).map_err(run_fault)?;
     tracing::info!("running with {} ports", ports.len());
-    run_until_stopped(&mut main, &board, clock);
+    run_until_stopped(&mut main, &board, clock, settings.polling);
     main.finish();
     drop(running.join(&mut main).map_err(run_fault)?);
     let waiting = main.waiting() as u64;

@@ -267,6 +267,7 @@ impl Builder<'_> {
             mailbox,
             lane,
             replay: self.settings.replay,
+            polling: self.settings.polling,
             workers: self.settings.workers.max(1) as u32,
         }))
     }

@@ -2,6 +2,7 @@
 
 use super::appliance::{Platform, SetupError};
 use super::board::Board;
+use super::idle::{Idle, Polling};
 use super::main_lcore::{MainLcore, Source};
 use super::worker::Worker;
 use crate::base::PortId;
@@ -59,11 +60,10 @@ impl Running {
 }
 
 /// The main lcore's loop of a running appliance: until someone stops it.
-pub fn run_until_stopped(main: &mut MainLcore, board: &Board, mut clock: Clock) {
+pub fn run_until_stopped(main: &mut MainLcore, board: &Board, mut clock: Clock, polling: Polling) {
+    let mut idle = Idle::new(polling);
     while !board.is_stopped() {
-        if main.turn(clock.now()) == 0 {
-            std::thread::yield_now();
-        }
+        idle.after(main.turn(clock.now()));
     }
 }
 

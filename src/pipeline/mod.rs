@@ -15,6 +15,7 @@ pub mod board;
 mod ending;
 pub mod exits;
 pub mod handover;
+pub mod idle;
 pub mod launch;
 
 mod judge;
@@ -31,6 +32,7 @@ mod tests;
 pub mod worker;
 
 pub use appliance::{Appliance, Handle, MemoryPlatform, Platform, SetupError};
+pub use idle::Polling;
 pub use ledger::{Balance, Ledger};
 pub use main_lcore::{MainLcore, Source};
 pub use settings::{Mode, PortPlan, Settings, Wanted};

@@ -1,5 +1,6 @@
 //! What the pipeline is told at its start. `mgmt` makes it from the configuration; tests make it by hand.
 
+use super::idle::Polling;
 use crate::base::PortId;
 use crate::io::LinkType;
 use crate::{defrag, inspect, session, stream};
@@ -45,6 +46,7 @@ pub struct Settings {
     pub hash_ports: bool,
     /// Frames each ring between lcores holds.
     pub ring_size: usize,
+    pub polling: Polling,
     /// A replay: time is the frames' own, full rings are waited for, workers keep each other's order.
     pub replay: bool,
     /// Events each worker's ring to management holds.

@@ -49,6 +49,7 @@ fn settings(workers: usize, mode: Mode) -> Settings {
         workers,
         hash_ports: true,
         ring_size: 256,
+        polling: Polling::Busy,
         replay: true,
         event_ring: 1 << 16,
         wanted: Wanted { flow: true, drop: true, anomaly: true },

@@ -5,6 +5,7 @@
 
 use super::board::Board;
 use super::handover::Handover;
+use super::idle::{Idle, Polling};
 use super::lane::Lane;
 use super::mailbox::{Answer, Command, Mailbox, SessionRow};
 use crate::base::{PortId, Time, WorkerId};
@@ -24,6 +25,7 @@ pub struct Worker {
     lane: Lane,
     burst: Burst,
     replay: bool,
+    polling: Polling,
     /// How many share the sessions.
     workers: u32,
     turns: u64,
@@ -38,6 +40,7 @@ pub struct WorkerParts {
     pub mailbox: Mailbox,
     pub lane: Lane,
     pub replay: bool,
+    pub polling: Polling,
     pub workers: u32,
 }
 
@@ -52,6 +55,7 @@ impl Worker {
             lane: parts.lane,
             burst: Burst::new(),
             replay: parts.replay,
+            polling: parts.polling,
             workers: parts.workers,
             turns: 0,
         }
@@ -59,10 +63,9 @@ impl Worker {
 
     /// Turns until the appliance has drained; then ends what is left. Gives itself back for a last look.
     pub fn run(mut self: Box<Worker>) -> Box<Worker> {
+        let mut idle = Idle::new(self.polling);
         while !self.is_done() {
-            if self.turn() == 0 {
-                std::thread::yield_now();
-            }
+            idle.after(self.turn());
         }
         self.finish();
         self

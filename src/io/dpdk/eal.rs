@@ -176,6 +176,17 @@ impl Eal {
         cpus.windows(2).any(|pair| pair.first() == pair.last())
     }
 
+    /// Binds the calling thread, which is no lcore, to one CPU.
+    pub fn pin_current_thread(&self, cpu: u32) -> std::io::Result<()> {
+        // SAFETY: a set of bits, for which zero will do; a whole set, of the size we say. CPU_SET ignores what is too large.
+        let code = unsafe {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET((cpu as usize).min(libc::CPU_SETSIZE as usize - 1), &mut set);
+            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
+        };
+        if code == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    }
+
     /// Lets the calling thread run wherever the process could before EAL pinned its first thread: for threads that are
     /// no lcores and were started by one.
     pub fn unpin_current_thread(&self) {

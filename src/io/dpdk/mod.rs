@@ -13,7 +13,7 @@ mod queue;
 mod ring;
 
 pub use capture::{CapturePort, ReplayError};
-pub use eal::{cycles, Eal, EalConfig, EalError, LogLevel, Memory};
+pub use eal::{Eal, EalConfig, EalError, LogLevel, Memory, cycles};
 pub use lcore::{Lcore, LcoreHandle, LcorePanicked};
 pub use pool::{Allocator, Pool, PoolConfig, PoolError};
 pub use port::{DpdkPort, HashFields, PortConfig, PortError};

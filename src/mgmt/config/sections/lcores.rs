@@ -14,13 +14,6 @@ words! {
 }
 
 words! {
-    Rss {
-        Auto = "auto",
-        Off = "off",
-    }
-}
-
-words! {
     Poll {
         Busy = "busy",
         Adaptive = "adaptive",
@@ -37,7 +30,6 @@ pub struct Lcores {
     pub worker_cpus: Vec<u32>,
     pub management_cpu: Auto<u32>,
     pub hash_key: HashKey,
-    pub rss: Rss,
     pub ring_size: u32,
     pub event_ring_size: u32,
     pub poll: Poll,
@@ -51,7 +43,6 @@ impl Default for Lcores {
             worker_cpus: Vec::new(),
             management_cpu: Auto::Auto,
             hash_key: HashKey::Layer4,
-            rss: Rss::Auto,
             ring_size: 1024,
             event_ring_size: 8192,
             poll: Poll::Adaptive,
@@ -81,11 +72,6 @@ impl Section for Lcores {
             "hash-key",
             "What keeps the frames of one session on one worker: \"layer-4\" (addresses, ports, protocol) or \"layer-3\" (addresses).",
             &mut self.hash_key,
-        );
-        v.value(
-            "rss",
-            "\"auto\" lets workers poll queues of their own where the NIC can hash symmetrically; \"off\" always distributes on the main lcore.",
-            &mut self.rss,
         );
         v.value(
             "ring-size",
