@@ -238,7 +238,7 @@ pub fn pool(config: &Config) -> PoolConfig {
     }
 }
 
-/// One queue a worker and one for the main lcore to send by; receive queues as configured.
+/// A transmit queue a worker, or as many as the device has (then the main lcore sends); receive queues as configured.
 pub fn ports(config: &Config) -> Vec<PortConfig> {
     let port = |p: &crate::mgmt::config::Port| PortConfig {
         name: p.name.clone(),
@@ -247,7 +247,7 @@ pub fn ports(config: &Config) -> Vec<PortConfig> {
             Auto::Auto => 1,
             Auto::Set(n) => u16::try_from(n).unwrap_or(u16::MAX),
         },
-        tx_queues: 1,
+        tx_queues: u16::from(config.lcores.workers.max(1)),
         rx_descriptors: p.rx_descriptors,
         tx_descriptors: p.tx_descriptors,
         mtu: Some(p.mtu),

@@ -54,6 +54,7 @@ pub struct PortConfig {
     /// A PCI address that EAL was told to take, or a vdev with its arguments (`net_null0,copy=1`).
     pub device: String,
     pub rx_queues: u16,
+    /// Brought within what the port has.
     pub tx_queues: u16,
     /// Descriptors of each queue; brought within what the port allows.
     pub rx_descriptors: u16,
@@ -89,8 +90,10 @@ impl Default for PortConfig {
 pub enum PortError {
     #[error("port {port}: no device {device}: {reason}; {hint}")]
     NoDevice { port: String, device: String, reason: String, hint: &'static str },
-    #[error("port {port}: it has {has} {which} queues, {wanted} are configured")]
-    TooFewQueues { port: String, which: &'static str, has: u16, wanted: u16 },
+    #[error(
+        "port {port}: it has {has} receive queues, {wanted} are configured: set rx-queues to at most {has}"
+    )]
+    TooFewQueues { port: String, has: u16, wanted: u16 },
     #[error("port {port}: an MTU of {mtu} is configured, it takes {min} to {max}")]
     Mtu { port: String, mtu: u16, min: u16, max: u16 },
     #[error("port {port}: the device does not {step}: {reason}")]
@@ -160,6 +163,7 @@ impl DpdkPort {
         let step = |step, code| PortError::Step { port: config.name.clone(), step, reason: reason(code) };
         let limits = device.info().map_err(|code| step("tell what it can", code))?;
         check(config, &limits)?;
+        let config = &PortConfig { tx_queues: config.tx_queues.min(limits.max_tx_queues), ..config.clone() };
         let symmetric_rss = configure(&device, config, &limits).map_err(|(what, code)| step(what, code))?;
         // SAFETY: configured, with all its queues set up.
         match unsafe { dpdk_sys::rte_eth_dev_start(device.id) } {
@@ -278,12 +282,9 @@ fn find(name: &CStr) -> Option<u16> {
 
 fn check(config: &PortConfig, limits: &rte_eth_dev_info) -> Result<(), PortError> {
     let port = || config.name.clone();
-    let queues = [
-        ("receive", limits.max_rx_queues, config.rx_queues),
-        ("transmit", limits.max_tx_queues, config.tx_queues),
-    ];
-    if let Some((which, has, wanted)) = queues.into_iter().find(|(_, has, wanted)| wanted > has) {
-        return Err(PortError::TooFewQueues { port: port(), which, has, wanted });
+    if config.rx_queues > limits.max_rx_queues {
+        let (has, wanted) = (limits.max_rx_queues, config.rx_queues);
+        return Err(PortError::TooFewQueues { port: port(), has, wanted });
     }
     match config.mtu {
         Some(mtu) if mtu < limits.min_mtu || mtu > limits.max_mtu => {

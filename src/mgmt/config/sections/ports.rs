@@ -76,7 +76,7 @@ impl Section for Port {
         v.value("mtu", "Largest IP packet in bytes, 68 to 9216.", &mut Within(&mut self.mtu, 68..=9216));
         v.value(
             "rx-queues",
-            "Receive queues; \"auto\" is one a worker when the NIC can spread sessions symmetrically, else one.",
+            "Receive queues, all polled by the main lcore; \"auto\" is one.",
             &mut self.rx_queues,
         );
         v.value(
