@@ -29,6 +29,8 @@ pub enum Cause {
     Packet,
     /// A datagram put together here: the number is that of its last piece.
     Rebuilt,
+    /// A packet within another: the number is that of the outer one.
+    Inner,
     /// The end of a session, which no packet of its own brought: the number is that of the last one seen.
     Ending,
 }

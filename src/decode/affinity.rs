@@ -3,6 +3,7 @@
 //! The hash is that of [`Decoded::affinity_hash`](super::Decoded::affinity_hash) for every packet that decodes, without
 //! the checks: the worker makes those.
 
+use super::tunnel::{is_tunnel_port, session_hash};
 use super::{ip, ipv6_ext, quoted};
 use crate::base::key::hash_ends;
 use crate::base::{Family, FlowTuple};
@@ -47,7 +48,9 @@ fn plain_ipv4(bytes: &[u8], with_ports: bool) -> Option<u32> {
         return None;
     }
     let address = |at: usize| u32::from_be_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]]);
-    let port = |at: usize| if with_ports { u16::from_be_bytes([frame[at], frame[at + 1]]) } else { 0 };
+    let port = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
+    let with_ports = with_ports && !(proto == ip_proto::UDP && is_tunnel_port(port(34), port(36)));
+    let port = |at: usize| if with_ports { port(at) } else { 0 };
     let (src, dst) = ((u64::from(address(26)), port(34)), (u64::from(address(30)), port(36)));
     Some(hash_ends(src, dst, proto, Family::V4, 0))
 }
@@ -159,7 +162,7 @@ fn whole(tuple: FlowTuple, payload: &[u8], with_ports: bool) -> Affinity {
         _ if with_ports => quoted::with_ports(tuple, payload).unwrap_or(tuple),
         _ => tuple,
     };
-    Affinity { hash: tuple.symmetric_hash(with_ports), fragment: false }
+    Affinity { hash: session_hash(&tuple, with_ports), fragment: false }
 }
 
 /// An error goes where the packet went that it quotes.

@@ -11,12 +11,14 @@ mod ipv6_ext;
 mod link;
 mod quoted;
 mod transport;
+mod tunnel;
 
 #[cfg(test)]
 mod tests;
 
 pub use affinity::{Affinity, affinity};
 pub use checksum::{checksum_valid, ip_checksum_valid};
+pub use tunnel::{Inner, MAX_TUNNELS, tunnel};
 
 use crate::base::anomaly::Effect;
 use crate::base::{Anomaly, DropReason, Family, FlowTuple};
@@ -35,7 +37,7 @@ pub const MAX_LAYERS: usize = 16;
 /// IPv6 extension headers looked through; a hostile chain can be longer than any bound on its bytes suggests.
 pub const MAX_EXTENSION_HEADERS: usize = 256;
 
-/// What stands at an offset, for [`decode_at`]. Tunnels will enter here with the layer that they carry.
+/// What stands at an offset, for [`decode_at`]. Tunnels enter here with the layer that they carry.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Layer {
     Ethernet,
@@ -251,8 +253,8 @@ impl Decoded {
         match (&self.ip, &self.quoted) {
             (None, _) => 0,
             (Some(ip), _) if ip.fragment.is_some() => self.tuple.symmetric_hash(false),
-            (Some(_), Some(quoted)) => quoted.symmetric_hash(with_ports),
-            (Some(_), None) => self.tuple.symmetric_hash(with_ports),
+            (Some(_), Some(quoted)) => tunnel::session_hash(quoted, with_ports),
+            (Some(_), None) => tunnel::session_hash(&self.tuple, with_ports),
         }
     }
 

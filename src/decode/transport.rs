@@ -2,6 +2,7 @@
 
 use super::{Decoded, L4, Step, TcpFields, ip, quoted};
 use crate::base::{Anomaly, Family};
+use crate::wire::gre::Gre;
 use crate::wire::icmp::{self, Icmp};
 use crate::wire::ip_proto;
 use crate::wire::sctp::{self, Sctp};
@@ -133,8 +134,9 @@ fn other(bytes: &[u8], at: usize, proto: u8, family: Family, out: &mut Decoded) 
         (Family::V6, ip_proto::ICMP) => Some(Anomaly::Ipv6Icmpv4),
         (Family::V6, ip_proto::NO_NEXT) => (!bytes.is_empty()).then_some(Anomaly::Ipv6DataAfterNoneHeader),
         (_, ip_proto::IPV4 | ip_proto::IPV6) => ip::inner_anomaly(family, proto, bytes),
-        // Known, without a decoder or for the tunnels to come.
-        (_, ip_proto::GRE | ip_proto::ESP) | (Family::V4, ip_proto::AH | ip_proto::IGMP) => None,
+        (_, ip_proto::GRE) => Gre::parse(bytes).err(),
+        // Known, without a decoder.
+        (_, ip_proto::ESP) | (Family::V4, ip_proto::AH | ip_proto::IGMP) => None,
         (Family::V4, _) => Some(Anomaly::Ipv4UnknownProtocol),
         (Family::V6, _) => Some(Anomaly::Ipv6UnknownNextHeader),
     };

@@ -7,11 +7,14 @@ use super::report::{Reporter, origin};
 use super::settings::{Mode, PortPlan};
 use crate::base::event::{Cause, Origin};
 use crate::base::{Anomaly, Dir, DropReason, PerDir, Verdict};
-use crate::decode::Decoded;
+use crate::decode::{Decoded, Inner, MAX_TUNNELS, decode_at, tunnel};
 use crate::inspect::{FlowFacts, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow};
 use crate::io::FrameMeta;
 use crate::session::{Fit, Lookup, Packet, Session, SessionId, Settled, Tracked};
 use crate::stream::Window;
+
+/// Where a tuple's context tells how deep in tunnels its packets were; below stand three VLAN tags.
+const TUNNEL_SHIFT: u32 = 36;
 
 /// The packet at hand, as the stages pass it on.
 struct Subject<'a> {
@@ -47,7 +50,6 @@ impl Lane {
         cause: Cause,
     ) -> Verdict {
         let subject = Subject { bytes, meta, inline: plan.mode == Mode::Ips, cause };
-        self.ledger.inspected.add(1);
         if !decoded.anomalies.is_empty() {
             self.report.anomalies(&subject.origin(decoded, None, Dir::ToServer), &decoded.anomalies);
         }
@@ -80,6 +82,45 @@ impl Lane {
             self.report.alerts(&origin, outcome, &self.rules, None, subject.inline);
         }
         outcome.verdict
+    }
+
+    /// The packets that this one carries, each judged by itself. What settles an inner session settles those around it: a
+    /// verdict acts on the outermost packet. Inner fragments are not put together.
+    pub(super) fn inner_packets(
+        &mut self,
+        bytes: &[u8],
+        meta: &FrameMeta,
+        outer: &Decoded,
+        plan: &PortPlan,
+    ) -> Verdict {
+        let mut verdict = Verdict::Forward;
+        let mut next = tunnel(bytes, outer);
+        let Some(mut inner) = self.inner.take_if(|_| next.is_some()) else { return verdict };
+        for depth in 1..=MAX_TUNNELS {
+            let Some(Inner { layer, at, end }) = next else { break };
+            inner.reset();
+            decode_at(bytes.get(..end).unwrap_or_default(), at, layer, &mut inner);
+            // Not the session of the same ends outside.
+            inner.tuple.context |= (depth as u64) << TUNNEL_SHIFT;
+            verdict = verdict.and(self.inspect(bytes, meta, &mut inner, plan, Cause::Inner));
+            if verdict.is_drop() {
+                self.share_drop(&inner, outer);
+            }
+            next = tunnel(bytes, &inner);
+        }
+        self.inner = Some(inner);
+        verdict
+    }
+
+    /// A dropped inner session takes the outer one with it.
+    fn share_drop(&mut self, inner: &Decoded, outer: &Decoded) {
+        let settled = self.sessions.peek(&inner.tuple).map(|(_, session)| session.settled);
+        if let Some(Settled::Drop(reason)) = settled
+            && let Some((id, _)) = self.sessions.peek(&outer.tuple)
+            && let Some(session) = self.sessions.get_mut(id)
+        {
+            session.settled = Settled::Drop(reason);
+        }
     }
 
     /// What reassembly found wrong with a fragment, which rules may ask about. Its bytes are reassembly's by now, and its

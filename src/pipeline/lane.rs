@@ -44,6 +44,8 @@ pub struct Lane {
     decoded: Box<[Decoded]>,
     /// For a datagram that is rebuilt amid a burst.
     rebuilt: Option<Box<Decoded>>,
+    /// For what tunnels carry.
+    pub(super) inner: Option<Box<Decoded>>,
     fragments: Reassembler,
     pub(super) sessions: SessionTable,
     pub(super) streams: Streams,
@@ -89,6 +91,7 @@ impl Lane {
             gather: vec![0; GATHER].into(),
             decoded: vec![Decoded::default(); BURST].into(),
             rebuilt: Some(Box::default()),
+            inner: Some(Box::default()),
             fragments: Reassembler::new(settings.fragments.clone()),
             sessions: SessionTable::new(settings.sessions),
             streams: Streams::new(settings.streams),
@@ -174,7 +177,10 @@ impl Lane {
     fn judge(&mut self, frame: &Frame, decoded: &mut Decoded, plan: &PortPlan, cause: Cause) -> Verdict {
         let mut scratch = std::mem::take(&mut self.scratch);
         let bytes = frame.view(&mut scratch);
+        self.ledger.inspected.add(1);
         let verdict = self.inspect(bytes, &frame.meta(), decoded, plan, cause);
+        let inner = self.inner_packets(bytes, &frame.meta(), decoded, plan);
+        let verdict = verdict.and(inner);
         self.scratch = scratch;
         verdict
     }

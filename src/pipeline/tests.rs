@@ -354,3 +354,35 @@ fn rules_hear_of_what_reassembly_finds_wrong_with_a_fragment() {
     let each = |n| (2, n, Dir::ToServer);
     assert_eq!(got, [each(1), (1, 2, Dir::ToServer), each(2), each(3)]);
 }
+
+/// What VXLAN carries between two hosts; each direction has an outer port of its own.
+fn vxlan(dir: Dir, inner: &[u8]) -> Vec<u8> {
+    let (from, to) = if dir == Dir::ToServer { (addr(1, 40_000), 2) } else { (addr(2, 50_000), 1) };
+    let header = [&[8, 0, 0, 0, 0, 0, 100, 0][..], &[2; 12], &[8, 0]].concat();
+    build::udp_packet(from, addr(to, 4789), &IpFields::default(), &[&header, inner].concat())
+}
+
+#[test]
+fn a_tunnels_inner_session_is_followed_by_itself_on_one_worker() {
+    let mut talk = TcpConversation::new(addr(11, 4000), addr(12, 80), 1);
+    talk.handshake().send(Dir::ToServer, b"a needle", 3).reset(Dir::ToClient);
+    let dirs = [0, 1, 0, 0, 0, 0, 1, 1].map(|n| if n == 0 { Dir::ToServer } else { Dir::ToClient });
+    let packets = talk.packets.iter().zip(dirs).map(|(packet, dir)| vxlan(dir, packet)).collect();
+    let rules = "alert tcp any any -> any any (flow:established,to_server; content:\"needle\"; sid:1;)
+        alert udp any any -> any 4789 (content:\"|00 00 64 00|\"; offset:4; depth:4; sid:2;)";
+    let got = watched(packets, rules);
+    let (inner, outer): (Vec<_>, Vec<_>) = got.into_iter().partition(|alert| alert.0 == 1);
+    assert_eq!((inner, outer.len()), (vec![(1, 8, Dir::ToServer)], 8));
+}
+
+#[test]
+fn inline_a_dropped_inner_session_takes_the_tunnels_with_it() {
+    let inner = |to| build::udp_packet(addr(11, 1), addr(to, 2), &IpFields::default(), b"inner");
+    let mut capture = Capture::new(Link::ethernet());
+    capture.packets([12, 13, 12].map(|to| vxlan(Dir::ToServer, &inner(to))));
+    let rules = "drop ip any any -> 10.0.0.13 any (sid:1;)";
+    let report = replay(&capture.frames, rules, &settings(0, Mode::Ips));
+    assert_eq!(report.alerts, [(1, 2, Dir::ToServer)]);
+    assert_eq!(report.sent.len(), 1, "the tunnel itself is dropped from there on, as Suricata does");
+    assert!(report.balance.is_even(), "{}", report.balance);
+}

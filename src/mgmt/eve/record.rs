@@ -166,9 +166,11 @@ impl<'a> Record<'a> {
             timestamp: Stamp(origin.time),
             flow_id: (origin.flow_id != 0).then_some(origin.flow_id),
             in_iface: iface.filter(|_| !capture),
-            // A datagram put together from several packets has no number, as in Suricata.
-            pcap_cnt: (capture && origin.packet != 0 && origin.cause != Cause::Rebuilt)
-                .then_some(origin.packet),
+            // What was put together, or taken out of another packet, has no number, as in Suricata.
+            pcap_cnt: (capture
+                && origin.packet != 0
+                && matches!(origin.cause, Cause::Packet | Cause::Ending))
+            .then_some(origin.packet),
             event_type,
             vlan: vlans(tuple.context),
             ends: Ends::of(tuple),
@@ -176,10 +178,12 @@ impl<'a> Record<'a> {
             ip_v: ip.then_some(tuple.family as u8),
             icmp_type: origin.icmp.map(|(kind, _)| kind),
             icmp_code: origin.icmp.map(|(_, code)| code),
-            pkt_src: (origin.packet != 0).then_some(match origin.cause {
-                Cause::Packet => "wire/pcap",
-                Cause::Rebuilt => "defrag",
-                Cause::Ending => "stream (flow timeout)",
+            pkt_src: Some(origin).filter(|o| o.packet != 0).and_then(|origin| match origin.cause {
+                Cause::Packet => Some("wire/pcap"),
+                Cause::Rebuilt => Some("defrag"),
+                // Suricata's word names the kind of tunnel, which is not known here.
+                Cause::Inner => None,
+                Cause::Ending => Some("stream (flow timeout)"),
             }),
             alert: None,
             drop: None,

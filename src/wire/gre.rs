@@ -1,0 +1,137 @@
+//! Generic routing encapsulation: version 0 (RFC 2784, RFC 2890, source routes of RFC 1701) and 1 (PPTP, RFC 2637), and
+//! the ERSPAN type II header that version 0 may carry.
+
+use crate::base::Anomaly;
+
+pub const MIN_HEADER_LEN: usize = 4;
+/// ERSPAN type II's header (draft-foschiano-erspan, section 4.2).
+pub const ERSPAN_LEN: usize = 8;
+
+/// Protocol types beside Ethernet types.
+pub const TRANSPARENT_ETHERNET: u16 = 0x6558;
+pub const ERSPAN: u16 = 0x88be;
+pub const PPP: u16 = 0x880b;
+
+const CHECKSUM: u8 = 0x80;
+const ROUTING: u8 = 0x40;
+const KEY: u8 = 0x20;
+const SEQUENCE: u8 = 0x10;
+const STRICT_ROUTE: u8 = 0x08;
+const RECURSION: u8 = 0x07;
+/// In the second byte.
+const ACKNOWLEDGEMENT: u8 = 0x80;
+const VERSION: u8 = 0x07;
+/// Source route entries looked through.
+const MAX_ROUTES: usize = 16;
+
+/// What a GRE header announces.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Gre {
+    pub protocol: u16,
+    pub header_len: usize,
+    pub has_sequence: bool,
+}
+
+impl Gre {
+    pub fn parse(bytes: &[u8]) -> Result<Gre, Anomaly> {
+        let &[first, second, high, low] = bytes.first_chunk().ok_or(Anomaly::GrePktTooSmall)?;
+        let protocol = u16::from_be_bytes([high, low]);
+        let header_len = match second & VERSION {
+            0 => version0(bytes, first, second)?,
+            1 => version1(bytes, first, second, protocol)?,
+            _ => return Err(Anomaly::GreWrongVersion),
+        };
+        Ok(Gre { protocol, header_len, has_sequence: first & SEQUENCE != 0 })
+    }
+}
+
+fn version0(bytes: &[u8], first: u8, second: u8) -> Result<usize, Anomaly> {
+    if first & RECURSION != 0 {
+        return Err(Anomaly::GreVersion0Recur);
+    }
+    if second & !VERSION != 0 {
+        return Err(Anomaly::GreVersion0Flags);
+    }
+    let has = |bits: u8| usize::from(first & bits != 0) * 4;
+    let mut len = MIN_HEADER_LEN + has(CHECKSUM | ROUTING) + has(KEY) + has(SEQUENCE);
+    if len > bytes.len() {
+        return Err(Anomaly::GreVersion0HdrTooBig);
+    }
+    if first & ROUTING != 0 {
+        len += source_routes(bytes.get(len..).unwrap_or_default())?;
+    }
+    Ok(len)
+}
+
+/// Length of the entries, the empty one that ends them with them.
+fn source_routes(bytes: &[u8]) -> Result<usize, Anomaly> {
+    let mut at = 0;
+    for _ in 0..MAX_ROUTES {
+        let rest = bytes.get(at..).ok_or(Anomaly::GreVersion0MalformedSreHdr)?;
+        let &[_, _, _, length] = rest.first_chunk().ok_or(Anomaly::GreVersion0MalformedSreHdr)?;
+        at += 4 + usize::from(length);
+        if length == 0 {
+            return Ok(at);
+        }
+    }
+    Err(Anomaly::GreVersion0MalformedSreHdr)
+}
+
+fn version1(bytes: &[u8], first: u8, second: u8, protocol: u16) -> Result<usize, Anomaly> {
+    let faults = [
+        (first & CHECKSUM != 0, Anomaly::GreVersion1Chksum),
+        (first & ROUTING != 0, Anomaly::GreVersion1Route),
+        (first & STRICT_ROUTE != 0, Anomaly::GreVersion1Ssr),
+        (first & RECURSION != 0, Anomaly::GreVersion1Recur),
+        (second & !(VERSION | ACKNOWLEDGEMENT) != 0, Anomaly::GreVersion1Flags),
+        (protocol != PPP, Anomaly::GreVersion1WrongProtocol),
+        (first & KEY == 0, Anomaly::GreVersion1NoKey),
+    ];
+    if let Some(&(_, fault)) = faults.iter().find(|(found, _)| *found) {
+        return Err(fault);
+    }
+    let optional = usize::from(first & SEQUENCE != 0) + usize::from(second & ACKNOWLEDGEMENT != 0);
+    let len = MIN_HEADER_LEN + 4 + optional * 4;
+    if len > bytes.len() { Err(Anomaly::GreVersion1HdrTooBig) } else { Ok(len) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Anomaly as A;
+
+    #[test]
+    fn headers_are_as_long_as_their_flags_say() {
+        let long = |first, second, high, low| {
+            let bytes = [&[first, second, high, low][..], &[0; 32]].concat();
+            Gre::parse(&bytes).map(|gre| (gre.protocol, gre.header_len))
+        };
+        assert_eq!(long(0, 0, 8, 0), Ok((0x800, 4)));
+        assert_eq!(long(0xb0, 0, 8, 0), Ok((0x800, 16)));
+        assert_eq!(long(0x40, 0, 8, 0), Ok((0x800, 12)), "an empty source route");
+        assert_eq!(long(0x30, 0x81, 0x88, 0x0b), Ok((PPP, 16)));
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_name() {
+        let table = [
+            (&[0, 0, 8][..], A::GrePktTooSmall),
+            (&[0, 2, 8, 0], A::GreWrongVersion),
+            (&[1, 0, 8, 0], A::GreVersion0Recur),
+            (&[0, 8, 8, 0], A::GreVersion0Flags),
+            (&[0x20, 0, 8, 0, 1], A::GreVersion0HdrTooBig),
+            (&[0x40, 0, 8, 0, 0, 0, 0, 0, 1, 2, 3, 9], A::GreVersion0MalformedSreHdr),
+            (&[0xa0, 1, 0x88, 0x0b], A::GreVersion1Chksum),
+            (&[0x60, 1, 0x88, 0x0b], A::GreVersion1Route),
+            (&[0x28, 1, 0x88, 0x0b], A::GreVersion1Ssr),
+            (&[0x21, 1, 0x88, 0x0b], A::GreVersion1Recur),
+            (&[0x20, 9, 0x88, 0x0b], A::GreVersion1Flags),
+            (&[0x20, 1, 8, 0], A::GreVersion1WrongProtocol),
+            (&[0, 1, 0x88, 0x0b], A::GreVersion1NoKey),
+            (&[0x30, 1, 0x88, 0x0b, 0, 0, 0, 0], A::GreVersion1HdrTooBig),
+        ];
+        for (bytes, anomaly) in table {
+            assert_eq!(Gre::parse(bytes), Err(anomaly), "{bytes:02x?}");
+        }
+    }
+}
