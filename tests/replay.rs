@@ -134,6 +134,8 @@ fn every_frame_is_accounted_for_and_the_summary_counts_them() {
     assert_eq!(replayed.summary("sessions"), "500");
     let stats = replayed.events.of("stats");
     assert_eq!(stats.len(), 1, "one at the end");
+    let bytes: usize = capture.frames.iter().map(|(_, frame)| frame.len()).sum();
+    assert_eq!(stats[0]["stats"]["decoder"]["bytes"].as_u64(), Some(bytes as u64));
     assert_eq!(
         stats[0]["stats"]["decoder"]["pkts"].as_u64(),
         Some(capture.frames.len() as u64),

@@ -73,7 +73,15 @@ pub enum Outcome {
 }
 
 pub fn main() -> ExitCode {
-    match dispatch(Cli::parse_from(arguments()).command) {
+    let cli = match Cli::try_parse_from(arguments()) {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Help and version come this way too. A closed pipe is no reason to fail.
+            let _ = told.print();
+            return if told.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    match dispatch(cli.command) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Flawed) => ExitCode::FAILURE,
         Err(failure) => {

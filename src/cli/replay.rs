@@ -87,7 +87,8 @@ fn captures(given: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         };
         let mut inside: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(is_capture).collect();
         if inside.is_empty() {
-            return Err(format!("{} holds no .pcap, .pcapng or .cap file", path.display()).into());
+            let text = "holds no .pcap, .pcapng or .cap file; name a capture, or a folder of them";
+            return Err(format!("{} {text}", path.display()).into());
         }
         inside.sort();
         found.extend(inside);

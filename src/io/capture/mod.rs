@@ -22,7 +22,7 @@ pub const MAX_FRAME: u32 = 262_144;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}; correct the path, or its permissions", path = path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{path} is no pcap or pcapng file{hint}", path = path.display())]
     NotACapture { path: PathBuf, hint: &'static str },
