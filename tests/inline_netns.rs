@@ -1,6 +1,8 @@
 //! The appliance in the line between two network namespaces, over `net_af_packet`: traffic passes, an attack does not.
 //! Needs root, for namespaces and packet sockets.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test that fails should say where
+
 mod support;
 
 use std::path::Path;

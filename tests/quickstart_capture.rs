@@ -1,6 +1,8 @@
 //! The capture that `./scripts/quickstart` replays is the one built here. `WEIR_BLESS=1 cargo nextest run --test
 //! quickstart_capture` writes it anew.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test that fails should say where
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -28,12 +30,30 @@ fn capture() -> Vec<u8> {
     let mut capture = Capture::new(Link::ethernet());
     capture.step(Duration::from_millis(7));
     let page = [b"HTTP/1.1 200 OK\r\nContent-Length: 600\r\n\r\n".as_slice(), &[b'.'; 600]].concat();
-    capture.packets(talk("192.168.1.20:40001", "198.51.100.7:80", b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n", 1400, &page));
+    capture.packets(talk(
+        "192.168.1.20:40001",
+        "198.51.100.7:80",
+        b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n",
+        1400,
+        &page,
+    ));
     let login = b"GET /admin HTTP/1.1\r\nHost: shop\r\nAuthorization: Basic d2VpcjpzZWNyZXQ=\r\n\r\n";
     capture.packets(talk("192.168.1.20:40002", "198.51.100.7:80", login, 11, &page));
     let shell = b"POST /upload HTTP/1.1\r\nHost: shop\r\n\r\n<?php system($_REQUEST['c']); ?>";
-    capture.packets(talk("192.168.1.66:40003", "198.51.100.7:80", shell, 40, b"HTTP/1.1 201 Created\r\n\r\n"));
-    capture.packets(talk("192.168.1.66:40004", "198.51.100.7:4444", b"id\n", 3, b"uid=0(root) gid=0(root) groups=0(root)\n"));
+    capture.packets(talk(
+        "192.168.1.66:40003",
+        "198.51.100.7:80",
+        shell,
+        40,
+        b"HTTP/1.1 201 Created\r\n\r\n",
+    ));
+    capture.packets(talk(
+        "192.168.1.66:40004",
+        "198.51.100.7:4444",
+        b"id\n",
+        3,
+        b"uid=0(root) gid=0(root) groups=0(root)\n",
+    ));
     let marker = b"two segments carry WEIR-SELF-TEST-7f3a between them";
     capture.packets(talk("[2001:db8::20]:40005", "[2001:db8:1::7]:8080", marker, 26, b"ok"));
     let (client, server) = (addr("192.168.1.20:5300"), addr("198.51.100.53:5300"));
@@ -45,7 +65,12 @@ fn capture() -> Vec<u8> {
     let echo = Message::echo(Family::V4, true, 9, 1, b"SSH-2.0-OpenSSH_9.2 in a ping");
     capture.packets([build::icmp_packet(client.ip(), server.ip(), &IpFields::default(), &echo)]);
     let xmas = build::Segment { flags: 0x29, ..build::Segment::default() };
-    capture.packets([build::tcp_packet(addr("192.168.1.66:40006"), addr("198.51.100.7:22"), &IpFields::default(), &xmas)]);
+    capture.packets([build::tcp_packet(
+        addr("192.168.1.66:40006"),
+        addr("198.51.100.7:22"),
+        &IpFields::default(),
+        &xmas,
+    )]);
     capture.pcap()
 }
 

@@ -1,5 +1,7 @@
 //! `weir replay` over net_pcap, for any number of workers: what is detected and counted does not depend on it.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test that fails should say where
+
 mod support;
 
 use std::collections::BTreeMap;

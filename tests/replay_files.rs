@@ -1,5 +1,7 @@
 //! `weir replay` and its files: link types, formats, folders, damage, rules that are refused, and what `-w` writes.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test that fails should say where
+
 mod support;
 
 use support::{Bench, Replayed, conserved, ethernet, v4, v6, with_id};

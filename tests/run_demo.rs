@@ -1,5 +1,7 @@
 //! `weir run -c conf/demo.toml`: the appliance on vdevs, what `weir ctl` says of it, and its end.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test that fails should say where
+
 mod support;
 
 use serde_json::Value;

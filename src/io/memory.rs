@@ -3,7 +3,8 @@
 //! A [`HeapPool`] counts what it gave out, so a test can assert that every frame came back.
 
 use super::port::{
-    Burst, FrameAllocator, FrameReceiver, FrameSender, PacketIo, PortInfo, PortStats, RxQueue, TxQueue,
+    Burst, FrameAllocator, FrameReceiver, FrameSender, PacketIo, PortInfo, PortStats, RingEnds, RxQueue,
+    TxQueue,
 };
 use super::{BURST, Frame, FrameMeta};
 use crate::base::PortId;
@@ -213,7 +214,7 @@ impl TxQueue for MemoryTx {
 }
 
 /// A ring between two lcores.
-pub fn ring(capacity: usize) -> (Box<dyn FrameSender>, Box<dyn FrameReceiver>) {
+pub fn ring(capacity: usize) -> RingEnds {
     let (producer, consumer) = rtrb::RingBuffer::new(capacity);
     (Box::new(RingSender(producer)), Box::new(RingReceiver(consumer)))
 }

@@ -110,6 +110,9 @@ pub trait FrameReceiver: Send {
     fn waiting(&self) -> usize;
 }
 
+/// The two ends of a ring, each for one lcore.
+pub type RingEnds = (Box<dyn FrameSender>, Box<dyn FrameReceiver>);
+
 /// Makes frames: generated packets, and copies where a chain must be compacted.
 pub trait FrameAllocator: Send {
     /// `None` when the pool is empty. Longer than one buffer makes a chain.

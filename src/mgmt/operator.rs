@@ -253,7 +253,7 @@ impl Control for Operator {
         for worker in 0..workers {
             // The old engine comes back here and is freed here, not on the worker.
             self.ask(worker, Command::Rules(Arc::clone(&engine)), |answer| match answer {
-                Answer::Retired(old) => Some(drop(old)),
+                Answer::Retired(_) => Some(()),
                 Answer::Sessions { .. } => None,
             })?;
         }

@@ -16,13 +16,13 @@ use super::worker::{Worker, WorkerParts};
 use crate::base::WorkerId;
 use crate::base::event::{EventFeed, event_ring};
 use crate::inspect::Engine;
-use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, memory};
+use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, RingEnds, memory};
 use std::sync::Arc;
 
 /// What differs between DPDK and memory.
 pub trait Platform {
     /// A single-producer, single-consumer ring for so many frames.
-    fn ring(&self, capacity: usize) -> Result<(Box<dyn FrameSender>, Box<dyn FrameReceiver>), SetupError>;
+    fn ring(&self, capacity: usize) -> Result<RingEnds, SetupError>;
     /// Buffers for generated frames, one allocator an lcore.
     fn allocator(&self) -> Box<dyn FrameAllocator>;
 }
@@ -32,7 +32,7 @@ pub trait Platform {
 pub struct MemoryPlatform(pub memory::HeapPool);
 
 impl Platform for MemoryPlatform {
-    fn ring(&self, capacity: usize) -> Result<(Box<dyn FrameSender>, Box<dyn FrameReceiver>), SetupError> {
+    fn ring(&self, capacity: usize) -> Result<RingEnds, SetupError> {
         Ok(memory::ring(capacity))
     }
 
@@ -229,7 +229,6 @@ impl Builder<'_> {
         ports.iter_mut().map(|port| port.as_mut().and_then(queue)).collect()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of a worker, each used once")]
     fn worker(
         &self,
         index: usize,

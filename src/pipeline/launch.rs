@@ -10,7 +10,7 @@ use crate::io::clock::Clock;
 use crate::io::dpdk::{
     self, CapturePort, Eal, EalError, Lcore, LcoreHandle, LcorePanicked, Pool, ReplayError,
 };
-use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo};
+use crate::io::{FrameAllocator, PacketIo, RingEnds};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct DpdkPlatform {
 }
 
 impl Platform for DpdkPlatform {
-    fn ring(&self, capacity: usize) -> Result<(Box<dyn FrameSender>, Box<dyn FrameReceiver>), SetupError> {
+    fn ring(&self, capacity: usize) -> Result<RingEnds, SetupError> {
         dpdk::ring(&self.eal, capacity).map_err(|error| SetupError::Ring(error.to_string()))
     }
 

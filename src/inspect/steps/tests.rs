@@ -159,7 +159,7 @@ fn ends_with_is_at_the_buffers_end() {
     assert!(matches(&[not(ends(b"ef"))], b"abefgh") && !matches(&[not(ends(b"gh"))], b"abefgh"));
     let dotted =
         Step::Content(Content { ends_with: true, within: value(29), distance: value(9), ..content(b"yY") });
-    assert!(matches(&[dotted.clone()], b"123456789..yY") && !matches(&[dotted], b"12345yY"));
+    assert!(matches(std::slice::from_ref(&dotted), b"123456789..yY") && !matches(&[dotted], b"12345yY"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub use lcore::{Lcore, LcoreHandle, LcorePanicked};
 pub use pool::{Allocator, Pool, PoolConfig, PoolError};
 pub use port::{DpdkPort, HashFields, PortConfig, PortError};
 pub use queue::Stamp;
-pub use ring::{RingEnds, ring};
+pub use ring::ring;
 
 use std::ffi::{CStr, c_int};
 

@@ -5,7 +5,7 @@
 use super::eal::{Eal, EalError};
 use super::last_reason;
 use crate::io::burst::{drain_into, fill_from, leading_mbufs};
-use crate::io::{BURST, Burst, FrameReceiver, FrameSender, free_burst};
+use crate::io::{BURST, Burst, FrameReceiver, FrameSender, RingEnds, free_burst};
 use dpdk_sys::rte_ring;
 use std::ffi::CString;
 use std::ptr::NonNull;
@@ -14,9 +14,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The largest ring DPDK makes.
 const MAX_CAPACITY: usize = 0x7fff_ffff;
-
-/// The two ends of a ring, each for one lcore.
-pub type RingEnds = (Box<dyn FrameSender>, Box<dyn FrameReceiver>);
 
 /// A ring for at least `capacity` frames of mbufs; it takes none of the heap. Frames left in it when both ends are gone
 /// are freed.

@@ -17,6 +17,7 @@ words! {
 }
 
 // Lists need a value to fill.
+#[expect(clippy::derivable_impls, reason = "`words!` writes the enum")]
 impl Default for EventType {
     fn default() -> EventType {
         EventType::Alert
