@@ -4,6 +4,7 @@
 //! between lcores, and a memory backend ([`memory`]) on which everything above runs without EAL.
 
 pub mod burst;
+pub mod cache;
 pub mod capture;
 pub mod clock;
 pub mod dpdk;

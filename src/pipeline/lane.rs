@@ -116,6 +116,9 @@ impl Lane {
                 self.sessions.prefetch(decoded);
             }
         }
+        for decoded in decoded.iter().take(burst.len()) {
+            self.sessions.prefetch_session(decoded);
+        }
         for (frame, decoded) in burst.drain(..).zip(&mut decoded) {
             self.decoded_frame(frame, decoded, give);
         }

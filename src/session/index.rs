@@ -3,6 +3,8 @@
 //! A key lives in its home bucket or, when that is full, in one of the following. Each bucket counts the keys that had
 //! to go past it, so a lookup knows where to stop and a removal needs no tombstone.
 
+use crate::io::cache::prefetch;
+
 const PLACES: usize = 10;
 /// Buckets are made for this many keys each on average: with ten places, about one in 300 is ever full.
 const TARGET_LOAD: usize = 6;
@@ -35,11 +37,10 @@ impl Index {
         ((hash >> 48) as u16).max(1)
     }
 
-    /// Starts to bring the home bucket into the cache. A load whose result nobody waits for: the processor goes on,
-    /// which is all a prefetch instruction would buy, without `unsafe`.
+    /// Starts to bring the home bucket into the cache.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
-        std::hint::black_box(self.buckets[hash as usize & self.mask].passed);
+        prefetch(&self.buckets[hash as usize & self.mask]);
     }
 
     /// The slot under `hash` for which `same` holds.

@@ -10,7 +10,7 @@ use super::tracker::{TcpTracker, Tracked};
 use crate::base::event::CloseReason;
 use crate::base::{Dir, DropReason, FlowTuple, Generation, LinkSet, PerDir, Time};
 use crate::decode::{Decoded, L4, TcpFields};
-use crate::io::FrameMeta;
+use crate::io::{FrameMeta, cache};
 
 /// What the table needs to know of a packet beside its layers.
 #[derive(Copy, Clone, Debug, Default)]
@@ -143,7 +143,8 @@ impl SessionTable {
         if let Some(slot) = self.index.candidate(self.hasher.hash(lookup_tuple(decoded)))
             && let Some(session) = self.slots.get(slot as usize)
         {
-            std::hint::black_box(session.tuple.context);
+            cache::prefetch(session);
+            cache::prefetch(&session.tcp);
         }
     }
 
