@@ -2,6 +2,7 @@
 //! under a global allocator that counts. New sessions, streams in and out of order, fragments, alerts and drops are all part of it.
 
 #![allow(unsafe_code)] // a global allocator cannot be had without
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

@@ -1,5 +1,7 @@
 //! The command line as people meet it: what is wrong, where, and what to do next; exit codes 0 and 1.
 
+#![allow(clippy::unwrap_used)] // helpers of tests
+
 mod support;
 
 use serde_json::Value;

@@ -1,5 +1,7 @@
 //! Every rule of signatures/weir.rules has packets here that it fires on, and alone fires on; on ordinary traffic none does.
 
+#![allow(clippy::unwrap_used)] // helpers of tests
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
