@@ -73,6 +73,13 @@ fn the_shipped_configurations_are_good() {
 }
 
 #[test]
+fn the_commented_configuration_is_what_the_binary_prints() {
+    let shown = run(&["config", "show", "--defaults"]);
+    let shipped = std::fs::read_to_string("conf/weir.toml").unwrap();
+    assert!(text(&shown.stdout) == shipped, "write it anew: weir config show --defaults > conf/weir.toml");
+}
+
+#[test]
 fn a_configuration_with_a_bad_rule_is_good_but_flawed() {
     let bench = Bench::new();
     bench.file("my.rules", "alert udp any any -> any any (msg:\"x\"; sid:1;)\nalert udp any any -> any any (msg:\"y\"; sid:x;)\n");

@@ -70,7 +70,9 @@ impl Section for Port {
         v.value(
             "device",
             "The PCI address of a NIC bound to a DPDK driver (dpdk-devbind.py), or a vdev such as\n\
-             \"net_af_packet0,iface=eth1\", \"net_tap0\", \"net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap\", \"net_null0\".",
+             \"net_af_packet0,iface=eth1\", \"net_tap0\", \"net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap\", \"net_null0\".\n\
+             For net_af_packet the kernel puts IPv4 fragments together first and cuts frames at 1982 bytes: with\n\
+             \"framesz=8192,blocksz=65536\" and pools.data-room = 8192 datagrams of up to 8 KB pass, cut again on their way out.",
             &mut self.device,
         );
         v.value("mtu", "Largest IP packet in bytes, 68 to 9216.", &mut Within(&mut self.mtu, 68..=9216));
