@@ -122,6 +122,8 @@ pub struct TcpTracker {
     /// Only one side is seen, or the handshake was not: windows are not known well enough to judge by.
     lenient: bool,
     pub was_reset: bool,
+    /// The reset was named as suspect, once.
+    reset_suspected: bool,
     /// A reset before the handshake was done.
     pub reset_before_open: bool,
 }

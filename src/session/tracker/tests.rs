@@ -244,6 +244,8 @@ fn data_after_a_reset_is_followed_and_suspected() {
     t.say(S, RST, 1, 0, 0);
     let data = t.say(C, ACK, 1, 1, 10);
     assert_eq!((data.fit, data.anomalies.as_slice()), (Fit::Valid, &[Anomaly::StreamSuspectedRstInject][..]));
+    let more = t.say(C, ACK, 11, 1, 10);
+    assert_eq!((more.fit, more.anomalies.as_slice()), (Fit::Valid, &[][..]), "named once a session");
     assert!(data.data.is_some());
 }
 

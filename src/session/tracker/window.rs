@@ -58,7 +58,8 @@ impl TcpTracker {
         if payload > 0 && end.at_or_before(self.sides[dir].next) {
             out.complain(Anomaly::StreamPktRetransmission);
         }
-        if payload > 0 && self.was_reset && end.after(self.sides[dir].next) {
+        if payload > 0 && self.was_reset && !self.reset_suspected && end.after(self.sides[dir].next) {
+            self.reset_suspected = true;
             // Whoever sent the reset, the ends do not believe it.
             out.complain(Anomaly::StreamSuspectedRstInject);
         }
