@@ -3,6 +3,7 @@
 use super::Bench;
 use super::child::Running;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A namespace of this process, gone with its veth pair when this is dropped.
 pub struct Namespace {
@@ -33,9 +34,10 @@ fn command(line: &str) -> Command {
 }
 
 impl Namespace {
-    /// `side` is a letter; the names carry the process id, so that runs side by side do not meet.
+    /// `side` is a letter; the names carry the process id and a number, so that runs side by side do not meet.
     pub fn new(side: char, host: u8) -> Namespace {
-        let id = std::process::id();
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let id = format!("{}.{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let namespace = Namespace {
             name: format!("weir-{id}-{side}"),
             port: format!("w{id}{side}"),
@@ -45,7 +47,7 @@ impl Namespace {
         let Namespace { name, port, address, address_v6 } = &namespace;
         tool(&format!("ip netns add {name}"));
         tool(&format!("ip link add {port} type veth peer name eth0 netns {name}"));
-        // No packet of the system's own may walk in from outside.
+        // The host's own IPv6 stack has nothing to say on this line.
         let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{port}/disable_ipv6"), "1");
         tool(&format!("ip link set {port} mtu 1500 up"));
         namespace.tool(&format!("ip addr add {address}/24 dev eth0"));
