@@ -28,19 +28,5 @@ pub use settings::{Midstream, PhaseTimeouts, Settings, TcpSettings, Timeouts, Wh
 pub use table::{Closer, Counters, Lookup, Packet, SessionTable};
 pub use tracker::{Fit, TcpTracker, Tracked};
 
-/// IP protocol numbers (IANA).
-pub const ICMP: u8 = 1;
-pub const TCP: u8 = 6;
-pub const UDP: u8 = 17;
-pub const ICMPV6: u8 = 58;
-pub const SCTP: u8 = 132;
-
-/// TCP header flags (RFC 9293, section 3.1).
-pub mod flags {
-    pub const FIN: u8 = 0x01;
-    pub const SYN: u8 = 0x02;
-    pub const RST: u8 = 0x04;
-    pub const PSH: u8 = 0x08;
-    pub const ACK: u8 = 0x10;
-    pub const URG: u8 = 0x20;
-}
+pub use crate::wire::ip_proto::{ICMP, ICMPV6, SCTP, TCP, UDP};
+pub use crate::wire::tcp::flag as flags;
