@@ -13,7 +13,8 @@ use crate::io::FrameMeta;
 use crate::session::{Fit, Lookup, Packet, Session, SessionId, Settled, Tracked};
 use crate::stream::Window;
 
-/// Where a tuple's context tells how deep in tunnels its packets were; below stand three VLAN tags.
+/// Where a tuple's context tells through which tunnel its packets came; below stand three VLAN tags. All packets between a
+/// tunnel's two ends come to one worker, so an inner session, which is one of its tunnel, is whole there.
 const TUNNEL_SHIFT: u32 = 36;
 
 /// The packet at hand, as the stages pass it on.
@@ -96,12 +97,18 @@ impl Lane {
         let mut verdict = Verdict::Forward;
         let mut next = tunnel(bytes, outer);
         let Some(mut inner) = self.inner.take_if(|_| next.is_some()) else { return verdict };
-        for depth in 1..=MAX_TUNNELS {
+        let mut around = outer.tuple.symmetric_hash(false);
+        for _ in 0..MAX_TUNNELS {
             let Some(Inner { layer, at, end }) = next else { break };
             inner.reset();
             decode_at(bytes.get(..end).unwrap_or_default(), at, layer, &mut inner);
-            // Not the session of the same ends outside.
-            inner.tuple.context |= (depth as u64) << TUNNEL_SHIFT;
+            // Not the session of the same ends outside, nor of those in another tunnel: two tenants never mix.
+            let through = u64::from(around >> 4 | 1) << TUNNEL_SHIFT;
+            inner.tuple.context |= through;
+            if let Some(quoted) = &mut inner.quoted {
+                quoted.context |= through;
+            }
+            around = inner.tuple.symmetric_hash(false);
             verdict = verdict.and(self.inspect(bytes, meta, &mut inner, plan, Cause::Inner));
             if verdict.is_drop() {
                 self.share_drop(&inner, outer);
