@@ -77,7 +77,8 @@ pub fn fragments(config: &Config, seed: u64) -> defrag::Settings {
     defrag::Settings {
         datagrams: f.datagrams,
         pieces: f.pieces,
-        memory: f.memory.0,
+        // Never so much of the pool that nothing more could be received, and with it no time would pass for what is held.
+        memory: f.memory.0.min(config.pools.bytes().0 / 2 / u64::from(config.lcores.workers.max(1))),
         source_memory: f.source_memory.0,
         datagram_memory: f.datagram_memory.0,
         datagram_fragments: f.datagram_fragments,

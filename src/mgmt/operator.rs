@@ -18,6 +18,9 @@ use std::time::Duration;
 /// How long a worker may take to answer: a turn takes microseconds, a preempted one milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Faults that a refused reload tells of; `weir rules check` has them all.
+const LISTED: usize = 10;
+
 /// Between two looks into a mailbox.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -41,8 +44,8 @@ pub struct Operator {
     generation: AtomicU32,
     refused: AtomicU64,
     pub events: EventNumbers,
-    /// One reload at a time.
-    reloading: Mutex<()>,
+    /// One question to the workers at a time: each takes its own answers out of their mailboxes.
+    asking: Mutex<()>,
 }
 
 /// What an operator starts with.
@@ -77,7 +80,7 @@ impl Operator {
             generation: AtomicU32::new(generation),
             refused: AtomicU64::new(parts.refused),
             events: EventNumbers::default(),
-            reloading: Mutex::new(()),
+            asking: Mutex::new(()),
         }
     }
 
@@ -127,6 +130,13 @@ impl Operator {
         let mut loaded = rule_files::load(&self.loaded.config, &self.loaded.base, &self.selection)
             .map_err(|error| refused(error.to_string()))?;
         let faults = loaded.refused() as u64;
+        // Rules that were good and are no more: a slip in a file must not take them out of a running line.
+        if faults > self.refused.load(Ordering::Relaxed) {
+            let listed: String = loaded.faults().take(LISTED).map(|fault| format!("\n{fault}")).collect();
+            return Err(refused(format!(
+                "{faults} rules are refused, so the rules in force stay: mend them and reload{listed}"
+            )));
+        }
         loaded.rules.generation = Generation(self.generation.load(Ordering::Relaxed) + 1);
         let engine = Engine::compile(Arc::new(loaded.rules)).map_err(|error| refused(error.to_string()))?;
         Ok((Arc::new(engine), faults))
@@ -222,6 +232,7 @@ impl Control for Operator {
     }
 
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError> {
+        let _one = lock(&self.asking);
         let workers = self.handle().workers();
         let mut found = Vec::new();
         for worker in 0..workers {
@@ -245,10 +256,12 @@ impl Control for Operator {
     }
 
     fn reload_rules(&self) -> Result<Reload, ControlError> {
-        let _one = lock(&self.reloading);
+        let _one = lock(&self.asking);
         let (engine, refused) = self.compile()?;
         let set = Arc::clone(engine.rules());
         self.rules.publish(Arc::clone(&set));
+        // Its number is spent, even if a worker should not answer.
+        self.generation.store(set.generation.0, Ordering::Relaxed);
         let workers = self.handle().workers();
         for worker in 0..workers {
             // The old engine comes back here and is freed here, not on the worker.
@@ -257,7 +270,6 @@ impl Control for Operator {
                 Answer::Sessions { .. } => None,
             })?;
         }
-        self.generation.store(set.generation.0, Ordering::Relaxed);
         self.refused.store(refused, Ordering::Relaxed);
         Ok(Reload { generation: set.generation.0, loaded: set.rules.len() as u64, refused })
     }

@@ -25,7 +25,12 @@ pub struct Loaded {
 impl Loaded {
     /// Rules left out.
     pub fn refused(&self) -> usize {
-        self.diagnostics.iter().filter(|d| d.is_fault()).count()
+        self.faults().count()
+    }
+
+    /// Why each of them was.
+    pub fn faults(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(|d| d.is_fault())
     }
 }
 

@@ -4,7 +4,7 @@
 //! two workers. On the fast path a datagram is taken when it comes. A replay promises the same alerts for any number
 //! of workers, so there a worker takes frames exactly as one worker alone would:
 //!
-//! - the distributor numbers frames, and gives each the count of fragments before it (its epoch);
+//! - the distributor numbers frames, and gives each the count of fragments before it, and whether it is one (its epoch);
 //! - a worker starts a frame only when all fragments of earlier epochs have been taken through reassembly, by whomever;
 //! - by then every datagram that an earlier fragment completed lies in a ring: those with smaller numbers go first.
 //!
@@ -76,9 +76,9 @@ impl Handover {
         self.from.iter().map(|ring| ring.waiting()).sum::<usize>() + self.pending.len() + self.incoming.len()
     }
 
-    /// Replay: waits until all fragments before this epoch are through reassembly, collecting what they complete.
-    pub fn wait_for(&mut self, epoch: u32, board: &Board) {
-        while (board.fragments_done().wrapping_sub(epoch) as i32) < 0 {
+    /// Replay: waits until so many fragments are through reassembly, collecting what they complete.
+    pub fn wait_for(&mut self, fragments: u32, board: &Board) {
+        while board.fragments_done() < fragments && !board.is_stopped() {
             self.collect();
             std::thread::yield_now();
         }

@@ -60,8 +60,6 @@ pub struct Lane {
     clock: Time,
     /// The reassembler's numbers that are in the ledger already.
     fragments_seen: defrag::Counters,
-    /// Fragments taken since someone asked.
-    fragments_taken: u32,
 }
 
 /// The parts of a [`Lane`] that are not made from the settings.
@@ -103,7 +101,6 @@ impl Lane {
             ledger: parts.ledger,
             tables: parts.tables,
             clock: Time::ZERO,
-            fragments_taken: 0,
         }
     }
 
@@ -190,7 +187,6 @@ impl Lane {
 
     /// One piece of a datagram. What stays in the line in tap mode is the piece itself; reassembly gets a share of it.
     fn fragment(&mut self, frame: Frame, decoded: &mut Decoded, plan: &PortPlan, give: Give<'_>) {
-        self.fragments_taken += 1;
         let verdict = self.judge(&frame, decoded, plan, Cause::Packet);
         if plan.mode == Mode::Ips && verdict.is_drop() {
             return self.settle(frame, decoded, plan, verdict);
@@ -260,11 +256,6 @@ impl Lane {
     /// The latest clock of a frame, or of the timers.
     pub fn clock(&self) -> Time {
         self.clock
-    }
-
-    /// Fragments taken since this was last asked.
-    pub fn take_fragment_count(&mut self) -> u32 {
-        std::mem::take(&mut self.fragments_taken)
     }
 
     /// From the next packet on; gives the old rules back.

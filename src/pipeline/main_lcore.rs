@@ -139,9 +139,9 @@ impl MainLcore {
         for mut frame in self.burst.drain(..) {
             let at = frame_affinity(&frame, plan, self.hash_ports);
             if self.replay {
-                let epoch = self.stamp.fragments;
+                let epoch = self.stamp.fragments << 1 | u32::from(at.fragment);
                 frame.set_meta(FrameMeta { epoch, ..frame.meta() });
-                self.stamp.fragments = epoch.wrapping_add(u32::from(at.fragment));
+                self.stamp.fragments = self.stamp.fragments.wrapping_add(u32::from(at.fragment));
             }
             let lane = &mut self.lanes[owner(at.hash, workers)];
             lane.waiting.push(frame);
@@ -161,7 +161,7 @@ impl MainLcore {
             let time = if self.replay { frame.meta().time } else { *clock };
             *clock = (*clock).max(time);
             *packet = packet.wrapping_add(1);
-            frame.set_meta(FrameMeta { time, clock: *clock, packet: *packet, epoch: *fragments, port });
+            frame.set_meta(FrameMeta { time, clock: *clock, packet: *packet, epoch: *fragments << 1, port });
         }
         self.ledger.received_bytes.add(bytes);
     }

@@ -386,3 +386,34 @@ fn inline_a_dropped_inner_session_takes_the_tunnels_with_it() {
     assert_eq!(report.sent.len(), 1, "the tunnel itself is dropped from there on, as Suricata does");
     assert!(report.balance.is_even(), "{}", report.balance);
 }
+
+#[test]
+fn a_fragment_that_the_capture_cut_short_holds_no_worker_up() {
+    let mut frames = many_flows();
+    for (_, frame) in frames.iter_mut().step_by(5) {
+        frame.truncate(60);
+    }
+    let one = replay(&frames, RULES, &settings(0, Mode::Tap)).alerts;
+    for workers in [2, 4] {
+        assert_eq!(replay(&frames, RULES, &settings(workers, Mode::Tap)).alerts, one, "{workers} workers");
+    }
+}
+
+/// Bytes that die behind us, filler beyond every lookback, then other bytes in their place that the server would take.
+#[test]
+fn inline_a_late_retransmission_with_other_bytes_stays_here() {
+    let mut talk = TcpConversation::new(addr(1, 4000), addr(2, 80), 5);
+    talk.handshake();
+    talk.packets.push(talk.segment(Dir::ToServer, 0, b"GOODGOODGO"));
+    let filler = [b'.'; 1400];
+    for n in 0..6 {
+        talk.packets.push(talk.segment(Dir::ToServer, 10 + n * 1400, &filler));
+    }
+    talk.packets.push(talk.segment(Dir::ToServer, 0, b"EVILATTACK"));
+    let mut capture = Capture::new(Link::ethernet());
+    capture.packets(talk.packets);
+    let rules = r#"drop tcp any any -> any any (flow:established; content:"EVILATTACK"; sid:1;)"#;
+    let report = replay(&capture.frames, rules, &settings(0, Mode::Ips));
+    assert!(!report.sent.iter().any(|f| f.ends_with(b"EVILATTACK")), "it went through");
+    assert!(report.balance.is_even(), "{}", report.balance);
+}

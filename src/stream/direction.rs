@@ -171,10 +171,10 @@ impl Stream {
         (self.acked > self.next).then(|| start.min(self.acked))
     }
 
-    pub(super) fn fin(&mut self, seq: SeqNum, blocks: &mut Blocks) {
+    pub(super) fn fin(&mut self, seq: SeqNum, blocks: &mut Blocks, settings: &Settings) {
         self.length = u64::try_from(self.offset(seq)).ok();
         if self.ends_at(self.inspected) {
-            self.release(blocks);
+            self.trim(blocks, settings);
         }
     }
 
@@ -248,12 +248,24 @@ impl Stream {
         if self.inspected >= self.next {
             self.triggered = false;
         }
-        if self.ends_at(self.inspected) {
-            self.release(blocks);
-            return;
+        self.trim(blocks, settings);
+    }
+
+    /// Frees what nobody will look at again. Inline that is never what the receiver has not acknowledged: it may still take
+    /// other bytes in its place, and a retransmission must be held against the first copy. At most `ahead` bytes wait so.
+    pub(super) fn trim(&mut self, blocks: &mut Blocks, settings: &Settings) {
+        let compared = settings.delivery == Delivery::Inline && !self.ended && self.acked < self.next;
+        if self.ends_at(self.inspected) && !compared {
+            return self.release(blocks);
         }
-        self.kept = self.kept.max(self.inspected.saturating_sub(u64::from(settings.lookback)));
-        blocks.free_before(&mut self.chain, self.kept);
+        let mut needed = self.inspected.saturating_sub(u64::from(settings.lookback));
+        if compared {
+            needed = needed.min(self.acked).max(self.next.saturating_sub(u64::from(settings.ahead)));
+        }
+        if needed > self.kept {
+            self.kept = needed;
+            blocks.free_before(&mut self.chain, self.kept);
+        }
     }
 
     pub(super) fn release(&mut self, blocks: &mut Blocks) {

@@ -91,13 +91,15 @@ impl Streams {
         if let Some(fin) = tracked.fin
             && let Some(stream) = self.slots.get_mut(session.streams[dir] as usize)
         {
-            stream.fin(fin, &mut self.blocks);
+            stream.fin(fin, &mut self.blocks, &self.settings);
         }
         if let Some(ack) = tracked.acked
-            && let Some(stream) = self.stream(session, dir.reversed())
-            && let Some(gap) = stream.acknowledge(ack)
+            && let Some(stream) = self.slots.get_mut(session.streams[dir.reversed()] as usize)
         {
-            let _ = fed.anomalies.try_push(gap);
+            if let Some(gap) = stream.acknowledge(ack) {
+                let _ = fed.anomalies.try_push(gap);
+            }
+            stream.trim(&mut self.blocks, &self.settings);
         }
         if tracked.reset {
             self.finish(session);

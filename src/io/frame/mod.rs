@@ -31,7 +31,8 @@ pub struct FrameMeta {
     pub clock: Time,
     /// Arrival number over all ports, from 1 (it wraps after 4 G frames); a rebuilt datagram has that of its last piece.
     pub packet: u32,
-    /// Fragments that were distributed before this frame (a replay's order between workers, `pipeline::order`).
+    /// Twice the fragments that were distributed before this frame, and one more when it was taken for one itself: a replay's
+    /// order between workers (`pipeline::handover`).
     pub epoch: u32,
     pub port: PortId,
 }
