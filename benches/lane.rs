@@ -17,6 +17,7 @@ use weir::pipeline::exits::{Exits, Outlet};
 use weir::pipeline::lane::{Lane, LaneParts};
 use weir::pipeline::{Ledger, Mode, Polling, PortPlan, Settings, Wanted};
 use weir::rules::{Classifications, References, RuleSet, SourceFile, Vars, load};
+use weir::service::idp::Idp;
 use weir::wire::build::{self, IpFields, Link};
 use weir::{defrag, session, stream};
 
@@ -56,8 +57,6 @@ fn lane(sessions: u32, rules: RuleSet, allocator: Box<dyn FrameAllocator>, back:
         drop_invalid: true,
         sessions: session::Settings { capacity: sessions + sessions / 8, ..session::Settings::default() },
         fragments: defrag::Settings::default(),
-        streams: stream::Settings::default(),
-        inspection: inspect::Settings::default(),
     };
     let ledger = Arc::<Ledger>::default();
     let engine = Engine::compile(Arc::new(rules)).expect("the rules compile");
@@ -69,7 +68,12 @@ fn lane(sessions: u32, rules: RuleSet, allocator: Box<dyn FrameAllocator>, back:
         allocator,
         ledger,
         tables: Arc::default(),
-        engine: Arc::new(engine),
+        services: &Idp::alone(
+            &Arc::new(engine),
+            stream::Settings::default(),
+            inspect::Settings::default(),
+            1,
+        ),
     };
     Lane::new(&settings, parts)
 }

@@ -2,7 +2,7 @@
 //!
 //! The layers, lowest first; a module uses only what stands before it (`scripts/check-layers`):
 //!
-//! `base <- {io, wire, rules} <- decode <- defrag <- session <- stream <- inspect <- pipeline <- mgmt <- cli`
+//! `base <- {io, wire, rules} <- decode <- defrag <- session <- stream <- inspect <- service <- pipeline <- mgmt <- cli`
 //!
 //! A frame's path is told in [`pipeline`]; who owns a frame at each border, in `docs/architecture.md`.
 
@@ -17,6 +17,7 @@ pub mod io;
 pub mod mgmt;
 pub mod pipeline;
 pub mod rules;
+pub mod service;
 pub mod session;
 pub mod stream;
 pub mod wire;

@@ -19,6 +19,7 @@ use weir::io::{Burst, Frame, FrameAllocator, LinkType, PacketIo, RxQueue};
 use weir::pipeline::launch::DpdkPlatform;
 use weir::pipeline::{Appliance, Mode, PortPlan, Settings, Source, Wanted};
 use weir::rules::{Classifications, References, SourceFile, Vars, load};
+use weir::service::idp::Idp;
 use weir::wire::build::{self, IpFields, Link, Random, TcpConversation, fragments, udp_packet};
 use weir::{defrag, inspect, session, stream};
 
@@ -144,8 +145,6 @@ fn settings(mode: Mode, workers: usize) -> Settings {
         drop_invalid: true,
         sessions: session::Settings { capacity: 4096, ..session::Settings::default() },
         fragments: defrag::Settings { datagrams: 512, pieces: 4096, ..defrag::Settings::default() },
-        streams: stream::Settings { blocks: 4096, streams: 4096, ..stream::Settings::default() },
-        inspection: inspect::Settings::default(),
     }
 }
 
@@ -224,7 +223,9 @@ fn steady_state(platform: &DpdkPlatform, mode: Mode, workers: usize) {
     let mut ports: Vec<Option<Box<dyn PacketIo>>> =
         (0..2).map(|n| Some(Box::new(null(n).unwrap()) as Box<dyn PacketIo>)).collect();
     let engine = engine();
-    let appliance = Appliance::build(&settings(mode, workers), &mut ports, platform, &engine).unwrap();
+    let streams = stream::Settings { blocks: 4096, streams: 4096, ..stream::Settings::default() };
+    let services = Idp::alone(&engine, streams, inspect::Settings::default(), 2);
+    let appliance = Appliance::build(&settings(mode, workers), &mut ports, platform, &services).unwrap();
     let Appliance { mut main, mut workers, handle, mut feeds } = appliance;
     let prepared = Prepared::default();
     main.set_sources(vec![Source { port: PortId(0), rx: Box::new(prepared.clone()) }]);

@@ -14,6 +14,7 @@ use weir::inspect::Engine;
 use weir::io::memory::{HeapPool, MemoryPort, Wire};
 use weir::io::{FrameMeta, LinkType, PacketIo, PortInfo};
 use weir::pipeline::{Appliance, MemoryPlatform, Mode, Polling, PortPlan, Settings, Source, Wanted};
+use weir::service::idp::Idp;
 use weir::rules::{Classifications, References, SourceFile, Vars, load};
 use weir::{defrag, inspect, session, stream};
 
@@ -60,8 +61,6 @@ fn build() -> Weir {
         // Small, so that full tables are met.
         sessions: session::Settings { capacity: 16, ..session::Settings::default() },
         fragments: defrag::Settings { datagrams: 8, pieces: 64, ..defrag::Settings::default() },
-        streams: stream::Settings { blocks: 32, streams: 8, ..stream::Settings::default() },
-        inspection: inspect::Settings { flowbit_sessions: 8, ..inspect::Settings::default() },
     };
     let platform = MemoryPlatform::default();
     let info = || PortInfo { rx_queues: 1, tx_queues: 1, ..PortInfo::default() };
@@ -75,7 +74,10 @@ fn build() -> Weir {
     }
     let (port, out) = MemoryPort::new(sink, info());
     outlets.push(Some(Box::new(port)));
-    let mut appliance = Appliance::build(&settings, &mut outlets, &platform, &engine).expect("the settings are good");
+    let streams = stream::Settings { blocks: 32, streams: 8, ..stream::Settings::default() };
+    let inspection = inspect::Settings { flowbit_sessions: 8, ..inspect::Settings::default() };
+    let services = Idp::alone(&engine, streams, inspection, LINKS.len() + 1);
+    let mut appliance = Appliance::build(&settings, &mut outlets, &platform, &services).expect("the settings are good");
     appliance.main.set_sources(sources);
     Weir { appliance, feeds_in, out, pool: platform.0, now: Time::from_secs(1_780_000_000) }
 }

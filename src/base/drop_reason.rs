@@ -52,6 +52,13 @@ drop_reasons! {
     RuleReject = "rules_reject", "a rule with the action reject";
     SessionDropped = "flow_drop", "the session was settled as dropped by an earlier packet";
     InspectionBudget = "inspection_budget", "the work a packet may cost was spent before all rules were evaluated";
+    // service sets and plugins
+    PluginDiscard = "plugin", "a plugin discarded it";
+    ServiceInactive = "service_inactive", "its service set is not active yet, and the set's inactive-action is drop";
+    PluginOut = "plugin_out", "a plugin of its service set was taken out, and its on-fault policy is drop";
+    HoldTimeout = "hold_timeout", "no plugin decided in time about a held frame";
+    HoldCap = "hold_cap", "a plugin asked to hold it, and as many frames are held as may be";
+    HoldSessionEnded = "hold_session_ended", "its session ended while a plugin held it";
     // queues and memory
     RingFull = "ring_full", "the ring to a worker is full";
     HandoverFull = "handover_full", "the ring between two workers is full";

@@ -1,7 +1,9 @@
 //! Records that a worker hands to management: `Copy`, of fixed size, through a ring that may lose but counts.
 
 use crate::base::counters::Counter;
-use crate::base::{Anomaly, Dir, DropReason, FlowTuple, Generation, PerDir, PortId, RuleIndex, Time};
+use crate::base::{
+    Anomaly, Dir, DropReason, FlowTuple, Generation, PerDir, PluginId, PortId, RuleIndex, Time, WorkerId,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -103,12 +105,52 @@ pub struct TcpSummary {
     pub state: &'static str,
 }
 
+/// Why a plugin was taken out of its chains.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum PluginFault {
+    /// It panicked.
+    Panicked,
+    /// It replied with a number that means nothing, or with one that the event does not allow.
+    BadReply,
+    /// It asked to hold the first packet of a session.
+    HeldFirstPacket,
+    /// It keeps more references to frames than it may.
+    LeakedFrames,
+    /// It did not come back from a call.
+    Stuck,
+    /// It brought the process down.
+    Crashed,
+}
+
+impl PluginFault {
+    pub const fn name(self) -> &'static str {
+        match self {
+            PluginFault::Panicked => "panicked",
+            PluginFault::BadReply => "bad-reply",
+            PluginFault::HeldFirstPacket => "held-first-packet",
+            PluginFault::LeakedFrames => "leaked-frames",
+            PluginFault::Stuck => "stuck",
+            PluginFault::Crashed => "crashed",
+        }
+    }
+}
+
 #[derive(Copy, Clone, Debug)]
 pub enum EventBody {
     Alert(AlertEvent),
     Flow(FlowEvent),
-    Drop { reason: DropReason, length: u32, rule: Option<(Generation, RuleIndex)> },
+    Drop {
+        reason: DropReason,
+        length: u32,
+        rule: Option<(Generation, RuleIndex)>,
+    },
     Anomaly(Anomaly),
+    /// A plugin misbehaved on this worker, which goes on without it.
+    PluginOut {
+        plugin: PluginId,
+        fault: PluginFault,
+        worker: WorkerId,
+    },
 }
 
 #[derive(Copy, Clone, Debug)]

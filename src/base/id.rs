@@ -29,6 +29,12 @@ ids! {
     WorkerId(u8);
     /// Number of a published policy; 0 is "none yet".
     Generation(u32);
+    /// A plugin, counted from 0 in order of registration: one number in the whole appliance.
+    PluginId(u8);
+    /// A service set, counted from 0 in the configuration's order; a set keeps its number while its name lives.
+    SetId(u8);
+    /// A class of user events, published by a plugin.
+    ClassId(u16);
     /// A rule's place in its [`RuleSet`](crate::rules::RuleSet), in order of priority.
     RuleIndex(u32);
 }

@@ -20,7 +20,7 @@ pub use addr::{Addr, Family};
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use dir::{Dir, PerDir};
 pub use drop_reason::DropReason;
-pub use id::{Generation, PortId, RuleIndex, WorkerId};
+pub use id::{ClassId, Generation, PluginId, PortId, RuleIndex, SetId, WorkerId};
 pub use key::FlowTuple;
 pub use links::LinkSet;
 pub use seq::SeqNum;

@@ -1,7 +1,7 @@
 //! The configuration in the words of the layers below: their settings, ports and pools.
 
 use crate::base::{Addr, Family, PerDir, PortId, Time};
-use crate::inspect::MAX_ALERTS;
+use crate::inspect::{Engine, MAX_ALERTS};
 use crate::io::dpdk::{EalConfig, LogLevel, Memory, PoolConfig, PortConfig, Stamp};
 use crate::io::{LinkType, PortInfo};
 use crate::mgmt::config::value::Auto;
@@ -10,7 +10,10 @@ use crate::mgmt::config::{
 };
 use crate::pipeline::Polling;
 use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
+use crate::service::ServicePlan;
+use crate::service::idp::Idp;
 use crate::{defrag, inspect, session, stream};
+use std::sync::Arc;
 
 /// Bytes of one block of the stream store ([`stream::Settings::blocks`]).
 const STREAM_BLOCK: u64 = 2048;
@@ -115,7 +118,6 @@ pub fn wanted(config: &Config) -> Wanted {
 
 /// Everything for the pipeline but its ports.
 pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline::Settings {
-    let alerts = usize::from(config.rules.packet_alert_max);
     pipeline::Settings {
         ports,
         workers: usize::from(config.lcores.workers),
@@ -131,13 +133,15 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
         wanted: wanted(config),
         sessions: sessions(config, start.now, start.seed),
         fragments: fragments(config, start.seed),
-        streams: streams(config),
         drop_invalid: config.profile == Profile::Inline,
-        inspection: inspect::Settings {
-            packet_alert_max: alerts.min(MAX_ALERTS),
-            ..inspect::Settings::default()
-        },
     }
+}
+
+/// The services that packets pass: detection alone.
+pub fn services(config: &Config, engine: &Arc<Engine>, ports: usize) -> ServicePlan {
+    let alerts = usize::from(config.rules.packet_alert_max).min(MAX_ALERTS);
+    let inspection = inspect::Settings { packet_alert_max: alerts, ..inspect::Settings::default() };
+    Idp::alone(engine, streams(config), inspection, ports)
 }
 
 /// What differs from start to start.

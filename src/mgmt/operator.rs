@@ -1,7 +1,7 @@
 //! Management's hands on a running appliance: the [`Control`] that the RPC asks.
 
 use crate::base::DropReason;
-use crate::base::{Generation, Time};
+use crate::base::{Generation, PluginId, SetId, Time};
 use crate::inspect::Engine;
 use crate::io::clock::Clock;
 use crate::mgmt::config::Loaded;
@@ -11,6 +11,8 @@ use crate::mgmt::rule_files::{self, Selection};
 use crate::mgmt::rulebook::RuleBook;
 use crate::pipeline::Handle;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
+use crate::service::idp::Idp;
+use crate::service::services::{self, Retired};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -143,6 +145,13 @@ impl Operator {
     }
 }
 
+fn retired(answer: Answer) -> Option<Retired> {
+    match answer {
+        Answer::Retired(retired) => Some(retired),
+        Answer::Sessions { .. } => None,
+    }
+}
+
 fn info(row: &SessionRow, generation: u32) -> SessionInfo {
     SessionInfo {
         flow_id: row.flow_id,
@@ -264,11 +273,11 @@ impl Control for Operator {
         self.generation.store(set.generation.0, Ordering::Relaxed);
         let workers = self.handle().workers();
         for worker in 0..workers {
-            // The old engine comes back here and is freed here, not on the worker.
-            self.ask(worker, Command::Rules(Arc::clone(&engine)), |answer| match answer {
-                Answer::Retired(_) => Some(()),
-                Answer::Sessions { .. } => None,
-            })?;
+            let (set, plugin, policy) = (SetId(0), PluginId(0), Idp::policy(&engine));
+            let command = services::Command::Policy { set, plugin, policy, prepared: None };
+            self.ask(worker, Command::Services(command), retired)?;
+            // What no session uses any more comes back here and is freed here, not on the worker.
+            while !matches!(self.ask(worker, Command::Retire, retired)?, Retired::Nothing) {}
         }
         self.refused.store(refused, Ordering::Relaxed);
         Ok(Reload { generation: set.generation.0, loaded: set.rules.len() as u64, refused })

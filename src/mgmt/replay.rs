@@ -75,7 +75,8 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let plans = plans(config, &links, request.write.is_some());
     let first = summaries.iter().filter_map(|s| s.first).min().unwrap_or_default();
     let settings = convert::pipeline(config, plans, Start { now: first, seed: SEED, replay: true });
-    let appliance = Appliance::build(&settings, &mut ports, &platform, &rules.engine).map_err(run_fault)?;
+    let services = convert::services(config, &rules.engine, settings.ports.len());
+    let appliance = Appliance::build(&settings, &mut ports, &platform, &services).map_err(run_fault)?;
     drop(ports);
     let Appliance { mut main, workers, handle, feeds } = appliance;
 

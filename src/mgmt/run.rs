@@ -62,7 +62,8 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
     let sources = receivers(&mut ports);
     let mut ports: Vec<Option<Box<dyn PacketIo>>> =
         ports.into_iter().map(|port| Some(Box::new(port) as Box<dyn PacketIo>)).collect();
-    let appliance = Appliance::build(&settings, &mut ports, &platform, &rules.engine).map_err(run_fault)?;
+    let services = convert::services(config, &rules.engine, settings.ports.len());
+    let appliance = Appliance::build(&settings, &mut ports, &platform, &services).map_err(run_fault)?;
     let Appliance { mut main, workers, handle, feeds } = appliance;
     main.set_sources(sources);
 

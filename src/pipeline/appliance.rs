@@ -13,10 +13,11 @@ use super::main_lcore::{MainLcore, MainParts};
 use super::settings::{MAX_PORTS, MAX_WORKERS, PortPlan, Settings};
 use super::tables::TableCounts;
 use super::worker::{Worker, WorkerParts};
-use crate::base::WorkerId;
 use crate::base::event::{EventFeed, event_ring};
-use crate::inspect::Engine;
+use crate::base::{PluginId, WorkerId};
 use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, RingEnds, memory};
+use crate::service::table::PluginCounts;
+use crate::service::{Running, ServicePlan};
 use std::sync::Arc;
 
 /// What differs between DPDK and memory.
@@ -67,6 +68,9 @@ pub struct Handle {
     pub ledgers: Vec<Arc<Ledger>>,
     pub tables: Vec<Arc<TableCounts>>,
     pub plans: Arc<[PortPlan]>,
+    /// By worker: which plugin it is in now, and what each plugin counts there.
+    pub running: Vec<Arc<Running>>,
+    pub plugins: Vec<Vec<(PluginId, Arc<PluginCounts>)>>,
     mailboxes: Vec<MailboxSender>,
 }
 
@@ -100,7 +104,7 @@ impl Appliance {
         settings: &Settings,
         ports: &mut [Option<Box<dyn PacketIo>>],
         platform: &dyn Platform,
-        engine: &Arc<Engine>,
+        services: &ServicePlan,
     ) -> Result<Appliance, SetupError> {
         if settings.ports.len() > MAX_PORTS {
             return Err(SetupError::TooManyPorts(settings.ports.len()));
@@ -108,7 +112,7 @@ impl Appliance {
         if settings.workers > MAX_WORKERS {
             return Err(SetupError::TooManyWorkers(settings.workers));
         }
-        let builder = Builder { settings, platform, engine, plans: settings.ports.clone().into() };
+        let builder = Builder { settings, platform, services, plans: settings.ports.clone().into() };
         builder.build(ports)
     }
 }
@@ -117,7 +121,7 @@ impl Appliance {
 struct Builder<'a> {
     settings: &'a Settings,
     platform: &'a dyn Platform,
-    engine: &'a Arc<Engine>,
+    services: &'a ServicePlan,
     plans: Arc<[PortPlan]>,
 }
 
@@ -128,6 +132,8 @@ struct Outside {
     tables: Vec<Arc<TableCounts>>,
     mailboxes: Vec<MailboxSender>,
     feeds: Vec<EventFeed>,
+    running: Vec<Arc<Running>>,
+    plugins: Vec<Vec<(PluginId, Arc<PluginCounts>)>>,
     /// Frames that workers want the main lcore to send.
     returns: Vec<Box<dyn FrameReceiver>>,
 }
@@ -167,8 +173,8 @@ impl Builder<'_> {
             hash_ports: self.settings.hash_ports,
             replay: self.settings.replay,
         });
-        let Outside { ledgers, tables, mailboxes, feeds, .. } = outside;
-        let handle = Handle { board, ledgers, tables, plans: self.plans, mailboxes };
+        let Outside { ledgers, tables, mailboxes, feeds, running, plugins, .. } = outside;
+        let handle = Handle { board, ledgers, tables, plans: self.plans, running, plugins, mailboxes };
         Ok(Appliance { main, workers, handle, feeds })
     }
 
@@ -255,9 +261,11 @@ impl Builder<'_> {
                 allocator: self.platform.allocator(),
                 ledger,
                 tables,
-                engine: Arc::clone(self.engine),
+                services: self.services,
             },
         );
+        outside.running.push(Arc::clone(lane.services().running()));
+        outside.plugins.push(lane.services().all_counts());
         Box::new(Worker::new(WorkerParts {
             id: WorkerId(index as u8),
             ring,

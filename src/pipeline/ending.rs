@@ -1,80 +1,46 @@
-//! What is done when a session ends: its last bytes are inspected, its record is written, what it held is freed.
+//! What is done when a session ends: its services hear of it, its record is written, what it held is freed.
 
-use super::judge::{flow_facts, stream_window};
-use super::report::Reporter;
-use crate::base::Dir;
-use crate::base::event::{Cause, CloseReason, Origin};
-use crate::decode::{Decoded, Ip, L4};
-use crate::inspect::{Inspector, PacketFacts, Payload, StateHandle};
-use crate::rules::RuleSet;
-use crate::session::{Closer, Session, SessionId};
-use crate::stream::Streams;
+use super::lane::Lane;
+use crate::base::Time;
+use crate::base::event::CloseReason;
+use crate::io::FrameAllocator;
+use crate::service::{Outside, Reporter, Services};
+use crate::session::{Closer, Session, SessionId, SessionTable};
 
 pub(super) struct Ending<'a> {
-    pub(super) streams: &'a mut Streams,
-    pub(super) inspector: &'a mut Inspector,
-    pub(super) gather: &'a mut [u8],
+    pub(super) services: &'a mut Services,
     pub(super) report: &'a mut Reporter,
-    pub(super) rules: &'a RuleSet,
+    pub(super) allocator: &'a mut dyn FrameAllocator,
+    pub(super) now: Time,
     /// The last packet of all, when everything ends.
     pub(super) last: u32,
 }
 
 impl Closer for Ending<'_> {
-    fn closed(&mut self, _: SessionId, session: &mut Session, reason: CloseReason) {
-        self.streams.finish(session);
+    fn closed(&mut self, id: SessionId, session: &mut Session, reason: CloseReason) {
         let packet = if reason == CloseReason::Shutdown { self.last } else { session.last_packet };
-        self.rest(session, packet);
-        self.streams.release(session);
-        let mut state = StateHandle::from_raw(session.inspection);
-        self.inspector.release(&mut state);
-        session.inspection = state.raw();
+        let mut outside = Outside {
+            report: &mut *self.report,
+            allocator: &mut *self.allocator,
+            now: self.now,
+            closing_packet: packet,
+        };
+        self.services.closed(id, session, reason, &mut outside);
         self.report.flow(session, reason);
     }
 }
 
-impl Ending<'_> {
-    /// Both directions' last bytes; the alerts are dated by `packet`.
-    pub(super) fn rest(&mut self, session: &mut Session, packet: u32) {
-        for dir in Dir::BOTH {
-            self.last_bytes(session, dir, packet);
-        }
+impl Lane {
+    /// The session table, and what ends its sessions.
+    pub(super) fn ending(&mut self) -> (&mut SessionTable, Ending<'_>) {
+        let Lane { sessions, services, report, allocator, clock, .. } = self;
+        (sessions, Ending { services, report, allocator: allocator.as_mut(), now: *clock, last: 0 })
     }
 
-    /// What still waited for an acknowledgement or for a whole chunk. No packet brings it: only rules on streams look.
-    fn last_bytes(&mut self, session: &mut Session, dir: Dir, packet: u32) {
-        let tuple = if dir == Dir::ToServer { session.tuple } else { session.tuple.reversed() };
-        let mut state = StateHandle::from_raw(session.inspection);
-        while let Some(window) = self.streams.window(session, dir, self.gather) {
-            let decoded = Decoded {
-                ip: Some(Ip { family: tuple.family, proto: tuple.proto, ..Ip::default() }),
-                l4: L4::Tcp(Default::default()),
-                tuple,
-                ..Decoded::default()
-            };
-            let facts = PacketFacts {
-                bytes: &[],
-                decoded: &decoded,
-                time: session.last,
-                flow: Some(flow_facts(session, dir)),
-            };
-            let payload = Payload::Stream(stream_window(&window, dir, true));
-            let outcome = self.inspector.inspect(&facts, Some(&mut state), payload);
-            if !outcome.alerts.is_empty() {
-                session.alerted = true;
-                let origin = Origin {
-                    time: session.last,
-                    packet: u64::from(packet),
-                    tuple,
-                    flow_id: session.flow_id,
-                    dir,
-                    cause: Cause::Ending,
-                    ..Origin::default()
-                };
-                self.report.alerts(&origin, outcome, self.rules, Some(session), false);
-            }
-            self.streams.consumed(session, dir);
-        }
-        session.inspection = state.raw();
+    /// The session table and its services, for a packet.
+    pub(super) fn serving(&mut self, packet: u32) -> (&mut SessionTable, &mut Services, Outside<'_>) {
+        let Lane { sessions, services, report, allocator, clock, .. } = self;
+        let outside = Outside { report, allocator: allocator.as_mut(), now: *clock, closing_packet: packet };
+        (sessions, services, outside)
     }
 }

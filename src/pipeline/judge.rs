@@ -1,72 +1,60 @@
-//! The stages that look into a packet: session, TCP state, stream, rules. What comes out is a verdict; what is noticed on
-//! the way becomes events.
+//! The stages that look into a packet: session, TCP state, the service set's chain. What comes out is a verdict; what is
+//! noticed on the way becomes events.
 
-use super::ending::Ending;
 use super::lane::Lane;
-use super::report::{Reporter, origin};
 use super::settings::{Mode, PortPlan};
-use crate::base::event::{Cause, Origin};
-use crate::base::{Anomaly, Dir, DropReason, PerDir, Verdict};
+use crate::base::event::{Cause, CloseReason};
+use crate::base::{Anomaly, Dir, SetId, Verdict};
 use crate::decode::{Decoded, Inner, MAX_TUNNELS, decode_at, tunnel};
-use crate::inspect::{FlowFacts, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow};
-use crate::io::FrameMeta;
-use crate::session::{Fit, Lookup, Packet, Session, SessionId, Settled, Tracked};
-use crate::stream::Window;
+use crate::io::{Frame, FrameMeta};
+use crate::service::hold::Holding;
+use crate::service::services::Gate;
+use crate::service::{PacketAt, Passage, Services, SessionAt, origin};
+use crate::session::{Lookup, Packet, SessionId, Settled, Tracked};
 
 /// Where a tuple's context tells through which tunnel its packets came; below stand three VLAN tags. All packets between a
 /// tunnel's two ends come to one worker, so an inner session, which is one of its tunnel, is whole there.
 const TUNNEL_SHIFT: u32 = 36;
 
 /// The packet at hand, as the stages pass it on.
-struct Subject<'a> {
-    bytes: &'a [u8],
-    meta: &'a FrameMeta,
+#[derive(Copy, Clone)]
+pub(super) struct Subject<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) meta: &'a FrameMeta,
     /// Verdicts act.
-    inline: bool,
-    cause: Cause,
+    pub(super) inline: bool,
+    pub(super) cause: Cause,
+    /// None for a packet within another.
+    pub(super) frame: Option<&'a Frame>,
 }
 
-impl Subject<'_> {
-    fn origin(&self, decoded: &Decoded, session: Option<&Session>, dir: Dir) -> Origin {
-        Origin { cause: self.cause, ..origin(self.meta, decoded, session, dir) }
+impl<'a> Subject<'a> {
+    pub(super) fn packet(&self, decoded: &'a mut Decoded, tracked: Option<&'a Tracked>) -> PacketAt<'a> {
+        PacketAt {
+            bytes: self.bytes,
+            meta: self.meta,
+            decoded,
+            tracked,
+            cause: self.cause,
+            inline: self.inline,
+            frame: self.frame,
+        }
     }
-}
-
-/// What the rules and the stream engine said of a packet so far.
-#[derive(Default)]
-struct Judgement {
-    verdict: Verdict,
-    settled: Option<Settled>,
-    alerted: bool,
 }
 
 impl Lane {
     /// Every stage that reads the packet. Anomalies of its stream join those of its layers.
-    pub(super) fn inspect(
-        &mut self,
-        bytes: &[u8],
-        meta: &FrameMeta,
-        decoded: &mut Decoded,
-        plan: &PortPlan,
-        cause: Cause,
-    ) -> Verdict {
-        let subject = Subject { bytes, meta, inline: plan.mode == Mode::Ips, cause };
+    pub(super) fn inspect(&mut self, subject: Subject<'_>, decoded: &mut Decoded) -> Verdict {
         if !decoded.anomalies.is_empty() {
-            self.report.anomalies(&subject.origin(decoded, None, Dir::ToServer), &decoded.anomalies);
+            let origin = origin(subject.meta, decoded, None, Dir::ToServer);
+            let origin = crate::base::event::Origin { cause: subject.cause, ..origin };
+            self.report.anomalies(&origin, &decoded.anomalies);
         }
         // A piece has no ports, so no session: its datagram will.
-        if decoded.is_fragment() {
-            return self.alone(&subject, decoded);
-        }
-        let packet = Packet::new(meta, bytes.len());
-        let (sessions, mut ending) = self.ending();
-        let verdict = match sessions.find(decoded, &packet, &mut ending) {
-            Lookup::Found { id, dir, related, .. } => {
-                let tracked = if related { None } else { sessions.track(id, dir, decoded, &packet) };
-                self.in_session(&subject, decoded, id, dir, tracked.as_ref())
-            }
-            Lookup::Refused(reason) => Verdict::Drop(reason),
-            Lookup::Untracked => self.alone(&subject, decoded),
+        let verdict = if decoded.is_fragment() {
+            self.alone(&subject, decoded)
+        } else {
+            self.with_session(&subject, decoded)
         };
         match decoded.invalid {
             Some(reason) if self.drop_invalid => verdict.and(Verdict::Drop(reason)),
@@ -74,27 +62,53 @@ impl Lane {
         }
     }
 
-    /// A packet without a session: fragments, what is not IP, what could not be decoded.
-    fn alone(&mut self, subject: &Subject<'_>, decoded: &Decoded) -> Verdict {
-        let facts = PacketFacts { bytes: subject.bytes, decoded, time: subject.meta.clock, flow: None };
-        let outcome = self.inspector.inspect(&facts, None, Payload::Packet);
-        if !outcome.alerts.is_empty() {
-            let origin = subject.origin(decoded, None, Dir::ToServer);
-            self.report.alerts(&origin, outcome, &self.rules, None, subject.inline);
+    fn with_session(&mut self, subject: &Subject<'_>, decoded: &mut Decoded) -> Verdict {
+        // Some set works without sessions, or is not active yet: what is new asks first.
+        if self.gated
+            && self.sessions.peek(decoded.quoted.as_ref().unwrap_or(&decoded.tuple)).is_none()
+            && let Some(set) = self.services.select(subject.meta.port, &decoded.tuple)
+        {
+            match self.services.gate(set) {
+                Gate::Open { sessions: true } => {}
+                Gate::Open { sessions: false } => return self.alone_in(set, subject, decoded),
+                Gate::Bypass => return Verdict::Forward,
+                Gate::Shut(reason) => return Verdict::Drop(reason),
+            }
         }
-        outcome.verdict
+        let packet = Packet::new(subject.meta, subject.bytes.len());
+        let (sessions, mut ending) = self.ending();
+        match sessions.find(decoded, &packet, &mut ending) {
+            Lookup::Found { id, dir, related, opened } => {
+                let tracked = if related { None } else { sessions.track(id, dir, decoded, &packet) };
+                self.in_session(subject, decoded, id, dir, opened, tracked.as_ref())
+            }
+            Lookup::Refused(reason) => Verdict::Drop(reason),
+            Lookup::Untracked => self.alone(subject, decoded),
+        }
+    }
+
+    /// A packet without a session: fragments, what is not IP, what could not be decoded.
+    fn alone(&mut self, subject: &Subject<'_>, decoded: &mut Decoded) -> Verdict {
+        match self.services.select(subject.meta.port, &decoded.tuple) {
+            Some(set) => self.alone_in(set, subject, decoded),
+            None => Verdict::Forward,
+        }
+    }
+
+    fn alone_in(&mut self, set: SetId, subject: &Subject<'_>, decoded: &mut Decoded) -> Verdict {
+        let (_, services, mut outside) = self.serving(subject.meta.packet);
+        let mut packet = subject.packet(decoded, None);
+        match services.alone(set, &mut packet, &mut outside) {
+            Passage::Drop(reason) | Passage::Refused(reason) => Verdict::Drop(reason),
+            Passage::Forward | Passage::Hold { .. } => Verdict::Forward,
+        }
     }
 
     /// The packets that this one carries, each judged by itself. What settles an inner session settles those around it: a
     /// verdict acts on the outermost packet. Inner fragments are not put together.
-    pub(super) fn inner_packets(
-        &mut self,
-        bytes: &[u8],
-        meta: &FrameMeta,
-        outer: &Decoded,
-        plan: &PortPlan,
-    ) -> Verdict {
+    pub(super) fn inner_packets(&mut self, subject: Subject<'_>, outer: &Decoded) -> Verdict {
         let mut verdict = Verdict::Forward;
+        let bytes = subject.bytes;
         let mut next = tunnel(bytes, outer);
         let Some(mut inner) = self.inner.take_if(|_| next.is_some()) else { return verdict };
         let mut around = outer.tuple.symmetric_hash(false);
@@ -109,7 +123,8 @@ impl Lane {
                 quoted.context |= through;
             }
             around = inner.tuple.symmetric_hash(false);
-            verdict = verdict.and(self.inspect(bytes, meta, &mut inner, plan, Cause::Inner));
+            let within = Subject { cause: Cause::Inner, frame: None, ..subject };
+            verdict = verdict.and(self.inspect(within, &mut inner));
             if verdict.is_drop() {
                 self.share_drop(&inner, outer);
             }
@@ -130,17 +145,25 @@ impl Lane {
         }
     }
 
-    /// What reassembly found wrong with a fragment, which rules may ask about. Its bytes are reassembly's by now, and its
+    /// What reassembly found wrong with a fragment, which services may ask about. Its bytes are reassembly's by now, and its
     /// verdict was given: a datagram it spoils is dropped by reassembly itself.
-    pub(super) fn raised(&mut self, meta: &FrameMeta, decoded: &mut Decoded, raised: &[Anomaly]) {
+    pub(super) fn raised(
+        &mut self,
+        meta: &FrameMeta,
+        decoded: &mut Decoded,
+        plan: &PortPlan,
+        raised: &[Anomaly],
+    ) {
         for &anomaly in raised {
             let _ = decoded.anomalies.try_push(anomaly); // as many as there is room for
         }
         let origin = origin(meta, decoded, None, Dir::ToServer);
         self.report.anomalies(&origin, raised);
-        let facts = PacketFacts { bytes: &[], decoded, time: meta.clock, flow: None };
-        let outcome = self.inspector.inspect_raised(&facts, raised);
-        self.report.alerts(&origin, outcome, &self.rules, None, false);
+        let Some(set) = self.services.select(meta.port, &decoded.tuple) else { return };
+        let inline = plan.mode == Mode::Ips;
+        let subject = Subject { bytes: &[], meta, inline, cause: Cause::Packet, frame: None };
+        let (_, services, mut outside) = self.serving(meta.packet);
+        services.raised(set, &mut subject.packet(decoded, None), raised, &mut outside);
     }
 
     fn in_session(
@@ -149,145 +172,39 @@ impl Lane {
         decoded: &mut Decoded,
         id: SessionId,
         dir: Dir,
+        opened: bool,
         tracked: Option<&Tracked>,
     ) -> Verdict {
-        let Lane { sessions, streams, inspector, gather, report, rules, .. } = self;
+        let (sessions, services, mut outside) = self.serving(subject.meta.packet);
         let Some(session) = sessions.get_mut(id) else { return Verdict::Forward };
-        let (generation, reads_streams) = (rules.generation, inspector.engine().reads_streams());
-        match session.settled {
-            // What was settled under rules that are no more is looked at again.
-            _ if session.policy != generation => session.policy = generation,
-            Settled::None => {}
-            Settled::Pass | Settled::Bypass => return Verdict::Forward,
-            Settled::Drop(reason) => return Verdict::Drop(reason),
+        if let Settled::Drop(reason) = session.settled {
+            return Verdict::Drop(reason);
         }
-        let mut judgement = Judgement::default();
-        let payload_from_packet = match tracked {
-            None => true,
-            Some(tracked) => {
-                complain(report, subject, decoded, session, dir, &tracked.anomalies);
-                if tracked.fit == Fit::Valid && reads_streams {
-                    let payload = subject.bytes.get(decoded.payload_range()).unwrap_or_default();
-                    let fed = streams.feed(session, dir, tracked, payload);
-                    complain(report, subject, decoded, session, dir, &fed.anomalies);
-                    if let Some(reason) = fed.refused.filter(|_| subject.inline) {
-                        judgement.verdict = Verdict::Drop(reason);
-                    }
-                    if fed.conflict && subject.inline {
-                        judgement.verdict = Verdict::Drop(DropReason::StreamInvalid);
-                    }
-                }
-                tracked.fit != Fit::Valid || tracked.early
-            }
+        if opened && let Some(set) = services.select(subject.meta.port, &decoded.tuple) {
+            services.enter(session, set);
+        }
+        if !Services::wants(session, dir) && !opened {
+            return Verdict::Forward;
+        }
+        let mut at = SessionAt { id, session };
+        let mut packet = subject.packet(decoded, tracked);
+        let passage = match opened {
+            true => services.first_packet(&mut at, &mut packet, dir, &mut outside),
+            false => services.packet(&mut at, &mut packet, dir, 0, &mut outside),
         };
-        let facts = PacketFacts {
-            bytes: subject.bytes,
-            decoded,
-            time: subject.meta.clock,
-            flow: Some(flow_facts(session, dir)),
-        };
-        let mut state = StateHandle::from_raw(session.inspection);
-        let mut first = true;
-        loop {
-            let window = if payload_from_packet { None } else { streams.window(session, dir, gather) };
-            let payload = match &window {
-                _ if payload_from_packet => Payload::Packet,
-                None => Payload::Queued,
-                Some(window) => Payload::Stream(stream_window(window, dir, !first)),
-            };
-            if !first && window.is_none() {
-                break;
+        match passage {
+            Passage::Forward => Verdict::Forward,
+            Passage::Drop(reason) => Verdict::Drop(reason),
+            Passage::Hold { plugin, next } => {
+                let tracked = tracked.cloned();
+                self.holding = Some(Holding { session: id, dir, plugin, next, tracked });
+                Verdict::Hold
             }
-            let outcome = inspector.inspect(&facts, Some(&mut state), payload);
-            judgement.take(outcome);
-            if !outcome.alerts.is_empty() {
-                let origin = subject.origin(decoded, Some(session), dir);
-                report.alerts(&origin, outcome, rules, Some(session), subject.inline);
+            Passage::Refused(reason) => {
+                let (sessions, mut ending) = self.ending();
+                sessions.close(id, CloseReason::OpenFailed, &mut ending);
+                Verdict::Drop(reason)
             }
-            if window.is_none() {
-                break;
-            }
-            streams.consumed(session, dir);
-            first = false;
         }
-        session.inspection = state.raw();
-        session.alerted |= judgement.alerted;
-        if tracked.is_some_and(|tracked| tracked.reset) {
-            let mut ending = Ending { streams, inspector, gather, report, rules, last: 0 };
-            ending.rest(session, subject.meta.packet);
-        }
-        if let Some(settled) = judgement.settled {
-            session.settled = settled;
-        }
-        judgement.verdict
-    }
-
-    /// The session table, and what ends its sessions.
-    pub(super) fn ending(&mut self) -> (&mut crate::session::SessionTable, Ending<'_>) {
-        let Lane { sessions, streams, inspector, gather, report, rules, .. } = self;
-        (sessions, Ending { streams, inspector, gather, report, rules, last: 0 })
-    }
-}
-
-impl Judgement {
-    fn take(&mut self, outcome: &Outcome) {
-        self.verdict = self.verdict.and(outcome.verdict);
-        self.alerted |= !outcome.alerts.is_empty();
-        if let Some(settled) = outcome.settled.map(settlement) {
-            self.settled = Some(settled);
-        }
-    }
-}
-
-fn settlement(settlement: Settlement) -> Settled {
-    match settlement {
-        Settlement::Pass => Settled::Pass,
-        Settlement::Drop => Settled::Drop(DropReason::SessionDropped),
-        Settlement::Bypass => Settled::Bypass,
-    }
-}
-
-pub(super) fn stream_window<'a>(window: &Window<'a>, dir: Dir, rest: bool) -> StreamWindow<'a> {
-    StreamWindow {
-        dir,
-        bytes: window.bytes,
-        fresh_from: window.fresh_from,
-        offset: window.offset,
-        end: window.end,
-        rest,
-    }
-}
-
-pub(super) fn flow_facts(session: &Session, dir: Dir) -> FlowFacts {
-    let sent = |dir| {
-        session
-            .tcp
-            .stream_start(dir)
-            .map_or(0, |start| session.tcp.position(dir).0.distance_from(start).max(0) as u64)
-    };
-    FlowFacts {
-        id: session.flow_id,
-        dir,
-        established: session.established(),
-        stats: session.stats(),
-        stream: PerDir(Dir::BOTH.map(sent)),
-    }
-}
-
-fn complain(
-    report: &mut Reporter,
-    subject: &Subject<'_>,
-    decoded: &mut Decoded,
-    session: &Session,
-    dir: Dir,
-    anomalies: &[Anomaly],
-) {
-    if anomalies.is_empty() {
-        return;
-    }
-    report.anomalies(&subject.origin(decoded, Some(session), dir), anomalies);
-    for &anomaly in anomalies {
-        // As many as there is room for; the first say it all.
-        let _ = decoded.anomalies.try_push(anomaly);
     }
 }

@@ -4,27 +4,25 @@
 //! those of spec 00. A lane belongs to one lcore; `report` makes its events, `settle` applies verdicts.
 
 use super::exits::Exits;
+use super::judge::Subject;
 use super::ledger::Ledger;
-use super::report::Reporter;
 use super::settings::{Mode, PortPlan, Settings};
 use super::tables::TableCounts;
 use crate::base::event::{Cause, CloseReason, EventSender};
-use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict};
+use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict, WorkerId};
 use crate::decode::{Decoded, L4, MAX_ANOMALIES, decode};
 use crate::defrag::{self, Reassembler};
-use crate::inspect::{Engine, Inspector};
 use crate::io::{BURST, Burst, Frame, FrameAllocator};
-use crate::rules::RuleSet;
+use crate::service::hold::Holding;
+use crate::service::plugin::Gauge;
+use crate::service::services::{Command, Retired};
+use crate::service::{Reporter, ServicePlan, Services};
 use crate::session::SessionTable;
-use crate::stream::Streams;
 use arrayvec::ArrayVec;
 use std::sync::Arc;
 
 /// Room to gather a chain in: the largest IP packet with any link header. Bytes beyond are not looked at.
 const SCRATCH: usize = 65_535 + 512;
-
-/// Room to gather a stream's window in: lookback, and what one acknowledgement may set free.
-const GATHER: usize = 128 * 1024;
 
 /// Hands a rebuilt datagram to the worker that owns its session, or gives it back.
 pub type Give<'a> = &'a mut dyn FnMut(usize, Frame) -> Result<(), Frame>;
@@ -39,31 +37,30 @@ pub struct Lane {
     pub(super) drop_invalid: bool,
     plans: Arc<[PortPlan]>,
     pub(super) scratch: Box<[u8]>,
-    /// Room to gather a stream's bytes in.
-    pub(super) gather: Box<[u8]>,
     decoded: Box<[Decoded]>,
     /// For a datagram that is rebuilt amid a burst.
-    rebuilt: Option<Box<Decoded>>,
+    pub(super) rebuilt: Option<Box<Decoded>>,
     /// For what tunnels carry.
     pub(super) inner: Option<Box<Decoded>>,
     fragments: Reassembler,
     pub(super) sessions: SessionTable,
-    pub(super) streams: Streams,
-    pub(super) inspector: Inspector,
-    /// The inspector's.
-    pub(super) rules: Arc<RuleSet>,
+    pub(super) services: Services,
+    /// Some set works without sessions or is not active yet: a packet of no session asks before one is made.
+    pub(super) gated: bool,
+    /// The packet at hand is to be held.
+    pub(super) holding: Option<Holding>,
     pub(super) exits: Exits,
     pub(super) report: Reporter,
     pub(super) allocator: Box<dyn FrameAllocator>,
     pub(super) ledger: Arc<Ledger>,
     tables: Arc<TableCounts>,
-    clock: Time,
+    pub(super) clock: Time,
     /// The reassembler's numbers that are in the ledger already.
     fragments_seen: defrag::Counters,
 }
 
 /// The parts of a [`Lane`] that are not made from the settings.
-pub struct LaneParts {
+pub struct LaneParts<'a> {
     pub me: usize,
     pub plans: Arc<[PortPlan]>,
     pub exits: Exits,
@@ -71,12 +68,14 @@ pub struct LaneParts {
     pub allocator: Box<dyn FrameAllocator>,
     pub ledger: Arc<Ledger>,
     pub tables: Arc<TableCounts>,
-    pub engine: Arc<Engine>,
+    pub services: &'a ServicePlan,
 }
 
 impl Lane {
     /// All memory a lane will ever use is taken here.
-    pub fn new(settings: &Settings, parts: LaneParts) -> Lane {
+    pub fn new(settings: &Settings, parts: LaneParts<'_>) -> Lane {
+        let sessions = settings.sessions.capacity as usize;
+        let services = Services::new(parts.services, WorkerId(parts.me as u8), sessions);
         Lane {
             me: parts.me,
             workers: settings.workers.max(1) as u32,
@@ -86,15 +85,14 @@ impl Lane {
             plans: parts.plans,
             fragments_seen: defrag::Counters::default(),
             scratch: vec![0; SCRATCH].into(),
-            gather: vec![0; GATHER].into(),
             decoded: vec![Decoded::default(); BURST].into(),
             rebuilt: Some(Box::default()),
             inner: Some(Box::default()),
             fragments: Reassembler::new(settings.fragments.clone()),
             sessions: SessionTable::new(settings.sessions),
-            streams: Streams::new(settings.streams),
-            rules: Arc::clone(parts.engine.rules()),
-            inspector: Inspector::new(parts.engine, settings.inspection),
+            gated: services.is_gated(),
+            services,
+            holding: None,
             exits: parts.exits,
             report: Reporter::new(parts.events, settings.wanted),
             allocator: parts.allocator,
@@ -135,7 +133,7 @@ impl Lane {
         self.decoded = decoded;
     }
 
-    fn plan(&self, port: PortId) -> Option<PortPlan> {
+    pub(super) fn plan(&self, port: PortId) -> Option<PortPlan> {
         self.plans.get(port.index()).copied()
     }
 
@@ -151,7 +149,11 @@ impl Lane {
             self.fragment(frame, decoded, &plan, give);
         } else {
             let verdict = self.judge(&frame, decoded, &plan, Cause::Packet);
+            let frame = self.edited(frame, decoded, &plan, verdict);
             self.settle(frame, decoded, &plan, verdict);
+        }
+        if !self.services.outbox.is_empty() {
+            self.serve_outbox();
         }
     }
 
@@ -165,21 +167,27 @@ impl Lane {
         };
         decode(frame.view(&mut self.scratch), plan.link, &mut decoded);
         let verdict = self.judge(&frame, &mut decoded, &plan, Cause::Rebuilt);
+        let frame = self.edited(frame, &decoded, &plan, verdict);
         match plan.mode {
             Mode::Ips => self.settle_datagram(frame, &decoded, &plan, verdict),
             // Its fragments went their way: this is a copy.
             Mode::Tap | Mode::Ids => self.ledger.consumed.add(1),
         }
         self.rebuilt = Some(decoded);
+        if !self.services.outbox.is_empty() {
+            self.serve_outbox();
+        }
     }
 
-    /// Session, stream and rules: what is to become of the packet.
+    /// Session and services: what is to become of the packet.
     fn judge(&mut self, frame: &Frame, decoded: &mut Decoded, plan: &PortPlan, cause: Cause) -> Verdict {
         let mut scratch = std::mem::take(&mut self.scratch);
         let bytes = frame.view(&mut scratch);
         self.ledger.inspected.add(1);
-        let verdict = self.inspect(bytes, &frame.meta(), decoded, plan, cause);
-        let inner = self.inner_packets(bytes, &frame.meta(), decoded, plan);
+        let (meta, inline) = (frame.meta(), plan.mode == Mode::Ips);
+        let subject = Subject { bytes, meta: &meta, inline, cause, frame: Some(frame) };
+        let verdict = self.inspect(subject, decoded);
+        let inner = self.inner_packets(subject, decoded);
         let verdict = verdict.and(inner);
         self.scratch = scratch;
         verdict
@@ -211,7 +219,7 @@ impl Lane {
         let raised = sink.raised;
         self.count_fragments();
         if !raised.is_empty() {
-            self.raised(&meta, decoded, &raised);
+            self.raised(&meta, decoded, plan, &raised);
         }
         match outcome {
             defrag::Outcome::Held => {}
@@ -234,6 +242,35 @@ impl Lane {
         let mut sink = FragmentSink::new(&self.ledger, self.inline);
         self.fragments.expire(now, budget, &mut sink);
         self.count_fragments();
+        self.serve_services();
+    }
+
+    /// Plugins' own turns, held frames whose time is over, sessions of a plugin that is leaving.
+    fn serve_services(&mut self) {
+        let (_, services, mut outside) = self.serving(0);
+        services.turn(&mut outside);
+        self.release_due();
+        let slots = self.sessions.slots();
+        if let Some((first, count)) = self.services.sweep_slice(slots) {
+            self.sweep(first, count);
+        }
+        if !self.services.outbox.is_empty() {
+            self.serve_outbox();
+        }
+    }
+
+    /// Closes those of some sessions that go by a plugin which is leaving.
+    #[cold]
+    fn sweep(&mut self, first: usize, count: usize) {
+        for slot in first..first + count {
+            let Some(id) =
+                self.sessions.at(slot).filter(|(_, s)| self.services.is_swept(s)).map(|(id, _)| id)
+            else {
+                continue;
+            };
+            let (sessions, mut ending) = self.ending();
+            sessions.close(id, CloseReason::PluginRestart, &mut ending);
+        }
     }
 
     /// The appliance stops: nothing stays held, every session is closed and recorded.
@@ -242,10 +279,13 @@ impl Lane {
     pub fn finish(&mut self, now: Time, last: u32) {
         let (sessions, mut ending) = self.ending();
         ending.last = last;
+        ending.now = ending.now.max(now);
         sessions.close_all(CloseReason::Shutdown, now, &mut ending);
         let mut sink = FragmentSink::new(&self.ledger, self.inline);
         self.fragments.drop_all(DropReason::Shutdown, &mut sink);
         self.count_fragments();
+        self.drop_held();
+        self.serve_outbox();
         self.exits.flush();
     }
 
@@ -258,12 +298,21 @@ impl Lane {
         self.clock
     }
 
-    /// From the next packet on; gives the old rules back.
-    pub fn swap_rules(&mut self, engine: Arc<Engine>) -> Arc<Engine> {
-        let old = Arc::clone(self.inspector.engine());
-        self.rules = Arc::clone(engine.rules());
-        self.inspector.publish(engine);
-        old
+    /// A change of the services, from the next packet on; what is left over goes back to management.
+    pub fn command(&mut self, command: Command) -> Retired {
+        let retired = self.services.command(command);
+        self.gated = self.services.is_gated();
+        retired
+    }
+
+    /// Something that no session uses any more.
+    pub fn retire(&mut self) -> Retired {
+        let slots = self.sessions.slots();
+        self.services.retire(slots)
+    }
+
+    pub fn services(&self) -> &Services {
+        &self.services
     }
 
     pub fn sessions(&self) -> &SessionTable {
@@ -310,8 +359,13 @@ impl Lane {
         let (now, seen) = (self.fragments.counters, &mut self.fragments_seen);
         self.ledger.merged.add(now.merged - seen.merged);
         self.ledger.generated.add(now.generated - seen.generated);
-        self.ledger.held.set(now.held);
         *seen = now;
+        self.count_held();
+    }
+
+    /// Frames held now: of unfinished datagrams, and by plugins.
+    pub(super) fn count_held(&self) {
+        self.ledger.held.set(self.fragments_seen.held + self.services.held.len() as u64);
     }
 
     fn count(&self, decoded: &Decoded) {
@@ -344,13 +398,15 @@ impl Lane {
         }
         tables.sessions_refused.set(sessions.counters.full);
         tables.untracked.set(sessions.counters.untracked);
-        tables.streams.set(self.streams.open() as u64);
-        tables.stream_memory.set(self.streams.memory());
-        tables.stream_gaps.set(self.streams.counters.gaps);
-        tables.stream_conflicts.set(self.streams.counters.conflicts);
         tables.fragment_memory.set(self.fragments.memory());
         tables.datagrams_waiting.set(u64::from(self.fragments.datagrams()));
         tables.datagrams_rebuilt.set(self.fragments.counters.generated);
-        tables.generation.set(u64::from(self.inspector.engine().generation().0));
+        self.services.publish(&mut |gauge, value| match gauge {
+            Gauge::Streams => tables.streams.set(value),
+            Gauge::StreamMemory => tables.stream_memory.set(value),
+            Gauge::StreamGaps => tables.stream_gaps.set(value),
+            Gauge::StreamConflicts => tables.stream_conflicts.set(value),
+            Gauge::Generation => tables.generation.set(value),
+        });
     }
 }

@@ -1,23 +1,28 @@
 //! Commands from management to a worker, and the answers. A worker looks once a turn; neither side ever waits.
 
 use crate::base::{FlowTuple, PerDir, Time};
-use crate::inspect::Engine;
-use std::sync::Arc;
+use crate::service::services::{self, Retired};
 
 /// Commands that may lie in one worker's mailbox.
 pub const MAILBOX: usize = 16;
 
 /// What a worker can be asked. Whatever needs memory brings it along: workers do not allocate.
 pub enum Command {
-    /// Take this rule set from the next frame on; the old one comes back to be freed by management.
-    Rules(Arc<Engine>),
+    /// A change of service sets, plugins or their policies, from the next frame on.
+    Services(services::Command),
+    /// Give back something that no session uses any more, if there is.
+    Retire,
     /// Fill the list, up to its capacity, with sessions.
     Sessions(Vec<SessionRow>),
 }
 
 pub enum Answer {
-    Retired(Arc<Engine>),
-    Sessions { rows: Vec<SessionRow>, live: usize },
+    /// To both of these: what is left over, to be freed by management.
+    Retired(Retired),
+    Sessions {
+        rows: Vec<SessionRow>,
+        live: usize,
+    },
 }
 
 /// One line of `weir ctl sessions`.

@@ -2,7 +2,7 @@
 //!
 //! The **main lcore** ([`main_lcore`]) polls the ports, numbers and dates the frames, hashes each to the worker that owns its
 //! session and puts it into that worker's ring. A **worker** ([`worker`]) takes a burst out of its ring and carries each frame
-//! to its end in its [`lane`]: decode, reassembly, session, stream, rules, verdict, exit. After the burst it flushes its exits,
+//! to its end in its [`lane`]: decode, reassembly, session, the chain of its service set, verdict, exit. After the burst it flushes its exits,
 //! turns a bounded slice of timers, looks into its mailbox and publishes its counters. With `workers = 0` the main lcore has
 //! a lane of its own and there are no rings.
 //!
@@ -18,12 +18,13 @@ pub mod handover;
 pub mod idle;
 pub mod launch;
 
+mod edit;
+mod held;
 mod judge;
 pub mod lane;
 pub mod ledger;
 pub mod mailbox;
 pub mod main_lcore;
-mod report;
 pub mod settings;
 mod settle;
 pub mod tables;

@@ -3,7 +3,8 @@
 use super::idle::Polling;
 use crate::base::PortId;
 use crate::io::LinkType;
-use crate::{defrag, inspect, session, stream};
+pub use crate::service::Wanted;
+use crate::{defrag, session};
 
 /// Ports one appliance may have.
 pub const MAX_PORTS: usize = 32;
@@ -57,14 +58,4 @@ pub struct Settings {
     pub drop_invalid: bool,
     pub sessions: session::Settings,
     pub fragments: defrag::Settings,
-    pub streams: stream::Settings,
-    pub inspection: inspect::Settings,
-}
-
-/// Kinds of event that some output writes.
-#[derive(Copy, Clone, Debug, Default)]
-pub struct Wanted {
-    pub flow: bool,
-    pub drop: bool,
-    pub anomaly: bool,
 }

@@ -5,12 +5,12 @@
 
 use super::lane::{Give, Lane};
 use super::main_lcore::owner;
-use super::report::origin;
 use super::settings::{Mode, PortPlan};
 use crate::base::{Dir, DropReason, Family, Verdict};
 use crate::decode::{Decoded, Ip};
 use crate::defrag::refragment;
 use crate::io::{Frame, FrameMeta};
+use crate::service::origin;
 
 impl Lane {
     /// The end of a frame that came in by a port.
@@ -25,7 +25,7 @@ impl Lane {
                 self.ledger.count_spared(reason);
                 self.forward(frame, decoded, plan);
             }
-            // Nothing asks for a hold yet: what would wait is forwarded.
+            (Verdict::Hold, Mode::Ips) => self.hold(frame, decoded, plan),
             (Verdict::Forward | Verdict::Hold, Mode::Ips | Mode::Tap) => self.forward(frame, decoded, plan),
             (_, Mode::Ids) => self.ledger.consumed.add(1),
         }
@@ -50,7 +50,7 @@ impl Lane {
         verdict: Verdict,
     ) {
         let fits = decoded.ip.is_none_or(|ip| ip.total_len <= u32::from(plan.peer_mtu));
-        if verdict.is_drop() || fits {
+        if verdict != Verdict::Forward || fits {
             return self.settle(frame, decoded, plan, verdict);
         }
         self.cut(frame, decoded, plan);

@@ -7,6 +7,7 @@ use crate::inspect::Engine;
 use crate::io::memory::MemoryPort;
 use crate::io::{FrameMeta, LinkType, PacketIo, PortInfo};
 use crate::rules::{Classifications, References, SourceFile, Vars, load};
+use crate::service::idp::Idp;
 use crate::wire::build::{self, Capture, IpFields, Link, Random, TcpConversation};
 use crate::{defrag, inspect, session, stream};
 use std::net::SocketAddr;
@@ -56,12 +57,19 @@ fn settings(workers: usize, mode: Mode) -> Settings {
         drop_invalid: false,
         sessions: session::Settings { capacity: 4096, ..session::Settings::default() },
         fragments: defrag::Settings { datagrams: 512, pieces: 4096, ..defrag::Settings::default() },
-        streams: stream::Settings { blocks: 4096, streams: 4096, ..stream::Settings::default() },
-        inspection: inspect::Settings::default(),
     }
 }
 
 fn replay(frames: &[(Time, Vec<u8>)], rules: &str, settings: &Settings) -> Report {
+    replay_with(frames, rules, settings, stream::Settings::default().delivery)
+}
+
+fn replay_with(
+    frames: &[(Time, Vec<u8>)],
+    rules: &str,
+    settings: &Settings,
+    delivery: stream::Delivery,
+) -> Report {
     let platform = MemoryPlatform::default();
     let info = |queues| PortInfo { rx_queues: 1, tx_queues: queues, ..PortInfo::default() };
     let (mut inside, feed) = MemoryPort::new(INSIDE, info(1));
@@ -73,9 +81,11 @@ fn replay(frames: &[(Time, Vec<u8>)], rules: &str, settings: &Settings) -> Repor
     }
     let rx = inside.take_rx(0).unwrap();
     let engine = engine(rules);
+    let streams = stream::Settings { blocks: 4096, streams: 4096, delivery, ..stream::Settings::default() };
+    let services = Idp::alone(&engine, streams, inspect::Settings::default(), settings.ports.len());
     let mut ports: [Option<Box<dyn PacketIo>>; 2] = [None, Some(Box::new(outside))];
     let Appliance { mut main, workers, handle, mut feeds } =
-        Appliance::build(settings, &mut ports, &platform, &engine).unwrap();
+        Appliance::build(settings, &mut ports, &platform, &services).unwrap();
     main.set_sources(vec![Source { port: INSIDE, rx }]);
     let threads: Vec<_> = workers.into_iter().map(|w| std::thread::spawn(move || w.run())).collect();
     while feed.pending() > 0 {
@@ -301,9 +311,8 @@ fn watched(packets: Vec<Vec<u8>>, rules: &str) -> Vec<(u32, u64, Dir)> {
     let mut capture = Capture::new(Link::ethernet());
     capture.packets(packets);
     let of = |workers| {
-        let mut settings = settings(workers, Mode::Ids);
-        settings.streams.delivery = stream::Settings::suricata().delivery;
-        replay(&capture.frames, rules, &settings).alerts
+        let delivery = stream::Settings::suricata().delivery;
+        replay_with(&capture.frames, rules, &settings(workers, Mode::Ids), delivery).alerts
     };
     let alerts = of(0);
     assert_eq!(of(3), alerts);

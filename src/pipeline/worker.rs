@@ -160,7 +160,8 @@ impl Worker {
     fn read_mailbox(&mut self) {
         let Ok(command) = self.mailbox.commands.pop() else { return };
         let answer = match command {
-            Command::Rules(engine) => Answer::Retired(self.lane.swap_rules(engine)),
+            Command::Services(command) => Answer::Retired(self.lane.command(command)),
+            Command::Retire => Answer::Retired(self.lane.retire()),
             Command::Sessions(mut rows) => {
                 let room = rows.capacity();
                 let worker = self.id.0;

@@ -47,6 +47,9 @@ impl Phase {
 /// No inspection state, no stream.
 pub const NO_HANDLE: u32 = u32::MAX;
 
+/// No service set takes it.
+pub const NO_CHAIN: u8 = u8::MAX;
+
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The opener's: source is the client.
@@ -71,9 +74,17 @@ pub struct Session {
     pub inspection: u32,
     /// Each direction's stream, or [`NO_HANDLE`]; as `inspection`.
     pub streams: PerDir<u32>,
+    /// What plugins keep of it, or [`NO_HANDLE`].
+    pub services: u32,
+    /// Plugins of its chain that still want packets of a direction, one bit a member.
+    pub wanting: PerDir<u16>,
+    /// Its worker's number of its service set's chain, or [`NO_CHAIN`].
+    pub chain: u8,
     pub phase: Phase,
     pub settled: Settled,
     pub alerted: bool,
+    /// A plugin refused its first packet: only those with a bit in `wanting` saw it.
+    pub refused: bool,
     pub(super) alive: bool,
 }
 

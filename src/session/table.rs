@@ -1,6 +1,6 @@
 //! The session table: fixed slots, found by tuple, ended by packets, timers, eviction or command.
 
-use super::entry::{NO_HANDLE, Phase, Session, SessionId, Settled};
+use super::entry::{NO_CHAIN, NO_HANDLE, Phase, Session, SessionId, Settled};
 use super::flags;
 use super::index::Index;
 use super::key::{KeyHasher, direction, flow_id};
@@ -246,9 +246,13 @@ impl SessionTable {
             last_packet: packet.number,
             inspection: NO_HANDLE,
             streams: PerDir([NO_HANDLE; 2]),
+            services: NO_HANDLE,
+            wanting: PerDir::default(),
+            chain: NO_CHAIN,
             phase: Phase::New,
             settled: Settled::None,
             alerted: false,
+            refused: false,
             alive: true,
         };
         session.packets[dir] = 1;
@@ -317,6 +321,17 @@ impl SessionTable {
     pub fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
         let id = |slot: usize, s: &Session| SessionId { slot: slot as u32, generation: s.generation };
         self.slots.iter().enumerate().filter(|(_, s)| s.alive()).map(move |(slot, s)| (id(slot, s), s))
+    }
+
+    /// Slots in use or free again: where [`at`](Self::at) finds something.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The living session of a slot. For who looks at all of them, a slice at a time.
+    pub fn at(&self, slot: usize) -> Option<(SessionId, &Session)> {
+        let session = self.slots.get(slot).filter(|session| session.alive())?;
+        Some((SessionId { slot: slot as u32, generation: session.generation }, session))
     }
 
     /// Ends a session; false when it had already ended.

@@ -47,7 +47,7 @@ impl Eve {
 
     /// Writes an event, unless its type is not wanted.
     pub fn event(&mut self, event: &Event) {
-        if !self.style.types.contains(&type_of(event)) {
+        if !type_of(event).is_some_and(|kind| self.style.types.contains(&kind)) {
             return;
         }
         let rules = self.rules.clone();
@@ -73,6 +73,7 @@ impl Eve {
             }
             EventBody::Anomaly(anomaly) => head("anomaly").anomaly(*anomaly),
             EventBody::Flow(flow) => head("flow").ended(flow),
+            EventBody::PluginOut { .. } => return,
         };
         write(&mut self.sink, &mut self.line, &record);
     }
@@ -110,12 +111,13 @@ fn write(sink: &mut FileSink, line: &mut Vec<u8>, record: &impl Serialize) {
     }
 }
 
-/// The record an event becomes.
-pub fn type_of(event: &Event) -> EventType {
-    match event.body {
+/// The record an event becomes; `None` for what concerns the daemon's own log.
+pub fn type_of(event: &Event) -> Option<EventType> {
+    Some(match event.body {
         EventBody::Alert(_) => EventType::Alert,
         EventBody::Flow(_) => EventType::Flow,
         EventBody::Drop { .. } => EventType::Drop,
         EventBody::Anomaly(_) => EventType::Anomaly,
-    }
+        EventBody::PluginOut { .. } => return None,
+    })
 }

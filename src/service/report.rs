@@ -1,14 +1,23 @@
-//! The events a lane sends: what happened to which packet of which session.
+//! The events a worker sends: what happened to which packet of which session.
 
-use super::settings::Wanted;
-use crate::base::event::{AlertEvent, Cause, CloseReason, Event, EventBody, EventSender, Origin};
-use crate::base::{Anomaly, Dir, DropReason, Generation, RuleIndex};
+use crate::base::event::{
+    AlertEvent, Cause, CloseReason, Event, EventBody, EventSender, Origin, PluginFault,
+};
+use crate::base::{Anomaly, Dir, DropReason, Generation, PluginId, RuleIndex, Time, WorkerId};
 use crate::decode::{Decoded, L4};
 use crate::inspect::Outcome;
 use crate::io::FrameMeta;
 use crate::rules::RuleSet;
 use crate::rules::ruleset::Action;
 use crate::session::Session;
+
+/// Kinds of event that some output writes; others are not even made.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Wanted {
+    pub flow: bool,
+    pub drop: bool,
+    pub anomaly: bool,
+}
 
 pub struct Reporter {
     events: EventSender,
@@ -96,6 +105,12 @@ impl Reporter {
             };
             self.events.send(Event { origin, body: EventBody::Flow(session.flow_event(reason)) });
         }
+    }
+
+    /// A plugin was taken out of this worker's chains.
+    pub fn plugin_out(&mut self, plugin: PluginId, fault: PluginFault, worker: WorkerId, time: Time) {
+        let origin = Origin { time, ..Origin::default() };
+        self.events.send(Event { origin, body: EventBody::PluginOut { plugin, fault, worker } });
     }
 
     pub fn set_watermark(&self, packet: u64) {

@@ -1,0 +1,131 @@
+//! Frames that a plugin holds: into the table, out of it by a decision, a timeout or the holder's end; and what plugins
+//! emit.
+
+use super::judge::Subject;
+use super::lane::Lane;
+use super::settings::{Mode, PortPlan};
+use crate::base::event::Cause;
+use crate::base::{DropReason, Verdict};
+use crate::decode::{Decoded, decode};
+use crate::io::Frame;
+use crate::service::hold::{Held, Holding, WhenHeld};
+use crate::service::outbox::Decision;
+use crate::service::set::OnFault;
+use crate::service::{Passage, SessionAt};
+
+impl Lane {
+    /// The end, for now, of a frame that a plugin wants held.
+    #[cold]
+    pub(super) fn hold(&mut self, frame: Frame, decoded: &Decoded, plan: &PortPlan) {
+        let Some(on) = self.holding.take().filter(|_| plan.mode == Mode::Ips) else {
+            return self.settle(frame, decoded, plan, Verdict::Forward);
+        };
+        let (now, id) = (self.clock, on.session);
+        let allowed = self.sessions.get(id).is_some_and(|s| self.services.count_held(s));
+        let frame = match allowed {
+            true => match self.services.held.hold(frame, on, now) {
+                Ok(_) => return self.count_held(),
+                Err(frame) => {
+                    if let Some(session) = self.sessions.get(id) {
+                        self.services.count_released(session);
+                    }
+                    frame
+                }
+            },
+            false => frame,
+        };
+        let verdict = match self.services.held.settings().on_cap {
+            WhenHeld::Drop => Verdict::Drop(DropReason::HoldCap),
+            WhenHeld::Forward => Verdict::Forward,
+        };
+        self.settle(frame, decoded, plan, verdict);
+    }
+
+    /// Does what plugins asked for: frames of their own leave, held ones go on.
+    #[cold]
+    pub(super) fn serve_outbox(&mut self) {
+        while let Some((frame, port)) = self.services.outbox.emissions.pop_at(0) {
+            self.ledger.generated.add(1);
+            self.exits.send(frame, Some(port));
+        }
+        while let Some((ticket, decision)) = self.services.outbox.releases.pop() {
+            if let Some(held) = self.services.held.take(ticket) {
+                self.release(held, decision);
+            }
+        }
+        // A change that belongs to no frame that leaves.
+        self.services.outbox.edits.clear();
+    }
+
+    /// Frames whose time is over, and those whose holder was taken out. How many there may be is bounded by the table.
+    pub(super) fn release_due(&mut self) {
+        while let Some((held, decision)) = self.services.held.expire(self.clock) {
+            self.release(held, decision);
+        }
+        while let Some((plugin, fault)) = self.services.taken_out() {
+            self.report.plugin_out(plugin, fault, crate::base::WorkerId(self.me as u8), self.clock);
+            while let Some(held) = self.services.held.take_where(|held| held.plugin == plugin) {
+                let on_fault = self.sessions.get(held.session).map(|s| self.services.on_fault(s));
+                let decision = match on_fault {
+                    Some(OnFault::Drop) => Decision::Discard(DropReason::PluginOut),
+                    Some(OnFault::Skip) | None => Decision::Forward,
+                };
+                self.release(held, decision);
+            }
+        }
+    }
+
+    /// The rest of a held frame's way.
+    fn release(&mut self, held: Held, decision: Decision) {
+        self.count_held();
+        let Held { frame, session, dir, plugin, next, tracked } = held;
+        let (Some(plan), Some(mut decoded)) = (self.plan(frame.meta().port), self.rebuilt.take()) else {
+            return self.ledger.count_drop(DropReason::NoBuffer, 1);
+        };
+        let mut scratch = std::mem::take(&mut self.scratch);
+        decode(frame.view(&mut scratch), plan.link, &mut decoded);
+        let verdict = match decision {
+            Decision::Discard(reason) => Verdict::Drop(reason),
+            Decision::Forward => {
+                let bytes = frame.view(&mut scratch);
+                let meta = frame.meta();
+                let frame = Some(&frame);
+                let subject = Subject { bytes, meta: &meta, inline: true, cause: Cause::Packet, frame };
+                self.go_on(&subject, &mut decoded, Holding { session, dir, plugin, next, tracked })
+            }
+        };
+        self.scratch = scratch;
+        if let Some(session) = self.sessions.get(session) {
+            self.services.count_released(session);
+        }
+        self.settle_datagram(frame, &decoded, &plan, verdict);
+        self.rebuilt = Some(decoded);
+    }
+
+    fn go_on(&mut self, subject: &Subject<'_>, decoded: &mut Decoded, from: Holding) -> Verdict {
+        let Holding { session: id, dir, next, tracked, .. } = from;
+        let (sessions, services, mut outside) = self.serving(subject.meta.packet);
+        let Some(session) = sessions.get_mut(id) else {
+            return Verdict::Drop(DropReason::HoldSessionEnded);
+        };
+        let mut at = SessionAt { id, session };
+        let mut packet = subject.packet(decoded, tracked.as_ref());
+        match services.packet(&mut at, &mut packet, dir, next, &mut outside) {
+            Passage::Forward => Verdict::Forward,
+            Passage::Drop(reason) | Passage::Refused(reason) => Verdict::Drop(reason),
+            Passage::Hold { plugin, next } => {
+                self.holding = Some(Holding { session: id, dir, plugin, next, tracked });
+                Verdict::Hold
+            }
+        }
+    }
+
+    /// At the end nothing stays held.
+    pub(super) fn drop_held(&mut self) {
+        while let Some(held) = self.services.held.take_where(|_| true) {
+            self.ledger.count_drop(DropReason::Shutdown, 1);
+            drop(held);
+        }
+        self.count_held();
+    }
+}

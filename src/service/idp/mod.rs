@@ -1,0 +1,75 @@
+//! Intrusion detection and prevention as a plugin: streams, rules, alerts.
+//!
+//! Sees packets only through its [`Context`](super::Context). Its policy database is a compiled rule set
+//! ([`Engine`]); a session's verdict may settle it, and then the plugin ignores the rest of it.
+
+mod worker;
+
+use super::plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, Plugin};
+use super::policy::Policy;
+use crate::base::{PluginId, SetId, WorkerId};
+use crate::inspect::{self, Engine};
+use crate::stream;
+use std::sync::Arc;
+
+/// The name that configurations know it by.
+pub const NAME: &str = "idp";
+
+/// Its control half.
+pub struct Idp {
+    about: About,
+    streams: stream::Settings,
+    inspection: inspect::Settings,
+    engine: Arc<Engine>,
+}
+
+impl Idp {
+    /// `engine` is what its workers start with.
+    pub fn new(engine: Arc<Engine>, streams: stream::Settings, inspection: inspect::Settings) -> Idp {
+        let flags = Flags { alone: true, policy: true, own_state: true, ..Flags::default() };
+        let about = About { name: NAME.into(), kind: "detection".into(), flags, ..About::default() };
+        Idp { about, streams, inspection, engine }
+    }
+
+    /// A compiled rule set as this plugin's policy.
+    pub fn policy(engine: &Arc<Engine>) -> Policy {
+        Policy { generation: engine.generation().0, data: Arc::clone(engine) as _ }
+    }
+
+    /// Detection alone, in one set for all ports: what there is without a configuration of sets.
+    pub fn alone(
+        engine: &Arc<Engine>,
+        streams: stream::Settings,
+        inspection: inspect::Settings,
+        ports: usize,
+    ) -> super::ServicePlan {
+        let idp = Idp::new(Arc::clone(engine), streams, inspection);
+        let mut plan = super::ServicePlan::of(vec![Box::new(idp)], ports);
+        let policy = Idp::policy(engine);
+        plan.policies.push(super::plan::Attached { set: SetId(0), plugin: PluginId(0), policy });
+        plan
+    }
+}
+
+impl Plugin for Idp {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn data(&self, _worker: WorkerId) -> Box<dyn DataPlugin> {
+        Box::new(worker::IdpWorker::new(Arc::clone(&self.engine), self.streams, self.inspection))
+    }
+
+    fn control(&mut self, event: ControlEvent<'_>, desk: &mut dyn Desk) -> Result<(), ControlFault> {
+        match event {
+            ControlEvent::Init { set, .. } => {
+                desk.attach(set, Arc::clone(&self.engine) as _);
+                Ok(())
+            }
+            ControlEvent::ConfigBlob { .. } => {
+                Err(ControlFault("idp takes its rules from files: use `weir ctl rules reload`".into()))
+            }
+            ControlEvent::HaInfo => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What plugins asked for while a packet was with them; the lane does it when the packet's chain has been walked.
+
+use super::hold::Ticket;
+use crate::base::{Addr, DropReason, PortId};
+use crate::io::Frame;
+use arrayvec::ArrayVec;
+
+/// Changes that one packet may get.
+pub const MAX_EDITS: usize = 8;
+/// Frames that plugins may generate, and held ones they may release, during one packet.
+pub const MAX_EMISSIONS: usize = 32;
+
+/// A change of a packet's header; the host mends the checksums. It is made when the packet leaves, so every plugin of the
+/// chain sees the packet as it came.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// The six bits of differentiated services (RFC 2474); ECN stays.
+    Dscp(u8),
+    Source(Addr),
+    Destination(Addr),
+    SourcePort(u16),
+    DestinationPort(u16),
+}
+
+/// What becomes of a held frame.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// On to the next plugin of the chain.
+    Forward,
+    Discard(DropReason),
+}
+
+/// Filled by plugins, emptied by the lane.
+#[derive(Default)]
+pub struct Outbox {
+    pub edits: ArrayVec<Edit, MAX_EDITS>,
+    pub emissions: ArrayVec<(Frame, PortId), MAX_EMISSIONS>,
+    pub releases: ArrayVec<(Ticket, Decision), MAX_EMISSIONS>,
+    /// The ticket for the packet at hand, when a plugin asks before it says hold.
+    pub ticket: Option<Ticket>,
+}
+
+impl Outbox {
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty() && self.emissions.is_empty() && self.releases.is_empty()
+    }
+}

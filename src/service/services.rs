@@ -1,0 +1,568 @@
+//! One worker's services: walks chains, keeps what plugins keep of sessions, and ends what must end.
+
+use super::context::{Context, Host, PacketAt, SessionAt};
+use super::hold::HoldTable;
+use super::outbox::Outbox;
+use super::plan::{Attached, ServicePlan};
+use super::plugin::{DataPlugin, Gauge, Reply};
+use super::policy::{Policy, Versions};
+use super::report::Reporter;
+use super::running::Running;
+use super::set::{Chain, InactiveAction, OnFault, Selection, ServiceSet};
+use super::states::{MemberState, StateSlab};
+use super::table::{PluginCounts, PluginTable};
+use crate::base::event::{CloseReason, PluginFault};
+use crate::base::{Anomaly, Dir, DropReason, FlowTuple, Generation, PluginId, PortId, SetId, Time, WorkerId};
+use crate::io::FrameAllocator;
+use crate::session::{NO_CHAIN, NO_HANDLE, Session, SessionId};
+use arrayvec::ArrayVec;
+use std::sync::Arc;
+
+mod change;
+
+pub use change::{Change, Command, Retired};
+
+/// Chains one worker knows at once: of sets in force, and older ones that sessions still go by.
+pub const MAX_CHAINS: usize = 64;
+
+/// What the chain makes of a packet.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Passage {
+    Forward,
+    Drop(DropReason),
+    /// The session's opening failed: it is to be closed.
+    Refused(DropReason),
+    /// A plugin holds it; the walk goes on at this place of the order.
+    Hold {
+        plugin: PluginId,
+        next: u8,
+    },
+}
+
+/// What the lane lends for a call.
+pub struct Outside<'a> {
+    pub report: &'a mut Reporter,
+    pub allocator: &'a mut dyn FrameAllocator,
+    pub now: Time,
+    /// The packet that dates what a session's end reveals.
+    pub closing_packet: u32,
+}
+
+/// A chain in force or on its way out, with its members' policies and how many sessions go by it.
+pub struct ChainState {
+    pub chain: Chain,
+    versions: ArrayVec<Versions, { super::plugin::MAX_CHAIN }>,
+    pub sessions: u64,
+    pub active: bool,
+    inactive_action: InactiveAction,
+}
+
+impl ChainState {
+    fn new(set: ServiceSet) -> ChainState {
+        let versions = set.chain.members.iter().map(|_| Versions::default()).collect();
+        let ServiceSet { chain, inactive_action, active, .. } = set;
+        ChainState { chain, versions, sessions: 0, active, inactive_action }
+    }
+
+    pub fn policy(&self, member: usize, generation: u32) -> Option<&Policy> {
+        self.versions.get(member)?.find(generation)
+    }
+
+    fn newest(&self, member: usize) -> Option<&Policy> {
+        self.versions.get(member)?.newest()
+    }
+}
+
+pub struct Services {
+    pub(super) plugins: PluginTable,
+    chains: Vec<Option<ChainState>>,
+    /// The chain of each set that new sessions take.
+    current: Vec<u8>,
+    selection: Arc<Selection>,
+    states: StateSlab,
+    pub held: HoldTable,
+    pub outbox: Outbox,
+    running: Arc<Running>,
+    /// Chains whose sessions are to be closed, and how far the sweep is.
+    sweep: Option<change::Sweep>,
+    taken_out: ArrayVec<(PluginId, PluginFault), { super::plugin::MAX_PLUGINS }>,
+}
+
+impl Services {
+    /// `sessions`: how many the worker's table has.
+    pub fn new(plan: &ServicePlan, worker: WorkerId, sessions: usize) -> Services {
+        let running = Arc::<Running>::default();
+        let mut plugins = PluginTable::new(Arc::clone(&running));
+        for mut arrival in plan.arrivals(worker) {
+            arrival.instance.worker_init(worker);
+            drop(plugins.install(arrival));
+        }
+        let stateful = plan.sets.iter().any(|set| set.chain.stateful != 0) || plan.chain_length > 1;
+        let mut services = Services {
+            plugins,
+            chains: (0..MAX_CHAINS).map(|_| None).collect(),
+            current: Vec::with_capacity(super::table::MAX_SETS),
+            selection: Arc::clone(&plan.selection),
+            states: StateSlab::new(if stateful { sessions } else { 0 }, plan.chain_length),
+            held: HoldTable::new(plan.hold),
+            outbox: Outbox::default(),
+            running,
+            sweep: None,
+            taken_out: ArrayVec::new(),
+        };
+        for set in &plan.sets {
+            services.install_set(set.clone());
+        }
+        for Attached { set, plugin, policy } in &plan.policies {
+            let control = plan.plugins.get(plugin.index());
+            let prepared = control.and_then(|control| control.prepare(policy, worker));
+            let _first = services.adopt(*set, *plugin, policy.clone(), prepared);
+        }
+        services
+    }
+
+    /// Numbers that plugins publish, once a turn.
+    pub fn publish(&self, numbers: &mut dyn FnMut(Gauge, u64)) {
+        self.plugins.publish(numbers);
+    }
+
+    /// What a watchdog reads.
+    pub fn running(&self) -> &Arc<Running> {
+        &self.running
+    }
+
+    pub fn all_counts(&self) -> Vec<(PluginId, Arc<PluginCounts>)> {
+        self.plugins.all_counts()
+    }
+
+    pub fn counts(&self, plugin: PluginId) -> Option<&PluginCounts> {
+        self.plugins.counts(plugin)
+    }
+
+    /// The set that takes a packet which has no session (yet).
+    #[inline]
+    pub fn select(&self, port: PortId, tuple: &FlowTuple) -> Option<SetId> {
+        self.selection.select(port, tuple)
+    }
+
+    fn chain_of(&self, set: SetId) -> Option<(u8, &ChainState)> {
+        let index = *self.current.get(set.index())?;
+        Some((index, self.chains.get(usize::from(index))?.as_ref()?))
+    }
+
+    /// Some set makes no sessions or is not active: packets of no session must ask at the [`gate`](Self::gate).
+    pub fn is_gated(&self) -> bool {
+        let shut =
+            |state: &ChainState| !state.active || !(state.chain.sessions || state.chain.members.is_empty());
+        self.current.iter().filter_map(|&i| self.chains.get(usize::from(i))?.as_ref()).any(shut)
+    }
+
+    /// Whether packets of a set want sessions, and what becomes of them while it is inactive.
+    pub fn gate(&self, set: SetId) -> Gate {
+        match self.chain_of(set) {
+            None => Gate::Open { sessions: true },
+            Some((_, state)) if state.active => {
+                Gate::Open { sessions: state.chain.sessions || state.chain.members.is_empty() }
+            }
+            Some((_, state)) => match state.inactive_action {
+                InactiveAction::Drop => Gate::Shut(DropReason::ServiceInactive),
+                InactiveAction::Forward => Gate::Bypass,
+            },
+        }
+    }
+
+    /// A session has been opened for this set: it takes the set's chain and the members' newest policies.
+    pub fn enter(&mut self, session: &mut Session, set: SetId) {
+        let Some(&index) = self.current.get(set.index()) else { return };
+        let Some(state) = self.chains.get_mut(usize::from(index)).and_then(Option::as_mut) else { return };
+        state.sessions += 1;
+        session.chain = index;
+        for dir in Dir::BOTH {
+            session.wanting[dir] = state.chain.wanting(dir);
+        }
+        if state.chain.stateful != 0 {
+            session.services = self.states.take();
+        }
+        for (member, versions) in state.versions.iter_mut().enumerate() {
+            let generation = versions.take();
+            match state.chain.stateful >> member & 1 {
+                1 => {
+                    let fresh = MemberState { generation, ..MemberState::default() };
+                    self.states.set(session.services, member, fresh);
+                }
+                _ if state.chain.packet_mode >> member & 1 == 1 => versions.give_back(generation),
+                _ => session.policy = Generation(generation),
+            }
+        }
+    }
+
+    /// Packets of this direction have somebody to go to.
+    #[inline]
+    pub fn wants(session: &Session, dir: Dir) -> bool {
+        session.wanting[dir] != 0
+    }
+
+    /// The packet that opened the session. After it was accepted by all, each is told that the session is open.
+    pub fn first_packet(
+        &mut self,
+        at: &mut SessionAt<'_>,
+        packet: &mut PacketAt<'_>,
+        dir: Dir,
+        outside: &mut Outside<'_>,
+    ) -> Passage {
+        let passage = self.walk(at, packet, dir, 0, Step::First, outside);
+        if !matches!(passage, Passage::Refused(_)) {
+            self.tell(at.id, at.session, u16::MAX, outside, |plugin, context| plugin.session_open(context));
+        }
+        passage
+    }
+
+    /// A later packet; `from` is where a held one goes on.
+    #[inline]
+    pub fn packet(
+        &mut self,
+        at: &mut SessionAt<'_>,
+        packet: &mut PacketAt<'_>,
+        dir: Dir,
+        from: u8,
+        outside: &mut Outside<'_>,
+    ) -> Passage {
+        self.walk(at, packet, dir, from, Step::Later, outside)
+    }
+
+    fn walk(
+        &mut self,
+        at: &mut SessionAt<'_>,
+        packet: &mut PacketAt<'_>,
+        dir: Dir,
+        from: u8,
+        step: Step,
+        outside: &mut Outside<'_>,
+    ) -> Passage {
+        let index = at.session.chain;
+        let Some(length) =
+            self.chains.get(usize::from(index)).and_then(Option::as_ref).map(|s| s.chain.order[dir].len())
+        else {
+            return Passage::Forward;
+        };
+        for place in usize::from(from)..length {
+            let Some(state) = self.chains.get(usize::from(index)).and_then(Option::as_ref) else { break };
+            let Some(&member) = state.chain.order[dir].get(place) else { break };
+            if at.session.wanting[dir] & 1 << member == 0 {
+                continue;
+            }
+            let (plugin, on_fault) = (state.chain.members[usize::from(member)], state.chain.on_fault);
+            let packet_mode = state.chain.packet_mode >> member & 1 == 1;
+            let holdable = packet.frame.is_some();
+            self.outbox.ticket = if holdable { self.held.next_ticket() } else { None };
+            let reply =
+                self.call(index, usize::from(member), Some(at), Some(packet), dir, outside, |p, context| {
+                    match step {
+                        Step::First if !packet_mode => p.first_packet(context),
+                        _ => p.packet(context),
+                    }
+                });
+            match self.weigh(plugin, reply, step, on_fault) {
+                Weighed::On => {}
+                Weighed::Hold if !holdable => {}
+                Weighed::Hold => return Passage::Hold { plugin, next: place as u8 + 1 },
+                Weighed::Drop(reason) => return Passage::Drop(reason),
+                Weighed::Refuse(reason) if packet_mode => return Passage::Drop(reason),
+                Weighed::Refuse(reason) => {
+                    self.forget_unseen(at.session, dir, place);
+                    return Passage::Refused(reason);
+                }
+            }
+        }
+        Passage::Forward
+    }
+
+    /// What a reply means at this step; counts it.
+    #[inline]
+    fn weigh(&mut self, plugin: PluginId, reply: Option<Reply>, step: Step, on_fault: OnFault) -> Weighed {
+        let Some(reply) = reply else {
+            return match (self.plugins.out(plugin), on_fault) {
+                (Some(_), OnFault::Drop) => Weighed::Drop(DropReason::PluginOut),
+                _ => Weighed::On,
+            };
+        };
+        let Some(counts) = self.plugins.counts(plugin) else { return Weighed::On };
+        counts.packets.add(1);
+        match (reply, step) {
+            (Reply::Ok | Reply::Forward, _) => Weighed::On,
+            (Reply::Hold, Step::First) => {
+                self.fault(plugin, PluginFault::HeldFirstPacket);
+                Weighed::On
+            }
+            (Reply::Hold, Step::Later) => {
+                counts.holds.add(1);
+                Weighed::Hold
+            }
+            (Reply::Discard(reason), Step::First) => {
+                counts.discards.add(1);
+                Weighed::Refuse(reason)
+            }
+            (Reply::Discard(reason), Step::Later) | (Reply::DropPacket(reason), _) => {
+                counts.discards.add(1);
+                Weighed::Drop(reason)
+            }
+        }
+    }
+
+    /// Members behind the one that refused never saw the session: they hear nothing of its end.
+    fn forget_unseen(&self, session: &mut Session, dir: Dir, place: usize) {
+        let Some(state) = self.chains.get(usize::from(session.chain)).and_then(Option::as_ref) else {
+            return;
+        };
+        let seen =
+            state.chain.order[dir].iter().take(place + 1).fold(0u16, |bits, &member| bits | 1 << member);
+        // No packet comes any more: from now on the bits say who is told of the end.
+        session.wanting = crate::base::PerDir([seen, seen]);
+        session.refused = true;
+    }
+
+    /// A packet without session: to the members that ask for such.
+    pub fn alone(&mut self, set: SetId, packet: &mut PacketAt<'_>, outside: &mut Outside<'_>) -> Passage {
+        let Some((index, state)) = self.chain_of(set) else { return Passage::Forward };
+        let whole = packet.decoded.ip.is_some() && !packet.decoded.is_fragment();
+        let wanting = state.chain.alone | if whole { state.chain.packet_mode } else { 0 };
+        if wanting == 0 {
+            return Passage::Forward;
+        }
+        let (dir, on_fault) = (Dir::ToServer, state.chain.on_fault);
+        let order = state.chain.order[dir].clone();
+        for member in order.into_iter().filter(|member| wanting >> member & 1 == 1) {
+            let Some((_, state)) = self.chain_of(set) else { break };
+            let plugin = state.chain.members[usize::from(member)];
+            let per_packet = state.chain.packet_mode >> member & 1 == 1;
+            let reply =
+                self.call(index, usize::from(member), None, Some(packet), dir, outside, |p, context| {
+                    if per_packet { p.packet(context) } else { p.alone(context) }
+                });
+            if let Weighed::Drop(reason) | Weighed::Refuse(reason) =
+                self.weigh(plugin, reply, Step::Later, on_fault)
+            {
+                return Passage::Drop(reason);
+            }
+        }
+        Passage::Forward
+    }
+
+    /// What reassembly found wrong with a fragment: to who asks for what has no session.
+    pub fn raised(
+        &mut self,
+        set: SetId,
+        packet: &mut PacketAt<'_>,
+        anomalies: &[Anomaly],
+        outside: &mut Outside<'_>,
+    ) {
+        let Some((index, state)) = self.chain_of(set) else { return };
+        let (alone, count) = (state.chain.alone, state.chain.members.len());
+        for member in (0..count).filter(|member| alone >> member & 1 == 1) {
+            self.call(index, member, None, Some(packet), Dir::ToServer, outside, |plugin, context| {
+                plugin.raised(context, anomalies);
+            });
+        }
+    }
+
+    /// The session has ended: who saw it hears so, twice, and what was kept of it is freed.
+    pub fn closed(
+        &mut self,
+        id: SessionId,
+        session: &mut Session,
+        reason: CloseReason,
+        outside: &mut Outside<'_>,
+    ) {
+        let index = session.chain;
+        if index == NO_CHAIN {
+            return;
+        }
+        let told = if session.refused { session.wanting[Dir::ToServer] } else { u16::MAX };
+        self.tell(id, session, told, outside, |plugin, context| plugin.session_close(context, reason));
+        self.tell(id, session, told, outside, |plugin, context| plugin.session_destroy(context));
+        self.leave(session);
+    }
+
+    /// Gives back what [`enter`](Self::enter) took.
+    fn leave(&mut self, session: &mut Session) {
+        let index = std::mem::replace(&mut session.chain, NO_CHAIN);
+        let Some(state) = self.chains.get_mut(usize::from(index)).and_then(Option::as_mut) else { return };
+        state.sessions = state.sessions.saturating_sub(1);
+        for (member, versions) in state.versions.iter_mut().enumerate() {
+            match state.chain.stateful >> member & 1 {
+                1 => versions.give_back(self.states.get(session.services, member).generation),
+                _ if state.chain.packet_mode >> member & 1 == 1 => {}
+                _ => versions.give_back(session.policy.0),
+            }
+        }
+        if session.services != NO_HANDLE {
+            self.states.release(&mut session.services);
+        }
+        session.wanting = crate::base::PerDir::default();
+    }
+
+    /// A session event, to members by their bits; those that work per packet hear none.
+    fn tell(
+        &mut self,
+        id: SessionId,
+        session: &mut Session,
+        told: u16,
+        outside: &mut Outside<'_>,
+        event: impl Fn(&mut dyn DataPlugin, &mut Context<'_>),
+    ) {
+        let index = session.chain;
+        let Some(state) = self.chains.get(usize::from(index)).and_then(Option::as_ref) else { return };
+        let (count, told) = (state.chain.members.len(), told & !state.chain.packet_mode);
+        for member in (0..count).filter(|member| told >> member & 1 == 1) {
+            let mut at = SessionAt { id, session: &mut *session };
+            self.call(index, member, Some(&mut at), None, Dir::ToServer, outside, &event);
+        }
+    }
+
+    /// One call of one member; `None` when it is out.
+    #[inline]
+    #[allow(clippy::too_many_arguments)] // one place where all that a call needs comes together
+    fn call<R>(
+        &mut self,
+        chain: u8,
+        member: usize,
+        at: Option<&mut SessionAt<'_>>,
+        packet: Option<&mut PacketAt<'_>>,
+        dir: Dir,
+        outside: &mut Outside<'_>,
+        event: impl FnOnce(&mut dyn DataPlugin, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let state = self.chains.get(usize::from(chain))?.as_ref()?;
+        let plugin = *state.chain.members.get(member)?;
+        let mut instance = self.plugins.take(plugin)?;
+        let handle = at.as_ref().map_or(NO_HANDLE, |at| at.session.services);
+        let kept = self.states.get(handle, member);
+        let generation = match &at {
+            Some(_) if handle != NO_HANDLE => Some(kept.generation),
+            Some(at) => Some(at.session.policy.0),
+            None => None,
+        };
+        let policy =
+            generation.map_or_else(|| state.newest(member), |generation| state.policy(member, generation));
+        let mut context = Context {
+            set: state.chain.set,
+            dir,
+            session: at.map(|at| SessionAt { id: at.id, session: &mut *at.session }),
+            packet: packet.map(|packet| PacketAt { decoded: &mut *packet.decoded, ..*packet }),
+            policy,
+            state: kept,
+            member: member as u8,
+            chain: state,
+            host: Host {
+                me: plugin,
+                now: outside.now,
+                closing_packet: outside.closing_packet,
+                report: &mut *outside.report,
+                plugins: &mut self.plugins,
+                states: &mut self.states,
+                outbox: &mut self.outbox,
+                allocator: &mut *outside.allocator,
+            },
+        };
+        let result = event(&mut *instance, &mut context);
+        let after = context.state;
+        if after != kept {
+            self.states.set(handle, member, after);
+        }
+        self.plugins.put_back(plugin, instance);
+        if let Some(fault) = self.plugins.out(plugin) {
+            self.note(plugin, fault);
+            return None;
+        }
+        Some(result)
+    }
+
+    /// A plugin misbehaved: no chain calls it from now on.
+    fn fault(&mut self, plugin: PluginId, fault: PluginFault) {
+        self.plugins.take_out(plugin, fault);
+        self.note(plugin, fault);
+    }
+
+    #[cold]
+    fn note(&mut self, plugin: PluginId, fault: PluginFault) {
+        let _ = self.taken_out.try_push((plugin, fault)); // each once at most: there is room for all
+    }
+
+    /// A plugin that was just taken out, each once: to be told to management, and its held frames to be let go.
+    pub fn taken_out(&mut self) -> Option<(PluginId, PluginFault)> {
+        self.taken_out.pop()
+    }
+
+    /// What becomes of a frame whose holder was taken out.
+    pub fn on_fault(&self, session: &Session) -> OnFault {
+        let chain = self.chains.get(usize::from(session.chain)).and_then(Option::as_ref);
+        chain.map_or(OnFault::Skip, |state| state.chain.on_fault)
+    }
+
+    /// Plugins that asked for it are called once a turn.
+    pub fn turn(&mut self, outside: &mut Outside<'_>) {
+        for index in 0..self.plugins.turning().len() {
+            let Some(&plugin) = self.plugins.turning().get(index) else { break };
+            let Some(mut instance) = self.plugins.take(plugin) else { continue };
+            let now = outside.now;
+            let mut host = Host {
+                me: plugin,
+                now,
+                closing_packet: outside.closing_packet,
+                report: &mut *outside.report,
+                plugins: &mut self.plugins,
+                states: &mut self.states,
+                outbox: &mut self.outbox,
+                allocator: &mut *outside.allocator,
+            };
+            instance.turn(&mut host, now);
+            self.plugins.put_back(plugin, instance);
+            if let Some(fault) = self.plugins.out(plugin) {
+                self.note(plugin, fault);
+            }
+        }
+    }
+
+    /// Another frame of a session is held; false when it has as many as it may.
+    pub fn count_held(&mut self, session: &Session) -> bool {
+        let most = self.held.settings().session_frames;
+        match self.states.held_mut(session.services) {
+            Some(count) if *count < most => {
+                *count += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub fn count_released(&mut self, session: &Session) {
+        if let Some(count) = self.states.held_mut(session.services) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}
+
+/// What a set does with a packet that has no session.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Gate {
+    Open {
+        sessions: bool,
+    },
+    /// Inactive: forwarded as it is.
+    Bypass,
+    /// Inactive: dropped.
+    Shut(DropReason),
+}
+
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Step {
+    First,
+    Later,
+}
+
+enum Weighed {
+    On,
+    Hold,
+    Drop(DropReason),
+    Refuse(DropReason),
+}

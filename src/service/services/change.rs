@@ -1,0 +1,197 @@
+//! Changes of a running worker's services: policies, sets, plugins. Sent by management between two bursts; whatever needs
+//! memory comes along, and what is no longer used goes back to be freed there.
+
+use super::{ChainState, Services};
+use crate::base::{Generation, PluginId, SetId};
+use crate::service::plugin::DataPlugin;
+use crate::service::policy::{Policy, Versions};
+use crate::service::set::{Selection, ServiceSet};
+use crate::service::table::Arrival;
+use crate::session::Session;
+use std::any::Any;
+use std::sync::Arc;
+
+/// Session slots that one turn of a sweep looks at.
+const SWEEP_SLICE: usize = 1024;
+
+/// What management tells a worker's services.
+pub enum Command {
+    /// New sessions of the set take this policy for the plugin.
+    Policy { set: SetId, plugin: PluginId, policy: Policy, prepared: Option<Box<dyn Any + Send>> },
+    /// Every member has its policy: traffic may pass.
+    Activate(SetId),
+    /// Plugins, sets and selection at once, as one change.
+    Change(Box<Change>),
+    /// Sessions that go by a chain with this plugin are closed (reason `plugin-restart`), a slice a turn; then the plugin
+    /// comes back. No set in force has it by then.
+    Remove(PluginId),
+}
+
+/// A new set of sets. Sets that are not named keep their chains.
+pub struct Change {
+    pub arrivals: Vec<Arrival>,
+    pub sets: Vec<ServiceSet>,
+    pub selection: Arc<Selection>,
+}
+
+/// What comes back to management.
+pub enum Retired {
+    Nothing,
+    Policy {
+        policy: Policy,
+        kept: Option<Box<dyn Any + Send>>,
+    },
+    /// Too many policies of that member are alive on this worker: to be sent again later.
+    Refused(Policy, Option<Box<dyn Any + Send>>),
+    Change(Box<Change>, Vec<Box<dyn DataPlugin>>),
+    Plugin(PluginId, Option<Box<dyn DataPlugin>>),
+    Chain(Box<ChainState>),
+}
+
+/// The closing of a removed plugin's sessions.
+pub(super) struct Sweep {
+    plugin: PluginId,
+    next_slot: usize,
+}
+
+impl Services {
+    /// The set's chain for sessions from now on. Its members keep the policies they had.
+    pub(super) fn install_set(&mut self, set: ServiceSet) -> Option<()> {
+        let id = set.id;
+        let mut state = ChainState::new(set);
+        if let Some((_, old)) = self.chain_of(id) {
+            for (member, plugin) in state.chain.members.iter().enumerate() {
+                let newest =
+                    old.chain.member(*plugin).and_then(|m| old.versions.get(m)).and_then(Versions::newest);
+                if let (Some(policy), Some(versions)) = (newest, state.versions.get_mut(member)) {
+                    let _ = versions.publish(policy.clone()); // empty until now
+                }
+            }
+            // Once active, always active.
+            state.active |= old.active;
+        }
+        let index = self.chains.iter().position(Option::is_none)?;
+        for &plugin in &state.chain.members {
+            if let Some(mut instance) = self.plugins.take(plugin) {
+                instance.init(id);
+                self.plugins.put_back(plugin, instance);
+            }
+        }
+        *self.chains.get_mut(index)? = Some(state);
+        if self.current.len() <= id.index() {
+            self.current.resize(id.index() + 1, crate::session::NO_CHAIN);
+        }
+        *self.current.get_mut(id.index())? = index as u8;
+        Some(())
+    }
+
+    pub(super) fn adopt(
+        &mut self,
+        set: SetId,
+        plugin: PluginId,
+        policy: Policy,
+        prepared: Option<Box<dyn Any + Send>>,
+    ) -> Retired {
+        let Some((index, state)) = self.chain_of(set) else { return Retired::Refused(policy, prepared) };
+        let Some(member) = state.chain.member(plugin) else { return Retired::Refused(policy, prepared) };
+        let Some(Some(state)) = self.chains.get_mut(usize::from(index)) else {
+            return Retired::Refused(policy, prepared);
+        };
+        let Some(versions) = state.versions.get_mut(member) else {
+            return Retired::Refused(policy, prepared);
+        };
+        if let Err(policy) = versions.publish(policy.clone()) {
+            return Retired::Refused(policy, prepared);
+        }
+        if let Some(mut instance) = self.plugins.take(plugin) {
+            instance.adopt(set, &policy, prepared);
+            self.plugins.put_back(plugin, instance);
+        }
+        Retired::Nothing
+    }
+
+    /// Does what management asks; what is left over goes back to it.
+    pub fn command(&mut self, command: Command) -> Retired {
+        match command {
+            Command::Policy { set, plugin, policy, prepared } => self.adopt(set, plugin, policy, prepared),
+            Command::Activate(set) => {
+                let index = self.current.get(set.index()).copied().unwrap_or(crate::session::NO_CHAIN);
+                if let Some(Some(state)) = self.chains.get_mut(usize::from(index)) {
+                    state.active = true;
+                }
+                Retired::Nothing
+            }
+            Command::Change(mut change) => {
+                let mut replaced = Vec::new();
+                for arrival in change.arrivals.drain(..) {
+                    replaced.extend(self.plugins.install(arrival));
+                }
+                for set in change.sets.drain(..) {
+                    self.install_set(set);
+                }
+                std::mem::swap(&mut self.selection, &mut change.selection);
+                Retired::Change(change, replaced)
+            }
+            Command::Remove(plugin) => {
+                self.sweep = Some(Sweep { plugin, next_slot: 0 });
+                Retired::Nothing
+            }
+        }
+    }
+
+    /// The part of a sweep that is due: (first slot, slots) to look at.
+    pub fn sweep_slice(&mut self, slots: usize) -> Option<(usize, usize)> {
+        let sweep = self.sweep.as_mut()?;
+        if sweep.next_slot >= slots {
+            return None;
+        }
+        let first = sweep.next_slot;
+        sweep.next_slot += SWEEP_SLICE;
+        Some((first, SWEEP_SLICE.min(slots - first)))
+    }
+
+    /// Whether a session is one that the sweep closes.
+    pub fn is_swept(&self, session: &Session) -> bool {
+        let Some(sweep) = &self.sweep else { return false };
+        let chain = self.chains.get(usize::from(session.chain)).and_then(Option::as_ref);
+        chain.is_some_and(|state| state.chain.member(sweep.plugin).is_some())
+    }
+
+    /// Something that no session uses any more, if there is: asked for once a turn, when nothing else is to be done.
+    pub fn retire(&mut self, slots: usize) -> Retired {
+        if self.sweep.as_ref().is_some_and(|sweep| sweep.next_slot >= slots)
+            && let Some(sweep) = self.sweep.take()
+        {
+            return Retired::Plugin(sweep.plugin, self.plugins.remove(sweep.plugin));
+        }
+        for index in 0..self.chains.len() {
+            let Some(Some(state)) = self.chains.get_mut(index) else { continue };
+            if state.sessions == 0 && !self.current.contains(&(index as u8)) {
+                return self.chains[index].take().map_or(Retired::Nothing, |s| Retired::Chain(Box::new(s)));
+            }
+            let set = state.chain.set;
+            for (member, versions) in state.versions.iter_mut().enumerate() {
+                let Some(policy) = versions.retire() else { continue };
+                let plugin = state.chain.members.get(member).copied().unwrap_or_default();
+                let mut kept = None;
+                if let Some(mut instance) = self.plugins.take(plugin) {
+                    kept = instance.retire(set, policy.generation);
+                    self.plugins.put_back(plugin, instance);
+                }
+                return Retired::Policy { policy, kept };
+            }
+        }
+        Retired::Nothing
+    }
+
+    /// (set, plugin, generation, sessions) of every policy alive on this worker.
+    pub fn generations(&self) -> impl Iterator<Item = (SetId, PluginId, Generation, u64)> + '_ {
+        self.chains.iter().flatten().flat_map(|state| {
+            let member = move |(plugin, versions): (&PluginId, &'_ Versions)| {
+                let (set, plugin) = (state.chain.set, *plugin);
+                versions.counts().map(|(g, n)| (set, plugin, Generation(g), n)).collect::<Vec<_>>()
+            };
+            state.chain.members.iter().zip(&state.versions).flat_map(member).collect::<Vec<_>>()
+        })
+    }
+}

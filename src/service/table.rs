@@ -1,0 +1,216 @@
+//! The plugin instances of one worker, by number.
+
+use super::plugin::{About, DataPlugin, Gauge, MAX_NAME};
+use super::running::Running;
+use crate::base::counters::Counter;
+use crate::base::event::PluginFault;
+use crate::base::{ClassId, PluginId, SetId};
+use std::sync::Arc;
+
+/// Service sets one appliance may have.
+pub const MAX_SETS: usize = 16;
+
+/// What one plugin counts on one worker; written there, read by management.
+#[derive(Debug)]
+pub struct PluginCounts {
+    /// Packet events, and what came of them.
+    pub packets: Counter,
+    pub discards: Counter,
+    pub holds: Counter,
+    /// Times it was taken out: 0 or 1.
+    pub faults: Counter,
+    own: Box<[Counter]>,
+    names: usize,
+}
+
+impl PluginCounts {
+    pub fn new(names: usize) -> PluginCounts {
+        PluginCounts {
+            packets: Counter::new(),
+            discards: Counter::new(),
+            holds: Counter::new(),
+            faults: Counter::new(),
+            own: (0..names * MAX_SETS).map(|_| Counter::new()).collect(),
+            names,
+        }
+    }
+
+    /// One of the plugin's own counters in a set.
+    pub fn own(&self, set: SetId, counter: usize) -> Option<&Counter> {
+        let within = counter < self.names;
+        self.own.get(set.index() * self.names + counter).filter(|_| within)
+    }
+}
+
+/// A plugin on its way to a worker.
+pub struct Arrival {
+    pub id: PluginId,
+    pub about: Arc<About>,
+    pub instance: Box<dyn DataPlugin>,
+    pub counts: Arc<PluginCounts>,
+}
+
+struct Slot {
+    /// Away while it is being called; gone when it was taken out.
+    instance: Option<Box<dyn DataPlugin>>,
+    about: Arc<About>,
+    counts: Arc<PluginCounts>,
+    out: Option<PluginFault>,
+}
+
+/// Who publishes a class and who hears it.
+struct Class {
+    name: Box<str>,
+    subscribers: Vec<PluginId>,
+}
+
+pub struct PluginTable {
+    slots: Vec<Option<Slot>>,
+    classes: Vec<Class>,
+    running: Arc<Running>,
+    /// Plugins with [`Flags::turns`](super::Flags::turns).
+    turning: Vec<PluginId>,
+}
+
+impl PluginTable {
+    pub fn new(running: Arc<Running>) -> PluginTable {
+        PluginTable { slots: Vec::new(), classes: Vec::new(), running, turning: Vec::new() }
+    }
+
+    /// Puts a plugin at its number; who stood there comes back. Allocates: before traffic, or at a change of sets.
+    pub fn install(&mut self, arrival: Arrival) -> Option<Box<dyn DataPlugin>> {
+        let index = arrival.id.index();
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        for name in &arrival.about.publishes {
+            self.class(name);
+        }
+        for name in &arrival.about.subscribes {
+            let class = self.class(name);
+            if !class.subscribers.contains(&arrival.id) {
+                class.subscribers.push(arrival.id);
+            }
+        }
+        if arrival.about.flags.turns {
+            self.turning.push(arrival.id);
+        }
+        let slot = Slot {
+            instance: Some(arrival.instance),
+            about: arrival.about,
+            counts: arrival.counts,
+            out: None,
+        };
+        self.slots[index].replace(slot).and_then(|old| old.instance)
+    }
+
+    fn class(&mut self, name: &str) -> &mut Class {
+        let known = self.classes.iter().position(|class| &*class.name == name);
+        let index = known.unwrap_or_else(|| {
+            let name: String = name.chars().take(MAX_NAME).collect();
+            self.classes.push(Class { name: name.into(), subscribers: Vec::new() });
+            self.classes.len() - 1
+        });
+        &mut self.classes[index]
+    }
+
+    /// A plugin leaves for good: the instance goes back to management.
+    pub fn remove(&mut self, id: PluginId) -> Option<Box<dyn DataPlugin>> {
+        self.classes.iter_mut().for_each(|class| class.subscribers.retain(|&plugin| plugin != id));
+        self.turning.retain(|&plugin| plugin != id);
+        self.slots.get_mut(id.index())?.take()?.instance
+    }
+
+    /// The instance, for one call; `None` while it is being called, or when there is none any more.
+    #[inline]
+    pub fn take(&mut self, id: PluginId) -> Option<Box<dyn DataPlugin>> {
+        let slot = self.slots.get_mut(id.index())?.as_mut()?;
+        if slot.out.is_some() {
+            return None;
+        }
+        let instance = slot.instance.take()?;
+        if slot.about.external {
+            self.running.enter(id);
+        }
+        Some(instance)
+    }
+
+    /// After the call. An external plugin that misbehaved is taken out: it stays here, uncalled, until management removes it.
+    #[inline]
+    pub fn put_back(&mut self, id: PluginId, mut instance: Box<dyn DataPlugin>) {
+        let Some(slot) = self.slots.get_mut(id.index()).and_then(Option::as_mut) else { return };
+        if slot.about.external {
+            self.running.leave();
+            if let Some(fault) = instance.fault() {
+                slot.out.get_or_insert(fault);
+                slot.counts.faults.set(1);
+            }
+        }
+        slot.instance = Some(instance);
+    }
+
+    /// A nested call has returned to a plugin.
+    #[inline]
+    pub fn resumed(&self, id: PluginId) {
+        let external = |slot: &Slot| slot.about.external;
+        if self.slots.get(id.index()).and_then(Option::as_ref).is_some_and(external) {
+            self.running.enter(id);
+        }
+    }
+
+    pub fn take_out(&mut self, id: PluginId, fault: PluginFault) {
+        if let Some(slot) = self.slots.get_mut(id.index()).and_then(Option::as_mut) {
+            slot.out.get_or_insert(fault);
+            slot.counts.faults.set(1);
+        }
+    }
+
+    /// Why a plugin was taken out.
+    #[inline]
+    pub fn out(&self, id: PluginId) -> Option<PluginFault> {
+        self.slots.get(id.index())?.as_ref()?.out
+    }
+
+    #[inline]
+    pub fn counts(&self, id: PluginId) -> Option<&PluginCounts> {
+        self.slots.get(id.index())?.as_ref().map(|slot| &*slot.counts)
+    }
+
+    pub fn all_counts(&self) -> Vec<(PluginId, Arc<PluginCounts>)> {
+        let counts = |(index, slot): (usize, &Option<Slot>)| {
+            slot.as_ref().map(|slot| (PluginId(index as u8), Arc::clone(&slot.counts)))
+        };
+        self.slots.iter().enumerate().filter_map(counts).collect()
+    }
+
+    pub fn count(&self, id: PluginId, set: SetId, counter: usize, n: u64) {
+        if let Some(counter) = self.counts(id).and_then(|counts| counts.own(set, counter)) {
+            counter.add(n);
+        }
+    }
+
+    pub fn publish(&self, numbers: &mut dyn FnMut(Gauge, u64)) {
+        for slot in self.slots.iter().flatten() {
+            if let Some(instance) = slot.instance.as_ref().filter(|_| !slot.about.external) {
+                instance.publish(numbers);
+            }
+        }
+    }
+
+    pub fn subscribers(&self, class: ClassId) -> &[PluginId] {
+        self.classes.get(class.index()).map_or(&[], |class| &class.subscribers)
+    }
+
+    pub fn turning(&self) -> &[PluginId] {
+        &self.turning
+    }
+
+    pub fn named(&self, name: &str) -> Option<PluginId> {
+        let named = |slot: &Option<Slot>| slot.as_ref().is_some_and(|slot| slot.about.name == name);
+        self.slots.iter().rposition(named).map(|index| PluginId(index as u8))
+    }
+
+    pub fn class_named(&self, name: &str) -> Option<ClassId> {
+        self.classes.iter().position(|class| &*class.name == name).map(|index| ClassId(index as u16))
+    }
+}
