@@ -135,6 +135,7 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
         drop_invalid: config.profile == Profile::Inline,
         inspection: inspect::Settings {
             packet_alert_max: alerts.min(MAX_ALERTS),
+            seed: start.seed,
             ..inspect::Settings::default()
         },
     }

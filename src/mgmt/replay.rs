@@ -79,7 +79,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     drop(ports);
     let Appliance { mut main, workers, handle, feeds } = appliance;
 
-    let log = start::event_log(config, &rules.book, feeds, Medium::Capture)?;
+    let log = start::event_log(config, &rules.book, feeds, Medium::Capture, SEED)?;
     let ended = Arc::new(AtomicBool::new(false));
     let writer = spawn_log(log, Arc::clone(&ended), &platform)?;
     let running = Running::start(&platform.eal, workers).map_err(run_fault)?;

@@ -67,7 +67,7 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
     main.set_sources(sources);
 
     let board = Arc::clone(&handle.board);
-    let log = start::event_log(config, &rules.book, feeds, Medium::Wire)?;
+    let log = start::event_log(config, &rules.book, feeds, Medium::Wire, settings.sessions.seed)?;
     let stats_interval = config.outputs.eve.stats_interval;
     let management_cpu = match config.lcores.management_cpu {
         Auto::Set(cpu) => Some(cpu),

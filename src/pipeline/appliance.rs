@@ -15,7 +15,7 @@ use super::tables::TableCounts;
 use super::worker::{Worker, WorkerParts};
 use crate::base::WorkerId;
 use crate::base::event::{EventFeed, event_ring};
-use crate::inspect::Engine;
+use crate::inspect::{Engine, HostState};
 use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, RingEnds, memory};
 use std::sync::Arc;
 
@@ -67,6 +67,7 @@ pub struct Handle {
     pub ledgers: Vec<Arc<Ledger>>,
     pub tables: Vec<Arc<TableCounts>>,
     pub plans: Arc<[PortPlan]>,
+    pub hosts: Arc<HostState>,
     mailboxes: Vec<MailboxSender>,
 }
 
@@ -108,7 +109,8 @@ impl Appliance {
         if settings.workers > MAX_WORKERS {
             return Err(SetupError::TooManyWorkers(settings.workers));
         }
-        let builder = Builder { settings, platform, engine, plans: settings.ports.clone().into() };
+        let hosts = Arc::new(HostState::new(&settings.inspection));
+        let builder = Builder { settings, platform, engine, hosts, plans: settings.ports.clone().into() };
         builder.build(ports)
     }
 }
@@ -118,6 +120,7 @@ struct Builder<'a> {
     settings: &'a Settings,
     platform: &'a dyn Platform,
     engine: &'a Arc<Engine>,
+    hosts: Arc<HostState>,
     plans: Arc<[PortPlan]>,
 }
 
@@ -168,7 +171,7 @@ impl Builder<'_> {
             replay: self.settings.replay,
         });
         let Outside { ledgers, tables, mailboxes, feeds, .. } = outside;
-        let handle = Handle { board, ledgers, tables, plans: self.plans, mailboxes };
+        let handle = Handle { board, ledgers, tables, plans: self.plans, hosts: self.hosts, mailboxes };
         Ok(Appliance { main, workers, handle, feeds })
     }
 
@@ -256,6 +259,7 @@ impl Builder<'_> {
                 ledger,
                 tables,
                 engine: Arc::clone(self.engine),
+                hosts: Arc::clone(&self.hosts),
             },
         );
         Box::new(Worker::new(WorkerParts {

@@ -12,7 +12,7 @@ use crate::base::event::{Cause, CloseReason, EventSender};
 use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict};
 use crate::decode::{Decoded, L4, MAX_ANOMALIES, decode};
 use crate::defrag::{self, Reassembler};
-use crate::inspect::{Engine, Inspector};
+use crate::inspect::{Engine, HostState, Inspector};
 use crate::io::{BURST, Burst, Frame, FrameAllocator};
 use crate::rules::RuleSet;
 use crate::session::SessionTable;
@@ -72,6 +72,8 @@ pub struct LaneParts {
     pub ledger: Arc<Ledger>,
     pub tables: Arc<TableCounts>,
     pub engine: Arc<Engine>,
+    /// Shared by all lanes.
+    pub hosts: Arc<HostState>,
 }
 
 impl Lane {
@@ -94,7 +96,7 @@ impl Lane {
             sessions: SessionTable::new(settings.sessions),
             streams: Streams::new(settings.streams),
             rules: Arc::clone(parts.engine.rules()),
-            inspector: Inspector::new(parts.engine, settings.inspection),
+            inspector: Inspector::new(parts.engine, settings.inspection, parts.hosts),
             exits: parts.exits,
             report: Reporter::new(parts.events, settings.wanted),
             allocator: parts.allocator,
