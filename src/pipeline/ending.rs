@@ -18,11 +18,17 @@ pub(super) struct Ending<'a> {
     pub(super) rules: &'a RuleSet,
     /// The last packet of all, when everything ends.
     pub(super) last: u32,
+    /// A timer does not end a session with bytes that may touch what the workers of a replay share.
+    pub(super) holds: bool,
 }
 
 impl Closer for Ending<'_> {
     fn closed(&mut self, _: SessionId, session: &mut Session, reason: CloseReason) {
         self.streams.finish(session);
+        if self.last > 0 {
+            // Behind all packets, one session after the other, whosever they are.
+            self.inspector.set_position(u64::from(self.last) + u64::from(session.opened_by));
+        }
         let packet = if reason == CloseReason::Shutdown { self.last } else { session.last_packet };
         self.rest(session, packet);
         self.streams.release(session);
@@ -30,6 +36,10 @@ impl Closer for Ending<'_> {
         self.inspector.release(&mut state);
         session.inspection = state.raw();
         self.report.flow(session, reason);
+    }
+
+    fn holds(&self, session: &Session) -> bool {
+        self.holds && self.streams.unread(session)
     }
 }
 

@@ -213,7 +213,7 @@ impl Lane {
         session.inspection = state.raw();
         session.alerted |= judgement.alerted;
         if tracked.is_some_and(|tracked| tracked.reset) {
-            let mut ending = Ending { streams, inspector, gather, report, rules, last: 0 };
+            let mut ending = Ending { streams, inspector, gather, report, rules, last: 0, holds: false };
             ending.rest(session, subject.meta.packet);
         }
         if let Some(settled) = judgement.settled {
@@ -225,7 +225,7 @@ impl Lane {
     /// The session table, and what ends its sessions.
     pub(super) fn ending(&mut self) -> (&mut crate::session::SessionTable, Ending<'_>) {
         let Lane { sessions, streams, inspector, gather, report, rules, .. } = self;
-        (sessions, Ending { streams, inspector, gather, report, rules, last: 0 })
+        (sessions, Ending { streams, inspector, gather, report, rules, last: 0, holds: false })
     }
 }
 

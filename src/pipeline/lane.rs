@@ -12,7 +12,7 @@ use crate::base::event::{Cause, CloseReason, EventSender};
 use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict};
 use crate::decode::{Decoded, L4, MAX_ANOMALIES, decode};
 use crate::defrag::{self, Reassembler};
-use crate::inspect::{Engine, HostState, Inspector};
+use crate::inspect::{Engine, HostState, Inspector, Order};
 use crate::io::{BURST, Burst, Frame, FrameAllocator};
 use crate::rules::RuleSet;
 use crate::session::SessionTable;
@@ -35,6 +35,7 @@ pub struct Lane {
     pub(super) hash_ports: bool,
     /// Some pair's verdicts act; else what reassembly takes are copies.
     inline: bool,
+    replay: bool,
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
     plans: Arc<[PortPlan]>,
@@ -84,6 +85,7 @@ impl Lane {
             workers: settings.workers.max(1) as u32,
             hash_ports: settings.hash_ports,
             inline: parts.plans.iter().any(|plan| plan.mode == Mode::Ips),
+            replay: settings.replay,
             drop_invalid: settings.drop_invalid,
             plans: parts.plans,
             fragments_seen: defrag::Counters::default(),
@@ -148,6 +150,7 @@ impl Lane {
             return self.exits.send(frame, peer);
         };
         self.clock = self.clock.max(meta.clock);
+        self.inspector.set_position(u64::from(meta.packet));
         self.count(decoded);
         if decoded.is_fragment() {
             self.fragment(frame, decoded, &plan, give);
@@ -165,6 +168,7 @@ impl Lane {
         let Some(mut decoded) = self.rebuilt.take() else {
             return self.ledger.count_drop(DropReason::NoBuffer, 1);
         };
+        self.inspector.set_position(u64::from(frame.meta().packet));
         decode(frame.view(&mut self.scratch), plan.link, &mut decoded);
         let verdict = self.judge(&frame, &mut decoded, &plan, Cause::Rebuilt);
         match plan.mode {
@@ -231,11 +235,23 @@ impl Lane {
     pub fn timers(&mut self, now: Time, budget: usize) {
         self.clock = self.clock.max(now);
         let now = self.clock;
+        let holds = self.replay && self.inspector.engine().streams_touch_hosts() && !self.short_of_room();
         let (sessions, mut ending) = self.ending();
+        ending.holds = holds;
         sessions.expire(now, budget, &mut ending);
         let mut sink = FragmentSink::new(&self.ledger, self.inline);
         self.fragments.expire(now, budget, &mut sink);
         self.count_fragments();
+    }
+
+    /// Sessions that are held would cost others.
+    fn short_of_room(&self) -> bool {
+        self.streams.half_full() || self.sessions.len() > self.sessions.settings().capacity as usize / 2
+    }
+
+    /// From now on what the workers of a replay share is touched in their order.
+    pub fn keep_order(&mut self, order: Box<dyn Order>) {
+        self.inspector.keep_order(order);
     }
 
     /// The appliance stops: nothing stays held, every session is closed and recorded.
