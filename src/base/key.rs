@@ -63,6 +63,26 @@ pub(crate) const fn mix(mut x: u64) -> u64 {
     x ^ (x >> 33)
 }
 
+/// The two halves of a 128-bit product, xored: every bit of either factor reaches every bit of the result.
+#[inline]
+pub(crate) fn fold(x: u64, y: u64) -> u64 {
+    let product = u128::from(x) * u128::from(y);
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// Odd numbers out of one, for a keyed hash.
+pub(crate) fn seeds(seed: u64) -> [u64; 4] {
+    let mut state = seed;
+    let mut next = || {
+        // splitmix64 (Steele, Lea and Flood, 2014)
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) | 1
+    };
+    [next(), next(), next(), next()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

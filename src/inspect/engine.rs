@@ -9,7 +9,7 @@ use super::matcher::TooLarge;
 use super::steps::Program;
 use crate::base::interval::IntervalSet;
 use crate::base::{Dir, Generation, PerDir, RuleIndex};
-use crate::rules::ruleset::PayloadScope;
+use crate::rules::ruleset::{Action, PayloadScope};
 use crate::rules::{Rule, RuleSet};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -64,8 +64,8 @@ pub struct Engine {
     tables: Box<[PerDir<Table>]>,
     pcres: u32,
     max_patterns: usize,
-    unique_on: bool,
     reads_streams: bool,
+    streams_touch_hosts: bool,
 }
 
 impl Engine {
@@ -85,13 +85,13 @@ impl Engine {
             let one = |dir| build_table(&rules, &compiled, class, dir);
             tables.push(PerDir([one(Dir::ToServer)?, one(Dir::ToClient)?]));
         }
-        let filters = || rules.rules.iter().filter_map(|r| r.detection_filter.as_ref());
-        let unique_on = filters().any(|f| f.unique_on.is_some());
         let tables: Box<[PerDir<Table>]> = tables.into();
         let max_patterns = tables.iter().flat_map(|t| &t.0).flat_map(Table::groups);
         let max_patterns = max_patterns.flat_map(|g| &g.sets).map(|s| s.patterns()).max().unwrap_or(0);
         let reads_streams = compiled.iter().any(Compiled::reads_stream);
-        Ok(Engine { rules, compiled, tables, pcres, max_patterns, unique_on, reads_streams })
+        let mut both = rules.rules.iter().zip(&compiled);
+        let streams_touch_hosts = both.any(|(rule, c)| c.reads_stream() && touches_hosts(rule));
+        Ok(Engine { rules, compiled, tables, pcres, max_patterns, reads_streams, streams_touch_hosts })
     }
 
     pub fn rules(&self) -> &Arc<RuleSet> {
@@ -123,8 +123,9 @@ impl Engine {
         self.max_patterns
     }
 
-    pub(crate) fn has_unique_on(&self) -> bool {
-        self.unique_on
+    /// Whether any rule that looks into streams reads or writes state keyed by host.
+    pub fn streams_touch_hosts(&self) -> bool {
+        self.streams_touch_hosts
     }
 
     /// The groups a packet meets.
@@ -146,6 +147,11 @@ impl Engine {
     pub(crate) fn ip_only(&self, class: Class, dir: Dir) -> &[RuleIndex] {
         self.tables.get(class as usize).map_or(&[], |t| &t[dir].ip_only)
     }
+}
+
+fn touches_hosts(rule: &Rule) -> bool {
+    let counted = rule.threshold.is_some() || rule.detection_filter.is_some();
+    !rule.host_bits.is_empty() || (counted && rule.action != Action::Alert)
 }
 
 impl Table {

@@ -1,7 +1,7 @@
 //! Which rules a packet and its stream's new bytes match, and what follows from that.
 //!
 //! Owns the compiled tables (immutable, shared by the workers) and, a worker, the scratch memory, the sessions' inspection
-//! state and the thresholds. Owes its caller one [`Outcome`] a packet, within a bounded amount of work, without
+//! state; what is keyed by host is one structure for all of them (`hosts`). Owes its caller one [`Outcome`] a packet, within a bounded amount of work, without
 //! allocating.
 
 mod buffers;
@@ -11,7 +11,7 @@ mod facts;
 #[cfg(test)]
 mod fixture;
 mod group;
-mod host_bits;
+mod hosts;
 mod inspector;
 mod kind;
 pub mod matcher;
@@ -23,6 +23,7 @@ mod turn;
 
 pub use engine::Engine;
 pub use facts::{FlowFacts, PacketFacts};
+pub use hosts::{AsTheyCome, HostCounts, HostState, Order};
 pub use inspector::{InspectCounters, Inspector, Settings, WORK_PER_PACKET, WhenSpent};
 pub use outcome::{Alert, MAX_ALERTS, Outcome, Payload, Settlement, StreamWindow};
 pub use state::{MAX_FLOWBITS, StateHandle};

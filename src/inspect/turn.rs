@@ -7,12 +7,12 @@ use super::buffers;
 use super::check;
 use super::engine::{Compiled, Engine};
 use super::facts::PacketFacts;
-use super::host_bits::HostBits;
+use super::hosts::{HostState, Order};
 use super::kind::Kind;
 use super::outcome::{Alert, Outcome, Payload, Settlement};
 use super::state::{StateHandle, StateSlab};
 use super::steps::{self, Budget, PcreCaches, Program, Subject};
-use super::threshold::{self, Decision, Thresholds};
+use super::threshold::{self, Decision};
 use crate::base::{DropReason, RuleIndex, Verdict};
 use crate::rules::Rule;
 use crate::rules::ruleset::{
@@ -25,8 +25,11 @@ pub(super) struct Turn<'t> {
     pub(super) payload: &'t Payload<'t>,
     pub(super) session: Option<&'t mut StateHandle>,
     pub(super) slab: &'t mut StateSlab,
-    pub(super) thresholds: &'t mut Thresholds,
-    pub(super) host_bits: &'t mut HostBits,
+    pub(super) hosts: &'t HostState,
+    /// Asked before `hosts` is touched.
+    pub(super) order: &'t mut dyn Order,
+    /// The packet's, in that order.
+    pub(super) position: u64,
     pub(super) caches: &'t mut PcreCaches,
     pub(super) budget: Budget,
     pub(super) outcome: &'t mut Outcome,
@@ -107,11 +110,14 @@ impl Turn<'_> {
     }
 
     fn host_bits_hold(&mut self, rule: &Rule) -> bool {
-        let (tuple, now) = (&self.facts.decoded.tuple, self.facts.time);
+        let (tuple, now, generation) = (&self.facts.decoded.tuple, self.facts.time, self.engine.generation());
         rule.host_bits.iter().all(|op| match op.action {
-            BitAction::IsSet => self.host_bits.is_set(op, tuple, now),
-            BitAction::IsNotSet => !self.host_bits.is_set(op, tuple, now),
             BitAction::Set | BitAction::Unset | BitAction::Toggle => true,
+            BitAction::IsSet | BitAction::IsNotSet => {
+                self.order.wait_before(self.position);
+                let is_set = self.hosts.bits.is_set(generation, op, tuple, now);
+                is_set == (op.action == BitAction::IsSet)
+            }
         })
     }
 
@@ -180,7 +186,9 @@ impl Turn<'_> {
         }
         let flow_id = self.facts.flow.as_ref().map_or(0, |flow| flow.id);
         let tuple = &self.facts.decoded.tuple;
-        let decision = self.thresholds.check(index, rule, tuple, flow_id, self.facts.time);
+        let name = (self.engine.generation(), index);
+        self.order.wait_before(self.position);
+        let decision = self.hosts.thresholds.check(name, rule, tuple, flow_id, self.facts.time);
         // Where management limits the alerts, it must see every match.
         Decision { alert: decision.alert || !threshold::applied_by_worker(rule), ..decision }
     }
@@ -229,12 +237,18 @@ impl Turn<'_> {
                 }
             }
         }
-        let (tuple, now) = (&self.facts.decoded.tuple, self.facts.time);
+        if rule.host_bits.is_empty() {
+            return;
+        }
+        self.order.wait_before(self.position);
+        let (tuple, now, bits) = (&self.facts.decoded.tuple, self.facts.time, &self.hosts.bits);
         for op in &rule.host_bits {
             match op.action {
-                BitAction::Unset => self.host_bits.unset(op, tuple),
-                BitAction::Toggle if self.host_bits.is_set(op, tuple, now) => self.host_bits.unset(op, tuple),
-                BitAction::Set | BitAction::Toggle => self.host_bits.set(op, tuple, now),
+                BitAction::Unset => bits.unset(generation, op, tuple),
+                BitAction::Toggle if bits.is_set(generation, op, tuple, now) => {
+                    bits.unset(generation, op, tuple);
+                }
+                BitAction::Set | BitAction::Toggle => bits.set(generation, op, tuple, now),
                 BitAction::IsSet | BitAction::IsNotSet => {}
             }
         }

@@ -138,9 +138,9 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
 }
 
 /// The services that packets pass: detection alone.
-pub fn services(config: &Config, engine: &Arc<Engine>, ports: usize) -> ServicePlan {
+pub fn services(config: &Config, engine: &Arc<Engine>, ports: usize, seed: u64) -> ServicePlan {
     let alerts = usize::from(config.rules.packet_alert_max).min(MAX_ALERTS);
-    let inspection = inspect::Settings { packet_alert_max: alerts, ..inspect::Settings::default() };
+    let inspection = inspect::Settings { packet_alert_max: alerts, seed, ..inspect::Settings::default() };
     Idp::alone(engine, streams(config), inspection, ports)
 }
 

@@ -45,7 +45,11 @@ pub fn of(handle: &Handle) -> Vec<NamedCount> {
         let dropped = handle.ledgers.iter().map(|l| l.dropped(reason)).sum();
         list.push(NamedCount::new(format!("ips.drop_reason.{}", reason.name()), dropped));
     }
+    let hosts = handle.hosts.as_ref().map(|hosts| hosts.counts()).unwrap_or_default();
     for (name, value) in [
+        ("detect.host_bits_evicted", hosts.bits_evicted),
+        ("detect.thresholds_evicted", hosts.thresholds_evicted),
+        ("detect.hosts_contended", hosts.contended),
         ("frames.generated", balance.generated),
         ("frames.held", balance.held),
         ("frames.consumed", balance.consumed),

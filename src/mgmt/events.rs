@@ -1,7 +1,7 @@
 //! From the workers' rings to the outputs: order, thresholds, records.
 
+use crate::base::Time;
 use crate::base::event::{Event, EventBody};
-use crate::base::{Generation, Time};
 use crate::inspect::threshold::{Thresholds, applied_by_worker};
 use crate::mgmt::control::NamedCount;
 use crate::mgmt::eve::{Eve, Merger, SinkCounts};
@@ -33,9 +33,15 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// Without `eve` the events are taken and counted, and go nowhere.
-    pub fn new(merger: Merger, rules: RuleBook, eve: Option<Eve>, flush_interval: Duration) -> EventLog {
-        let alerts = AlertGate::new(rules);
+    /// Without `eve` the events are taken and counted, and go nowhere. `seed` is that of the thresholds' hash.
+    pub fn new(
+        merger: Merger,
+        rules: RuleBook,
+        eve: Option<Eve>,
+        flush_interval: Duration,
+        seed: u64,
+    ) -> EventLog {
+        let alerts = AlertGate::new(rules, seed);
         EventLog { merger, alerts, eve, flush_interval, flushed: Time::ZERO, taken: 0 }
     }
 
@@ -102,23 +108,21 @@ fn deliver(alerts: &mut AlertGate, eve: &mut Option<Eve>, event: &Event) {
     }
 }
 
-/// Counts of thresholds that run at once; the table is about 10 MiB.
+/// Counts of thresholds that run at once: 1 MiB.
 const THRESHOLDS: usize = 1 << 16;
 
 /// Thresholds of rules that only alert, in the order of the events: the workers send every match of those.
 struct AlertGate {
     rules: RuleBook,
     thresholds: Thresholds,
-    /// Whose rule numbers the thresholds know.
-    generation: Generation,
     passed: u64,
     suppressed: u64,
 }
 
 impl AlertGate {
-    fn new(rules: RuleBook) -> AlertGate {
-        let thresholds = Thresholds::new(THRESHOLDS).with_unique_ports();
-        AlertGate { rules, thresholds, generation: Generation(0), passed: 0, suppressed: 0 }
+    fn new(rules: RuleBook, seed: u64) -> AlertGate {
+        let thresholds = Thresholds::new(THRESHOLDS, seed).with_unique_ports();
+        AlertGate { rules, thresholds, passed: 0, suppressed: 0 }
     }
 
     /// Whether the event is to be written. Events other than alerts always are.
@@ -127,13 +131,8 @@ impl AlertGate {
         let sets = self.rules.sets();
         let limited = sets.rule(alert.generation, alert.rule).filter(|rule| !applied_by_worker(rule));
         let admitted = limited.is_none_or(|rule| {
-            if alert.generation != self.generation {
-                self.thresholds.clear();
-                self.generation = alert.generation;
-            }
-            let origin = &event.origin;
-            let thresholds = &mut self.thresholds;
-            thresholds.check(alert.rule, rule, &origin.tuple, origin.flow_id, origin.time).alert
+            let (origin, name) = (&event.origin, (alert.generation, alert.rule));
+            self.thresholds.check(name, rule, &origin.tuple, origin.flow_id, origin.time).alert
         });
         let count = if admitted { &mut self.passed } else { &mut self.suppressed };
         *count += 1;
@@ -145,7 +144,7 @@ impl AlertGate {
 mod tests {
     use super::*;
     use crate::base::event::{AlertEvent, Origin, event_ring};
-    use crate::base::{FlowTuple, RuleIndex};
+    use crate::base::{FlowTuple, Generation, RuleIndex};
     use crate::mgmt::eve::Order;
     use crate::rules::{Classifications, References, SourceFile, Vars, load};
     use std::sync::Arc;
@@ -163,7 +162,7 @@ mod tests {
     fn totals(rule: &str, matches: u64) -> EventTotals {
         let (mut sender, feed) = event_ring(64, false);
         let merger = Merger::new(vec![feed], Order::ByPacket);
-        let mut log = EventLog::new(merger, book(rule), None, Duration::from_secs(1));
+        let mut log = EventLog::new(merger, book(rule), None, Duration::from_secs(1), 1);
         for packet in 1..=matches {
             let tuple = FlowTuple { proto: 6, ..FlowTuple::default() };
             let origin = Origin { packet, time: Time::from_secs(packet), tuple, ..Origin::default() };

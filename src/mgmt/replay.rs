@@ -75,12 +75,12 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let plans = plans(config, &links, request.write.is_some());
     let first = summaries.iter().filter_map(|s| s.first).min().unwrap_or_default();
     let settings = convert::pipeline(config, plans, Start { now: first, seed: SEED, replay: true });
-    let services = convert::services(config, &rules.engine, settings.ports.len());
+    let services = convert::services(config, &rules.engine, settings.ports.len(), SEED);
     let appliance = Appliance::build(&settings, &mut ports, &platform, &services).map_err(run_fault)?;
     drop(ports);
     let Appliance { mut main, workers, handle, feeds } = appliance;
 
-    let log = start::event_log(config, &rules.book, feeds, Medium::Capture)?;
+    let log = start::event_log(config, &rules.book, feeds, Medium::Capture, SEED)?;
     let ended = Arc::new(AtomicBool::new(false));
     let writer = spawn_log(log, Arc::clone(&ended), &platform)?;
     let running = Running::start(&platform.eal, workers).map_err(run_fault)?;

@@ -62,13 +62,13 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
     let sources = receivers(&mut ports);
     let mut ports: Vec<Option<Box<dyn PacketIo>>> =
         ports.into_iter().map(|port| Some(Box::new(port) as Box<dyn PacketIo>)).collect();
-    let services = convert::services(config, &rules.engine, settings.ports.len());
+    let services = convert::services(config, &rules.engine, settings.ports.len(), now.micros());
     let appliance = Appliance::build(&settings, &mut ports, &platform, &services).map_err(run_fault)?;
     let Appliance { mut main, workers, handle, feeds } = appliance;
     main.set_sources(sources);
 
     let board = Arc::clone(&handle.board);
-    let log = start::event_log(config, &rules.book, feeds, Medium::Wire)?;
+    let log = start::event_log(config, &rules.book, feeds, Medium::Wire, settings.sessions.seed)?;
     let stats_interval = config.outputs.eve.stats_interval;
     let management_cpu = match config.lcores.management_cpu {
         Auto::Set(cpu) => Some(cpu),

@@ -76,6 +76,7 @@ pub fn event_log(
     book: &RuleBook,
     feeds: Vec<EventFeed>,
     medium: Medium,
+    seed: u64,
 ) -> Result<EventLog, StartError> {
     let settings = &config.outputs.eve;
     let eve = match settings.enabled {
@@ -95,7 +96,7 @@ pub fn event_log(
         }
     };
     let order = if medium == Medium::Capture { Order::ByPacket } else { Order::AsTheyCome };
-    Ok(EventLog::new(Merger::new(feeds, order), book.clone(), eve, settings.flush_interval))
+    Ok(EventLog::new(Merger::new(feeds, order), book.clone(), eve, settings.flush_interval, seed))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::tables::TableCounts;
 use super::worker::{Worker, WorkerParts};
 use crate::base::event::{EventFeed, event_ring};
 use crate::base::{PluginId, WorkerId};
+use crate::inspect::HostState;
 use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, RingEnds, memory};
 use crate::service::table::PluginCounts;
 use crate::service::{Running, ServicePlan};
@@ -71,6 +72,8 @@ pub struct Handle {
     /// By worker: which plugin it is in now, and what each plugin counts there.
     pub running: Vec<Arc<Running>>,
     pub plugins: Vec<Vec<(PluginId, Arc<PluginCounts>)>>,
+    /// What the workers' detection shares, where there is detection.
+    pub hosts: Option<Arc<HostState>>,
     mailboxes: Vec<MailboxSender>,
 }
 
@@ -174,7 +177,8 @@ impl Builder<'_> {
             replay: self.settings.replay,
         });
         let Outside { ledgers, tables, mailboxes, feeds, running, plugins, .. } = outside;
-        let handle = Handle { board, ledgers, tables, plans: self.plans, running, plugins, mailboxes };
+        let hosts = self.services.hosts.clone();
+        let handle = Handle { board, ledgers, tables, plans: self.plans, running, plugins, hosts, mailboxes };
         Ok(Appliance { main, workers, handle, feeds })
     }
 

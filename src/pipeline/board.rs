@@ -28,6 +28,10 @@ pub struct Board {
 pub struct Progress {
     /// Fragments taken through reassembly, their datagrams handed on.
     fragments: AtomicU32,
+    /// Replay: its own frames are taken up to this number, and what they completed is handed on.
+    frames: AtomicU32,
+    /// Replay: everything that it has to do with is done up to this position ([`super::order`]).
+    completed: AtomicU64,
     /// After the drain: its ring from the main lcore is empty, so it will hand over nothing more.
     empty: AtomicBool,
     /// Turns of the worker, for the watchdog and for "wait until quiet".
@@ -71,6 +75,35 @@ impl Board {
     pub fn fragment_done(&self, worker: usize) {
         let done = &self.workers[worker].0.fragments;
         done.store(done.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+    }
+
+    /// Replay, while the distributor waits for room: the clock may not go with it, for frames that wait are before it.
+    pub fn publish_frames(&self, dispatched: u32, fragments: u32) {
+        self.fragments.0.store(fragments, Ordering::Release);
+        let before = self.dispatched.0.load(Ordering::Relaxed);
+        self.dispatched.0.store(before.max(dispatched), Ordering::Release);
+    }
+
+    pub fn frames_done(&self, worker: usize, frames: u32) {
+        let done = &self.workers[worker].0.frames;
+        done.store(done.load(Ordering::Relaxed).max(frames), Ordering::Release);
+    }
+
+    /// The number up to which all other workers have taken their frames.
+    pub fn frames_of_others(&self, worker: usize) -> u32 {
+        let others = self.workers.iter().enumerate().filter(|&(n, _)| n != worker);
+        others.map(|(_, w)| w.0.frames.load(Ordering::Acquire)).min().unwrap_or(u32::MAX)
+    }
+
+    pub fn completed(&self, worker: usize, position: u64) {
+        let done = &self.workers[worker].0.completed;
+        done.store(done.load(Ordering::Relaxed).max(position), Ordering::Release);
+    }
+
+    /// The position up to which all other workers are done.
+    pub fn completed_by_others(&self, worker: usize) -> u64 {
+        let others = self.workers.iter().enumerate().filter(|&(n, _)| n != worker);
+        others.map(|(_, w)| w.0.completed.load(Ordering::Acquire)).min().unwrap_or(u64::MAX)
     }
 
     pub fn count_turn(&self, worker: usize) {

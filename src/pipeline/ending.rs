@@ -12,35 +12,49 @@ pub(super) struct Ending<'a> {
     pub(super) report: &'a mut Reporter,
     pub(super) allocator: &'a mut dyn FrameAllocator,
     pub(super) now: Time,
+    pub(super) position: u64,
     /// The last packet of all, when everything ends.
     pub(super) last: u32,
+    /// A timer does not end a session with bytes that may touch what the workers of a replay share.
+    pub(super) holds: bool,
 }
 
 impl Closer for Ending<'_> {
     fn closed(&mut self, id: SessionId, session: &mut Session, reason: CloseReason) {
         let packet = if reason == CloseReason::Shutdown { self.last } else { session.last_packet };
+        // Behind all packets, one session after the other, whosever they are.
+        let behind = (self.last > 0).then(|| u64::from(self.last) + u64::from(session.opened_by));
         let mut outside = Outside {
             report: &mut *self.report,
             allocator: &mut *self.allocator,
             now: self.now,
             closing_packet: packet,
+            position: behind.unwrap_or(self.position),
         };
         self.services.closed(id, session, reason, &mut outside);
         self.report.flow(session, reason);
+    }
+
+    fn holds(&self, session: &Session) -> bool {
+        self.holds && self.services.holds(session)
     }
 }
 
 impl Lane {
     /// The session table, and what ends its sessions.
     pub(super) fn ending(&mut self) -> (&mut SessionTable, Ending<'_>) {
-        let Lane { sessions, services, report, allocator, clock, .. } = self;
-        (sessions, Ending { services, report, allocator: allocator.as_mut(), now: *clock, last: 0 })
+        let Lane { sessions, services, report, allocator, clock, position, .. } = self;
+        let (now, position) = (*clock, *position);
+        let allocator = allocator.as_mut();
+        (sessions, Ending { services, report, allocator, now, position, last: 0, holds: false })
     }
 
     /// The session table and its services, for a packet.
     pub(super) fn serving(&mut self, packet: u32) -> (&mut SessionTable, &mut Services, Outside<'_>) {
-        let Lane { sessions, services, report, allocator, clock, .. } = self;
-        let outside = Outside { report, allocator: allocator.as_mut(), now: *clock, closing_packet: packet };
+        let Lane { sessions, services, report, allocator, clock, position, .. } = self;
+        let (now, position) = (*clock, *position);
+        let outside =
+            Outside { report, allocator: allocator.as_mut(), now, closing_packet: packet, position };
         (sessions, services, outside)
     }
 }

@@ -8,9 +8,9 @@
 //! - a worker starts a frame only when all fragments of earlier epochs have been taken through reassembly, by whomever;
 //! - by then every datagram that an earlier fragment completed lies in a ring: those with smaller numbers go first.
 //!
-//! Each wait is for frames with smaller numbers only, so two workers never wait for each other.
+//! Each wait is for frames with smaller numbers only, so two workers never wait for each other. What the workers share
+//! needs more: [`super::order`].
 
-use super::board::Board;
 use crate::io::{Burst, Frame, FrameReceiver, FrameSender};
 use std::collections::VecDeque;
 
@@ -74,14 +74,5 @@ impl Handover {
     /// Datagrams in the rings towards this worker, or received and not yet due.
     pub fn waiting(&self) -> usize {
         self.from.iter().map(|ring| ring.waiting()).sum::<usize>() + self.pending.len() + self.incoming.len()
-    }
-
-    /// Replay: waits until so many fragments are through reassembly, collecting what they complete.
-    pub fn wait_for(&mut self, fragments: u32, board: &Board) {
-        while board.fragments_done() < fragments && !board.is_stopped() {
-            self.collect();
-            std::thread::yield_now();
-        }
-        self.collect();
     }
 }

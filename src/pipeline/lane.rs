@@ -12,6 +12,7 @@ use crate::base::event::{Cause, CloseReason, EventSender};
 use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict, WorkerId};
 use crate::decode::{Decoded, L4, MAX_ANOMALIES, decode};
 use crate::defrag::{self, Reassembler};
+use crate::inspect::Order;
 use crate::io::{BURST, Burst, Frame, FrameAllocator};
 use crate::service::hold::Holding;
 use crate::service::plugin::Gauge;
@@ -33,6 +34,7 @@ pub struct Lane {
     pub(super) hash_ports: bool,
     /// Some pair's verdicts act; else what reassembly takes are copies.
     inline: bool,
+    replay: bool,
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
     plans: Arc<[PortPlan]>,
@@ -55,6 +57,8 @@ pub struct Lane {
     pub(super) ledger: Arc<Ledger>,
     tables: Arc<TableCounts>,
     pub(super) clock: Time,
+    /// Of what is inspected, in a replay's order between workers.
+    pub(super) position: u64,
     /// The reassembler's numbers that are in the ledger already.
     fragments_seen: defrag::Counters,
 }
@@ -81,6 +85,7 @@ impl Lane {
             workers: settings.workers.max(1) as u32,
             hash_ports: settings.hash_ports,
             inline: parts.plans.iter().any(|plan| plan.mode == Mode::Ips),
+            replay: settings.replay,
             drop_invalid: settings.drop_invalid,
             plans: parts.plans,
             fragments_seen: defrag::Counters::default(),
@@ -99,6 +104,7 @@ impl Lane {
             ledger: parts.ledger,
             tables: parts.tables,
             clock: Time::ZERO,
+            position: 0,
         }
     }
 
@@ -144,6 +150,7 @@ impl Lane {
             return self.exits.send(frame, peer);
         };
         self.clock = self.clock.max(meta.clock);
+        self.position = u64::from(meta.packet);
         self.count(decoded);
         if decoded.is_fragment() {
             self.fragment(frame, decoded, &plan, give);
@@ -165,6 +172,7 @@ impl Lane {
         let Some(mut decoded) = self.rebuilt.take() else {
             return self.ledger.count_drop(DropReason::NoBuffer, 1);
         };
+        self.position = u64::from(frame.meta().packet);
         decode(frame.view(&mut self.scratch), plan.link, &mut decoded);
         let verdict = self.judge(&frame, &mut decoded, &plan, Cause::Rebuilt);
         let frame = self.edited(frame, &decoded, &plan, verdict);
@@ -237,7 +245,9 @@ impl Lane {
     pub fn timers(&mut self, now: Time, budget: usize) {
         self.clock = self.clock.max(now);
         let now = self.clock;
+        let holds = self.replay && !self.short_of_room();
         let (sessions, mut ending) = self.ending();
+        ending.holds = holds;
         sessions.expire(now, budget, &mut ending);
         let mut sink = FragmentSink::new(&self.ledger, self.inline);
         self.fragments.expire(now, budget, &mut sink);
@@ -271,6 +281,16 @@ impl Lane {
             let (sessions, mut ending) = self.ending();
             sessions.close(id, CloseReason::PluginRestart, &mut ending);
         }
+    }
+
+    /// Sessions that are held would cost others.
+    fn short_of_room(&self) -> bool {
+        self.sessions.len() > self.sessions.settings().capacity as usize / 2
+    }
+
+    /// From now on what the workers of a replay share is touched in their order.
+    pub fn keep_order(&mut self, order: &dyn Fn() -> Box<dyn Order>) {
+        self.services.keep_order(order);
     }
 
     /// The appliance stops: nothing stays held, every session is closed and recorded.

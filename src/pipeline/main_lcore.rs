@@ -136,20 +136,45 @@ impl MainLcore {
 
     fn spread_by_affinity(&mut self, plan: &PortPlan) {
         let workers = self.lanes.len() as u32;
-        for mut frame in self.burst.drain(..) {
+        let mut burst = std::mem::take(&mut self.burst);
+        for mut frame in burst.drain(..) {
             let at = frame_affinity(&frame, plan, self.hash_ports);
             if self.replay {
                 let epoch = self.stamp.fragments << 1 | u32::from(at.fragment);
                 frame.set_meta(FrameMeta { epoch, ..frame.meta() });
                 self.stamp.fragments = self.stamp.fragments.wrapping_add(u32::from(at.fragment));
             }
-            let lane = &mut self.lanes[owner(at.hash, workers)];
+            let (number, index) = (frame.meta().packet, owner(at.hash, workers));
+            let lane = &mut self.lanes[index];
             lane.waiting.push(frame);
             if lane.waiting.is_full() {
-                put(&mut lane.ring, &mut lane.waiting, self.replay, &self.ledger, || {
-                    drain_returns(&mut self.returns, &mut self.exits, &self.plans)
-                });
+                self.put_waiting(index, number);
             }
+        }
+        self.burst = burst;
+    }
+
+    /// Puts what waits for a worker into its ring. A replay waits for room, and meanwhile gives the other workers what waits
+    /// for them and says so: one of them may have the frame that this one waits for. `number` is the last frame's so far.
+    fn put_waiting(&mut self, index: usize, number: u32) {
+        let Lane { ring, waiting } = &mut self.lanes[index];
+        if waiting.is_empty() {
+            return;
+        }
+        if !self.replay {
+            return put(ring, waiting, false, &self.ledger, || {});
+        }
+        ring.send(waiting);
+        while !self.lanes[index].waiting.is_empty() {
+            for Lane { ring, waiting } in self.lanes.iter_mut().filter(|lane| !lane.waiting.is_empty()) {
+                ring.send(waiting);
+            }
+            let first = |lane: &Lane| lane.waiting.first().map(|frame| frame.meta().packet.saturating_sub(1));
+            let sent = self.lanes.iter().filter_map(first).min().unwrap_or(number);
+            self.board.publish_frames(sent, self.stamp.fragments);
+            drain_returns(&mut self.returns, &mut self.exits, &self.plans);
+            self.exits.flush();
+            std::thread::yield_now();
         }
     }
 
@@ -168,12 +193,8 @@ impl MainLcore {
 
     /// What waits goes out; then the workers may know how far the clock is.
     fn flush(&mut self) {
-        for lane in &mut self.lanes {
-            if !lane.waiting.is_empty() {
-                put(&mut lane.ring, &mut lane.waiting, self.replay, &self.ledger, || {
-                    drain_returns(&mut self.returns, &mut self.exits, &self.plans)
-                });
-            }
+        for index in 0..self.lanes.len() {
+            self.put_waiting(index, self.stamp.packet);
         }
         drain_returns(&mut self.returns, &mut self.exits, &self.plans);
         self.exits.flush();

@@ -25,6 +25,7 @@ pub mod lane;
 pub mod ledger;
 pub mod mailbox;
 pub mod main_lcore;
+mod order;
 pub mod settings;
 mod settle;
 pub mod tables;

@@ -8,6 +8,7 @@ use super::handover::Handover;
 use super::idle::{Idle, Polling};
 use super::lane::Lane;
 use super::mailbox::{Answer, Command, Mailbox, SessionRow};
+use super::order::Turnstile;
 use crate::base::{PortId, Time, WorkerId};
 use crate::io::{Burst, FrameReceiver};
 use std::sync::Arc;
@@ -46,13 +47,18 @@ pub struct WorkerParts {
 
 impl Worker {
     pub fn new(parts: WorkerParts) -> Worker {
+        let mut lane = parts.lane;
+        if parts.replay && parts.workers > 1 {
+            let (board, me) = (&parts.board, parts.id.index());
+            lane.keep_order(&|| Box::new(Turnstile::new(Arc::clone(board), me)));
+        }
         Worker {
             id: parts.id,
             ring: parts.ring,
             handover: parts.handover,
             board: parts.board,
             mailbox: parts.mailbox,
-            lane: parts.lane,
+            lane,
             burst: Burst::new(),
             replay: parts.replay,
             polling: parts.polling,
@@ -93,7 +99,7 @@ impl Worker {
 
     /// A burst of frames, each to its end.
     pub fn process(&mut self, burst: &mut Burst) {
-        if self.replay && self.workers > 1 {
+        if self.keeps_order() {
             return self.process_in_order(burst);
         }
         self.lane.burst(burst, &mut |worker, frame| self.handover.give(worker, frame));
@@ -104,14 +110,23 @@ impl Worker {
         self.lane.pass_on(burst, to);
     }
 
-    /// As one worker alone would take them: see [`Handover`].
+    fn keeps_order(&self) -> bool {
+        self.replay && self.workers > 1
+    }
+
+    /// As one worker alone would take them: see [`Handover`] and [`super::order`].
     fn process_in_order(&mut self, burst: &mut Burst) {
+        let me = self.id.index();
         for frame in burst.drain(..) {
             let meta = frame.meta();
-            self.handover.wait_for(meta.epoch >> 1, &self.board);
-            while let Some(datagram) = self.handover.take_before(meta.packet) {
-                self.lane.datagram(datagram);
+            let before = meta.packet.saturating_sub(1);
+            self.board.frames_done(me, before);
+            while self.board.fragments_done() < meta.epoch >> 1 && !self.board.is_stopped() {
+                self.take_due(before);
+                std::thread::yield_now();
             }
+            self.handover.collect();
+            self.take_up_to(before);
             let mut wait = |worker: usize, mut frame| {
                 while let Err(back) = self.handover.give(worker, frame) {
                     frame = back;
@@ -123,9 +138,32 @@ impl Worker {
             self.lane.frame(frame, &mut wait);
             // Whatever decoding made of it: the others wait for as many as the distributor counted.
             if meta.epoch & 1 == 1 {
-                self.board.fragment_done(self.id.index());
+                self.board.fragment_done(me);
             }
+            self.board.frames_done(me, meta.packet);
+            self.board.completed(me, u64::from(meta.packet));
         }
+    }
+
+    /// Replay: takes the datagrams up to which nobody can hand over another, where `own` frames are done. How far it came.
+    fn take_due(&mut self, own: u32) -> u32 {
+        let me = self.id.index();
+        self.board.frames_done(me, own);
+        // Read before the rings: what these frames completed is in them.
+        let due = own.min(self.board.frames_of_others(me));
+        self.handover.collect();
+        self.take_up_to(due);
+        due
+    }
+
+    /// Replay: the datagrams up to this number, all of which are here.
+    fn take_up_to(&mut self, number: u32) {
+        let me = self.id.index();
+        while let Some(datagram) = self.handover.take_before(number.saturating_add(1)) {
+            self.board.completed(me, u64::from(datagram.meta().packet).saturating_sub(1));
+            self.lane.datagram(datagram);
+        }
+        self.board.completed(me, u64::from(number));
     }
 
     /// Datagrams of other workers. True when nothing up to frame `dispatched` can still come to this worker.
@@ -135,6 +173,9 @@ impl Worker {
                 self.lane.datagram(datagram);
             }
             return ring_empty;
+        }
+        if self.keeps_order() {
+            return ring_empty && self.take_due(dispatched) >= dispatched;
         }
         let all_done = (self.board.fragments_done().wrapping_sub(fragments) as i32) >= 0;
         if !ring_empty || !all_done {
@@ -196,8 +237,11 @@ impl Worker {
 
     /// Ends what is left: held fragments go, sessions close, the last frames leave.
     pub fn finish(&mut self) {
-        let (last, _) = self.board.dispatched();
+        let (me, (last, _)) = (self.id.index(), self.board.dispatched());
+        self.board.frames_done(me, last);
+        self.board.completed(me, u64::from(last));
         self.lane.finish(self.board.clock(), last);
+        self.board.completed(me, u64::MAX);
         self.lane.publish();
         self.lane.set_watermark(u64::MAX);
     }

@@ -142,6 +142,8 @@ pub struct Host<'a> {
     pub now: Time,
     /// The packet that an event of a session's end is dated by.
     pub closing_packet: u32,
+    /// Of what is inspected, in a replay's order between workers.
+    pub position: u64,
     pub report: &'a mut Reporter,
     pub(super) plugins: &'a mut PluginTable,
     pub(super) states: &'a mut StateSlab,
@@ -155,6 +157,7 @@ impl Host<'_> {
             me,
             now: self.now,
             closing_packet: self.closing_packet,
+            position: self.position,
             report: &mut *self.report,
             plugins: &mut *self.plugins,
             states: &mut *self.states,

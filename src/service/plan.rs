@@ -6,6 +6,7 @@ use super::policy::Policy;
 use super::set::{Chain, InactiveAction, OnFault, Selection, ServiceSet};
 use super::table::{Arrival, PluginCounts};
 use crate::base::{PerDir, PluginId, SetId, WorkerId};
+use crate::inspect::HostState;
 use arrayvec::ArrayVec;
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub struct ServicePlan {
     pub selection: Arc<Selection>,
     pub policies: Vec<Attached>,
     pub hold: HoldSettings,
+    /// What the workers' detection shares, where there is detection.
+    pub hosts: Option<Arc<HostState>>,
     /// Members a chain may have, now and after a live change.
     pub chain_length: usize,
 }
@@ -38,6 +41,7 @@ impl ServicePlan {
             selection: Arc::new(Selection::all(ports, SetId(0))),
             policies: Vec::new(),
             hold: HoldSettings::default(),
+            hosts: None,
             chain_length: order.len().max(1),
         };
         let chain = plan.resolve(SetId(0), &PerDir([order.clone(), order]), OnFault::default());

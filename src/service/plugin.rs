@@ -4,6 +4,8 @@ use super::context::Context;
 use super::policy::Policy;
 use crate::base::event::{CloseReason, PluginFault};
 use crate::base::{Anomaly, ClassId, DropReason, SetId, Time, WorkerId};
+use crate::inspect::Order;
+use crate::session::Session;
 use std::any::Any;
 
 /// Members one chain may have.
@@ -186,6 +188,14 @@ pub trait DataPlugin: Send {
 
     /// A policy is there for new sessions of a set; `prepared` comes from [`Plugin::prepare`].
     fn adopt(&mut self, _set: SetId, _policy: &Policy, _prepared: Option<Box<dyn Any + Send>>) {}
+
+    /// Who touches what several workers share does so in this order, in a replay.
+    fn keep_order(&mut self, _order: Box<dyn Order>) {}
+
+    /// The session has something left that may touch what workers share: a replay's timers leave it alone.
+    fn holds(&self, _session: &Session) -> bool {
+        false
+    }
 
     /// Numbers for management, told once a turn: gauges and sums.
     fn publish(&self, _numbers: &mut dyn FnMut(Gauge, u64)) {}

@@ -13,6 +13,7 @@ use super::states::{MemberState, StateSlab};
 use super::table::{PluginCounts, PluginTable};
 use crate::base::event::{CloseReason, PluginFault};
 use crate::base::{Anomaly, Dir, DropReason, FlowTuple, Generation, PluginId, PortId, SetId, Time, WorkerId};
+use crate::inspect::Order;
 use crate::io::FrameAllocator;
 use crate::session::{NO_CHAIN, NO_HANDLE, Session, SessionId};
 use arrayvec::ArrayVec;
@@ -46,6 +47,8 @@ pub struct Outside<'a> {
     pub now: Time,
     /// The packet that dates what a session's end reveals.
     pub closing_packet: u32,
+    /// In a replay's order between workers ([`Order`]).
+    pub position: u64,
 }
 
 /// A chain in force or on its way out, with its members' policies and how many sessions go by it.
@@ -119,6 +122,19 @@ impl Services {
             let _first = services.adopt(*set, *plugin, policy.clone(), prepared);
         }
         services
+    }
+
+    /// From now on what the workers of a replay share is touched in their order.
+    pub fn keep_order(&mut self, order: &dyn Fn() -> Box<dyn Order>) {
+        self.plugins.keep_order(order);
+    }
+
+    /// A plugin has something left to look at that may touch what the workers of a replay share.
+    pub fn holds(&self, session: &Session) -> bool {
+        let chain = self.chains.get(usize::from(session.chain)).and_then(Option::as_ref);
+        chain.is_some_and(|state| {
+            state.chain.members.iter().any(|&plugin| self.plugins.holds(plugin, session))
+        })
     }
 
     /// Numbers that plugins publish, once a turn.
@@ -457,6 +473,7 @@ impl Services {
                 me: plugin,
                 now: outside.now,
                 closing_packet: outside.closing_packet,
+                position: outside.position,
                 report: &mut *outside.report,
                 plugins: &mut self.plugins,
                 states: &mut self.states,
@@ -509,6 +526,7 @@ impl Services {
                 me: plugin,
                 now,
                 closing_packet: outside.closing_packet,
+                position: outside.position,
                 report: &mut *outside.report,
                 plugins: &mut self.plugins,
                 states: &mut self.states,

@@ -5,6 +5,8 @@ use super::running::Running;
 use crate::base::counters::Counter;
 use crate::base::event::PluginFault;
 use crate::base::{ClassId, PluginId, SetId};
+use crate::inspect::Order;
+use crate::session::Session;
 use std::sync::Arc;
 
 /// Service sets one appliance may have.
@@ -187,6 +189,16 @@ impl PluginTable {
         if let Some(counter) = self.counts(id).and_then(|counts| counts.own(set, counter)) {
             counter.add(n);
         }
+    }
+
+    pub fn keep_order(&mut self, order: &dyn Fn() -> Box<dyn Order>) {
+        let instances = self.slots.iter_mut().flatten().filter_map(|slot| slot.instance.as_mut());
+        instances.for_each(|instance| instance.keep_order(order()));
+    }
+
+    pub fn holds(&self, id: PluginId, session: &Session) -> bool {
+        let slot = self.slots.get(id.index()).and_then(Option::as_ref);
+        slot.and_then(|slot| slot.instance.as_ref()).is_some_and(|instance| instance.holds(session))
     }
 
     pub fn publish(&self, numbers: &mut dyn FnMut(Gauge, u64)) {

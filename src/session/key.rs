@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 use crate::base::Addr;
+use crate::base::key::{fold, seeds};
 use crate::base::{Dir, FlowTuple};
 
 /// How `tuple` runs within a session whose opener had the tuple `opener`; `None` when it is another session.
@@ -27,15 +28,7 @@ pub(super) struct KeyHasher {
 
 impl KeyHasher {
     pub(super) fn new(seed: u64) -> KeyHasher {
-        let mut state = seed;
-        let mut next = || {
-            // splitmix64 (Steele, Lea and Flood, 2014)
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            (z ^ (z >> 31)) | 1
-        };
-        KeyHasher { seeds: [next(), next(), next(), next()] }
+        KeyHasher { seeds: seeds(seed) }
     }
 
     #[inline]
@@ -50,13 +43,6 @@ impl KeyHasher {
         let third = fold(tuple.context ^ b, rest ^ c);
         fold(first ^ d, second.rotate_left(23) ^ third ^ a)
     }
-}
-
-/// The two halves of a 128-bit product, xored: every bit of either factor reaches every bit of the result.
-#[inline]
-fn fold(x: u64, y: u64) -> u64 {
-    let product = u128::from(x) * u128::from(y);
-    product as u64 ^ (product >> 64) as u64
 }
 
 /// The number that ties a session's events together: the same whatever the number of workers.

@@ -49,6 +49,11 @@ pub enum Lookup {
 /// Is told of every session that ends, just before its slot is freed: sends the record, frees what the handles name.
 pub trait Closer {
     fn closed(&mut self, id: SessionId, session: &mut Session, reason: CloseReason);
+
+    /// Whether a session whose time is over is to stay until its next packet, or the end of all, ends it.
+    fn holds(&self, _: &Session) -> bool {
+        false
+    }
 }
 
 impl<F: FnMut(SessionId, &mut Session, CloseReason)> Closer for F {
@@ -77,6 +82,9 @@ impl Counters {
         self.closed[reason as usize]
     }
 }
+
+/// A session that is held is looked at again after so long.
+const HELD: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The one list of its [`LinkSet`]: sessions that are not established, in order of opening.
 const UNESTABLISHED: u32 = 0;
@@ -343,14 +351,14 @@ impl SessionTable {
         alive
     }
 
-    /// Ends every session: the appliance stops, or a replay is over. Those whose time is over at `now` end for their own
+    /// Ends every session, in the order in which they were opened: the appliance stops, or a replay is over. Those whose time is over at `now` end for their own
     /// reason, whether or not a timer has come to them.
     pub fn close_all(&mut self, reason: CloseReason, now: Time, closer: &mut impl Closer) {
-        for slot in 0..self.slots.len() {
+        let alive = self.slots.iter().enumerate().filter(|(_, session)| session.alive());
+        let mut order: Vec<_> = alive.map(|(slot, s)| (s.opened_by, s.flow_id, slot)).collect();
+        order.sort_unstable();
+        for (_, _, slot) in order {
             let session = &self.slots[slot];
-            if !session.alive() {
-                continue;
-            }
             let over = now >= session.deadline(&self.settings.timeouts);
             let reason = if over { session.natural_end() } else { reason };
             self.end(slot as u32, reason, closer);
@@ -365,7 +373,9 @@ impl SessionTable {
             self.counters.timer_looks += 1;
             let session = &self.slots[slot as usize];
             let deadline = session.deadline(&self.settings.timeouts);
-            if now >= deadline {
+            if now >= deadline && closer.holds(session) {
+                self.wheel.arm(slot, now, now.plus(HELD));
+            } else if now >= deadline {
                 let reason = session.natural_end();
                 self.end(slot, reason, closer);
                 ended += 1;

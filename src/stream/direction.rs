@@ -178,6 +178,11 @@ impl Stream {
         }
     }
 
+    /// Whether bytes lie here that were not inspected yet.
+    pub(super) fn unread(&self) -> bool {
+        self.inspected < self.next || !self.ahead.is_empty()
+    }
+
     pub(super) fn finish(&mut self) {
         self.ended = true;
     }

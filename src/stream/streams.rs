@@ -173,6 +173,17 @@ impl Streams {
         }
     }
 
+    /// Whether the session's end would bring bytes to inspection.
+    pub fn unread(&self, session: &Session) -> bool {
+        let stream = |dir| self.slots.get(session.streams[dir] as usize);
+        Dir::BOTH.into_iter().filter_map(stream).any(Stream::unread)
+    }
+
+    /// Half of the blocks or of the streams are taken.
+    pub fn half_full(&self) -> bool {
+        self.blocks.in_use() > self.settings.blocks / 2 || self.open() > self.settings.streams as usize / 2
+    }
+
     /// Nothing more will come in either direction (reset, timeout, eviction, shutdown): windows now give all that is left.
     pub fn finish(&mut self, session: &Session) {
         for dir in Dir::BOTH {

@@ -9,13 +9,12 @@ use crate::inspect::buffers;
 use crate::inspect::engine::Engine;
 use crate::inspect::facts::PacketFacts;
 use crate::inspect::group::{Place, Set};
-use crate::inspect::host_bits::HostBits;
+use crate::inspect::hosts::{AsTheyCome, HostState, Order};
 use crate::inspect::kind::Class;
 use crate::inspect::matcher::Seen;
 use crate::inspect::outcome::{MAX_ALERTS, Outcome, Payload};
 use crate::inspect::state::{StateHandle, StateSlab};
 use crate::inspect::steps::{Budget, PcreCaches};
-use crate::inspect::threshold::Thresholds;
 use crate::inspect::turn::Turn;
 use crate::rules::ruleset::{Check, Context};
 use std::sync::Arc;
@@ -39,10 +38,12 @@ pub struct Settings {
     pub packet_alert_max: usize,
     /// Sessions that may have flowbits at once.
     pub flowbit_sessions: usize,
-    /// Counts of `threshold` and `detection_filter` kept at once.
+    /// Counts of `threshold` and `detection_filter` kept at once, for all workers.
     pub thresholds: usize,
-    /// `xbits` and `hostbits` kept at once.
+    /// `xbits` and `hostbits` kept at once, for all workers.
     pub host_bits: usize,
+    /// Of the hash of both; unpredictable on a network that may be hostile.
+    pub seed: u64,
     pub work_per_packet: u32,
     pub when_spent: WhenSpent,
 }
@@ -52,8 +53,9 @@ impl Default for Settings {
         Settings {
             packet_alert_max: 15,
             flowbit_sessions: 65_536,
-            thresholds: 16_384,
-            host_bits: 16_384,
+            thresholds: 65_536,
+            host_bits: 65_536,
+            seed: 0x5eed,
             work_per_packet: WORK_PER_PACKET,
             when_spent: WhenSpent::Forward,
         }
@@ -73,9 +75,6 @@ pub struct InspectCounters {
     pub out_of_budget: Counter,
     /// Flowbits not set because the session or the slab was full.
     pub flowbits_refused: Counter,
-    /// Counts that gave way in a full table of thresholds, and bits in that of host bits.
-    pub thresholds_evicted: Counter,
-    pub host_bits_evicted: Counter,
 }
 
 /// Candidates of the present packet, each once.
@@ -118,21 +117,24 @@ pub struct Inspector {
     seen: Seen,
     caches: PcreCaches,
     slab: StateSlab,
-    thresholds: Thresholds,
-    host_bits: HostBits,
+    hosts: Arc<HostState>,
+    order: Box<dyn Order>,
+    position: u64,
     outcome: Outcome,
     counters: Arc<InspectCounters>,
 }
 
 impl Inspector {
-    pub fn new(engine: Arc<Engine>, settings: Settings) -> Inspector {
+    /// `hosts` is shared with the other workers' inspectors.
+    pub fn new(engine: Arc<Engine>, settings: Settings, hosts: Arc<HostState>) -> Inspector {
         Inspector {
             candidates: Candidates::new(engine.rules().rules.len()),
             seen: Seen::with_capacity(engine.max_patterns()),
             caches: PcreCaches::with_capacity(engine.pcres()),
             slab: StateSlab::new(settings.flowbit_sessions),
-            thresholds: thresholds(&engine, &settings),
-            host_bits: HostBits::new(settings.host_bits),
+            hosts,
+            order: Box::new(AsTheyCome),
+            position: 0,
             outcome: Outcome::default(),
             counters: Arc::default(),
             settings,
@@ -146,9 +148,18 @@ impl Inspector {
         self.candidates = Candidates::new(engine.rules().rules.len());
         self.seen = Seen::with_capacity(engine.max_patterns());
         self.caches = PcreCaches::with_capacity(engine.pcres());
-        self.thresholds = thresholds(&engine, &self.settings);
-        self.host_bits.clear();
         self.engine = engine;
+    }
+
+    /// Has state keyed by host touched in an order that several workers keep.
+    pub fn keep_order(&mut self, order: Box<dyn Order>) {
+        self.order = order;
+    }
+
+    /// What is inspected from now on stands there in that order.
+    #[inline]
+    pub fn set_position(&mut self, position: u64) {
+        self.position = position;
     }
 
     pub fn engine(&self) -> &Arc<Engine> {
@@ -201,8 +212,9 @@ impl Inspector {
             payload: &payload,
             session,
             slab: &mut self.slab,
-            thresholds: &mut self.thresholds,
-            host_bits: &mut self.host_bits,
+            hosts: &self.hosts,
+            order: self.order.as_mut(),
+            position: self.position,
             caches: &mut self.caches,
             budget: Budget(self.settings.work_per_packet),
             outcome: &mut self.outcome,
@@ -226,8 +238,6 @@ impl Inspector {
         counters.alerts_lost.add(u64::from(self.outcome.lost));
         counters.out_of_budget.add(u64::from(self.outcome.out_of_budget));
         counters.flowbits_refused.set(self.slab.refused);
-        counters.thresholds_evicted.set(self.thresholds.evicted);
-        counters.host_bits_evicted.set(self.host_bits.evicted);
     }
 
     /// The packet's candidates, in the order of evaluation.
@@ -252,11 +262,6 @@ impl Inspector {
         }
         candidates.rules.sort_unstable();
     }
-}
-
-fn thresholds(engine: &Engine, settings: &Settings) -> Thresholds {
-    let table = Thresholds::new(settings.thresholds);
-    if engine.has_unique_on() { table.with_unique_ports() } else { table }
 }
 
 /// Looks for the set's patterns where they may stand in this packet.

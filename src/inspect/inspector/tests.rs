@@ -21,7 +21,8 @@ fn with(rules: &str, settings: Settings) -> Inspector {
     let (set, faults) =
         crate::rules::load(&[SourceFile::new("t", rules)], &Vars::default(), &classes, &references);
     assert_eq!(faults, [], "{rules}");
-    Inspector::new(Arc::new(Engine::compile(Arc::new(set)).unwrap()), settings)
+    let hosts = Arc::new(HostState::new(&settings));
+    Inspector::new(Arc::new(Engine::compile(Arc::new(set)).unwrap()), settings, hosts)
 }
 
 /// A packet of the one session there is: 10.0.0.1:1000 -> 10.0.0.2:80.
@@ -272,9 +273,13 @@ fn a_host_bit_is_seen_by_the_hosts_other_sessions() {
         ..fixture::payload_rule(sid, Action::Alert, PayloadScope::Packet, text)
     };
     let set = fixture::set(vec![looks(1, b"mark", BitAction::Set), looks(2, b"ask", BitAction::IsSet)]);
-    let mut i = Inspector::new(Arc::new(Engine::compile(set).unwrap()), Settings::default());
+    let (engine, settings) = (Arc::new(Engine::compile(set).unwrap()), Settings::default());
+    let hosts = Arc::new(HostState::new(&settings));
+    let mut another = Inspector::new(Arc::clone(&engine), settings, Arc::clone(&hosts));
+    let mut i = Inspector::new(engine, settings, hosts);
     bare(&mut i, &packet(Dir::ToServer, 1, b"mark"));
     assert_eq!(bare(&mut i, &packet(Dir::ToServer, 2, b"ask")).alerts.len(), 1);
+    assert_eq!(bare(&mut another, &packet(Dir::ToServer, 2, b"ask")).alerts.len(), 1, "another worker's too");
     assert_eq!(bare(&mut i, &packet(Dir::ToClient, 2, b"ask")).alerts.len(), 0);
     assert_eq!(bare(&mut i, &packet(Dir::ToServer, 12, b"ask")).alerts.len(), 0, "it has ended");
 }

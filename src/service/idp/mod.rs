@@ -8,7 +8,7 @@ mod worker;
 use super::plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, Plugin};
 use super::policy::Policy;
 use crate::base::{PluginId, SetId, WorkerId};
-use crate::inspect::{self, Engine};
+use crate::inspect::{self, Engine, HostState, Inspector};
 use crate::stream;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub struct Idp {
     streams: stream::Settings,
     inspection: inspect::Settings,
     engine: Arc<Engine>,
+    /// Keyed by host, one for all workers.
+    hosts: Arc<HostState>,
 }
 
 impl Idp {
@@ -28,7 +30,11 @@ impl Idp {
     pub fn new(engine: Arc<Engine>, streams: stream::Settings, inspection: inspect::Settings) -> Idp {
         let flags = Flags { alone: true, policy: true, own_state: true, ..Flags::default() };
         let about = About { name: NAME.into(), kind: "detection".into(), flags, ..About::default() };
-        Idp { about, streams, inspection, engine }
+        Idp { about, streams, inspection, engine, hosts: Arc::new(HostState::new(&inspection)) }
+    }
+
+    pub fn hosts(&self) -> &Arc<HostState> {
+        &self.hosts
     }
 
     /// A compiled rule set as this plugin's policy.
@@ -44,7 +50,9 @@ impl Idp {
         ports: usize,
     ) -> super::ServicePlan {
         let idp = Idp::new(Arc::clone(engine), streams, inspection);
+        let hosts = Arc::clone(&idp.hosts);
         let mut plan = super::ServicePlan::of(vec![Box::new(idp)], ports);
+        plan.hosts = Some(hosts);
         let policy = Idp::policy(engine);
         plan.policies.push(super::plan::Attached { set: SetId(0), plugin: PluginId(0), policy });
         plan
@@ -57,7 +65,8 @@ impl Plugin for Idp {
     }
 
     fn data(&self, _worker: WorkerId) -> Box<dyn DataPlugin> {
-        Box::new(worker::IdpWorker::new(Arc::clone(&self.engine), self.streams, self.inspection))
+        let inspector = Inspector::new(Arc::clone(&self.engine), self.inspection, Arc::clone(&self.hosts));
+        Box::new(worker::IdpWorker::new(inspector, self.streams))
     }
 
     fn control(&mut self, event: ControlEvent<'_>, desk: &mut dyn Desk) -> Result<(), ControlFault> {

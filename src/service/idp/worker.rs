@@ -4,7 +4,7 @@ use crate::base::event::{Cause, CloseReason, Origin};
 use crate::base::{Anomaly, Dir, DropReason, PerDir, SetId, Verdict};
 use crate::decode::{Decoded, Ip, L4};
 use crate::inspect::{
-    self, Engine, FlowFacts, Inspector, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow,
+    Engine, FlowFacts, Inspector, Order, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow,
 };
 use crate::rules::RuleSet;
 use crate::service::context::PacketAt;
@@ -35,11 +35,11 @@ struct Judgement {
 }
 
 impl IdpWorker {
-    pub fn new(engine: Arc<Engine>, streams: stream::Settings, inspection: inspect::Settings) -> IdpWorker {
+    pub fn new(inspector: Inspector, streams: stream::Settings) -> IdpWorker {
         IdpWorker {
             streams: Streams::new(streams),
-            rules: Arc::clone(engine.rules()),
-            inspector: Inspector::new(engine, inspection),
+            rules: Arc::clone(inspector.engine().rules()),
+            inspector,
             gather: vec![0; GATHER].into(),
         }
     }
@@ -170,6 +170,7 @@ impl DataPlugin for IdpWorker {
         let Context { session: Some(at), packet: Some(packet), dir, host, .. } = context else {
             return Reply::Ok;
         };
+        self.inspector.set_position(host.position);
         let (session, dir) = (&mut *at.session, *dir);
         let mut judgement = Judgement::default();
         let payloads = self.feed(packet, session, dir, host.report, &mut judgement);
@@ -192,6 +193,7 @@ impl DataPlugin for IdpWorker {
 
     /// Fragments, what is not IP, what could not be decoded. What reassembly found wrong comes here as well, with no bytes.
     fn alone(&mut self, context: &mut Context<'_>) -> Reply {
+        self.inspector.set_position(context.host.position);
         let Some(packet) = &mut context.packet else { return Reply::Ok };
         let facts =
             PacketFacts { bytes: packet.bytes, decoded: packet.decoded, time: packet.meta.clock, flow: None };
@@ -207,6 +209,7 @@ impl DataPlugin for IdpWorker {
     }
 
     fn raised(&mut self, context: &mut Context<'_>, raised: &[Anomaly]) {
+        self.inspector.set_position(context.host.position);
         let Some(packet) = &mut context.packet else { return };
         let facts = PacketFacts { bytes: &[], decoded: packet.decoded, time: packet.meta.clock, flow: None };
         let outcome = self.inspector.inspect_raised(&facts, raised);
@@ -217,6 +220,7 @@ impl DataPlugin for IdpWorker {
     fn session_close(&mut self, context: &mut Context<'_>, _reason: CloseReason) {
         let Some(at) = &mut context.session else { return };
         let session = &mut *at.session;
+        self.inspector.set_position(context.host.position);
         self.streams.finish(session);
         self.rest(session, context.host.closing_packet, context.host.report);
     }
@@ -236,6 +240,16 @@ impl DataPlugin for IdpWorker {
             self.rules = Arc::clone(engine.rules());
             self.inspector.publish(engine);
         }
+    }
+
+    fn keep_order(&mut self, order: Box<dyn Order>) {
+        self.inspector.keep_order(order);
+    }
+
+    fn holds(&self, session: &Session) -> bool {
+        self.inspector.engine().streams_touch_hosts()
+            && !self.streams.half_full()
+            && self.streams.unread(session)
     }
 
     fn publish(&self, numbers: &mut dyn FnMut(Gauge, u64)) {
