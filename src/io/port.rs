@@ -83,10 +83,10 @@ pub trait PacketIo: Send {
 
 pub trait RxQueue: Send {
     /// Appends what has arrived, up to the burst's room; how many. Time and clock in the frames' meta are set, packet and
-    /// epoch are 0.
+    /// epoch are 0, and the port is the device's number, which is not the configuration's.
     fn receive(&mut self, burst: &mut Burst) -> usize;
 
-    /// As [`receive`](Self::receive), but the meta may hold anything except the port: for frames that are only passed on.
+    /// As [`receive`](Self::receive), but the meta may hold anything: for frames that are stamped later, or passed on.
     fn receive_unstamped(&mut self, burst: &mut Burst) -> usize {
         self.receive(burst)
     }

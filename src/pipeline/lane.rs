@@ -33,8 +33,6 @@ pub struct Lane {
     pub(super) me: usize,
     pub(super) workers: u32,
     pub(super) hash_ports: bool,
-    /// Some pair's verdicts act; else what reassembly takes are copies.
-    inline: bool,
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
     plans: Arc<[PortPlan]>,
@@ -81,7 +79,6 @@ impl Lane {
             me: parts.me,
             workers: settings.workers.max(1) as u32,
             hash_ports: settings.hash_ports,
-            inline: parts.plans.iter().any(|plan| plan.mode == Mode::Ips),
             drop_invalid: settings.drop_invalid,
             plans: parts.plans,
             fragments_seen: defrag::Counters::default(),
@@ -205,7 +202,7 @@ impl Lane {
             }
             Mode::Ips | Mode::Ids => frame,
         };
-        let mut sink = FragmentSink::new(&self.ledger, self.inline);
+        let mut sink = FragmentSink::new(&self.ledger, &self.plans);
         let meta = piece.meta();
         let outcome = self.fragments.push(piece, decoded, self.clock, self.allocator.as_mut(), &mut sink);
         let raised = sink.raised;
@@ -231,7 +228,7 @@ impl Lane {
         let now = self.clock;
         let (sessions, mut ending) = self.ending();
         sessions.expire(now, budget, &mut ending);
-        let mut sink = FragmentSink::new(&self.ledger, self.inline);
+        let mut sink = FragmentSink::new(&self.ledger, &self.plans);
         self.fragments.expire(now, budget, &mut sink);
         self.count_fragments();
     }
@@ -243,7 +240,7 @@ impl Lane {
         let (sessions, mut ending) = self.ending();
         ending.last = last;
         sessions.close_all(CloseReason::Shutdown, now, &mut ending);
-        let mut sink = FragmentSink::new(&self.ledger, self.inline);
+        let mut sink = FragmentSink::new(&self.ledger, &self.plans);
         self.fragments.drop_all(DropReason::Shutdown, &mut sink);
         self.count_fragments();
         self.exits.flush();
@@ -278,24 +275,28 @@ impl Lane {
 /// What reassembly drops on its own account, and what it noticed.
 struct FragmentSink<'a> {
     ledger: &'a Ledger,
-    inline: bool,
+    plans: &'a [PortPlan],
     /// Anomalies of the fragment being pushed; one fragment has few.
     raised: ArrayVec<Anomaly, MAX_ANOMALIES>,
 }
 
 impl<'a> FragmentSink<'a> {
-    fn new(ledger: &'a Ledger, inline: bool) -> FragmentSink<'a> {
-        FragmentSink { ledger, inline, raised: ArrayVec::new() }
+    fn new(ledger: &'a Ledger, plans: &'a [PortPlan]) -> FragmentSink<'a> {
+        FragmentSink { ledger, plans, raised: ArrayVec::new() }
     }
 }
 
 impl defrag::Sink for FragmentSink<'_> {
-    fn dropped(&mut self, reason: DropReason, fragments: u32) {
-        if self.inline {
-            self.ledger.count_drop(reason, u64::from(fragments));
-        } else {
+    fn copies(&self, port: PortId) -> bool {
+        self.plans.get(port.index()).is_some_and(|plan| plan.mode != Mode::Ips)
+    }
+
+    fn dropped(&mut self, reason: DropReason, fragments: u32, copies: bool) {
+        if copies {
             self.ledger.consumed.add(u64::from(fragments));
             (0..fragments).for_each(|_| self.ledger.count_spared(reason));
+        } else {
+            self.ledger.count_drop(reason, u64::from(fragments));
         }
     }
 

@@ -16,6 +16,7 @@ const AFFINITY_BYTES: usize = 256;
 
 /// A receive queue that the main lcore polls.
 pub struct Source {
+    /// The port's place in the configuration: frames bear it from here on, not the number of their device.
     pub port: PortId,
     pub rx: Box<dyn RxQueue>,
 }
@@ -123,6 +124,8 @@ impl MainLcore {
         };
         if plan.inspect {
             self.stamp_burst(port);
+        } else if self.local.is_none() {
+            self.burst.iter_mut().for_each(|frame| frame.set_port(port));
         }
         match (&mut self.local, self.lanes.len()) {
             (Some(worker), _) if !plan.inspect => worker.pass_on(&mut self.burst, plan.peer),

@@ -12,6 +12,8 @@ use crate::{defrag, inspect, session, stream};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+mod line;
+
 const INSIDE: PortId = PortId(0);
 const OUTSIDE: PortId = PortId(1);
 

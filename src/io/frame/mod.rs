@@ -34,6 +34,7 @@ pub struct FrameMeta {
     /// Twice the fragments that were distributed before this frame, and one more when it was taken for one itself: a replay's
     /// order between workers (`pipeline::handover`).
     pub epoch: u32,
+    /// From the main lcore on: the place of the port in the configuration, whatever number its device has.
     pub port: PortId,
 }
 
@@ -131,6 +132,15 @@ impl Frame {
         match self.form_mut() {
             FormMut::Heap(heap) => heap.meta = meta,
             FormMut::Mbuf(mbuf) => mbuf.set_meta(&meta),
+        }
+    }
+
+    /// Only the port: for frames that are passed on without a stamp.
+    #[inline]
+    pub fn set_port(&mut self, port: PortId) {
+        match self.form_mut() {
+            FormMut::Heap(heap) => heap.meta.port = port,
+            FormMut::Mbuf(mbuf) => mbuf.set_port(port),
         }
     }
 
