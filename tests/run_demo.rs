@@ -106,6 +106,7 @@ fn the_demo_inspects_its_capture_and_ends_in_order() {
     assert!(drops.iter().any(|d| d["drop"]["reason"] == "rules"), "{drops:?}");
     let stats = events.of("stats");
     assert_eq!(stats.last().map(|s| &s["stats"]["decoder"]["pkts"]), Some(&Value::from(FRAMES)));
+    assert_eq!(stats.last().map(|s| &s["stats"]["capture"]["dpdk"]["imissed"]), Some(&Value::from(0)));
 }
 
 #[test]
@@ -124,6 +125,10 @@ fn ctl_answers_while_it_runs() {
     let counters = demo.json(&["counters", "ips."]);
     assert_eq!(counters["ips.blocked"].as_u64(), Some(dropped), "{counters}");
     assert!(counters.as_object().unwrap().keys().all(|name| name.starts_with("ips.")), "{counters}");
+
+    let port = demo.json(&["counters", "port.outside."]);
+    let counted = (port["port.outside.rx_packets"].as_u64(), port["port.outside.rx_missed"].as_u64());
+    assert_eq!(counted, (Some(FRAMES), Some(0)), "{port}");
 
     let sessions = demo.json(&["sessions"]);
     assert_eq!(sessions.as_array().map(Vec::len), Some(3), "{sessions}");

@@ -35,6 +35,8 @@ pub struct Status {
     pub pairs: Vec<PairStatus>,
     pub events_sent: u64,
     pub events_lost: u64,
+    /// What ports lost (`outside.rx_missed`), where that is not nothing.
+    pub port_losses: Vec<NamedCount>,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -191,6 +191,7 @@ impl Control for Operator {
                 .collect(),
             events_sent: self.events.sent.load(Ordering::Relaxed),
             events_lost: self.events.lost.load(Ordering::Relaxed),
+            port_losses: counters::losses(&handle),
         }
     }
 

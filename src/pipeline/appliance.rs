@@ -16,7 +16,7 @@ use super::worker::{Worker, WorkerParts};
 use crate::base::WorkerId;
 use crate::base::event::{EventFeed, event_ring};
 use crate::inspect::Engine;
-use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, RingEnds, memory};
+use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, PortMeter, RingEnds, memory};
 use std::sync::Arc;
 
 /// What differs between DPDK and memory.
@@ -67,6 +67,8 @@ pub struct Handle {
     pub ledgers: Vec<Arc<Ledger>>,
     pub tables: Vec<Arc<TableCounts>>,
     pub plans: Arc<[PortPlan]>,
+    /// By name, those that count.
+    pub meters: Vec<(String, Box<dyn PortMeter>)>,
     mailboxes: Vec<MailboxSender>,
 }
 
@@ -135,6 +137,8 @@ struct Outside {
 impl Builder<'_> {
     fn build(self, ports: &mut [Option<Box<dyn PacketIo>>]) -> Result<Appliance, SetupError> {
         let count = self.settings.workers;
+        let meter = |port: &Box<dyn PacketIo>| Some((port.info().name.clone(), port.meter()?));
+        let meters = ports.iter().flatten().filter_map(meter).collect();
         let board = Arc::new(Board::new(count.max(1)));
         let mut outside = Outside { ledgers: vec![Arc::default()], ..Outside::default() };
         let (mut rings, mut workers) = (Vec::new(), Vec::new());
@@ -168,7 +172,7 @@ impl Builder<'_> {
             replay: self.settings.replay,
         });
         let Outside { ledgers, tables, mailboxes, feeds, .. } = outside;
-        let handle = Handle { board, ledgers, tables, plans: self.plans, mailboxes };
+        let handle = Handle { board, ledgers, tables, plans: self.plans, meters, mailboxes };
         Ok(Appliance { main, workers, handle, feeds })
     }
 

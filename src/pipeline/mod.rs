@@ -29,6 +29,8 @@ mod settle;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::idle_handle;
 pub mod worker;
 
 pub use appliance::{Appliance, Handle, MemoryPlatform, Platform, SetupError};

@@ -103,6 +103,20 @@ fn replay(frames: &[(Time, Vec<u8>)], rules: &str, settings: &Settings) -> Repor
     Report { alerts: alerts(&engine, &events), flows: flows(&events), balance, sent, busy_workers: busy }
 }
 
+/// What management keeps of an appliance with ports that counted this.
+pub(crate) fn idle_handle(ports: &[(&str, crate::io::PortStats)]) -> Handle {
+    let mut settings = settings(0, Mode::Ips);
+    settings.ports.truncate(ports.len());
+    let port = |(n, (name, stats)): (usize, &(&str, crate::io::PortStats))| {
+        let info = PortInfo { name: (*name).into(), ..PortInfo::default() };
+        let (mut port, _) = MemoryPort::new(PortId(n as u16), info);
+        port.set_stats(*stats);
+        Some(Box::new(port) as Box<dyn PacketIo>)
+    };
+    let mut ports: Vec<_> = ports.iter().enumerate().map(port).collect();
+    Appliance::build(&settings, &mut ports, &MemoryPlatform::default(), &engine("")).unwrap().handle
+}
+
 fn bytes_of(frame: &crate::io::Frame) -> Vec<u8> {
     frame.segments().flatten().copied().collect()
 }

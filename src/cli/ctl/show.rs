@@ -35,6 +35,9 @@ pub(super) fn status(s: &p::StatusReply) -> Answer {
     for pair in &s.pairs {
         table.row(["pair", &format!("{} ({})", pair.ports.join(" <-> "), pair.mode)]);
     }
+    for loss in &s.port_losses {
+        table.row([&format!("lost: {}", loss.name), &loss.value.to_string()]);
+    }
     for memory in &s.memory {
         let text = format!("{} KiB of {} KiB", memory.used >> 10, memory.cap >> 10);
         table.row([&format!("memory {}", memory.part), &text]);
@@ -51,6 +54,7 @@ pub(super) fn status(s: &p::StatusReply) -> Answer {
         "workers": s.workers,
         "sessions": s.sessions,
         "events": { "sent": s.events_sent, "lost": s.events_lost },
+        "port_losses": s.port_losses.iter().map(|c| (c.name.clone(), c.value.into())).collect::<Map<_, _>>(),
         "pairs": s.pairs.iter().map(pair).collect::<Vec<_>>(),
         "memory": s.memory.iter().map(memory).collect::<Vec<_>>(),
     });

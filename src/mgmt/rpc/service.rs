@@ -135,6 +135,11 @@ impl From<Status> for p::StatusReply {
             pairs: s.pairs.into_iter().map(|x| p::Pair { ports: x.ports, mode: x.mode }).collect(),
             events_sent: s.events_sent,
             events_lost: s.events_lost,
+            port_losses: s
+                .port_losses
+                .into_iter()
+                .map(|c| p::Counter { name: c.name, value: c.value })
+                .collect(),
         }
     }
 }
