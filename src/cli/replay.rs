@@ -103,6 +103,7 @@ fn verdict(done: &Replayed, rules: &RulesAtStart) -> Outcome {
         eprintln!("error: {damage}; what stands before it was replayed");
         flawed = true;
     }
+    flawed |= super::tell_failed(&done.failed, done.written_off);
     if !done.balance.is_even() {
         eprintln!("error: frames do not add up, which is a fault of weir: please report it with the capture");
         flawed = true;

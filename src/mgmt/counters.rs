@@ -96,6 +96,7 @@ pub fn of(handle: &Handle) -> Vec<NamedCount> {
     ] {
         list.push(NamedCount::new(name, value));
     }
+    list.push(NamedCount::new("lcores.failed", handle.board.failed().count() as u64));
     for (port, stats) in &ports {
         let counts = TRAFFIC.iter().chain(LOSSES);
         list.extend(counts.map(|(what, get)| NamedCount::new(format!("port.{port}.{what}"), get(stats))));

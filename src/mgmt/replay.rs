@@ -10,8 +10,9 @@ use crate::mgmt::convert::{self, Start};
 use crate::mgmt::counters;
 use crate::mgmt::eve::Medium;
 use crate::mgmt::events::EventTotals;
+use crate::mgmt::run::failure;
 use crate::mgmt::start::{self, RulesAtStart, StartError};
-use crate::pipeline::launch::{DpdkPlatform, Running, replay_capture};
+use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, replay_capture};
 use crate::pipeline::{Appliance, Balance, PortPlan};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,6 +55,9 @@ pub struct Outcome {
     pub events: EventTotals,
     /// Frames whose buffers did not come back: 0, or a fault of ours.
     pub leaked: u32,
+    /// Lcores that ended by a panic, which ended the replay early; and the frames that went with them.
+    pub failed: Vec<String>,
+    pub written_off: u64,
     /// Frames in the file of `-w`.
     pub written: Option<u64>,
 }
@@ -83,22 +87,30 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let ended = Arc::new(AtomicBool::new(false));
     let writer = spawn_log(log, Arc::clone(&ended), &platform)?;
     let running = Running::start(&platform.eal, workers).map_err(run_fault)?;
-    let mut done = Ok(());
+    let (mut done, mut ran) = (Ok(()), Ok(()));
     for (path, summary) in request.captures.iter().zip(&summaries) {
         let port = links.iter().position(|l| *l == summary.link_type).unwrap_or(0);
         let progress = &mut *request.progress;
         let told = &mut |frames, of| progress(path, frames, of);
-        done =
-            replay_capture(&mut main, &handle.board, &platform, path, PortId(port as u16), told).map(|_| ());
-        if done.is_err() {
+        let port = PortId(port as u16);
+        let replayed = guarded(&handle.board, || {
+            replay_capture(&mut main, &handle.board, &platform, path, port, told).map(|_| ())
+        });
+        match replayed {
+            Ok(outcome) => done = outcome,
+            Err(panicked) => ran = Err(panicked),
+        }
+        if done.is_err() || handle.board.is_stopped() {
             break;
         }
     }
-    main.finish();
-    let workers = running.join(&mut main).map_err(run_fault)?;
-    drop(workers);
+    let ran = finish(&mut main, &handle.board, ran);
+    let joined = running.join(&mut main);
+    let failed: Vec<String> = ran.err().iter().chain(&joined.failed).map(failure).collect();
+    drop(joined);
     let waiting = main.waiting() as u64;
     drop(main);
+    let written_off = if failed.is_empty() { 0 } else { handle.write_off(waiting) };
     ended.store(true, Ordering::Release);
     writer.thread().unpark();
     let mut log = writer.join().map_err(|_| ReplayFault::Run("the event log ended early".into()))?;
@@ -119,6 +131,8 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
         sessions: handle.tables.iter().map(|t| t.sessions_opened.get()).sum(),
         events,
         leaked: platform.pool.in_use(),
+        failed,
+        written_off,
         written: written.and_then(|w| w.take()).transpose()?,
         damaged: summaries.into_iter().filter_map(|s| s.damage).collect(),
     })

@@ -13,8 +13,8 @@ use super::main_lcore::{MainLcore, MainParts};
 use super::settings::{MAX_PORTS, MAX_WORKERS, PortPlan, Settings};
 use super::tables::TableCounts;
 use super::worker::{Worker, WorkerParts};
-use crate::base::WorkerId;
 use crate::base::event::{EventFeed, event_ring};
+use crate::base::{DropReason, WorkerId};
 use crate::inspect::Engine;
 use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, PortMeter, RingEnds, memory};
 use std::sync::Arc;
@@ -76,6 +76,19 @@ impl Handle {
     /// The sum over all lcores. Exact when they are quiet; `in_rings` is then what the rings hold.
     pub fn balance(&self, in_rings: u64) -> Balance {
         Balance::of(self.ledgers.iter().map(Arc::as_ref), in_rings)
+    }
+
+    /// After some lcores failed, and all have ended: what they had is gone, and counts as dropped. How many frames that were.
+    pub fn write_off(&self, in_rings: u64) -> u64 {
+        for lcore in self.board.failed() {
+            self.ledgers.get(lcore).into_iter().for_each(|ledger| ledger.held.set(0));
+        }
+        let balance = self.balance(in_rings);
+        let missing = balance.came_in().saturating_sub(balance.went_out());
+        if let Some(main) = self.ledgers.first() {
+            main.count_drop(DropReason::LcoreFailed, missing);
+        }
+        missing
     }
 
     pub fn workers(&self) -> usize {

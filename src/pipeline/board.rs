@@ -19,6 +19,8 @@ pub struct Board {
     fragments: Padded<AtomicU32>,
     workers: Vec<Padded<Progress>>,
     stop: AtomicBool,
+    /// A bit an lcore that ended by a panic: the main lcore's is the lowest.
+    failed: AtomicU64,
     /// The source has ended: stop as soon as nothing is on its way.
     drained: AtomicBool,
 }
@@ -42,6 +44,7 @@ impl Board {
             fragments: Padded::default(),
             workers: (0..workers).map(|_| Padded::default()).collect(),
             stop: AtomicBool::new(false),
+            failed: AtomicU64::new(0),
             drained: AtomicBool::new(false),
         }
     }
@@ -98,6 +101,34 @@ impl Board {
 
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
+    }
+
+    /// The main lcore panicked: all are to stop.
+    pub fn main_failed(&self) {
+        self.fail(0);
+    }
+
+    /// The worker panicked: it will hand over nothing more, nobody may wait for it, and all are to stop.
+    pub fn worker_failed(&self, worker: usize) {
+        self.fail(worker + 1);
+        if let Some(progress) = self.workers.get(worker) {
+            progress.0.empty.store(true, Ordering::Release);
+        }
+    }
+
+    fn fail(&self, lcore: usize) {
+        self.failed.fetch_or(1 << lcore, Ordering::AcqRel);
+        self.stop();
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire) != 0
+    }
+
+    /// Numbers of the lcores that failed: 0 is the main lcore, then the workers.
+    pub fn failed(&self) -> impl Iterator<Item = usize> + use<> {
+        let failed = self.failed.load(Ordering::Acquire);
+        (0..64).filter(move |lcore| failed >> lcore & 1 == 1)
     }
 
     pub fn set_drained(&self) {

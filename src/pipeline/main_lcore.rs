@@ -4,6 +4,7 @@
 use super::board::Board;
 use super::exits::Exits;
 use super::ledger::Ledger;
+use super::rehearsal::Rehearsal;
 use super::settings::PortPlan;
 use super::worker::Worker;
 use crate::base::{DropReason, PortId, Time};
@@ -42,6 +43,7 @@ pub struct MainLcore {
     stamp: Stamp,
     hash_ports: bool,
     replay: bool,
+    rehearsal: Rehearsal,
 }
 
 /// What numbers and dates the frames.
@@ -81,6 +83,7 @@ impl MainLcore {
             stamp: Stamp::default(),
             hash_ports: parts.hash_ports,
             replay: parts.replay,
+            rehearsal: Rehearsal::of(0),
         }
     }
 
@@ -105,6 +108,7 @@ impl MainLcore {
             let port = source.port;
             if n > 0 {
                 self.ledger.received.add(n as u64);
+                self.rehearsal.moved(n);
                 self.spread(port);
                 received += n;
             }
@@ -127,10 +131,11 @@ impl MainLcore {
         } else if self.local.is_none() {
             self.burst.iter_mut().for_each(|frame| frame.set_port(port));
         }
+        let wait = self.replay.then_some(&*self.board);
         match (&mut self.local, self.lanes.len()) {
             (Some(worker), _) if !plan.inspect => worker.pass_on(&mut self.burst, plan.peer),
             (Some(worker), _) => worker.process(&mut self.burst),
-            (None, 1) => put_all(&mut self.lanes[0], &mut self.burst, self.replay, &self.ledger, || {
+            (None, 1) => put_all(&mut self.lanes[0], &mut self.burst, wait, &self.ledger, || {
                 drain_returns(&mut self.returns, &mut self.exits, &self.plans)
             }),
             (None, _) => self.spread_by_affinity(&plan),
@@ -139,6 +144,7 @@ impl MainLcore {
 
     fn spread_by_affinity(&mut self, plan: &PortPlan) {
         let workers = self.lanes.len() as u32;
+        let wait = self.replay.then_some(&*self.board);
         for mut frame in self.burst.drain(..) {
             let at = frame_affinity(&frame, plan, self.hash_ports);
             if self.replay {
@@ -149,7 +155,7 @@ impl MainLcore {
             let lane = &mut self.lanes[owner(at.hash, workers)];
             lane.waiting.push(frame);
             if lane.waiting.is_full() {
-                put(&mut lane.ring, &mut lane.waiting, self.replay, &self.ledger, || {
+                put(&mut lane.ring, &mut lane.waiting, wait, &self.ledger, || {
                     drain_returns(&mut self.returns, &mut self.exits, &self.plans)
                 });
             }
@@ -171,9 +177,10 @@ impl MainLcore {
 
     /// What waits goes out; then the workers may know how far the clock is.
     fn flush(&mut self) {
+        let wait = self.replay.then_some(&*self.board);
         for lane in &mut self.lanes {
             if !lane.waiting.is_empty() {
-                put(&mut lane.ring, &mut lane.waiting, self.replay, &self.ledger, || {
+                put(&mut lane.ring, &mut lane.waiting, wait, &self.ledger, || {
                     drain_returns(&mut self.returns, &mut self.exits, &self.plans)
                 });
             }
@@ -227,7 +234,13 @@ fn frame_affinity(frame: &Frame, plan: &PortPlan, hash_ports: bool) -> Affinity 
     affinity(&head[..n], plan.link, hash_ports)
 }
 
-fn put_all(lane: &mut Lane, burst: &mut Burst, wait: bool, ledger: &Ledger, meanwhile: impl FnMut()) {
+fn put_all(
+    lane: &mut Lane,
+    burst: &mut Burst,
+    wait: Option<&Board>,
+    ledger: &Ledger,
+    meanwhile: impl FnMut(),
+) {
     put(&mut lane.ring, burst, wait, ledger, meanwhile);
 }
 
@@ -235,12 +248,12 @@ fn put_all(lane: &mut Lane, burst: &mut Burst, wait: bool, ledger: &Ledger, mean
 fn put(
     ring: &mut Box<dyn FrameSender>,
     burst: &mut Burst,
-    wait: bool,
+    wait: Option<&Board>,
     ledger: &Ledger,
     mut meanwhile: impl FnMut(),
 ) {
     ring.send(burst);
-    while wait && !burst.is_empty() {
+    while wait.is_some_and(|board| !board.has_failed()) && !burst.is_empty() {
         meanwhile();
         std::thread::yield_now();
         ring.send(burst);

@@ -23,6 +23,7 @@ pub mod lane;
 pub mod ledger;
 pub mod mailbox;
 pub mod main_lcore;
+mod rehearsal;
 mod report;
 pub mod settings;
 mod settle;

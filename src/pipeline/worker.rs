@@ -8,6 +8,7 @@ use super::handover::Handover;
 use super::idle::{Idle, Polling};
 use super::lane::Lane;
 use super::mailbox::{Answer, Command, Mailbox, SessionRow};
+use super::rehearsal::Rehearsal;
 use crate::base::{PortId, Time, WorkerId};
 use crate::io::{Burst, FrameReceiver};
 use std::sync::Arc;
@@ -29,6 +30,21 @@ pub struct Worker {
     /// How many share the sessions.
     workers: u32,
     turns: u64,
+    rehearsal: Rehearsal,
+}
+
+/// Tells the board when the worker unwinds.
+struct Alarm {
+    board: Arc<Board>,
+    worker: usize,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.board.worker_failed(self.worker);
+        }
+    }
 }
 
 /// The parts of a [`Worker`].
@@ -58,11 +74,13 @@ impl Worker {
             polling: parts.polling,
             workers: parts.workers,
             turns: 0,
+            rehearsal: Rehearsal::of(parts.id.index() + 1),
         }
     }
 
     /// Turns until the appliance has drained; then ends what is left. Gives itself back for a last look.
     pub fn run(mut self: Box<Worker>) -> Box<Worker> {
+        let _alarm = Alarm { board: Arc::clone(&self.board), worker: self.id.index() };
         let mut idle = Idle::new(self.polling);
         while !self.is_done() {
             idle.after(self.turn());
@@ -79,6 +97,7 @@ impl Worker {
         let mut burst = std::mem::take(&mut self.burst);
         let moved = self.ring.as_mut().map_or(0, |ring| ring.receive(&mut burst));
         if moved > 0 {
+            self.rehearsal.moved(moved);
             self.process(&mut burst);
         }
         self.burst = burst;
@@ -115,6 +134,9 @@ impl Worker {
             let mut wait = |worker: usize, mut frame| {
                 while let Err(back) = self.handover.give(worker, frame) {
                     frame = back;
+                    if self.board.has_failed() {
+                        return Err(frame);
+                    }
                     self.handover.collect();
                     std::thread::yield_now();
                 }
@@ -136,7 +158,9 @@ impl Worker {
             }
             return ring_empty;
         }
-        let all_done = (self.board.fragments_done().wrapping_sub(fragments) as i32) >= 0;
+        // Who failed will never be done with its fragments, and order is lost with it.
+        let all_done =
+            self.board.has_failed() || (self.board.fragments_done().wrapping_sub(fragments) as i32) >= 0;
         if !ring_empty || !all_done {
             return false;
         }
