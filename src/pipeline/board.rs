@@ -14,7 +14,7 @@ pub struct Board {
     /// The main lcore's clock, for workers to which no frame comes.
     clock: Padded<AtomicU64>,
     /// All frames up to this number are in the workers' rings.
-    dispatched: Padded<AtomicU32>,
+    dispatched: Padded<AtomicU64>,
     /// Fragments among them.
     fragments: Padded<AtomicU32>,
     workers: Vec<Padded<Progress>>,
@@ -54,14 +54,14 @@ impl Board {
     }
 
     /// By the main lcore, after the frames of that time are in the rings.
-    pub fn publish(&self, clock: Time, dispatched: u32, fragments: u32) {
+    pub fn publish(&self, clock: Time, dispatched: u64, fragments: u32) {
         self.fragments.0.store(fragments, Ordering::Release);
         self.dispatched.0.store(dispatched, Ordering::Release);
         self.clock.0.store(clock.micros(), Ordering::Release);
     }
 
     /// Frames and fragments dispatched. The fragments are at least those among the frames.
-    pub fn dispatched(&self) -> (u32, u32) {
+    pub fn dispatched(&self) -> (u64, u32) {
         let frames = self.dispatched.0.load(Ordering::Acquire);
         (frames, self.fragments.0.load(Ordering::Acquire))
     }
@@ -69,6 +69,13 @@ impl Board {
     /// Fragments that all workers together have taken through reassembly.
     pub fn fragments_done(&self) -> u32 {
         self.workers.iter().fold(0, |sum: u32, w| sum.wrapping_add(w.0.fragments.load(Ordering::Acquire)))
+    }
+
+    /// As if so many fragments had been before.
+    #[cfg(test)]
+    pub(super) fn start_at(&self, packet: u64, fragments: u32) {
+        self.publish(Time::ZERO, packet, fragments);
+        self.workers[0].0.fragments.store(fragments, Ordering::Release);
     }
 
     pub fn fragment_done(&self, worker: usize) {

@@ -17,7 +17,7 @@ pub(super) struct Ending<'a> {
     pub(super) report: &'a mut Reporter,
     pub(super) rules: &'a RuleSet,
     /// The last packet of all, when everything ends.
-    pub(super) last: u32,
+    pub(super) last: u64,
 }
 
 impl Closer for Ending<'_> {
@@ -35,14 +35,14 @@ impl Closer for Ending<'_> {
 
 impl Ending<'_> {
     /// Both directions' last bytes; the alerts are dated by `packet`.
-    pub(super) fn rest(&mut self, session: &mut Session, packet: u32) {
+    pub(super) fn rest(&mut self, session: &mut Session, packet: u64) {
         for dir in Dir::BOTH {
             self.last_bytes(session, dir, packet);
         }
     }
 
     /// What still waited for an acknowledgement or for a whole chunk. No packet brings it: only rules on streams look.
-    fn last_bytes(&mut self, session: &mut Session, dir: Dir, packet: u32) {
+    fn last_bytes(&mut self, session: &mut Session, dir: Dir, packet: u64) {
         let tuple = if dir == Dir::ToServer { session.tuple } else { session.tuple.reversed() };
         let mut state = StateHandle::from_raw(session.inspection);
         while let Some(window) = self.streams.window(session, dir, self.gather) {
@@ -64,7 +64,7 @@ impl Ending<'_> {
                 session.alerted = true;
                 let origin = Origin {
                     time: session.last,
-                    packet: u64::from(packet),
+                    packet,
                     tuple,
                     flow_id: session.flow_id,
                     dir,

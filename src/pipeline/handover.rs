@@ -60,14 +60,14 @@ impl Handover {
     pub fn collect(&mut self) {
         while let Some(frame) = self.take() {
             let number = frame.meta().packet;
-            let at = self.pending.partition_point(|f| f.meta().packet <= number);
+            let at = self.pending.partition_point(|f| !is_before(number, f.meta().packet));
             self.pending.insert(at, frame);
         }
     }
 
     /// Replay: the first datagram with a number below `packet`.
     pub fn take_before(&mut self, packet: u32) -> Option<Frame> {
-        let due = self.pending.front().is_some_and(|f| f.meta().packet < packet);
+        let due = self.pending.front().is_some_and(|f| is_before(f.meta().packet, packet));
         if due { self.pending.pop_front() } else { None }
     }
 
@@ -78,10 +78,16 @@ impl Handover {
 
     /// Replay: waits until so many fragments are through reassembly, collecting what they complete.
     pub fn wait_for(&mut self, fragments: u32, board: &Board) {
-        while board.fragments_done() < fragments && !board.is_stopped() {
+        // An epoch has room for 31 bits of their count.
+        while is_before(board.fragments_done() << 1, fragments << 1) && !board.is_stopped() {
             self.collect();
             std::thread::yield_now();
         }
         self.collect();
     }
+}
+
+/// Numbers wrap; two that are compared are never half their range apart.
+fn is_before(a: u32, b: u32) -> bool {
+    (a.wrapping_sub(b) as i32) < 0
 }

@@ -21,6 +21,7 @@ const TUNNEL_SHIFT: u32 = 36;
 struct Subject<'a> {
     bytes: &'a [u8],
     meta: &'a FrameMeta,
+    number: u64,
     /// Verdicts act.
     inline: bool,
     cause: Cause,
@@ -28,7 +29,7 @@ struct Subject<'a> {
 
 impl Subject<'_> {
     fn origin(&self, decoded: &Decoded, session: Option<&Session>, dir: Dir) -> Origin {
-        Origin { cause: self.cause, ..origin(self.meta, decoded, session, dir) }
+        Origin { cause: self.cause, ..origin(self.number, self.meta, decoded, session, dir) }
     }
 }
 
@@ -50,7 +51,8 @@ impl Lane {
         plan: &PortPlan,
         cause: Cause,
     ) -> Verdict {
-        let subject = Subject { bytes, meta, inline: plan.mode == Mode::Ips, cause };
+        let number = self.number(meta);
+        let subject = Subject { bytes, meta, number, inline: plan.mode == Mode::Ips, cause };
         if !decoded.anomalies.is_empty() {
             self.report.anomalies(&subject.origin(decoded, None, Dir::ToServer), &decoded.anomalies);
         }
@@ -58,7 +60,7 @@ impl Lane {
         if decoded.is_fragment() {
             return self.alone(&subject, decoded);
         }
-        let packet = Packet::new(meta, bytes.len());
+        let packet = Packet::new(meta, number, bytes.len());
         let (sessions, mut ending) = self.ending();
         let verdict = match sessions.find(decoded, &packet, &mut ending) {
             Lookup::Found { id, dir, related, .. } => {
@@ -136,7 +138,7 @@ impl Lane {
         for &anomaly in raised {
             let _ = decoded.anomalies.try_push(anomaly); // as many as there is room for
         }
-        let origin = origin(meta, decoded, None, Dir::ToServer);
+        let origin = origin(self.number(meta), meta, decoded, None, Dir::ToServer);
         self.report.anomalies(&origin, raised);
         let facts = PacketFacts { bytes: &[], decoded, time: meta.clock, flow: None };
         let outcome = self.inspector.inspect_raised(&facts, raised);
@@ -214,7 +216,7 @@ impl Lane {
         session.alerted |= judgement.alerted;
         if tracked.is_some_and(|tracked| tracked.reset) {
             let mut ending = Ending { streams, inspector, gather, report, rules, last: 0 };
-            ending.rest(session, subject.meta.packet);
+            ending.rest(session, subject.number);
         }
         if let Some(settled) = judgement.settled {
             session.settled = settled;

@@ -13,7 +13,7 @@ use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict};
 use crate::decode::{Decoded, L4, MAX_ANOMALIES, decode};
 use crate::defrag::{self, Reassembler};
 use crate::inspect::{Engine, Inspector};
-use crate::io::{BURST, Burst, Frame, FrameAllocator};
+use crate::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta};
 use crate::rules::RuleSet;
 use crate::session::SessionTable;
 use crate::stream::Streams;
@@ -56,6 +56,8 @@ pub struct Lane {
     pub(super) ledger: Arc<Ledger>,
     tables: Arc<TableCounts>,
     clock: Time,
+    /// Some packet's number of late: those of frames are its lower half, near it.
+    near: u64,
     /// The reassembler's numbers that are in the ledger already.
     fragments_seen: defrag::Counters,
 }
@@ -98,6 +100,7 @@ impl Lane {
             ledger: parts.ledger,
             tables: parts.tables,
             clock: Time::ZERO,
+            near: 0,
         }
     }
 
@@ -143,6 +146,7 @@ impl Lane {
             return self.exits.send(frame, peer);
         };
         self.clock = self.clock.max(meta.clock);
+        self.near = self.number(&meta);
         self.count(decoded);
         if decoded.is_fragment() {
             self.fragment(frame, decoded, &plan, give);
@@ -236,7 +240,7 @@ impl Lane {
     /// The appliance stops: nothing stays held, every session is closed and recorded.
     ///
     /// `now` and `last` are the appliance's clock and last packet number, the same for all workers.
-    pub fn finish(&mut self, now: Time, last: u32) {
+    pub fn finish(&mut self, now: Time, last: u64) {
         let (sessions, mut ending) = self.ending();
         ending.last = last;
         sessions.close_all(CloseReason::Shutdown, now, &mut ending);
@@ -248,6 +252,16 @@ impl Lane {
 
     pub fn flush(&mut self) {
         self.exits.flush();
+    }
+
+    /// A frame's number at its full width.
+    pub(super) fn number(&self, meta: &FrameMeta) -> u64 {
+        widen(meta.packet, self.near)
+    }
+
+    /// Frames up to this one are on their way: an idle lane would lose touch with their numbers.
+    pub fn set_near(&mut self, dispatched: u64) {
+        self.near = dispatched;
     }
 
     /// The latest clock of a frame, or of the timers.
@@ -270,6 +284,12 @@ impl Lane {
     pub fn set_watermark(&self, packet: u64) {
         self.report.set_watermark(packet);
     }
+}
+
+/// The number near `near` whose lower half this is.
+fn widen(low: u32, near: u64) -> u64 {
+    let ahead = low.wrapping_sub(near as u32) as i32;
+    near.wrapping_add_signed(i64::from(ahead))
 }
 
 /// What reassembly drops on its own account, and what it noticed.

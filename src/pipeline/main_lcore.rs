@@ -50,7 +50,7 @@ pub struct MainLcore {
 #[derive(Default)]
 struct Stamp {
     clock: Time,
-    packet: u32,
+    packet: u64,
     fragments: u32,
 }
 
@@ -85,6 +85,14 @@ impl MainLcore {
             replay: parts.replay,
             rehearsal: Rehearsal::of(0),
         }
+    }
+
+    /// As if so many had come before.
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, packet: u64, fragments: u32) {
+        (self.stamp.packet, self.stamp.fragments) = (packet, fragments);
+        self.board.start_at(packet, fragments);
+        self.local.iter_mut().for_each(|worker| worker.start_at(packet));
     }
 
     /// The queues to poll from now on; a replay changes them from capture to capture.
@@ -169,8 +177,14 @@ impl MainLcore {
             bytes += frame.len() as u64;
             let time = if self.replay { frame.meta().time } else { *clock };
             *clock = (*clock).max(time);
-            *packet = packet.wrapping_add(1);
-            frame.set_meta(FrameMeta { time, clock: *clock, packet: *packet, epoch: *fragments << 1, port });
+            *packet += 1;
+            frame.set_meta(FrameMeta {
+                time,
+                clock: *clock,
+                packet: *packet as u32,
+                epoch: *fragments << 1,
+                port,
+            });
         }
         self.ledger.received_bytes.add(bytes);
     }

@@ -64,6 +64,11 @@ fn settings(workers: usize, mode: Mode) -> Settings {
 }
 
 fn replay(frames: &[(Time, Vec<u8>)], rules: &str, settings: &Settings) -> Report {
+    replay_after((0, 0), frames, rules, settings)
+}
+
+/// As if so many packets, and fragments among them, had come before.
+fn replay_after(before: (u64, u32), frames: &[(Time, Vec<u8>)], rules: &str, settings: &Settings) -> Report {
     let platform = MemoryPlatform::default();
     let info = |queues| PortInfo { rx_queues: 1, tx_queues: queues, ..PortInfo::default() };
     let (mut inside, feed) = MemoryPort::new(INSIDE, info(1));
@@ -79,6 +84,7 @@ fn replay(frames: &[(Time, Vec<u8>)], rules: &str, settings: &Settings) -> Repor
     let Appliance { mut main, workers, handle, mut feeds } =
         Appliance::build(settings, &mut ports, &platform, &engine).unwrap();
     main.set_sources(vec![Source { port: INSIDE, rx }]);
+    main.start_at(before.0, before.1);
     let threads: Vec<_> = workers.into_iter().map(|w| std::thread::spawn(move || w.run())).collect();
     while feed.pending() > 0 {
         main.turn(Time::ZERO);
@@ -232,6 +238,18 @@ fn any_number_of_workers_gives_the_same_alerts() {
     assert!(one.len() > 500, "{}", one.len());
     for workers in [1, 2, 3, 4] {
         assert_eq!(replay(&frames, RULES, &settings(workers, Mode::Tap)).alerts, one, "{workers} workers");
+    }
+}
+
+#[test]
+fn numbers_beyond_32_bits_are_told_whole_and_keep_the_order_of_the_workers() {
+    let frames = many_flows();
+    let before = ((3 << 32) - 400, (1 << 31) - 100);
+    let mut first = replay(&frames, RULES, &settings(0, Mode::Tap)).alerts;
+    first.iter_mut().for_each(|alert| alert.1 += before.0);
+    for workers in [0, 1, 3] {
+        let report = replay_after(before, &frames, RULES, &settings(workers, Mode::Tap));
+        assert!(report.alerts == first, "{workers} workers");
     }
 }
 

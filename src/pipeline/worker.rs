@@ -94,6 +94,7 @@ impl Worker {
         // Read before the rings: what these speak of is in them already, or was taken out.
         let (dispatched, fragments) = self.board.dispatched();
         let clock = self.board.clock();
+        self.lane.set_near(dispatched);
         let mut burst = std::mem::take(&mut self.burst);
         let moved = self.ring.as_mut().map_or(0, |ring| ring.receive(&mut burst));
         if moved > 0 {
@@ -105,7 +106,7 @@ impl Worker {
         // A clock that is ahead of frames still in the ring would end sessions that they keep alive.
         self.end_turn(if moved == 0 { clock } else { self.lane.clock() });
         if caught_up {
-            self.lane.set_watermark(u64::from(dispatched));
+            self.lane.set_watermark(dispatched);
         }
         moved
     }
@@ -151,7 +152,7 @@ impl Worker {
     }
 
     /// Datagrams of other workers. True when nothing up to frame `dispatched` can still come to this worker.
-    fn take_handover(&mut self, ring_empty: bool, dispatched: u32, fragments: u32) -> bool {
+    fn take_handover(&mut self, ring_empty: bool, dispatched: u64, fragments: u32) -> bool {
         if !self.replay {
             while let Some(datagram) = self.handover.take() {
                 self.lane.datagram(datagram);
@@ -165,7 +166,7 @@ impl Worker {
             return false;
         }
         self.handover.collect();
-        while let Some(datagram) = self.handover.take_before(dispatched.wrapping_add(1)) {
+        while let Some(datagram) = self.handover.take_before(dispatched.wrapping_add(1) as u32) {
             self.lane.datagram(datagram);
         }
         true
@@ -223,6 +224,11 @@ impl Worker {
         self.lane.finish(self.board.clock(), last);
         self.lane.publish();
         self.lane.set_watermark(u64::MAX);
+    }
+
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, packet: u64) {
+        self.lane.set_near(packet);
     }
 
     pub fn lane(&self) -> &Lane {
