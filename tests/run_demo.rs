@@ -143,6 +143,8 @@ fn ctl_answers_while_it_runs() {
     let roles: Vec<_> = lcores.as_array().unwrap().iter().map(|l| l["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["main", "worker 0"]);
     assert_eq!(lcores[1]["frames"].as_u64(), Some(FRAMES), "{lcores}");
+    let ring = (lcores[1]["ring_used"].as_u64(), lcores[1]["ring_size"].as_u64());
+    assert!(ring.0 == Some(0) && ring.1 >= Some(1024), "{lcores}");
 
     for words in [&["version"][..], &["status"], &["counters"], &["sessions"], &["drops"], &["lcores"]] {
         let table = demo.ctl(words);

@@ -249,6 +249,11 @@ impl FrameSender for RingSender {
         }
         n
     }
+
+    fn fill(&self) -> (usize, usize) {
+        let capacity = self.0.buffer().capacity();
+        (capacity - self.0.slots(), capacity)
+    }
 }
 
 struct RingReceiver(rtrb::Consumer<Frame>);

@@ -110,6 +110,8 @@ pub trait TxQueue: Send {
 pub trait FrameSender: Send {
     /// As [`TxQueue::send`].
     fn send(&mut self, burst: &mut Burst) -> usize;
+    /// Frames waiting now, and how many may.
+    fn fill(&self) -> (usize, usize);
 }
 
 pub trait FrameReceiver: Send {

@@ -217,14 +217,15 @@ impl Control for Operator {
             } else {
                 i.checked_sub(1).and_then(|w| handle.tables.get(w))
             };
+            let (ring_used, ring_size) = i.checked_sub(1).map_or((0, 0), |w| handle.board.ring_fill(w));
             LcoreInfo {
                 role: if i == 0 { "main".into() } else { format!("worker {}", i - 1) },
                 cpu: self.cpus.get(i).copied(),
                 frames: if i == 0 { ledger.received.get() } else { ledger.inspected.get() },
                 bytes: ledger.received_bytes.get(),
                 sessions: tables.map_or(0, |t| t.sessions.get()),
-                ring_used: 0,
-                ring_size: 0,
+                ring_used,
+                ring_size,
                 turns: ledger.turns.get(),
                 idle_turns: ledger.idle_turns.get(),
             }

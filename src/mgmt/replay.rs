@@ -14,6 +14,7 @@ use crate::mgmt::run::failure;
 use crate::mgmt::start::{self, RulesAtStart, StartError};
 use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, replay_capture};
 use crate::pipeline::{Appliance, Balance, PortPlan};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +50,8 @@ pub struct Outcome {
     /// First and last capture time.
     pub span: Option<(Time, Time)>,
     pub damaged: Vec<CaptureError>,
+    /// Captures of link types that have no decoder, with the type's number and how many frames were not looked at.
+    pub undecoded: Vec<(PathBuf, u16, u64)>,
     pub balance: Balance,
     pub drops: Vec<(DropReason, u64)>,
     pub sessions: u64,
@@ -134,6 +137,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
         failed,
         written_off,
         written: written.and_then(|w| w.take()).transpose()?,
+        undecoded: summaries.iter().filter_map(undecoded).collect(),
         damaged: summaries.into_iter().filter_map(|s| s.damage).collect(),
     })
 }
@@ -161,6 +165,16 @@ fn out_port(
     if links > 1 {
         let text = "the captures have several link types, and one file can hold only one: leave -w out, or replay them apart";
         return Err(ReplayFault::Run(text.into()));
+    }
+    let file = |path: &Path| std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()));
+    if let Some(same) = request.captures.iter().find(|from| file(from).is_some() && file(from) == file(path))
+    {
+        let text = format!(
+            "-w {} would overwrite the capture {}: name another file",
+            path.display(),
+            same.display()
+        );
+        return Err(ReplayFault::Run(text));
     }
     let dlt = summaries.first().map_or(1, |s| s.dlt);
     let (out, written) = CaptureOut::create(path, dlt, PortId(links as u16))?;
@@ -190,6 +204,11 @@ fn plans(config: &Config, links: &[LinkType], write: bool) -> Vec<PortPlan> {
         plans.push(plan(links.first().copied().unwrap_or_default(), None));
     }
     plans
+}
+
+fn undecoded(summary: &Summary) -> Option<(PathBuf, u16, u64)> {
+    matches!(summary.link_type, LinkType::Other(_))
+        .then(|| (summary.path.clone(), summary.dlt, summary.frames))
 }
 
 fn span(summaries: &[Summary]) -> Option<(Time, Time)> {

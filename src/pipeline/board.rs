@@ -18,6 +18,8 @@ pub struct Board {
     /// Fragments among them.
     fragments: Padded<AtomicU32>,
     workers: Vec<Padded<Progress>>,
+    /// How full the ring to each worker is, as the main lcore sees it; so one that hangs is seen, too.
+    rings: Padded<Vec<AtomicU64>>,
     stop: AtomicBool,
     /// A bit an lcore that ended by a panic: the main lcore's is the lowest.
     failed: AtomicU64,
@@ -43,6 +45,7 @@ impl Board {
             dispatched: Padded::default(),
             fragments: Padded::default(),
             workers: (0..workers).map(|_| Padded::default()).collect(),
+            rings: Padded((0..workers).map(|_| AtomicU64::new(0)).collect()),
             stop: AtomicBool::new(false),
             failed: AtomicU64::new(0),
             drained: AtomicBool::new(false),
@@ -81,6 +84,19 @@ impl Board {
     pub fn fragment_done(&self, worker: usize) {
         let done = &self.workers[worker].0.fragments;
         done.store(done.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+    }
+
+    /// By the main lcore, once a turn.
+    pub fn set_ring_fill(&self, worker: usize, (used, size): (usize, usize)) {
+        if let Some(fill) = self.rings.0.get(worker) {
+            fill.store((used as u64) << 32 | size as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Frames in the ring to a worker, and how many it holds; zeros where there is no ring.
+    pub fn ring_fill(&self, worker: usize) -> (u64, u64) {
+        let fill = self.rings.0.get(worker).map_or(0, |fill| fill.load(Ordering::Relaxed));
+        (fill >> 32, fill & u64::from(u32::MAX))
     }
 
     pub fn count_turn(&self, worker: usize) {

@@ -199,6 +199,9 @@ impl MainLcore {
                 });
             }
         }
+        for (worker, lane) in self.lanes.iter().enumerate() {
+            self.board.set_ring_fill(worker, lane.ring.fill());
+        }
         drain_returns(&mut self.returns, &mut self.exits, &self.plans);
         self.exits.flush();
         self.board.publish(self.stamp.clock, self.stamp.packet, self.stamp.fragments);

@@ -93,6 +93,21 @@ fn frames_leave_by_the_configured_peer_whatever_numbers_the_devices_have() {
 }
 
 #[test]
+fn how_full_a_ring_is_shows_also_when_its_worker_hangs() {
+    let mut line = Line::new(1, &[Mode::Ips], |s| s.ring_size = 64);
+    (0..70).for_each(|n| line.put(0, &udp(n)));
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        line.main.turn(NOW);
+        seen.push(line.handle.board.ring_fill(0));
+    }
+    assert_eq!(seen, [(32, 64), (64, 64), (64, 64)]);
+    line.settle(NOW);
+    assert_eq!(line.handle.board.ring_fill(0), (0, 64));
+    line.finish();
+}
+
+#[test]
 fn fragments_are_counted_by_their_own_pair_and_copies_are_not_put_together_with_originals() {
     let packet = build::udp_packet(addr(1, 9), addr(2, 9), &IpFields::default(), &[7; 200]);
     let pieces = build::fragments(&packet, 5, &[104]).into_iter().map(|piece| Link::ethernet().wrap(&piece));
