@@ -55,6 +55,7 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
     loaded.config.outputs.directory = args.log.clone();
     // Ports belong to a running appliance: a replay's frames come from its captures.
     loaded.config.ports.clear();
+    loaded.check_cpus(&start::machine())?;
     let captures = captures(&args.read)?;
     let selection = Selection { only: args.only, also: args.also };
     let rules = start::rules(&loaded.config, &loaded.base, &selection)?;

@@ -21,6 +21,7 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     };
     let sources = Sources { file: Some(file), sets: &args.source.sets, profile: Profile::Inline };
     let loaded = sources.load()?;
+    loaded.check_cpus(&start::machine())?;
     start_log(&loaded.config.log);
     let rules = start::rules(&loaded.config, &loaded.base, &Selection::default())?;
     rules::print_faults(&rules.loaded, false);

@@ -59,6 +59,8 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
     let platform = start::platform(config, None)?;
     let open = |port| DpdkPort::open(&platform.eal, &platform.pool, &port);
     let mut ports: Vec<DpdkPort> = convert::ports(config).into_iter().map(open).collect::<Result<_, _>>()?;
+    let infos: Vec<_> = ports.iter().map(PacketIo::info).collect();
+    start::numa_warnings(&infos, platform.eal.cpus()).iter().for_each(|warning| tracing::warn!("{warning}"));
     let plans = convert::plans(config, &ports.iter().map(PacketIo::info).collect::<Vec<_>>());
     let mut clock = platform.eal.time().clock();
     let now = clock.now();

@@ -86,7 +86,7 @@ fn fault(path: &Path, source: io::Error) -> CaptureError {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "make room, or name a file on another disk".to_owned()
         }
-        _ => "name another file".to_owned(),
+        _ => "correct the path, or name another file".to_owned(),
     };
     CaptureError::Write { path: path.to_owned(), source, mend }
 }
