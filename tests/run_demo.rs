@@ -248,3 +248,40 @@ fn it_runs_without_root() {
     let events = demo.end();
     assert_eq!(events.sids().len(), 4);
 }
+
+#[test]
+fn the_balance_is_even_under_traffic_with_any_number_of_workers() {
+    for workers in [0, 1, 3] {
+        let bench = Bench::new();
+        let demo = std::fs::read_to_string("conf/demo.toml").unwrap();
+        let endless = "net_pcap0,rx_pcap=conf/demo.pcap,infinite_rx=1,tx_pcap=/dev/null";
+        let demo = demo.replace("net_pcap0,rx_pcap=conf/demo.pcap,tx_pcap=/dev/null", endless);
+        bench.file("demo.rules", std::fs::read("conf/demo.rules").unwrap());
+        let config = bench.file("demo.toml", demo.replace("workers = 1", &format!("workers = {workers}")));
+        let mut command = weir();
+        command.args(arguments(&bench, config.to_str().unwrap()));
+        let mut demo = Demo::start(bench, command);
+        let mut before = 0;
+        for _ in 0..3 {
+            // On a busy machine an lcore may be off its CPU for longer than a pause may last.
+            let balance = until("a pause in which all came to rest", || {
+                let output = demo.ctl(&["balance", "--json"]);
+                let balance = serde_json::from_slice::<Value>(&output.stdout).ok()?;
+                assert!(output.status.success(), "{balance}");
+                Some(balance)
+            });
+            let received = balance["received"].as_u64().unwrap();
+            assert!(received > before && balance["even"] == true, "{workers} workers: {balance}");
+            before = received;
+        }
+        let text = String::from_utf8_lossy(&demo.ctl(&["balance"]).stdout).into_owned();
+        assert!(
+            text.is_empty() || text.starts_with("received ") && text.contains(" = transmitted "),
+            "{text}"
+        );
+        demo.appliance.terminate();
+        let status = demo.appliance.wait();
+        assert!(status.success(), "{status}: {}", demo.appliance.stderr());
+        conserved(&demo.appliance.stdout());
+    }
+}

@@ -10,7 +10,9 @@ use crate::mgmt::counters;
 use crate::mgmt::rule_files::{self, Selection};
 use crate::mgmt::rulebook::RuleBook;
 use crate::pipeline::Handle;
+use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
+use crate::pipeline::pause::{Asked, Step};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -125,6 +127,21 @@ impl Operator {
         Err(busy)
     }
 
+    /// Waits until all lcores have done what the pause asks.
+    fn at_rest(&self, board: &Board, asked: Asked) -> Result<(), ControlError> {
+        let began = self.now();
+        while !board.pause.all_done(asked) {
+            if board.is_stopped() {
+                return Err(ControlError::Stopping);
+            }
+            if !board.pause.holds(asked) || self.now().since(began) > PATIENCE {
+                return Err(ControlError::Restless);
+            }
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+
     fn compile(&self) -> Result<(Arc<Engine>, u64), ControlError> {
         let refused = |text: String| ControlError::Refused(text);
         let mut loaded = rule_files::load(&self.loaded.config, &self.loaded.base, &self.selection)
@@ -231,6 +248,22 @@ impl Control for Operator {
             }
         };
         handle.ledgers.iter().enumerate().map(lane).collect()
+    }
+
+    fn balance(&self) -> Result<Balanced, ControlError> {
+        let _one = lock(&self.asking);
+        let board = Arc::clone(&self.handle().board);
+        let (pause, began) = (&board.pause, self.now());
+        let parked = pause.begin();
+        let counted = self.at_rest(&board, parked).and_then(|()| {
+            let count = pause.advance(parked, Step::Count).ok_or(ControlError::Restless)?;
+            self.at_rest(&board, count)?;
+            let balance = self.handle().balance_in_pause();
+            // Lifted while it was read: the lcores may have gone on.
+            if pause.holds(count) { Ok(balance) } else { Err(ControlError::Restless) }
+        });
+        pause.lift();
+        counted.map(|balance| Balanced { balance, paused: self.now().since(began) })
     }
 
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError> {

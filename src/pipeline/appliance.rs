@@ -91,6 +91,11 @@ impl Handle {
         missing
     }
 
+    /// As [`balance`](Self::balance), with what the lcores last counted in their rings: exact in a pause.
+    pub fn balance_in_pause(&self) -> Balance {
+        self.balance(self.ledgers.iter().map(|ledger| ledger.in_rings.get()).sum())
+    }
+
     pub fn workers(&self) -> usize {
         self.mailboxes.len()
     }
@@ -152,7 +157,7 @@ impl Builder<'_> {
         let count = self.settings.workers;
         let meter = |port: &Box<dyn PacketIo>| Some((port.info().name.clone(), port.meter()?));
         let meters = ports.iter().flatten().filter_map(meter).collect();
-        let board = Arc::new(Board::new(count.max(1)));
+        let board = Arc::new(Board::new(count));
         let mut outside = Outside { ledgers: vec![Arc::default()], ..Outside::default() };
         let (mut rings, mut workers) = (Vec::new(), Vec::new());
         for (index, handover) in self.handovers()?.into_iter().enumerate() {

@@ -1,5 +1,6 @@
 //! What the lcores tell each other without a lock: the replay's clock, how far each has come, who is to stop.
 
+use super::pause::Pause;
 use crate::base::Time;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -20,6 +21,7 @@ pub struct Board {
     workers: Vec<Padded<Progress>>,
     /// How full the ring to each worker is, as the main lcore sees it; so one that hangs is seen, too.
     rings: Padded<Vec<AtomicU64>>,
+    pub pause: Pause,
     stop: AtomicBool,
     /// A bit an lcore that ended by a panic: the main lcore's is the lowest.
     failed: AtomicU64,
@@ -39,13 +41,15 @@ pub struct Progress {
 }
 
 impl Board {
+    /// Without workers the main lcore has the progress of one.
     pub fn new(workers: usize) -> Board {
         Board {
             clock: Padded::default(),
             dispatched: Padded::default(),
             fragments: Padded::default(),
-            workers: (0..workers).map(|_| Padded::default()).collect(),
+            workers: (0..workers.max(1)).map(|_| Padded::default()).collect(),
             rings: Padded((0..workers).map(|_| AtomicU64::new(0)).collect()),
+            pause: Pause::new(workers + 1),
             stop: AtomicBool::new(false),
             failed: AtomicU64::new(0),
             drained: AtomicBool::new(false),
@@ -118,8 +122,10 @@ impl Board {
         self.workers.iter().all(|w| w.0.empty.load(Ordering::Acquire))
     }
 
+    /// Who is parked goes on, to its end.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+        self.pause.lift();
     }
 
     pub fn is_stopped(&self) -> bool {

@@ -259,6 +259,10 @@ impl Lane {
         widen(meta.packet, self.near)
     }
 
+    pub fn count_in_rings(&self, frames: usize) {
+        self.ledger.in_rings.set(frames as u64);
+    }
+
     /// Frames up to this one are on their way: an idle lane would lose touch with their numbers.
     pub fn set_near(&mut self, dispatched: u64) {
         self.near = dispatched;

@@ -25,6 +25,8 @@ pub struct Ledger {
     pub consumed: Counter,
     /// Fragments that became part of a rebuilt datagram, and rebuilt datagrams that were cut.
     pub merged: Counter,
+    /// In the rings towards this lcore, counted in a pause.
+    pub in_rings: Counter,
     /// Turns, and those that found nothing to do.
     pub turns: Counter,
     pub idle_turns: Counter,

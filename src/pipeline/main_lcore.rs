@@ -4,6 +4,7 @@
 use super::board::Board;
 use super::exits::Exits;
 use super::ledger::Ledger;
+use super::pause::{LONGEST, Step};
 use super::rehearsal::Rehearsal;
 use super::settings::PortPlan;
 use super::worker::Worker;
@@ -43,6 +44,8 @@ pub struct MainLcore {
     stamp: Stamp,
     hash_ports: bool,
     replay: bool,
+    /// The pause that holds now began then.
+    parked_at: Option<Time>,
     rehearsal: Rehearsal,
 }
 
@@ -83,6 +86,7 @@ impl MainLcore {
             stamp: Stamp::default(),
             hash_ports: parts.hash_ports,
             replay: parts.replay,
+            parked_at: None,
             rehearsal: Rehearsal::of(0),
         }
     }
@@ -102,6 +106,9 @@ impl MainLcore {
 
     /// Everything once. `now` is the fast path's clock; a replay goes by its frames. How many frames were received.
     pub fn turn(&mut self, now: Time) -> usize {
+        if self.parked(now) {
+            return 0;
+        }
         let mut received = 0;
         if !self.replay {
             self.stamp.clock = self.stamp.clock.max(now);
@@ -125,6 +132,26 @@ impl MainLcore {
         self.ledger.turns.add(1);
         self.ledger.idle_turns.add(u64::from(received == 0));
         received
+    }
+
+    /// Whether the main lcore is to do nothing now; does what the pause asks, and lifts one that lasts too long.
+    fn parked(&mut self, now: Time) -> bool {
+        let pause = &self.board.pause;
+        let asked = pause.asked();
+        if asked.step() == Step::Run {
+            self.parked_at = None;
+            return false;
+        }
+        if now >= self.parked_at.get_or_insert(now).plus(LONGEST) {
+            pause.lift();
+            self.parked_at = None;
+            return false;
+        }
+        if asked.step() == Step::Count {
+            self.ledger.in_rings.set(self.waiting() as u64);
+        }
+        self.board.pause.done(0, asked);
+        true
     }
 
     /// One burst of one port, to whom it belongs.
@@ -212,6 +239,7 @@ impl MainLcore {
 
     /// The source has ended, or the appliance is to stop: no more frames will come.
     pub fn finish(&mut self) {
+        self.board.pause.lift();
         self.sources.clear();
         self.flush();
         self.board.set_drained();

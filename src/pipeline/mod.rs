@@ -23,6 +23,7 @@ pub mod lane;
 pub mod ledger;
 pub mod mailbox;
 pub mod main_lcore;
+pub mod pause;
 mod rehearsal;
 mod report;
 pub mod settings;

@@ -8,6 +8,7 @@ use super::handover::Handover;
 use super::idle::{Idle, Polling};
 use super::lane::Lane;
 use super::mailbox::{Answer, Command, Mailbox, SessionRow};
+use super::pause::Step;
 use super::rehearsal::Rehearsal;
 use crate::base::{PortId, Time, WorkerId};
 use crate::io::{Burst, FrameReceiver};
@@ -91,6 +92,9 @@ impl Worker {
 
     /// Everything once. How many frames were moved.
     pub fn turn(&mut self) -> usize {
+        if self.parked() {
+            return 0;
+        }
         // Read before the rings: what these speak of is in them already, or was taken out.
         let (dispatched, fragments) = self.board.dispatched();
         let clock = self.board.clock();
@@ -109,6 +113,20 @@ impl Worker {
             self.lane.set_watermark(dispatched);
         }
         moved
+    }
+
+    /// Whether the worker is to do nothing now; does what the pause asks.
+    fn parked(&mut self) -> bool {
+        let asked = self.board.pause.asked();
+        if asked.step() == Step::Run {
+            return false;
+        }
+        if asked.step() == Step::Count {
+            let ring = self.ring.as_ref().map_or(0, |ring| ring.waiting());
+            self.lane.count_in_rings(ring + self.handover.waiting());
+        }
+        self.board.pause.done(self.id.index() + 1, asked);
+        true
     }
 
     /// A burst of frames, each to its end.

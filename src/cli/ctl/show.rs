@@ -5,6 +5,7 @@ use crate::base::Time;
 use crate::cli::table::Table;
 use crate::mgmt::eve::Stamp;
 use crate::mgmt::rpc::proto as p;
+use crate::pipeline::Balance;
 use serde_json::{Map, Value, json};
 
 fn stamp(micros: u64) -> String {
@@ -112,6 +113,34 @@ pub(super) fn lcores(l: &p::LcoresReply) -> Answer {
         }));
     }
     Answer { json: Value::Array(json), table: table.to_string() }
+}
+
+pub(super) fn balance(b: &p::BalanceReply) -> Answer {
+    let balance = Balance {
+        received: b.received,
+        generated: b.generated,
+        transmitted: b.transmitted,
+        dropped: b.dropped,
+        held: b.held,
+        consumed: b.consumed,
+        merged: b.merged,
+        in_rings: b.in_rings,
+        ..Balance::default()
+    };
+    let table = format!("{balance}\nlcores stood still for {} us\n", b.paused);
+    let json = json!({
+        "received": b.received,
+        "generated": b.generated,
+        "transmitted": b.transmitted,
+        "dropped": b.dropped,
+        "held": b.held,
+        "consumed": b.consumed,
+        "merged": b.merged,
+        "in_rings": b.in_rings,
+        "even": balance.is_even(),
+        "paused_us": b.paused,
+    });
+    Answer { json, table }
 }
 
 pub(super) fn sessions(s: &p::SessionsReply) -> Answer {

@@ -128,3 +128,34 @@ fn fragments_are_counted_by_their_own_pair_and_copies_are_not_put_together_with_
     assert!(balance.is_even(), "{balance}");
     line.finish();
 }
+
+#[test]
+fn in_a_pause_all_frames_are_counted_and_the_main_lcore_lifts_one_that_lasts() {
+    let mut line = Line::new(2, &[Mode::Ips], |_| {});
+    (0..200).for_each(|n| line.put(0, &udp(n)));
+    let _ = [0; 3].map(|_| line.main.turn(NOW));
+    line.workers[0].turn();
+    let board = Arc::clone(&line.handle.board);
+    let parked = board.pause.begin();
+    assert!(!board.pause.all_done(parked));
+    let turns = |line: &mut Line, now| {
+        line.main.turn(now);
+        for worker in &mut line.workers {
+            worker.turn();
+        }
+    };
+    turns(&mut line, NOW);
+    assert!(board.pause.all_done(parked));
+    let count = board.pause.advance(parked, pause::Step::Count).unwrap();
+    turns(&mut line, NOW);
+    assert!(board.pause.all_done(count));
+    let balance = line.handle.balance_in_pause();
+    assert!(balance.is_even() && balance.received == 96 && balance.in_rings > 30, "{balance}");
+    turns(&mut line, NOW.plus(pause::LONGEST / 2));
+    assert!(board.pause.holds(count));
+    turns(&mut line, NOW.plus(pause::LONGEST));
+    assert!(!board.pause.holds(count), "lifted by the main lcore");
+    line.settle(NOW.plus(pause::LONGEST));
+    assert_eq!(line.sent(1).len(), 200);
+    line.finish();
+}
