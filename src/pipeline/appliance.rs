@@ -155,8 +155,8 @@ struct Outside {
 impl Builder<'_> {
     fn build(self, ports: &mut [Option<Box<dyn PacketIo>>]) -> Result<Appliance, SetupError> {
         let count = self.settings.workers;
-        let meter = |port: &Box<dyn PacketIo>| Some((port.info().name.clone(), port.meter()?));
-        let meters = ports.iter().flatten().filter_map(meter).collect();
+        let meter = |port: &dyn PacketIo| Some((port.info().name.clone(), port.meter()?));
+        let meters = ports.iter().flatten().filter_map(|port| meter(port.as_ref())).collect();
         let board = Arc::new(Board::new(count));
         let mut outside = Outside { ledgers: vec![Arc::default()], ..Outside::default() };
         let (mut rings, mut workers) = (Vec::new(), Vec::new());

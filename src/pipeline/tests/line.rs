@@ -7,6 +7,7 @@ use crate::io::memory::Wire;
 /// An appliance whose ports are wires; the device of a port has another number than its place.
 pub(super) struct Line {
     pub(super) main: MainLcore,
+    #[allow(clippy::vec_box)] // as the appliance has them
     pub(super) workers: Vec<Box<Worker>>,
     pub(super) handle: Handle,
     wires: Vec<Wire>,
