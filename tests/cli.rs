@@ -223,3 +223,16 @@ fn w_refuses_captures_of_several_link_types() {
     let replayed = bench.replay(&both, "alert udp any any -> any any (content:\"x\"; sid:1;)", &[]).clean();
     assert_eq!(replayed.events.sids(), [1, 1]);
 }
+
+#[test]
+fn a_cpu_that_is_not_there_is_said_by_check_and_at_the_start() {
+    let bench = Bench::new();
+    let config = bench.file("weir.toml", "[lcores]\nmain-cpu = 4000\n");
+    for command in ["check", "run"] {
+        let output = weir().args([command, "-c"]).arg(&config).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        let place = text.contains("weir.toml:2:") && text.contains("2 | main-cpu = 4000");
+        assert!(place && text.contains("CPU 4000 for the main lcore is not there"), "{command}: {text}");
+    }
+}

@@ -106,6 +106,7 @@ fn the_demo_inspects_its_capture_and_ends_in_order() {
     assert!(drops.iter().any(|d| d["drop"]["reason"] == "rules"), "{drops:?}");
     let stats = events.of("stats");
     assert_eq!(stats.last().map(|s| &s["stats"]["decoder"]["pkts"]), Some(&Value::from(FRAMES)));
+    assert_eq!(stats.last().map(|s| &s["stats"]["capture"]["dpdk"]["imissed"]), Some(&Value::from(0)));
 }
 
 #[test]
@@ -125,6 +126,10 @@ fn ctl_answers_while_it_runs() {
     assert_eq!(counters["ips.blocked"].as_u64(), Some(dropped), "{counters}");
     assert!(counters.as_object().unwrap().keys().all(|name| name.starts_with("ips.")), "{counters}");
 
+    let port = demo.json(&["counters", "port.outside."]);
+    let counted = (port["port.outside.rx_packets"].as_u64(), port["port.outside.rx_missed"].as_u64());
+    assert_eq!(counted, (Some(FRAMES), Some(0)), "{port}");
+
     let sessions = demo.json(&["sessions"]);
     assert_eq!(sessions.as_array().map(Vec::len), Some(3), "{sessions}");
     let icmp = demo.json(&["sessions", "--proto", "1"]);
@@ -138,6 +143,8 @@ fn ctl_answers_while_it_runs() {
     let roles: Vec<_> = lcores.as_array().unwrap().iter().map(|l| l["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["main", "worker 0"]);
     assert_eq!(lcores[1]["frames"].as_u64(), Some(FRAMES), "{lcores}");
+    let ring = (lcores[1]["ring_used"].as_u64(), lcores[1]["ring_size"].as_u64());
+    assert!(ring.0 == Some(0) && ring.1 >= Some(1024), "{lcores}");
 
     for words in [&["version"][..], &["status"], &["counters"], &["sessions"], &["drops"], &["lcores"]] {
         let table = demo.ctl(words);
@@ -240,4 +247,44 @@ fn it_runs_without_root() {
     demo.wait_for_frames();
     let events = demo.end();
     assert_eq!(events.sids().len(), 4);
+}
+
+#[test]
+fn the_balance_is_even_under_traffic_with_any_number_of_workers() {
+    for workers in [0, 1, 3] {
+        let bench = Bench::new();
+        let demo = std::fs::read_to_string("conf/demo.toml").unwrap();
+        let endless = "net_pcap0,rx_pcap=conf/demo.pcap,infinite_rx=1,tx_pcap=/dev/null";
+        let demo = demo.replace("net_pcap0,rx_pcap=conf/demo.pcap,tx_pcap=/dev/null", endless);
+        // No alerts: management, which answers, is busy with their flood.
+        bench.file("demo.rules", "");
+        let config = bench.file("demo.toml", demo.replace("workers = 1", &format!("workers = {workers}")));
+        let mut command = weir();
+        command
+            .args(arguments(&bench, config.to_str().unwrap()))
+            .args(["--set", "outputs.eve.enabled=false"]);
+        let mut demo = Demo::start(bench, command);
+        let mut before = 0;
+        for _ in 0..3 {
+            // On a busy machine an lcore may be off its CPU for longer than a pause may last.
+            let balance = until("a pause in which all came to rest", || {
+                let output = demo.ctl(&["balance", "--json"]);
+                let balance = serde_json::from_slice::<Value>(&output.stdout).ok()?;
+                assert!(output.status.success(), "{balance}");
+                Some(balance)
+            });
+            let received = balance["received"].as_u64().unwrap();
+            assert!(received > before && balance["even"] == true, "{workers} workers: {balance}");
+            before = received;
+        }
+        let text = String::from_utf8_lossy(&demo.ctl(&["balance"]).stdout).into_owned();
+        assert!(
+            text.is_empty() || text.starts_with("received ") && text.contains(" = transmitted "),
+            "{text}"
+        );
+        demo.appliance.terminate();
+        let status = demo.appliance.wait();
+        assert!(status.success(), "{status}: {}", demo.appliance.stderr());
+        conserved(&demo.appliance.stdout());
+    }
 }

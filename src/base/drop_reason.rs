@@ -63,6 +63,7 @@ drop_reasons! {
     RingFull = "ring_full", "the ring to a worker is full";
     HandoverFull = "handover_full", "the ring between two workers is full";
     NoBuffer = "no_buffer", "a pool is empty";
+    LcoreFailed = "lcore_failed", "an lcore that had the frame ended by a panic";
     TransmitFull = "tx_full", "the port did not take the frame";
     TransmitSegments = "tx_segments", "the frame has more segments than the port can send and could not be compacted";
     NoPeer = "no_peer", "the port it came in by has no other side to leave by";

@@ -4,6 +4,7 @@ use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
 use crate::mgmt::config::Sources;
 use crate::mgmt::rule_files::{self, Selection};
+use crate::mgmt::start;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -19,6 +20,7 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
     }
     let sources = Sources { file: source.config.as_deref(), sets: &source.sets, profile: Profile::Inline };
     let loaded = sources.load()?;
+    loaded.check_cpus(&start::machine())?;
     let rules = rule_files::load(&loaded.config, &loaded.base, &Selection::default())?;
     rules::print_faults(&rules, true);
     let (good, refused) = (rules.rules.rules.len(), rules.refused());

@@ -94,6 +94,19 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Says which lcores ended by a panic; whether any did.
+fn tell_failed(failed: &[String], frames: u64) -> bool {
+    for what in failed {
+        eprintln!("error: {what}");
+    }
+    if !failed.is_empty() {
+        eprintln!(
+            "error: so weir stopped early; {frames} frames were lost with it. This is a fault of weir: please report it"
+        );
+    }
+    !failed.is_empty()
+}
+
 /// `weir -T ...` is `weir check ...`, as Suricata's users are used to.
 fn arguments() -> Vec<std::ffi::OsString> {
     let mut arguments: Vec<_> = std::env::args_os().collect();

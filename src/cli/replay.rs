@@ -55,6 +55,7 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
     loaded.config.outputs.directory = args.log.clone();
     // Ports belong to a running appliance: a replay's frames come from its captures.
     loaded.config.ports.clear();
+    loaded.check_cpus(&start::machine())?;
     let captures = captures(&args.read)?;
     let selection = Selection { only: args.only, also: args.also };
     let rules = start::rules(&loaded.config, &loaded.base, &selection)?;
@@ -103,6 +104,15 @@ fn verdict(done: &Replayed, rules: &RulesAtStart) -> Outcome {
         eprintln!("error: {damage}; what stands before it was replayed");
         flawed = true;
     }
+    for (path, number, frames) in &done.undecoded {
+        eprintln!(
+            "error: {} has the link type {number}, for which weir has no decoder: its {frames} frames were not inspected \
+             (tcpdump.org/linktypes.html names it; Ethernet, raw IP, PPP, null, Cisco HDLC and Linux cooked captures are known)",
+            path.display()
+        );
+        flawed = true;
+    }
+    flawed |= super::tell_failed(&done.failed, done.written_off);
     if !done.balance.is_even() {
         eprintln!("error: frames do not add up, which is a fault of weir: please report it with the capture");
         flawed = true;

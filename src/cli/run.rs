@@ -21,6 +21,7 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     };
     let sources = Sources { file: Some(file), sets: &args.source.sets, profile: Profile::Inline };
     let loaded = sources.load()?;
+    loaded.check_cpus(&start::machine())?;
     start_log(&loaded.config.log);
     let rules = start::rules(&loaded.config, &loaded.base, &Selection::default())?;
     rules::print_faults(&rules.loaded, false);
@@ -30,6 +31,7 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     let ended = run::run(loaded, rules)?;
     println!("conservation  {}", ended.balance);
     println!("events        {} sent, {} lost", ended.events.sent, ended.events.lost);
+    let failed = super::tell_failed(&ended.failed, ended.written_off);
     if !ended.balance.is_even() || ended.leaked > 0 {
         eprintln!(
             "error: frames do not add up ({} not returned), which is a fault of weir: please report it",
@@ -37,7 +39,7 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
         );
         return Ok(Outcome::Flawed);
     }
-    Ok(Outcome::Clean)
+    Ok(if failed { Outcome::Flawed } else { Outcome::Clean })
 }
 
 /// The daemon's log, to stderr.

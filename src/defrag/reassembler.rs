@@ -5,7 +5,7 @@ use super::map::FixedMap;
 use super::pieces::{Nodes, Pieces};
 use super::policy::{OverlapPolicy, Span};
 use super::settings::Settings;
-use crate::base::{Addr, Anomaly, DropReason, Family, LinkSet, Time};
+use crate::base::{Addr, Anomaly, DropReason, Family, LinkSet, PortId, Time};
 use crate::decode::{Decoded, Fragment, Ip};
 use crate::io::{Frame, FrameAllocator};
 
@@ -29,8 +29,12 @@ pub enum Outcome {
 
 /// Is told what is not a fragment's own outcome.
 pub trait Sink {
-    /// So many held fragments were dropped, their frames freed.
-    fn dropped(&mut self, reason: DropReason, fragments: u32);
+    /// Whether what comes in by a port are copies, or goes on without us: never put together with what is ours to forward.
+    fn copies(&self, _: PortId) -> bool {
+        false
+    }
+    /// So many held fragments were dropped, their frames freed; all were copies, or none.
+    fn dropped(&mut self, reason: DropReason, fragments: u32, copies: bool);
     /// Of the fragment being pushed.
     fn anomaly(&mut self, anomaly: Anomaly);
 }
@@ -60,6 +64,7 @@ struct Key {
     /// 0 for IPv6, whose identification does not depend on it.
     proto: u8,
     family: Family,
+    copies: bool,
 }
 
 #[derive(Copy, Clone, PartialEq, Eq, Hash)]
@@ -83,6 +88,7 @@ struct Datagram {
     since: Time,
     source: Option<u32>,
     policy: OverlapPolicy,
+    copies: bool,
     /// Payload bytes, once the last fragment came.
     total: Option<u32>,
     /// Where the farthest fragment ends.
@@ -175,7 +181,8 @@ impl Reassembler {
         if ip.family == Family::V6 && fragment.offset == 0 && !fragment.more {
             return self.atomic(frame, ip, fragment, alloc);
         }
-        let slot = match self.datagram(decoded, ip, fragment, now, sink) {
+        let copies = sink.copies(frame.meta().port);
+        let slot = match self.datagram(decoded, ip, fragment, now, copies, sink) {
             Ok(slot) => slot,
             Err(reason) => return Outcome::Dropped(reason, frame),
         };
@@ -219,12 +226,13 @@ impl Reassembler {
         ip: &Ip,
         fragment: &Fragment,
         now: Time,
+        copies: bool,
         sink: &mut impl Sink,
     ) -> Result<u32, DropReason> {
         let t = &decoded.tuple;
-        let proto = if ip.family == Family::V4 { ip.proto } else { 0 };
-        let key =
-            Key { src: t.src, dst: t.dst, context: t.context, id: fragment.id, proto, family: ip.family };
+        let (family, id) = (ip.family, fragment.id);
+        let proto = if family == Family::V4 { ip.proto } else { 0 };
+        let key = Key { src: t.src, dst: t.dst, context: t.context, id, proto, family, copies };
         if let Some(slot) = self.datagrams.find(&key) {
             let datagram = self.datagrams.value(slot);
             if now < datagram.since.plus(self.settings.timeout) {
@@ -240,7 +248,7 @@ impl Reassembler {
         datagram.header.forget();
         (datagram.since, datagram.source, datagram.policy) = (now, source, policy);
         (datagram.total, datagram.reach, datagram.fragments, datagram.tiny) = (None, 0, 0, 0);
-        (datagram.memory, datagram.poisoned) = (0, None);
+        (datagram.memory, datagram.poisoned, datagram.copies) = (0, None, copies);
         self.by_age.push_back(AGE, slot);
         Ok(slot)
     }
@@ -391,7 +399,7 @@ impl Reassembler {
         let fragments = self.let_go(slot);
         self.counters.dropped += u64::from(fragments);
         if fragments > 0 {
-            sink.dropped(reason, fragments);
+            sink.dropped(reason, fragments, self.datagrams.value(slot).copies);
         }
     }
 

@@ -3,8 +3,8 @@
 //! A [`HeapPool`] counts what it gave out, so a test can assert that every frame came back.
 
 use super::port::{
-    Burst, FrameAllocator, FrameReceiver, FrameSender, PacketIo, PortInfo, PortStats, RingEnds, RxQueue,
-    TxQueue,
+    Burst, FrameAllocator, FrameReceiver, FrameSender, PacketIo, PortInfo, PortMeter, PortStats, RingEnds,
+    RxQueue, TxQueue,
 };
 use super::{BURST, Frame, FrameMeta};
 use crate::base::PortId;
@@ -149,6 +149,7 @@ fn lock(queue: &Mutex<VecDeque<Frame>>) -> std::sync::MutexGuard<'_, VecDeque<Fr
 pub struct MemoryPort {
     id: PortId,
     info: PortInfo,
+    stats: PortStats,
     rx: Option<Wire>,
     tx: Option<Wire>,
 }
@@ -156,7 +157,13 @@ pub struct MemoryPort {
 impl MemoryPort {
     pub fn new(id: PortId, info: PortInfo) -> (MemoryPort, Wire) {
         let wire = Wire::default();
-        (MemoryPort { id, info, rx: Some(wire.clone()), tx: Some(wire.clone()) }, wire)
+        let stats = PortStats::default();
+        (MemoryPort { id, info, stats, rx: Some(wire.clone()), tx: Some(wire.clone()) }, wire)
+    }
+
+    /// What it is to say that it counted.
+    pub fn set_stats(&mut self, stats: PortStats) {
+        self.stats = stats;
     }
 }
 
@@ -170,7 +177,11 @@ impl PacketIo for MemoryPort {
     }
 
     fn stats(&self) -> PortStats {
-        PortStats::default()
+        self.stats
+    }
+
+    fn meter(&self) -> Option<Box<dyn PortMeter>> {
+        Some(Box::new(FixedMeter(self.stats)))
     }
 
     fn take_rx(&mut self, queue: u16) -> Option<Box<dyn RxQueue>> {
@@ -181,6 +192,14 @@ impl PacketIo for MemoryPort {
     fn take_tx(&mut self, queue: u16) -> Option<Box<dyn TxQueue>> {
         let wire = self.tx.take_if(|_| queue == 0)?;
         Some(Box::new(MemoryTx { wire }))
+    }
+}
+
+struct FixedMeter(PortStats);
+
+impl PortMeter for FixedMeter {
+    fn stats(&self) -> PortStats {
+        self.0
     }
 }
 
@@ -229,6 +248,11 @@ impl FrameSender for RingSender {
             let _ = self.0.push(frame);
         }
         n
+    }
+
+    fn fill(&self) -> (usize, usize) {
+        let capacity = self.0.buffer().capacity();
+        (capacity - self.0.slots(), capacity)
     }
 }
 

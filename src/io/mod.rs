@@ -15,8 +15,8 @@ pub mod port;
 pub use burst::free_burst;
 pub use frame::{Frame, FrameMeta};
 pub use port::{
-    Burst, FrameAllocator, FrameReceiver, FrameSender, LinkType, PacketIo, PortInfo, PortStats, RingEnds,
-    RxQueue, TxQueue,
+    Burst, FrameAllocator, FrameReceiver, FrameSender, LinkType, PacketIo, PortInfo, PortMeter, PortStats,
+    RingEnds, RxQueue, TxQueue,
 };
 
 /// Frames moved at once, from a port or a ring. One clock reading serves a burst.

@@ -59,7 +59,7 @@ pub struct PortInfo {
 }
 
 /// What the port itself counts (`rte_eth_stats`).
-#[derive(Copy, Clone, Debug, Default)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortStats {
     pub rx_packets: u64,
     pub rx_bytes: u64,
@@ -71,11 +71,20 @@ pub struct PortStats {
     pub tx_errors: u64,
 }
 
+/// Reads what a port counts, from any thread; it does not keep the port alive.
+pub trait PortMeter: Send {
+    fn stats(&self) -> PortStats;
+}
+
 /// A port. Its queues are handed out once each, to the lcore that will own them.
 pub trait PacketIo: Send {
     fn id(&self) -> PortId;
     fn info(&self) -> &PortInfo;
     fn stats(&self) -> PortStats;
+    /// For management; `None` when the port counts nothing.
+    fn meter(&self) -> Option<Box<dyn PortMeter>> {
+        None
+    }
     /// `None` when the queue does not exist or is already taken.
     fn take_rx(&mut self, queue: u16) -> Option<Box<dyn RxQueue>>;
     fn take_tx(&mut self, queue: u16) -> Option<Box<dyn TxQueue>>;
@@ -83,10 +92,10 @@ pub trait PacketIo: Send {
 
 pub trait RxQueue: Send {
     /// Appends what has arrived, up to the burst's room; how many. Time and clock in the frames' meta are set, packet and
-    /// epoch are 0.
+    /// epoch are 0, and the port is the device's number, which is not the configuration's.
     fn receive(&mut self, burst: &mut Burst) -> usize;
 
-    /// As [`receive`](Self::receive), but the meta may hold anything except the port: for frames that are only passed on.
+    /// As [`receive`](Self::receive), but the meta may hold anything: for frames that are stamped later, or passed on.
     fn receive_unstamped(&mut self, burst: &mut Burst) -> usize {
         self.receive(burst)
     }
@@ -101,6 +110,8 @@ pub trait TxQueue: Send {
 pub trait FrameSender: Send {
     /// As [`TxQueue::send`].
     fn send(&mut self, burst: &mut Burst) -> usize;
+    /// Frames waiting now, and how many may.
+    fn fill(&self) -> (usize, usize);
 }
 
 pub trait FrameReceiver: Send {

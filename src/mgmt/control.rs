@@ -3,6 +3,8 @@
 //! Every call may wait for a worker's mailbox, so it runs on a blocking thread, never on the RPC's own.
 
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
+use crate::pipeline::Balance;
+use std::time::Duration;
 
 /// A counter under its dotted name (`decoder.pkts`), as eve.json's `stats` nests it and `weir ctl counters` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub struct Status {
     pub pairs: Vec<PairStatus>,
     pub events_sent: u64,
     pub events_lost: u64,
+    /// What ports lost (`outside.rx_missed`), where that is not nothing.
+    pub port_losses: Vec<NamedCount>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -128,11 +132,23 @@ pub struct Reload {
     pub refused: u64,
 }
 
+/// The frames of all lcores at one moment between their turns.
+#[derive(Clone, Debug, Default)]
+pub struct Balanced {
+    pub balance: Balance,
+    /// How long the lcores stood still.
+    pub paused: Duration,
+}
+
 /// Why a request was not carried out.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ControlError {
     #[error("worker {worker} did not answer in time; look at `weir ctl lcores`")]
     Busy { worker: u32 },
+    #[error(
+        "the lcores did not all come to rest in time, so traffic goes on uncounted; ask again, or look at `weir ctl lcores`"
+    )]
+    Restless,
     #[error("the appliance is stopping")]
     Stopping,
     /// The new rules or configuration are no good; the old stay.
@@ -148,6 +164,8 @@ pub trait Control: Send + Sync + 'static {
     /// One entry for every reason, also those that never struck.
     fn drops(&self) -> Vec<DropCount>;
     fn lcores(&self) -> Vec<LcoreInfo>;
+    /// Stops all lcores between two turns for a moment, and counts.
+    fn balance(&self) -> Result<Balanced, ControlError>;
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError>;
     fn reload_rules(&self) -> Result<Reload, ControlError>;
     /// Asks the appliance to stop, as SIGTERM does; returns at once.

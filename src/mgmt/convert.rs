@@ -219,20 +219,6 @@ pub fn free_hugepages() -> u64 {
     if root { sizes.filter_map(bytes).sum() } else { 0 }
 }
 
-/// The CPU of the main lcore and of each worker. `allowed` are those this process may run on.
-pub fn cpus(config: &Config, allowed: &[u32]) -> Vec<u32> {
-    let lcores = &config.lcores;
-    let first = allowed.first().copied().unwrap_or(0);
-    let main = match lcores.main_cpu {
-        Auto::Set(cpu) => cpu,
-        Auto::Auto => first,
-    };
-    let others: Vec<u32> = allowed.iter().copied().filter(|cpu| *cpu != main).collect();
-    let others = if others.is_empty() { vec![main] } else { others };
-    let worker = |i: usize| lcores.worker_cpus.get(i).copied().unwrap_or_else(|| others[i % others.len()]);
-    std::iter::once(main).chain((0..usize::from(lcores.workers)).map(worker)).collect()
-}
-
 pub fn pool(config: &Config) -> PoolConfig {
     PoolConfig {
         name: "frames".into(),
@@ -300,16 +286,6 @@ mod tests {
         assert_eq!(fragments(&suricata, 1).timeout, defrag::Settings::suricata().timeout);
         let inline = fragments(&Config::defaults(Profile::Inline), 1);
         assert_eq!(inline.datagram_memory, defrag::Settings::default().datagram_memory);
-    }
-
-    #[test]
-    fn workers_take_other_cpus_than_the_main_lcore_while_there_are_some() {
-        let mut config = config();
-        config.lcores.workers = 3;
-        assert_eq!(cpus(&config, &[2, 3, 5]), [2, 3, 5, 3]);
-        assert_eq!(cpus(&config, &[4]), [4, 4, 4, 4]);
-        config.lcores.worker_cpus = vec![7, 8, 9];
-        assert_eq!(cpus(&config, &[2, 3]), [2, 7, 8, 9]);
     }
 
     #[test]

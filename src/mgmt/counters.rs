@@ -1,6 +1,7 @@
 //! The pipeline's counters under the dotted names of eve.json's `stats`; where Suricata has the same thing, its name.
 
 use crate::base::DropReason;
+use crate::io::PortStats;
 use crate::mgmt::control::NamedCount;
 use crate::pipeline::Handle;
 use crate::pipeline::tables::TableCounts;
@@ -28,14 +29,56 @@ const TABLES: &[(&str, Get)] = &[
     ("tcp.overlap_diff_data", |t| t.stream_conflicts.get()),
 ];
 
+type GetStat = fn(&PortStats) -> u64;
+
+/// What a port lost, as `port.NAME.` has it.
+const LOSSES: &[(&str, GetStat)] = &[
+    ("rx_missed", |s| s.rx_missed),
+    ("rx_no_buffer", |s| s.rx_no_buffer),
+    ("rx_errors", |s| s.rx_errors),
+    ("tx_errors", |s| s.tx_errors),
+];
+
+const TRAFFIC: &[(&str, GetStat)] = &[
+    ("rx_packets", |s| s.rx_packets),
+    ("rx_bytes", |s| s.rx_bytes),
+    ("tx_packets", |s| s.tx_packets),
+    ("tx_bytes", |s| s.tx_bytes),
+];
+
+/// Suricata's names for the sums over all ports.
+const CAPTURE: &[(&str, GetStat)] = &[
+    ("capture.kernel_drops", |s| s.rx_missed + s.rx_no_buffer),
+    ("capture.rx_errors", |s| s.rx_missed + s.rx_no_buffer + s.rx_errors),
+    ("capture.tx_errors", |s| s.tx_errors),
+    ("capture.dpdk.imissed", |s| s.rx_missed),
+    ("capture.dpdk.no_mbufs", |s| s.rx_no_buffer),
+    ("capture.dpdk.ierrors", |s| s.rx_errors),
+];
+
+/// What each port lost, of those that lost something.
+pub fn losses(handle: &Handle) -> Vec<NamedCount> {
+    let lost = |(name, stats): (String, PortStats)| {
+        let each = LOSSES.iter().map(move |(what, get)| (format!("{name}.{what}"), get(&stats)));
+        each.filter(|(_, lost)| *lost > 0).map(|(name, lost)| NamedCount::new(name, lost))
+    };
+    metered(handle).into_iter().flat_map(lost).collect()
+}
+
+fn metered(handle: &Handle) -> Vec<(String, PortStats)> {
+    handle.meters.iter().map(|(name, meter)| (name.clone(), meter.stats())).collect()
+}
+
 /// All counters, summed over the lcores.
 pub fn of(handle: &Handle) -> Vec<NamedCount> {
     let balance = handle.balance(0);
-    let mut list = vec![
-        NamedCount::new("capture.kernel_packets", balance.received),
-        NamedCount::new("decoder.pkts", balance.received),
-        NamedCount::new("decoder.bytes", balance.received_bytes),
-    ];
+    let mut list = vec![NamedCount::new("capture.kernel_packets", balance.received)];
+    let ports = metered(handle);
+    for (name, get) in CAPTURE.iter().filter(|_| !ports.is_empty()) {
+        list.push(NamedCount::new(*name, ports.iter().map(|(_, stats)| get(stats)).sum()));
+    }
+    list.push(NamedCount::new("decoder.pkts", balance.received));
+    list.push(NamedCount::new("decoder.bytes", balance.received_bytes));
     for (name, get) in TABLES {
         list.push(NamedCount::new(*name, handle.tables.iter().map(|t| get(t)).sum()));
     }
@@ -57,5 +100,34 @@ pub fn of(handle: &Handle) -> Vec<NamedCount> {
     ] {
         list.push(NamedCount::new(name, value));
     }
+    list.push(NamedCount::new("lcores.failed", handle.board.failed().count() as u64));
+    for (port, stats) in &ports {
+        let counts = TRAFFIC.iter().chain(LOSSES);
+        list.extend(counts.map(|(what, get)| NamedCount::new(format!("port.{port}.{what}"), get(stats))));
+    }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::idle_handle;
+
+    #[test]
+    fn what_ports_lose_is_shown_by_port_and_summed_under_suricatas_names() {
+        let lossy =
+            PortStats { rx_missed: 7, rx_no_buffer: 2, rx_errors: 1, tx_errors: 4, ..PortStats::default() };
+        let handle = idle_handle(&[("outside", lossy), ("inside", PortStats::default())]);
+        let counters = of(&handle);
+        let value = |name: &str| counters.iter().find(|c| c.name == name).map(|c| c.value);
+        assert_eq!(value("port.outside.rx_missed"), Some(7));
+        assert_eq!(value("port.inside.rx_missed"), Some(0));
+        assert_eq!((value("capture.dpdk.imissed"), value("capture.dpdk.no_mbufs")), (Some(7), Some(2)));
+        assert_eq!((value("capture.kernel_drops"), value("capture.rx_errors")), (Some(9), Some(10)));
+        assert_eq!((value("capture.dpdk.ierrors"), value("capture.tx_errors")), (Some(1), Some(4)));
+        let lost = losses(&handle);
+        let lost: Vec<_> = lost.iter().map(|c| (c.name.as_str(), c.value)).collect();
+        let names = ["rx_missed", "rx_no_buffer", "rx_errors", "tx_errors"].map(|n| format!("outside.{n}"));
+        assert_eq!(lost, names.iter().map(String::as_str).zip([7, 2, 1, 4]).collect::<Vec<_>>());
+    }
 }

@@ -10,7 +10,9 @@ use crate::mgmt::counters;
 use crate::mgmt::rule_files::{self, Selection};
 use crate::mgmt::rulebook::RuleBook;
 use crate::pipeline::Handle;
+use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
+use crate::pipeline::pause::{Asked, Step};
 use crate::service::idp::Idp;
 use crate::service::services::{self, Retired};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -127,6 +129,21 @@ impl Operator {
         Err(busy)
     }
 
+    /// Waits until all lcores have done what the pause asks.
+    fn at_rest(&self, board: &Board, asked: Asked) -> Result<(), ControlError> {
+        let began = self.now();
+        while !board.pause.all_done(asked) {
+            if board.is_stopped() {
+                return Err(ControlError::Stopping);
+            }
+            if !board.pause.holds(asked) || self.now().since(began) > PATIENCE {
+                return Err(ControlError::Restless);
+            }
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+
     fn compile(&self) -> Result<(Arc<Engine>, u64), ControlError> {
         let refused = |text: String| ControlError::Refused(text);
         let mut loaded = rule_files::load(&self.loaded.config, &self.loaded.base, &self.selection)
@@ -200,6 +217,7 @@ impl Control for Operator {
                 .collect(),
             events_sent: self.events.sent.load(Ordering::Relaxed),
             events_lost: self.events.lost.load(Ordering::Relaxed),
+            port_losses: counters::losses(&handle),
         }
     }
 
@@ -225,19 +243,36 @@ impl Control for Operator {
             } else {
                 i.checked_sub(1).and_then(|w| handle.tables.get(w))
             };
+            let (ring_used, ring_size) = i.checked_sub(1).map_or((0, 0), |w| handle.board.ring_fill(w));
             LcoreInfo {
                 role: if i == 0 { "main".into() } else { format!("worker {}", i - 1) },
                 cpu: self.cpus.get(i).copied(),
                 frames: if i == 0 { ledger.received.get() } else { ledger.inspected.get() },
                 bytes: ledger.received_bytes.get(),
                 sessions: tables.map_or(0, |t| t.sessions.get()),
-                ring_used: 0,
-                ring_size: 0,
+                ring_used,
+                ring_size,
                 turns: ledger.turns.get(),
                 idle_turns: ledger.idle_turns.get(),
             }
         };
         handle.ledgers.iter().enumerate().map(lane).collect()
+    }
+
+    fn balance(&self) -> Result<Balanced, ControlError> {
+        let _one = lock(&self.asking);
+        let board = Arc::clone(&self.handle().board);
+        let (pause, began) = (&board.pause, self.now());
+        let parked = pause.begin();
+        let counted = self.at_rest(&board, parked).and_then(|()| {
+            let count = pause.advance(parked, Step::Count).ok_or(ControlError::Restless)?;
+            self.at_rest(&board, count)?;
+            let balance = self.handle().balance_in_pause();
+            // Lifted while it was read: the lcores may have gone on.
+            if pause.holds(count) { Ok(balance) } else { Err(ControlError::Restless) }
+        });
+        pause.lift();
+        counted.map(|balance| Balanced { balance, paused: self.now().since(began) })
     }
 
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError> {

@@ -10,9 +10,11 @@ use crate::mgmt::convert::{self, Start};
 use crate::mgmt::counters;
 use crate::mgmt::eve::Medium;
 use crate::mgmt::events::EventTotals;
+use crate::mgmt::run::failure;
 use crate::mgmt::start::{self, RulesAtStart, StartError};
-use crate::pipeline::launch::{DpdkPlatform, Running, replay_capture};
+use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, replay_capture};
 use crate::pipeline::{Appliance, Balance, PortPlan};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,12 +50,17 @@ pub struct Outcome {
     /// First and last capture time.
     pub span: Option<(Time, Time)>,
     pub damaged: Vec<CaptureError>,
+    /// Captures of link types that have no decoder, with the type's number and how many frames were not looked at.
+    pub undecoded: Vec<(PathBuf, u16, u64)>,
     pub balance: Balance,
     pub drops: Vec<(DropReason, u64)>,
     pub sessions: u64,
     pub events: EventTotals,
     /// Frames whose buffers did not come back: 0, or a fault of ours.
     pub leaked: u32,
+    /// Lcores that ended by a panic, which ended the replay early; and the frames that went with them.
+    pub failed: Vec<String>,
+    pub written_off: u64,
     /// Frames in the file of `-w`.
     pub written: Option<u64>,
 }
@@ -84,22 +91,30 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let ended = Arc::new(AtomicBool::new(false));
     let writer = spawn_log(log, Arc::clone(&ended), &platform)?;
     let running = Running::start(&platform.eal, workers).map_err(run_fault)?;
-    let mut done = Ok(());
+    let (mut done, mut ran) = (Ok(()), Ok(()));
     for (path, summary) in request.captures.iter().zip(&summaries) {
         let port = links.iter().position(|l| *l == summary.link_type).unwrap_or(0);
         let progress = &mut *request.progress;
         let told = &mut |frames, of| progress(path, frames, of);
-        done =
-            replay_capture(&mut main, &handle.board, &platform, path, PortId(port as u16), told).map(|_| ());
-        if done.is_err() {
+        let port = PortId(port as u16);
+        let replayed = guarded(&handle.board, || {
+            replay_capture(&mut main, &handle.board, &platform, path, port, told).map(|_| ())
+        });
+        match replayed {
+            Ok(outcome) => done = outcome,
+            Err(panicked) => ran = Err(panicked),
+        }
+        if done.is_err() || handle.board.is_stopped() {
             break;
         }
     }
-    main.finish();
-    let workers = running.join(&mut main).map_err(run_fault)?;
-    drop(workers);
+    let ran = finish(&mut main, &handle.board, ran);
+    let joined = running.join(&mut main);
+    let failed: Vec<String> = ran.err().iter().chain(&joined.failed).map(failure).collect();
+    drop(joined);
     let waiting = main.waiting() as u64;
     drop(main);
+    let written_off = if failed.is_empty() { 0 } else { handle.write_off(waiting) };
     ended.store(true, Ordering::Release);
     writer.thread().unpark();
     let mut log = writer.join().map_err(|_| ReplayFault::Run("the event log ended early".into()))?;
@@ -120,7 +135,10 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
         sessions: handle.tables.iter().map(|t| t.sessions_opened.get()).sum(),
         events,
         leaked: platform.pool.in_use(),
+        failed,
+        written_off,
         written: written.and_then(|w| w.take()).transpose()?,
+        undecoded: summaries.iter().filter_map(undecoded).collect(),
         damaged: summaries.into_iter().filter_map(|s| s.damage).collect(),
     })
 }
@@ -148,6 +166,16 @@ fn out_port(
     if links > 1 {
         let text = "the captures have several link types, and one file can hold only one: leave -w out, or replay them apart";
         return Err(ReplayFault::Run(text.into()));
+    }
+    let file = |path: &Path| std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()));
+    if let Some(same) = request.captures.iter().find(|from| file(from).is_some() && file(from) == file(path))
+    {
+        let text = format!(
+            "-w {} would overwrite the capture {}: name another file",
+            path.display(),
+            same.display()
+        );
+        return Err(ReplayFault::Run(text));
     }
     let dlt = summaries.first().map_or(1, |s| s.dlt);
     let (out, written) = CaptureOut::create(path, dlt, PortId(links as u16))?;
@@ -177,6 +205,11 @@ fn plans(config: &Config, links: &[LinkType], write: bool) -> Vec<PortPlan> {
         plans.push(plan(links.first().copied().unwrap_or_default(), None));
     }
     plans
+}
+
+fn undecoded(summary: &Summary) -> Option<(PathBuf, u16, u64)> {
+    matches!(summary.link_type, LinkType::Other(_))
+        .then(|| (summary.path.clone(), summary.dlt, summary.frames))
 }
 
 fn span(summaries: &[Summary]) -> Option<(Time, Time)> {

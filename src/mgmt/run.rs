@@ -1,7 +1,7 @@
 //! `weir run`: the appliance from its start to its orderly end.
 
 use crate::io::PacketIo;
-use crate::io::dpdk::{DpdkPort, PortError};
+use crate::io::dpdk::{DpdkPort, LcorePanicked, PortError};
 use crate::mgmt::config::Loaded;
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::convert::{self, Start};
@@ -12,7 +12,8 @@ use crate::mgmt::operator::{Operator, Parts};
 use crate::mgmt::rpc::socket::{self, SocketError};
 use crate::mgmt::rule_files::Selection;
 use crate::mgmt::start::{self, RulesAtStart, StartError};
-use crate::pipeline::launch::{Running, run_until_stopped};
+use crate::pipeline::board::Board;
+use crate::pipeline::launch::{Running, finish, guarded, run_until_stopped};
 use crate::pipeline::{Appliance, Balance, Source};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +38,9 @@ fn run_fault(error: impl std::fmt::Display) -> RunFault {
 
 /// How it ended.
 pub struct Ended {
+    /// Lcores that ended by a panic, which stopped the appliance; and the frames that went with them.
+    pub failed: Vec<String>,
+    pub written_off: u64,
     pub balance: Balance,
     pub events: EventTotals,
     pub leaked: u32,
@@ -55,6 +59,8 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
     let platform = start::platform(config, None)?;
     let open = |port| DpdkPort::open(&platform.eal, &platform.pool, &port);
     let mut ports: Vec<DpdkPort> = convert::ports(config).into_iter().map(open).collect::<Result<_, _>>()?;
+    let infos: Vec<_> = ports.iter().map(PacketIo::info).collect();
+    start::numa_warnings(&infos, platform.eal.cpus()).iter().for_each(|warning| tracing::warn!("{warning}"));
     let plans = convert::plans(config, &ports.iter().map(PacketIo::info).collect::<Vec<_>>());
     let mut clock = platform.eal.time().clock();
     let now = clock.now();
@@ -94,26 +100,60 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
         ended: Arc::clone(&ended),
     };
     let eal = Arc::clone(&platform.eal);
+    let management_board = Arc::clone(&board);
     let body = move || {
         match management_cpu {
             Some(cpu) => eal.pin_current_thread(cpu)?,
             None => eal.unpin_current_thread(),
         }
+        // The appliance is not to go on without management, however that ended.
+        let _stop = StopOnDrop(management_board);
         daemon.run()
     };
     let management = std::thread::Builder::new().name("weir-mgmt".into()).spawn(body).map_err(run_fault)?;
     let running = Running::start(&platform.eal, workers).map_err(run_fault)?;
     tracing::info!("running with {} ports", ports.len());
-    run_until_stopped(&mut main, &board, clock, settings.polling);
-    main.finish();
-    drop(running.join(&mut main).map_err(run_fault)?);
+    let ran = guarded(&board, || run_until_stopped(&mut main, &board, clock, settings.polling));
+    for lcore in board.failed() {
+        tracing::error!("{} ended early; the appliance stops", lcore_name(lcore as u32));
+    }
+    let ran = finish(&mut main, &board, ran);
+    let joined = running.join(&mut main);
+    let failed: Vec<String> = ran.err().iter().chain(&joined.failed).map(failure).collect();
+    drop(joined);
     let waiting = main.waiting() as u64;
     drop(main);
+    let written_off = if failed.is_empty() { 0 } else { operator.handle().write_off(waiting) };
     ended.store(true, Ordering::Release);
     let events = management.join().map_err(|_| RunFault::Run("management ended early".into()))?;
     let balance = operator.handle().balance(waiting);
     drop(ports);
-    Ok(Ended { balance, events: events.map_err(run_fault)?, leaked: platform.pool.in_use() })
+    Ok(Ended {
+        failed,
+        written_off,
+        balance,
+        events: events.map_err(run_fault)?,
+        leaked: platform.pool.in_use(),
+    })
+}
+
+/// Stops the appliance when it goes.
+struct StopOnDrop(Arc<Board>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// As `weir ctl lcores` names it.
+pub fn lcore_name(lcore: u32) -> String {
+    lcore.checked_sub(1).map_or_else(|| "the main lcore".to_owned(), |worker| format!("worker {worker}"))
+}
+
+/// What is said of an lcore that panicked.
+pub fn failure(panicked: &LcorePanicked) -> String {
+    format!("{} ended by a panic: {}", lcore_name(panicked.lcore), panicked.message)
 }
 
 /// Every receive queue of every port: the main lcore polls them all.

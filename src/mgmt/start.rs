@@ -3,8 +3,9 @@
 use crate::base::Generation;
 use crate::base::event::EventFeed;
 use crate::inspect::Engine;
+use crate::io::PortInfo;
 use crate::io::dpdk::{Eal, EalError, Pool, PoolError};
-use crate::mgmt::config::Config;
+use crate::mgmt::config::{Config, Machine, cpus};
 use crate::mgmt::convert;
 use crate::mgmt::eve::{Eve, FileSink, Medium, Merger, Order, Style};
 use crate::mgmt::events::EventLog;
@@ -47,7 +48,7 @@ pub fn rules(config: &Config, base: &Path, selection: &Selection) -> Result<Rule
 /// Starts EAL with an lcore for the main loop and one a worker, and makes the pool. `enough`: segments beyond which a larger
 /// pool would never be touched.
 pub fn platform(config: &Config, enough: Option<u32>) -> Result<DpdkPlatform, StartError> {
-    let cpus = convert::cpus(config, &allowed_cpus());
+    let cpus = cpus(config, &allowed_cpus());
     let eal = Eal::start(&convert::eal(config, cpus, convert::free_hugepages()))?;
     let mut wanted = convert::pool(config);
     wanted.segments = wanted.segments.min(enough.unwrap_or(u32::MAX));
@@ -60,6 +61,39 @@ pub fn allowed_cpus() -> Vec<u32> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
     parse_cpu_list(list.unwrap_or("0").trim())
+}
+
+/// This machine, as the kernel describes it.
+pub fn machine() -> Machine {
+    let allowed = allowed_cpus();
+    let present = std::fs::read_to_string("/sys/devices/system/cpu/present");
+    let present = present.map_or_else(|_| allowed.clone(), |list| parse_cpu_list(list.trim()));
+    Machine { present, allowed }
+}
+
+/// The NUMA node of a CPU; `None` where the kernel does not say.
+fn node_of(cpu: u32) -> Option<u32> {
+    let entries = std::fs::read_dir(format!("/sys/devices/system/cpu/cpu{cpu}")).ok()?;
+    let node = |entry: std::fs::DirEntry| entry.file_name().to_str()?.strip_prefix("node")?.parse().ok();
+    entries.flatten().find_map(node)
+}
+
+/// One warning a port whose memory is farther from some lcore than it need be. `cpus`: by lcore.
+pub fn numa_warnings(ports: &[&PortInfo], cpus: &[u32]) -> Vec<String> {
+    numa_warnings_by(ports, cpus, node_of)
+}
+
+fn numa_warnings_by(ports: &[&PortInfo], cpus: &[u32], node_of: impl Fn(u32) -> Option<u32>) -> Vec<String> {
+    let warning = |port: &&PortInfo| {
+        let node = port.numa_node?;
+        let far = cpus.iter().filter(|cpu| node_of(**cpu).is_some_and(|of| of != node));
+        let far: Vec<String> = far.map(u32::to_string).collect();
+        let (name, far) = (&port.name, (!far.is_empty()).then(|| far.join(", "))?);
+        Some(format!(
+            "port {name} is on NUMA node {node}, and lcores run on other nodes (CPU {far}): name CPUs of node {node} in [lcores]"
+        ))
+    };
+    ports.iter().filter_map(warning).collect()
 }
 
 fn parse_cpu_list(list: &str) -> Vec<u32> {
@@ -108,5 +142,29 @@ mod tests {
         assert_eq!(parse_cpu_list("0-3,8"), [0, 1, 2, 3, 8]);
         assert_eq!(parse_cpu_list("5"), [5]);
         assert!(!allowed_cpus().is_empty());
+        let machine = machine();
+        assert!(machine.allowed.iter().all(|cpu| machine.present.contains(cpu)), "{machine:?}");
+    }
+
+    #[test]
+    fn a_port_on_another_numa_node_than_an_lcore_is_warned_about() {
+        let port = |name: &str, numa_node| PortInfo { name: name.into(), numa_node, ..PortInfo::default() };
+        let (near, far, none) = (port("near", Some(0)), port("far", Some(1)), port("vdev", None));
+        let warnings = numa_warnings_by(&[&near, &far, &none], &[0, 2, 9], |cpu| {
+            [Some(0), None, Some(1)].get(cpu as usize).copied()?
+        });
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].contains("port near is on NUMA node 0") && warnings[0].contains("(CPU 2)"));
+        assert!(warnings[1].contains("port far is on NUMA node 1") && warnings[1].contains("(CPU 0)"));
+    }
+
+    #[test]
+    fn workers_take_other_cpus_than_the_main_lcore_while_there_are_some() {
+        let mut config = Config::defaults(crate::mgmt::Profile::Inline);
+        config.lcores.workers = 3;
+        assert_eq!(cpus(&config, &[2, 3, 5]), [2, 3, 5, 3]);
+        assert_eq!(cpus(&config, &[4]), [4, 4, 4, 4]);
+        config.lcores.worker_cpus = vec![7, 8, 9];
+        assert_eq!(cpus(&config, &[2, 3]), [2, 7, 8, 9]);
     }
 }

@@ -14,9 +14,9 @@ use super::settings::{MAX_PORTS, MAX_WORKERS, PortPlan, Settings};
 use super::tables::TableCounts;
 use super::worker::{Worker, WorkerParts};
 use crate::base::event::{EventFeed, event_ring};
-use crate::base::{PluginId, WorkerId};
+use crate::base::{DropReason, PluginId, WorkerId};
 use crate::inspect::HostState;
-use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, RingEnds, memory};
+use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, PortMeter, RingEnds, memory};
 use crate::service::table::PluginCounts;
 use crate::service::{Running, ServicePlan};
 use std::sync::Arc;
@@ -74,6 +74,8 @@ pub struct Handle {
     pub plugins: Vec<Vec<(PluginId, Arc<PluginCounts>)>>,
     /// What the workers' detection shares, where there is detection.
     pub hosts: Option<Arc<HostState>>,
+    /// By name, those that count.
+    pub meters: Vec<(String, Box<dyn PortMeter>)>,
     mailboxes: Vec<MailboxSender>,
 }
 
@@ -81,6 +83,24 @@ impl Handle {
     /// The sum over all lcores. Exact when they are quiet; `in_rings` is then what the rings hold.
     pub fn balance(&self, in_rings: u64) -> Balance {
         Balance::of(self.ledgers.iter().map(Arc::as_ref), in_rings)
+    }
+
+    /// After some lcores failed, and all have ended: what they had is gone, and counts as dropped. How many frames that were.
+    pub fn write_off(&self, in_rings: u64) -> u64 {
+        for lcore in self.board.failed() {
+            self.ledgers.get(lcore).into_iter().for_each(|ledger| ledger.held.set(0));
+        }
+        let balance = self.balance(in_rings);
+        let missing = balance.came_in().saturating_sub(balance.went_out());
+        if let Some(main) = self.ledgers.first() {
+            main.count_drop(DropReason::LcoreFailed, missing);
+        }
+        missing
+    }
+
+    /// As [`balance`](Self::balance), with what the lcores last counted in their rings: exact in a pause.
+    pub fn balance_in_pause(&self) -> Balance {
+        self.balance(self.ledgers.iter().map(|ledger| ledger.in_rings.get()).sum())
     }
 
     pub fn workers(&self) -> usize {
@@ -144,7 +164,9 @@ struct Outside {
 impl Builder<'_> {
     fn build(self, ports: &mut [Option<Box<dyn PacketIo>>]) -> Result<Appliance, SetupError> {
         let count = self.settings.workers;
-        let board = Arc::new(Board::new(count.max(1)));
+        let meter = |port: &dyn PacketIo| Some((port.info().name.clone(), port.meter()?));
+        let meters = ports.iter().flatten().filter_map(|port| meter(port.as_ref())).collect();
+        let board = Arc::new(Board::new(count));
         let mut outside = Outside { ledgers: vec![Arc::default()], ..Outside::default() };
         let (mut rings, mut workers) = (Vec::new(), Vec::new());
         for (index, handover) in self.handovers()?.into_iter().enumerate() {
@@ -177,8 +199,8 @@ impl Builder<'_> {
             replay: self.settings.replay,
         });
         let Outside { ledgers, tables, mailboxes, feeds, running, plugins, .. } = outside;
-        let hosts = self.services.hosts.clone();
-        let handle = Handle { board, ledgers, tables, plans: self.plans, running, plugins, hosts, mailboxes };
+        let (plans, hosts) = (self.plans, self.services.hosts.clone());
+        let handle = Handle { board, ledgers, tables, plans, running, plugins, hosts, meters, mailboxes };
         Ok(Appliance { main, workers, handle, feeds })
     }
 

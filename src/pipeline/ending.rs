@@ -14,7 +14,7 @@ pub(super) struct Ending<'a> {
     pub(super) now: Time,
     pub(super) position: u64,
     /// The last packet of all, when everything ends.
-    pub(super) last: u32,
+    pub(super) last: u64,
     /// A timer does not end a session with bytes that may touch what the workers of a replay share.
     pub(super) holds: bool,
 }
@@ -23,7 +23,7 @@ impl Closer for Ending<'_> {
     fn closed(&mut self, id: SessionId, session: &mut Session, reason: CloseReason) {
         let packet = if reason == CloseReason::Shutdown { self.last } else { session.last_packet };
         // Behind all packets, one session after the other, whosever they are.
-        let behind = (self.last > 0).then(|| u64::from(self.last) + u64::from(session.opened_by));
+        let behind = (self.last > 0).then(|| self.last.saturating_add(session.opened_by));
         let mut outside = Outside {
             report: &mut *self.report,
             allocator: &mut *self.allocator,
@@ -50,7 +50,7 @@ impl Lane {
     }
 
     /// The session table and its services, for a packet.
-    pub(super) fn serving(&mut self, packet: u32) -> (&mut SessionTable, &mut Services, Outside<'_>) {
+    pub(super) fn serving(&mut self, packet: u64) -> (&mut SessionTable, &mut Services, Outside<'_>) {
         let Lane { sessions, services, report, allocator, clock, position, .. } = self;
         let (now, position) = (*clock, *position);
         let outside =

@@ -60,14 +60,14 @@ impl Handover {
     pub fn collect(&mut self) {
         while let Some(frame) = self.take() {
             let number = frame.meta().packet;
-            let at = self.pending.partition_point(|f| f.meta().packet <= number);
+            let at = self.pending.partition_point(|f| !is_before(number, f.meta().packet));
             self.pending.insert(at, frame);
         }
     }
 
     /// Replay: the first datagram with a number below `packet`.
     pub fn take_before(&mut self, packet: u32) -> Option<Frame> {
-        let due = self.pending.front().is_some_and(|f| f.meta().packet < packet);
+        let due = self.pending.front().is_some_and(|f| is_before(f.meta().packet, packet));
         if due { self.pending.pop_front() } else { None }
     }
 
@@ -75,4 +75,9 @@ impl Handover {
     pub fn waiting(&self) -> usize {
         self.from.iter().map(|ring| ring.waiting()).sum::<usize>() + self.pending.len() + self.incoming.len()
     }
+}
+
+/// Numbers wrap; two that are compared are never half their range apart.
+fn is_before(a: u32, b: u32) -> bool {
+    (a.wrapping_sub(b) as i32) < 0
 }

@@ -88,9 +88,10 @@ impl Lane {
             Decision::Discard(reason) => Verdict::Drop(reason),
             Decision::Forward => {
                 let bytes = frame.view(&mut scratch);
-                let meta = frame.meta();
+                let (meta, number) = (frame.meta(), self.number(&frame.meta()));
                 let frame = Some(&frame);
-                let subject = Subject { bytes, meta: &meta, inline: true, cause: Cause::Packet, frame };
+                let subject =
+                    Subject { bytes, meta: &meta, number, inline: true, cause: Cause::Packet, frame };
                 self.go_on(&subject, &mut decoded, Holding { session, dir, plugin, next, tracked })
             }
         };
@@ -104,7 +105,7 @@ impl Lane {
 
     fn go_on(&mut self, subject: &Subject<'_>, decoded: &mut Decoded, from: Holding) -> Verdict {
         let Holding { session: id, dir, next, tracked, .. } = from;
-        let (sessions, services, mut outside) = self.serving(subject.meta.packet);
+        let (sessions, services, mut outside) = self.serving(subject.number);
         let Some(session) = sessions.get_mut(id) else {
             return Verdict::Drop(DropReason::HoldSessionEnded);
         };

@@ -21,6 +21,7 @@ const TUNNEL_SHIFT: u32 = 36;
 pub(super) struct Subject<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) meta: &'a FrameMeta,
+    pub(super) number: u64,
     /// Verdicts act.
     pub(super) inline: bool,
     pub(super) cause: Cause,
@@ -33,6 +34,7 @@ impl<'a> Subject<'a> {
         PacketAt {
             bytes: self.bytes,
             meta: self.meta,
+            number: self.number,
             decoded,
             tracked,
             cause: self.cause,
@@ -46,7 +48,7 @@ impl Lane {
     /// Every stage that reads the packet. Anomalies of its stream join those of its layers.
     pub(super) fn inspect(&mut self, subject: Subject<'_>, decoded: &mut Decoded) -> Verdict {
         if !decoded.anomalies.is_empty() {
-            let origin = origin(subject.meta, decoded, None, Dir::ToServer);
+            let origin = origin(subject.number, subject.meta, decoded, None, Dir::ToServer);
             let origin = crate::base::event::Origin { cause: subject.cause, ..origin };
             self.report.anomalies(&origin, &decoded.anomalies);
         }
@@ -75,7 +77,7 @@ impl Lane {
                 Gate::Shut(reason) => return Verdict::Drop(reason),
             }
         }
-        let packet = Packet::new(subject.meta, subject.bytes.len());
+        let packet = Packet::new(subject.meta, subject.number, subject.bytes.len());
         let (sessions, mut ending) = self.ending();
         match sessions.find(decoded, &packet, &mut ending) {
             Lookup::Found { id, dir, related, opened } => {
@@ -96,7 +98,7 @@ impl Lane {
     }
 
     fn alone_in(&mut self, set: SetId, subject: &Subject<'_>, decoded: &mut Decoded) -> Verdict {
-        let (_, services, mut outside) = self.serving(subject.meta.packet);
+        let (_, services, mut outside) = self.serving(subject.number);
         let mut packet = subject.packet(decoded, None);
         match services.alone(set, &mut packet, &mut outside) {
             Passage::Drop(reason) | Passage::Refused(reason) => Verdict::Drop(reason),
@@ -157,12 +159,13 @@ impl Lane {
         for &anomaly in raised {
             let _ = decoded.anomalies.try_push(anomaly); // as many as there is room for
         }
-        let origin = origin(meta, decoded, None, Dir::ToServer);
+        let number = self.number(meta);
+        let origin = origin(number, meta, decoded, None, Dir::ToServer);
         self.report.anomalies(&origin, raised);
         let Some(set) = self.services.select(meta.port, &decoded.tuple) else { return };
         let inline = plan.mode == Mode::Ips;
-        let subject = Subject { bytes: &[], meta, inline, cause: Cause::Packet, frame: None };
-        let (_, services, mut outside) = self.serving(meta.packet);
+        let subject = Subject { bytes: &[], meta, number, inline, cause: Cause::Packet, frame: None };
+        let (_, services, mut outside) = self.serving(number);
         services.raised(set, &mut subject.packet(decoded, None), raised, &mut outside);
     }
 
@@ -175,7 +178,7 @@ impl Lane {
         opened: bool,
         tracked: Option<&Tracked>,
     ) -> Verdict {
-        let (sessions, services, mut outside) = self.serving(subject.meta.packet);
+        let (sessions, services, mut outside) = self.serving(subject.number);
         let Some(session) = sessions.get_mut(id) else { return Verdict::Forward };
         if let Settled::Drop(reason) = session.settled {
             return Verdict::Drop(reason);

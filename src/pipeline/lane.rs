@@ -13,7 +13,7 @@ use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict, WorkerId};
 use crate::decode::{Decoded, L4, MAX_ANOMALIES, decode};
 use crate::defrag::{self, Reassembler};
 use crate::inspect::Order;
-use crate::io::{BURST, Burst, Frame, FrameAllocator};
+use crate::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta};
 use crate::service::hold::Holding;
 use crate::service::plugin::Gauge;
 use crate::service::services::{Command, Retired};
@@ -32,8 +32,6 @@ pub struct Lane {
     pub(super) me: usize,
     pub(super) workers: u32,
     pub(super) hash_ports: bool,
-    /// Some pair's verdicts act; else what reassembly takes are copies.
-    inline: bool,
     replay: bool,
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
@@ -57,8 +55,10 @@ pub struct Lane {
     pub(super) ledger: Arc<Ledger>,
     tables: Arc<TableCounts>,
     pub(super) clock: Time,
-    /// Of what is inspected, in a replay's order between workers.
+    /// Of what is inspected, in a replay's order between workers: a packet's number, or behind all of them.
     pub(super) position: u64,
+    /// Some packet's number of late: those of frames are its lower half, near it.
+    near: u64,
     /// The reassembler's numbers that are in the ledger already.
     fragments_seen: defrag::Counters,
 }
@@ -84,7 +84,6 @@ impl Lane {
             me: parts.me,
             workers: settings.workers.max(1) as u32,
             hash_ports: settings.hash_ports,
-            inline: parts.plans.iter().any(|plan| plan.mode == Mode::Ips),
             replay: settings.replay,
             drop_invalid: settings.drop_invalid,
             plans: parts.plans,
@@ -105,6 +104,7 @@ impl Lane {
             tables: parts.tables,
             clock: Time::ZERO,
             position: 0,
+            near: 0,
         }
     }
 
@@ -150,7 +150,8 @@ impl Lane {
             return self.exits.send(frame, peer);
         };
         self.clock = self.clock.max(meta.clock);
-        self.position = u64::from(meta.packet);
+        self.near = self.number(&meta);
+        self.position = self.near;
         self.count(decoded);
         if decoded.is_fragment() {
             self.fragment(frame, decoded, &plan, give);
@@ -172,7 +173,7 @@ impl Lane {
         let Some(mut decoded) = self.rebuilt.take() else {
             return self.ledger.count_drop(DropReason::NoBuffer, 1);
         };
-        self.position = u64::from(frame.meta().packet);
+        self.position = self.number(&frame.meta());
         decode(frame.view(&mut self.scratch), plan.link, &mut decoded);
         let verdict = self.judge(&frame, &mut decoded, &plan, Cause::Rebuilt);
         let frame = self.edited(frame, &decoded, &plan, verdict);
@@ -193,7 +194,8 @@ impl Lane {
         let bytes = frame.view(&mut scratch);
         self.ledger.inspected.add(1);
         let (meta, inline) = (frame.meta(), plan.mode == Mode::Ips);
-        let subject = Subject { bytes, meta: &meta, inline, cause, frame: Some(frame) };
+        let number = self.number(&meta);
+        let subject = Subject { bytes, meta: &meta, number, inline, cause, frame: Some(frame) };
         let verdict = self.inspect(subject, decoded);
         let inner = self.inner_packets(subject, decoded);
         let verdict = verdict.and(inner);
@@ -221,7 +223,7 @@ impl Lane {
             }
             Mode::Ips | Mode::Ids => frame,
         };
-        let mut sink = FragmentSink::new(&self.ledger, self.inline);
+        let mut sink = FragmentSink::new(&self.ledger, &self.plans);
         let meta = piece.meta();
         let outcome = self.fragments.push(piece, decoded, self.clock, self.allocator.as_mut(), &mut sink);
         let raised = sink.raised;
@@ -249,7 +251,7 @@ impl Lane {
         let (sessions, mut ending) = self.ending();
         ending.holds = holds;
         sessions.expire(now, budget, &mut ending);
-        let mut sink = FragmentSink::new(&self.ledger, self.inline);
+        let mut sink = FragmentSink::new(&self.ledger, &self.plans);
         self.fragments.expire(now, budget, &mut sink);
         self.count_fragments();
         self.serve_services();
@@ -296,12 +298,12 @@ impl Lane {
     /// The appliance stops: nothing stays held, every session is closed and recorded.
     ///
     /// `now` and `last` are the appliance's clock and last packet number, the same for all workers.
-    pub fn finish(&mut self, now: Time, last: u32) {
+    pub fn finish(&mut self, now: Time, last: u64) {
         let (sessions, mut ending) = self.ending();
         ending.last = last;
         ending.now = ending.now.max(now);
         sessions.close_all(CloseReason::Shutdown, now, &mut ending);
-        let mut sink = FragmentSink::new(&self.ledger, self.inline);
+        let mut sink = FragmentSink::new(&self.ledger, &self.plans);
         self.fragments.drop_all(DropReason::Shutdown, &mut sink);
         self.count_fragments();
         self.drop_held();
@@ -311,6 +313,20 @@ impl Lane {
 
     pub fn flush(&mut self) {
         self.exits.flush();
+    }
+
+    /// A frame's number at its full width.
+    pub fn number(&self, meta: &FrameMeta) -> u64 {
+        widen(meta.packet, self.near)
+    }
+
+    pub fn count_in_rings(&self, frames: usize) {
+        self.ledger.in_rings.set(frames as u64);
+    }
+
+    /// Frames up to this one are on their way: an idle lane would lose touch with their numbers.
+    pub fn set_near(&mut self, dispatched: u64) {
+        self.near = dispatched;
     }
 
     /// The latest clock of a frame, or of the timers.
@@ -344,27 +360,37 @@ impl Lane {
     }
 }
 
+/// The number near `near` whose lower half this is.
+pub(super) fn widen(low: u32, near: u64) -> u64 {
+    let ahead = low.wrapping_sub(near as u32) as i32;
+    near.wrapping_add_signed(i64::from(ahead))
+}
+
 /// What reassembly drops on its own account, and what it noticed.
 struct FragmentSink<'a> {
     ledger: &'a Ledger,
-    inline: bool,
+    plans: &'a [PortPlan],
     /// Anomalies of the fragment being pushed; one fragment has few.
     raised: ArrayVec<Anomaly, MAX_ANOMALIES>,
 }
 
 impl<'a> FragmentSink<'a> {
-    fn new(ledger: &'a Ledger, inline: bool) -> FragmentSink<'a> {
-        FragmentSink { ledger, inline, raised: ArrayVec::new() }
+    fn new(ledger: &'a Ledger, plans: &'a [PortPlan]) -> FragmentSink<'a> {
+        FragmentSink { ledger, plans, raised: ArrayVec::new() }
     }
 }
 
 impl defrag::Sink for FragmentSink<'_> {
-    fn dropped(&mut self, reason: DropReason, fragments: u32) {
-        if self.inline {
-            self.ledger.count_drop(reason, u64::from(fragments));
-        } else {
+    fn copies(&self, port: PortId) -> bool {
+        self.plans.get(port.index()).is_some_and(|plan| plan.mode != Mode::Ips)
+    }
+
+    fn dropped(&mut self, reason: DropReason, fragments: u32, copies: bool) {
+        if copies {
             self.ledger.consumed.add(u64::from(fragments));
             (0..fragments).for_each(|_| self.ledger.count_spared(reason));
+        } else {
+            self.ledger.count_drop(reason, u64::from(fragments));
         }
     }
 

@@ -11,6 +11,7 @@ use crate::io::dpdk::{
     self, CapturePort, Eal, EalError, Lcore, LcoreHandle, LcorePanicked, Pool, ReplayError,
 };
 use crate::io::{FrameAllocator, PacketIo, RingEnds};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,17 +50,51 @@ impl Running {
     }
 
     /// Waits until every worker has ended what it had, sending for them meanwhile. `main` must have finished.
-    pub fn join(self, main: &mut MainLcore) -> Result<Vec<Box<Worker>>, LcorePanicked> {
+    pub fn join(self, main: &mut MainLcore) -> Joined {
         while !self.workers.iter().all(LcoreHandle::is_finished) {
             main.serve_returns();
             std::thread::yield_now();
         }
         main.serve_returns();
-        self.workers.into_iter().map(LcoreHandle::join).collect()
+        let mut joined = Joined::default();
+        for worker in self.workers {
+            match worker.join() {
+                Ok(worker) => joined.workers.push(worker),
+                Err(panicked) => joined.failed.push(panicked),
+            }
+        }
+        joined
     }
 }
 
-/// The main lcore's loop of a running appliance: until someone stops it.
+/// The workers after their end, and those that ended by a panic.
+#[derive(Default)]
+pub struct Joined {
+    pub workers: Vec<Box<Worker>>,
+    pub failed: Vec<LcorePanicked>,
+}
+
+/// The main lcore's part of something; if it panics, all others are to stop.
+pub fn guarded<T>(board: &Board, work: impl FnOnce() -> T) -> Result<T, LcorePanicked> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        board.main_failed();
+        LcorePanicked::new(0, payload.as_ref())
+    })
+}
+
+/// No more frames will come: the main lcore ends what it has. `before` is how its work ended.
+pub fn finish<T>(
+    main: &mut MainLcore,
+    board: &Board,
+    before: Result<T, LcorePanicked>,
+) -> Result<T, LcorePanicked> {
+    let finished = guarded(board, || main.finish());
+    // Whatever became of it, the workers wait for this.
+    board.set_drained();
+    before.and_then(|value| finished.map(|()| value))
+}
+
+/// The main lcore's loop of a running appliance: until someone stops it, or some lcore fails.
 pub fn run_until_stopped(main: &mut MainLcore, board: &Board, mut clock: Clock, polling: Polling) {
     let mut idle = Idle::new(polling);
     while !board.is_stopped() {

@@ -6,6 +6,16 @@ use crate::base::DropReason;
 use crate::base::counters::Counter;
 use std::fmt;
 
+/// A counter for each reason, in their order.
+#[derive(Debug)]
+struct PerReason([Counter; DropReason::COUNT]);
+
+impl Default for PerReason {
+    fn default() -> PerReason {
+        PerReason(std::array::from_fn(|_| Counter::new()))
+    }
+}
+
 /// One lcore's entries. Aligned so that two lcores never share a cache line (or a prefetched pair of them).
 #[derive(Debug, Default)]
 #[repr(align(128))]
@@ -16,15 +26,17 @@ pub struct Ledger {
     /// Rebuilt datagrams, refragments, and the copies that tap mode inspects.
     pub generated: Counter,
     pub transmitted: Counter,
-    dropped: [Counter; DropReason::COUNT],
+    dropped: PerReason,
     /// What tap mode would have dropped; the frames themselves are counted where they went.
-    spared: [Counter; DropReason::COUNT],
+    spared: PerReason,
     /// Waiting now (fragments of unfinished datagrams); a gauge.
     pub held: Counter,
     /// Ended in this box: inspected copies.
     pub consumed: Counter,
     /// Fragments that became part of a rebuilt datagram, and rebuilt datagrams that were cut.
     pub merged: Counter,
+    /// In the rings towards this lcore, counted in a pause.
+    pub in_rings: Counter,
     /// Turns, and those that found nothing to do.
     pub turns: Counter,
     pub idle_turns: Counter,
@@ -35,20 +47,20 @@ pub struct Ledger {
 impl Ledger {
     #[inline]
     pub fn count_drop(&self, reason: DropReason, frames: u64) {
-        self.dropped[reason.index()].add(frames);
+        self.dropped.0[reason.index()].add(frames);
     }
 
     #[inline]
     pub fn count_spared(&self, reason: DropReason) {
-        self.spared[reason.index()].add(1);
+        self.spared.0[reason.index()].add(1);
     }
 
     pub fn dropped(&self, reason: DropReason) -> u64 {
-        self.dropped[reason.index()].get()
+        self.dropped.0[reason.index()].get()
     }
 
     pub fn spared(&self, reason: DropReason) -> u64 {
-        self.spared[reason.index()].get()
+        self.spared.0[reason.index()].get()
     }
 }
 

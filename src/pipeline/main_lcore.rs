@@ -3,7 +3,10 @@
 
 use super::board::Board;
 use super::exits::Exits;
+use super::lane::widen;
 use super::ledger::Ledger;
+use super::pause::{LONGEST, Step};
+use super::rehearsal::Rehearsal;
 use super::settings::PortPlan;
 use super::worker::Worker;
 use crate::base::{DropReason, PortId, Time};
@@ -16,6 +19,7 @@ const AFFINITY_BYTES: usize = 256;
 
 /// A receive queue that the main lcore polls.
 pub struct Source {
+    /// The port's place in the configuration: frames bear it from here on, not the number of their device.
     pub port: PortId,
     pub rx: Box<dyn RxQueue>,
 }
@@ -41,13 +45,16 @@ pub struct MainLcore {
     stamp: Stamp,
     hash_ports: bool,
     replay: bool,
+    /// The pause that holds now began then.
+    parked_at: Option<Time>,
+    rehearsal: Rehearsal,
 }
 
 /// What numbers and dates the frames.
 #[derive(Default)]
 struct Stamp {
     clock: Time,
-    packet: u32,
+    packet: u64,
     fragments: u32,
 }
 
@@ -80,7 +87,17 @@ impl MainLcore {
             stamp: Stamp::default(),
             hash_ports: parts.hash_ports,
             replay: parts.replay,
+            parked_at: None,
+            rehearsal: Rehearsal::of(0),
         }
+    }
+
+    /// As if so many had come before.
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, packet: u64, fragments: u32) {
+        (self.stamp.packet, self.stamp.fragments) = (packet, fragments);
+        self.board.start_at(packet, fragments);
+        self.local.iter_mut().for_each(|worker| worker.start_at(packet));
     }
 
     /// The queues to poll from now on; a replay changes them from capture to capture.
@@ -90,6 +107,9 @@ impl MainLcore {
 
     /// Everything once. `now` is the fast path's clock; a replay goes by its frames. How many frames were received.
     pub fn turn(&mut self, now: Time) -> usize {
+        if self.parked(now) {
+            return 0;
+        }
         let mut received = 0;
         if !self.replay {
             self.stamp.clock = self.stamp.clock.max(now);
@@ -104,6 +124,7 @@ impl MainLcore {
             let port = source.port;
             if n > 0 {
                 self.ledger.received.add(n as u64);
+                self.rehearsal.moved(n);
                 self.spread(port);
                 received += n;
             }
@@ -112,6 +133,26 @@ impl MainLcore {
         self.ledger.turns.add(1);
         self.ledger.idle_turns.add(u64::from(received == 0));
         received
+    }
+
+    /// Whether the main lcore is to do nothing now; does what the pause asks, and lifts one that lasts too long.
+    fn parked(&mut self, now: Time) -> bool {
+        let pause = &self.board.pause;
+        let asked = pause.asked();
+        if asked.step() == Step::Run {
+            self.parked_at = None;
+            return false;
+        }
+        if now >= self.parked_at.get_or_insert(now).plus(LONGEST) {
+            pause.lift();
+            self.parked_at = None;
+            return false;
+        }
+        if asked.step() == Step::Count {
+            self.ledger.in_rings.set(self.waiting() as u64);
+        }
+        self.board.pause.done(0, asked);
+        true
     }
 
     /// One burst of one port, to whom it belongs.
@@ -123,11 +164,14 @@ impl MainLcore {
         };
         if plan.inspect {
             self.stamp_burst(port);
+        } else if self.local.is_none() {
+            self.burst.iter_mut().for_each(|frame| frame.set_port(port));
         }
+        let wait = self.replay.then_some(&*self.board);
         match (&mut self.local, self.lanes.len()) {
             (Some(worker), _) if !plan.inspect => worker.pass_on(&mut self.burst, plan.peer),
             (Some(worker), _) => worker.process(&mut self.burst),
-            (None, 1) => put_all(&mut self.lanes[0], &mut self.burst, self.replay, &self.ledger, || {
+            (None, 1) => put_all(&mut self.lanes[0], &mut self.burst, wait, &self.ledger, || {
                 drain_returns(&mut self.returns, &mut self.exits, &self.plans)
             }),
             (None, _) => self.spread_by_affinity(&plan),
@@ -144,7 +188,8 @@ impl MainLcore {
                 frame.set_meta(FrameMeta { epoch, ..frame.meta() });
                 self.stamp.fragments = self.stamp.fragments.wrapping_add(u32::from(at.fragment));
             }
-            let (number, index) = (frame.meta().packet, owner(at.hash, workers));
+            let index = owner(at.hash, workers);
+            let number = widen(frame.meta().packet, self.stamp.packet);
             let lane = &mut self.lanes[index];
             lane.waiting.push(frame);
             if lane.waiting.is_full() {
@@ -156,20 +201,23 @@ impl MainLcore {
 
     /// Puts what waits for a worker into its ring. A replay waits for room, and meanwhile gives the other workers what waits
     /// for them and says so: one of them may have the frame that this one waits for. `number` is the last frame's so far.
-    fn put_waiting(&mut self, index: usize, number: u32) {
+    fn put_waiting(&mut self, index: usize, number: u64) {
         let Lane { ring, waiting } = &mut self.lanes[index];
         if waiting.is_empty() {
             return;
         }
         if !self.replay {
-            return put(ring, waiting, false, &self.ledger, || {});
+            return put(ring, waiting, None, &self.ledger, || {});
         }
         ring.send(waiting);
-        while !self.lanes[index].waiting.is_empty() {
+        while !self.lanes[index].waiting.is_empty() && !self.board.has_failed() {
             for Lane { ring, waiting } in self.lanes.iter_mut().filter(|lane| !lane.waiting.is_empty()) {
                 ring.send(waiting);
             }
-            let first = |lane: &Lane| lane.waiting.first().map(|frame| frame.meta().packet.saturating_sub(1));
+            let newest = self.stamp.packet;
+            let first = |lane: &Lane| {
+                lane.waiting.first().map(|frame| widen(frame.meta().packet, newest).saturating_sub(1))
+            };
             let sent = self.lanes.iter().filter_map(first).min().unwrap_or(number);
             self.board.publish_frames(sent, self.stamp.fragments);
             drain_returns(&mut self.returns, &mut self.exits, &self.plans);
@@ -185,8 +233,14 @@ impl MainLcore {
             bytes += frame.len() as u64;
             let time = if self.replay { frame.meta().time } else { *clock };
             *clock = (*clock).max(time);
-            *packet = packet.wrapping_add(1);
-            frame.set_meta(FrameMeta { time, clock: *clock, packet: *packet, epoch: *fragments << 1, port });
+            *packet += 1;
+            frame.set_meta(FrameMeta {
+                time,
+                clock: *clock,
+                packet: *packet as u32,
+                epoch: *fragments << 1,
+                port,
+            });
         }
         self.ledger.received_bytes.add(bytes);
     }
@@ -195,6 +249,9 @@ impl MainLcore {
     fn flush(&mut self) {
         for index in 0..self.lanes.len() {
             self.put_waiting(index, self.stamp.packet);
+        }
+        for (worker, lane) in self.lanes.iter().enumerate() {
+            self.board.set_ring_fill(worker, lane.ring.fill());
         }
         drain_returns(&mut self.returns, &mut self.exits, &self.plans);
         self.exits.flush();
@@ -206,6 +263,7 @@ impl MainLcore {
 
     /// The source has ended, or the appliance is to stop: no more frames will come.
     pub fn finish(&mut self) {
+        self.board.pause.lift();
         self.sources.clear();
         self.flush();
         self.board.set_drained();
@@ -245,7 +303,13 @@ fn frame_affinity(frame: &Frame, plan: &PortPlan, hash_ports: bool) -> Affinity 
     affinity(&head[..n], plan.link, hash_ports)
 }
 
-fn put_all(lane: &mut Lane, burst: &mut Burst, wait: bool, ledger: &Ledger, meanwhile: impl FnMut()) {
+fn put_all(
+    lane: &mut Lane,
+    burst: &mut Burst,
+    wait: Option<&Board>,
+    ledger: &Ledger,
+    meanwhile: impl FnMut(),
+) {
     put(&mut lane.ring, burst, wait, ledger, meanwhile);
 }
 
@@ -253,12 +317,12 @@ fn put_all(lane: &mut Lane, burst: &mut Burst, wait: bool, ledger: &Ledger, mean
 fn put(
     ring: &mut Box<dyn FrameSender>,
     burst: &mut Burst,
-    wait: bool,
+    wait: Option<&Board>,
     ledger: &Ledger,
     mut meanwhile: impl FnMut(),
 ) {
     ring.send(burst);
-    while wait && !burst.is_empty() {
+    while wait.is_some_and(|board| !board.has_failed()) && !burst.is_empty() {
         meanwhile();
         std::thread::yield_now();
         ring.send(burst);

@@ -26,11 +26,15 @@ pub mod ledger;
 pub mod mailbox;
 pub mod main_lcore;
 mod order;
+pub mod pause;
+mod rehearsal;
 pub mod settings;
 mod settle;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::idle_handle;
 pub mod worker;
 
 pub use appliance::{Appliance, Handle, MemoryPlatform, Platform, SetupError};

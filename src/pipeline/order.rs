@@ -49,7 +49,8 @@ impl Order for Turnstile {
         if self.passed.saturating_add(1) < position {
             self.board.completed(self.worker, position - 1);
         }
-        while self.passed.saturating_add(1) < position && !self.board.is_stopped() {
+        let over = || self.board.is_stopped() || self.board.has_failed();
+        while self.passed.saturating_add(1) < position && !over() {
             self.passed = self.board.completed_by_others(self.worker);
             if self.passed.saturating_add(1) < position {
                 std::thread::yield_now();

@@ -111,7 +111,7 @@ impl Lane {
         let meta: FrameMeta = frame.meta();
         self.ledger.count_drop(reason, 1);
         if self.report.wants().drop {
-            let origin = origin(&meta, decoded, None, Dir::ToServer);
+            let origin = origin(self.number(&meta), &meta, decoded, None, Dir::ToServer);
             self.report.dropped(&origin, reason, frame.len(), None);
         }
     }

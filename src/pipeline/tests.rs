@@ -7,11 +7,14 @@ use crate::inspect::Engine;
 use crate::io::memory::MemoryPort;
 use crate::io::{FrameMeta, LinkType, PacketIo, PortInfo};
 use crate::rules::{Classifications, References, SourceFile, Vars, load};
+use crate::service::ServicePlan;
 use crate::service::idp::Idp;
 use crate::wire::build::{self, Capture, IpFields, Link, Random, TcpConversation};
 use crate::{defrag, inspect, session, stream};
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+mod line;
 
 const INSIDE: PortId = PortId(0);
 const OUTSIDE: PortId = PortId(1);
@@ -61,10 +64,25 @@ fn settings(workers: usize, mode: Mode) -> Settings {
 }
 
 fn replay(frames: &[(Time, Vec<u8>)], rules: &str, settings: &Settings) -> Report {
-    replay_with(frames, rules, settings, stream::Settings::default().delivery)
+    replay_as((0, 0), frames, rules, settings, stream::Settings::default().delivery)
 }
 
 fn replay_with(
+    frames: &[(Time, Vec<u8>)],
+    rules: &str,
+    settings: &Settings,
+    delivery: stream::Delivery,
+) -> Report {
+    replay_as((0, 0), frames, rules, settings, delivery)
+}
+
+fn replay_after(before: (u64, u32), frames: &[(Time, Vec<u8>)], rules: &str, settings: &Settings) -> Report {
+    replay_as(before, frames, rules, settings, stream::Settings::default().delivery)
+}
+
+/// As if so many packets, and fragments among them, had come before.
+fn replay_as(
+    before: (u64, u32),
     frames: &[(Time, Vec<u8>)],
     rules: &str,
     settings: &Settings,
@@ -87,6 +105,7 @@ fn replay_with(
     let Appliance { mut main, workers, handle, mut feeds } =
         Appliance::build(settings, &mut ports, &platform, &services).unwrap();
     main.set_sources(vec![Source { port: INSIDE, rx }]);
+    main.start_at(before.0, before.1);
     let threads: Vec<_> = workers.into_iter().map(|w| std::thread::spawn(move || w.run())).collect();
     while feed.pending() > 0 {
         main.turn(Time::ZERO);
@@ -109,6 +128,33 @@ fn replay_with(
     drop((feed, line));
     assert_eq!(platform.0.outstanding(), 0, "every frame is back");
     Report { alerts: alerts(&engine, &events), flows: flows(&events), balance, sent, busy_workers: busy }
+}
+
+/// What management keeps of an appliance with ports that counted this.
+pub(crate) fn idle_handle(ports: &[(&str, crate::io::PortStats)]) -> Handle {
+    let mut settings = settings(0, Mode::Ips);
+    settings.ports.truncate(ports.len());
+    let port = |(n, (name, stats)): (usize, &(&str, crate::io::PortStats))| {
+        let info = PortInfo { name: (*name).into(), ..PortInfo::default() };
+        let (mut port, _) = MemoryPort::new(PortId(n as u16), info);
+        port.set_stats(*stats);
+        Some(Box::new(port) as Box<dyn PacketIo>)
+    };
+    let mut ports: Vec<_> = ports.iter().enumerate().map(port).collect();
+    Appliance::build(
+        &settings,
+        &mut ports,
+        &MemoryPlatform::default(),
+        &detection(&engine(""), settings.ports.len()),
+    )
+    .unwrap()
+    .handle
+}
+
+/// Detection alone, as most tests want it.
+fn detection(engine: &Arc<Engine>, ports: usize) -> ServicePlan {
+    let streams = stream::Settings { blocks: 4096, streams: 4096, ..stream::Settings::default() };
+    Idp::alone(engine, streams, inspect::Settings::default(), ports)
 }
 
 fn bytes_of(frame: &crate::io::Frame) -> Vec<u8> {
@@ -226,6 +272,18 @@ fn any_number_of_workers_gives_the_same_alerts() {
     assert!(one.len() > 500, "{}", one.len());
     for workers in [1, 2, 3, 4] {
         assert_eq!(replay(&frames, RULES, &settings(workers, Mode::Tap)).alerts, one, "{workers} workers");
+    }
+}
+
+#[test]
+fn numbers_beyond_32_bits_are_told_whole_and_keep_the_order_of_the_workers() {
+    let frames = many_flows();
+    let before = ((3 << 32) - 400, (1 << 31) - 100);
+    let mut first = replay(&frames, RULES, &settings(0, Mode::Tap)).alerts;
+    first.iter_mut().for_each(|alert| alert.1 += before.0);
+    for workers in [0, 1, 3] {
+        let report = replay_after(before, &frames, RULES, &settings(workers, Mode::Tap));
+        assert!(report.alerts == first, "{workers} workers");
     }
 }
 

@@ -9,6 +9,8 @@ use super::idle::{Idle, Polling};
 use super::lane::Lane;
 use super::mailbox::{Answer, Command, Mailbox, SessionRow};
 use super::order::Turnstile;
+use super::pause::Step;
+use super::rehearsal::Rehearsal;
 use crate::base::{PortId, Time, WorkerId};
 use crate::io::{Burst, FrameReceiver};
 use std::sync::Arc;
@@ -30,6 +32,21 @@ pub struct Worker {
     /// How many share the sessions.
     workers: u32,
     turns: u64,
+    rehearsal: Rehearsal,
+}
+
+/// Tells the board when the worker unwinds.
+struct Alarm {
+    board: Arc<Board>,
+    worker: usize,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.board.worker_failed(self.worker);
+        }
+    }
 }
 
 /// The parts of a [`Worker`].
@@ -64,11 +81,13 @@ impl Worker {
             polling: parts.polling,
             workers: parts.workers,
             turns: 0,
+            rehearsal: Rehearsal::of(parts.id.index() + 1),
         }
     }
 
     /// Turns until the appliance has drained; then ends what is left. Gives itself back for a last look.
     pub fn run(mut self: Box<Worker>) -> Box<Worker> {
+        let _alarm = Alarm { board: Arc::clone(&self.board), worker: self.id.index() };
         let mut idle = Idle::new(self.polling);
         while !self.is_done() {
             idle.after(self.turn());
@@ -79,12 +98,17 @@ impl Worker {
 
     /// Everything once. How many frames were moved.
     pub fn turn(&mut self) -> usize {
+        if self.parked() {
+            return 0;
+        }
         // Read before the rings: what these speak of is in them already, or was taken out.
         let (dispatched, fragments) = self.board.dispatched();
         let clock = self.board.clock();
+        self.lane.set_near(dispatched);
         let mut burst = std::mem::take(&mut self.burst);
         let moved = self.ring.as_mut().map_or(0, |ring| ring.receive(&mut burst));
         if moved > 0 {
+            self.rehearsal.moved(moved);
             self.process(&mut burst);
         }
         self.burst = burst;
@@ -92,9 +116,23 @@ impl Worker {
         // A clock that is ahead of frames still in the ring would end sessions that they keep alive.
         self.end_turn(if moved == 0 { clock } else { self.lane.clock() });
         if caught_up {
-            self.lane.set_watermark(u64::from(dispatched));
+            self.lane.set_watermark(dispatched);
         }
         moved
+    }
+
+    /// Whether the worker is to do nothing now; does what the pause asks.
+    fn parked(&mut self) -> bool {
+        let asked = self.board.pause.asked();
+        if asked.step() == Step::Run {
+            return false;
+        }
+        if asked.step() == Step::Count {
+            let ring = self.ring.as_ref().map_or(0, |ring| ring.waiting());
+            self.lane.count_in_rings(ring + self.handover.waiting());
+        }
+        self.board.pause.done(self.id.index() + 1, asked);
+        true
     }
 
     /// A burst of frames, each to its end.
@@ -119,9 +157,10 @@ impl Worker {
         let me = self.id.index();
         for frame in burst.drain(..) {
             let meta = frame.meta();
-            let before = meta.packet.saturating_sub(1);
+            let number = self.lane.number(&meta);
+            let before = number.saturating_sub(1);
             self.board.frames_done(me, before);
-            while self.board.fragments_done() < meta.epoch >> 1 && !self.board.is_stopped() {
+            while self.must_wait(meta.epoch >> 1) {
                 self.take_due(before);
                 std::thread::yield_now();
             }
@@ -130,6 +169,9 @@ impl Worker {
             let mut wait = |worker: usize, mut frame| {
                 while let Err(back) = self.handover.give(worker, frame) {
                     frame = back;
+                    if self.board.has_failed() {
+                        return Err(frame);
+                    }
                     self.handover.collect();
                     std::thread::yield_now();
                 }
@@ -140,13 +182,19 @@ impl Worker {
             if meta.epoch & 1 == 1 {
                 self.board.fragment_done(me);
             }
-            self.board.frames_done(me, meta.packet);
-            self.board.completed(me, u64::from(meta.packet));
+            self.board.frames_done(me, number);
+            self.board.completed(me, number);
         }
     }
 
+    /// Replay: fragments before an epoch are not through reassembly yet. An epoch has room for 31 bits of their count.
+    fn must_wait(&self, fragments: u32) -> bool {
+        let over = self.board.is_stopped() || self.board.has_failed();
+        !over && ((self.board.fragments_done() << 1).wrapping_sub(fragments << 1) as i32) < 0
+    }
+
     /// Replay: takes the datagrams up to which nobody can hand over another, where `own` frames are done. How far it came.
-    fn take_due(&mut self, own: u32) -> u32 {
+    fn take_due(&mut self, own: u64) -> u64 {
         let me = self.id.index();
         self.board.frames_done(me, own);
         // Read before the rings: what these frames completed is in them.
@@ -157,32 +205,34 @@ impl Worker {
     }
 
     /// Replay: the datagrams up to this number, all of which are here.
-    fn take_up_to(&mut self, number: u32) {
+    fn take_up_to(&mut self, number: u64) {
         let me = self.id.index();
-        while let Some(datagram) = self.handover.take_before(number.saturating_add(1)) {
-            self.board.completed(me, u64::from(datagram.meta().packet).saturating_sub(1));
+        while let Some(datagram) = self.handover.take_before(number.wrapping_add(1) as u32) {
+            self.board.completed(me, self.lane.number(&datagram.meta()).saturating_sub(1));
             self.lane.datagram(datagram);
         }
-        self.board.completed(me, u64::from(number));
+        self.board.completed(me, number);
     }
 
     /// Datagrams of other workers. True when nothing up to frame `dispatched` can still come to this worker.
-    fn take_handover(&mut self, ring_empty: bool, dispatched: u32, fragments: u32) -> bool {
+    fn take_handover(&mut self, ring_empty: bool, dispatched: u64, fragments: u32) -> bool {
         if !self.replay {
             while let Some(datagram) = self.handover.take() {
                 self.lane.datagram(datagram);
             }
             return ring_empty;
         }
-        if self.keeps_order() {
+        if self.keeps_order() && !self.board.has_failed() {
             return ring_empty && self.take_due(dispatched) >= dispatched;
         }
-        let all_done = (self.board.fragments_done().wrapping_sub(fragments) as i32) >= 0;
+        // Who failed will never be done with its fragments, and order is lost with it.
+        let all_done =
+            self.board.has_failed() || (self.board.fragments_done().wrapping_sub(fragments) as i32) >= 0;
         if !ring_empty || !all_done {
             return false;
         }
         self.handover.collect();
-        while let Some(datagram) = self.handover.take_before(dispatched.wrapping_add(1)) {
+        while let Some(datagram) = self.handover.take_before(dispatched.wrapping_add(1) as u32) {
             self.lane.datagram(datagram);
         }
         true
@@ -239,11 +289,16 @@ impl Worker {
     pub fn finish(&mut self) {
         let (me, (last, _)) = (self.id.index(), self.board.dispatched());
         self.board.frames_done(me, last);
-        self.board.completed(me, u64::from(last));
+        self.board.completed(me, last);
         self.lane.finish(self.board.clock(), last);
         self.board.completed(me, u64::MAX);
         self.lane.publish();
         self.lane.set_watermark(u64::MAX);
+    }
+
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, packet: u64) {
+        self.lane.set_near(packet);
     }
 
     pub fn lane(&self) -> &Lane {

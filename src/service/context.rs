@@ -26,6 +26,8 @@ pub struct SessionAt<'a> {
 pub struct PacketAt<'a> {
     pub bytes: &'a [u8],
     pub meta: &'a FrameMeta,
+    /// Its number, of which `meta` has the lower half.
+    pub number: u64,
     pub decoded: &'a mut Decoded,
     /// What TCP tracking found, for a segment of a tracked session.
     pub tracked: Option<&'a Tracked>,
@@ -141,7 +143,7 @@ pub struct Host<'a> {
     /// The worker's clock.
     pub now: Time,
     /// The packet that an event of a session's end is dated by.
-    pub closing_packet: u32,
+    pub closing_packet: u64,
     /// Of what is inspected, in a replay's order between workers.
     pub position: u64,
     pub report: &'a mut Reporter,

@@ -24,15 +24,21 @@ pub struct Reporter {
     wanted: Wanted,
 }
 
-/// Where a packet's events come from.
-pub fn origin(meta: &FrameMeta, decoded: &Decoded, session: Option<&Session>, dir: Dir) -> Origin {
+/// Where a packet's events come from. `number` is the packet's, at its full width.
+pub fn origin(
+    number: u64,
+    meta: &FrameMeta,
+    decoded: &Decoded,
+    session: Option<&Session>,
+    dir: Dir,
+) -> Origin {
     let icmp = match decoded.l4 {
         L4::Icmp4 { kind, code, .. } | L4::Icmp6 { kind, code, .. } => Some((kind, code)),
         _ => None,
     };
     Origin {
         time: meta.time,
-        packet: u64::from(meta.packet),
+        packet: number,
         port: meta.port,
         tuple: decoded.tuple,
         icmp,

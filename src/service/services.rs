@@ -46,7 +46,7 @@ pub struct Outside<'a> {
     pub allocator: &'a mut dyn FrameAllocator,
     pub now: Time,
     /// The packet that dates what a session's end reveals.
-    pub closing_packet: u32,
+    pub closing_packet: u64,
     /// In a replay's order between workers ([`Order`]).
     pub position: u64,
 }

@@ -68,8 +68,8 @@ pub struct Session {
     pub policy: Generation,
     pub(super) generation: u32,
     /// Numbers of the packet that opened it, and of its last.
-    pub opened_by: u32,
-    pub last_packet: u32,
+    pub opened_by: u64,
+    pub last_packet: u64,
     /// The inspection's state of this session, or [`NO_HANDLE`]. Whoever sets it frees it in the closer.
     pub inspection: u32,
     /// Each direction's stream, or [`NO_HANDLE`]; as `inspection`.

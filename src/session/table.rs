@@ -19,14 +19,14 @@ pub struct Packet {
     pub time: Time,
     /// The appliance's clock: what expiry goes by.
     pub clock: Time,
-    pub number: u32,
+    pub number: u64,
     /// Of the whole frame, in bytes.
     pub length: u32,
 }
 
 impl Packet {
-    pub fn new(meta: &FrameMeta, length: usize) -> Packet {
-        Packet { time: meta.time, clock: meta.clock, number: meta.packet, length: length as u32 }
+    pub fn new(meta: &FrameMeta, number: u64, length: usize) -> Packet {
+        Packet { time: meta.time, clock: meta.clock, number, length: length as u32 }
     }
 }
 
@@ -246,7 +246,7 @@ impl SessionTable {
             seen: packet.clock,
             packets: PerDir::default(),
             bytes: PerDir::default(),
-            flow_id: flow_id(&tuple, packet.number, packet.time.micros()),
+            flow_id: flow_id(&tuple, packet.number as u32, packet.time.micros()),
             tcp: TcpTracker::default(),
             policy: self.policy,
             generation: 0,

@@ -42,6 +42,8 @@ enum Command {
     },
     /// What each lcore does
     Lcores,
+    /// Stop all lcores between two turns (50 ms at most) and count every frame; exit code 1 if they do not add up
+    Balance,
     /// Rules in force
     #[command(subcommand)]
     Rules(Rules),
@@ -89,7 +91,7 @@ pub fn run(args: Ctl) -> Result<Outcome, Failure> {
     } else {
         print!("{}", answer.table);
     }
-    Ok(Outcome::Clean)
+    Ok(if answer.json.get("even") == Some(&Value::Bool(false)) { Outcome::Flawed } else { Outcome::Clean })
 }
 
 async fn ask(client: &mut Client, command: &Command) -> Result<Answer, Failure> {
@@ -111,6 +113,9 @@ async fn ask(client: &mut Client, command: &Command) -> Result<Answer, Failure> 
         }
         Command::Lcores => {
             show::lcores(&appliance.lcores(p::LcoresRequest {}).await.map_err(refused)?.into_inner())
+        }
+        Command::Balance => {
+            show::balance(&appliance.balance(p::BalanceRequest {}).await.map_err(refused)?.into_inner())
         }
         Command::Sessions(args) => {
             let request = p::SessionsRequest {

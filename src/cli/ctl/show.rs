@@ -5,6 +5,7 @@ use crate::base::Time;
 use crate::cli::table::Table;
 use crate::mgmt::eve::Stamp;
 use crate::mgmt::rpc::proto as p;
+use crate::pipeline::Balance;
 use serde_json::{Map, Value, json};
 
 fn stamp(micros: u64) -> String {
@@ -35,6 +36,9 @@ pub(super) fn status(s: &p::StatusReply) -> Answer {
     for pair in &s.pairs {
         table.row(["pair", &format!("{} ({})", pair.ports.join(" <-> "), pair.mode)]);
     }
+    for loss in &s.port_losses {
+        table.row([&format!("lost: {}", loss.name), &loss.value.to_string()]);
+    }
     for memory in &s.memory {
         let text = format!("{} KiB of {} KiB", memory.used >> 10, memory.cap >> 10);
         table.row([&format!("memory {}", memory.part), &text]);
@@ -51,6 +55,7 @@ pub(super) fn status(s: &p::StatusReply) -> Answer {
         "workers": s.workers,
         "sessions": s.sessions,
         "events": { "sent": s.events_sent, "lost": s.events_lost },
+        "port_losses": s.port_losses.iter().map(|c| (c.name.clone(), c.value.into())).collect::<Map<_, _>>(),
         "pairs": s.pairs.iter().map(pair).collect::<Vec<_>>(),
         "memory": s.memory.iter().map(memory).collect::<Vec<_>>(),
     });
@@ -108,6 +113,34 @@ pub(super) fn lcores(l: &p::LcoresReply) -> Answer {
         }));
     }
     Answer { json: Value::Array(json), table: table.to_string() }
+}
+
+pub(super) fn balance(b: &p::BalanceReply) -> Answer {
+    let balance = Balance {
+        received: b.received,
+        generated: b.generated,
+        transmitted: b.transmitted,
+        dropped: b.dropped,
+        held: b.held,
+        consumed: b.consumed,
+        merged: b.merged,
+        in_rings: b.in_rings,
+        ..Balance::default()
+    };
+    let table = format!("{balance}\nlcores stood still for {} us\n", b.paused);
+    let json = json!({
+        "received": b.received,
+        "generated": b.generated,
+        "transmitted": b.transmitted,
+        "dropped": b.dropped,
+        "held": b.held,
+        "consumed": b.consumed,
+        "merged": b.merged,
+        "in_rings": b.in_rings,
+        "even": balance.is_even(),
+        "paused_us": b.paused,
+    });
+    Answer { json, table }
 }
 
 pub(super) fn sessions(s: &p::SessionsReply) -> Answer {

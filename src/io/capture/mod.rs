@@ -24,6 +24,13 @@ pub const MAX_FRAME: u32 = 262_144;
 pub enum CaptureError {
     #[error("{path}: {source}; correct the path, or its permissions", path = path.display())]
     Io { path: PathBuf, source: io::Error },
+    #[error(
+        "{path} is {what}, and a replay reads its capture twice: write it to a file first (`cat {path} > FILE.pcap`)",
+        path = path.display()
+    )]
+    NotAFile { path: PathBuf, what: &'static str },
+    #[error("cannot write {path}: {source}; {mend}", path = path.display())]
+    Write { path: PathBuf, source: io::Error, mend: String },
     #[error("{path} is no pcap or pcapng file{hint}", path = path.display())]
     NotACapture { path: PathBuf, hint: &'static str },
     #[error(

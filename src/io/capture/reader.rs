@@ -10,6 +10,7 @@ use pcap_parser::{
 };
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// What is read from the file at once; it grows for a longer record.
@@ -85,10 +86,20 @@ impl Reader {
         let io = |source| CaptureError::Io { path: path.to_owned(), source };
         let not_a_capture = |hint| CaptureError::NotACapture { path: path.to_owned(), hint };
         let mut magic = [0; 4];
-        let mut file = File::open(path).map_err(io)?;
-        if file.metadata().map_err(io)?.is_dir() {
+        // Asked before it is opened: a pipe would wait there for somebody to write.
+        let kind = std::fs::metadata(path).map_err(io)?.file_type();
+        if kind.is_dir() {
             return Err(not_a_capture(": it is a directory"));
         }
+        if !kind.is_file() {
+            let what = match () {
+                () if kind.is_fifo() => "a pipe",
+                () if kind.is_socket() => "a socket",
+                () => "a device",
+            };
+            return Err(CaptureError::NotAFile { path: path.to_owned(), what });
+        }
+        let mut file = File::open(path).map_err(io)?;
         let read = read_full(&mut file, &mut magic).map_err(io)?;
         let whole = std::io::Cursor::new(magic).take(read as u64).chain(file);
         let (source, format) = source(magic, whole).map_err(not_a_capture)?;

@@ -23,7 +23,7 @@ pub struct Writer {
 impl Writer {
     /// Replaces the file if there is one. `dlt` is the link type's number ([`Reader::dlt`](super::Reader::dlt)).
     pub fn create(path: &Path, dlt: u16) -> Result<Writer, CaptureError> {
-        let io = |source| CaptureError::Io { path: path.to_owned(), source };
+        let io = |source| fault(path, source);
         let file = File::create(path).map_err(io)?;
         let mut out = BufWriter::with_capacity(BUFFER, file);
         header(&mut out, dlt).map_err(io)?;
@@ -65,8 +65,30 @@ impl Writer {
     }
 
     fn io(&self, source: io::Error) -> CaptureError {
-        CaptureError::Io { path: self.path.clone(), source }
+        fault(&self.path, source)
     }
+}
+
+/// With what to do about it.
+fn fault(path: &Path, source: io::Error) -> CaptureError {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mend = match source.kind() {
+        io::ErrorKind::NotFound if !folder.exists() => {
+            format!(
+                "there is no folder {f}: make it (`mkdir -p {f}`) or name another file",
+                f = folder.display()
+            )
+        }
+        io::ErrorKind::IsADirectory => "it is a folder: name a file in it".to_owned(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            format!("{} is not ours to write: name a file in a folder of yours", folder.display())
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room, or name a file on another disk".to_owned()
+        }
+        _ => "correct the path, or name another file".to_owned(),
+    };
+    CaptureError::Write { path: path.to_owned(), source, mend }
 }
 
 fn header(out: &mut impl Write, dlt: u16) -> io::Result<()> {

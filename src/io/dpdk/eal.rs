@@ -6,7 +6,8 @@ use super::{last_reason, reason};
 use crate::io::clock::{Ticks, TimeBase};
 use crate::io::frame::{META_BYTES, set_meta_offset};
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -125,6 +126,8 @@ pub struct Eal {
     affinity: Option<libc::cpu_set_t>,
     /// EAL keeps pointers into its command line.
     _arguments: Vec<CString>,
+    /// The runtime directory, locked for as long as we live: who may share it and sees other process numbers knows by that.
+    _directory: Option<File>,
 }
 
 /// The dynamic field and flag with which drivers give a frame's capture time.
@@ -152,7 +155,14 @@ impl Eal {
         // SAFETY: reads a counter.
         let read = || unsafe { dpdk_sys::weir_rdtsc() };
         let time = TimeBase::new(Ticks { read, per_second });
-        Ok(Arc::new(Eal { cpus: config.cpus.clone(), timestamp, time, affinity, _arguments: arguments }))
+        let directory = runtime_directory();
+        let _directory = directory.as_deref().and_then(|own| File::open(own).ok());
+        let _ = _directory.as_ref().map(File::try_lock);
+        if let Some(root) = directory.as_deref().and_then(Path::parent) {
+            remove_stale(root);
+        }
+        let cpus = config.cpus.clone();
+        Ok(Arc::new(Eal { cpus, timestamp, time, affinity, _arguments: arguments, _directory }))
     }
 
     /// The CPU of each lcore.
@@ -219,9 +229,24 @@ fn runtime_directory() -> Option<PathBuf> {
     text.map(PathBuf::from).filter(|path| path.ends_with(file_prefix()))
 }
 
+/// Removes what processes of ours left that were killed: folders named after them that nobody has locked.
+fn remove_stale(root: &Path) {
+    let Ok(entries) = std::fs::read_dir(root) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(process) = name.strip_prefix(PREFIX).and_then(|id| id.parse::<u32>().ok()) else { continue };
+        let alive = Path::new("/proc").join(process.to_string()).exists();
+        if !alive && File::open(&path).is_ok_and(|folder| folder.try_lock().is_ok()) {
+            let _ = std::fs::remove_dir_all(path); // another who starts now may have been faster
+        }
+    }
+}
+
+const PREFIX: &str = "weir-";
+
 /// Unique among the processes of the machine, so that several do not collide.
 fn file_prefix() -> String {
-    format!("weir-{}", std::process::id())
+    format!("{PREFIX}{}", std::process::id())
 }
 
 /// The processor's counter: for measurements, not for time.
@@ -270,6 +295,9 @@ fn init(config: &EalConfig) -> Result<Vec<CString>, EalError> {
         dpdk_sys::rte_eal_init(arguments.len() as c_int, pointers.as_mut_ptr())
     };
     if code < 0 {
+        if let Some(directory) = runtime_directory() {
+            let _ = std::fs::remove_dir_all(directory); // as when it ends
+        }
         return Err(EalError::Init {
             reason: last_reason(),
             arguments: texts.join(" "),
@@ -325,6 +353,23 @@ mod tests {
             large.contains(&"--in-memory".to_owned()) && large.contains(&"--allow=0000:03:00.0".to_owned())
         );
         assert!(!large.iter().any(|a| a == "--no-pci" || a == "--no-huge" || a == "--no-shconf"));
+    }
+
+    #[test]
+    fn folders_of_dead_processes_are_removed_and_no_others() {
+        let root = tempfile::tempdir().unwrap();
+        // No process has such a number: the kernel's limit is 2^22.
+        let (dead, elsewhere) = (format!("{PREFIX}4194305"), format!("{PREFIX}4194306"));
+        let names = [&dead, &elsewhere, &file_prefix(), "rte", "weir-lab"].map(str::to_owned);
+        for name in &names {
+            std::fs::create_dir(root.path().join(name)).unwrap();
+            std::fs::write(root.path().join(name).join("config"), "").unwrap();
+        }
+        let locked = File::open(root.path().join(&elsewhere)).unwrap();
+        locked.try_lock().unwrap();
+        remove_stale(root.path());
+        let left = names.iter().filter(|name| root.path().join(name).exists()).count();
+        assert!(left == 4 && !root.path().join(&dead).exists(), "{left} left");
     }
 
     #[test]

@@ -31,6 +31,15 @@ pub struct LcorePanicked {
     pub message: String,
 }
 
+impl LcorePanicked {
+    /// `payload` is what a panic was caught with.
+    pub fn new(lcore: u32, payload: &(dyn Any + Send)) -> LcorePanicked {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        LcorePanicked { lcore, message: text.unwrap_or_else(|| "no message".to_owned()) }
+    }
+}
+
 impl Eal {
     /// Runs `work` on an lcore that is not the main one and has nothing to do.
     pub fn launch<T: Send + 'static>(
@@ -73,11 +82,10 @@ impl<T> LcoreHandle<T> {
 
     /// Sleeps until the closure has ended, and gives what it returned.
     pub fn join(self) -> Result<T, LcorePanicked> {
-        let panicked = |message: String| LcorePanicked { lcore: self.lcore.0, message };
         match self.result.recv() {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(payload)) => Err(panicked(message(payload.as_ref()))),
-            Err(_) => Err(panicked("it left no result".to_owned())),
+            Ok(Err(payload)) => Err(LcorePanicked::new(self.lcore.0, payload.as_ref())),
+            Err(_) => Err(LcorePanicked::new(self.lcore.0, &"it left no result")),
         }
     }
 
@@ -94,9 +102,4 @@ impl<T> Drop for LcoreHandle<T> {
         // place, unless nobody joined.
         unsafe { dpdk_sys::rte_eal_wait_lcore(self.lcore.0) };
     }
-}
-
-fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }

@@ -8,10 +8,10 @@ use super::queue::{Receive, Stamp, Transmit};
 use super::{last_reason, reason};
 use crate::base::PortId;
 use crate::io::frame::MAX_SEGMENTS;
-use crate::io::{LinkType, PacketIo, PortInfo, PortStats, RxQueue, TxQueue};
+use crate::io::{LinkType, PacketIo, PortInfo, PortMeter, PortStats, RxQueue, TxQueue};
 use dpdk_sys::{rte_eth_conf, rte_eth_dev_info};
 use std::ffi::{CStr, CString, c_int};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// The key that makes a Toeplitz hash the same for both directions: every 16 bits alike.
 static SYMMETRIC_KEY: [u8; 64] = {
@@ -119,6 +119,22 @@ impl Device {
         &self.eal
     }
 
+    fn stats(&self) -> PortStats {
+        let mut stats = dpdk_sys::rte_eth_stats::default();
+        // SAFETY: a port's number and a place for the answer, which stays zero when the port does not count.
+        unsafe { dpdk_sys::rte_eth_stats_get(self.id, &raw mut stats) };
+        PortStats {
+            rx_packets: stats.ipackets,
+            rx_bytes: stats.ibytes,
+            rx_missed: stats.imissed,
+            rx_errors: stats.ierrors,
+            rx_no_buffer: stats.rx_nombuf,
+            tx_packets: stats.opackets,
+            tx_bytes: stats.obytes,
+            tx_errors: stats.oerrors,
+        }
+    }
+
     fn info(&self) -> Result<rte_eth_dev_info, c_int> {
         let mut info = rte_eth_dev_info::default();
         // SAFETY: a port's number and a place for the answer.
@@ -143,6 +159,15 @@ impl Drop for Device {
                 dpdk_sys::rte_dev_remove(device);
             }
         }
+    }
+}
+
+/// All zero once the port is gone.
+struct Meter(Weak<Device>);
+
+impl PortMeter for Meter {
+    fn stats(&self) -> PortStats {
+        self.0.upgrade().map_or_else(PortStats::default, |device| device.stats())
     }
 }
 
@@ -215,19 +240,11 @@ impl PacketIo for DpdkPort {
     }
 
     fn stats(&self) -> PortStats {
-        let mut stats = dpdk_sys::rte_eth_stats::default();
-        // SAFETY: a port's number and a place for the answer, which stays zero when the port does not count.
-        unsafe { dpdk_sys::rte_eth_stats_get(self.device.id, &raw mut stats) };
-        PortStats {
-            rx_packets: stats.ipackets,
-            rx_bytes: stats.ibytes,
-            rx_missed: stats.imissed,
-            rx_errors: stats.ierrors,
-            rx_no_buffer: stats.rx_nombuf,
-            tx_packets: stats.opackets,
-            tx_bytes: stats.obytes,
-            tx_errors: stats.oerrors,
-        }
+        self.device.stats()
+    }
+
+    fn meter(&self) -> Option<Box<dyn PortMeter>> {
+        Some(Box::new(Meter(Arc::downgrade(&self.device))))
     }
 
     fn take_rx(&mut self, queue: u16) -> Option<Box<dyn RxQueue>> {

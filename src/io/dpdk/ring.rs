@@ -77,6 +77,14 @@ impl FrameSender for Sender {
             })
         }
     }
+
+    fn fill(&self) -> (usize, usize) {
+        // SAFETY: reads the ring's counts, and its capacity, which does not change.
+        unsafe {
+            let ring = self.0.ring.as_ptr();
+            (dpdk_sys::weir_ring_count(ring) as usize, (*ring).capacity as usize)
+        }
+    }
 }
 
 struct Receiver(Arc<Inner>);

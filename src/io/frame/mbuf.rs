@@ -87,6 +87,12 @@ impl Mbuf {
         }
     }
 
+    #[inline]
+    pub(super) fn set_port(self, port: PortId) {
+        // SAFETY: the chain is ours to write.
+        unsafe { (*self.0.as_ptr()).port = port.0 }
+    }
+
     /// The microseconds in the receive timestamp's field, when its flag is up.
     pub(super) fn driver_time(self, offset: usize, flag: u64) -> Option<Time> {
         let m = self.0.as_ptr();

@@ -29,11 +29,13 @@ pub struct FrameMeta {
     pub time: Time,
     /// The appliance's time at arrival: as `time`, but never running backwards, as captures do. State lives by this one.
     pub clock: Time,
-    /// Arrival number over all ports, from 1 (it wraps after 4 G frames); a rebuilt datagram has that of its last piece.
+    /// The lower half of its arrival number over all ports, from 1 (the field has no room for all of it; a lane widens it by the
+    /// numbers near it); a rebuilt datagram has that of its last piece.
     pub packet: u32,
     /// Twice the fragments that were distributed before this frame, and one more when it was taken for one itself: a replay's
     /// order between workers (`pipeline::handover`).
     pub epoch: u32,
+    /// From the main lcore on: the place of the port in the configuration, whatever number its device has.
     pub port: PortId,
 }
 
@@ -131,6 +133,15 @@ impl Frame {
         match self.form_mut() {
             FormMut::Heap(heap) => heap.meta = meta,
             FormMut::Mbuf(mbuf) => mbuf.set_meta(&meta),
+        }
+    }
+
+    /// Only the port: for frames that are passed on without a stamp.
+    #[inline]
+    pub fn set_port(&mut self, port: PortId) {
+        match self.form_mut() {
+            FormMut::Heap(heap) => heap.meta.port = port,
+            FormMut::Mbuf(mbuf) => mbuf.set_port(port),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::fault::{Fault, nearest};
 use super::read::Places;
+use super::value::Auto;
 use super::{Config, Mode, Overlap, PairKind};
 
 /// Adds a fault for each thing that does not hold together.
@@ -12,6 +13,23 @@ pub fn check(config: &Config, places: &Places, faults: &mut Vec<Fault>) {
     checker.lcores();
     checker.pools();
     checker.host_os_policy();
+}
+
+/// Adds a fault for each CPU that is not there, or serves two lcores though nothing says that it may.
+pub fn check_cpus(config: &Config, places: &Places, machine: &Machine, faults: &mut Vec<Fault>) {
+    Checker { config, places, faults }.cpus(machine);
+}
+
+/// The CPUs of this machine.
+#[derive(Clone, Debug, Default)]
+pub struct Machine {
+    pub present: Vec<u32>,
+    /// Those that this process may run on.
+    pub allowed: Vec<u32>,
+}
+
+fn list(cpus: &[u32]) -> String {
+    cpus.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
 struct Checker<'a> {
@@ -104,6 +122,57 @@ impl Checker<'_> {
         }
     }
 
+    /// CPUs that the configuration names, with the key of each and what it is for.
+    fn named_cpus(&self) -> Vec<(u32, &'static str, String)> {
+        let lcores = &self.config.lcores;
+        let mut named = Vec::new();
+        if let Auto::Set(cpu) = lcores.main_cpu {
+            named.push((cpu, "lcores.main-cpu", "the main lcore".to_owned()));
+        }
+        let workers = lcores.worker_cpus.iter().take(usize::from(lcores.workers)).enumerate();
+        named.extend(workers.map(|(n, cpu)| (*cpu, "lcores.worker-cpus", format!("worker {n}"))));
+        if let Auto::Set(cpu) = lcores.management_cpu {
+            named.push((cpu, "lcores.management-cpu", "management".to_owned()));
+        }
+        named
+    }
+
+    fn cpus(&mut self, machine: &Machine) {
+        let mut named = self.named_cpus();
+        for (cpu, key, who) in &named {
+            if !machine.present.contains(cpu) {
+                let message = format!("CPU {cpu} for {who} is not there");
+                self.fault(key, message, format!("this machine has {}", list(&machine.present)));
+            } else if !machine.allowed.contains(cpu) {
+                let message = format!("CPU {cpu} for {who} is not one that this process may use");
+                let mend = format!(
+                    "it may use {} (taskset, cgroup or CPUAffinity= says so)",
+                    list(&machine.allowed)
+                );
+                self.fault(key, message, mend);
+            }
+        }
+        if self.config.lcores.share_cpus || named.is_empty() {
+            return;
+        }
+        // An lcore whose CPU is "auto" meets one that is named only when there are too few.
+        for (lcore, cpu) in cpus(self.config, &machine.allowed).into_iter().enumerate() {
+            let (key, who) = match lcore.checked_sub(1) {
+                None => ("lcores.main-cpu", "the main lcore".to_owned()),
+                Some(n) => ("lcores.worker-cpus", format!("worker {n}")),
+            };
+            if !named.iter().any(|(_, _, other)| *other == who) {
+                named.push((cpu, key, who));
+            }
+        }
+        for (n, (cpu, key, who)) in named.iter().enumerate() {
+            if let Some((.., first)) = named.iter().take(n).find(|(other, ..)| other == cpu) {
+                let message = format!("CPU {cpu} is to serve {who} and {first}");
+                self.fault(key, message, "name another CPU, or write share-cpus = true in [lcores]");
+            }
+        }
+    }
+
     /// The pool must cover every descriptor and every place in a ring, or ports starve while rings fill.
     fn pools(&mut self) {
         let (pools, lcores) = (&self.config.pools, &self.config.lcores);
@@ -142,6 +211,25 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// The CPU of the main lcore and of each worker. `allowed` are those this process may run on.
+pub fn cpus(config: &Config, allowed: &[u32]) -> Vec<u32> {
+    let lcores = &config.lcores;
+    let set = |cpu: Auto<u32>| if let Auto::Set(cpu) = cpu { Some(cpu) } else { None };
+    // What is named elsewhere is taken only when nothing else is left.
+    let without = |taken: &[u32]| {
+        let free: Vec<u32> = allowed.iter().copied().filter(|cpu| !taken.contains(cpu)).collect();
+        if free.is_empty() { allowed.to_vec() } else { free }
+    };
+    let management: Vec<u32> = set(lcores.management_cpu).into_iter().collect();
+    let beside = |taken: &[u32]| without(&[taken, &management].concat());
+    let first = |cpus: Vec<u32>| cpus.first().copied().unwrap_or(0);
+    let main = set(lcores.main_cpu).unwrap_or_else(|| first(beside(&lcores.worker_cpus)));
+    let others = beside(&[main]);
+    let others = if others.is_empty() { vec![main] } else { others };
+    let worker = |i: usize| lcores.worker_cpus.get(i).copied().unwrap_or_else(|| others[i % others.len()]);
+    std::iter::once(main).chain((0..usize::from(lcores.workers)).map(worker)).collect()
 }
 
 /// An address with an optional prefix length.

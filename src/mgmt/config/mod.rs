@@ -14,6 +14,7 @@ pub mod visit;
 #[cfg(test)]
 mod tests;
 
+pub use check::{Machine, cpus};
 pub use fault::{Fault, Faults};
 pub use read::Places;
 pub use sections::*;
@@ -127,6 +128,15 @@ pub struct Loaded {
     pub places: Places,
     /// Folder that relative paths of the configuration start from.
     pub base: PathBuf,
+}
+
+impl Loaded {
+    /// Whether the CPUs that are named are there, and no two lcores share one unasked.
+    pub fn check_cpus(&self, machine: &Machine) -> Result<(), Faults> {
+        let mut faults = Vec::new();
+        check::check_cpus(&self.config, &self.places, machine, &mut faults);
+        if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+    }
 }
 
 /// What a configuration is made from; later sources win.

@@ -136,3 +136,29 @@ fn what_is_printed_reads_back_as_the_same() {
     let mut twice = load(&printed).unwrap_or_else(|f| panic!("{f}"));
     assert_eq!(print(&mut twice.config, &Notes::About), print(&mut once.config, &Notes::About));
 }
+
+#[test]
+fn cpus_that_are_not_there_or_serve_two_are_reported_at_their_keys() {
+    let machine = Machine { present: vec![0, 1, 2, 3], allowed: vec![0, 1, 2] };
+    let faults = |text: &str| {
+        let faults = load(&format!("[lcores]\n{text}")).unwrap().check_cpus(&machine);
+        faults.err().map(|f| f.0.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default()
+    };
+    let absent = faults("main-cpu = 9\nworkers = 2\nworker-cpus = [1, 3]\n");
+    assert_eq!(absent.len(), 2, "{absent:?}");
+    let (not_there, not_ours) = (&absent[0], &absent[1]);
+    assert!(
+        not_there.contains("CPU 9 for the main lcore is not there") && not_there.contains("2 | main-cpu")
+    );
+    assert!(not_there.contains("this machine has 0, 1, 2, 3"), "{not_there}");
+    assert!(not_ours.contains("CPU 3 for worker 1 is not one that this process may use"), "{not_ours}");
+    let same = faults("main-cpu = 1\nworkers = 2\nworker-cpus = [1, 2]\nmanagement-cpu = 2\n");
+    assert_eq!(same.len(), 2, "{same:?}");
+    assert!(same[0].contains("CPU 1 is to serve worker 0 and the main lcore"), "{}", same[0]);
+    assert!(same[1].contains("CPU 2 is to serve management and worker 1") && same[1].contains("share-cpus"));
+    assert!(faults("share-cpus = true\nmain-cpu = 1\nworker-cpus = [1]\n").is_empty());
+    assert!(faults("workers = 9\n").is_empty(), "auto shares when there are too few");
+    let crowded = faults("main-cpu = 1\nworkers = 3\n");
+    assert!(crowded.len() == 1 && crowded[0].contains("worker 2 and worker 0"), "{crowded:?}");
+    assert!(faults("worker-cpus = [0]\nmanagement-cpu = 1\n").is_empty(), "the main lcore takes another");
+}

@@ -1,7 +1,7 @@
 //! The server's side: requests become calls of [`Control`], on a blocking thread because those may wait for a worker.
 
 use super::proto as p;
-use crate::mgmt::control::{Control, ControlError, LcoreInfo, SessionFilter, SessionInfo, Status};
+use crate::mgmt::control::{Balanced, Control, ControlError, LcoreInfo, SessionFilter, SessionInfo, Status};
 use crate::mgmt::eve::proto_name;
 use std::sync::Arc;
 use tonic::{Request, Response, Status as Fault};
@@ -30,7 +30,7 @@ impl From<ControlError> for Fault {
     fn from(error: ControlError) -> Fault {
         let text = error.to_string();
         match error {
-            ControlError::Busy { .. } => Fault::deadline_exceeded(text),
+            ControlError::Busy { .. } | ControlError::Restless => Fault::deadline_exceeded(text),
             ControlError::Stopping => Fault::unavailable(text),
             ControlError::Refused(_) => Fault::failed_precondition(text),
         }
@@ -77,6 +77,21 @@ impl p::appliance_server::Appliance for Service {
     async fn lcores(&self, _: Request<p::LcoresRequest>) -> Reply<p::LcoresReply> {
         let lcores = self.ask(|c| c.lcores()).await?;
         Ok(Response::new(p::LcoresReply { lcores: lcores.into_iter().map(Into::into).collect() }))
+    }
+
+    async fn balance(&self, _: Request<p::BalanceRequest>) -> Reply<p::BalanceReply> {
+        let Balanced { balance: b, paused } = self.ask(|c| c.balance()).await??;
+        Ok(Response::new(p::BalanceReply {
+            received: b.received,
+            generated: b.generated,
+            transmitted: b.transmitted,
+            dropped: b.dropped,
+            held: b.held,
+            consumed: b.consumed,
+            merged: b.merged,
+            in_rings: b.in_rings,
+            paused: paused.as_micros() as u64,
+        }))
     }
 
     async fn stop(&self, _: Request<p::StopRequest>) -> Reply<p::StopReply> {
@@ -135,6 +150,11 @@ impl From<Status> for p::StatusReply {
             pairs: s.pairs.into_iter().map(|x| p::Pair { ports: x.ports, mode: x.mode }).collect(),
             events_sent: s.events_sent,
             events_lost: s.events_lost,
+            port_losses: s
+                .port_losses
+                .into_iter()
+                .map(|c| p::Counter { name: c.name, value: c.value })
+                .collect(),
         }
     }
 }

@@ -2,6 +2,7 @@ use super::proto as p;
 use super::*;
 use crate::base::{Addr, DropReason, FlowTuple, Time};
 use crate::mgmt::control::*;
+use crate::pipeline::Balance;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +33,11 @@ impl Control for Fake {
 
     fn lcores(&self) -> Vec<LcoreInfo> {
         vec![LcoreInfo { role: "main".into(), cpu: Some(0), ..LcoreInfo::default() }]
+    }
+
+    fn balance(&self) -> Result<Balanced, ControlError> {
+        let balance = Balance { received: 5, transmitted: 4, in_rings: 1, ..Balance::default() };
+        Ok(Balanced { balance, paused: std::time::Duration::from_micros(70) })
     }
 
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError> {

@@ -118,14 +118,14 @@ impl IdpWorker {
     }
 
     /// Both directions' last bytes; the alerts are dated by the packet with that number.
-    fn rest(&mut self, session: &mut Session, number: u32, report: &mut Reporter) {
+    fn rest(&mut self, session: &mut Session, number: u64, report: &mut Reporter) {
         for dir in Dir::BOTH {
             self.last_bytes(session, dir, number, report);
         }
     }
 
     /// What still waited for an acknowledgement or for a whole chunk. No packet brings it: only rules on streams look.
-    fn last_bytes(&mut self, session: &mut Session, dir: Dir, number: u32, report: &mut Reporter) {
+    fn last_bytes(&mut self, session: &mut Session, dir: Dir, number: u64, report: &mut Reporter) {
         let tuple = if dir == Dir::ToServer { session.tuple } else { session.tuple.reversed() };
         let mut state = StateHandle::from_raw(session.inspection);
         while let Some(window) = self.streams.window(session, dir, &mut self.gather) {
@@ -143,7 +143,7 @@ impl IdpWorker {
                 session.alerted = true;
                 let origin = Origin {
                     time: session.last,
-                    packet: u64::from(number),
+                    packet: number,
                     tuple,
                     flow_id: session.flow_id,
                     dir,
@@ -176,7 +176,7 @@ impl DataPlugin for IdpWorker {
         let payloads = self.feed(packet, session, dir, host.report, &mut judgement);
         self.judge(packet, session, dir, payloads, host.report, &mut judgement);
         if packet.tracked.is_some_and(|tracked| tracked.reset) {
-            self.rest(session, packet.meta.packet, host.report);
+            self.rest(session, packet.number, host.report);
         }
         if let Some(settled) = judgement.settled {
             session.settled = settled;
@@ -281,7 +281,7 @@ fn settlement(settlement: Settlement) -> Settled {
 }
 
 fn origin_of(packet: &PacketAt<'_>, session: Option<&Session>, dir: Dir) -> Origin {
-    Origin { cause: packet.cause, ..origin(packet.meta, packet.decoded, session, dir) }
+    Origin { cause: packet.cause, ..origin(packet.number, packet.meta, packet.decoded, session, dir) }
 }
 
 fn stream_window<'a>(window: &Window<'a>, dir: Dir, rest: bool) -> StreamWindow<'a> {

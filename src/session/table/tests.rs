@@ -31,7 +31,7 @@ fn back(mut decoded: Decoded) -> Decoded {
 }
 
 fn at(secs: u64) -> Packet {
-    Packet { time: Time::from_secs(secs), clock: Time::from_secs(secs), number: secs as u32, length: 100 }
+    Packet { time: Time::from_secs(secs), clock: Time::from_secs(secs), number: secs, length: 100 }
 }
 
 fn into(closed: &mut Closed) -> impl FnMut(SessionId, &mut Session, CloseReason) {

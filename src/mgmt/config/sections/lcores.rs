@@ -29,6 +29,7 @@ pub struct Lcores {
     pub workers: u8,
     pub worker_cpus: Vec<u32>,
     pub management_cpu: Auto<u32>,
+    pub share_cpus: bool,
     pub hash_key: HashKey,
     pub ring_size: u32,
     pub event_ring_size: u32,
@@ -42,6 +43,7 @@ impl Default for Lcores {
             workers: 1,
             worker_cpus: Vec::new(),
             management_cpu: Auto::Auto,
+            share_cpus: false,
             hash_key: HashKey::Layer4,
             ring_size: 1024,
             event_ring_size: 8192,
@@ -67,6 +69,11 @@ impl Section for Lcores {
             "management-cpu",
             "CPU of the management thread; \"auto\" leaves it to the kernel.",
             &mut self.management_cpu,
+        );
+        v.value(
+            "share-cpus",
+            "Whether two of these may have the same CPU. Without it they do only when all are \"auto\" and CPUs are too few.",
+            &mut self.share_cpus,
         );
         v.value(
             "hash-key",
