@@ -1,7 +1,7 @@
 //! What the lcores tell each other without a lock: the replay's clock, how far each has come, who is to stop.
 
 use crate::base::Time;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// A value on cache lines of its own.
 #[derive(Debug, Default)]
@@ -23,13 +23,23 @@ pub struct Board {
     drained: AtomicBool,
 }
 
+/// How far a worker is with its end, once the appliance has drained. Each stage rests on everyone's having reached the one
+/// before.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// It polls its own queues no more, and what it found there for others is in their rings.
+    Closed = 1,
+    /// All frames that it owns are through: it will hand over nothing more.
+    Empty = 2,
+}
+
 /// One worker's progress.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Fragments taken through reassembly, their datagrams handed on.
     fragments: AtomicU32,
-    /// After the drain: its ring from the main lcore is empty, so it will hand over nothing more.
-    empty: AtomicBool,
+    /// The latest [`Stage`], 0 before.
+    stage: AtomicU8,
     /// Turns of the worker, for the watchdog and for "wait until quiet".
     turns: AtomicU64,
 }
@@ -86,10 +96,10 @@ impl Board {
         self.workers.len()
     }
 
-    /// Says that a drained worker's ring is empty. True when everyone's is.
-    pub fn all_rings_empty(&self, worker: usize) -> bool {
-        self.workers[worker].0.empty.store(true, Ordering::Release);
-        self.workers.iter().all(|w| w.0.empty.load(Ordering::Acquire))
+    /// Says that a worker has come to a stage of its end. True when everyone has.
+    pub fn all_at(&self, worker: usize, stage: Stage) -> bool {
+        self.workers[worker].0.stage.fetch_max(stage as u8, Ordering::AcqRel);
+        self.workers.iter().all(|w| w.0.stage.load(Ordering::Acquire) >= stage as u8)
     }
 
     pub fn stop(&self) {

@@ -7,6 +7,7 @@ use super::exits::Exits;
 use super::ledger::Ledger;
 use super::report::Reporter;
 use super::settings::{Mode, PortPlan, Settings};
+use super::spreading::Owners;
 use super::tables::TableCounts;
 use crate::base::event::{Cause, CloseReason, EventSender};
 use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict};
@@ -31,8 +32,7 @@ pub type Give<'a> = &'a mut dyn FnMut(usize, Frame) -> Result<(), Frame>;
 
 pub struct Lane {
     pub(super) me: usize,
-    pub(super) workers: u32,
-    pub(super) hash_ports: bool,
+    pub(super) owners: Owners,
     /// Some pair's verdicts act; else what reassembly takes are copies.
     inline: bool,
     /// Packets that cannot be what they say are dropped in the line.
@@ -79,8 +79,7 @@ impl Lane {
     pub fn new(settings: &Settings, parts: LaneParts) -> Lane {
         Lane {
             me: parts.me,
-            workers: settings.workers.max(1) as u32,
-            hash_ports: settings.hash_ports,
+            owners: settings.owners(),
             inline: parts.plans.iter().any(|plan| plan.mode == Mode::Ips),
             drop_invalid: settings.drop_invalid,
             plans: parts.plans,
@@ -264,6 +263,10 @@ impl Lane {
         self.rules = Arc::clone(engine.rules());
         self.inspector.publish(engine);
         old
+    }
+
+    pub fn count_drop(&self, reason: DropReason, frames: u64) {
+        self.ledger.count_drop(reason, frames);
     }
 
     pub fn sessions(&self) -> &SessionTable {

@@ -1,6 +1,7 @@
 //! What the pipeline is told at its start. `mgmt` makes it from the configuration; tests make it by hand.
 
 use super::idle::Polling;
+use super::spreading::{Owners, Spreading};
 use crate::base::PortId;
 use crate::io::LinkType;
 use crate::{defrag, inspect, session, stream};
@@ -44,6 +45,8 @@ pub struct Settings {
     pub workers: usize,
     /// `layer-4` affinity (true) or `layer-3`.
     pub hash_ports: bool,
+    /// Who spreads the frames over the workers.
+    pub spreading: Spreading,
     /// Frames each ring between lcores holds.
     pub ring_size: usize,
     pub polling: Polling,
@@ -59,6 +62,12 @@ pub struct Settings {
     pub fragments: defrag::Settings,
     pub streams: stream::Settings,
     pub inspection: inspect::Settings,
+}
+
+impl Settings {
+    pub fn owners(&self) -> Owners {
+        Owners::new(self.workers, self.hash_ports, self.spreading)
+    }
 }
 
 /// Kinds of event that some output writes.

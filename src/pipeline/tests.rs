@@ -12,6 +12,8 @@ use crate::{defrag, inspect, session, stream};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+mod rss;
+
 const INSIDE: PortId = PortId(0);
 const OUTSIDE: PortId = PortId(1);
 
@@ -48,6 +50,7 @@ fn settings(workers: usize, mode: Mode) -> Settings {
         ports: vec![port(OUTSIDE), port(INSIDE)],
         workers,
         hash_ports: true,
+        spreading: Spreading::Software,
         ring_size: 256,
         polling: Polling::Busy,
         replay: true,

@@ -32,7 +32,8 @@ pub struct FrameMeta {
     /// Arrival number over all ports, from 1 (it wraps after 4 G frames); a rebuilt datagram has that of its last piece.
     pub packet: u32,
     /// Twice the fragments that were distributed before this frame, and one more when it was taken for one itself: a replay's
-    /// order between workers (`pipeline::handover`).
+    /// order between workers (`pipeline::handover`). Otherwise 0, and 1 on the way to another worker as it was received
+    /// (`pipeline::intake`).
     pub epoch: u32,
     pub port: PortId,
 }
