@@ -15,7 +15,7 @@ use weir::io::dpdk::{Eal, EalConfig, Memory, Pool, PoolConfig, cycles};
 use weir::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta, LinkType, TxQueue};
 use weir::pipeline::exits::{Exits, Outlet};
 use weir::pipeline::lane::{Lane, LaneParts};
-use weir::pipeline::{Ledger, Mode, Polling, PortPlan, Settings, Wanted};
+use weir::pipeline::{Ledger, Mode, Polling, PortPlan, Settings, Spreading, Wanted};
 use weir::rules::{Classifications, References, RuleSet, SourceFile, Vars, load};
 use weir::service::idp::Idp;
 use weir::wire::build::{self, IpFields, Link};
@@ -49,6 +49,7 @@ fn lane(sessions: u32, rules: RuleSet, allocator: Box<dyn FrameAllocator>, back:
         ports: vec![plan],
         workers: 0,
         hash_ports: true,
+        spreading: Spreading::Software,
         ring_size: 64,
         polling: Polling::Busy,
         replay: false,

@@ -51,10 +51,17 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_stats_get",
     "rte_eth_link_get_nowait",
     "rte_eth_dev_socket_id",
+    "rte_eth_dev_rss_reta_update",
 ];
 
-const TYPES: &[&str] =
-    &["rte_eth_conf", "rte_eth_dev_info", "rte_lcore_state_t", "rte_mbuf", "rte_mbuf_dynfield"];
+const TYPES: &[&str] = &[
+    "rte_eth_conf",
+    "rte_eth_dev_info",
+    "rte_lcore_state_t",
+    "rte_mbuf",
+    "rte_mbuf_dynfield",
+    "rte_eth_rss_reta_entry64",
+];
 
 const CONSTANTS: &[&str] = &[
     "RTE_PKTMBUF_HEADROOM",
@@ -62,6 +69,7 @@ const CONSTANTS: &[&str] = &[
     "RTE_ETH_MQ_RX_.*",
     "RTE_ETH_(RX|TX)_OFFLOAD_.*",
     "RTE_ETH_RSS_.*",
+    "RTE_ETH_RETA_GROUP_SIZE",
     "RTE_ETH_LINK_UP",
     "RTE_MBUF_F_(INDIRECT|EXTERNAL)",
     "RING_F_S[PC]_(ENQ|DEQ)",

@@ -17,7 +17,7 @@ use weir::inspect::Engine;
 use weir::io::dpdk::{DpdkPort, Eal, EalConfig, Memory, Pool, PoolConfig, PortConfig};
 use weir::io::{Burst, Frame, FrameAllocator, LinkType, PacketIo, RxQueue};
 use weir::pipeline::launch::DpdkPlatform;
-use weir::pipeline::{Appliance, Mode, PortPlan, Settings, Source, Wanted};
+use weir::pipeline::{Appliance, Mode, PortPlan, Settings, Source, Spreading, Wanted};
 use weir::rules::{Classifications, References, SourceFile, Vars, load};
 use weir::service::idp::Idp;
 use weir::wire::build::{self, IpFields, Link, Random, TcpConversation, fragments, udp_packet};
@@ -137,6 +137,7 @@ fn settings(mode: Mode, workers: usize) -> Settings {
         ports: vec![port(1), port(0)],
         workers,
         hash_ports: true,
+        spreading: Spreading::Software,
         ring_size: 256,
         replay: false,
         polling: weir::pipeline::Polling::Busy,

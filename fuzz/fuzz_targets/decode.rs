@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use weir::decode::{Decoded, affinity, checksum_valid, decode, ip_checksum_valid};
+use weir::decode::{Decoded, HashBy, HashFunction, affinity, checksum_valid, decode, ip_checksum_valid};
 use weir::io::LinkType;
 
 const LINKS: [u16; 8] = [1, 0, 9, 101, 104, 108, 113, 276];
@@ -24,11 +24,14 @@ fuzz_target!(|input: &[u8]| {
         }
     }
     let _ = (ip_checksum_valid(&out, frame), checksum_valid(&out, frame));
-    for with_ports in [false, true] {
-        let found = affinity(frame, link, with_ports);
-        if out.invalid.is_none() {
-            assert_eq!(found.hash, out.affinity_hash(with_ports));
-            assert_eq!(found.fragment, out.is_fragment());
+    for function in [HashFunction::Mixed, HashFunction::Toeplitz] {
+        for ports in [false, true] {
+            let by = HashBy { ports, function };
+            let found = affinity(frame, link, by);
+            if out.invalid.is_none() {
+                assert_eq!(found.hash, out.affinity_hash(by));
+                assert_eq!(found.fragment, out.is_fragment());
+            }
         }
     }
 });

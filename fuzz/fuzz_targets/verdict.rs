@@ -13,7 +13,7 @@ use weir::base::{PortId, Time};
 use weir::inspect::Engine;
 use weir::io::memory::{HeapPool, MemoryPort, Wire};
 use weir::io::{FrameMeta, LinkType, PacketIo, PortInfo};
-use weir::pipeline::{Appliance, MemoryPlatform, Mode, Polling, PortPlan, Settings, Source, Wanted};
+use weir::pipeline::{Appliance, MemoryPlatform, Mode, Polling, PortPlan, Settings, Source, Spreading, Wanted};
 use weir::service::idp::Idp;
 use weir::rules::{Classifications, References, SourceFile, Vars, load};
 use weir::{defrag, inspect, session, stream};
@@ -52,6 +52,7 @@ fn build() -> Weir {
         ports,
         workers: 0,
         hash_ports: true,
+        spreading: Spreading::Software,
         ring_size: 64,
         polling: Polling::Busy,
         replay: true,

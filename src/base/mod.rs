@@ -14,6 +14,7 @@ pub mod key;
 pub mod links;
 pub mod seq;
 pub mod time;
+pub mod toeplitz;
 pub mod verdict;
 
 pub use addr::{Addr, Family};

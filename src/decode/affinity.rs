@@ -3,9 +3,10 @@
 //! The hash is that of [`Decoded::affinity_hash`](super::Decoded::affinity_hash) for every packet that decodes, without
 //! the checks: the worker makes those.
 
-use super::tunnel::{is_tunnel_port, session_hash};
+use super::tunnel::is_tunnel_port;
 use super::{ip, ipv6_ext, quoted};
 use crate::base::key::hash_ends;
+use crate::base::toeplitz::{fold, toeplitz};
 use crate::base::{Family, FlowTuple};
 use crate::io::LinkType;
 use crate::wire::ethernet::{self, VLAN_TAG_LEN, VlanTag, ether_type};
@@ -24,21 +25,67 @@ pub struct Affinity {
     pub fragment: bool,
 }
 
-/// `with_ports`: by 5-tuple, else by addresses and protocol. The frame may be cut behind its headers.
+/// By what hash a frame finds its worker.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct HashBy {
+    /// By 5-tuple, else by addresses alone (and the protocol, where the function looks at it).
+    pub ports: bool,
+    pub function: HashFunction,
+}
+
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum HashFunction {
+    /// Our own: every part of the tuple counts.
+    #[default]
+    Mixed,
+    /// The one that a NIC computes under the symmetric key: addresses, and ports of TCP, UDP and SCTP.
+    Toeplitz,
+}
+
+impl HashBy {
+    /// The hash of a packet that is no fragment.
+    #[inline]
+    pub(super) fn session(self, tuple: &FlowTuple) -> u32 {
+        let tunnel = tuple.proto == ip_proto::UDP && is_tunnel_port(tuple.sport, tuple.dport);
+        self.tuple(tuple, self.ports && !tunnel)
+    }
+
+    /// That of a fragment: ports stand in one of them only.
+    #[inline]
+    pub(super) fn fragment(self, tuple: &FlowTuple) -> u32 {
+        self.tuple(tuple, false)
+    }
+
+    #[inline]
+    fn tuple(self, tuple: &FlowTuple, with_ports: bool) -> u32 {
+        match self.function {
+            HashFunction::Mixed => tuple.symmetric_hash(with_ports),
+            HashFunction::Toeplitz => {
+                // An ICMP identifier is no port to a NIC.
+                let with_ports =
+                    with_ports && matches!(tuple.proto, ip_proto::TCP | ip_proto::UDP | ip_proto::SCTP);
+                let ports = if with_ports { tuple.sport ^ tuple.dport } else { 0 };
+                toeplitz(fold(tuple.src.0 ^ tuple.dst.0) ^ ports)
+            }
+        }
+    }
+}
+
+/// The frame may be cut behind its headers.
 #[inline]
-pub fn affinity(bytes: &[u8], link: LinkType, with_ports: bool) -> Affinity {
+pub fn affinity(bytes: &[u8], link: LinkType, by: HashBy) -> Affinity {
     if link == LinkType::Ethernet
-        && let Some(hash) = plain_ipv4(bytes, with_ports)
+        && let Some(hash) = plain_ipv4(bytes, by)
     {
         return Affinity { hash, fragment: false };
     }
-    find(bytes, link, with_ports).unwrap_or_default()
+    find(bytes, link, by).unwrap_or_default()
 }
 
 /// The short way for most of the traffic: untagged TCP and UDP over IPv4 without options. `None` sends all else the long
 /// way, which would find the same.
 #[inline]
-fn plain_ipv4(bytes: &[u8], with_ports: bool) -> Option<u32> {
+fn plain_ipv4(bytes: &[u8], by: HashBy) -> Option<u32> {
     let frame: &[u8; ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN + 4] = bytes.first_chunk()?;
     // Ethernet type, version and header length; then flags and offset, without "don't fragment".
     let plain = [frame[12], frame[13], frame[14]] == [0x08, 0x00, 0x45];
@@ -49,17 +96,20 @@ fn plain_ipv4(bytes: &[u8], with_ports: bool) -> Option<u32> {
     }
     let address = |at: usize| u32::from_be_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]]);
     let port = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
-    let with_ports = with_ports && !(proto == ip_proto::UDP && is_tunnel_port(port(34), port(36)));
+    let with_ports = by.ports && !(proto == ip_proto::UDP && is_tunnel_port(port(34), port(36)));
     let port = |at: usize| if with_ports { port(at) } else { 0 };
     let (src, dst) = ((u64::from(address(26)), port(34)), (u64::from(address(30)), port(36)));
-    Some(hash_ends(src, dst, proto, Family::V4, 0))
+    Some(match by.function {
+        HashFunction::Mixed => hash_ends(src, dst, proto, Family::V4, 0),
+        HashFunction::Toeplitz => toeplitz(fold(u128::from(src.0 ^ dst.0)) ^ src.1 ^ dst.1),
+    })
 }
 
-fn find(bytes: &[u8], link: LinkType, with_ports: bool) -> Option<Affinity> {
+fn find(bytes: &[u8], link: LinkType, by: HashBy) -> Option<Affinity> {
     let (family, packet, context) = network(bytes, link)?;
     match family {
-        Family::V4 => of_ipv4(packet, context, with_ports),
-        Family::V6 => of_ipv6(packet, context, with_ports),
+        Family::V4 => of_ipv4(packet, context, by),
+        Family::V6 => of_ipv6(packet, context, by),
     }
 }
 
@@ -115,7 +165,7 @@ fn tagged(bytes: &[u8], mut announced: u16, mut at: usize) -> Option<(Family, &[
 }
 
 #[inline]
-fn of_ipv4(bytes: &[u8], context: u64, with_ports: bool) -> Option<Affinity> {
+fn of_ipv4(bytes: &[u8], context: u64, by: HashBy) -> Option<Affinity> {
     let packet = Ipv4::parse_cut(bytes).ok()?;
     let tuple = FlowTuple {
         src: packet.source(),
@@ -127,13 +177,13 @@ fn of_ipv4(bytes: &[u8], context: u64, with_ports: bool) -> Option<Affinity> {
         context,
     };
     match packet.fragment() {
-        Some(_) => Some(Affinity { hash: tuple.symmetric_hash(false), fragment: true }),
-        None => Some(whole(tuple, packet.payload(), with_ports)),
+        Some(_) => Some(Affinity { hash: by.fragment(&tuple), fragment: true }),
+        None => Some(whole(tuple, packet.payload(), by)),
     }
 }
 
 #[inline]
-fn of_ipv6(bytes: &[u8], context: u64, with_ports: bool) -> Option<Affinity> {
+fn of_ipv6(bytes: &[u8], context: u64, by: HashBy) -> Option<Affinity> {
     let packet = Ipv6::parse_cut(bytes).ok()?;
     let mut tuple = FlowTuple {
         src: packet.source(),
@@ -145,24 +195,24 @@ fn of_ipv6(bytes: &[u8], context: u64, with_ports: bool) -> Option<Affinity> {
         context,
     };
     if !ipv6::is_extension(tuple.proto) {
-        return Some(whole(tuple, packet.payload(), with_ports));
+        return Some(whole(tuple, packet.payload(), by));
     }
     let upper = ipv6_ext::skip(packet.payload(), tuple.proto)?;
     tuple.proto = upper.proto;
     match upper.fragment {
-        Some(_) => Some(Affinity { hash: tuple.symmetric_hash(false), fragment: true }),
-        None => Some(whole(tuple, packet.payload().get(upper.skipped..)?, with_ports)),
+        Some(_) => Some(Affinity { hash: by.fragment(&tuple), fragment: true }),
+        None => Some(whole(tuple, packet.payload().get(upper.skipped..)?, by)),
     }
 }
 
 #[inline]
-fn whole(tuple: FlowTuple, payload: &[u8], with_ports: bool) -> Affinity {
+fn whole(tuple: FlowTuple, payload: &[u8], by: HashBy) -> Affinity {
     let tuple = match (tuple.family, tuple.proto) {
         (Family::V4, ip_proto::ICMP) | (Family::V6, ip_proto::ICMPV6) => icmp_tuple(tuple, payload),
-        _ if with_ports => quoted::with_ports(tuple, payload).unwrap_or(tuple),
+        _ if by.ports => quoted::with_ports(tuple, payload).unwrap_or(tuple),
         _ => tuple,
     };
-    Affinity { hash: session_hash(&tuple, with_ports), fragment: false }
+    Affinity { hash: by.session(&tuple), fragment: false }
 }
 
 /// An error goes where the packet went that it quotes.

@@ -16,7 +16,7 @@ mod tunnel;
 #[cfg(test)]
 mod tests;
 
-pub use affinity::{Affinity, affinity};
+pub use affinity::{Affinity, HashBy, HashFunction, affinity};
 pub use checksum::{checksum_valid, ip_checksum_valid};
 pub use tunnel::{Inner, MAX_TUNNELS, tunnel};
 
@@ -249,12 +249,12 @@ impl Decoded {
     /// The number that chooses this packet's worker, equal to what [`affinity`] finds of the same bytes: both directions
     /// of a session, the ICMP errors about it and its rebuilt datagrams have one, fragments that of their addresses.
     #[inline]
-    pub fn affinity_hash(&self, with_ports: bool) -> u32 {
+    pub fn affinity_hash(&self, by: HashBy) -> u32 {
         match (&self.ip, &self.quoted) {
             (None, _) => 0,
-            (Some(ip), _) if ip.fragment.is_some() => self.tuple.symmetric_hash(false),
-            (Some(_), Some(quoted)) => tunnel::session_hash(quoted, with_ports),
-            (Some(_), None) => tunnel::session_hash(&self.tuple, with_ports),
+            (Some(ip), _) if ip.fragment.is_some() => by.fragment(&self.tuple),
+            (Some(_), Some(quoted)) => by.session(quoted),
+            (Some(_), None) => by.session(&self.tuple),
         }
     }
 

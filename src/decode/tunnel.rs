@@ -3,7 +3,6 @@
 //! An inner packet is decoded and judged by itself, after the outer one; [`tunnel`] says where it stands.
 
 use super::{Decoded, L4, Layer};
-use crate::base::FlowTuple;
 use crate::wire::gre::{self, Gre};
 use crate::wire::{ip_proto, u16_at};
 
@@ -38,13 +37,6 @@ pub struct Inner {
 pub(super) fn is_tunnel_port(sport: u16, dport: u16) -> bool {
     let one = |port| matches!(port, VXLAN_PORT | GENEVE_PORT | TEREDO_PORT);
     one(sport) || one(dport)
-}
-
-/// The number that chooses the worker of a packet that is no fragment.
-#[inline]
-pub(super) fn session_hash(tuple: &FlowTuple, with_ports: bool) -> u32 {
-    let tunnel = tuple.proto == ip_proto::UDP && is_tunnel_port(tuple.sport, tuple.dport);
-    tuple.symmetric_hash(with_ports && !tunnel)
 }
 
 /// The packet that a decoded one carries.

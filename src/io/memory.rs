@@ -145,25 +145,37 @@ fn lock(queue: &Mutex<VecDeque<Frame>>) -> std::sync::MutexGuard<'_, VecDeque<Fr
     queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// A port with one queue each way.
+/// A port with as many queues each way as it has wires.
 pub struct MemoryPort {
     id: PortId,
     info: PortInfo,
     stats: PortStats,
-    rx: Option<Wire>,
-    tx: Option<Wire>,
+    rx: Vec<Option<Wire>>,
+    tx: Vec<Option<Wire>>,
 }
 
 impl MemoryPort {
+    /// With one queue each way.
     pub fn new(id: PortId, info: PortInfo) -> (MemoryPort, Wire) {
         let wire = Wire::default();
-        let stats = PortStats::default();
-        (MemoryPort { id, info, stats, rx: Some(wire.clone()), tx: Some(wire.clone()) }, wire)
+        (MemoryPort::on(id, info, std::slice::from_ref(&wire)), wire)
     }
 
     /// What it is to say that it counted.
     pub fn set_stats(&mut self, stats: PortStats) {
         self.stats = stats;
+    }
+
+    /// With as many queues each way as `info` says it receives on, a wire each: whoever puts frames in is the NIC that
+    /// spreads them.
+    pub fn with_queues(id: PortId, info: PortInfo) -> (MemoryPort, Vec<Wire>) {
+        let wires: Vec<Wire> = (0..info.rx_queues).map(|_| Wire::default()).collect();
+        (MemoryPort::on(id, info, &wires), wires)
+    }
+
+    fn on(id: PortId, info: PortInfo, wires: &[Wire]) -> MemoryPort {
+        let ends = || wires.iter().cloned().map(Some).collect();
+        MemoryPort { id, info, stats: PortStats::default(), rx: ends(), tx: ends() }
     }
 }
 
@@ -185,12 +197,12 @@ impl PacketIo for MemoryPort {
     }
 
     fn take_rx(&mut self, queue: u16) -> Option<Box<dyn RxQueue>> {
-        let wire = self.rx.take_if(|_| queue == 0)?;
+        let wire = self.rx.get_mut(usize::from(queue))?.take()?;
         Some(Box::new(MemoryRx { wire, port: self.id }))
     }
 
     fn take_tx(&mut self, queue: u16) -> Option<Box<dyn TxQueue>> {
-        let wire = self.tx.take_if(|_| queue == 0)?;
+        let wire = self.tx.get_mut(usize::from(queue))?.take()?;
         Some(Box::new(MemoryTx { wire }))
     }
 }

@@ -2,14 +2,14 @@
 
 use crate::base::{Addr, Family, PerDir, PortId, Time};
 use crate::inspect::{Engine, MAX_ALERTS};
-use crate::io::dpdk::{EalConfig, LogLevel, Memory, PoolConfig, PortConfig, Stamp};
+use crate::io::dpdk::{EalConfig, HashFields, LogLevel, Memory, PoolConfig, PortConfig, Stamp};
 use crate::io::{LinkType, PortInfo};
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{
     Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, Poll, Profile, check,
 };
-use crate::pipeline::Polling;
 use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
+use crate::pipeline::{Polling, Spreading};
 use crate::service::ServicePlan;
 use crate::service::idp::Idp;
 use crate::{defrag, inspect, session, stream};
@@ -122,6 +122,7 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
         ports,
         workers: usize::from(config.lcores.workers),
         hash_ports: config.lcores.hash_key == HashKey::Layer4,
+        spreading: start.spreading,
         ring_size: config.lcores.ring_size as usize,
         polling: match config.lcores.poll {
             _ if start.replay => Polling::Busy,
@@ -150,6 +151,7 @@ pub struct Start {
     pub now: Time,
     pub seed: u64,
     pub replay: bool,
+    pub spreading: Spreading,
 }
 
 pub fn mode(mode: Mode) -> pipeline::Mode {
@@ -158,6 +160,12 @@ pub fn mode(mode: Mode) -> pipeline::Mode {
         Mode::Tap => pipeline::Mode::Tap,
         Mode::Ids => pipeline::Mode::Ids,
     }
+}
+
+/// Whether frames that a port receives are looked at.
+pub fn inspected(config: &Config, port: &str) -> bool {
+    let pair = config.pairs.iter().find(|pair| pair.ports.iter().any(|name| name == port));
+    pair.is_none_or(|pair| pair.inspection)
 }
 
 /// Each configured port's part, by its number. A port in no pair is received from and not forwarded, as in mode `ids`.
@@ -196,7 +204,7 @@ pub fn eal(config: &Config, cpus: Vec<u32>, free_hugepages: u64) -> EalConfig {
 }
 
 /// `0000:03:00.0`, or without the domain.
-fn is_pci(device: &str) -> bool {
+pub fn is_pci(device: &str) -> bool {
     let address = device.split(',').next().unwrap_or_default();
     let mut parts = address.rsplit([':', '.']);
     let is_hex = |part: Option<&str>, digits: usize| {
@@ -229,23 +237,39 @@ pub fn pool(config: &Config) -> PoolConfig {
     }
 }
 
-/// A transmit queue a worker, or as many as the device has (then the main lcore sends); receive queues as configured.
-pub fn ports(config: &Config) -> Vec<PortConfig> {
+/// By what a NIC is to hash.
+pub fn hash_fields(config: &Config) -> HashFields {
+    match config.lcores.hash_key {
+        HashKey::Layer4 => HashFields::Layer4,
+        HashKey::Layer3 => HashFields::Layer3,
+    }
+}
+
+/// A transmit queue a worker, or as many as the device has (then the main lcore sends). A receive queue a worker where NICs
+/// spread the frames of inspected pairs, else as configured.
+pub fn ports(config: &Config, spreading: Spreading) -> Vec<PortConfig> {
+    let workers = u16::from(config.lcores.workers.max(1));
+    let table = |p: &crate::mgmt::config::Port| match spreading {
+        Spreading::Rss { table } if inspected(config, &p.name) => Some(table),
+        _ => None,
+    };
     let port = |p: &crate::mgmt::config::Port| PortConfig {
         name: p.name.clone(),
         device: p.device.clone(),
         rx_queues: match p.rx_queues {
+            _ if table(p).is_some() => workers,
             Auto::Auto => 1,
             Auto::Set(n) => u16::try_from(n).unwrap_or(u16::MAX),
         },
-        tx_queues: u16::from(config.lcores.workers.max(1)),
+        tx_queues: workers,
+        hash: hash_fields(config),
+        table: table(p),
         rx_descriptors: p.rx_descriptors,
         tx_descriptors: p.tx_descriptors,
         mtu: Some(p.mtu),
         promiscuous: p.promiscuous,
         link_type: LinkType::Ethernet,
         stamp: Stamp::Clock,
-        ..PortConfig::default()
     };
     config.ports.iter().map(port).collect()
 }

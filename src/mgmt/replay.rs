@@ -13,7 +13,7 @@ use crate::mgmt::events::EventTotals;
 use crate::mgmt::run::failure;
 use crate::mgmt::start::{self, RulesAtStart, StartError};
 use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, replay_capture};
-use crate::pipeline::{Appliance, Balance, PortPlan};
+use crate::pipeline::{Appliance, Balance, PortPlan, Spreading};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,7 +81,8 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let (mut ports, written) = out_port(request, &summaries, links.len())?;
     let plans = plans(config, &links, request.write.is_some());
     let first = summaries.iter().filter_map(|s| s.first).min().unwrap_or_default();
-    let settings = convert::pipeline(config, plans, Start { now: first, seed: SEED, replay: true });
+    let start = Start { now: first, seed: SEED, replay: true, spreading: Spreading::Software };
+    let settings = convert::pipeline(config, plans, start);
     let services = convert::services(config, &rules.engine, settings.ports.len(), SEED);
     let appliance = Appliance::build(&settings, &mut ports, &platform, &services).map_err(run_fault)?;
     drop(ports);

@@ -2,8 +2,8 @@
 
 use crate::io::PacketIo;
 use crate::io::dpdk::{DpdkPort, LcorePanicked, PortError};
-use crate::mgmt::config::Loaded;
 use crate::mgmt::config::value::Auto;
+use crate::mgmt::config::{Config, Loaded};
 use crate::mgmt::convert::{self, Start};
 use crate::mgmt::daemon::Daemon;
 use crate::mgmt::eve::Medium;
@@ -11,10 +11,11 @@ use crate::mgmt::events::EventTotals;
 use crate::mgmt::operator::{Operator, Parts};
 use crate::mgmt::rpc::socket::{self, SocketError};
 use crate::mgmt::rule_files::Selection;
+use crate::mgmt::spread::{self, SpreadError};
 use crate::mgmt::start::{self, RulesAtStart, StartError};
 use crate::pipeline::board::Board;
-use crate::pipeline::launch::{Running, finish, guarded, run_until_stopped};
-use crate::pipeline::{Appliance, Balance, Source};
+use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, run_until_stopped};
+use crate::pipeline::{Appliance, Balance, Source, Spreading};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,6 +27,8 @@ pub enum RunFault {
     Start(#[from] StartError),
     #[error(transparent)]
     Port(#[from] PortError),
+    #[error(transparent)]
+    Spread(#[from] SpreadError),
     #[error(transparent)]
     Socket(#[from] SocketError),
     #[error("{0}")]
@@ -57,15 +60,15 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
         false => None,
     };
     let platform = start::platform(config, None)?;
-    let open = |port| DpdkPort::open(&platform.eal, &platform.pool, &port);
-    let mut ports: Vec<DpdkPort> = convert::ports(config).into_iter().map(open).collect::<Result<_, _>>()?;
+    let (mut ports, spreading) = open_ports(config, &platform)?;
     let infos: Vec<_> = ports.iter().map(PacketIo::info).collect();
     start::numa_warnings(&infos, platform.eal.cpus()).iter().for_each(|warning| tracing::warn!("{warning}"));
     let plans = convert::plans(config, &ports.iter().map(PacketIo::info).collect::<Vec<_>>());
     let mut clock = platform.eal.time().clock();
     let now = clock.now();
-    let settings = convert::pipeline(config, plans, Start { now, seed: now.micros(), replay: false });
-    let sources = receivers(&mut ports);
+    let settings =
+        convert::pipeline(config, plans, Start { now, seed: now.micros(), replay: false, spreading });
+    let sources = if spreading == Spreading::Software { receivers(&mut ports) } else { Vec::new() };
     let mut ports: Vec<Option<Box<dyn PacketIo>>> =
         ports.into_iter().map(|port| Some(Box::new(port) as Box<dyn PacketIo>)).collect();
     let services = convert::services(config, &rules.engine, settings.ports.len(), now.micros());
@@ -154,6 +157,22 @@ pub fn lcore_name(lcore: u32) -> String {
 /// What is said of an lcore that panicked.
 pub fn failure(panicked: &LcorePanicked) -> String {
     format!("{} ended by a panic: {}", lcore_name(panicked.lcore), panicked.message)
+}
+
+/// What all devices offer decides who spreads the frames, and so how each port is started.
+fn open_ports(config: &Config, platform: &DpdkPlatform) -> Result<(Vec<DpdkPort>, Spreading), RunFault> {
+    let attach = |port| DpdkPort::attach(&platform.eal, &platform.pool, &port);
+    let named = convert::ports(config, Spreading::Software);
+    let devices = named.into_iter().map(attach).collect::<Result<Vec<_>, _>>()?;
+    let hash = convert::hash_fields(config);
+    let offers: Vec<_> = devices.iter().map(|device| device.rss_offer(hash)).collect();
+    let spreading = spread::decide(config, &offers)?;
+    let configs = convert::ports(config, spreading);
+    let ports = devices.into_iter().zip(&configs).map(|(device, config)| DpdkPort::start(device, config));
+    let ports = ports.collect::<Result<Vec<_>, _>>()?;
+    let who = if spreading == Spreading::Software { "the main lcore" } else { "the NICs (RSS)" };
+    tracing::info!("{who} spreads frames over {} workers", config.lcores.workers);
+    Ok((ports, spreading))
 }
 
 /// Every receive queue of every port: the main lcore polls them all.

@@ -6,16 +6,19 @@
 use super::board::Board;
 use super::exits::{Exits, Outlet};
 use super::handover::Handover;
+use super::intake::Intake;
 use super::lane::{Lane, LaneParts};
 use super::ledger::{Balance, Ledger};
 use super::mailbox::{Answer, Command, MailboxSender, mailbox};
-use super::main_lcore::{MainLcore, MainParts};
+use super::main_lcore::{MainLcore, MainParts, Source};
 use super::settings::{MAX_PORTS, MAX_WORKERS, PortPlan, Settings};
+use super::spreading::{Owners, Spreading};
 use super::tables::TableCounts;
 use super::worker::{Worker, WorkerParts};
 use crate::base::event::{EventFeed, event_ring};
-use crate::base::{DropReason, PluginId, WorkerId};
+use crate::base::{DropReason, PluginId, PortId, WorkerId};
 use crate::inspect::HostState;
+use crate::io::clock::{Clock, Ticks, TimeBase};
 use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, PortMeter, RingEnds, memory};
 use crate::service::table::PluginCounts;
 use crate::service::{Running, ServicePlan};
@@ -27,6 +30,8 @@ pub trait Platform {
     fn ring(&self, capacity: usize) -> Result<RingEnds, SetupError>;
     /// Buffers for generated frames, one allocator an lcore.
     fn allocator(&self) -> Box<dyn FrameAllocator>;
+    /// For an lcore that receives frames itself.
+    fn clock(&self) -> Clock;
 }
 
 /// Rings and buffers of the heap.
@@ -40,6 +45,10 @@ impl Platform for MemoryPlatform {
 
     fn allocator(&self) -> Box<dyn FrameAllocator> {
         Box::new(self.0.clone())
+    }
+
+    fn clock(&self) -> Clock {
+        TimeBase::new(Ticks::monotonic()).clock()
     }
 }
 
@@ -122,7 +131,8 @@ impl Handle {
 }
 
 impl Appliance {
-    /// `ports` stand in the order of `settings.ports`; `None` where nothing is ever sent (a replay's capture).
+    /// `ports` stand in the order of `settings.ports`; `None` where nothing is ever sent (a replay's capture). Their receive
+    /// queues are left to whoever feeds the main lcore, unless the workers poll them ([`Spreading::Rss`]).
     pub fn build(
         settings: &Settings,
         ports: &mut [Option<Box<dyn PacketIo>>],
@@ -135,7 +145,13 @@ impl Appliance {
         if settings.workers > MAX_WORKERS {
             return Err(SetupError::TooManyWorkers(settings.workers));
         }
-        let builder = Builder { settings, platform, services, plans: settings.ports.clone().into() };
+        let builder = Builder {
+            settings,
+            platform,
+            services,
+            plans: settings.ports.clone().into(),
+            owners: settings.owners(),
+        };
         builder.build(ports)
     }
 }
@@ -146,6 +162,15 @@ struct Builder<'a> {
     platform: &'a dyn Platform,
     services: &'a ServicePlan,
     plans: Arc<[PortPlan]>,
+    owners: Owners,
+}
+
+/// A worker's ways in and out.
+struct Ways {
+    ring: Option<Box<dyn FrameReceiver>>,
+    intake: Option<Box<Intake>>,
+    handover: Handover,
+    exits: Exits,
 }
 
 /// Management's side, as it grows with each worker.
@@ -170,19 +195,27 @@ impl Builder<'_> {
         let mut outside = Outside { ledgers: vec![Arc::default()], ..Outside::default() };
         let (mut rings, mut workers) = (Vec::new(), Vec::new());
         for (index, handover) in self.handovers()?.into_iter().enumerate() {
-            let (to_worker, from_main) = self.platform.ring(self.settings.ring_size)?;
-            rings.push(to_worker);
             let ledger = Arc::<Ledger>::default();
             outside.ledgers.push(Arc::clone(&ledger));
+            let (ring, intake) = match self.settings.spreading {
+                Spreading::Rss { .. } => (None, Some(self.intake(index, ports, &ledger))),
+                Spreading::Software => {
+                    let (to_worker, from_main) = self.platform.ring(self.settings.ring_size)?;
+                    rings.push(to_worker);
+                    (Some(from_main), None)
+                }
+            };
             let outlets = self.worker_outlets(index, ports, &mut outside.returns)?;
             let exits = Exits::new(outlets, self.settings.replay, Arc::clone(&ledger));
-            workers.push(self.worker(index, Some(from_main), handover, exits, ledger, &board, &mut outside));
+            let ways = Ways { ring, intake, handover, exits };
+            workers.push(self.worker(index, ways, ledger, &board, &mut outside));
         }
         let ledger = Arc::clone(&outside.ledgers[0]);
         let exits = Exits::new(self.main_outlets(ports), self.settings.replay, Arc::clone(&ledger));
         let (local, exits) = if count == 0 {
             let own = Arc::clone(&ledger);
-            let worker = self.worker(0, None, Handover::default(), exits, own, &board, &mut outside);
+            let ways = Ways { ring: None, intake: None, handover: Handover::default(), exits };
+            let worker = self.worker(0, ways, own, &board, &mut outside);
             (Some(worker), Exits::new(Vec::new(), self.settings.replay, Arc::clone(&ledger)))
         } else {
             (None, exits)
@@ -195,7 +228,7 @@ impl Builder<'_> {
             exits,
             board: Arc::clone(&board),
             ledger,
-            hash_ports: self.settings.hash_ports,
+            owners: self.owners,
             replay: self.settings.replay,
         });
         let Outside { ledgers, tables, mailboxes, feeds, running, plugins, .. } = outside;
@@ -223,6 +256,26 @@ impl Builder<'_> {
             to.push(row);
         }
         Ok(to.into_iter().zip(from).map(|(to, from)| Handover::new(to, from)).collect())
+    }
+
+    /// Every receive queue of every port belongs to one worker: `index`, and where there are more queues than workers, those
+    /// so many behind it. An inspected port has as many as there are workers.
+    fn intake(
+        &self,
+        index: usize,
+        ports: &mut [Option<Box<dyn PacketIo>>],
+        ledger: &Arc<Ledger>,
+    ) -> Box<Intake> {
+        let mut sources = Vec::new();
+        for (number, port) in ports.iter_mut().enumerate() {
+            let Some(port) = port else { continue };
+            for queue in (index..usize::from(port.info().rx_queues)).step_by(self.settings.workers) {
+                let rx = port.take_rx(queue as u16);
+                sources.extend(rx.map(|rx| Source { port: PortId(number as u16), rx }));
+            }
+        }
+        let (plans, clock) = (Arc::clone(&self.plans), self.platform.clock());
+        Box::new(Intake::new(sources, plans, self.owners, index, clock, Arc::clone(ledger)))
     }
 
     /// A worker's own queues, or rings to the main lcore where a port has not one for each worker.
@@ -264,9 +317,7 @@ impl Builder<'_> {
     fn worker(
         &self,
         index: usize,
-        ring: Option<Box<dyn FrameReceiver>>,
-        handover: Handover,
-        exits: Exits,
+        ways: Ways,
         ledger: Arc<Ledger>,
         board: &Arc<Board>,
         outside: &mut Outside,
@@ -282,7 +333,7 @@ impl Builder<'_> {
             LaneParts {
                 me: index,
                 plans: Arc::clone(&self.plans),
-                exits,
+                exits: ways.exits,
                 events,
                 allocator: self.platform.allocator(),
                 ledger,
@@ -294,8 +345,9 @@ impl Builder<'_> {
         outside.plugins.push(lane.services().all_counts());
         Box::new(Worker::new(WorkerParts {
             id: WorkerId(index as u8),
-            ring,
-            handover,
+            ring: ways.ring,
+            intake: ways.intake,
+            handover: ways.handover,
             board: Arc::clone(board),
             mailbox,
             lane,

@@ -2,7 +2,7 @@
 
 use super::pause::Pause;
 use crate::base::Time;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// A value on cache lines of its own.
 #[derive(Debug, Default)]
@@ -29,6 +29,16 @@ pub struct Board {
     drained: AtomicBool,
 }
 
+/// How far a worker is with its end, once the appliance has drained. Each stage rests on everyone's having reached the one
+/// before.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// It polls its own queues no more, and what it found there for others is in their rings.
+    Closed = 1,
+    /// All frames that it owns are through: it will hand over nothing more.
+    Empty = 2,
+}
+
 /// One worker's progress.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -38,8 +48,8 @@ pub struct Progress {
     frames: AtomicU64,
     /// Replay: everything that it has to do with is done up to this position ([`super::order`]).
     completed: AtomicU64,
-    /// After the drain: its ring from the main lcore is empty, so it will hand over nothing more.
-    empty: AtomicBool,
+    /// The latest [`Stage`], 0 before.
+    stage: AtomicU8,
     /// Turns of the worker, for the watchdog and for "wait until quiet".
     turns: AtomicU64,
 }
@@ -149,10 +159,10 @@ impl Board {
         self.workers.len()
     }
 
-    /// Says that a drained worker's ring is empty. True when everyone's is.
-    pub fn all_rings_empty(&self, worker: usize) -> bool {
-        self.workers[worker].0.empty.store(true, Ordering::Release);
-        self.workers.iter().all(|w| w.0.empty.load(Ordering::Acquire))
+    /// Says that a worker has come to a stage of its end. True when everyone has.
+    pub fn all_at(&self, worker: usize, stage: Stage) -> bool {
+        self.workers[worker].0.stage.fetch_max(stage as u8, Ordering::AcqRel);
+        self.workers.iter().all(|w| w.0.stage.load(Ordering::Acquire) >= stage as u8)
     }
 
     /// Who is parked goes on, to its end.
@@ -174,7 +184,7 @@ impl Board {
     pub fn worker_failed(&self, worker: usize) {
         self.fail(worker + 1);
         if let Some(progress) = self.workers.get(worker) {
-            progress.0.empty.store(true, Ordering::Release);
+            progress.0.stage.store(Stage::Empty as u8, Ordering::Release);
         }
     }
 

@@ -1,7 +1,8 @@
-//! Rebuilt datagrams on their way to the worker that owns their session, and the order between workers.
+//! Frames on their way to the worker that owns their session, and the order between workers.
 //!
 //! Fragments are spread by addresses, their datagram belongs where its ports hash: one single-producer ring lies between each
-//! two workers. On the fast path a datagram is taken when it comes. A replay promises the same alerts for any number
+//! two workers. Where NICs spread the frames, those that came to the wrong worker take the same rings, several at once. On
+//! the fast path what comes is taken when it comes. A replay promises the same alerts for any number
 //! of workers, so there a worker takes frames exactly as one worker alone would:
 //!
 //! - the distributor numbers frames, and gives each the count of fragments before it, and whether it is one (its epoch);
@@ -18,30 +19,61 @@ use std::collections::VecDeque;
 #[derive(Default)]
 pub struct Handover {
     /// By worker; none to itself.
-    to: Vec<Option<Box<dyn FrameSender>>>,
+    to: Vec<Option<Towards>>,
     from: Vec<Box<dyn FrameReceiver>>,
     /// Replay only: received, not yet due; by packet number.
     pending: VecDeque<Frame>,
-    outgoing: Burst,
     incoming: Burst,
+}
+
+/// The way to one other worker.
+struct Towards {
+    ring: Box<dyn FrameSender>,
+    /// Put into the ring when there are many, or by [`Handover::flush`].
+    waiting: Burst,
+}
+
+impl Towards {
+    /// How many found no room, and are lost.
+    fn flush(&mut self) -> u64 {
+        self.ring.send(&mut self.waiting);
+        let lost = self.waiting.len() as u64;
+        self.waiting.clear();
+        lost
+    }
 }
 
 impl Handover {
     pub fn new(to: Vec<Option<Box<dyn FrameSender>>>, from: Vec<Box<dyn FrameReceiver>>) -> Handover {
+        let towards = |ring| Towards { ring, waiting: Burst::new() };
+        let to = to.into_iter().map(|ring| ring.map(towards)).collect();
         Handover { to, from, ..Handover::default() }
     }
 
     /// Hands a datagram to its owner. Gives it back when the ring is full, or when there is no such worker.
     pub fn give(&mut self, worker: usize, frame: Frame) -> Result<(), Frame> {
-        let Some(ring) = self.to.get_mut(worker).and_then(Option::as_mut) else {
+        let Some(to) = self.to.get_mut(worker).and_then(Option::as_mut) else {
             return Err(frame);
         };
-        self.outgoing.push(frame);
-        ring.send(&mut self.outgoing);
-        self.outgoing.pop().map_or(Ok(()), Err)
+        // There is room: a full one was flushed.
+        to.waiting.push(frame);
+        to.ring.send(&mut to.waiting);
+        to.waiting.pop().map_or(Ok(()), Err)
     }
 
-    /// The next datagram, in whatever order they come.
+    /// Puts a frame to those that are handed over together. How many were lost, their ring being full.
+    pub fn queue(&mut self, worker: usize, frame: Frame) -> u64 {
+        let Some(to) = self.to.get_mut(worker).and_then(Option::as_mut) else { return 1 };
+        to.waiting.push(frame);
+        if to.waiting.is_full() { to.flush() } else { 0 }
+    }
+
+    /// Hands over what was queued. How many were lost, their ring being full.
+    pub fn flush(&mut self) -> u64 {
+        self.to.iter_mut().flatten().filter(|to| !to.waiting.is_empty()).map(Towards::flush).sum()
+    }
+
+    /// The next frame, in whatever order they come.
     pub fn take(&mut self) -> Option<Frame> {
         if self.incoming.is_empty() {
             for ring in &mut self.from {
@@ -71,7 +103,7 @@ impl Handover {
         if due { self.pending.pop_front() } else { None }
     }
 
-    /// Datagrams in the rings towards this worker, or received and not yet due.
+    /// Frames in the rings towards this worker, or received and not yet due.
     pub fn waiting(&self) -> usize {
         self.from.iter().map(|ring| ring.waiting()).sum::<usize>() + self.pending.len() + self.incoming.len()
     }

@@ -7,6 +7,7 @@ use super::exits::Exits;
 use super::judge::Subject;
 use super::ledger::Ledger;
 use super::settings::{Mode, PortPlan, Settings};
+use super::spreading::Owners;
 use super::tables::TableCounts;
 use crate::base::event::{Cause, CloseReason, EventSender};
 use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict, WorkerId};
@@ -30,8 +31,7 @@ pub type Give<'a> = &'a mut dyn FnMut(usize, Frame) -> Result<(), Frame>;
 
 pub struct Lane {
     pub(super) me: usize,
-    pub(super) workers: u32,
-    pub(super) hash_ports: bool,
+    pub(super) owners: Owners,
     replay: bool,
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
@@ -82,8 +82,7 @@ impl Lane {
         let services = Services::new(parts.services, WorkerId(parts.me as u8), sessions);
         Lane {
             me: parts.me,
-            workers: settings.workers.max(1) as u32,
-            hash_ports: settings.hash_ports,
+            owners: settings.owners(),
             replay: settings.replay,
             drop_invalid: settings.drop_invalid,
             plans: parts.plans,
@@ -349,6 +348,10 @@ impl Lane {
 
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    pub fn count_drop(&self, reason: DropReason, frames: u64) {
+        self.ledger.count_drop(reason, frames);
     }
 
     pub fn sessions(&self) -> &SessionTable {

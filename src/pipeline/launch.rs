@@ -29,6 +29,10 @@ impl Platform for DpdkPlatform {
     fn allocator(&self) -> Box<dyn FrameAllocator> {
         Box::new(self.pool.allocator())
     }
+
+    fn clock(&self) -> Clock {
+        self.eal.time().clock()
+    }
 }
 
 /// The workers while they run.

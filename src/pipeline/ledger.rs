@@ -40,6 +40,8 @@ pub struct Ledger {
     /// Turns, and those that found nothing to do.
     pub turns: Counter,
     pub idle_turns: Counter,
+    /// Frames that a NIC's queue gave to another worker than their owner, and that were handed over.
+    pub misplaced: Counter,
     pub inspected: Counter,
     pub alerts: Counter,
 }

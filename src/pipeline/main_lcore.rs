@@ -1,5 +1,6 @@
 //! The main lcore's turn: poll the ports, number and stamp the frames, spread them over the workers by affinity, and send
-//! for workers that have no queue of a port. With no workers it runs each frame to completion itself.
+//! for workers that have no queue of a port. With no workers it runs each frame to completion itself; where the workers poll
+//! the ports ([`Spreading::Rss`](super::spreading::Spreading::Rss)) it has no queues, and only keeps the clock and sends.
 
 use super::board::Board;
 use super::exits::Exits;
@@ -8,16 +9,13 @@ use super::ledger::Ledger;
 use super::pause::{LONGEST, Step};
 use super::rehearsal::Rehearsal;
 use super::settings::PortPlan;
+use super::spreading::Owners;
 use super::worker::Worker;
 use crate::base::{DropReason, PortId, Time};
-use crate::decode::{Affinity, affinity};
-use crate::io::{Burst, Frame, FrameMeta, FrameReceiver, FrameSender, RxQueue};
+use crate::io::{Burst, FrameMeta, FrameReceiver, FrameSender, RxQueue};
 use std::sync::Arc;
 
-/// Bytes at a frame's start that affinity may need: link, VLANs, IPv6 with extensions, a quoted packet.
-const AFFINITY_BYTES: usize = 256;
-
-/// A receive queue that the main lcore polls.
+/// A receive queue, and the port that it is one of.
 pub struct Source {
     /// The port's place in the configuration: frames bear it from here on, not the number of their device.
     pub port: PortId,
@@ -43,7 +41,7 @@ pub struct MainLcore {
     ledger: Arc<Ledger>,
     burst: Burst,
     stamp: Stamp,
-    hash_ports: bool,
+    owners: Owners,
     replay: bool,
     /// The pause that holds now began then.
     parked_at: Option<Time>,
@@ -67,7 +65,7 @@ pub struct MainParts {
     pub exits: Exits,
     pub board: Arc<Board>,
     pub ledger: Arc<Ledger>,
-    pub hash_ports: bool,
+    pub owners: Owners,
     pub replay: bool,
 }
 
@@ -85,7 +83,7 @@ impl MainLcore {
             ledger: parts.ledger,
             burst: Burst::new(),
             stamp: Stamp::default(),
-            hash_ports: parts.hash_ports,
+            owners: parts.owners,
             replay: parts.replay,
             parked_at: None,
             rehearsal: Rehearsal::of(0),
@@ -105,7 +103,7 @@ impl MainLcore {
         self.sources = sources;
     }
 
-    /// Everything once. `now` is the fast path's clock; a replay goes by its frames. How many frames were received.
+    /// Everything once. `now` is the fast path's clock; a replay goes by its frames. How many frames were moved.
     pub fn turn(&mut self, now: Time) -> usize {
         if self.parked(now) {
             return 0;
@@ -129,10 +127,10 @@ impl MainLcore {
                 received += n;
             }
         }
-        self.flush();
+        let moved = received + self.flush();
         self.ledger.turns.add(1);
-        self.ledger.idle_turns.add(u64::from(received == 0));
-        received
+        self.ledger.idle_turns.add(u64::from(moved == 0));
+        moved
     }
 
     /// Whether the main lcore is to do nothing now; does what the pause asks, and lifts one that lasts too long.
@@ -172,23 +170,22 @@ impl MainLcore {
             (Some(worker), _) if !plan.inspect => worker.pass_on(&mut self.burst, plan.peer),
             (Some(worker), _) => worker.process(&mut self.burst),
             (None, 1) => put_all(&mut self.lanes[0], &mut self.burst, wait, &self.ledger, || {
-                drain_returns(&mut self.returns, &mut self.exits, &self.plans)
+                drain_returns(&mut self.returns, &mut self.exits, &self.plans);
             }),
             (None, _) => self.spread_by_affinity(&plan),
         }
     }
 
     fn spread_by_affinity(&mut self, plan: &PortPlan) {
-        let workers = self.lanes.len() as u32;
         let mut burst = std::mem::take(&mut self.burst);
         for mut frame in burst.drain(..) {
-            let at = frame_affinity(&frame, plan, self.hash_ports);
+            let at = self.owners.affinity(&frame, plan);
             if self.replay {
                 let epoch = self.stamp.fragments << 1 | u32::from(at.fragment);
                 frame.set_meta(FrameMeta { epoch, ..frame.meta() });
                 self.stamp.fragments = self.stamp.fragments.wrapping_add(u32::from(at.fragment));
             }
-            let index = owner(at.hash, workers);
+            let index = self.owners.of(at.hash);
             let number = widen(frame.meta().packet, self.stamp.packet);
             let lane = &mut self.lanes[index];
             lane.waiting.push(frame);
@@ -245,20 +242,21 @@ impl MainLcore {
         self.ledger.received_bytes.add(bytes);
     }
 
-    /// What waits goes out; then the workers may know how far the clock is.
-    fn flush(&mut self) {
+    /// What waits goes out; then the workers may know how far the clock is. How many frames were sent for workers.
+    fn flush(&mut self) -> usize {
         for index in 0..self.lanes.len() {
             self.put_waiting(index, self.stamp.packet);
         }
         for (worker, lane) in self.lanes.iter().enumerate() {
             self.board.set_ring_fill(worker, lane.ring.fill());
         }
-        drain_returns(&mut self.returns, &mut self.exits, &self.plans);
+        let returned = drain_returns(&mut self.returns, &mut self.exits, &self.plans);
         self.exits.flush();
         self.board.publish(self.stamp.clock, self.stamp.packet, self.stamp.fragments);
         if let Some(worker) = &mut self.local {
             worker.end_turn(self.stamp.clock);
         }
+        returned
     }
 
     /// The source has ended, or the appliance is to stop: no more frames will come.
@@ -286,21 +284,6 @@ impl MainLcore {
     pub fn into_local(self) -> Option<Box<Worker>> {
         self.local
     }
-}
-
-/// Which of `workers` owns a hash: the top bits choose, so that tables may use the lower ones.
-pub fn owner(hash: u32, workers: u32) -> usize {
-    ((u64::from(hash) * u64::from(workers)) >> 32) as usize
-}
-
-fn frame_affinity(frame: &Frame, plan: &PortPlan, hash_ports: bool) -> Affinity {
-    let first = frame.segments().next().unwrap_or_default();
-    if first.len() >= AFFINITY_BYTES || frame.segment_count() == 1 {
-        return affinity(first, plan.link, hash_ports);
-    }
-    let mut head = [0; AFFINITY_BYTES];
-    let n = frame.copy_to(0, &mut head);
-    affinity(&head[..n], plan.link, hash_ports)
 }
 
 fn put_all(
@@ -333,15 +316,17 @@ fn put(
     }
 }
 
-/// Takes what workers hand back for sending, and sends it.
-fn drain_returns(returns: &mut [Box<dyn FrameReceiver>], exits: &mut Exits, plans: &[PortPlan]) {
-    let mut burst = Burst::new();
+/// Takes what workers hand back for sending, and sends it. How many frames.
+fn drain_returns(returns: &mut [Box<dyn FrameReceiver>], exits: &mut Exits, plans: &[PortPlan]) -> usize {
+    let (mut burst, mut sent) = (Burst::new(), 0);
     for ring in returns {
         while ring.receive(&mut burst) > 0 {
+            sent += burst.len();
             for frame in burst.drain(..) {
                 let peer = plans.get(frame.meta().port.index()).and_then(|plan| plan.peer);
                 exits.send(frame, peer);
             }
         }
     }
+    sent
 }

@@ -4,7 +4,8 @@
 //! session and puts it into that worker's ring. A **worker** ([`worker`]) takes a burst out of its ring and carries each frame
 //! to its end in its [`lane`]: decode, reassembly, session, the chain of its service set, verdict, exit. After the burst it flushes its exits,
 //! turns a bounded slice of timers, looks into its mailbox and publishes its counters. With `workers = 0` the main lcore has
-//! a lane of its own and there are no rings.
+//! a lane of its own and there are no rings. Where the ports' NICs spread the frames ([`spreading`]), each worker polls queues
+//! of its own ([`intake`]), hands over what another owns, and the main lcore only supervises.
 //!
 //! Nothing here locks, allocates or reads a clock once traffic runs. The lcores tell each other how far they are on the
 //! [`board`]; management speaks to a worker through its [`mailbox`] and hears of it through a ring of events. Each lcore
@@ -16,6 +17,7 @@ mod ending;
 pub mod exits;
 pub mod handover;
 pub mod idle;
+pub mod intake;
 pub mod launch;
 
 mod edit;
@@ -30,6 +32,7 @@ pub mod pause;
 mod rehearsal;
 pub mod settings;
 mod settle;
+pub mod spreading;
 pub mod tables;
 #[cfg(test)]
 mod tests;
@@ -42,4 +45,5 @@ pub use idle::Polling;
 pub use ledger::{Balance, Ledger};
 pub use main_lcore::{MainLcore, Source};
 pub use settings::{Mode, PortPlan, Settings, Wanted};
+pub use spreading::Spreading;
 pub use worker::Worker;

@@ -1,6 +1,7 @@
 //! What the pipeline is told at its start. `mgmt` makes it from the configuration; tests make it by hand.
 
 use super::idle::Polling;
+use super::spreading::{Owners, Spreading};
 use crate::base::PortId;
 use crate::io::LinkType;
 pub use crate::service::Wanted;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub workers: usize,
     /// `layer-4` affinity (true) or `layer-3`.
     pub hash_ports: bool,
+    /// Who spreads the frames over the workers.
+    pub spreading: Spreading,
     /// Frames each ring between lcores holds.
     pub ring_size: usize,
     pub polling: Polling,
@@ -58,4 +61,10 @@ pub struct Settings {
     pub drop_invalid: bool,
     pub sessions: session::Settings,
     pub fragments: defrag::Settings,
+}
+
+impl Settings {
+    pub fn owners(&self) -> Owners {
+        Owners::new(self.workers, self.hash_ports, self.spreading)
+    }
 }

@@ -4,7 +4,6 @@
 //! MTU on that side; or `net_af_packet`, for which the kernel has put IPv4 fragments together before we see them).
 
 use super::lane::{Give, Lane};
-use super::main_lcore::owner;
 use super::settings::{Mode, PortPlan};
 use crate::base::{Dir, DropReason, Family, Verdict};
 use crate::decode::{Decoded, Ip};
@@ -72,21 +71,13 @@ impl Lane {
 
     /// A whole datagram: to the lane that owns its session.
     pub(super) fn rebuilt(&mut self, datagram: Frame, plan: &PortPlan, give: Give<'_>) {
-        let worker = self.owner_of(&datagram, plan);
+        let worker = if self.owners.workers() == 1 { self.me } else { self.owners.owner(&datagram, plan) };
         if worker == self.me {
             return self.datagram(datagram);
         }
         if give(worker, datagram).is_err() {
             self.ledger.count_drop(DropReason::HandoverFull, 1);
         }
-    }
-
-    fn owner_of(&mut self, datagram: &Frame, plan: &PortPlan) -> usize {
-        if self.workers == 1 {
-            return self.me;
-        }
-        let bytes = datagram.view(&mut self.scratch);
-        owner(crate::decode::affinity(bytes, plan.link, self.hash_ports).hash, self.workers)
     }
 
     /// A fragment that reassembly would not take.

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 mod line;
+mod rss;
 
 const INSIDE: PortId = PortId(0);
 const OUTSIDE: PortId = PortId(1);
@@ -52,6 +53,7 @@ fn settings(workers: usize, mode: Mode) -> Settings {
         ports: vec![port(OUTSIDE), port(INSIDE)],
         workers,
         hash_ports: true,
+        spreading: Spreading::Software,
         ring_size: 256,
         polling: Polling::Busy,
         replay: true,

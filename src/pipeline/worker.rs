@@ -1,27 +1,33 @@
-//! The worker's turn: a burst from the ring, each frame to its end, then flush, timers, mailbox, counters.
+//! The worker's turn: a burst from the ring, or from its own queues, each frame to its end, then flush, timers, mailbox, counters.
 //!
 //! A worker owns its reassembler, sessions, streams, matcher state and exits ([`Lane`]); nobody else touches them. The main
 //! lcore has one for itself when it runs to completion.
 
-use super::board::Board;
+use super::board::{Board, Stage};
 use super::handover::Handover;
 use super::idle::{Idle, Polling};
+use super::intake::{AS_RECEIVED, Intake, Taken};
 use super::lane::Lane;
 use super::mailbox::{Answer, Command, Mailbox, SessionRow};
 use super::order::Turnstile;
 use super::pause::Step;
 use super::rehearsal::Rehearsal;
-use crate::base::{PortId, Time, WorkerId};
-use crate::io::{Burst, FrameReceiver};
+use crate::base::{DropReason, PortId, Time, WorkerId};
+use crate::io::{BURST, Burst, FrameMeta, FrameReceiver};
 use std::sync::Arc;
 
 /// Timer entries looked at in one turn.
 const TIMER_BUDGET: usize = 64;
 
+/// Frames taken from other workers in one turn: however many they send, the own queues are not forgotten.
+const HANDED_BUDGET: usize = 4 * BURST;
+
 pub struct Worker {
     id: WorkerId,
-    /// From the main lcore; none when that runs to completion.
+    /// From the main lcore; none when that runs to completion, or when there are own queues.
     ring: Option<Box<dyn FrameReceiver>>,
+    /// Queues of the ports, where these spread the frames.
+    intake: Option<Box<Intake>>,
     handover: Handover,
     board: Arc<Board>,
     mailbox: Mailbox,
@@ -53,6 +59,7 @@ impl Drop for Alarm {
 pub struct WorkerParts {
     pub id: WorkerId,
     pub ring: Option<Box<dyn FrameReceiver>>,
+    pub intake: Option<Box<Intake>>,
     pub handover: Handover,
     pub board: Arc<Board>,
     pub mailbox: Mailbox,
@@ -72,6 +79,7 @@ impl Worker {
         Worker {
             id: parts.id,
             ring: parts.ring,
+            intake: parts.intake,
             handover: parts.handover,
             board: parts.board,
             mailbox: parts.mailbox,
@@ -100,6 +108,9 @@ impl Worker {
     pub fn turn(&mut self) -> usize {
         if self.parked() {
             return 0;
+        }
+        if self.intake.is_some() {
+            return self.turn_of_queues();
         }
         // Read before the rings: what these speak of is in them already, or was taken out.
         let (dispatched, fragments) = self.board.dispatched();
@@ -133,6 +144,65 @@ impl Worker {
         }
         self.board.pause.done(self.id.index() + 1, asked);
         true
+    }
+
+    /// A turn where the ports spread the frames: each own queue, then what other workers found in theirs.
+    fn turn_of_queues(&mut self) -> usize {
+        let mut burst = std::mem::take(&mut self.burst);
+        let (mut moved, mut now) = (0, self.lane.clock());
+        if let Some(intake) = &mut self.intake {
+            now = intake.begin();
+            // What is in the queues now is not received any more.
+            let queues = if self.board.is_drained() { 0 } else { intake.queues() };
+            for queue in 0..queues {
+                moved += self.take_queue(queue, &mut burst);
+            }
+        }
+        moved += self.take_handed(&mut burst);
+        self.burst = burst;
+        self.end_turn(now);
+        moved
+    }
+
+    fn take_queue(&mut self, queue: usize, burst: &mut Burst) -> usize {
+        let (Some(intake), mut lost) = (&mut self.intake, 0) else { return 0 };
+        let (n, taken) =
+            intake.take(queue, burst, &mut |owner, frame| lost += self.handover.queue(owner, frame));
+        match taken {
+            Taken::Nothing => {}
+            Taken::PassOn(peer) => self.lane.pass_on(burst, peer),
+            Taken::Own => {
+                lost += self.handover.flush();
+                self.process(burst);
+            }
+        }
+        if lost > 0 {
+            self.lane.count_drop(DropReason::HandoverFull, lost);
+        }
+        n
+    }
+
+    /// Frames and datagrams that other workers have handed over, in their order.
+    fn take_handed(&mut self, burst: &mut Burst) -> usize {
+        let mut taken = 0;
+        while taken < HANDED_BUDGET
+            && let Some(mut frame) = self.handover.take()
+        {
+            taken += 1;
+            let meta = frame.meta();
+            if meta.epoch == AS_RECEIVED {
+                frame.set_meta(FrameMeta { epoch: 0, ..meta });
+                burst.push(frame);
+                if burst.is_full() {
+                    self.process(burst);
+                }
+            } else {
+                self.process(burst);
+                self.lane.datagram(frame);
+            }
+        }
+        self.process(burst);
+        taken
     }
 
     /// A burst of frames, each to its end.
@@ -281,13 +351,22 @@ impl Worker {
         if self.ring.as_ref().is_some_and(|ring| ring.waiting() > 0) {
             return false;
         }
-        // First everyone's ring, then the own datagrams: what was handed over before is seen after.
-        self.board.all_rings_empty(self.id.index()) && self.handover.waiting() == 0
+        // Each time first everyone's word, then the own rings: what was handed over before is seen after. A frame may be
+        // handed over as it was received, and the datagram that it completes once more.
+        let me = self.id.index();
+        if self.intake.is_some() && !(self.board.all_at(me, Stage::Closed) && self.handover.waiting() == 0) {
+            return false;
+        }
+        self.board.all_at(me, Stage::Empty) && self.handover.waiting() == 0
     }
 
     /// Ends what is left: held fragments go, sessions close, the last frames leave.
     pub fn finish(&mut self) {
-        let (me, (last, _)) = (self.id.index(), self.board.dispatched());
+        let me = self.id.index();
+        let last = match &self.intake {
+            Some(intake) => intake.last_packet(),
+            None => self.board.dispatched().0,
+        };
         self.board.frames_done(me, last);
         self.board.completed(me, last);
         self.lane.finish(self.board.clock(), last);

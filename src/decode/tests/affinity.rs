@@ -4,6 +4,12 @@ use crate::wire::build::*;
 use proptest::prelude::*;
 use std::net::SocketAddr;
 
+prop_compose! {
+    fn by()(ports: bool, nic: bool) -> HashBy {
+        HashBy { ports, function: if nic { HashFunction::Toeplitz } else { HashFunction::Mixed } }
+    }
+}
+
 fn ends(v6: bool, seed: u64) -> (SocketAddr, SocketAddr) {
     let mut random = Random::new(seed);
     let mut end = || {
@@ -53,13 +59,13 @@ fn flows(v6: bool, seed: u64) -> Vec<Vec<Vec<u8>>> {
 
 proptest! {
     #[test]
-    fn all_packets_of_a_session_and_the_errors_about_it_meet(v6: bool, seed: u64, with_ports: bool, ids in prop::collection::vec(0u16..4096, 0..4)) {
+    fn all_packets_of_a_session_and_the_errors_about_it_meet(v6: bool, seed: u64, by in by(), ids in prop::collection::vec(0u16..4096, 0..4)) {
         for (link, link_type) in [(Link::tagged(&ids), LinkType::Ethernet), (Link::RawIp, LinkType::RawIp)] {
             for packets in flows(v6, seed) {
-                let found: Vec<_> = packets.iter().map(|p| affinity(&link.wrap(p), link_type, with_ports)).collect();
+                let found: Vec<_> = packets.iter().map(|p| affinity(&link.wrap(p), link_type, by)).collect();
                 for (packet, found) in packets.iter().zip(&found) {
                     let out = decoded(&link.wrap(packet), link_type);
-                    prop_assert_eq!(found.hash, out.affinity_hash(with_ports), "{:?}", out);
+                    prop_assert_eq!(found.hash, out.affinity_hash(by), "{:?}", out);
                     prop_assert_eq!(out.invalid, None);
                     prop_assert!(!found.fragment);
                 }
@@ -69,16 +75,16 @@ proptest! {
     }
 
     #[test]
-    fn all_fragments_of_a_datagram_meet_and_are_known_as_such(v6: bool, seed: u64, size in 8usize..64, with_ports: bool) {
+    fn all_fragments_of_a_datagram_meet_and_are_known_as_such(v6: bool, seed: u64, size in 8usize..64, by in by()) {
         let (a, b) = ends(v6, seed);
         let packet = udp_packet(a, b, &IpFields::default(), &[7; 200]);
         let pieces = fragments(&packet, 1, &[size]);
         let frames: Vec<_> = pieces.iter().map(|p| Link::ethernet().wrap(p)).collect();
-        let first = affinity(&frames[0], LinkType::Ethernet, with_ports);
+        let first = affinity(&frames[0], LinkType::Ethernet, by);
         for frame in &frames {
-            let found = affinity(frame, LinkType::Ethernet, with_ports);
+            let found = affinity(frame, LinkType::Ethernet, by);
             prop_assert_eq!(found, Affinity { hash: first.hash, fragment: true });
-            prop_assert_eq!(found.hash, decoded(frame, LinkType::Ethernet).affinity_hash(with_ports));
+            prop_assert_eq!(found.hash, decoded(frame, LinkType::Ethernet).affinity_hash(by));
         }
     }
 
@@ -88,8 +94,8 @@ proptest! {
         let packet = udp_packet(a, b, &IpFields::default(), &[7; 200]);
         let kind = if v6 { 3 } else { 11 };
         let error = icmp_error(b.ip(), kind, 1, 0, &fragments(&packet, 1, &[64])[0]).unwrap();
-        let session = of_packet(&packet).affinity_hash(true);
-        prop_assert_eq!(affinity(&error, LinkType::RawIp, true).hash, session);
+        let session = of_packet(&packet).affinity_hash(BY_PORTS);
+        prop_assert_eq!(affinity(&error, LinkType::RawIp, BY_PORTS).hash, session);
         prop_assert_eq!(of_packet(&error).quoted, Some(of_packet(&packet).tuple));
     }
 
@@ -98,7 +104,7 @@ proptest! {
         for packets in flows(v6, seed) {
             for packet in packets {
                 let headers = &packet[..packet.len().min(144)];
-                prop_assert_eq!(affinity(headers, LinkType::RawIp, true), affinity(&packet, LinkType::RawIp, true));
+                prop_assert_eq!(affinity(headers, LinkType::RawIp, BY_PORTS), affinity(&packet, LinkType::RawIp, BY_PORTS));
             }
         }
     }
@@ -108,8 +114,8 @@ proptest! {
 fn what_is_not_ip_goes_to_the_first_worker() {
     let message = arp(1, ([2; 6], [10, 0, 0, 1].into()), ([0; 6], [10, 0, 0, 2].into()));
     let frame = Link::ethernet().wrap_as(0x0806, &message);
-    assert_eq!(affinity(&frame, LinkType::Ethernet, true), Affinity::default());
-    assert_eq!(decoded(&frame, LinkType::Ethernet).affinity_hash(true), 0);
+    assert_eq!(affinity(&frame, LinkType::Ethernet, BY_PORTS), Affinity::default());
+    assert_eq!(decoded(&frame, LinkType::Ethernet).affinity_hash(BY_PORTS), 0);
 }
 
 #[test]
@@ -117,7 +123,7 @@ fn two_pings_between_the_same_hosts_are_two_sessions() {
     let (a, b) = ends(false, 1);
     let hash = |id| {
         let ping = Message::echo(Family::V4, true, id, 1, b"");
-        affinity(&icmp_packet(a.ip(), b.ip(), &IpFields::default(), &ping), LinkType::RawIp, true).hash
+        affinity(&icmp_packet(a.ip(), b.ip(), &IpFields::default(), &ping), LinkType::RawIp, BY_PORTS).hash
     };
     assert_ne!(hash(1), hash(2));
 }

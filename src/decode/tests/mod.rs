@@ -7,6 +7,8 @@ mod round_trip;
 use super::*;
 use crate::wire::build::Link;
 
+const BY_PORTS: HashBy = HashBy { ports: true, function: HashFunction::Mixed };
+
 fn decoded(bytes: &[u8], link: LinkType) -> Decoded {
     let mut out = Decoded::default();
     decode(bytes, link, &mut out);

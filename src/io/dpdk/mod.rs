@@ -11,14 +11,16 @@ mod pool;
 mod port;
 mod queue;
 mod ring;
+mod rss;
 
 pub use capture::{CapturePort, ReplayError};
 pub use eal::{Eal, EalConfig, EalError, LogLevel, Memory, cycles};
 pub use lcore::{Lcore, LcoreHandle, LcorePanicked};
 pub use pool::{Allocator, Pool, PoolConfig, PoolError};
-pub use port::{DpdkPort, HashFields, PortConfig, PortError};
+pub use port::{Attached, DpdkPort, PortConfig, PortError};
 pub use queue::Stamp;
 pub use ring::ring;
+pub use rss::{HashFields, RssOffer};
 
 use std::ffi::{CStr, c_int};
 

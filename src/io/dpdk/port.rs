@@ -5,46 +5,15 @@
 use super::eal::Eal;
 use super::pool::Pool;
 use super::queue::{Receive, Stamp, Transmit};
+use super::rss::{self, HashFields, RssOffer};
 use super::{last_reason, reason};
 use crate::base::PortId;
+use crate::base::toeplitz::queue;
 use crate::io::frame::MAX_SEGMENTS;
 use crate::io::{LinkType, PacketIo, PortInfo, PortMeter, PortStats, RxQueue, TxQueue};
 use dpdk_sys::{rte_eth_conf, rte_eth_dev_info};
 use std::ffi::{CStr, CString, c_int};
 use std::sync::{Arc, Weak};
-
-/// The key that makes a Toeplitz hash the same for both directions: every 16 bits alike.
-static SYMMETRIC_KEY: [u8; 64] = {
-    let mut key = [0x6d; 64];
-    let mut at = 1;
-    while at < key.len() {
-        key[at] = 0x5a;
-        at += 2;
-    }
-    key
-};
-
-/// What decides to which queue, or worker, a frame goes.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub enum HashFields {
-    /// Addresses, and ports where there are some.
-    #[default]
-    Layer4,
-    /// Addresses only.
-    Layer3,
-}
-
-impl HashFields {
-    /// As `RTE_ETH_RSS_*` bits.
-    const fn functions(self) -> u64 {
-        let addresses = dpdk_sys::RTE_ETH_RSS_IP as u64;
-        let ports = dpdk_sys::RTE_ETH_RSS_TCP | dpdk_sys::RTE_ETH_RSS_UDP | dpdk_sys::RTE_ETH_RSS_SCTP;
-        match self {
-            HashFields::Layer4 => addresses | ports as u64,
-            HashFields::Layer3 => addresses,
-        }
-    }
-}
 
 /// How a port is to run.
 #[derive(Clone, Debug)]
@@ -66,6 +35,8 @@ pub struct PortConfig {
     pub stamp: Stamp,
     /// For a port with several receive queues.
     pub hash: HashFields,
+    /// Entries after which its redirection table is to repeat; `None` leaves the table to the driver.
+    pub table: Option<u32>,
 }
 
 impl Default for PortConfig {
@@ -82,6 +53,7 @@ impl Default for PortConfig {
             link_type: LinkType::Ethernet,
             stamp: Stamp::Clock,
             hash: HashFields::default(),
+            table: None,
         }
     }
 }
@@ -171,6 +143,19 @@ impl PortMeter for Meter {
     }
 }
 
+/// A device found or plugged in, and not configured yet.
+pub struct Attached {
+    device: Device,
+    limits: rte_eth_dev_info,
+}
+
+impl Attached {
+    /// What the device has for workers that poll their own queues.
+    pub fn rss_offer(&self, hash: HashFields) -> RssOffer {
+        RssOffer::of(&self.limits, hash)
+    }
+}
+
 /// A started port. Its device is stopped, closed and pulled out when the port and all its queues are gone.
 pub struct DpdkPort {
     info: PortInfo,
@@ -184,9 +169,20 @@ pub struct DpdkPort {
 impl DpdkPort {
     /// Finds the device or plugs it in, and starts it with buffers of `pool`.
     pub fn open(eal: &Arc<Eal>, pool: &Pool, config: &PortConfig) -> Result<DpdkPort, PortError> {
-        let mut device = attach(eal, pool, config)?;
-        let step = |step, code| PortError::Step { port: config.name.clone(), step, reason: reason(code) };
-        let limits = device.info().map_err(|code| step("tell what it can", code))?;
+        DpdkPort::start(DpdkPort::attach(eal, pool, config)?, config)
+    }
+
+    /// Finds the device or plugs it in; only its name counts yet.
+    pub fn attach(eal: &Arc<Eal>, pool: &Pool, config: &PortConfig) -> Result<Attached, PortError> {
+        let device = attach(eal, pool, config)?;
+        let limits = device.info().map_err(|code| step(config, "tell what it can", code))?;
+        Ok(Attached { device, limits })
+    }
+
+    /// Configures and starts it.
+    pub fn start(attached: Attached, config: &PortConfig) -> Result<DpdkPort, PortError> {
+        let Attached { mut device, limits } = attached;
+        let step = |what, code| step(config, what, code);
         check(config, &limits)?;
         let config = &PortConfig { tx_queues: config.tx_queues.min(limits.max_tx_queues), ..config.clone() };
         let symmetric_rss = configure(&device, config, &limits).map_err(|(what, code)| step(what, code))?;
@@ -194,6 +190,9 @@ impl DpdkPort {
         match unsafe { dpdk_sys::rte_eth_dev_start(device.id) } {
             0 => device.started = true,
             code => return Err(step("start", code)),
+        }
+        if let Some(table) = config.table.filter(|_| symmetric_rss) {
+            redirect(&device, config, &limits, table);
         }
         promiscuous(&device, config);
         Ok(DpdkPort {
@@ -256,6 +255,10 @@ impl PacketIo for DpdkPort {
         let compactor = self.device.pool.allocator();
         Some(Box::new(Transmit::new(Arc::clone(&self.device), queue, self.max_segments, compactor)))
     }
+}
+
+fn step(config: &PortConfig, step: &'static str, code: c_int) -> PortError {
+    PortError::Step { port: config.name.clone(), step, reason: reason(code) }
 }
 
 fn take(taken: &mut [bool], queue: u16) -> Option<()> {
@@ -324,7 +327,7 @@ fn configure(
     if let Some(mtu) = config.mtu {
         wanted.rxmode.mtu = u32::from(mtu);
     }
-    let symmetric = config.rx_queues > 1 && symmetric_rss(&mut wanted, limits, config.hash);
+    let symmetric = config.rx_queues > 1 && rss::request(&mut wanted, limits, config.hash);
     let (mut rx_descriptors, mut tx_descriptors) = (config.rx_descriptors, config.tx_descriptors);
     let done = |what, code: c_int| if code == 0 { Ok(()) } else { Err((what, code)) };
     // SAFETY: a port that is ours and stopped; all pointers are to locals, which DPDK copies; the pool outlives the
@@ -350,19 +353,12 @@ fn configure(
     Ok(symmetric)
 }
 
-/// Asks for receive-side scaling by the symmetric key, when the port offers what that takes.
-fn symmetric_rss(wanted: &mut rte_eth_conf, limits: &rte_eth_dev_info, hash: HashFields) -> bool {
-    let functions = limits.flow_type_rss_offloads & hash.functions();
-    let length = limits.hash_key_size;
-    if functions == 0 || length == 0 || usize::from(length) > SYMMETRIC_KEY.len() {
-        return false;
+/// A port that keeps its own table sends more frames to the wrong worker, which hands them over.
+fn redirect(device: &Device, config: &PortConfig, limits: &rte_eth_dev_info, table: u32) {
+    let queues = u32::from(config.rx_queues);
+    if let Err(code) = rss::write_table(device.id, limits, |entry| queue(table, entry, queues) as u16) {
+        tracing::warn!(port = %config.name, reason = %reason(code), "the port keeps its own redirection table");
     }
-    wanted.rxmode.mq_mode = dpdk_sys::RTE_ETH_MQ_RX_RSS;
-    let rss = &mut wanted.rx_adv_conf.rss_conf;
-    rss.rss_key = (&raw const SYMMETRIC_KEY).cast::<u8>().cast_mut();
-    rss.rss_key_len = length;
-    rss.rss_hf = functions;
-    true
 }
 
 /// A port that cannot is one that takes all frames anyway (a vdev), or will show it by its counters.

@@ -33,7 +33,8 @@ pub struct FrameMeta {
     /// numbers near it); a rebuilt datagram has that of its last piece.
     pub packet: u32,
     /// Twice the fragments that were distributed before this frame, and one more when it was taken for one itself: a replay's
-    /// order between workers (`pipeline::handover`).
+    /// order between workers (`pipeline::handover`). Otherwise 0, and 1 on the way to another worker as it was received
+    /// (`pipeline::intake`).
     pub epoch: u32,
     /// From the main lcore on: the place of the port in the configuration, whatever number its device has.
     pub port: PortId,

@@ -3,7 +3,7 @@
 use super::fault::{Fault, nearest};
 use super::read::Places;
 use super::value::Auto;
-use super::{Config, Mode, Overlap, PairKind};
+use super::{Config, Mode, Overlap, PairKind, Spread};
 
 /// Adds a fault for each thing that does not hold together.
 pub fn check(config: &Config, places: &Places, faults: &mut Vec<Fault>) {
@@ -120,6 +120,10 @@ impl Checker<'_> {
             let mend = format!("the next is {}", lcores.ring_size.next_power_of_two());
             self.fault("lcores.ring-size", "the ring size is not a power of two".into(), mend);
         }
+        if lcores.spread == Spread::Rss && workers == 0 {
+            let message = "NICs are to spread the frames over the workers, and there are none".to_owned();
+            self.fault("lcores.spread", message, "write spread = \"auto\", or workers = 1 or more");
+        }
     }
 
     /// CPUs that the configuration names, with the key of each and what it is for.
@@ -175,15 +179,12 @@ impl Checker<'_> {
 
     /// The pool must cover every descriptor and every place in a ring, or ports starve while rings fill.
     fn pools(&mut self) {
-        let (pools, lcores) = (&self.config.pools, &self.config.lcores);
-        let descriptors = |p: &super::Port| u64::from(p.rx_descriptors) + u64::from(p.tx_descriptors);
-        let ports: u64 = self.config.ports.iter().map(descriptors).sum();
-        let rings = u64::from(lcores.workers) * u64::from(lcores.ring_size);
-        let caches = (u64::from(lcores.workers) + 1) * u64::from(pools.cache) * 3 / 2;
-        let needed = ports + rings + caches;
+        let pools = &self.config.pools;
+        let needed = frames_needed(self.config, self.config.lcores.spread == Spread::Rss);
+        let (FramesNeeded { descriptors, rings, caches }, needed) = (needed, needed.total());
         if u64::from(pools.frames) < needed {
             let message = format!(
-                "a pool of {} frames does not cover descriptors ({ports}), rings ({rings}) and caches ({caches})",
+                "a pool of {} frames does not cover descriptors ({descriptors}), rings ({rings}) and caches ({caches})",
                 pools.frames
             );
             self.fault("pools.frames", message, format!("at least {needed}, and some for held frames"));
@@ -230,6 +231,32 @@ pub fn cpus(config: &Config, allowed: &[u32]) -> Vec<u32> {
     let others = if others.is_empty() { vec![main] } else { others };
     let worker = |i: usize| lcores.worker_cpus.get(i).copied().unwrap_or_else(|| others[i % others.len()]);
     std::iter::once(main).chain((0..usize::from(lcores.workers)).map(worker)).collect()
+}
+
+/// Where frames may lie at once, beside those that are held.
+#[derive(Copy, Clone, Debug)]
+pub struct FramesNeeded {
+    descriptors: u64,
+    rings: u64,
+    caches: u64,
+}
+
+impl FramesNeeded {
+    pub fn total(self) -> u64 {
+        self.descriptors + self.rings + self.caches
+    }
+}
+
+/// `rss`: each worker has queues of its own.
+pub fn frames_needed(config: &Config, rss: bool) -> FramesNeeded {
+    let workers = u64::from(config.lcores.workers);
+    let of_port = |p: &super::Port| u64::from(p.rx_descriptors) + u64::from(p.tx_descriptors);
+    let queues = if rss { workers.max(1) } else { 1 };
+    FramesNeeded {
+        descriptors: config.ports.iter().map(of_port).sum::<u64>() * queues,
+        rings: workers * u64::from(config.lcores.ring_size),
+        caches: (workers + 1) * u64::from(config.pools.cache) * 3 / 2,
+    }
 }
 
 /// An address with an optional prefix length.

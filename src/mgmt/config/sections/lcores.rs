@@ -20,6 +20,16 @@ words! {
     }
 }
 
+words! {
+    /// Who spreads the frames over the workers.
+    Spread {
+        /// NICs where all ports are NICs that can; else the main lcore.
+        Auto = "auto",
+        Software = "software",
+        Rss = "rss",
+    }
+}
+
 /// Most workers there can be (`pipeline::settings::MAX_WORKERS`).
 pub const MAX_WORKERS: u8 = 32;
 
@@ -31,6 +41,7 @@ pub struct Lcores {
     pub management_cpu: Auto<u32>,
     pub share_cpus: bool,
     pub hash_key: HashKey,
+    pub spread: Spread,
     pub ring_size: u32,
     pub event_ring_size: u32,
     pub poll: Poll,
@@ -45,6 +56,7 @@ impl Default for Lcores {
             management_cpu: Auto::Auto,
             share_cpus: false,
             hash_key: HashKey::Layer4,
+            spread: Spread::Auto,
             ring_size: 1024,
             event_ring_size: 8192,
             poll: Poll::Adaptive,
@@ -54,7 +66,11 @@ impl Default for Lcores {
 
 impl Section for Lcores {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value("main-cpu", "CPU of the main lcore, which polls the ports.", &mut self.main_cpu);
+        v.value(
+            "main-cpu",
+            "CPU of the main lcore, which polls the ports unless the workers do (see spread).",
+            &mut self.main_cpu,
+        );
         v.value(
             "workers",
             "Worker lcores, 0 to 32. 0: the main lcore does all the work itself (run to completion).",
@@ -79,6 +95,14 @@ impl Section for Lcores {
             "hash-key",
             "What keeps the frames of one session on one worker: \"layer-4\" (addresses, ports, protocol) or \"layer-3\" (addresses).",
             &mut self.hash_key,
+        );
+        v.value(
+            "spread",
+            "Who spreads the frames over the workers. \"software\": the main lcore polls the ports and hands each worker its frames.\n\
+             \"rss\": the NICs do, by their symmetric hash; each worker polls and sends on queues of its own of every port, and the\n\
+             main lcore only supervises. A port that cannot is refused at the start. \"auto\": \"rss\" where every port is a NIC and every\n\
+             inspected one can, else \"software\".",
+            &mut self.spread,
         );
         v.value(
             "ring-size",

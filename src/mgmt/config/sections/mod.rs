@@ -8,7 +8,7 @@ pub mod ports;
 pub mod rules;
 pub mod tables;
 
-pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools};
+pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools, Spread};
 pub use outputs::{Eve, EventType, Log, LogFormat, LogLevel, Outputs, Rpc};
 pub use ports::{Eal, Mode, NonIp, Pair, PairKind, Port};
 pub use rules::{Rules, Vars};

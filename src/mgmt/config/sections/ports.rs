@@ -78,7 +78,8 @@ impl Section for Port {
         v.value("mtu", "Largest IP packet in bytes, 68 to 9216.", &mut Within(&mut self.mtu, 68..=9216));
         v.value(
             "rx-queues",
-            "Receive queues, all polled by the main lcore; \"auto\" is one.",
+            "Receive queues. \"auto\": one for each worker where the NIC spreads the frames (lcores.spread), else one, polled by the\n\
+             main lcore, as are all when a number is set that is not the workers'.",
             &mut self.rx_queues,
         );
         v.value(
