@@ -14,7 +14,7 @@ use super::main_lcore::{MainLcore, MainParts, Source};
 use super::settings::{MAX_PORTS, MAX_WORKERS, PortPlan, Settings};
 use super::spreading::{Owners, Spreading};
 use super::tables::TableCounts;
-use super::worker::{Worker, WorkerParts};
+use super::worker::{Pass, Worker, WorkerParts};
 use crate::base::event::{EventFeed, event_ring};
 use crate::base::{PortId, WorkerId};
 use crate::inspect::Engine;
@@ -141,10 +141,14 @@ struct Builder<'a> {
 /// A worker's ways in and out.
 struct Ways {
     ring: Option<Box<dyn FrameReceiver>>,
+    passes: Vec<Pass>,
     intake: Option<Box<Intake>>,
     handover: Handover,
     exits: Exits,
 }
+
+/// The two ends of the rings for frames that nobody inspects.
+type PassEnds = (Vec<Option<Box<dyn FrameSender>>>, Vec<(usize, Option<Pass>)>);
 
 /// Management's side, as it grows with each worker.
 #[derive(Default)]
@@ -163,6 +167,7 @@ impl Builder<'_> {
         let board = Arc::new(Board::new(count.max(1)));
         let mut outside = Outside { ledgers: vec![Arc::default()], ..Outside::default() };
         let (mut rings, mut workers) = (Vec::new(), Vec::new());
+        let (passes, mut passing) = self.passes()?;
         for (index, handover) in self.handovers()?.into_iter().enumerate() {
             let ledger = Arc::<Ledger>::default();
             outside.ledgers.push(Arc::clone(&ledger));
@@ -176,14 +181,17 @@ impl Builder<'_> {
             };
             let outlets = self.worker_outlets(index, ports, &mut outside.returns)?;
             let exits = Exits::new(outlets, self.settings.replay, Arc::clone(&ledger));
-            let ways = Ways { ring, intake, handover, exits };
+            let passes = passing.iter_mut().filter(|(worker, _)| *worker == index);
+            let passes = passes.filter_map(|(_, pass)| pass.take()).collect();
+            let ways = Ways { ring, passes, intake, handover, exits };
             workers.push(self.worker(index, ways, ledger, &board, &mut outside));
         }
         let ledger = Arc::clone(&outside.ledgers[0]);
         let exits = Exits::new(self.main_outlets(ports), self.settings.replay, Arc::clone(&ledger));
         let (local, exits) = if count == 0 {
             let own = Arc::clone(&ledger);
-            let ways = Ways { ring: None, intake: None, handover: Handover::default(), exits };
+            let handover = Handover::default();
+            let ways = Ways { ring: None, passes: Vec::new(), intake: None, handover, exits };
             let worker = self.worker(0, ways, own, &board, &mut outside);
             (Some(worker), Exits::new(Vec::new(), self.settings.replay, Arc::clone(&ledger)))
         } else {
@@ -192,6 +200,7 @@ impl Builder<'_> {
         let main = MainLcore::new(MainParts {
             plans: Arc::clone(&self.plans),
             rings,
+            passes,
             local,
             returns: std::mem::take(&mut outside.returns),
             exits,
@@ -203,6 +212,22 @@ impl Builder<'_> {
         let Outside { ledgers, tables, mailboxes, feeds, .. } = outside;
         let handle = Handle { board, ledgers, tables, plans: self.plans, mailboxes };
         Ok(Appliance { main, workers, handle, feeds })
+    }
+
+    /// A ring for each port that nobody inspects, from the main lcore to one worker; by port, and with the worker's number.
+    fn passes(&self) -> Result<PassEnds, SetupError> {
+        let (mut senders, mut passing) = (Vec::new(), Vec::new());
+        for (number, plan) in self.plans.iter().enumerate() {
+            let main_receives = self.settings.workers > 0 && self.settings.spreading == Spreading::Software;
+            senders.push(if plan.inspect || !main_receives {
+                None
+            } else {
+                let (sender, ring) = self.platform.ring(self.settings.ring_size)?;
+                passing.push((number % self.settings.workers, Some(Pass { ring, to: plan.peer })));
+                Some(sender)
+            });
+        }
+        Ok((senders, passing))
     }
 
     /// A ring from each worker to each other.
@@ -312,6 +337,7 @@ impl Builder<'_> {
         Box::new(Worker::new(WorkerParts {
             id: WorkerId(index as u8),
             ring: ways.ring,
+            passes: ways.passes,
             intake: ways.intake,
             handover: ways.handover,
             board: Arc::clone(board),

@@ -11,12 +11,7 @@ pub struct Padded<T>(pub T);
 /// Shared by all lcores of one appliance.
 #[derive(Debug)]
 pub struct Board {
-    /// The main lcore's clock, for workers to which no frame comes.
-    clock: Padded<AtomicU64>,
-    /// All frames up to this number are in the workers' rings.
-    dispatched: Padded<AtomicU32>,
-    /// Fragments among them.
-    fragments: Padded<AtomicU32>,
+    main: Padded<MainProgress>,
     workers: Vec<Padded<Progress>>,
     stop: AtomicBool,
     /// The source has ended: stop as soon as nothing is on its way.
@@ -33,6 +28,17 @@ pub enum Stage {
     Empty = 2,
 }
 
+/// The main lcore's progress, on one line: what is read together moves together.
+#[derive(Debug, Default)]
+struct MainProgress {
+    /// The main lcore's clock, for workers to which no frame comes.
+    clock: AtomicU64,
+    /// All frames up to this number are in the workers' rings.
+    dispatched: AtomicU32,
+    /// Fragments among them.
+    fragments: AtomicU32,
+}
+
 /// One worker's progress.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -47,9 +53,7 @@ pub struct Progress {
 impl Board {
     pub fn new(workers: usize) -> Board {
         Board {
-            clock: Padded::default(),
-            dispatched: Padded::default(),
-            fragments: Padded::default(),
+            main: Padded::default(),
             workers: (0..workers).map(|_| Padded::default()).collect(),
             stop: AtomicBool::new(false),
             drained: AtomicBool::new(false),
@@ -57,20 +61,21 @@ impl Board {
     }
 
     pub fn clock(&self) -> Time {
-        Time::from_micros(self.clock.0.load(Ordering::Acquire))
+        Time::from_micros(self.main.0.clock.load(Ordering::Acquire))
     }
 
     /// By the main lcore, after the frames of that time are in the rings.
     pub fn publish(&self, clock: Time, dispatched: u32, fragments: u32) {
-        self.fragments.0.store(fragments, Ordering::Release);
-        self.dispatched.0.store(dispatched, Ordering::Release);
-        self.clock.0.store(clock.micros(), Ordering::Release);
+        let main = &self.main.0;
+        main.fragments.store(fragments, Ordering::Release);
+        main.dispatched.store(dispatched, Ordering::Release);
+        main.clock.store(clock.micros(), Ordering::Release);
     }
 
     /// Frames and fragments dispatched. The fragments are at least those among the frames.
     pub fn dispatched(&self) -> (u32, u32) {
-        let frames = self.dispatched.0.load(Ordering::Acquire);
-        (frames, self.fragments.0.load(Ordering::Acquire))
+        let frames = self.main.0.dispatched.load(Ordering::Acquire);
+        (frames, self.main.0.fragments.load(Ordering::Acquire))
     }
 
     /// Fragments that all workers together have taken through reassembly.

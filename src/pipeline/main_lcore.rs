@@ -28,6 +28,8 @@ pub struct MainLcore {
     sources: Vec<Source>,
     plans: Arc<[PortPlan]>,
     lanes: Vec<Lane>,
+    /// By port: the ring by which frames that nobody inspects cross to a worker as they are.
+    passes: Vec<Option<Box<dyn FrameSender>>>,
     /// Run to completion.
     local: Option<Box<Worker>>,
     /// Frames that workers want sent.
@@ -53,6 +55,7 @@ struct Stamp {
 pub struct MainParts {
     pub plans: Arc<[PortPlan]>,
     pub rings: Vec<Box<dyn FrameSender>>,
+    pub passes: Vec<Option<Box<dyn FrameSender>>>,
     pub local: Option<Box<Worker>>,
     pub returns: Vec<Box<dyn FrameReceiver>>,
     pub exits: Exits,
@@ -69,6 +72,7 @@ impl MainLcore {
             sources: Vec::new(),
             plans: parts.plans,
             lanes: parts.rings.into_iter().map(lane).collect(),
+            passes: parts.passes,
             local: parts.local,
             returns: parts.returns,
             exits: parts.exits,
@@ -122,14 +126,20 @@ impl MainLcore {
         if plan.inspect {
             self.stamp_burst(port);
         }
-        match (&mut self.local, self.lanes.len()) {
-            (Some(worker), _) if !plan.inspect => worker.pass_on(&mut self.burst, plan.peer),
-            (Some(worker), _) => worker.process(&mut self.burst),
-            (None, 1) => put_all(&mut self.lanes[0], &mut self.burst, self.replay, &self.ledger, || {
-                drain_returns(&mut self.returns, &mut self.exits, &self.plans);
-            }),
-            (None, _) => self.spread_by_affinity(&plan),
+        match &mut self.local {
+            Some(worker) if !plan.inspect => return worker.pass_on(&mut self.burst, plan.peer),
+            Some(worker) => return worker.process(&mut self.burst),
+            None => {}
         }
+        let pass = self.passes.get_mut(port.index()).and_then(Option::as_mut);
+        let ring = match (pass, self.lanes.as_mut_slice()) {
+            (Some(ring), _) => ring,
+            (None, [lane]) => &mut lane.ring,
+            (None, _) => return self.spread_by_affinity(&plan),
+        };
+        put(ring, &mut self.burst, self.replay, &self.ledger, || {
+            drain_returns(&mut self.returns, &mut self.exits, &self.plans);
+        });
     }
 
     fn spread_by_affinity(&mut self, plan: &PortPlan) {
@@ -205,10 +215,6 @@ impl MainLcore {
     pub fn into_local(self) -> Option<Box<Worker>> {
         self.local
     }
-}
-
-fn put_all(lane: &mut Lane, burst: &mut Burst, wait: bool, ledger: &Ledger, meanwhile: impl FnMut()) {
-    put(&mut lane.ring, burst, wait, ledger, meanwhile);
 }
 
 /// Puts a burst into a worker's ring. What finds no room is dropped, or in a replay waited for, serving the workers meanwhile.
