@@ -10,11 +10,11 @@ use super::intake::Intake;
 use super::lane::{Lane, LaneParts};
 use super::ledger::{Balance, Ledger};
 use super::mailbox::{Answer, Command, MailboxSender, mailbox};
-use super::main_lcore::{MainLcore, MainParts, Source};
+use super::main_lcore::{MainLcore, MainParts, Return, Source};
 use super::settings::{MAX_PORTS, MAX_WORKERS, PortPlan, Settings};
 use super::spreading::{Owners, Spreading};
 use super::tables::TableCounts;
-use super::worker::{Worker, WorkerParts};
+use super::worker::{Pass, Worker, WorkerParts};
 use crate::base::event::{EventFeed, event_ring};
 use crate::base::{DropReason, PluginId, PortId, WorkerId};
 use crate::inspect::HostState;
@@ -168,10 +168,14 @@ struct Builder<'a> {
 /// A worker's ways in and out.
 struct Ways {
     ring: Option<Box<dyn FrameReceiver>>,
+    passes: Vec<Pass>,
     intake: Option<Box<Intake>>,
     handover: Handover,
     exits: Exits,
 }
+
+/// The two ends of the rings for frames that nobody inspects.
+type PassEnds = (Vec<Option<Box<dyn FrameSender>>>, Vec<(usize, Option<Pass>)>);
 
 /// Management's side, as it grows with each worker.
 #[derive(Default)]
@@ -183,7 +187,7 @@ struct Outside {
     running: Vec<Arc<Running>>,
     plugins: Vec<Vec<(PluginId, Arc<PluginCounts>)>>,
     /// Frames that workers want the main lcore to send.
-    returns: Vec<Box<dyn FrameReceiver>>,
+    returns: Vec<Return>,
 }
 
 impl Builder<'_> {
@@ -194,6 +198,7 @@ impl Builder<'_> {
         let board = Arc::new(Board::new(count));
         let mut outside = Outside { ledgers: vec![Arc::default()], ..Outside::default() };
         let (mut rings, mut workers) = (Vec::new(), Vec::new());
+        let (passes, mut passing) = self.passes()?;
         for (index, handover) in self.handovers()?.into_iter().enumerate() {
             let ledger = Arc::<Ledger>::default();
             outside.ledgers.push(Arc::clone(&ledger));
@@ -207,14 +212,17 @@ impl Builder<'_> {
             };
             let outlets = self.worker_outlets(index, ports, &mut outside.returns)?;
             let exits = Exits::new(outlets, self.settings.replay, Arc::clone(&ledger));
-            let ways = Ways { ring, intake, handover, exits };
+            let passes = passing.iter_mut().filter(|(worker, _)| *worker == index);
+            let passes = passes.filter_map(|(_, pass)| pass.take()).collect();
+            let ways = Ways { ring, passes, intake, handover, exits };
             workers.push(self.worker(index, ways, ledger, &board, &mut outside));
         }
         let ledger = Arc::clone(&outside.ledgers[0]);
         let exits = Exits::new(self.main_outlets(ports), self.settings.replay, Arc::clone(&ledger));
         let (local, exits) = if count == 0 {
             let own = Arc::clone(&ledger);
-            let ways = Ways { ring: None, intake: None, handover: Handover::default(), exits };
+            let handover = Handover::default();
+            let ways = Ways { ring: None, passes: Vec::new(), intake: None, handover, exits };
             let worker = self.worker(0, ways, own, &board, &mut outside);
             (Some(worker), Exits::new(Vec::new(), self.settings.replay, Arc::clone(&ledger)))
         } else {
@@ -223,6 +231,7 @@ impl Builder<'_> {
         let main = MainLcore::new(MainParts {
             plans: Arc::clone(&self.plans),
             rings,
+            passes,
             local,
             returns: std::mem::take(&mut outside.returns),
             exits,
@@ -235,6 +244,22 @@ impl Builder<'_> {
         let (plans, hosts) = (self.plans, self.services.hosts.clone());
         let handle = Handle { board, ledgers, tables, plans, running, plugins, hosts, meters, mailboxes };
         Ok(Appliance { main, workers, handle, feeds })
+    }
+
+    /// A ring for each port that nobody inspects, from the main lcore to one worker; by port, and with the worker's number.
+    fn passes(&self) -> Result<PassEnds, SetupError> {
+        let (mut senders, mut passing) = (Vec::new(), Vec::new());
+        for (number, plan) in self.plans.iter().enumerate() {
+            let main_receives = self.settings.workers > 0 && self.settings.spreading == Spreading::Software;
+            senders.push(if plan.inspect || !main_receives {
+                None
+            } else {
+                let (sender, ring) = self.platform.ring(self.settings.ring_size)?;
+                passing.push((number % self.settings.workers, Some(Pass { ring, to: plan.peer })));
+                Some(sender)
+            });
+        }
+        Ok((senders, passing))
     }
 
     /// A ring from each worker to each other.
@@ -283,10 +308,10 @@ impl Builder<'_> {
         &self,
         index: usize,
         ports: &mut [Option<Box<dyn PacketIo>>],
-        returns: &mut Vec<Box<dyn FrameReceiver>>,
+        returns: &mut Vec<Return>,
     ) -> Result<Vec<Option<Outlet>>, SetupError> {
         let mut outlets = Vec::new();
-        for port in ports {
+        for (number, port) in ports.iter_mut().enumerate() {
             let Some(port) = port else {
                 outlets.push(None);
                 continue;
@@ -296,7 +321,7 @@ impl Builder<'_> {
                 Some(queue) => Some(Outlet::Queue(queue)),
                 None => {
                     let (sender, receiver) = self.platform.ring(self.settings.ring_size)?;
-                    returns.push(receiver);
+                    returns.push(Return { ring: receiver, to: PortId(number as u16) });
                     Some(Outlet::Ring(sender))
                 }
             });
@@ -346,6 +371,7 @@ impl Builder<'_> {
         Box::new(Worker::new(WorkerParts {
             id: WorkerId(index as u8),
             ring: ways.ring,
+            passes: ways.passes,
             intake: ways.intake,
             handover: ways.handover,
             board: Arc::clone(board),

@@ -12,12 +12,7 @@ pub struct Padded<T>(pub T);
 /// Shared by all lcores of one appliance.
 #[derive(Debug)]
 pub struct Board {
-    /// The main lcore's clock, for workers to which no frame comes.
-    clock: Padded<AtomicU64>,
-    /// All frames up to this number are in the workers' rings.
-    dispatched: Padded<AtomicU64>,
-    /// Fragments among them.
-    fragments: Padded<AtomicU32>,
+    main: Padded<MainProgress>,
     workers: Vec<Padded<Progress>>,
     /// How full the ring to each worker is, as the main lcore sees it; so one that hangs is seen, too.
     rings: Padded<Vec<AtomicU64>>,
@@ -39,6 +34,17 @@ pub enum Stage {
     Empty = 2,
 }
 
+/// The main lcore's progress, on one line: what is read together moves together.
+#[derive(Debug, Default)]
+struct MainProgress {
+    /// The main lcore's clock, for workers to which no frame comes.
+    clock: AtomicU64,
+    /// All frames up to this number are in the workers' rings.
+    dispatched: AtomicU64,
+    /// Fragments among them.
+    fragments: AtomicU32,
+}
+
 /// One worker's progress.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -58,9 +64,7 @@ impl Board {
     /// Without workers the main lcore has the progress of one.
     pub fn new(workers: usize) -> Board {
         Board {
-            clock: Padded::default(),
-            dispatched: Padded::default(),
-            fragments: Padded::default(),
+            main: Padded::default(),
             workers: (0..workers.max(1)).map(|_| Padded::default()).collect(),
             rings: Padded((0..workers).map(|_| AtomicU64::new(0)).collect()),
             pause: Pause::new(workers + 1),
@@ -71,20 +75,21 @@ impl Board {
     }
 
     pub fn clock(&self) -> Time {
-        Time::from_micros(self.clock.0.load(Ordering::Acquire))
+        Time::from_micros(self.main.0.clock.load(Ordering::Acquire))
     }
 
     /// By the main lcore, after the frames of that time are in the rings.
     pub fn publish(&self, clock: Time, dispatched: u64, fragments: u32) {
-        self.fragments.0.store(fragments, Ordering::Release);
-        self.dispatched.0.store(dispatched, Ordering::Release);
-        self.clock.0.store(clock.micros(), Ordering::Release);
+        let main = &self.main.0;
+        main.fragments.store(fragments, Ordering::Release);
+        main.dispatched.store(dispatched, Ordering::Release);
+        main.clock.store(clock.micros(), Ordering::Release);
     }
 
     /// Frames and fragments dispatched. The fragments are at least those among the frames.
     pub fn dispatched(&self) -> (u64, u32) {
-        let frames = self.dispatched.0.load(Ordering::Acquire);
-        (frames, self.fragments.0.load(Ordering::Acquire))
+        let frames = self.main.0.dispatched.load(Ordering::Acquire);
+        (frames, self.main.0.fragments.load(Ordering::Acquire))
     }
 
     /// Fragments that all workers together have taken through reassembly.
@@ -106,9 +111,10 @@ impl Board {
 
     /// Replay, while the distributor waits for room: the clock may not go with it, for frames that wait are before it.
     pub fn publish_frames(&self, dispatched: u64, fragments: u32) {
-        self.fragments.0.store(fragments, Ordering::Release);
-        let before = self.dispatched.0.load(Ordering::Relaxed);
-        self.dispatched.0.store(before.max(dispatched), Ordering::Release);
+        let main = &self.main.0;
+        main.fragments.store(fragments, Ordering::Release);
+        let before = main.dispatched.load(Ordering::Relaxed);
+        main.dispatched.store(before.max(dispatched), Ordering::Release);
     }
 
     pub fn frames_done(&self, worker: usize, frames: u64) {

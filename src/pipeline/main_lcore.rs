@@ -28,14 +28,22 @@ struct Lane {
     waiting: Burst,
 }
 
+/// The ring by which a worker's frames for one port come to be sent.
+pub struct Return {
+    pub ring: Box<dyn FrameReceiver>,
+    pub to: PortId,
+}
+
 pub struct MainLcore {
     sources: Vec<Source>,
     plans: Arc<[PortPlan]>,
     lanes: Vec<Lane>,
+    /// By port: the ring by which frames that nobody inspects cross to a worker as they are.
+    passes: Vec<Option<Box<dyn FrameSender>>>,
     /// Run to completion.
     local: Option<Box<Worker>>,
     /// Frames that workers want sent.
-    returns: Vec<Box<dyn FrameReceiver>>,
+    returns: Vec<Return>,
     exits: Exits,
     board: Arc<Board>,
     ledger: Arc<Ledger>,
@@ -60,8 +68,9 @@ struct Stamp {
 pub struct MainParts {
     pub plans: Arc<[PortPlan]>,
     pub rings: Vec<Box<dyn FrameSender>>,
+    pub passes: Vec<Option<Box<dyn FrameSender>>>,
     pub local: Option<Box<Worker>>,
-    pub returns: Vec<Box<dyn FrameReceiver>>,
+    pub returns: Vec<Return>,
     pub exits: Exits,
     pub board: Arc<Board>,
     pub ledger: Arc<Ledger>,
@@ -76,6 +85,7 @@ impl MainLcore {
             sources: Vec::new(),
             plans: parts.plans,
             lanes: parts.rings.into_iter().map(lane).collect(),
+            passes: parts.passes,
             local: parts.local,
             returns: parts.returns,
             exits: parts.exits,
@@ -162,18 +172,22 @@ impl MainLcore {
         };
         if plan.inspect {
             self.stamp_burst(port);
-        } else if self.local.is_none() {
-            self.burst.iter_mut().for_each(|frame| frame.set_port(port));
         }
+        match &mut self.local {
+            Some(worker) if !plan.inspect => return worker.pass_on(&mut self.burst, plan.peer),
+            Some(worker) => return worker.process(&mut self.burst),
+            None => {}
+        }
+        let pass = self.passes.get_mut(port.index()).and_then(Option::as_mut);
+        let ring = match (pass, self.lanes.as_mut_slice()) {
+            (Some(ring), _) => ring,
+            (None, [lane]) => &mut lane.ring,
+            (None, _) => return self.spread_by_affinity(&plan),
+        };
         let wait = self.replay.then_some(&*self.board);
-        match (&mut self.local, self.lanes.len()) {
-            (Some(worker), _) if !plan.inspect => worker.pass_on(&mut self.burst, plan.peer),
-            (Some(worker), _) => worker.process(&mut self.burst),
-            (None, 1) => put_all(&mut self.lanes[0], &mut self.burst, wait, &self.ledger, || {
-                drain_returns(&mut self.returns, &mut self.exits, &self.plans);
-            }),
-            (None, _) => self.spread_by_affinity(&plan),
-        }
+        put(ring, &mut self.burst, wait, &self.ledger, || {
+            drain_returns(&mut self.returns, &mut self.exits);
+        });
     }
 
     fn spread_by_affinity(&mut self, plan: &PortPlan) {
@@ -217,7 +231,7 @@ impl MainLcore {
             };
             let sent = self.lanes.iter().filter_map(first).min().unwrap_or(number);
             self.board.publish_frames(sent, self.stamp.fragments);
-            drain_returns(&mut self.returns, &mut self.exits, &self.plans);
+            drain_returns(&mut self.returns, &mut self.exits);
             self.exits.flush();
             std::thread::yield_now();
         }
@@ -250,7 +264,7 @@ impl MainLcore {
         for (worker, lane) in self.lanes.iter().enumerate() {
             self.board.set_ring_fill(worker, lane.ring.fill());
         }
-        let returned = drain_returns(&mut self.returns, &mut self.exits, &self.plans);
+        let returned = drain_returns(&mut self.returns, &mut self.exits);
         self.exits.flush();
         self.board.publish(self.stamp.clock, self.stamp.packet, self.stamp.fragments);
         if let Some(worker) = &mut self.local {
@@ -272,28 +286,18 @@ impl MainLcore {
 
     /// Sends what workers still want sent; after `finish`, until they have all ended.
     pub fn serve_returns(&mut self) {
-        drain_returns(&mut self.returns, &mut self.exits, &self.plans);
+        drain_returns(&mut self.returns, &mut self.exits);
         self.exits.flush();
     }
 
     /// Frames in rings towards this lcore.
     pub fn waiting(&self) -> usize {
-        self.returns.iter().map(|ring| ring.waiting()).sum()
+        self.returns.iter().map(|returned| returned.ring.waiting()).sum()
     }
 
     pub fn into_local(self) -> Option<Box<Worker>> {
         self.local
     }
-}
-
-fn put_all(
-    lane: &mut Lane,
-    burst: &mut Burst,
-    wait: Option<&Board>,
-    ledger: &Ledger,
-    meanwhile: impl FnMut(),
-) {
-    put(&mut lane.ring, burst, wait, ledger, meanwhile);
 }
 
 /// Puts a burst into a worker's ring. What finds no room is dropped, or in a replay waited for, serving the workers meanwhile.
@@ -317,15 +321,12 @@ fn put(
 }
 
 /// Takes what workers hand back for sending, and sends it. How many frames.
-fn drain_returns(returns: &mut [Box<dyn FrameReceiver>], exits: &mut Exits, plans: &[PortPlan]) -> usize {
+fn drain_returns(returns: &mut [Return], exits: &mut Exits) -> usize {
     let (mut burst, mut sent) = (Burst::new(), 0);
-    for ring in returns {
+    for Return { ring, to } in returns {
         while ring.receive(&mut burst) > 0 {
             sent += burst.len();
-            for frame in burst.drain(..) {
-                let peer = plans.get(frame.meta().port.index()).and_then(|plan| plan.peer);
-                exits.send(frame, peer);
-            }
+            exits.send_all(&mut burst, Some(*to));
         }
     }
     sent

@@ -305,6 +305,19 @@ fn tap_mode_forwards_every_frame_as_it_came() {
 }
 
 #[test]
+fn without_inspection_every_frame_crosses_as_it_came() {
+    let frames = many_flows();
+    for workers in [0, 1, 2] {
+        let mut settings = settings(workers, Mode::Ips);
+        settings.ports.iter_mut().for_each(|plan| plan.inspect = false);
+        let report = replay(&frames, "drop ip any any -> any any (sid:1;)", &settings);
+        let came: Vec<&[u8]> = frames.iter().map(|(_, bytes)| bytes.as_slice()).collect();
+        assert!(came == report.sent, "{workers} workers: in order, too");
+        assert!(report.balance.is_even() && report.balance.transmitted == frames.len() as u64);
+    }
+}
+
+#[test]
 fn inline_a_drop_rule_stops_its_session_and_no_other() {
     let mut capture = Capture::new(Link::ethernet());
     for (client, text) in [(1, "GET /good"), (2, "GET /evil"), (3, "GET /fine")] {

@@ -22,10 +22,21 @@ const TIMER_BUDGET: usize = 64;
 /// Frames taken from other workers in one turn: however many they send, the own queues are not forgotten.
 const HANDED_BUDGET: usize = 4 * BURST;
 
+/// Bursts of a pair without inspection that cross in one turn.
+const PASSED_BURSTS: usize = 4;
+
+/// The ring by which one port's frames cross to another port as they are.
+pub struct Pass {
+    pub ring: Box<dyn FrameReceiver>,
+    pub to: Option<PortId>,
+}
+
 pub struct Worker {
     id: WorkerId,
     /// From the main lcore; none when that runs to completion, or when there are own queues.
     ring: Option<Box<dyn FrameReceiver>>,
+    /// Of ports that nobody inspects.
+    passes: Vec<Pass>,
     /// Queues of the ports, where these spread the frames.
     intake: Option<Box<Intake>>,
     handover: Handover,
@@ -59,6 +70,7 @@ impl Drop for Alarm {
 pub struct WorkerParts {
     pub id: WorkerId,
     pub ring: Option<Box<dyn FrameReceiver>>,
+    pub passes: Vec<Pass>,
     pub intake: Option<Box<Intake>>,
     pub handover: Handover,
     pub board: Arc<Board>,
@@ -79,6 +91,7 @@ impl Worker {
         Worker {
             id: parts.id,
             ring: parts.ring,
+            passes: parts.passes,
             intake: parts.intake,
             handover: parts.handover,
             board: parts.board,
@@ -112,7 +125,7 @@ impl Worker {
         if self.intake.is_some() {
             return self.turn_of_queues();
         }
-        // Read before the rings: what these speak of is in them already, or was taken out.
+        // Read before the rings: what these speak of is in them already, or was taken out. All of it is one cache line.
         let (dispatched, fragments) = self.board.dispatched();
         let clock = self.board.clock();
         self.lane.set_near(dispatched);
@@ -122,6 +135,7 @@ impl Worker {
             self.rehearsal.moved(moved);
             self.process(&mut burst);
         }
+        let passed = self.take_passes(&mut burst);
         self.burst = burst;
         let caught_up = self.take_handover(moved == 0, dispatched, fragments);
         // A clock that is ahead of frames still in the ring would end sessions that they keep alive.
@@ -129,7 +143,25 @@ impl Worker {
         if caught_up {
             self.lane.set_watermark(dispatched);
         }
-        moved
+        moved + passed
+    }
+
+    /// What crosses without a look: no mbuf is touched.
+    fn take_passes(&mut self, burst: &mut Burst) -> usize {
+        let mut passed = 0;
+        for pass in &mut self.passes {
+            for _ in 0..PASSED_BURSTS {
+                let n = pass.ring.receive(burst);
+                if n > 0 {
+                    passed += n;
+                    self.lane.pass_on(burst, pass.to);
+                }
+                if n < BURST {
+                    break;
+                }
+            }
+        }
+        passed
     }
 
     /// Whether the worker is to do nothing now; does what the pause asks.
@@ -139,7 +171,8 @@ impl Worker {
             return false;
         }
         if asked.step() == Step::Count {
-            let ring = self.ring.as_ref().map_or(0, |ring| ring.waiting());
+            let passing = self.passes.iter().map(|pass| &pass.ring);
+            let ring: usize = self.ring.iter().chain(passing).map(|ring| ring.waiting()).sum();
             self.lane.count_in_rings(ring + self.handover.waiting());
         }
         self.board.pause.done(self.id.index() + 1, asked);
@@ -348,7 +381,8 @@ impl Worker {
         if !self.board.is_drained() {
             return false;
         }
-        if self.ring.as_ref().is_some_and(|ring| ring.waiting() > 0) {
+        let passing = self.passes.iter().map(|pass| &pass.ring);
+        if self.ring.iter().chain(passing).any(|ring| ring.waiting() > 0) {
             return false;
         }
         // Each time first everyone's word, then the own rings: what was handed over before is seen after. A frame may be

@@ -4,6 +4,7 @@ use super::fault::{Fault, nearest};
 use super::read::Places;
 use super::value::Auto;
 use super::{Config, Mode, Overlap, PairKind, Spread};
+use crate::mgmt::convert;
 
 /// Adds a fault for each thing that does not hold together.
 pub fn check(config: &Config, places: &Places, faults: &mut Vec<Fault>) {
@@ -252,9 +253,12 @@ pub fn frames_needed(config: &Config, rss: bool) -> FramesNeeded {
     let workers = u64::from(config.lcores.workers);
     let of_port = |p: &super::Port| u64::from(p.rx_descriptors) + u64::from(p.tx_descriptors);
     let queues = if rss { workers.max(1) } else { 1 };
+    // One to each worker, and one for each port that nobody inspects.
+    let passing = config.ports.iter().filter(|p| !convert::inspected(config, &p.name)).count() as u64;
+    let rings = if workers == 0 { 0 } else { workers + passing };
     FramesNeeded {
         descriptors: config.ports.iter().map(of_port).sum::<u64>() * queues,
-        rings: workers * u64::from(config.lcores.ring_size),
+        rings: rings * u64::from(config.lcores.ring_size),
         caches: (workers + 1) * u64::from(config.pools.cache) * 3 / 2,
     }
 }
