@@ -70,6 +70,7 @@ fn lane(sessions: u32, rules: RuleSet, allocator: Box<dyn FrameAllocator>, back:
         ledger,
         tables: Arc::default(),
         engine: Arc::new(engine),
+        hosts: Arc::new(inspect::HostState::new(&settings.inspection)),
     };
     Lane::new(&settings, parts)
 }
