@@ -83,7 +83,7 @@ fn no_count_is_lost_while_its_bucket_has_room() {
         let table = Table::new(64 * WAYS);
         // At most as many keys to a bucket as it has room for.
         let mut in_bucket: HashMap<u64, usize> = HashMap::new();
-        let mut keys: Vec<u64> = (0..256).map(|n| mix(seed << 32 | n + 1)).collect();
+        let mut keys: Vec<u64> = (0..256).map(|n| mix((seed << 32) + n + 1)).collect();
         keys.retain(|hash| {
             let count = in_bucket.entry(hash % 64).or_default();
             *count += 1;
