@@ -2,7 +2,7 @@
 
 use super::ledger::Ledger;
 use crate::base::{DropReason, PortId};
-use crate::io::{BURST, Burst, Frame, FrameSender, TxQueue};
+use crate::io::{BURST, Burst, Frame, FrameSender, TxQueue, free_burst};
 use std::sync::Arc;
 
 /// How frames leave this lcore for a port.
@@ -52,7 +52,7 @@ impl Exits {
         let exit = to.and_then(|port| self.ports.get_mut(port.index())).and_then(Option::as_mut);
         let Some(exit) = exit else {
             self.ledger.count_drop(DropReason::NoPeer, burst.len() as u64);
-            burst.clear();
+            free_burst(burst);
             return;
         };
         if !exit.waiting.is_empty() {
@@ -99,7 +99,7 @@ fn drain(outlet: &mut Outlet, burst: &mut Burst, lossless: bool, ledger: &Ledger
             std::thread::yield_now();
         } else if attempts >= ATTEMPTS {
             ledger.count_drop(DropReason::TransmitFull, burst.len() as u64);
-            burst.clear();
+            free_burst(burst);
         }
     }
     debug_assert!(burst.capacity() == BURST);

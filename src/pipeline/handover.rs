@@ -12,7 +12,7 @@
 //! Each wait is for frames with smaller numbers only, so two workers never wait for each other. What the workers share
 //! needs more: [`super::order`].
 
-use crate::io::{Burst, Frame, FrameReceiver, FrameSender};
+use crate::io::{Burst, Frame, FrameReceiver, FrameSender, free_burst};
 use std::collections::VecDeque;
 
 /// One worker's rings to and from the others.
@@ -38,7 +38,7 @@ impl Towards {
     fn flush(&mut self) -> u64 {
         self.ring.send(&mut self.waiting);
         let lost = self.waiting.len() as u64;
-        self.waiting.clear();
+        free_burst(&mut self.waiting);
         lost
     }
 }

@@ -10,7 +10,7 @@ use super::settings::PortPlan;
 use super::spreading::Owners;
 use crate::base::{DropReason, PortId, Time};
 use crate::io::clock::Clock;
-use crate::io::{Burst, Frame, FrameMeta};
+use crate::io::{Burst, Frame, FrameMeta, free_burst};
 use std::sync::Arc;
 
 /// In a frame's epoch, which only a replay uses otherwise: on its way to its owner as it was received.
@@ -83,7 +83,7 @@ impl Intake {
         let port = source.port;
         let Some(&plan) = self.plans.get(port.index()) else {
             self.ledger.count_drop(DropReason::NoPeer, n as u64);
-            self.received.clear();
+            free_burst(&mut self.received);
             return (n, Taken::Nothing);
         };
         if !plan.inspect {

@@ -12,7 +12,7 @@ use super::settings::PortPlan;
 use super::spreading::Owners;
 use super::worker::Worker;
 use crate::base::{DropReason, PortId, Time};
-use crate::io::{Burst, FrameMeta, FrameReceiver, FrameSender, RxQueue};
+use crate::io::{Burst, FrameMeta, FrameReceiver, FrameSender, RxQueue, free_burst};
 use std::sync::Arc;
 
 /// A receive queue, and the port that it is one of.
@@ -167,7 +167,7 @@ impl MainLcore {
     fn spread(&mut self, port: PortId) {
         let Some(&plan) = self.plans.get(port.index()) else {
             self.ledger.count_drop(DropReason::NoPeer, self.burst.len() as u64);
-            self.burst.clear();
+            free_burst(&mut self.burst);
             return;
         };
         if plan.inspect {
@@ -316,7 +316,7 @@ fn put(
     }
     if !burst.is_empty() {
         ledger.count_drop(DropReason::RingFull, burst.len() as u64);
-        burst.clear();
+        free_burst(burst);
     }
 }
 

@@ -110,12 +110,14 @@ impl Transmit {
         Transmit { device, queue, max_segments, compactor }
     }
 
-    /// Compacts chains among the first `n` that are too long for the port. A frame for which there was no buffer, or which no compaction makes
-    /// short enough, goes to the burst's end. How many at the front can go.
-    fn compact(&mut self, burst: &mut Burst, n: usize) -> usize {
+    /// Compacts chains among the leading mbufs that are too long for the port. A frame for which there was no buffer, or
+    /// which no compaction makes short enough, goes to the burst's end. How many at the front can go.
+    fn compact(&mut self, burst: &mut Burst) -> usize {
+        let n = leading_mbufs(burst);
+        let leading = burst.get(..n).unwrap_or_default();
         // Looked at together first: the branches for each frame are for those few bursts that need them.
-        let longest = burst.iter().take(n).fold(0, |most, frame| frame.segment_count().max(most));
-        if longest <= self.max_segments {
+        // SAFETY: `leading_mbufs` counted them.
+        if !unsafe { Frame::some_mbuf_is_longer(leading, self.max_segments) } {
             return n;
         }
         let (mut at, mut sendable) = (0, n);
@@ -149,10 +151,7 @@ impl Transmit {
 impl TxQueue for Transmit {
     #[inline]
     fn send(&mut self, burst: &mut Burst) -> usize {
-        let mut n = leading_mbufs(burst);
-        if self.max_segments < MAX_SEGMENTS {
-            n = self.compact(burst, n);
-        }
+        let n = if self.max_segments < MAX_SEGMENTS { self.compact(burst) } else { leading_mbufs(burst) };
         // SAFETY: a started port's queue, handed out once; the first n are mbufs, and the driver owns what it takes.
         unsafe {
             drain_into(burst, n, |bufs, n| dpdk_sys::weir_eth_tx_burst(self.device.id(), self.queue, bufs, n))
@@ -188,7 +187,7 @@ mod tests {
         let mut tx = Transmit::new(Arc::clone(port.device()), 0, 2, pool.allocator());
         let mut burst: Burst = [1, 20, 9, 2].into_iter().map(|segments| chain(&mut from, segments)).collect();
 
-        assert_eq!(tx.compact(&mut burst, 4), 3);
+        assert_eq!(tx.compact(&mut burst), 3);
         let shape: Vec<_> = burst.iter().map(|f| (f.meta().packet, f.segment_count(), f.len())).collect();
         assert_eq!(shape, [(1, 1, 1), (9, 2, 9), (2, 2, 2), (20, 20, 20)]);
         let mut scratch = [0; 16];

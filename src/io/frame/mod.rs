@@ -84,6 +84,17 @@ impl Frame {
         frames.iter().fold(0, |bits, frame| bits | frame.0.as_ptr().addr()) & HEAP_TAG == 0
     }
 
+    /// Whether one of these frames, all of them mbufs, has more segments than `most`.
+    ///
+    /// # Safety
+    /// None of the frames is of the heap.
+    #[inline]
+    pub(super) unsafe fn some_mbuf_is_longer(frames: &[Frame], most: usize) -> bool {
+        // SAFETY: the caller's promise. Without a branch a frame, the mbufs' lines are fetched side by side.
+        let count = |frame: &Frame| unsafe { Mbuf::new(frame.0.cast()).segment_count() };
+        frames.iter().fold(false, |longer, frame| longer | (count(frame) > most))
+    }
+
     fn heap_ptr(&self) -> *mut HeapFrame {
         self.0.as_ptr().map_addr(|a| a & !HEAP_TAG).cast()
     }
