@@ -8,10 +8,9 @@ use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{
     Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, Poll, Profile, check,
 };
+use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::Polling;
 use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
-use crate::service::ServicePlan;
-use crate::service::idp::Idp;
 use crate::{defrag, inspect, session, stream};
 use std::sync::Arc;
 
@@ -137,11 +136,24 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
     }
 }
 
-/// The services that packets pass: detection alone.
-pub fn services(config: &Config, engine: &Arc<Engine>, ports: usize) -> ServicePlan {
+/// Services as the configuration has them.
+pub fn services(config: &Config, engine: &Arc<Engine>, place: Place) -> Result<Draft, StartFault> {
     let alerts = usize::from(config.rules.packet_alert_max).min(MAX_ALERTS);
     let inspection = inspect::Settings { packet_alert_max: alerts, ..inspect::Settings::default() };
-    Idp::alone(engine, streams(config), inspection, ports)
+    let stock = Stock { engine: Arc::clone(engine), streams: streams(config), inspection };
+    let (layout, ports) = match place {
+        Place::Line => (Layout::of(config), Ports::of(config)),
+        Place::Captures(count) => (Layout::of(config).fixed(), Ports::Captures(count)),
+    };
+    Draft::new(layout, Box::new(stock), ports)
+}
+
+/// Where frames come from.
+#[derive(Copy, Clone, Debug)]
+pub enum Place {
+    Line,
+    /// A replay's ports.
+    Captures(usize),
 }
 
 /// What differs from start to start.

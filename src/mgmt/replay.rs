@@ -6,7 +6,7 @@ use crate::io::PacketIo;
 use crate::io::capture::{CaptureError, Summary};
 use crate::mgmt::capture_out::CaptureOut;
 use crate::mgmt::config::{Config, Mode, NonIp};
-use crate::mgmt::convert::{self, Start};
+use crate::mgmt::convert::{self, Place, Start};
 use crate::mgmt::counters;
 use crate::mgmt::eve::Medium;
 use crate::mgmt::events::EventTotals;
@@ -75,11 +75,13 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let plans = plans(config, &links, request.write.is_some());
     let first = summaries.iter().filter_map(|s| s.first).min().unwrap_or_default();
     let settings = convert::pipeline(config, plans, Start { now: first, seed: SEED, replay: true });
-    let services = convert::services(config, &rules.engine, settings.ports.len());
-    let appliance = Appliance::build(&settings, &mut ports, &platform, &services).map_err(run_fault)?;
+    let place = Place::Captures(settings.ports.len());
+    let services = convert::services(config, &rules.engine, place).map_err(run_fault)?;
+    let appliance = Appliance::build(&settings, &mut ports, &platform, &services.plan).map_err(run_fault)?;
     drop(ports);
     let Appliance { mut main, workers, handle, feeds } = appliance;
 
+    let services = services.manage(&handle);
     let log = start::event_log(config, &rules.book, feeds, Medium::Capture)?;
     let ended = Arc::new(AtomicBool::new(false));
     let writer = spawn_log(log, Arc::clone(&ended), &platform)?;
@@ -105,7 +107,9 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let mut log = writer.join().map_err(|_| ReplayFault::Run("the event log ended early".into()))?;
     let span = span(&summaries);
     let last = span.map_or(Time::ZERO, |(_, last)| last);
-    log.stats(last, last.since(first).as_secs(), &counters::of(&handle));
+    let mut counted = counters::of(&handle);
+    counted.extend(services.counters());
+    log.stats(last, last.since(first).as_secs(), &counted);
     let events = log.finish();
     done.map_err(run_fault)?;
     let dropped = |reason| handle.ledgers.iter().map(|l| l.dropped(reason)).sum::<u64>();

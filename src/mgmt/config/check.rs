@@ -1,5 +1,7 @@
 //! What must hold between keys.
 
+mod services;
+
 use super::fault::{Fault, nearest};
 use super::read::Places;
 use super::{Config, Mode, Overlap, PairKind};
@@ -12,6 +14,7 @@ pub fn check(config: &Config, places: &Places, faults: &mut Vec<Fault>) {
     checker.lcores();
     checker.pools();
     checker.host_os_policy();
+    services::check(&mut checker);
 }
 
 struct Checker<'a> {
