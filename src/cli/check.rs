@@ -2,7 +2,7 @@
 
 use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
-use crate::mgmt::config::Sources;
+use crate::mgmt::config::{Config, Sources};
 use crate::mgmt::rule_files::{self, Selection};
 use crate::mgmt::start;
 use clap::Args;
@@ -21,9 +21,23 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
     let sources = Sources { file: source.config.as_deref(), sets: &source.sets, profile: Profile::Inline };
     let loaded = sources.load()?;
     loaded.check_cpus(&start::machine())?;
+    services(&loaded.config)?;
     let rules = rule_files::load(&loaded.config, &loaded.base, &Selection::default())?;
     rules::print_faults(&rules, true);
     let (good, refused) = (rules.rules.rules.len(), rules.refused());
     println!("configuration: good; rules: {good} loaded, {refused} refused");
     Ok(if refused > 0 { Outcome::Flawed } else { Outcome::Clean })
+}
+
+/// Shared objects are there, and the sets can be made of what is built in. Objects are not loaded: that would run them.
+fn services(config: &Config) -> Result<(), Failure> {
+    let missing: Vec<String> = config
+        .plugins
+        .iter()
+        .filter(|plugin| plugin.is_external() && !plugin.path.is_file())
+        .map(|plugin| {
+            format!("error: the plugin \"{}\" has no file {}", plugin.package, plugin.path.display())
+        })
+        .collect();
+    if missing.is_empty() { Ok(()) } else { Err(missing.join("\n").into()) }
 }

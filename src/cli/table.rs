@@ -17,6 +17,11 @@ impl Table {
         self.rows.push(cells.iter().map(|c| c.as_ref().to_owned()).collect());
     }
 
+    /// A row of as many cells as there are.
+    pub fn line(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
     /// No rows beside the head.
     pub fn is_empty(&self) -> bool {
         self.rows.len() <= self.head

@@ -140,6 +140,78 @@ pub struct Balanced {
     pub paused: Duration,
 }
 
+/// One service set.
+#[derive(Clone, Debug, Default)]
+pub struct SetInfo {
+    pub name: String,
+    pub id: u32,
+    pub active: bool,
+    /// Empty: all.
+    pub ports: Vec<String>,
+    pub matches: Vec<String>,
+    pub forward: Vec<String>,
+    pub reverse: Vec<String>,
+    pub inactive_action: String,
+    pub on_fault: String,
+    pub sessions: u64,
+    pub members: Vec<MemberInfo>,
+}
+
+/// A plugin in a set.
+#[derive(Clone, Debug, Default)]
+pub struct MemberInfo {
+    pub plugin: String,
+    /// Its policy is there, or it needs none.
+    pub attached: bool,
+    /// Policies alive and their sessions, over all workers.
+    pub generations: Vec<(u32, u64)>,
+}
+
+/// One plugin.
+#[derive(Clone, Debug, Default)]
+pub struct PluginInfo {
+    pub name: String,
+    pub id: u32,
+    pub kind: String,
+    pub external: bool,
+    pub path: String,
+    /// `running`, `leaving`, or why it was taken out.
+    pub state: String,
+    pub flags: Vec<String>,
+    pub sets: Vec<String>,
+    pub workers: Vec<WorkerCounts>,
+    pub counters: Vec<PluginSetCount>,
+    pub tables: Vec<(String, Vec<crate::service::plugin::ShownRow>)>,
+}
+
+/// What every plugin counts on a worker.
+#[derive(Clone, Debug, Default)]
+pub struct WorkerCounts {
+    pub worker: u32,
+    pub packets: u64,
+    pub discards: u64,
+    pub holds: u64,
+    pub faults: u64,
+}
+
+/// A counter of a plugin's own in a set.
+#[derive(Clone, Debug, Default)]
+pub struct PluginSetCount {
+    pub set: String,
+    pub name: String,
+    pub value: u64,
+}
+
+/// A block of configuration for a plugin.
+#[derive(Clone, Debug)]
+pub struct Blob {
+    pub plugin: String,
+    pub set: String,
+    pub op: crate::service::plugin::BlobOp,
+    pub generation: u32,
+    pub bytes: Vec<u8>,
+}
+
 /// Why a request was not carried out.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ControlError {
@@ -154,6 +226,9 @@ pub enum ControlError {
     /// The new rules or configuration are no good; the old stay.
     #[error("the old rules stay in force: {0}")]
     Refused(String),
+    /// A change of services is no good; nothing was changed.
+    #[error("nothing was changed: {0}")]
+    Unchanged(String),
 }
 
 /// The appliance as management sees it.
@@ -168,6 +243,16 @@ pub trait Control: Send + Sync + 'static {
     fn balance(&self) -> Result<Balanced, ControlError>;
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError>;
     fn reload_rules(&self) -> Result<Reload, ControlError>;
+    /// All service sets, or the one of this name.
+    fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError>;
+    fn plugins(&self) -> Result<Vec<PluginInfo>, ControlError>;
+    /// What was changed, in words.
+    fn plugin_blob(&self, blob: &Blob) -> Result<Vec<String>, ControlError>;
+    /// `path`: another shared object in its place.
+    fn restart_plugin(&self, name: &str, path: Option<&std::path::Path>)
+    -> Result<Vec<String>, ControlError>;
+    /// Service sets and plugins as a configuration file says; `None`: the one of the start.
+    fn apply_services(&self, file: Option<&std::path::Path>) -> Result<Vec<String>, ControlError>;
     /// Asks the appliance to stop, as SIGTERM does; returns at once.
     fn stop(&self);
 }

@@ -8,10 +8,9 @@ use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{
     Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, Poll, Profile, check,
 };
+use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
-use crate::service::ServicePlan;
-use crate::service::idp::Idp;
 use crate::{defrag, inspect, session, stream};
 use std::sync::Arc;
 
@@ -138,11 +137,28 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
     }
 }
 
-/// The services that packets pass: detection alone.
-pub fn services(config: &Config, engine: &Arc<Engine>, ports: usize, seed: u64) -> ServicePlan {
+/// Services as the configuration has them.
+pub fn services(config: &Config, engine: &Arc<Engine>, place: Place, seed: u64) -> Result<Draft, StartFault> {
     let alerts = usize::from(config.rules.packet_alert_max).min(MAX_ALERTS);
     let inspection = inspect::Settings { packet_alert_max: alerts, seed, ..inspect::Settings::default() };
-    Idp::alone(engine, streams(config), inspection, ports)
+    let hosts = Arc::new(inspect::HostState::new(&inspection));
+    let shared = Arc::clone(&hosts);
+    let stock = Stock { engine: Arc::clone(engine), hosts, streams: streams(config), inspection };
+    let (layout, ports) = match place {
+        Place::Line => (Layout::of(config), Ports::of(config)),
+        Place::Captures(count) => (Layout::of(config).fixed(), Ports::Captures(count)),
+    };
+    let mut draft = Draft::new(layout, Box::new(stock), ports)?;
+    draft.plan.hosts = Some(shared);
+    Ok(draft)
+}
+
+/// Where frames come from.
+#[derive(Copy, Clone, Debug)]
+pub enum Place {
+    Line,
+    /// A replay's ports.
+    Captures(usize),
 }
 
 /// What differs from start to start.

@@ -16,6 +16,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// How long an event may lie in its ring.
 const TURN: Duration = Duration::from_millis(10);
 
+/// How long a plugin's late policy may wait to be taken up, and what workers no longer use to be freed.
+const SERVICES_TURN: Duration = Duration::from_millis(50);
+
 /// What the thread works with.
 pub struct Daemon {
     pub operator: Arc<Operator>,
@@ -46,9 +49,17 @@ impl Daemon {
         let mut tick = tokio::time::interval(TURN);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stats_at = self.operator.now().plus(self.stats_interval);
+        let mut services = tokio::time::interval(SERVICES_TURN);
+        services.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut at_services: Option<tokio::task::JoinHandle<()>> = None;
         while !self.ended.load(Ordering::Acquire) {
             tokio::select! {
                 _ = tick.tick() => stats_at = self.turn(stats_at),
+                // One at a time: a worker that does not answer must not gather threads.
+                _ = services.tick() => if at_services.as_ref().is_none_or(|task| task.is_finished()) {
+                    let operator = Arc::clone(&self.operator);
+                    at_services = Some(tokio::task::spawn_blocking(move || operator.turn_services()));
+                },
                 what = signals.next() => self.signal(what),
             }
         }
@@ -67,6 +78,7 @@ impl Daemon {
         let now = self.operator.now();
         self.log.turn(now);
         self.publish(&self.log.totals());
+        self.operator.note(self.log.taken_out());
         if now < stats_at {
             return stats_at;
         }

@@ -6,6 +6,7 @@ use crate::inspect::threshold::{Thresholds, applied_by_worker};
 use crate::mgmt::control::NamedCount;
 use crate::mgmt::eve::{Eve, Merger, SinkCounts};
 use crate::mgmt::rulebook::RuleBook;
+use crate::mgmt::services::OutNotice;
 use std::time::Duration;
 
 /// What became of the events so far.
@@ -30,6 +31,8 @@ pub struct EventLog {
     flush_interval: Duration,
     flushed: Time,
     taken: u64,
+    /// Plugins that workers took out, for whoever looks after services.
+    taken_out: Vec<OutNotice>,
 }
 
 impl EventLog {
@@ -42,19 +45,24 @@ impl EventLog {
         seed: u64,
     ) -> EventLog {
         let alerts = AlertGate::new(rules, seed);
-        EventLog { merger, alerts, eve, flush_interval, flushed: Time::ZERO, taken: 0 }
+        EventLog { merger, alerts, eve, flush_interval, flushed: Time::ZERO, taken: 0, taken_out: Vec::new() }
     }
 
     /// Empties the rings and writes what is due; how many events were handled. `now` only times the flush.
     pub fn turn(&mut self, now: Time) -> usize {
-        let (alerts, eve) = (&mut self.alerts, &mut self.eve);
-        let handled = self.merger.turn(&mut |event| deliver(alerts, eve, &event));
+        let (alerts, eve, out) = (&mut self.alerts, &mut self.eve, &mut self.taken_out);
+        let handled = self.merger.turn(&mut |event| deliver(alerts, eve, out, &event));
         self.taken += handled as u64;
         if now.since(self.flushed) >= self.flush_interval {
             self.flushed = now;
             self.flush();
         }
         handled
+    }
+
+    /// Plugins that misbehaved since the last call.
+    pub fn taken_out(&mut self) -> Vec<OutNotice> {
+        std::mem::take(&mut self.taken_out)
     }
 
     pub fn stats(&mut self, now: Time, uptime_secs: u64, counters: &[NamedCount]) {
@@ -89,8 +97,8 @@ impl EventLog {
 
     /// The workers have stopped: writes all that is left.
     pub fn finish(&mut self) -> EventTotals {
-        let (alerts, eve) = (&mut self.alerts, &mut self.eve);
-        let handled = self.merger.finish(&mut |event| deliver(alerts, eve, &event));
+        let (alerts, eve, out) = (&mut self.alerts, &mut self.eve, &mut self.taken_out);
+        let handled = self.merger.finish(&mut |event| deliver(alerts, eve, out, &event));
         self.taken += handled as u64;
         if let Some(eve) = &mut self.eve {
             eve.finish();
@@ -99,7 +107,11 @@ impl EventLog {
     }
 }
 
-fn deliver(alerts: &mut AlertGate, eve: &mut Option<Eve>, event: &Event) {
+fn deliver(alerts: &mut AlertGate, eve: &mut Option<Eve>, out: &mut Vec<OutNotice>, event: &Event) {
+    if let EventBody::PluginOut { plugin, fault, worker } = event.body {
+        out.push(OutNotice { plugin, fault, worker });
+        return;
+    }
     if !alerts.admit(event) {
         return;
     }

@@ -15,6 +15,7 @@ pub mod rpc;
 pub mod rule_files;
 pub mod rulebook;
 pub mod run;
+pub mod services;
 pub mod spread;
 pub mod start;
 

@@ -1,20 +1,23 @@
 //! Management's hands on a running appliance: the [`Control`] that the RPC asks.
 
 use crate::base::DropReason;
-use crate::base::{Generation, PluginId, SetId, Time};
+use crate::base::{Generation, Time};
 use crate::inspect::Engine;
 use crate::io::clock::Clock;
-use crate::mgmt::config::Loaded;
+use crate::mgmt::config::{Loaded, Sources};
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
 use crate::mgmt::rule_files::{self, Selection};
 use crate::mgmt::rulebook::RuleBook;
+use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
+use crate::mgmt::services::{Layout, Manager, OutNotice};
 use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
 use crate::pipeline::pause::{Asked, Step};
-use crate::service::idp::Idp;
-use crate::service::services::{self, Retired};
+use crate::service::services::{self, InUse, Retired};
+use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -50,11 +53,25 @@ pub struct Operator {
     pub events: EventNumbers,
     /// One question to the workers at a time: each takes its own answers out of their mailboxes.
     asking: Mutex<()>,
+    /// Locked only by who holds `asking` or asks nobody.
+    services: Mutex<Manager>,
+    answers: Mutex<Answers>,
+    /// What workers said of plugins.
+    notices: Mutex<VecDeque<OutNotice>>,
+}
+
+/// Answers that questions were too impatient for: each worker answers every command once, in order.
+#[derive(Default)]
+struct Answers {
+    /// By worker: how many are to come that nobody waits for.
+    owed: Vec<usize>,
+    late: Vec<(usize, Retired)>,
 }
 
 /// What an operator starts with.
 pub struct Parts {
     pub handle: Handle,
+    pub services: Manager,
     pub clock: Clock,
     pub running_mode: &'static str,
     pub cpus: Vec<u32>,
@@ -72,6 +89,7 @@ impl Operator {
     pub fn new(mut parts: Parts) -> Operator {
         let started = parts.clock.now();
         let generation = parts.rules.current().map_or(0, |set| set.generation.0);
+        let owed = vec![0; parts.handle.workers()];
         Operator {
             handle: Mutex::new(parts.handle),
             clock: Mutex::new(parts.clock),
@@ -85,6 +103,9 @@ impl Operator {
             refused: AtomicU64::new(parts.refused),
             events: EventNumbers::default(),
             asking: Mutex::new(()),
+            services: Mutex::new(parts.services),
+            answers: Mutex::new(Answers { owed, late: Vec::new() }),
+            notices: Mutex::default(),
         }
     }
 
@@ -100,14 +121,14 @@ impl Operator {
         lock(&self.handle)
     }
 
-    /// Sends a command to a worker and waits for what `wanted` picks of its answers.
+    /// Sends a command to a worker and waits for its answer, of which `wanted` picks the kind.
     fn ask<T>(
         &self,
         worker: usize,
         command: Command,
-        mut wanted: impl FnMut(Answer) -> Option<T>,
+        wanted: impl Fn(Answer) -> Option<T>,
     ) -> Result<T, ControlError> {
-        let busy = ControlError::Busy { worker: worker as u32 };
+        let mut answers = lock(&self.answers);
         let (mut command, mut waited) = (Some(command), Duration::ZERO);
         while waited < PATIENCE {
             let mut handle = self.handle();
@@ -118,15 +139,49 @@ impl Operator {
                 command = handle.command(worker, unsent).err();
             }
             while let Some(answer) = handle.answer(worker) {
-                if let Some(found) = wanted(answer) {
-                    return Ok(found);
+                match answers.owed.get_mut(worker) {
+                    Some(owed) if *owed > 0 => {
+                        *owed -= 1;
+                        answers.late.extend(retired(answer).map(|retired| (worker, retired)));
+                    }
+                    _ => return wanted(answer).ok_or(ControlError::Busy { worker: worker as u32 }),
                 }
             }
             drop(handle);
             std::thread::park_timeout(LOOK);
             waited += LOOK;
         }
-        Err(busy)
+        if let Some(owed) = answers.owed.get_mut(worker).filter(|_| command.is_none()) {
+            *owed += 1;
+        }
+        Err(ControlError::Busy { worker: worker as u32 })
+    }
+
+    /// What management's thread heard of plugins; taken up at the next [`turn_services`](Self::turn_services).
+    pub fn note(&self, notices: Vec<OutNotice>) {
+        lock(&self.notices).extend(notices);
+    }
+
+    /// Takes services a step further: late policies, plugins that misbehaved, what workers no longer use. Asks workers, so
+    /// it belongs on a blocking thread; does nothing while somebody else asks.
+    pub fn turn_services(&self) {
+        let Ok(_one) = self.asking.try_lock() else { return };
+        let mut services = lock(&self.services);
+        let notices = std::mem::take(&mut *lock(&self.notices));
+        for notice in notices {
+            services.taken_out(notice, &mut Post(self));
+        }
+        services.turn(&mut Post(self));
+    }
+
+    /// A change of services, with the workers to ask.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Manager, &mut dyn Mail) -> Result<T, String>,
+    ) -> Result<T, ControlError> {
+        let _one = lock(&self.asking);
+        let mut services = lock(&self.services);
+        change(&mut services, &mut Post(self)).map_err(ControlError::Unchanged)
     }
 
     /// Waits until all lcores have done what the pause asks.
@@ -165,7 +220,35 @@ impl Operator {
 fn retired(answer: Answer) -> Option<Retired> {
     match answer {
         Answer::Retired(retired) => Some(retired),
-        Answer::Sessions { .. } => None,
+        Answer::Sessions { .. } | Answer::InUse(_) => None,
+    }
+}
+
+/// The workers' mailboxes, for the manager of services.
+struct Post<'a>(&'a Operator);
+
+impl Mail for Post<'_> {
+    fn workers(&self) -> usize {
+        self.0.handle().workers()
+    }
+
+    fn send(&mut self, worker: usize, command: services::Command) -> Result<Retired, ControlError> {
+        self.0.ask(worker, Command::Services(command), retired)
+    }
+
+    fn retire(&mut self, worker: usize) -> Result<Retired, ControlError> {
+        self.0.ask(worker, Command::Retire, retired)
+    }
+
+    fn in_use(&mut self, worker: usize) -> Result<Vec<InUse>, ControlError> {
+        self.0.ask(worker, Command::InUse(Vec::with_capacity(IN_USE_ROWS)), |answer| match answer {
+            Answer::InUse(rows) => Some(rows),
+            Answer::Retired(_) | Answer::Sessions { .. } => None,
+        })
+    }
+
+    fn late(&mut self) -> Vec<(usize, Retired)> {
+        std::mem::take(&mut lock(&self.0.answers).late)
     }
 }
 
@@ -223,6 +306,7 @@ impl Control for Operator {
 
     fn counters(&self) -> Vec<NamedCount> {
         let mut list = counters::of(&self.handle());
+        list.extend(lock(&self.services).counters());
         list.push(NamedCount::new("detect.alert", self.events.alerts.load(Ordering::Relaxed)));
         list.push(NamedCount::new("events.sent", self.events.sent.load(Ordering::Relaxed)));
         list.push(NamedCount::new("events.lost", self.events.lost.load(Ordering::Relaxed)));
@@ -286,7 +370,7 @@ impl Control for Operator {
                     Command::Sessions(Vec::with_capacity(SESSION_ROWS)),
                     |answer| match answer {
                         Answer::Sessions { rows, .. } => Some(rows),
-                        Answer::Retired(_) => None,
+                        Answer::Retired(_) | Answer::InUse(_) => None,
                     },
                 )?;
             let generation = self.generation.load(Ordering::Relaxed);
@@ -306,16 +390,47 @@ impl Control for Operator {
         self.rules.publish(Arc::clone(&set));
         // Its number is spent, even if a worker should not answer.
         self.generation.store(set.generation.0, Ordering::Relaxed);
-        let workers = self.handle().workers();
-        for worker in 0..workers {
-            let (set, plugin, policy) = (SetId(0), PluginId(0), Idp::policy(&engine));
-            let command = services::Command::Policy { set, plugin, policy, prepared: None };
-            self.ask(worker, Command::Services(command), retired)?;
-            // What no session uses any more comes back here and is freed here, not on the worker.
-            while !matches!(self.ask(worker, Command::Retire, retired)?, Retired::Nothing) {}
-        }
+        lock(&self.services).new_rules(&engine, &mut Post(self)).map_err(ControlError::Refused)?;
         self.refused.store(refused, Ordering::Relaxed);
         Ok(Reload { generation: set.generation.0, loaded: set.rules.len() as u64, refused })
+    }
+
+    fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError> {
+        let _one = lock(&self.asking);
+        lock(&self.services).list_sets(name, &mut Post(self))
+    }
+
+    fn plugins(&self) -> Result<Vec<PluginInfo>, ControlError> {
+        Ok(lock(&self.services).list_plugins())
+    }
+
+    fn plugin_blob(&self, blob: &Blob) -> Result<Vec<String>, ControlError> {
+        self.change(|services, mail| {
+            let Blob { plugin, set, op, generation, bytes } = blob;
+            services.blob(plugin, set, *op, *generation, bytes, mail).map(|applied| applied.lines)
+        })
+    }
+
+    fn restart_plugin(&self, name: &str, path: Option<&Path>) -> Result<Vec<String>, ControlError> {
+        self.change(|services, mail| services.restart(name, path, mail).map(|applied| applied.lines))
+    }
+
+    fn apply_services(&self, file: Option<&Path>) -> Result<Vec<String>, ControlError> {
+        let start = &self.loaded;
+        let file = file.or(start.file.as_deref());
+        let sources = Sources { file, sets: &start.sets, profile: start.config.profile };
+        let candidate = sources.load().map_err(|faults| ControlError::Unchanged(faults.to_string()))?;
+        let ports = |config: &crate::mgmt::Config| {
+            config.ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>()
+        };
+        if ports(&candidate.config) != ports(&start.config) {
+            let text = "its [[port]] sections differ from those that run: restart weir for new ports";
+            return Err(ControlError::Unchanged(text.into()));
+        }
+        let layout = Layout::of(&candidate.config);
+        self.change(|services, mail| {
+            services.apply(&layout, mail).map(|applied| applied.lines).map_err(|faults| faults.join("\n"))
+        })
     }
 
     fn stop(&self) {

@@ -6,7 +6,7 @@ use crate::io::PacketIo;
 use crate::io::capture::{CaptureError, Summary};
 use crate::mgmt::capture_out::CaptureOut;
 use crate::mgmt::config::{Config, Mode, NonIp};
-use crate::mgmt::convert::{self, Start};
+use crate::mgmt::convert::{self, Place, Start};
 use crate::mgmt::counters;
 use crate::mgmt::eve::Medium;
 use crate::mgmt::events::EventTotals;
@@ -83,11 +83,13 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let first = summaries.iter().filter_map(|s| s.first).min().unwrap_or_default();
     let start = Start { now: first, seed: SEED, replay: true, spreading: Spreading::Software };
     let settings = convert::pipeline(config, plans, start);
-    let services = convert::services(config, &rules.engine, settings.ports.len(), SEED);
-    let appliance = Appliance::build(&settings, &mut ports, &platform, &services).map_err(run_fault)?;
+    let place = Place::Captures(settings.ports.len());
+    let services = convert::services(config, &rules.engine, place, SEED).map_err(run_fault)?;
+    let appliance = Appliance::build(&settings, &mut ports, &platform, &services.plan).map_err(run_fault)?;
     drop(ports);
     let Appliance { mut main, workers, handle, feeds } = appliance;
 
+    let services = services.manage(&handle);
     let log = start::event_log(config, &rules.book, feeds, Medium::Capture, SEED)?;
     let ended = Arc::new(AtomicBool::new(false));
     let writer = spawn_log(log, Arc::clone(&ended), &platform)?;
@@ -121,7 +123,9 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let mut log = writer.join().map_err(|_| ReplayFault::Run("the event log ended early".into()))?;
     let span = span(&summaries);
     let last = span.map_or(Time::ZERO, |(_, last)| last);
-    log.stats(last, last.since(first).as_secs(), &counters::of(&handle));
+    let mut counted = counters::of(&handle);
+    counted.extend(services.counters());
+    log.stats(last, last.since(first).as_secs(), &counted);
     let events = log.finish();
     done.map_err(run_fault)?;
     let dropped = |reason| handle.ledgers.iter().map(|l| l.dropped(reason)).sum::<u64>();

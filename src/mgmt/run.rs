@@ -4,7 +4,7 @@ use crate::io::PacketIo;
 use crate::io::dpdk::{DpdkPort, LcorePanicked, PortError};
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{Config, Loaded};
-use crate::mgmt::convert::{self, Start};
+use crate::mgmt::convert::{self, Place, Start};
 use crate::mgmt::daemon::Daemon;
 use crate::mgmt::eve::Medium;
 use crate::mgmt::events::EventTotals;
@@ -71,8 +71,8 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
     let sources = if spreading == Spreading::Software { receivers(&mut ports) } else { Vec::new() };
     let mut ports: Vec<Option<Box<dyn PacketIo>>> =
         ports.into_iter().map(|port| Some(Box::new(port) as Box<dyn PacketIo>)).collect();
-    let services = convert::services(config, &rules.engine, settings.ports.len(), now.micros());
-    let appliance = Appliance::build(&settings, &mut ports, &platform, &services).map_err(run_fault)?;
+    let services = convert::services(config, &rules.engine, Place::Line, now.micros()).map_err(run_fault)?;
+    let appliance = Appliance::build(&settings, &mut ports, &platform, &services.plan).map_err(run_fault)?;
     let Appliance { mut main, workers, handle, feeds } = appliance;
     main.set_sources(sources);
 
@@ -84,8 +84,10 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
         Auto::Auto => None,
     };
     let refused = rules.loaded.refused() as u64;
+    let services = services.manage(&handle);
     let operator = Arc::new(Operator::new(Parts {
         handle,
+        services,
         clock: platform.eal.time().clock(),
         running_mode: "run",
         cpus: platform.eal.cpus().to_vec(),

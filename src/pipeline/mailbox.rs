@@ -1,7 +1,7 @@
 //! Commands from management to a worker, and the answers. A worker looks once a turn; neither side ever waits.
 
 use crate::base::{FlowTuple, PerDir, Time};
-use crate::service::services::{self, Retired};
+use crate::service::services::{self, InUse, Retired};
 
 /// Commands that may lie in one worker's mailbox.
 pub const MAILBOX: usize = 16;
@@ -14,6 +14,8 @@ pub enum Command {
     Retire,
     /// Fill the list, up to its capacity, with sessions.
     Sessions(Vec<SessionRow>),
+    /// Fill the list, up to its capacity, with chains and policies alive.
+    InUse(Vec<InUse>),
 }
 
 pub enum Answer {
@@ -23,6 +25,7 @@ pub enum Answer {
         rows: Vec<SessionRow>,
         live: usize,
     },
+    InUse(Vec<InUse>),
 }
 
 /// One line of `weir ctl sessions`.

@@ -371,6 +371,10 @@ impl Worker {
                 }));
                 Answer::Sessions { rows, live: self.lane.sessions().len() }
             }
+            Command::InUse(mut rows) => {
+                self.lane.services().in_use(&mut rows);
+                Answer::InUse(rows)
+            }
         };
         // There is room: one answer a command, and the outbox holds twice the inbox.
         let _ = self.mailbox.answers.push(answer);

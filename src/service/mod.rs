@@ -29,7 +29,7 @@ pub mod text;
 pub use context::{Context, Host, PacketAt, SessionAt};
 pub use outbox::{Edit, Outbox};
 pub use plan::ServicePlan;
-pub use plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, Plugin, Reply};
+pub use plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, LateDesk, Plugin, Reply};
 pub use policy::Policy;
 pub use report::{Reporter, Wanted, origin};
 pub use running::{NOBODY, Running};

@@ -1,7 +1,7 @@
 //! What an appliance's workers are built with: plugins, sets and the policies that are attached by then.
 
 use super::hold::HoldSettings;
-use super::plugin::Plugin;
+use super::plugin::{Flags, Plugin};
 use super::policy::Policy;
 use super::set::{Chain, InactiveAction, OnFault, Selection, ServiceSet};
 use super::table::{Arrival, PluginCounts};
@@ -55,32 +55,11 @@ impl ServicePlan {
         plan
     }
 
-    /// Two orders as arrays, with what the plugins' flags say of them. Who is in neither order is no member; what is beyond
-    /// [`MAX_CHAIN`](super::plugin::MAX_CHAIN) members is left out (configuration refuses it before).
+    /// Two orders as arrays: [`resolve`] with the plan's plugins.
     pub fn resolve(&self, set: SetId, orders: &PerDir<Vec<PluginId>>, on_fault: OnFault) -> Chain {
-        let mut chain = Chain { set, on_fault, ..Chain::default() };
-        for dir in crate::base::Dir::BOTH {
-            let mut order = ArrayVec::new();
-            for &plugin in &orders[dir] {
-                let member = chain.member(plugin).or_else(|| {
-                    chain.members.try_push(plugin).ok()?;
-                    Some(chain.members.len() - 1)
-                });
-                if let Some(member) = member {
-                    let _ = order.try_push(member as u8); // as long as `members`, which had room
-                }
-            }
-            chain.order[dir] = order;
-        }
-        for (member, plugin) in chain.members.iter().enumerate() {
-            let Some(plugin) = self.plugins.get(plugin.index()) else { continue };
-            let flags = plugin.about().flags;
-            chain.sessions |= !flags.packet_mode;
-            chain.stateful |= u16::from(!flags.packet_mode && !flags.own_state) << member;
-            chain.alone |= u16::from(flags.alone) << member;
-            chain.packet_mode |= u16::from(flags.packet_mode) << member;
-        }
-        chain
+        resolve(set, orders, on_fault, |plugin| {
+            self.plugins.get(plugin.index()).map(|plugin| plugin.about().flags)
+        })
     }
 
     /// A worker's instance of every plugin.
@@ -93,4 +72,36 @@ impl ServicePlan {
         };
         self.plugins.iter().enumerate().map(arrival).collect()
     }
+}
+
+/// Two orders as arrays, with what the plugins' flags say of them. Who is in neither order is no member; what is beyond
+/// [`MAX_CHAIN`](super::plugin::MAX_CHAIN) members is left out (configuration refuses it before).
+pub fn resolve(
+    set: SetId,
+    orders: &PerDir<Vec<PluginId>>,
+    on_fault: OnFault,
+    flags: impl Fn(PluginId) -> Option<Flags>,
+) -> Chain {
+    let mut chain = Chain { set, on_fault, ..Chain::default() };
+    for dir in crate::base::Dir::BOTH {
+        let mut order = ArrayVec::new();
+        for &plugin in &orders[dir] {
+            let member = chain.member(plugin).or_else(|| {
+                chain.members.try_push(plugin).ok()?;
+                Some(chain.members.len() - 1)
+            });
+            if let Some(member) = member {
+                let _ = order.try_push(member as u8); // as long as `members`, which had room
+            }
+        }
+        chain.order[dir] = order;
+    }
+    for (member, plugin) in chain.members.iter().enumerate() {
+        let Some(flags) = flags(*plugin) else { continue };
+        chain.sessions |= !flags.packet_mode;
+        chain.stateful |= u16::from(!flags.packet_mode && !flags.own_state) << member;
+        chain.alone |= u16::from(flags.alone) << member;
+        chain.packet_mode |= u16::from(flags.packet_mode) << member;
+    }
+    chain
 }

@@ -77,6 +77,16 @@ pub trait Desk {
     fn attach(&mut self, set: SetId, data: std::sync::Arc<dyn Any + Send + Sync>) -> u32;
     /// Takes the database away: the member has none from the next session on.
     fn detach(&mut self, set: SetId);
+    /// The same from a thread of the plugin's own, whenever it is ready. `None` where nothing can come later.
+    fn later(&self) -> Option<std::sync::Arc<dyn LateDesk>> {
+        None
+    }
+}
+
+/// A [`Desk`] that can be kept and used from any thread; management carries out what it is told at its next turn.
+pub trait LateDesk: Send + Sync {
+    fn attach(&self, set: SetId, data: std::sync::Arc<dyn Any + Send + Sync>);
+    fn detach(&self, set: SetId);
 }
 
 /// A line of a table that a plugin shows: column, value.

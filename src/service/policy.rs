@@ -8,6 +8,11 @@ use std::sync::Arc;
 /// Generations of one member's policy that a worker keeps at once. A further one waits in management until one goes.
 pub const MAX_GENERATIONS: usize = 8;
 
+/// The data of a policy that stands for none: what a member's sessions take after its database was taken away. No plugin's
+/// own type, so that whoever looks for one finds nothing.
+#[derive(Debug)]
+pub struct Detached;
+
 /// One generation of a plugin's policy in a service set. Immutable.
 #[derive(Clone)]
 pub struct Policy {

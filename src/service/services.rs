@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 mod change;
 
-pub use change::{Change, Command, Retired};
+pub use change::{Adoption, Change, Command, InUse, Retired};
 
 /// Chains one worker knows at once: of sets in force, and older ones that sessions still go by.
 pub const MAX_CHAINS: usize = 64;

@@ -1,5 +1,6 @@
 //! `weir ctl`: the client of the management RPC. Tables for people, `--json` for programs.
 
+mod services;
 mod show;
 
 use super::{Failure, Outcome};
@@ -47,6 +48,14 @@ enum Command {
     /// Rules in force
     #[command(subcommand)]
     Rules(Rules),
+    /// Service sets, or everything about one
+    ServiceSet { name: Option<String> },
+    /// Plugins
+    #[command(subcommand)]
+    Plugin(services::Plugin),
+    /// Change plugins and service sets of a running appliance
+    #[command(subcommand)]
+    Services(services::Services),
     /// Ask the appliance to stop
     Stop,
 }
@@ -129,6 +138,9 @@ async fn ask(client: &mut Client, command: &Command) -> Result<Answer, Failure> 
         Command::Rules(Rules::Reload) => {
             show::reload(&client.rules.reload(p::ReloadRequest {}).await.map_err(refused)?.into_inner())
         }
+        Command::ServiceSet { name } => services::sets(client, name.as_deref()).await?,
+        Command::Plugin(command) => services::plugin(client, command).await?,
+        Command::Services(command) => services::services(client, command).await?,
         Command::Stop => {
             appliance.stop(p::StopRequest {}).await.map_err(refused)?;
             Answer { json: serde_json::json!({ "stopping": true }), table: "stopping\n".into() }

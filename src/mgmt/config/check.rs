@@ -1,5 +1,7 @@
 //! What must hold between keys.
 
+mod services;
+
 use super::fault::{Fault, nearest};
 use super::read::Places;
 use super::value::Auto;
@@ -14,6 +16,7 @@ pub fn check(config: &Config, places: &Places, faults: &mut Vec<Fault>) {
     checker.lcores();
     checker.pools();
     checker.host_os_policy();
+    services::check(&mut checker);
 }
 
 /// Adds a fault for each CPU that is not there, or serves two lcores though nothing says that it may.

@@ -50,6 +50,9 @@ pub struct Config {
     pub streams: Streams,
     /// Overlap policy (a word of [`Overlap`]) by destination network.
     pub host_os_policy: Names,
+    pub plugins: Vec<PluginEntry>,
+    pub service_sets: Vec<ServiceSet>,
+    pub services: Services,
     pub rules: Rules,
     pub vars: Vars,
     pub outputs: Outputs,
@@ -75,6 +78,9 @@ impl Config {
             fragments: Fragments::of(profile),
             streams: Streams::of(profile),
             host_os_policy,
+            plugins: Vec::new(),
+            service_sets: Vec::new(),
+            services: Services::default(),
             rules: Rules::default(),
             vars: Vars::default(),
             outputs: Outputs::default(),
@@ -113,6 +119,17 @@ impl Section for Config {
              \"10.1.0.0/16\" = \"linux\"",
             &mut self.host_os_policy,
         );
+        v.list(
+            "plugin",
+            "Plugins beside the built-in ones (idp, passthru, cos, filter), and settings of those: one [[plugin]] each.",
+            &mut self.plugins,
+        );
+        v.list(
+            "service-set",
+            "Service sets: which traffic passes which plugins. Without any, everything inspected passes idp.",
+            &mut self.service_sets,
+        );
+        v.section("services", "Bounds of plugins and service sets.", &mut self.services);
         v.section("rules", "Detection rules.", &mut self.rules);
         v.section("vars", "Variables of the rules.", &mut self.vars);
         v.section("outputs", "Files written.", &mut self.outputs);
@@ -128,6 +145,9 @@ pub struct Loaded {
     pub places: Places,
     /// Folder that relative paths of the configuration start from.
     pub base: PathBuf,
+    /// What it was read from, to be read again.
+    pub file: Option<PathBuf>,
+    pub sets: Vec<String>,
 }
 
 impl Loaded {
@@ -158,7 +178,9 @@ impl Sources<'_> {
         }
         texts.extend(self.sets.iter().map(|set| set_as_toml(set)));
         let base = self.file.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
-        load_texts(&texts.into_iter().map(Arc::new).collect::<Vec<_>>(), self.profile, base)
+        let texts: Vec<_> = texts.into_iter().map(Arc::new).collect();
+        let loaded = load_texts(&texts, self.profile, base)?;
+        Ok(Loaded { file: self.file.map(Path::to_owned), sets: self.sets.to_vec(), ..loaded })
     }
 }
 
@@ -203,5 +225,9 @@ fn load_texts(texts: &[Arc<SourceText>], profile: Profile, base: PathBuf) -> Res
         read::read(text, &mut config, &mut places, &mut faults);
     }
     check::check(&config, &places, &mut faults);
-    if faults.is_empty() { Ok(Loaded { config, places, base }) } else { Err(Faults(faults)) }
+    if faults.is_empty() {
+        Ok(Loaded { config, places, base, file: None, sets: Vec::new() })
+    } else {
+        Err(Faults(faults))
+    }
 }

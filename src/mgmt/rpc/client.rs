@@ -1,7 +1,8 @@
 //! The client's side, for `weir ctl`.
 
 use super::proto::{
-    appliance_client::ApplianceClient, rules_client::RulesClient, sessions_client::SessionsClient,
+    appliance_client::ApplianceClient, rules_client::RulesClient, services_client::ServicesClient,
+    sessions_client::SessionsClient,
 };
 use hyper_util::rt::TokioIo;
 use std::io;
@@ -26,6 +27,7 @@ pub struct Client {
     pub appliance: ApplianceClient<Channel>,
     pub sessions: SessionsClient<Channel>,
     pub rules: RulesClient<Channel>,
+    pub services: ServicesClient<Channel>,
 }
 
 /// Connects to the socket at `path`.
@@ -50,6 +52,7 @@ pub async fn connect(path: &Path) -> Result<Client, ClientError> {
     Ok(Client {
         appliance: ApplianceClient::new(channel.clone()),
         sessions: SessionsClient::new(channel.clone()),
-        rules: RulesClient::new(channel),
+        rules: RulesClient::new(channel.clone()),
+        services: ServicesClient::new(channel),
     })
 }

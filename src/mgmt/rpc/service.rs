@@ -16,7 +16,7 @@ impl Service {
         Service { control }
     }
 
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&dyn Control) -> T + Send + 'static,
     ) -> Result<T, Fault> {
@@ -32,12 +32,12 @@ impl From<ControlError> for Fault {
         match error {
             ControlError::Busy { .. } | ControlError::Restless => Fault::deadline_exceeded(text),
             ControlError::Stopping => Fault::unavailable(text),
-            ControlError::Refused(_) => Fault::failed_precondition(text),
+            ControlError::Refused(_) | ControlError::Unchanged(_) => Fault::failed_precondition(text),
         }
     }
 }
 
-type Reply<T> = Result<Response<T>, Fault>;
+pub(super) type Reply<T> = Result<Response<T>, Fault>;
 
 #[tonic::async_trait]
 impl p::appliance_server::Appliance for Service {

@@ -63,6 +63,26 @@ impl Control for Fake {
         Ok(Reload { generation: 2, loaded: 7, refused: 1 })
     }
 
+    fn service_sets(&self, _: Option<&str>) -> Result<Vec<SetInfo>, ControlError> {
+        Ok(Vec::new())
+    }
+
+    fn plugins(&self) -> Result<Vec<PluginInfo>, ControlError> {
+        Ok(vec![PluginInfo { name: "idp".into(), ..PluginInfo::default() }])
+    }
+
+    fn plugin_blob(&self, blob: &Blob) -> Result<Vec<String>, ControlError> {
+        Err(ControlError::Unchanged(format!("{} takes no blobs", blob.plugin)))
+    }
+
+    fn restart_plugin(&self, name: &str, path: Option<&Path>) -> Result<Vec<String>, ControlError> {
+        Ok(vec![format!("{name} from {path:?}")])
+    }
+
+    fn apply_services(&self, _: Option<&Path>) -> Result<Vec<String>, ControlError> {
+        Ok(Vec::new())
+    }
+
     fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
@@ -167,4 +187,23 @@ fn without_a_server_the_client_says_what_to_do() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let fault = runtime.block_on(client::connect(Path::new("/nonexistent/weir.sock"))).err().unwrap();
     assert!(fault.to_string().contains("weir run -c"), "{fault}");
+}
+
+#[test]
+fn services_are_asked_and_changed_over_the_socket() {
+    with_server(async |mut client, _| {
+        let services = &mut client.services;
+        let all = services.list_plugins(p::PluginsRequest::default()).await.unwrap().into_inner().plugins;
+        assert_eq!(all[0].name, "idp");
+        let fault = services.list_plugins(p::PluginsRequest { name: "ipd".into() }).await.unwrap_err();
+        assert_eq!((fault.code(), fault.message()), (tonic::Code::NotFound, "there is no plugin \"ipd\""));
+        let fault = services.list_sets(p::SetsRequest { name: "web".into() }).await.unwrap_err();
+        assert_eq!(fault.code(), tonic::Code::NotFound);
+        let blob = p::BlobRequest { plugin: "idp".into(), set: "default".into(), ..Default::default() };
+        let fault = services.send_blob(blob).await.unwrap_err();
+        assert_eq!(fault.message(), "nothing was changed: idp takes no blobs");
+        let restart = p::RestartPluginRequest { name: "idp".into(), path: String::new() };
+        let done = services.restart_plugin(restart).await.unwrap().into_inner();
+        assert_eq!(done.lines, ["idp from None"]);
+    });
 }

@@ -27,14 +27,15 @@ pub struct Idp {
 
 impl Idp {
     /// `engine` is what its workers start with.
-    pub fn new(engine: Arc<Engine>, streams: stream::Settings, inspection: inspect::Settings) -> Idp {
+    pub fn new(
+        engine: Arc<Engine>,
+        hosts: Arc<HostState>,
+        streams: stream::Settings,
+        inspection: inspect::Settings,
+    ) -> Idp {
         let flags = Flags { alone: true, policy: true, own_state: true, ..Flags::default() };
         let about = About { name: NAME.into(), kind: "detection".into(), flags, ..About::default() };
-        Idp { about, streams, inspection, engine, hosts: Arc::new(HostState::new(&inspection)) }
-    }
-
-    pub fn hosts(&self) -> &Arc<HostState> {
-        &self.hosts
+        Idp { about, streams, inspection, engine, hosts }
     }
 
     /// A compiled rule set as this plugin's policy.
@@ -49,8 +50,8 @@ impl Idp {
         inspection: inspect::Settings,
         ports: usize,
     ) -> super::ServicePlan {
-        let idp = Idp::new(Arc::clone(engine), streams, inspection);
-        let hosts = Arc::clone(&idp.hosts);
+        let hosts = Arc::new(HostState::new(&inspection));
+        let idp = Idp::new(Arc::clone(engine), Arc::clone(&hosts), streams, inspection);
         let mut plan = super::ServicePlan::of(vec![Box::new(idp)], ports);
         plan.hosts = Some(hosts);
         let policy = Idp::policy(engine);

@@ -2,7 +2,8 @@
 //! memory comes along, and what is no longer used goes back to be freed there.
 
 use super::{ChainState, Services};
-use crate::base::{Generation, PluginId, SetId};
+use crate::base::event::PluginFault;
+use crate::base::{PluginId, SetId};
 use crate::service::plugin::{DataPlugin, MAX_PLUGINS};
 use crate::service::policy::{Policy, Versions};
 use crate::service::set::{Selection, ServiceSet};
@@ -25,6 +26,25 @@ pub enum Command {
     /// Sessions that go by a chain with this plugin are closed (reason `plugin-restart`), a slice a turn; then the plugin
     /// comes back. No set in force has it by then.
     Remove(PluginId),
+    /// The plugin misbehaved on another worker: no chain calls it here either.
+    TakeOut(PluginId, PluginFault),
+}
+
+/// A policy on its way to a worker.
+pub struct Adoption {
+    pub set: SetId,
+    pub plugin: PluginId,
+    pub policy: Policy,
+    pub prepared: Option<Box<dyn Any + Send>>,
+}
+
+/// How many sessions of a worker use something.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct InUse {
+    pub set: SetId,
+    /// A member and a generation of its policy; `None` for a chain of the set as a whole.
+    pub member: Option<(PluginId, u32)>,
+    pub sessions: u64,
 }
 
 /// A new set of sets. Sets that are not named keep their chains.
@@ -32,6 +52,8 @@ pub struct Change {
     pub arrivals: Vec<Arrival>,
     pub sets: Vec<ServiceSet>,
     pub selection: Arc<Selection>,
+    /// Of members that are new in these sets: there from their first session on.
+    pub policies: Vec<Adoption>,
 }
 
 /// What comes back to management.
@@ -133,6 +155,9 @@ impl Services {
                 for set in change.sets.drain(..) {
                     self.install_set(set);
                 }
+                for Adoption { set, plugin, policy, prepared } in change.policies.drain(..) {
+                    let _first = self.adopt(set, plugin, policy, prepared);
+                }
                 std::mem::swap(&mut self.selection, &mut change.selection);
                 Retired::Change(change, replaced)
             }
@@ -141,6 +166,12 @@ impl Services {
                 let plugins = self.sweep.take().unwrap_or_default().plugins;
                 let bit = 1u32.checked_shl(u32::from(plugin.0)).unwrap_or(0);
                 self.sweep = Some(Sweep { plugins: plugins | bit, next_slot: 0 });
+                Retired::Nothing
+            }
+            Command::TakeOut(plugin, fault) => {
+                if self.plugins.out(plugin).is_none() {
+                    self.fault(plugin, fault);
+                }
                 Retired::Nothing
             }
         }
@@ -221,14 +252,27 @@ impl Services {
         kept
     }
 
-    /// (set, plugin, generation, sessions) of every policy alive on this worker.
-    pub fn generations(&self) -> impl Iterator<Item = (SetId, PluginId, Generation, u64)> + '_ {
-        self.chains.iter().flatten().flat_map(|state| {
-            let member = move |(plugin, versions): (&PluginId, &'_ Versions)| {
-                let (set, plugin) = (state.chain.set, *plugin);
-                versions.counts().map(|(g, n)| (set, plugin, Generation(g), n)).collect::<Vec<_>>()
+    /// Chains and policies alive on this worker with their sessions, as many as the list has room for. A member without any
+    /// policy stands there with generation 0.
+    pub fn in_use(&self, rows: &mut Vec<InUse>) {
+        let chains = self.chains.iter().flatten().flat_map(|state| {
+            let set = state.chain.set;
+            let row = move |plugin, generation, sessions| InUse {
+                set,
+                member: Some((plugin, generation)),
+                sessions,
             };
-            state.chain.members.iter().zip(&state.versions).flat_map(member).collect::<Vec<_>>()
-        })
+            let bare = move |(&plugin, versions): (&PluginId, &Versions)| {
+                versions.newest().is_none().then(|| row(plugin, 0, state.sessions))
+            };
+            let members = || state.chain.members.iter().zip(&state.versions);
+            let policies = members().flat_map(move |(&plugin, versions)| {
+                versions.counts().map(move |(generation, sessions)| row(plugin, generation, sessions))
+            });
+            let whole = InUse { set, member: None, sessions: state.sessions };
+            std::iter::once(whole).chain(members().filter_map(bare)).chain(policies)
+        });
+        let room = rows.capacity() - rows.len();
+        rows.extend(chains.take(room));
     }
 }

@@ -3,13 +3,17 @@
 //! To add a key: a field, its default, and one line in the section's `visit`; then `weir config show --defaults > conf/weir.toml`.
 
 pub mod lcores;
+pub mod matching;
 pub mod outputs;
 pub mod ports;
 pub mod rules;
+pub mod services;
 pub mod tables;
 
 pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools, Spread};
+pub use matching::MatchRule;
 pub use outputs::{Eve, EventType, Log, LogFormat, LogLevel, Outputs, Rpc};
 pub use ports::{Eal, Mode, NonIp, Pair, PairKind, Port};
 pub use rules::{Rules, Vars};
+pub use services::{HoldEnd, Inactive, OnFault, PluginEntry, ServiceSet, Services};
 pub use tables::{Fragments, FullTable, Inspect, Midstream, Overlap, Sessions, Streams, Timeouts};

@@ -1,0 +1,152 @@
+//! The start: plugins made, told of their sets, and the plan that the workers are built with.
+
+use super::desk::{Counter, HandedIn, Queue};
+use super::layout::{Layout, Ports};
+use super::makers::Makers;
+use super::manager::{Attachment, Instance, Manager, SetState};
+use crate::base::{PluginId, SetId};
+use crate::mgmt::config::PluginEntry;
+use crate::pipeline::Handle;
+use crate::service::ServicePlan;
+use crate::service::plan::Attached;
+use crate::service::plugin::{ControlEvent, MAX_PLUGINS, Plugin};
+use std::sync::Arc;
+
+/// Why services cannot be had; names the plugin.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum StartFault {
+    #[error("the plugin \"{plugin}\" cannot be loaded: {fault}")]
+    Load { plugin: String, fault: String },
+    #[error("the plugin \"{plugin}\" refuses its configuration for the service set \"{set}\": {fault}")]
+    Refused { plugin: String, set: String, fault: String },
+    #[error("{0}")]
+    Bound(String),
+}
+
+/// What workers are to be built with; becomes the [`Manager`] when they are.
+pub struct Draft {
+    pub plan: ServicePlan,
+    layout: Layout,
+    ports: Ports,
+    makers: Box<dyn Makers>,
+    sets: Vec<Option<SetState>>,
+    queue: Queue,
+}
+
+/// A plugin of its entry; refuses one whose name another one bears.
+pub(super) fn load<'a>(
+    makers: &dyn Makers,
+    entry: &PluginEntry,
+    mut names: impl Iterator<Item = &'a str>,
+) -> Result<Box<dyn Plugin>, StartFault> {
+    let fault = |fault| StartFault::Load { plugin: entry.called().to_owned(), fault };
+    let plugin = makers.make(entry).map_err(fault)?;
+    let name = &plugin.about().name;
+    if names.any(|other| other == name) {
+        return Err(fault(format!(
+            "it registers as \"{name}\", and another plugin has done so; leave one out"
+        )));
+    }
+    Ok(plugin)
+}
+
+impl Draft {
+    pub fn new(layout: Layout, makers: Box<dyn Makers>, ports: Ports) -> Result<Draft, StartFault> {
+        let mut plugins: Vec<Box<dyn Plugin>> = Vec::new();
+        for entry in &layout.plugins {
+            let names = plugins.iter().map(|plugin| plugin.about().name.as_str());
+            let plugin = load(&*makers, entry, names)?;
+            plugins.push(plugin);
+        }
+        if plugins.len() > MAX_PLUGINS {
+            return Err(StartFault::Bound(format!("more than {MAX_PLUGINS} plugins; leave some out")));
+        }
+        let sets: Vec<Option<SetState>> =
+            layout.sets.iter().map(|set| Some(SetState::new(set.clone()))).collect();
+        let plan = ServicePlan {
+            plugins,
+            sets: Vec::new(),
+            selection: Arc::default(),
+            policies: Vec::new(),
+            hold: layout.hold,
+            hosts: None,
+            chain_length: layout.chain_length,
+        };
+        let mut draft = Draft { plan, layout, ports, makers, sets, queue: Queue::default() };
+        draft.introduce()?;
+        draft.resolve();
+        Ok(draft)
+    }
+
+    /// Tells each plugin of each of its sets.
+    fn introduce(&mut self) -> Result<(), StartFault> {
+        for (index, layout) in self.layout.sets.iter().enumerate() {
+            let set = SetId(index as u8);
+            for name in layout.members() {
+                let Some(at) = self.layout.plugins.iter().position(|entry| entry.called() == name) else {
+                    continue;
+                };
+                let mut desk = Counter {
+                    plugin: PluginId(at as u8),
+                    sets: &mut self.sets,
+                    handed_in: Vec::new(),
+                    queue: &self.queue,
+                };
+                let config = self.layout.plugins[at].config.as_str();
+                let event = ControlEvent::Init { set, set_name: &layout.name, config };
+                let told = self.plan.plugins[at].control(event, &mut desk);
+                let handed_in = desk.handed_in;
+                told.map_err(|fault| StartFault::Refused {
+                    plugin: name.to_owned(),
+                    set: layout.name.clone(),
+                    fault: fault.0,
+                })?;
+                let attached = |HandedIn { set, plugin, policy }| Attached { set, plugin, policy };
+                self.plan.policies.extend(handed_in.into_iter().map(attached));
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve(&mut self) {
+        let entries = &self.layout.plugins;
+        let id = |name: &str| entries.iter().position(|e| e.called() == name).map(|n| PluginId(n as u8));
+        let flags = |id: PluginId| self.plan.plugins.get(id.index()).map(|plugin| plugin.about().flags);
+        for (index, state) in self.sets.iter_mut().enumerate() {
+            let Some(state) = state else { continue };
+            let set = state.resolve(SetId(index as u8), id, flags);
+            let waits = |member: &PluginId| {
+                flags(*member).is_some_and(|flags| flags.policy) && !state.attachments[member.index()].there
+            };
+            state.active = !set.chain.members.iter().any(waits);
+            self.plan.sets.push(crate::service::ServiceSet { active: state.active, ..set });
+        }
+        let sets = self.layout.sets.iter().enumerate().map(|(index, set)| (SetId(index as u8), set));
+        self.plan.selection = Arc::new(self.ports.selection(sets));
+    }
+
+    /// The workers stand: from now on the manager speaks for the services.
+    pub fn manage(self, handle: &Handle) -> Manager {
+        let workers = handle.plugins.len();
+        let counts = |id: PluginId| {
+            let of = |worker: &Vec<(PluginId, Arc<_>)>| {
+                worker.iter().find(|(plugin, _)| *plugin == id).map(|(_, counts)| Arc::clone(counts))
+            };
+            handle.plugins.iter().filter_map(of).collect()
+        };
+        let instance = |(index, (control, entry)): (usize, (Box<dyn Plugin>, PluginEntry))| {
+            let about = Arc::new(control.about().clone());
+            let counts = counts(PluginId(index as u8));
+            Some(Instance { entry, control, about, counts, out: None, leaving: false })
+        };
+        let Draft { plan, layout, ports, makers, sets, queue } = self;
+        let instances = plan.plugins.into_iter().zip(layout.plugins).enumerate().map(instance).collect();
+        Manager::new(instances, sets, ports, makers, queue, workers, layout.chain_length)
+    }
+}
+
+impl SetState {
+    pub(super) fn new(layout: super::SetLayout) -> SetState {
+        SetState { layout, active: false, attachments: [Attachment::default(); MAX_PLUGINS] }
+    }
+}

@@ -1,0 +1,165 @@
+//! What the manager tells the RPC and the counters.
+
+use super::mail::Mail;
+use super::manager::{Instance, Manager};
+use crate::base::{Dir, PluginId, SetId};
+use crate::mgmt::config::MatchRule;
+use crate::mgmt::config::visit::Value;
+use crate::mgmt::control::{
+    ControlError, MemberInfo, NamedCount, PluginInfo, PluginSetCount, SetInfo, WorkerCounts,
+};
+use crate::service::plugin::Flags;
+use crate::service::services::InUse;
+use crate::service::set::{InactiveAction, OnFault};
+
+impl Manager {
+    /// All sets in the configuration's order, or the one of this name.
+    pub fn list_sets(&self, name: Option<&str>, mail: &mut dyn Mail) -> Result<Vec<SetInfo>, ControlError> {
+        let mut in_use = Vec::new();
+        for worker in 0..self.workers {
+            in_use.append(&mut mail.in_use(worker)?);
+        }
+        let found = self.order.iter().filter_map(|id| self.set_info(*id, &in_use));
+        Ok(found.filter(|set| name.is_none_or(|name| set.name == name)).collect())
+    }
+
+    fn set_info(&self, id: SetId, in_use: &[InUse]) -> Option<SetInfo> {
+        let state = self.set(id)?;
+        let layout = &state.layout;
+        let of_set = || in_use.iter().filter(|row| row.set == id);
+        let member = |name: &str| {
+            let plugin = self.named(name)?;
+            let attachment = state.attachments[plugin.index()];
+            let mut generations: Vec<(u32, u64)> = Vec::new();
+            for row in of_set() {
+                let Some((_, generation)) =
+                    row.member.filter(|(other, generation)| *other == plugin && *generation > 0)
+                else {
+                    continue;
+                };
+                match generations.iter_mut().find(|(known, _)| *known == generation) {
+                    Some((_, sessions)) => *sessions += row.sessions,
+                    None => generations.push((generation, row.sessions)),
+                }
+            }
+            generations.sort_unstable();
+            let needs = self.flags(plugin).is_some_and(|flags| flags.policy);
+            Some(MemberInfo { plugin: name.to_owned(), attached: attachment.there || !needs, generations })
+        };
+        let written =
+            |rule: &crate::service::set::Match| MatchRule(rule.clone()).write().trim_matches('"').to_owned();
+        Some(SetInfo {
+            name: layout.name.clone(),
+            id: id.0.into(),
+            active: state.active,
+            ports: layout.ports.clone(),
+            matches: layout.matches.iter().map(written).collect(),
+            forward: layout.orders[Dir::ToServer].clone(),
+            reverse: layout.orders[Dir::ToClient].clone(),
+            inactive_action: match layout.inactive {
+                InactiveAction::Drop => "drop".into(),
+                InactiveAction::Forward => "forward".into(),
+            },
+            on_fault: match layout.on_fault {
+                OnFault::Skip => "skip".into(),
+                OnFault::Drop => "drop".into(),
+            },
+            sessions: of_set().filter(|row| row.member.is_none()).map(|row| row.sessions).sum(),
+            members: layout.members().into_iter().filter_map(member).collect(),
+        })
+    }
+
+    pub fn list_plugins(&self) -> Vec<PluginInfo> {
+        let info = |(index, i): (usize, &Option<Instance>)| {
+            Some(self.plugin_info(PluginId(index as u8), i.as_ref()?))
+        };
+        self.instances.iter().enumerate().filter_map(info).collect()
+    }
+
+    fn sets_of<'a>(&'a self, instance: &'a Instance) -> impl Iterator<Item = (SetId, &'a str)> {
+        let set = |id: &SetId| {
+            let layout = &self.set(*id)?.layout;
+            (!instance.leaving && layout.has(instance.name())).then_some((*id, layout.name.as_str()))
+        };
+        self.order.iter().filter_map(set)
+    }
+
+    fn plugin_info(&self, id: PluginId, instance: &Instance) -> PluginInfo {
+        let worker =
+            |(worker, c): (usize, &std::sync::Arc<crate::service::table::PluginCounts>)| WorkerCounts {
+                worker: worker as u32,
+                packets: c.packets.get(),
+                discards: c.discards.get(),
+                holds: c.holds.get(),
+                faults: c.faults.get(),
+            };
+        let state = match (instance.leaving, instance.out) {
+            (true, _) => "leaving".to_owned(),
+            (false, Some((fault, worker))) => format!("out: {} on worker {}", fault.name(), worker.0),
+            (false, None) => "running".to_owned(),
+        };
+        PluginInfo {
+            name: instance.name().to_owned(),
+            id: id.0.into(),
+            kind: instance.about.kind.clone(),
+            external: instance.about.external,
+            path: instance.entry.path.display().to_string(),
+            state,
+            flags: flag_words(instance.about.flags),
+            sets: self.sets_of(instance).map(|(_, name)| name.to_owned()).collect(),
+            workers: instance.counts.iter().enumerate().map(worker).collect(),
+            counters: self.own_counters(instance),
+            tables: instance.control.tables(),
+        }
+    }
+
+    /// A plugin's own counters, summed over workers.
+    fn own_counters(&self, instance: &Instance) -> Vec<PluginSetCount> {
+        let names = instance.about.counters.iter().enumerate();
+        let count = |(set, set_name): (SetId, &str)| {
+            let count = |(number, name): (usize, &String)| {
+                let of = |c: &std::sync::Arc<crate::service::table::PluginCounts>| {
+                    c.own(set, number).map(|n| n.get())
+                };
+                let value = instance.counts.iter().filter_map(of).sum();
+                PluginSetCount { set: set_name.to_owned(), name: name.clone(), value }
+            };
+            names.clone().map(count).collect::<Vec<_>>()
+        };
+        self.sets_of(instance).flat_map(count).collect()
+    }
+
+    /// `plugin.NAME.packets` and so on, of the instances that run.
+    pub fn counters(&self) -> Vec<NamedCount> {
+        let mut list = Vec::new();
+        for instance in self.instances.iter().flatten().filter(|instance| !instance.leaving) {
+            let name = instance.name();
+            let sum = |get: fn(&crate::service::table::PluginCounts) -> u64| {
+                instance.counts.iter().map(|counts| get(counts)).sum::<u64>()
+            };
+            for (what, value) in [
+                ("packets", sum(|c| c.packets.get())),
+                ("discards", sum(|c| c.discards.get())),
+                ("holds", sum(|c| c.holds.get())),
+                ("faults", sum(|c| c.faults.get())),
+            ] {
+                list.push(NamedCount::new(format!("plugin.{name}.{what}"), value));
+            }
+            for own in self.own_counters(instance) {
+                list.push(NamedCount::new(format!("plugin.{name}.{}.{}", own.set, own.name), own.value));
+            }
+        }
+        list
+    }
+}
+
+fn flag_words(flags: Flags) -> Vec<String> {
+    let words = [
+        (flags.packet_mode, "packet-mode"),
+        (flags.alone, "alone"),
+        (flags.policy, "policy"),
+        (flags.own_state, "own-state"),
+        (flags.turns, "turns"),
+    ];
+    words.into_iter().filter(|(set, _)| *set).map(|(_, word)| word.to_owned()).collect()
+}
