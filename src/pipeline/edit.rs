@@ -31,9 +31,11 @@ impl Lane {
         let Some(ip) = decoded.ip.filter(|_| plan.mode == Mode::Ips && !verdict.is_drop()) else {
             return frame;
         };
-        let headers = decoded.l4_at as usize + usize::from(decoded.l4_len);
-        let mut frame = self.writable(frame, headers.max(ip.at as usize + usize::from(ip.header_len)));
-        if let Some(bytes) = frame.first_mut() {
+        let transport = decoded.l4_at as usize + usize::from(decoded.l4_len);
+        let headers = transport.max(ip.at as usize + usize::from(ip.header_len));
+        let mut frame = self.writable(frame, headers);
+        // Part of a header must not be changed alone: its checksum may stand in the other part.
+        if let Some(bytes) = frame.first_mut().filter(|bytes| bytes.len() >= headers) {
             edits.iter().for_each(|edit| apply(bytes, decoded, &ip, edit));
         }
         frame
@@ -93,6 +95,12 @@ fn apply(bytes: &mut [u8], decoded: &Decoded, ip: &Ip, edit: &Edit) {
         Edit::SourcePort(port) if has_ports => set_word(bytes, ports, port, [l4, None]),
         Edit::DestinationPort(port) if has_ports => set_word(bytes, ports + 2, port, [l4, None]),
         Edit::SourcePort(_) | Edit::DestinationPort(_) => {}
+    }
+    // A sum of zero is written as its other form (RFC 768): zero itself would say that there is none.
+    if let (L4::Udp, Some(sum)) = (&decoded.l4, l4)
+        && word_at(bytes, sum) == Some(0)
+    {
+        write(bytes, sum, 0xffff);
     }
 }
 
@@ -181,6 +189,18 @@ mod tests {
         frame[at..at + 2].fill(0);
         let (bytes, _) = edited(frame, &[Edit::Destination(Addr::v4([1, 2, 3, 4]))]);
         assert_eq!(bytes[at..at + 2], [0, 0]);
+    }
+
+    #[test]
+    fn a_udp_checksum_that_comes_out_as_zero_is_written_as_ones() {
+        let frame = udp("[2001:db8::1]:1111", "[2001:db8::2]:53");
+        let at = frame.len() - 5 - 2;
+        let sum = u16::from_be_bytes([frame[at], frame[at + 1]]);
+        // The word of the port takes what is left of the sum.
+        let port = Some(1111u32 + u32::from(sum)).map(|s| ((s & 0xffff) + (s >> 16)) as u16).unwrap();
+        let (bytes, decoded) = edited(frame, &[Edit::SourcePort(port)]);
+        assert_eq!(bytes[at..at + 2], [0xff, 0xff]);
+        assert_eq!(checksum_valid(&decoded, &bytes), Some(true));
     }
 
     #[test]

@@ -5,10 +5,10 @@ use super::judge::Subject;
 use super::lane::Lane;
 use super::settings::{Mode, PortPlan};
 use crate::base::event::Cause;
-use crate::base::{DropReason, Verdict};
+use crate::base::{DropReason, PortId, Verdict};
 use crate::decode::{Decoded, decode};
-use crate::io::Frame;
-use crate::service::hold::{Held, Holding, WhenHeld};
+use crate::io::{Frame, FrameMeta};
+use crate::service::hold::{Held, Holding};
 use crate::service::outbox::Decision;
 use crate::service::set::OnFault;
 use crate::service::{Passage, SessionAt};
@@ -20,41 +20,39 @@ impl Lane {
         let Some(on) = self.holding.take().filter(|_| plan.mode == Mode::Ips) else {
             return self.settle(frame, decoded, plan, Verdict::Forward);
         };
-        let (now, id) = (self.clock, on.session);
-        let allowed = self.sessions.get(id).is_some_and(|s| self.services.count_held(s));
-        let frame = match allowed {
-            true => match self.services.held.hold(frame, on, now) {
-                Ok(_) => return self.count_held(),
-                Err(frame) => {
-                    if let Some(session) = self.sessions.get(id) {
-                        self.services.count_released(session);
-                    }
-                    frame
+        let session = on.session;
+        match self.services.held.hold(frame, on, self.clock) {
+            Ok(_) => {
+                if let Some(session) = self.sessions.get(session) {
+                    self.services.count_held(session);
                 }
-            },
-            false => frame,
-        };
-        let verdict = match self.services.held.settings().on_cap {
-            WhenHeld::Drop => Verdict::Drop(DropReason::HoldCap),
-            WhenHeld::Forward => Verdict::Forward,
-        };
-        self.settle(frame, decoded, plan, verdict);
+                self.count_held();
+            }
+            // The walk looked whether there is room.
+            Err(frame) => self.settle(frame, decoded, plan, Verdict::Drop(DropReason::HoldCap)),
+        }
     }
 
     /// Does what plugins asked for: frames of their own leave, held ones go on.
     #[cold]
     pub(super) fn serve_outbox(&mut self) {
-        while let Some((frame, port)) = self.services.outbox.emissions.pop_at(0) {
-            self.ledger.generated.add(1);
-            self.exits.send(frame, Some(port));
-        }
-        while let Some((ticket, decision)) = self.services.outbox.releases.pop() {
-            if let Some(held) = self.services.held.take(ticket) {
+        // A change that belongs to no frame that leaves.
+        self.services.outbox.edits.clear();
+        while !self.services.outbox.is_empty() {
+            while let Some((mut frame, port)) = self.services.outbox.emissions.pop_at(0) {
+                self.ledger.generated.add(1);
+                // As if it had come in by the other side: that is how the main lcore knows where to send what it is handed.
+                let from = self.plans.iter().position(|plan| plan.peer == Some(port)).unwrap_or_default();
+                frame.set_meta(FrameMeta { port: PortId(from as u16), ..FrameMeta::default() });
+                self.exits.send(frame, Some(port));
+            }
+            // In the order in which they were asked for: a session's frames stay in theirs. What goes on may ask for more.
+            if let Some((ticket, decision)) = self.services.outbox.releases.pop_at(0)
+                && let Some(held) = self.services.held.take(ticket)
+            {
                 self.release(held, decision);
             }
         }
-        // A change that belongs to no frame that leaves.
-        self.services.outbox.edits.clear();
     }
 
     /// Frames whose time is over, and those whose holder was taken out. How many there may be is bounded by the table.
@@ -84,6 +82,10 @@ impl Lane {
         };
         let mut scratch = std::mem::take(&mut self.scratch);
         decode(frame.view(&mut scratch), plan.link, &mut decoded);
+        if let Some(session) = self.sessions.get(session) {
+            self.services.count_released(session);
+        }
+        self.services.outbox.edits.clear();
         let verdict = match decision {
             Decision::Discard(reason) => Verdict::Drop(reason),
             Decision::Forward => {
@@ -95,9 +97,7 @@ impl Lane {
             }
         };
         self.scratch = scratch;
-        if let Some(session) = self.sessions.get(session) {
-            self.services.count_released(session);
-        }
+        let frame = self.edited(frame, &decoded, &plan, verdict);
         self.settle_datagram(frame, &decoded, &plan, verdict);
         self.rebuilt = Some(decoded);
     }

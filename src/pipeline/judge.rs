@@ -182,6 +182,9 @@ impl Lane {
         }
         if opened && let Some(set) = services.select(subject.meta.port, &decoded.tuple) {
             services.enter(session, set);
+            if let Settled::Drop(reason) = session.settled {
+                return Verdict::Drop(reason);
+            }
         }
         if !Services::wants(session, dir) && !opened {
             return Verdict::Forward;

@@ -35,7 +35,7 @@ pub struct Lane {
     inline: bool,
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
-    plans: Arc<[PortPlan]>,
+    pub(super) plans: Arc<[PortPlan]>,
     pub(super) scratch: Box<[u8]>,
     decoded: Box<[Decoded]>,
     /// For a datagram that is rebuilt amid a burst.
@@ -185,7 +185,9 @@ impl Lane {
         let bytes = frame.view(&mut scratch);
         self.ledger.inspected.add(1);
         let (meta, inline) = (frame.meta(), plan.mode == Mode::Ips);
-        let subject = Subject { bytes, meta: &meta, inline, cause, frame: Some(frame) };
+        // A fragment ends in reassembly: nobody can change or hold it.
+        let carrier = Some(frame).filter(|_| !decoded.is_fragment());
+        let subject = Subject { bytes, meta: &meta, inline, cause, frame: carrier };
         let verdict = self.inspect(subject, decoded);
         let inner = self.inner_packets(subject, decoded);
         let verdict = verdict.and(inner);

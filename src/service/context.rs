@@ -112,12 +112,14 @@ impl Context<'_> {
         let member = self.chain.chain.member(plugin);
         let handle = self.session.as_ref().map_or(crate::session::NO_HANDLE, |at| at.session.services);
         let state = member.map_or_else(MemberState::default, |m| self.host.states.get(handle, m));
+        let session = self.session.as_ref().map(|at| &*at.session);
+        let policy = member.and_then(|m| self.chain.policy_for(m, session, state.generation));
         let mut context = Context {
             set: self.set,
             dir: self.dir,
             session: self.session.as_mut().map(|at| SessionAt { id: at.id, session: &mut *at.session }),
             packet: self.packet.as_mut().map(PacketAt::reborrow),
-            policy: member.and_then(|m| self.chain.policy(m, state.generation)),
+            policy,
             state,
             member: member.map_or(NO_MEMBER, |m| m as u8),
             chain: self.chain,

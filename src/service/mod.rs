@@ -9,9 +9,12 @@
 
 pub mod builtin;
 pub mod context;
+pub mod cos;
+pub mod filter;
 pub mod hold;
 pub mod idp;
 pub mod outbox;
+pub mod passthru;
 pub mod plan;
 pub mod plugin;
 pub mod policy;
@@ -21,6 +24,7 @@ pub mod services;
 pub mod set;
 pub mod states;
 pub mod table;
+pub mod text;
 
 pub use context::{Context, Host, PacketAt, SessionAt};
 pub use outbox::{Edit, Outbox};

@@ -79,9 +79,9 @@ impl Versions {
         Some(self.live.remove(unused).policy)
     }
 
-    /// Takes all out, used or not: the member is no more.
-    pub fn drain(&mut self) -> impl Iterator<Item = Policy> + '_ {
-        self.live.drain(..).map(|version| version.policy)
+    /// Takes one out, used or not: the member is no more.
+    pub fn pop(&mut self) -> Option<Policy> {
+        self.live.pop().map(|version| version.policy)
     }
 
     /// (generation, sessions), oldest first.

@@ -1,7 +1,7 @@
 //! One worker's services: walks chains, keeps what plugins keep of sessions, and ends what must end.
 
 use super::context::{Context, Host, PacketAt, SessionAt};
-use super::hold::HoldTable;
+use super::hold::{HoldTable, WhenHeld};
 use super::outbox::Outbox;
 use super::plan::{Attached, ServicePlan};
 use super::plugin::{DataPlugin, Gauge, Reply};
@@ -14,7 +14,7 @@ use super::table::{PluginCounts, PluginTable};
 use crate::base::event::{CloseReason, PluginFault};
 use crate::base::{Anomaly, Dir, DropReason, FlowTuple, Generation, PluginId, PortId, SetId, Time, WorkerId};
 use crate::io::FrameAllocator;
-use crate::session::{NO_CHAIN, NO_HANDLE, Session, SessionId};
+use crate::session::{NO_CHAIN, NO_HANDLE, Session, SessionId, Settled};
 use arrayvec::ArrayVec;
 use std::sync::Arc;
 
@@ -68,8 +68,16 @@ impl ChainState {
         self.versions.get(member)?.find(generation)
     }
 
-    fn newest(&self, member: usize) -> Option<&Policy> {
-        self.versions.get(member)?.newest()
+    /// What a call of a member goes by: the policy that the session took, where the member has sessions; else the newest.
+    /// `kept` is the generation in the member's own state of the session.
+    pub(super) fn policy_for(&self, member: usize, session: Option<&Session>, kept: u32) -> Option<&Policy> {
+        match session {
+            Some(_) if self.chain.stateful >> member & 1 == 1 => self.policy(member, kept),
+            Some(session) if self.chain.packet_mode >> member & 1 == 0 => {
+                self.policy(member, session.policy.0)
+            }
+            _ => self.versions.get(member)?.newest(),
+        }
     }
 }
 
@@ -85,7 +93,6 @@ pub struct Services {
     running: Arc<Running>,
     /// Chains whose sessions are to be closed, and how far the sweep is.
     sweep: Option<change::Sweep>,
-    taken_out: ArrayVec<(PluginId, PluginFault), { super::plugin::MAX_PLUGINS }>,
 }
 
 impl Services {
@@ -108,7 +115,6 @@ impl Services {
             outbox: Outbox::default(),
             running,
             sweep: None,
-            taken_out: ArrayVec::new(),
         };
         for set in &plan.sets {
             services.install_set(set.clone());
@@ -183,16 +189,23 @@ impl Services {
         if state.chain.stateful != 0 {
             session.services = self.states.take();
         }
+        let no_room = state.chain.stateful != 0 && session.services == NO_HANDLE;
         for (member, versions) in state.versions.iter_mut().enumerate() {
             let generation = versions.take();
             match state.chain.stateful >> member & 1 {
+                1 if no_room => versions.give_back(generation),
                 1 => {
                     let fresh = MemberState { generation, ..MemberState::default() };
                     self.states.set(session.services, member, fresh);
                 }
                 _ if state.chain.packet_mode >> member & 1 == 1 => versions.give_back(generation),
-                _ => session.policy = Generation(generation),
+                // Who has none attached leaves alone what another goes by.
+                _ if generation != 0 => session.policy = Generation(generation),
+                _ => {}
             }
+        }
+        if no_room {
+            pass_without(session, &state.chain);
         }
     }
 
@@ -253,7 +266,8 @@ impl Services {
             }
             let (plugin, on_fault) = (state.chain.members[usize::from(member)], state.chain.on_fault);
             let packet_mode = state.chain.packet_mode >> member & 1 == 1;
-            let holdable = packet.frame.is_some();
+            // Where verdicts do not act, and within a tunnel, nothing can be held: the walk goes on.
+            let holdable = packet.frame.is_some() && packet.inline;
             self.outbox.ticket = if holdable { self.held.next_ticket() } else { None };
             let reply =
                 self.call(index, usize::from(member), Some(at), Some(packet), dir, outside, |p, context| {
@@ -262,10 +276,17 @@ impl Services {
                         _ => p.packet(context),
                     }
                 });
+            self.outbox.ticket = None;
             match self.weigh(plugin, reply, step, on_fault) {
                 Weighed::On => {}
                 Weighed::Hold if !holdable => {}
-                Weighed::Hold => return Passage::Hold { plugin, next: place as u8 + 1 },
+                Weighed::Hold if self.may_hold(at.session) => {
+                    return Passage::Hold { plugin, next: place as u8 + 1 };
+                }
+                Weighed::Hold => match self.held.settings().on_cap {
+                    WhenHeld::Drop => return Passage::Drop(DropReason::HoldCap),
+                    WhenHeld::Forward => {}
+                },
                 Weighed::Drop(reason) => return Passage::Drop(reason),
                 Weighed::Refuse(reason) if packet_mode => return Passage::Drop(reason),
                 Weighed::Refuse(reason) => {
@@ -412,7 +433,8 @@ impl Services {
     ) {
         let index = session.chain;
         let Some(state) = self.chains.get(usize::from(index)).and_then(Option::as_ref) else { return };
-        let (count, told) = (state.chain.members.len(), told & !state.chain.packet_mode);
+        let roomless = if session.services == NO_HANDLE { state.chain.stateful } else { 0 };
+        let (count, told) = (state.chain.members.len(), told & !state.chain.packet_mode & !roomless);
         for member in (0..count).filter(|member| told >> member & 1 == 1) {
             let mut at = SessionAt { id, session: &mut *session };
             self.call(index, member, Some(&mut at), None, Dir::ToServer, outside, &event);
@@ -437,13 +459,7 @@ impl Services {
         let mut instance = self.plugins.take(plugin)?;
         let handle = at.as_ref().map_or(NO_HANDLE, |at| at.session.services);
         let kept = self.states.get(handle, member);
-        let generation = match &at {
-            Some(_) if handle != NO_HANDLE => Some(kept.generation),
-            Some(at) => Some(at.session.policy.0),
-            None => None,
-        };
-        let policy =
-            generation.map_or_else(|| state.newest(member), |generation| state.policy(member, generation));
+        let policy = state.policy_for(member, at.as_deref().map(|at| &*at.session), kept.generation);
         let mut context = Context {
             set: state.chain.set,
             dir,
@@ -470,27 +486,17 @@ impl Services {
             self.states.set(handle, member, after);
         }
         self.plugins.put_back(plugin, instance);
-        if let Some(fault) = self.plugins.out(plugin) {
-            self.note(plugin, fault);
-            return None;
-        }
-        Some(result)
+        self.plugins.out(plugin).is_none().then_some(result)
     }
 
     /// A plugin misbehaved: no chain calls it from now on.
     fn fault(&mut self, plugin: PluginId, fault: PluginFault) {
         self.plugins.take_out(plugin, fault);
-        self.note(plugin, fault);
-    }
-
-    #[cold]
-    fn note(&mut self, plugin: PluginId, fault: PluginFault) {
-        let _ = self.taken_out.try_push((plugin, fault)); // each once at most: there is room for all
     }
 
     /// A plugin that was just taken out, each once: to be told to management, and its held frames to be let go.
     pub fn taken_out(&mut self) -> Option<(PluginId, PluginFault)> {
-        self.taken_out.pop()
+        self.plugins.taken_out()
     }
 
     /// What becomes of a frame whose holder was taken out.
@@ -517,27 +523,39 @@ impl Services {
             };
             instance.turn(&mut host, now);
             self.plugins.put_back(plugin, instance);
-            if let Some(fault) = self.plugins.out(plugin) {
-                self.note(plugin, fault);
-            }
         }
     }
 
-    /// Another frame of a session is held; false when it has as many as it may.
-    pub fn count_held(&mut self, session: &Session) -> bool {
+    /// Whether one more frame of the session may be held: neither it nor the worker has as many as may be.
+    fn may_hold(&mut self, session: &Session) -> bool {
         let most = self.held.settings().session_frames;
-        match self.states.held_mut(session.services) {
-            Some(count) if *count < most => {
-                *count += 1;
-                true
-            }
-            _ => false,
+        self.held.next_ticket().is_some()
+            && self.states.held_mut(session.services).is_some_and(|count| *count < most)
+    }
+
+    /// Another frame of the session is held.
+    pub fn count_held(&mut self, session: &Session) {
+        if let Some(count) = self.states.held_mut(session.services) {
+            *count = count.saturating_add(1);
         }
     }
 
     pub fn count_released(&mut self, session: &Session) {
         if let Some(count) = self.states.held_mut(session.services) {
             *count = count.saturating_sub(1);
+        }
+    }
+}
+
+/// A session that found no room for what plugins keep of it passes them by, or not at all, as the set's on-fault policy says.
+#[cold]
+fn pass_without(session: &mut Session, chain: &Chain) {
+    match chain.on_fault {
+        OnFault::Skip => session.wanting.0.iter_mut().for_each(|wanting| *wanting &= !chain.stateful),
+        OnFault::Drop => {
+            session.settled = Settled::Drop(DropReason::PluginOut);
+            session.wanting = crate::base::PerDir::default();
+            session.refused = true;
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The plugin instances of one worker, by number.
 
-use super::plugin::{About, DataPlugin, Gauge, MAX_NAME};
+use super::plugin::{About, DataPlugin, Gauge, MAX_NAME, MAX_PLUGINS};
 use super::running::Running;
 use crate::base::counters::Counter;
 use crate::base::event::PluginFault;
 use crate::base::{ClassId, PluginId, SetId};
+use arrayvec::ArrayVec;
 use std::sync::Arc;
 
 /// Service sets one appliance may have.
@@ -70,16 +71,25 @@ pub struct PluginTable {
     running: Arc<Running>,
     /// Plugins with [`Flags::turns`](super::Flags::turns).
     turning: Vec<PluginId>,
+    /// Taken out and not yet told to management.
+    taken_out: ArrayVec<(PluginId, PluginFault), MAX_PLUGINS>,
 }
 
 impl PluginTable {
     pub fn new(running: Arc<Running>) -> PluginTable {
-        PluginTable { slots: Vec::new(), classes: Vec::new(), running, turning: Vec::new() }
+        PluginTable {
+            slots: Vec::new(),
+            classes: Vec::new(),
+            running,
+            turning: Vec::new(),
+            taken_out: ArrayVec::new(),
+        }
     }
 
     /// Puts a plugin at its number; who stood there comes back. Allocates: before traffic, or at a change of sets.
     pub fn install(&mut self, arrival: Arrival) -> Option<Box<dyn DataPlugin>> {
         let index = arrival.id.index();
+        let replaced = self.remove(arrival.id);
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || None);
         }
@@ -101,7 +111,8 @@ impl PluginTable {
             counts: arrival.counts,
             out: None,
         };
-        self.slots[index].replace(slot).and_then(|old| old.instance)
+        self.slots[index] = Some(slot);
+        replaced
     }
 
     fn class(&mut self, name: &str) -> &mut Class {
@@ -141,10 +152,12 @@ impl PluginTable {
         let Some(slot) = self.slots.get_mut(id.index()).and_then(Option::as_mut) else { return };
         if slot.about.external {
             self.running.leave();
-            if let Some(fault) = instance.fault() {
-                slot.out.get_or_insert(fault);
-                slot.counts.faults.set(1);
+            let fault = instance.fault();
+            slot.instance = Some(instance);
+            if let Some(fault) = fault {
+                self.take_out(id, fault);
             }
+            return;
         }
         slot.instance = Some(instance);
     }
@@ -158,11 +171,22 @@ impl PluginTable {
         }
     }
 
+    /// A plugin misbehaved, in whichever call: no chain calls it from now on.
+    #[cold]
     pub fn take_out(&mut self, id: PluginId, fault: PluginFault) {
-        if let Some(slot) = self.slots.get_mut(id.index()).and_then(Option::as_mut) {
-            slot.out.get_or_insert(fault);
+        if let Some(slot) = self.slots.get_mut(id.index()).and_then(Option::as_mut)
+            && slot.out.is_none()
+        {
+            slot.out = Some(fault);
             slot.counts.faults.set(1);
+            let _ = self.taken_out.try_push((id, fault)); // each once: there is room for all
         }
+    }
+
+    /// A plugin that was taken out since this was last asked.
+    #[inline]
+    pub fn taken_out(&mut self) -> Option<(PluginId, PluginFault)> {
+        self.taken_out.pop()
     }
 
     /// Why a plugin was taken out.

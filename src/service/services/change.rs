@@ -4,7 +4,7 @@
 use super::{ChainState, Services};
 use crate::base::event::PluginFault;
 use crate::base::{PluginId, SetId};
-use crate::service::plugin::DataPlugin;
+use crate::service::plugin::{DataPlugin, MAX_PLUGINS};
 use crate::service::policy::{Policy, Versions};
 use crate::service::set::{Selection, ServiceSet};
 use crate::service::table::Arrival;
@@ -70,11 +70,15 @@ pub enum Retired {
     Chain(Box<ChainState>),
 }
 
-/// The closing of a removed plugin's sessions.
+/// The closing of removed plugins' sessions.
+#[derive(Default)]
 pub(super) struct Sweep {
-    plugin: PluginId,
+    /// One bit each.
+    plugins: u32,
     next_slot: usize,
 }
+
+const _: () = assert!(MAX_PLUGINS <= 32);
 
 impl Services {
     /// The set's chain for sessions from now on. Its members keep the policies they had.
@@ -158,7 +162,10 @@ impl Services {
                 Retired::Change(change, replaced)
             }
             Command::Remove(plugin) => {
-                self.sweep = Some(Sweep { plugin, next_slot: 0 });
+                // One that comes while others are being swept begins anew with them.
+                let plugins = self.sweep.take().unwrap_or_default().plugins;
+                let bit = 1u32.checked_shl(u32::from(plugin.0)).unwrap_or(0);
+                self.sweep = Some(Sweep { plugins: plugins | bit, next_slot: 0 });
                 Retired::Nothing
             }
             Command::TakeOut(plugin, fault) => {
@@ -185,34 +192,64 @@ impl Services {
     pub fn is_swept(&self, session: &Session) -> bool {
         let Some(sweep) = &self.sweep else { return false };
         let chain = self.chains.get(usize::from(session.chain)).and_then(Option::as_ref);
-        chain.is_some_and(|state| state.chain.member(sweep.plugin).is_some())
+        let leaves =
+            |plugin: &PluginId| 1u32.checked_shl(u32::from(plugin.0)).is_some_and(|b| b & sweep.plugins != 0);
+        chain.is_some_and(|state| state.chain.members.iter().any(leaves))
     }
 
     /// Something that no session uses any more, if there is: asked for once a turn, when nothing else is to be done.
     pub fn retire(&mut self, slots: usize) -> Retired {
-        if self.sweep.as_ref().is_some_and(|sweep| sweep.next_slot >= slots)
-            && let Some(sweep) = self.sweep.take()
-        {
-            return Retired::Plugin(sweep.plugin, self.plugins.remove(sweep.plugin));
+        if let Some(plugin) = self.swept(slots) {
+            return Retired::Plugin(plugin, self.plugins.remove(plugin));
         }
         for index in 0..self.chains.len() {
             let Some(Some(state)) = self.chains.get_mut(index) else { continue };
-            if state.sessions == 0 && !self.current.contains(&(index as u8)) {
-                return self.chains[index].take().map_or(Retired::Nothing, |s| Retired::Chain(Box::new(s)));
-            }
+            let over = state.sessions == 0 && !self.current.contains(&(index as u8));
             let set = state.chain.set;
-            for (member, versions) in state.versions.iter_mut().enumerate() {
-                let Some(policy) = versions.retire() else { continue };
-                let plugin = state.chain.members.get(member).copied().unwrap_or_default();
-                let mut kept = None;
-                if let Some(mut instance) = self.plugins.take(plugin) {
-                    kept = instance.retire(set, policy.generation);
-                    self.plugins.put_back(plugin, instance);
-                }
+            let mut members = state.chain.members.iter().zip(&mut state.versions);
+            let unused = members.find_map(|(&plugin, versions)| {
+                let policy = if over { versions.pop() } else { versions.retire() };
+                Some((plugin, policy?))
+            });
+            if let Some((plugin, policy)) = unused {
+                let kept = self.no_longer_used(set, plugin, policy.generation);
                 return Retired::Policy { policy, kept };
+            }
+            if over {
+                return self.chains[index].take().map_or(Retired::Nothing, |s| Retired::Chain(Box::new(s)));
             }
         }
         Retired::Nothing
+    }
+
+    /// A removed plugin whose sessions are all closed.
+    fn swept(&mut self, slots: usize) -> Option<PluginId> {
+        let sweep = self.sweep.as_mut().filter(|sweep| sweep.next_slot >= slots)?;
+        let plugin = PluginId(sweep.plugins.trailing_zeros() as u8);
+        sweep.plugins &= sweep.plugins.wrapping_sub(1);
+        if sweep.plugins == 0 {
+            self.sweep = None;
+        }
+        Some(plugin)
+    }
+
+    /// Tells a plugin that no session goes by a policy any more, unless another chain of the set still has it.
+    fn no_longer_used(
+        &mut self,
+        set: SetId,
+        plugin: PluginId,
+        generation: u32,
+    ) -> Option<Box<dyn Any + Send>> {
+        let elsewhere = self.chains.iter().flatten().filter(|state| state.chain.set == set).any(|state| {
+            state.chain.member(plugin).is_some_and(|member| state.policy(member, generation).is_some())
+        });
+        if elsewhere {
+            return None;
+        }
+        let mut instance = self.plugins.take(plugin)?;
+        let kept = instance.retire(set, generation);
+        self.plugins.put_back(plugin, instance);
+        kept
     }
 
     /// Chains and policies alive on this worker with their sessions, as many as the list has room for. A member without any
