@@ -1,5 +1,8 @@
 //! The whole appliance over the memory backend: conservation, modes, and the same alerts for any number of workers.
 
+mod rig;
+mod services;
+
 use super::*;
 use crate::base::event::{CloseReason, Event, EventBody};
 use crate::base::{Dir, PortId, Time};

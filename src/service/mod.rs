@@ -5,11 +5,13 @@
 //! per direction. [`Services`] is one worker's part: its plugin instances, the chains in force, what plugins keep of
 //! sessions, and the frames they hold. Detection is one plugin, [`idp`], among others.
 //!
-//! Where to add a built-in plugin: a folder here with its control and data halves, and one line in [`builtin`].
+//! Where to add a built-in plugin: a folder here with its control and data halves, and one line in [`builtin`]. Shared objects that others
+//! built come in by [`external`].
 
 pub mod builtin;
 pub mod context;
 pub mod cos;
+pub mod external;
 pub mod filter;
 pub mod hold;
 pub mod idp;

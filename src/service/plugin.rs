@@ -1,6 +1,7 @@
 //! What every service is to the appliance, built in or external: the two halves, their events and their replies.
 
 use super::context::Context;
+use super::external::LogLine;
 use super::policy::Policy;
 use crate::base::event::{CloseReason, PluginFault};
 use crate::base::{Anomaly, ClassId, DropReason, SetId, Time, WorkerId};
@@ -105,6 +106,12 @@ pub trait Plugin: Send {
     fn prepare(&self, _policy: &Policy, _worker: WorkerId) -> Option<Box<dyn Any + Send>> {
         None
     }
+
+    /// Now and then, on management's thread: whatever the plugin wants of management outside of a control event.
+    fn poll(&mut self, _desk: &mut dyn Desk) {}
+
+    /// Lines that its workers and its own threads want logged, since the last call.
+    fn log_lines(&mut self, _to: &mut dyn FnMut(LogLine<'_>)) {}
 
     /// Tables it publishes, by name.
     fn tables(&self) -> Vec<(String, Vec<ShownRow>)> {

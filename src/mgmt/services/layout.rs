@@ -110,10 +110,24 @@ fn plugins(config: &Config, sets: &[SetLayout]) -> Vec<PluginEntry> {
             found.push(configured(name).cloned().unwrap_or_else(bare));
         }
     }
-    let mut external: Vec<PluginEntry> = config.plugins.iter().filter(|p| p.is_external()).cloned().collect();
-    external.sort_by_key(|plugin| plugin.order);
-    found.extend(external);
+    found.extend(load_order(config.plugins.iter().filter(|p| p.is_external()).cloned().collect()));
     found
+}
+
+/// By `order`, but none before a package that it needs; what is needed then are libraries alone. A circle (which the
+/// configuration's check refuses) is cut.
+fn load_order(mut left: Vec<PluginEntry>) -> Vec<PluginEntry> {
+    let packages: Vec<String> = left.iter().map(|plugin| plugin.package.clone()).collect();
+    left.sort_by_key(|plugin| plugin.order);
+    let mut sorted = Vec::new();
+    while !left.is_empty() {
+        let waits = |p: &PluginEntry| p.needs.iter().any(|need| left.iter().any(|o| o.package == *need));
+        let next = left.iter().position(|plugin| !waits(plugin)).unwrap_or(0);
+        let mut plugin = left.remove(next);
+        plugin.needs.retain(|need| !packages.contains(need));
+        sorted.push(plugin);
+    }
+    sorted
 }
 
 /// The ports that sets name, in the order of their numbers.

@@ -3,6 +3,7 @@
 use crate::inspect::{self, Engine, HostState};
 use crate::mgmt::config::PluginEntry;
 use crate::service::builtin;
+use crate::service::external::{ExternalSpec, load};
 use crate::service::idp::{self, Idp};
 use crate::service::plugin::Plugin;
 use crate::stream;
@@ -46,11 +47,17 @@ impl Makers for Stock {
     }
 }
 
-/// Loads one shared object. The loader (`service::external`) comes in here: one `ExternalSpec` of `entry`, one `load`.
+/// Loads one shared object; packages that it needs have been loaded before ([`Layout`](super::Layout) sees to that).
 fn external(entry: &PluginEntry) -> Result<Box<dyn Plugin>, String> {
-    Err(format!(
-        "{}: this build loads no shared objects; leave the [[plugin]] \"{}\" out",
-        entry.path.display(),
-        entry.package
-    ))
+    let spec = ExternalSpec {
+        package: entry.package.clone(),
+        path: entry.path.clone(),
+        entry: entry.entry.clone(),
+        order: i32::try_from(entry.order).unwrap_or(i32::MAX),
+        needs: entry.needs.clone(),
+        config: entry.config.clone(),
+    };
+    let loaded = load(&[spec]).map_err(|fault| fault.to_string())?;
+    let plugin = loaded.into_iter().next().ok_or("nothing was loaded")?;
+    Ok(Box::new(plugin))
 }

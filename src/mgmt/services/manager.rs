@@ -8,6 +8,7 @@ use crate::base::event::PluginFault;
 use crate::base::{Dir, PerDir, PluginId, SetId, WorkerId};
 use crate::mgmt::config::PluginEntry;
 use crate::service::ServiceSet;
+use crate::service::external::{LogLevel, LogLine};
 use crate::service::plan;
 use crate::service::plugin::{About, Flags, MAX_PLUGINS, Plugin};
 use crate::service::policy::Policy;
@@ -177,6 +178,7 @@ impl Manager {
             let handed_in = counter.handed_in;
             self.publish(handed_in, mail);
         }
+        self.poll(mail);
         if self.stirred {
             for worker in 0..self.workers {
                 self.collect(worker, mail);
@@ -185,6 +187,21 @@ impl Manager {
         self.retry(mail);
         self.dismiss_unused(mail);
         self.see_off(mail);
+    }
+
+    /// What plugins want outside of control events: policies from threads of their own, lines for the log.
+    fn poll(&mut self, mail: &mut dyn Mail) {
+        for index in 0..self.instances.len() {
+            let Some(Some(instance)) = self.instances.get_mut(index) else { continue };
+            let plugin = PluginId(index as u8);
+            let mut counter =
+                Counter { plugin, sets: &mut self.sets, handed_in: Vec::new(), queue: &self.queue };
+            instance.control.poll(&mut counter);
+            let handed_in = counter.handed_in;
+            let name = instance.entry.called();
+            instance.control.log_lines(&mut |line| log(name, &line));
+            self.publish(handed_in, mail);
+        }
     }
 
     /// Plugins that nobody wants any more go when no session uses them.
@@ -358,5 +375,15 @@ impl Manager {
     pub(super) fn free_plugin(&self) -> Option<PluginId> {
         let free = self.instances.iter().position(Option::is_none).unwrap_or(self.instances.len());
         (free < MAX_PLUGINS).then_some(PluginId(free as u8))
+    }
+}
+
+fn log(plugin: &str, line: &LogLine<'_>) {
+    let text = line.text;
+    match line.level {
+        LogLevel::Error => tracing::error!("plugin {plugin}: {text}"),
+        LogLevel::Warn => tracing::warn!("plugin {plugin}: {text}"),
+        LogLevel::Info => tracing::info!("plugin {plugin}: {text}"),
+        LogLevel::Debug => tracing::debug!("plugin {plugin}: {text}"),
     }
 }

@@ -15,7 +15,26 @@ fn built_in() -> impl Iterator<Item = &'static str> {
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     plugins(checker);
+    circles(checker);
     sets(checker);
+}
+
+/// Packages that need each other can never be loaded.
+fn circles(checker: &mut Checker<'_>) {
+    let mut left: Vec<_> =
+        checker.config.plugins.iter().enumerate().filter(|(_, p)| p.is_external()).collect();
+    loop {
+        let packages: Vec<&str> = left.iter().map(|(_, plugin)| plugin.package.as_str()).collect();
+        let before = left.len();
+        left.retain(|(_, plugin)| plugin.needs.iter().any(|need| packages.contains(&need.as_str())));
+        if left.len() == before {
+            break;
+        }
+    }
+    if let Some((i, plugin)) = left.first() {
+        let message = format!("\"{}\" needs a plugin that needs it in turn", plugin.package);
+        checker.fault(&format!("plugin.{i}.needs"), message, "take one of them out");
+    }
 }
 
 fn plugins(checker: &mut Checker<'_>) {

@@ -61,7 +61,7 @@ impl Section for PluginEntry {
         v.value("path", "The shared object's full path.", &mut self.path);
         v.value("entry", "The function that registers it.", &mut self.entry);
         v.value("order", "Lower numbers are loaded first.", &mut self.order);
-        v.value("needs", "Libraries to load before it, with their paths.", &mut self.needs);
+        v.value("needs", "Packages, or libraries by their paths, to load before it.", &mut self.needs);
         v.value("config", "A text in the plugin's own words.", &mut self.config);
     }
 }

@@ -1,0 +1,191 @@
+//! What a chain costs a packet: none, detection without rules, an empty external plugin, both.
+//!
+//! `cargo bench --bench plugin`. Prints the median of rounds in nanoseconds and cycles a packet, and the difference to the
+//! empty chain. UDP packets of a thousand live sessions in a random order, in frames of the memory backend that are used
+//! again and again; the chains are measured in turn, round by round, so that a machine's mood meets all alike.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use weir::base::event::event_ring;
+use weir::base::{PortId, Time};
+use weir::inspect::{self, Engine};
+use weir::io::dpdk::cycles;
+use weir::io::memory::HeapPool;
+use weir::io::{BURST, Burst, Frame, FrameMeta, LinkType, TxQueue};
+use weir::pipeline::exits::{Exits, Outlet};
+use weir::pipeline::lane::{Lane, LaneParts};
+use weir::pipeline::{Ledger, Mode, Polling, PortPlan, Settings, Wanted};
+use weir::rules::{Classifications, References, SourceFile, Vars, load as load_rules};
+use weir::service::external::{ExternalSpec, load};
+use weir::service::idp::Idp;
+use weir::service::plan::Attached;
+use weir::service::{Plugin, ServicePlan};
+use weir::wire::build::{self, IpFields, Link};
+use weir::{defrag, session, stream};
+
+const ROUNDS: usize = 101;
+const BURSTS: usize = 400;
+const SESSIONS: u32 = 1000;
+
+/// Where the lane sends: frames wait here to be used again.
+#[derive(Clone, Default)]
+struct Back(Arc<Mutex<Vec<Frame>>>);
+
+impl TxQueue for Back {
+    fn send(&mut self, burst: &mut Burst) -> usize {
+        let n = burst.len();
+        self.0.lock().expect("one thread").extend(burst.drain(..));
+        n
+    }
+}
+
+fn empty() -> Box<dyn Plugin> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let out = top.join("target/empty-bench.so");
+    let mut cc = Command::new("cc");
+    cc.args(["-shared", "-fPIC", "-O2", "-I"]).arg(top.join("plugins/include"));
+    let built = cc.arg(top.join("plugins/samples/empty/empty.c")).arg("-o").arg(&out).status();
+    assert!(built.is_ok_and(|status| status.success()), "cc builds the sample");
+    Box::new(load(&[ExternalSpec::at("empty", &out, "")]).expect("it loads").remove(0))
+}
+
+fn plan(idp: bool, external: bool) -> ServicePlan {
+    let file = SourceFile::new("bench.rules", "");
+    let (rules, _) =
+        load_rules(&[file], &Vars::default(), &Classifications::default(), &References::default());
+    let engine = Arc::new(Engine::compile(Arc::new(rules)).expect("the rules compile"));
+    let (streams, inspection) = (stream::Settings::default(), inspect::Settings::default());
+    let mut plugins: Vec<Box<dyn Plugin>> = Vec::new();
+    if idp {
+        plugins.push(Box::new(Idp::new(Arc::clone(&engine), streams, inspection)));
+    }
+    if external {
+        plugins.push(empty());
+    }
+    let mut plan = ServicePlan::of(plugins, 1);
+    if idp {
+        let (set, plugin) = Default::default();
+        plan.policies.push(Attached { set, plugin, policy: Idp::policy(&engine) });
+    }
+    plan
+}
+
+struct Bench {
+    name: &'static str,
+    lane: Lane,
+    back: Back,
+    state: u64,
+    clock: Time,
+    rounds: Vec<(f64, f64)>,
+}
+
+impl Bench {
+    fn new(name: &'static str, services: &ServicePlan) -> Bench {
+        let port = PortPlan {
+            link: LinkType::Ethernet,
+            peer: Some(PortId(0)),
+            inspect: true,
+            mode: Mode::Ips,
+            non_ip: true,
+            peer_mtu: 1500,
+        };
+        let settings = Settings {
+            ports: vec![port],
+            workers: 0,
+            hash_ports: true,
+            ring_size: 64,
+            polling: Polling::Busy,
+            replay: false,
+            event_ring: 1024,
+            wanted: Wanted::default(),
+            drop_invalid: true,
+            sessions: session::Settings { capacity: 2 * SESSIONS, ..session::Settings::default() },
+            fragments: defrag::Settings::default(),
+        };
+        let (back, ledger, pool) = (Back::default(), Arc::<Ledger>::default(), HeapPool::default());
+        let ends = ("10.0.0.1:1024".parse(), "192.0.2.1:53".parse());
+        let (client, server) = (ends.0.expect("an address"), ends.1.expect("an address"));
+        let bytes = Link::ethernet().wrap(&build::udp_packet(client, server, &IpFields::default(), &[0; 18]));
+        back.0.lock().expect("one thread").extend((0..256).map(|_| pool.frame(&bytes)));
+        let outlet = Outlet::Queue(Box::new(back.clone()));
+        let parts = LaneParts {
+            me: 0,
+            plans: settings.ports.clone().into(),
+            exits: Exits::new(vec![Some(outlet)], false, Arc::clone(&ledger)),
+            events: event_ring(1024, false).0,
+            allocator: Box::new(pool),
+            ledger,
+            tables: Arc::default(),
+            services,
+        };
+        let lane = Lane::new(&settings, parts);
+        Bench { name, lane, back, state: 1, clock: Time::from_secs(1_780_000_000), rounds: Vec::new() }
+    }
+
+    fn fill(&mut self, burst: &mut Burst) {
+        self.clock = self.clock.plus(Duration::from_micros(1));
+        while burst.len() < BURST {
+            let Some(mut frame) = self.back.0.lock().expect("one thread").pop() else { break };
+            self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let flow = ((self.state >> 33) as u32) % SESSIONS;
+            let meta = FrameMeta { time: self.clock, clock: self.clock, ..FrameMeta::default() };
+            frame.set_meta(meta);
+            if let Some(bytes) = frame.first_mut() {
+                bytes[34..36].copy_from_slice(&(1024 + flow as u16).to_be_bytes());
+            }
+            burst.push(frame);
+        }
+    }
+
+    fn round(&mut self) {
+        let (mut burst, mut spent, mut ticks, mut packets) = (Burst::new(), Duration::ZERO, 0, 0);
+        for _ in 0..BURSTS {
+            self.fill(&mut burst);
+            packets += burst.len();
+            let (start, first) = (Instant::now(), cycles());
+            self.lane.burst(&mut burst, &mut |_, frame| Err(frame));
+            self.lane.timers(self.clock, 64);
+            self.lane.flush();
+            ticks += cycles() - first;
+            spent += start.elapsed();
+        }
+        self.rounds.push((spent.as_nanos() as f64 / packets as f64, ticks as f64 / packets as f64));
+    }
+
+    fn median(&mut self) -> (f64, f64) {
+        let middle = |mut all: Vec<f64>| {
+            all.sort_by(f64::total_cmp);
+            all[all.len() / 2]
+        };
+        (middle(self.rounds.iter().map(|r| r.0).collect()), middle(self.rounds.iter().map(|r| r.1).collect()))
+    }
+}
+
+fn main() {
+    let chains =
+        [("{}", false, false), ("{idp}", true, false), ("{empty}", false, true), ("{idp empty}", true, true)];
+    let mut benches: Vec<Bench> =
+        chains.iter().map(|&(name, idp, external)| Bench::new(name, &plan(idp, external))).collect();
+    benches.iter_mut().for_each(Bench::round);
+    benches.iter_mut().for_each(|bench| bench.rounds.clear());
+    for _ in 0..ROUNDS {
+        benches.iter_mut().for_each(Bench::round);
+    }
+    println!(
+        "{:<14} {:>10} {:>14} {:>10} {:>14}",
+        "chain", "ns/packet", "cycles/packet", "more ns", "more cycles"
+    );
+    let mut first = None;
+    for bench in &mut benches {
+        let (ns, ticks) = bench.median();
+        let (none_ns, none_ticks) = *first.get_or_insert((ns, ticks));
+        println!(
+            "{:<14} {ns:>10.1} {ticks:>14.0} {:>10.1} {:>14.0}",
+            bench.name,
+            ns - none_ns,
+            ticks - none_ticks
+        );
+    }
+}

@@ -1,0 +1,322 @@
+//! The data half: each event as one call over the border, with views that live on this stack.
+
+use super::abi;
+use super::desk::ExternalPolicy;
+use super::log::LogWriter;
+use super::memory::Shared;
+use super::shares::Shares;
+use crate::base::event::{Cause, CloseReason, PluginFault};
+use crate::base::{Addr, ClassId, Dir, DropReason, Family, FlowTuple, PerDir, SetId, Time, WorkerId};
+use crate::decode::L4;
+use crate::service::context::{Context, Host, PacketAt, SessionAt};
+use crate::service::plugin::{DataPlugin, PublicData, Reply};
+use std::ffi::{c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{null, null_mut};
+use std::sync::Arc;
+
+pub struct ExternalWorker {
+    handler: abi::DataHandler,
+    /// The plugin's own, of this worker since `worker_init`.
+    me: *mut c_void,
+    host: &'static abi::Host,
+    shared: Arc<Shared>,
+    worker: WorkerId,
+    /// What it keeps of the host's, for the host's functions.
+    kept: Kept,
+    fault: Option<PluginFault>,
+    /// It misbehaved: never called again.
+    dead: bool,
+}
+
+pub(super) struct Kept {
+    pub shares: Shares,
+    pub log: LogWriter,
+}
+
+// SAFETY: `me` is the plugin's own and only handed back to it; the ABI says that a worker's half is called by one thread at
+// a time, not always the same.
+unsafe impl Send for ExternalWorker {}
+
+/// What stands behind a call, for the host's functions: found through `weir_data.call`, for as long as the call lasts.
+pub(super) struct Call {
+    /// Null where the event has none.
+    pub context: *mut Context<'static>,
+    /// Only where there is no context.
+    pub host: *mut Host<'static>,
+    pub kept: *mut Kept,
+}
+
+impl ExternalWorker {
+    pub fn new(
+        handler: abi::DataHandler,
+        me: *mut c_void,
+        host: &'static abi::Host,
+        shared: Arc<Shared>,
+        log: LogWriter,
+        worker: WorkerId,
+    ) -> ExternalWorker {
+        let kept = Kept { shares: Shares::default(), log };
+        ExternalWorker { handler, me, host, shared, worker, kept, fault: None, dead: false }
+    }
+
+    /// An event without packet, session or host.
+    fn bare(&self) -> abi::Data {
+        abi::Data {
+            host: self.host,
+            call: null_mut(),
+            shared: self.shared.pointer(),
+            shared_size: self.shared.size(),
+            worker_self: self.me,
+            set: abi::NONE,
+            plugin: abi::NONE,
+            worker: u32::from(self.worker.0),
+            direction: 0,
+            reason: 0,
+            kind: 0,
+            bytes: null(),
+            length: 0,
+            argument: 0,
+            code: 0,
+            action: [0; 2],
+            policy: null(),
+            policy_generation: 0,
+            reserved: 0,
+            now_us: 0,
+            session: null(),
+            packet: null(),
+        }
+    }
+
+    /// Over the border and back.
+    #[inline]
+    fn call(
+        &mut self,
+        event: u32,
+        data: &mut abi::Data,
+        context: *mut Context<'static>,
+        host: *mut Host<'static>,
+    ) -> c_int {
+        if self.dead {
+            return abi::OK;
+        }
+        let mut call = Call { context, host, kept: &raw mut self.kept };
+        data.call = (&raw mut call).cast();
+        let (handler, me) = (self.handler, self.me);
+        // SAFETY: the handler is the registration's; all that `data` points to lives until it returns, and nothing of it is
+        // touched meanwhile but by the host's functions.
+        let reply = catch_unwind(AssertUnwindSafe(|| unsafe { handler(me, event, data) }));
+        data.call = null_mut();
+        if self.kept.shares.leaked {
+            self.misbehaved(PluginFault::LeakedFrames);
+        }
+        reply.unwrap_or(abi::PANICKED)
+    }
+
+    #[inline]
+    fn with_context(
+        &mut self,
+        event: u32,
+        context: &mut Context<'_>,
+        fill: impl FnOnce(&mut abi::Data),
+    ) -> c_int {
+        let session = context.session.as_ref().map(session_view);
+        let packet = context.packet.as_ref().map(packet_view);
+        let mut data = self.bare();
+        data.set = u32::from(context.set.0);
+        data.plugin = u32::from(context.host.me.0);
+        data.direction = context.dir as u32;
+        data.action = context.state.action.0;
+        data.now_us = context.host.now.micros();
+        if let Some(policy) = context.policy {
+            data.policy_generation = policy.generation;
+            data.policy = policy.data.downcast_ref::<ExternalPolicy>().map_or(null(), |p| p.pointer);
+        }
+        data.session = session.as_ref().map_or(null(), |view| &raw const *view);
+        data.packet = packet.as_ref().map_or(null(), |view| &raw const *view);
+        fill(&mut data);
+        // The lifetimes are forgotten only while the call lasts, during which `context` is not used here.
+        let context = (&raw mut *context).cast::<Context<'static>>();
+        self.call(event, &mut data, context, null_mut())
+    }
+
+    /// A reply where an opinion is asked for.
+    #[inline]
+    fn opinion(&mut self, reply: c_int) -> Reply {
+        match reply {
+            abi::OK => Reply::Ok,
+            abi::FORWARD => Reply::Forward,
+            abi::DISCARD => Reply::Discard(DropReason::PluginDiscard),
+            abi::HOLD => Reply::Hold,
+            other => {
+                self.noted(other);
+                Reply::Ok
+            }
+        }
+    }
+
+    /// A reply where none is.
+    fn noted(&mut self, reply: c_int) {
+        match reply {
+            abi::OK | abi::FORWARD => {}
+            abi::PANICKED => self.misbehaved(PluginFault::Panicked),
+            _ => self.misbehaved(PluginFault::BadReply),
+        }
+    }
+
+    #[cold]
+    fn misbehaved(&mut self, fault: PluginFault) {
+        if !self.dead {
+            self.dead = true;
+            self.fault = Some(fault);
+            self.kept.shares.clear();
+        }
+    }
+}
+
+impl DataPlugin for ExternalWorker {
+    fn worker_init(&mut self, _worker: WorkerId) {
+        let mut data = self.bare();
+        let reply = self.call(abi::EVENT_WORKER_INIT, &mut data, null_mut(), null_mut());
+        self.me = data.worker_self;
+        self.noted(reply);
+    }
+
+    fn init(&mut self, set: SetId) {
+        let mut data = self.bare();
+        data.set = u32::from(set.0);
+        let reply = self.call(abi::EVENT_INIT, &mut data, null_mut(), null_mut());
+        self.noted(reply);
+    }
+
+    fn first_packet(&mut self, context: &mut Context<'_>) -> Reply {
+        let reply = self.with_context(abi::EVENT_FIRST_PACKET, context, |_| {});
+        self.opinion(reply)
+    }
+
+    fn packet(&mut self, context: &mut Context<'_>) -> Reply {
+        let reply = self.with_context(abi::EVENT_PACKET, context, |_| {});
+        self.opinion(reply)
+    }
+
+    fn alone(&mut self, context: &mut Context<'_>) -> Reply {
+        self.packet(context)
+    }
+
+    fn session_open(&mut self, context: &mut Context<'_>) {
+        let reply = self.with_context(abi::EVENT_SESSION_OPEN, context, |_| {});
+        self.noted(reply);
+    }
+
+    fn session_close(&mut self, context: &mut Context<'_>, reason: CloseReason) {
+        let fill = |data: &mut abi::Data| data.reason = reason as u32;
+        let reply = self.with_context(abi::EVENT_SESSION_CLOSE, context, fill);
+        self.noted(reply);
+    }
+
+    fn session_destroy(&mut self, context: &mut Context<'_>) {
+        let reply = self.with_context(abi::EVENT_SESSION_DESTROY, context, |_| {});
+        self.noted(reply);
+    }
+
+    fn user(&mut self, context: &mut Context<'_>, class: ClassId, bytes: &[u8]) -> Reply {
+        let fill = |data: &mut abi::Data| {
+            data.kind = u32::from(class.0);
+            (data.bytes, data.length) = (bytes.as_ptr().cast(), bytes.len() as u64);
+        };
+        let reply = self.with_context(abi::EVENT_USER, context, fill);
+        self.opinion(reply)
+    }
+
+    fn public_data(&mut self, kind: u32, argument: u64, to: &mut dyn FnMut(PublicData<'_>)) -> bool {
+        let mut data = self.bare();
+        (data.kind, data.argument) = (kind, argument);
+        let reply = self.call(abi::EVENT_PUBLIC_DATA, &mut data, null_mut(), null_mut());
+        self.noted(reply);
+        if self.dead {
+            return false;
+        }
+        // SAFETY: by the ABI the answer is null, or the plugin's memory of that length, unchanged until its next call.
+        let Some(bytes) = (unsafe { super::host::bytes_at(data.bytes, data.length) }) else { return false };
+        to(PublicData { bytes, code: data.code });
+        true
+    }
+
+    fn turn(&mut self, host: &mut Host<'_>, now: Time) {
+        let mut data = self.bare();
+        data.plugin = u32::from(host.me.0);
+        data.now_us = now.micros();
+        let host = (&raw mut *host).cast::<Host<'static>>();
+        let reply = self.call(abi::EVENT_TURN, &mut data, null_mut(), host);
+        self.noted(reply);
+    }
+
+    fn fault(&mut self) -> Option<PluginFault> {
+        self.fault.take()
+    }
+}
+
+impl Drop for ExternalWorker {
+    fn drop(&mut self) {
+        // What a plugin that misbehaved left stays where it is: nobody knows in what state.
+        let mut data = self.bare();
+        self.call(abi::EVENT_WORKER_EXIT, &mut data, null_mut(), null_mut());
+    }
+}
+
+#[inline]
+fn session_view(at: &SessionAt<'_>) -> abi::Session {
+    let session = &*at.session;
+    let (PerDir(packets), PerDir(bytes)) = (session.packets, session.bytes);
+    let state = session.phase as u32;
+    abi::Session { id: session.flow_id, packets, bytes, state, reserved: 0, tuple: tuple(&session.tuple) }
+}
+
+#[inline]
+fn tuple(tuple: &FlowTuple) -> abi::Tuple {
+    abi::Tuple {
+        source: address(tuple.src, tuple.family),
+        destination: address(tuple.dst, tuple.family),
+        source_port: tuple.sport,
+        destination_port: tuple.dport,
+        protocol: tuple.proto,
+        family: if tuple.family == Family::V4 { 4 } else { 6 },
+        reserved: [0; 2],
+    }
+}
+
+/// Network order; IPv4 in front.
+#[inline]
+fn address(addr: Addr, family: Family) -> [u8; 16] {
+    match family {
+        Family::V4 => (addr.0 << 96).to_be_bytes(),
+        Family::V6 => addr.0.to_be_bytes(),
+    }
+}
+
+#[inline]
+fn packet_view(at: &PacketAt<'_>) -> abi::Packet {
+    let decoded = &*at.decoded;
+    let l4 = !matches!(decoded.l4, L4::None);
+    let flag = |on: bool, bit| if on { bit } else { 0 };
+    abi::Packet {
+        bytes: at.bytes.as_ptr(),
+        length: at.bytes.len() as u32,
+        ip: decoded.ip.as_ref().map_or(abi::NONE, |ip| ip.at),
+        l4: if l4 { decoded.l4_at } else { abi::NONE },
+        payload: if l4 { decoded.payload } else { abi::NONE },
+        payload_length: if l4 { decoded.payload_len } else { 0 },
+        number: at.meta.packet,
+        time_us: at.meta.time.micros(),
+        port: at.meta.port.0,
+        flags: flag(decoded.is_fragment(), abi::PACKET_FRAGMENT)
+            | flag(at.cause == Cause::Rebuilt, abi::PACKET_REBUILT)
+            | flag(at.frame.is_none(), abi::PACKET_INNER)
+            | flag(at.inline, abi::PACKET_INLINE),
+        reserved: 0,
+    }
+}
+
+pub(super) fn direction(number: u32) -> Option<Dir> {
+    Dir::BOTH.into_iter().find(|&dir| dir as u32 == number)
+}

@@ -1,0 +1,152 @@
+//! Builds the sample plugins out of tree, and runs an appliance over the memory backend with them.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
+#![allow(dead_code, unreachable_pub)] // each test binary uses a part
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use weir::base::event::{Event, EventBody, PluginFault};
+use weir::base::{PerDir, PluginId, PortId, SetId, Time};
+use weir::io::memory::MemoryPort;
+use weir::io::{FrameMeta, LinkType, PacketIo, PortInfo};
+use weir::pipeline::{Appliance, Balance, MemoryPlatform, Mode, Polling, PortPlan, Settings, Source, Wanted};
+use weir::service::external::{External, ExternalSpec};
+use weir::service::set::OnFault;
+use weir::service::{Plugin, ServicePlan};
+use weir::wire::build::{Capture, Link};
+use weir::{defrag, session};
+
+pub fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where samples are built, away from the workspace's own objects.
+fn target() -> PathBuf {
+    let target = top().join("target/plugins");
+    std::fs::create_dir_all(&target).unwrap();
+    target
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A sample in Rust, by cargo, which keeps others from building it at the same time.
+pub fn rust_sample(name: &str) -> PathBuf {
+    let manifest = top().join("plugins/samples").join(name).join("Cargo.toml");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    run(Command::new(cargo)
+        .args(["build", "--quiet", "--offline", "--manifest-path"])
+        .arg(manifest)
+        .env("CARGO_TARGET_DIR", target()));
+    target().join("debug").join(format!("lib{name}.so"))
+}
+
+/// A sample in C, by the system's compiler, put in its place whole.
+pub fn c_sample(name: &str, flags: &[&str]) -> PathBuf {
+    let out = target().join(format!("{name}{}.so", flags.concat()));
+    let draft = out.with_extension(std::process::id().to_string());
+    run(Command::new("cc")
+        .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-O2"])
+        .args(flags)
+        .arg("-I")
+        .arg(top().join("plugins/include"))
+        .arg(top().join("plugins/samples").join(name).join(format!("{name}.c")))
+        .arg("-o")
+        .arg(&draft));
+    std::fs::rename(&draft, &out).unwrap();
+    out
+}
+
+/// The probe under a name, writing to a file, with further words of its configuration.
+pub fn probe(path: &Path, name: &str, file: &Path, words: &str) -> ExternalSpec {
+    ExternalSpec::at(name, path, &format!("name={name} file={} {words}", file.display()))
+}
+
+/// One set for both ports: these plugins in their order forward, and the other way round in reverse.
+pub fn plan_of(plugins: Vec<External>) -> ServicePlan {
+    let plugins: Vec<Box<dyn Plugin>> = plugins.into_iter().map(|plugin| Box::new(plugin) as _).collect();
+    let mut plan = ServicePlan::of(plugins, 2);
+    let forward: Vec<PluginId> = (0..plan.plugins.len()).map(|n| PluginId(n as u8)).collect();
+    let reverse = forward.iter().rev().copied().collect();
+    plan.sets[0].chain = plan.resolve(SetId(0), &PerDir([forward, reverse]), OnFault::Skip);
+    plan
+}
+
+/// What an appliance made of packets.
+pub struct Outcome {
+    pub sent: Vec<Vec<u8>>,
+    pub faults: Vec<(PluginId, PluginFault)>,
+    pub balance: Balance,
+}
+
+fn settings() -> Settings {
+    let port = |peer| PortPlan {
+        link: LinkType::Ethernet,
+        peer: Some(PortId(peer)),
+        inspect: true,
+        mode: Mode::Ips,
+        non_ip: true,
+        peer_mtu: 1500,
+    };
+    Settings {
+        ports: vec![port(1), port(0)],
+        workers: 0,
+        hash_ports: true,
+        ring_size: 64,
+        polling: Polling::Busy,
+        replay: true,
+        event_ring: 4096,
+        wanted: Wanted::default(),
+        drop_invalid: false,
+        sessions: session::Settings { capacity: 256, ..session::Settings::default() },
+        fragments: defrag::Settings { datagrams: 64, pieces: 256, ..defrag::Settings::default() },
+    }
+}
+
+/// Ethernet frames of IP packets, a millisecond apart.
+pub fn frames<P: AsRef<[u8]>>(packets: impl IntoIterator<Item = P>) -> Vec<(Time, Vec<u8>)> {
+    let mut capture = Capture::new(Link::ethernet());
+    capture.packets(packets);
+    capture.frames
+}
+
+/// Plays frames through, one a turn; every frame is back at the end.
+pub fn play(plan: &ServicePlan, frames: &[(Time, Vec<u8>)]) -> Outcome {
+    let platform = MemoryPlatform::default();
+    let info = || PortInfo { rx_queues: 1, tx_queues: 1, ..PortInfo::default() };
+    let (mut inside, feed) = MemoryPort::new(PortId(0), info());
+    let (outside, line) = MemoryPort::new(PortId(1), info());
+    let rx = inside.take_rx(0).unwrap();
+    let mut ports: [Option<Box<dyn PacketIo>>; 2] = [None, Some(Box::new(outside))];
+    let Appliance { mut main, handle, mut feeds, .. } =
+        Appliance::build(&settings(), &mut ports, &platform, plan).unwrap();
+    main.set_sources(vec![Source { port: PortId(0), rx }]);
+    for (time, bytes) in frames {
+        let mut frame = platform.0.frame(bytes);
+        frame.set_meta(FrameMeta { time: *time, ..FrameMeta::default() });
+        feed.put(frame);
+        while feed.pending() > 0 {
+            main.turn(Time::ZERO);
+        }
+    }
+    main.finish();
+    main.serve_returns();
+    let mut events: Vec<Event> = Vec::new();
+    for feed in &mut feeds {
+        events.extend(std::iter::from_fn(|| feed.events.pop().ok()));
+    }
+    let faults = events.iter().filter_map(|event| match event.body {
+        EventBody::PluginOut { plugin, fault, .. } => Some((plugin, fault)),
+        _ => None,
+    });
+    let faults = faults.collect();
+    let balance = handle.balance(0);
+    drop((main, handle, feeds, ports));
+    let bytes = |frame: weir::io::Frame| frame.segments().flatten().copied().collect();
+    let sent = std::iter::from_fn(|| line.take()).map(bytes).collect();
+    drop((feed, line));
+    assert_eq!(platform.0.outstanding(), 0, "every frame is back");
+    Outcome { sent, faults, balance }
+}
