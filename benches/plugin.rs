@@ -59,7 +59,12 @@ fn plan(idp: bool, external: bool) -> ServicePlan {
     let (streams, inspection) = (stream::Settings::default(), inspect::Settings::default());
     let mut plugins: Vec<Box<dyn Plugin>> = Vec::new();
     if idp {
-        plugins.push(Box::new(Idp::new(Arc::clone(&engine), streams, inspection)));
+        plugins.push(Box::new(Idp::new(
+            Arc::clone(&engine),
+            Arc::new(weir::inspect::HostState::new(&inspection)),
+            streams,
+            inspection,
+        )));
     }
     if external {
         plugins.push(empty());
@@ -95,6 +100,7 @@ impl Bench {
             ports: vec![port],
             workers: 0,
             hash_ports: true,
+            spreading: weir::pipeline::Spreading::Software,
             ring_size: 64,
             polling: Polling::Busy,
             replay: false,

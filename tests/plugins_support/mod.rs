@@ -94,6 +94,7 @@ fn settings() -> Settings {
         ports: vec![port(1), port(0)],
         workers: 0,
         hash_ports: true,
+        spreading: weir::pipeline::Spreading::Software,
         ring_size: 64,
         polling: Polling::Busy,
         replay: true,
