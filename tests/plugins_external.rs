@@ -5,16 +5,20 @@
 
 mod plugins_support;
 
-use plugins_support::{c_sample, frames, plan_of, play, probe, rust_sample};
+use plugins_support::{c_sample, frames, plan_of, play, play_with, probe, rust_sample};
 use std::any::Any;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use weir::base::event::PluginFault;
-use weir::base::{PluginId, SetId, Time, WorkerId};
+use weir::base::{PerDir, PluginId, SetId, Time, WorkerId};
+use weir::pipeline::MainLcore;
+use weir::pipeline::mailbox::{Answer, Command};
 use weir::service::external::{ExternalSpec, LoadError, load};
 use weir::service::plan::Attached;
+use weir::service::services::{self, Change, Retired};
+use weir::service::set::OnFault;
 use weir::service::{ControlEvent, Desk, Plugin, Policy};
 use weir::wire::build::{IpFields, fragments, udp_packet};
 
@@ -145,6 +149,59 @@ fn a_session_that_times_out_says_so() {
             "b session-close 0 forward 5000 shutdown",
         ]
     );
+}
+
+fn turns(main: &mut MainLcore) {
+    for _ in 0..8 {
+        main.turn(Time::ZERO);
+    }
+}
+
+#[test]
+fn a_plugin_is_taken_away_under_traffic_and_its_sessions_close_with_that_reason() {
+    let diary = Diary::new();
+    let plan = plan_of(load(&pair(&diary, "")).unwrap());
+    let mut without = plan.sets[0].clone();
+    let order = vec![PluginId(0)];
+    without.chain = plan.resolve(SetId(0), &PerDir([order.clone(), order]), OnFault::Skip);
+    let selection = Arc::clone(&plan.selection);
+    let change = Change { arrivals: Vec::new(), sets: vec![without], selection, policies: Vec::new() };
+    let mut commands =
+        vec![services::Command::Change(Box::new(change)), services::Command::Remove(PluginId(1))].into_iter();
+    let outcome =
+        play_with(&plan, &frames([question(4000, "q"), question(4000, "q")]), &mut |_, main, handle| {
+            commands
+                .by_ref()
+                .for_each(|command| assert!(handle.command(0, Command::Services(command)).is_ok()));
+            turns(main);
+            assert!(handle.command(0, Command::Retire).is_ok());
+            turns(main);
+            while let Some(answer) = handle.answer(0) {
+                if let Answer::Retired(Retired::Plugin(plugin, _)) = answer {
+                    assert_eq!(plugin, PluginId(1));
+                }
+            }
+        });
+    assert_eq!((outcome.sent.len(), outcome.faults.len()), (2, 0));
+    assert_eq!(
+        diary.events(),
+        [
+            "a first-packet 0 forward 4000",
+            "b first-packet 0 forward 4000",
+            "a session-open 0 forward 4000",
+            "b session-open 0 forward 4000",
+            "a session-close 0 forward 4000 plugin-restart",
+            "b session-close 0 forward 4000 plugin-restart",
+            "a session-destroy 0 forward 4000",
+            "b session-destroy 0 forward 4000",
+            "a first-packet 0 forward 4000",
+            "a session-open 0 forward 4000",
+            "a session-close 0 forward 4000 shutdown",
+            "a session-destroy 0 forward 4000",
+        ]
+    );
+    let text = std::fs::read_to_string(diary.path()).unwrap();
+    assert_eq!(text.matches("b worker-exit").count(), 1);
 }
 
 #[test]

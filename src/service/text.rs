@@ -22,6 +22,9 @@ pub struct TextFault {
     pub help: String,
 }
 
+/// One side of a rule: addresses and ports, `None` for any.
+type EndPoint = (Option<Prefix>, Option<(u16, u16)>);
+
 impl fmt::Display for TextFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}: {}; {}", self.line, self.column, self.message, self.help)
@@ -145,7 +148,7 @@ impl<'a> Line<'a> {
         Ok(matches)
     }
 
-    fn end_point(&mut self, protocol: Option<u8>) -> Result<(Option<Prefix>, Option<(u16, u16)>), TextFault> {
+    fn end_point(&mut self, protocol: Option<u8>) -> Result<EndPoint, TextFault> {
         let word = self.want("a prefix", "from 192.0.2.0/24")?;
         let prefix = prefix(&word)?;
         let Some(port) = self.take_if("port") else { return Ok((prefix, None)) };

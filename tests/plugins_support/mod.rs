@@ -9,7 +9,9 @@ use weir::base::event::{Event, EventBody, PluginFault};
 use weir::base::{PerDir, PluginId, PortId, SetId, Time};
 use weir::io::memory::MemoryPort;
 use weir::io::{FrameMeta, LinkType, PacketIo, PortInfo};
-use weir::pipeline::{Appliance, Balance, MemoryPlatform, Mode, Polling, PortPlan, Settings, Source, Wanted};
+use weir::pipeline::{
+    Appliance, Balance, Handle, MainLcore, MemoryPlatform, Mode, Polling, PortPlan, Settings, Source, Wanted,
+};
 use weir::service::external::{External, ExternalSpec};
 use weir::service::set::OnFault;
 use weir::service::{Plugin, ServicePlan};
@@ -115,22 +117,30 @@ pub fn frames<P: AsRef<[u8]>>(packets: impl IntoIterator<Item = P>) -> Vec<(Time
 
 /// Plays frames through, one a turn; every frame is back at the end.
 pub fn play(plan: &ServicePlan, frames: &[(Time, Vec<u8>)]) -> Outcome {
+    play_with(plan, frames, &mut |_, _, _| {})
+}
+
+/// Told after each frame, by its place: management's chance.
+pub type Between<'a> = &'a mut dyn FnMut(usize, &mut MainLcore, &mut Handle);
+
+pub fn play_with(plan: &ServicePlan, frames: &[(Time, Vec<u8>)], between: Between<'_>) -> Outcome {
     let platform = MemoryPlatform::default();
     let info = || PortInfo { rx_queues: 1, tx_queues: 1, ..PortInfo::default() };
     let (mut inside, feed) = MemoryPort::new(PortId(0), info());
     let (outside, line) = MemoryPort::new(PortId(1), info());
     let rx = inside.take_rx(0).unwrap();
     let mut ports: [Option<Box<dyn PacketIo>>; 2] = [None, Some(Box::new(outside))];
-    let Appliance { mut main, handle, mut feeds, .. } =
+    let Appliance { mut main, mut handle, mut feeds, .. } =
         Appliance::build(&settings(), &mut ports, &platform, plan).unwrap();
     main.set_sources(vec![Source { port: PortId(0), rx }]);
-    for (time, bytes) in frames {
+    for (place, (time, bytes)) in frames.iter().enumerate() {
         let mut frame = platform.0.frame(bytes);
         frame.set_meta(FrameMeta { time: *time, ..FrameMeta::default() });
         feed.put(frame);
         while feed.pending() > 0 {
             main.turn(Time::ZERO);
         }
+        between(place, &mut main, &mut handle);
     }
     main.finish();
     main.serve_returns();
