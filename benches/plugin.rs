@@ -166,6 +166,7 @@ impl Bench {
         }
     }
 
+    #[allow(clippy::disallowed_methods)] // a bench measures time
     fn round(&mut self) {
         let (mut burst, mut spent, mut ticks, mut packets) = (Burst::new(), Duration::ZERO, 0, 0);
         for _ in 0..BURSTS {

@@ -69,6 +69,7 @@ impl Plugin for Probe {
         half
     }
 
+    #[allow(clippy::disallowed_methods)] // being late is what it is told to be
     fn control(&self, event: Control<'_>, desk: Desk) -> Result<(), String> {
         if let Control::Init { set, .. } = event {
             match self.words.late {
