@@ -8,8 +8,10 @@ pub fn make(name: &str) -> Option<Box<dyn Plugin>> {
     BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, make)| make())
 }
 
+type Maker = fn() -> Box<dyn Plugin>;
+
 /// (name, maker) of all but `idp`.
-pub const BUILT_IN: &[(&str, fn() -> Box<dyn Plugin>)] = &[
+pub const BUILT_IN: &[(&str, Maker)] = &[
     (passthru::NAME, passthru::Passthru::plugin),
     (cos::NAME, cos::Cos::plugin),
     (filter::NAME, filter::Filter::plugin),

@@ -81,12 +81,12 @@ impl ServicePlan {
 
     /// A worker's instance of every plugin.
     pub fn arrivals(&self, worker: WorkerId) -> Vec<Arrival> {
-        let arrival = |(index, plugin): (usize, &Box<dyn Plugin>)| Arrival {
+        let arrival = |index: usize, plugin: &dyn Plugin| Arrival {
             id: PluginId(index as u8),
             about: Arc::new(plugin.about().clone()),
             instance: plugin.data(worker),
             counts: Arc::new(PluginCounts::new(plugin.about().counters.len())),
         };
-        self.plugins.iter().enumerate().map(arrival).collect()
+        self.plugins.iter().enumerate().map(|(index, plugin)| arrival(index, &**plugin)).collect()
     }
 }

@@ -59,6 +59,9 @@ pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     text.lines().enumerate().map(|(index, text)| Line::new(index + 1, text)).filter(|l| !l.words.is_empty())
 }
 
+/// Addresses and ports of one side.
+type EndPoint = (Option<Prefix>, Option<(u16, u16)>);
+
 impl<'a> Line<'a> {
     fn new(number: usize, text: &'a str) -> Line<'a> {
         let (said, name) =
@@ -145,7 +148,7 @@ impl<'a> Line<'a> {
         Ok(matches)
     }
 
-    fn end_point(&mut self, protocol: Option<u8>) -> Result<(Option<Prefix>, Option<(u16, u16)>), TextFault> {
+    fn end_point(&mut self, protocol: Option<u8>) -> Result<EndPoint, TextFault> {
         let word = self.want("a prefix", "from 192.0.2.0/24")?;
         let prefix = prefix(&word)?;
         let Some(port) = self.take_if("port") else { return Ok((prefix, None)) };

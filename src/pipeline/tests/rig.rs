@@ -139,6 +139,7 @@ pub fn plan(plugins: Vec<Box<dyn Plugin>>, forward: &[u8], reverse: &[u8]) -> Se
 pub struct Rig {
     platform: MemoryPlatform,
     main: MainLcore,
+    #[allow(clippy::vec_box)] // as the appliance hands them out
     workers: Vec<Box<Worker>>,
     pub handle: Handle,
     feeds: Vec<crate::base::event::EventFeed>,
