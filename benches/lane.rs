@@ -48,7 +48,7 @@ enum Services {
     Passthru,
 }
 
-fn plan(services: Services, engine: &Arc<Engine>) -> ServicePlan {
+fn service_plan(services: Services, engine: &Arc<Engine>) -> ServicePlan {
     let (streams, inspection) = (stream::Settings::default(), inspect::Settings::default());
     match services {
         Services::Empty => ServicePlan::of(Vec::new(), 1),
@@ -102,7 +102,7 @@ fn lane(
         allocator,
         ledger,
         tables: Arc::default(),
-        services: &plan(services, &Arc::new(engine)),
+        services: &service_plan(services, &Arc::new(engine)),
     };
     Lane::new(&settings, parts)
 }
