@@ -1,5 +1,5 @@
-//! Cycles per packet of a worker's stages: decode, reassembly check and session lookup among a million live sessions,
-//! under an empty rule set; and what inspection by our own rules adds.
+//! Cycles per packet of a worker's stages: decode, reassembly check and session lookup among a million live sessions, with a
+//! chain of no services; and what detection without a rule, `passthru` in front of it, and our own rules add.
 //!
 //! `cargo bench --bench lane [-- SESSIONS]`. Prints the median of rounds, in cycles of the processor's counter. Each round
 //! gives the lane bursts of small UDP or TCP frames of flows in a random order; the frames go out into a queue that hands
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use weir::base::event::event_ring;
-use weir::base::{PortId, Time};
+use weir::base::{PluginId, PortId, SetId, Time};
 use weir::inspect::{self, Engine};
 use weir::io::dpdk::{Eal, EalConfig, Memory, Pool, PoolConfig, cycles};
 use weir::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta, LinkType, TxQueue};
@@ -18,6 +18,8 @@ use weir::pipeline::lane::{Lane, LaneParts};
 use weir::pipeline::{Ledger, Mode, Polling, PortPlan, Settings, Spreading, Wanted};
 use weir::rules::{Classifications, References, RuleSet, SourceFile, Vars, load};
 use weir::service::idp::Idp;
+use weir::service::plan::Attached;
+use weir::service::{Plugin, ServicePlan, builtin};
 use weir::wire::build::{self, IpFields, Link};
 use weir::{defrag, session, stream};
 
@@ -36,7 +38,39 @@ impl TxQueue for Back {
     }
 }
 
-fn lane(sessions: u32, rules: RuleSet, allocator: Box<dyn FrameAllocator>, back: &Back) -> Lane {
+/// Which services a row has.
+#[derive(Copy, Clone)]
+enum Services {
+    /// A chain without members.
+    Empty,
+    Idp,
+    /// `passthru` in front of detection.
+    Passthru,
+}
+
+fn service_plan(services: Services, engine: &Arc<Engine>) -> ServicePlan {
+    let (streams, inspection) = (stream::Settings::default(), inspect::Settings::default());
+    match services {
+        Services::Empty => ServicePlan::of(Vec::new(), 1),
+        Services::Idp => Idp::alone(engine, streams, inspection, 1),
+        Services::Passthru => {
+            let passthru = builtin::make("passthru").expect("it is built in");
+            let idp: Box<dyn Plugin> = Box::new(Idp::new(Arc::clone(engine), streams, inspection));
+            let mut plan = ServicePlan::of(vec![passthru, idp], 1);
+            let policy = Idp::policy(engine);
+            plan.policies.push(Attached { set: SetId(0), plugin: PluginId(1), policy });
+            plan
+        }
+    }
+}
+
+fn lane(
+    sessions: u32,
+    services: Services,
+    rules: RuleSet,
+    allocator: Box<dyn FrameAllocator>,
+    back: &Back,
+) -> Lane {
     let plan = PortPlan {
         link: LinkType::Ethernet,
         peer: Some(PortId(0)),
@@ -69,12 +103,7 @@ fn lane(sessions: u32, rules: RuleSet, allocator: Box<dyn FrameAllocator>, back:
         allocator,
         ledger,
         tables: Arc::default(),
-        services: &Idp::alone(
-            &Arc::new(engine),
-            stream::Settings::default(),
-            inspect::Settings::default(),
-            1,
-        ),
+        services: &service_plan(services, &Arc::new(engine)),
     };
     Lane::new(&settings, parts)
 }
@@ -151,9 +180,13 @@ fn main() {
     println!("frames in {}, sessions in ordinary pages", if huge { "2 MiB pages" } else { "4 KiB pages" });
     println!("{:<44} {:>10} {:>14}", "stage", "sessions", "cycles/packet");
     let ours = std::fs::read_to_string("signatures/weir.rules").expect("run from the repository");
-    let sets =
-        [("decode, reassembly check, session lookup", ""), ("the same, with signatures/weir.rules", &ours)];
-    for (name, text) in sets {
+    let sets = [
+        ("decode, session lookup, an empty chain", Services::Empty, ""),
+        ("the same, with idp without a rule", Services::Idp, ""),
+        ("the same, with passthru in front of it", Services::Passthru, ""),
+        ("idp alone, with signatures/weir.rules", Services::Idp, &ours),
+    ];
+    for (name, services, text) in sets {
         for live in [1_000, sessions] {
             let (rules, _) = load(
                 &[SourceFile::new("bench.rules", text)],
@@ -169,7 +202,7 @@ fn main() {
             let bytes = Link::ethernet().wrap(&packet);
             let frames = (0..256).map(|_| allocator.allocate(&bytes).expect("the pool is large enough"));
             back.0.lock().expect("one thread").extend(frames);
-            let mut lane = lane(live, rules, Box::new(pool.allocator()), &back);
+            let mut lane = lane(live, services, rules, Box::new(pool.allocator()), &back);
             let clock = Time::from_secs(1_780_000_000);
             let mut maker = Maker { back: back.clone(), sessions: live, state: 1, clock };
             let median = measure(&mut lane, &mut maker);

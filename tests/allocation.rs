@@ -12,14 +12,19 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use support::{v4, v6, with_id};
 use weir::base::event::{EventBody, EventFeed};
-use weir::base::{Dir, PortId, Time};
+use weir::base::{Dir, DropReason, PluginId, PortId, SetId, Time};
 use weir::inspect::Engine;
 use weir::io::dpdk::{DpdkPort, Eal, EalConfig, Memory, Pool, PoolConfig, PortConfig};
 use weir::io::{Burst, Frame, FrameAllocator, LinkType, PacketIo, RxQueue};
 use weir::pipeline::launch::DpdkPlatform;
 use weir::pipeline::{Appliance, Mode, PortPlan, Settings, Source, Spreading, Wanted};
 use weir::rules::{Classifications, References, SourceFile, Vars, load};
+use weir::service::builtin;
+use weir::service::cos::Marking;
+use weir::service::filter::{Database, Rules};
 use weir::service::idp::Idp;
+use weir::service::plan::Attached;
+use weir::service::{Plugin, Policy, ServicePlan};
 use weir::wire::build::{self, IpFields, Link, Random, TcpConversation, fragments, udp_packet};
 use weir::{defrag, inspect, session, stream};
 
@@ -192,6 +197,7 @@ fn round(n: u16, long: &mut TcpConversation) -> Vec<Vec<u8>> {
         let message = build::Message::echo(weir::base::Addr::from_ip(client.ip()).1, true, n, 1, b"ping");
         packets.push(build::icmp_packet(client.ip(), server.ip(), &IpFields::default(), &message));
         packets.push(udp_packet(client, v4(9, 6666), &IpFields::default(), b"please drop me"));
+        packets.push(udp_packet(client, v4(9, 7777), &IpFields::default(), b"for the filter"));
     }
     // A fragment whose others never come, and bytes that are no packet.
     let lost = udp_packet(v4(3, 1), v4(4, 1), &with_id(n), &random.bytes(1000));
@@ -215,17 +221,38 @@ fn drain(feeds: &mut [EventFeed], engine: &Engine, sids: &mut BTreeSet<u32>) -> 
     count
 }
 
+/// Detection behind a filter that refuses some and a marker that changes headers.
+fn chain(engine: &Arc<Engine>, streams: stream::Settings) -> ServicePlan {
+    let idp = Box::new(Idp::new(Arc::clone(engine), streams, inspect::Settings::default()));
+    let [filter, cos] = ["filter", "cos"].map(|name| builtin::make(name).unwrap());
+    let plugins: Vec<Box<dyn Plugin>> = vec![filter, cos, idp];
+    let mut plan = ServicePlan::of(plugins, 2);
+    let rules = Rules::parse("deny udp to 10.0.0.9 port 7777\ndefault allow").unwrap();
+    let marking = Marking::parse("mark 46 udp to any port 53\ndscp = 8").unwrap();
+    let policies = [
+        Policy { generation: 1, data: Arc::new(Database::compile(rules)) },
+        Policy { generation: 1, data: Arc::new(marking) },
+        Idp::policy(engine),
+    ];
+    let attach = |(n, policy)| Attached { set: SetId(0), plugin: PluginId(n as u8), policy };
+    plan.policies.extend(policies.into_iter().enumerate().map(attach));
+    plan
+}
+
 /// Workers, if any, take their turns on this thread too.
-fn steady_state(platform: &DpdkPlatform, mode: Mode, workers: usize) {
+fn steady_state(platform: &DpdkPlatform, mode: Mode, workers: usize, chained: bool) {
     let null = |n: u16| {
-        let (name, device) = (format!("null{n}"), format!("net_null_{n}_{mode:?}_{workers}"));
+        let (name, device) = (format!("null{n}"), format!("net_null_{n}_{mode:?}_{workers}_{chained}"));
         DpdkPort::open(&platform.eal, &platform.pool, &PortConfig { name, device, ..PortConfig::default() })
     };
     let mut ports: Vec<Option<Box<dyn PacketIo>>> =
         (0..2).map(|n| Some(Box::new(null(n).unwrap()) as Box<dyn PacketIo>)).collect();
     let engine = engine();
     let streams = stream::Settings { blocks: 4096, streams: 4096, ..stream::Settings::default() };
-    let services = Idp::alone(&engine, streams, inspect::Settings::default(), 2);
+    let services = match chained {
+        true => chain(&engine, streams),
+        false => Idp::alone(&engine, streams, inspect::Settings::default(), 2),
+    };
     let appliance = Appliance::build(&settings(mode, workers), &mut ports, platform, &services).unwrap();
     let Appliance { mut main, mut workers, handle, mut feeds } = appliance;
     let prepared = Prepared::default();
@@ -265,6 +292,8 @@ fn steady_state(platform: &DpdkPlatform, mode: Mode, workers: usize) {
     let balance = handle.balance(0);
     assert!(balance.is_even() && balance.merged > 500, "{balance}");
     assert!(mode != Mode::Ips || balance.dropped > 500, "{balance}");
+    let refused: u64 = handle.ledgers.iter().map(|l| l.dropped(DropReason::PluginDiscard)).sum();
+    assert_eq!(refused > 100, chained && mode == Mode::Ips, "{refused} refused by the filter");
 }
 
 #[test]
@@ -274,8 +303,9 @@ fn frames_cost_no_allocation_in_the_steady_state() {
     let eal = Eal::start(&EalConfig { memory, ..EalConfig::default() }).unwrap();
     let pool = Pool::new(&eal, &PoolConfig { segments: 16_383, ..PoolConfig::default() }).unwrap();
     let platform = DpdkPlatform { eal, pool };
-    for (mode, workers) in [(Mode::Ips, 0), (Mode::Tap, 0), (Mode::Ids, 0), (Mode::Ips, 2)] {
-        steady_state(&platform, mode, workers);
+    let alone = [(Mode::Ips, 0), (Mode::Tap, 0), (Mode::Ids, 0), (Mode::Ips, 2)].map(|(m, w)| (m, w, false));
+    for (mode, workers, chained) in alone.into_iter().chain([(Mode::Ips, 0, true), (Mode::Ips, 2, true)]) {
+        steady_state(&platform, mode, workers, chained);
         assert_eq!(platform.pool.in_use(), 0, "{mode:?}, {workers} workers: every buffer is back");
     }
 }

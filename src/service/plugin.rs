@@ -141,9 +141,11 @@ pub enum Reply {
     Forward,
     /// On the first packet the session is refused; later the packet is dropped.
     Discard(DropReason),
-    /// The packet is dropped and the session stays, even on its first packet (who settles sessions itself says this).
+    /// The packet is dropped and the session stays, even on its first packet (who settles sessions itself says this). Members
+    /// behind never see that packet: the next one is their first, but comes as [`DataPlugin::packet`], with no action attached.
     DropPacket(DropReason),
-    /// The frame waits until [`Host::release`](super::Host::release) or the timeout. Not on a first packet.
+    /// The frame waits until [`Host::release`](super::Host::release) or the timeout, then goes on behind this plugin. Not on a
+    /// first packet. Where verdicts do not act, and within a tunnel, nothing can wait: it goes on at once.
     Hold,
 }
 
@@ -181,10 +183,11 @@ pub trait DataPlugin: Send {
     /// What reassembly found wrong with a fragment after its turn, for [`Flags::alone`]; nothing hangs on the reply.
     fn raised(&mut self, _context: &mut Context<'_>, _anomalies: &[Anomaly]) {}
 
-    /// Every member has accepted the first packet.
+    /// Every member of the first packet's order has accepted it. Members of the other order alone are told as well.
     fn session_open(&mut self, _context: &mut Context<'_>) {}
 
-    /// The session has ended, or its opening failed. Only for plugins that saw its first packet, as the next one.
+    /// The session has ended, or its opening failed; of a failed one only plugins that saw its first packet hear, of this and
+    /// of the next event.
     fn session_close(&mut self, _context: &mut Context<'_>, _reason: CloseReason) {}
 
     /// Nobody uses the session any more: the last event of it.

@@ -62,6 +62,9 @@ pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     text.lines().enumerate().map(|(index, text)| Line::new(index + 1, text)).filter(|l| !l.words.is_empty())
 }
 
+/// Addresses and ports of one side.
+type EndPoint = (Option<Prefix>, Option<(u16, u16)>);
+
 impl<'a> Line<'a> {
     fn new(number: usize, text: &'a str) -> Line<'a> {
         let (said, name) =
