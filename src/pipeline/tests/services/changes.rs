@@ -204,7 +204,12 @@ fn a_removed_plugins_sessions_close_with_plugin_restart_and_others_go_on() {
         let set = crate::service::ServiceSet { chain: without, ..plan.sets[0].clone() };
         rig.change(|| {
             let selection = Arc::clone(&plan.selection);
-            Command::Change(Box::new(Change { arrivals: Vec::new(), sets: vec![set.clone()], selection }))
+            Command::Change(Box::new(Change {
+                arrivals: Vec::new(),
+                sets: vec![set.clone()],
+                selection,
+                policies: Vec::new(),
+            }))
         });
         rig.packet(Dir::ToServer, &ask(1));
         assert_eq!(taken(&log), ["a packet", "b packet"], "a running session keeps its chain");
@@ -234,7 +239,7 @@ fn two_plugins_that_leave_at_once_both_come_back() {
     let plan = plan(three(&log), &[0], &[0]);
     rig.change(|| {
         let (sets, selection) = (vec![plan.sets[0].clone()], Arc::clone(&plan.selection));
-        Command::Change(Box::new(Change { arrivals: Vec::new(), sets, selection }))
+        Command::Change(Box::new(Change { arrivals: Vec::new(), sets, selection, policies: Vec::new() }))
     });
     rig.change(|| Command::Remove(PluginId(1)));
     rig.change(|| Command::Remove(PluginId(2)));
