@@ -137,6 +137,7 @@ fn layout(sets: Vec<ServiceSet>) -> Layout {
 /// An appliance whose lcores the test turns itself.
 struct Line {
     main: MainLcore,
+    #[allow(clippy::vec_box)] // as the appliance hands them over
     workers: Vec<Box<Worker>>,
     handle: Handle,
     feeds: Vec<EventFeed>,
