@@ -194,6 +194,83 @@ fn a_reload_puts_new_rules_in_force_and_a_broken_one_leaves_the_old() {
 }
 
 #[test]
+fn service_sets_and_plugins_are_shown_and_changed() {
+    let bench = Bench::new();
+    let demo = std::fs::read_to_string("conf/demo.toml").unwrap();
+    let config = bench.file("demo.toml", &demo);
+    bench.file("demo.rules", std::fs::read("conf/demo.rules").unwrap());
+    let mut command = weir();
+    command.args(arguments(&bench, config.to_str().unwrap()));
+    let demo_text = demo;
+    let demo = Demo::start(bench, command);
+    demo.wait_for_frames();
+
+    let sets = demo.json(&["service-set"]);
+    let facts = |set: &Value| (set["name"].clone(), set["state"].clone(), set["forward_flow"].clone());
+    assert_eq!(facts(&sets[0]), ("default".into(), "active".into(), serde_json::json!(["idp"])));
+    let set = demo.json(&["service-set", "default"]);
+    assert_eq!(set["members"][0]["generations"], serde_json::json!([{ "generation": 1, "sessions": 3 }]));
+    assert_eq!(demo.json(&["rules", "reload"])["generation"], 2);
+    let set = demo.json(&["service-set", "default"]);
+    assert_eq!(set["members"][0]["generations"][1], serde_json::json!({ "generation": 2, "sessions": 0 }));
+
+    let plugin = demo.json(&["plugin", "show", "idp"]);
+    assert_eq!((&plugin["kind"], &plugin["external"]), (&"detection".into(), &false.into()));
+    let counters = demo.json(&["counters", "plugin.idp."]);
+    assert_eq!(counters["plugin.idp.packets"], plugin["workers"][0]["packets"], "{counters}");
+    assert!(plugin["workers"][0]["packets"].as_u64().unwrap() > 0);
+
+    // A change of the file: the old sessions stay, new ones have two sets.
+    let more = "\n[[plugin]]\nname = \"cos\"\nconfig = \"\"\n\
+                [[service-set]]\nname = \"web\"\nmatch = [\"tcp from any to any port 80-88\"]\nforward-flow = [\"passthru\", \"idp\"]\n\
+                [[service-set]]\nname = \"default\"\nforward-flow = [\"idp\"]\n";
+    std::fs::write(&config, format!("{demo_text}{more}")).unwrap();
+    let changes = demo.json(&["services", "apply"])["changes"].to_string();
+    assert!(
+        changes.contains("service set web came") && changes.contains("plugin passthru came"),
+        "{changes}"
+    );
+    let web = demo.json(&["service-set", "web"]);
+    assert_eq!(web["state"], "active", "{web}");
+    assert_eq!(web["reverse_flow"], serde_json::json!(["idp", "passthru"]), "the other order, reversed");
+    assert_eq!(web["match"], serde_json::json!(["tcp from any to any port 80-88"]));
+    assert_eq!(demo.json(&["service-set", "default"])["sessions"], 3);
+    assert_eq!(demo.json(&["services", "apply"])["changes"], serde_json::json!([]), "the same once more");
+
+    // A faulty one changes nothing and says all that is wrong.
+    let other = demo
+        .bench
+        .file("other.toml", format!("{demo_text}{}", more.replace("idp", "ipd").replace("80-88", "88-80")));
+    let refused = demo.ctl(&["services", "apply", "-c", other.to_str().unwrap()]);
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text.contains("no range of ports") && text.contains("the nearest is \"idp\""), "{text}");
+    assert_eq!(demo.json(&["service-set", "web"]), web);
+
+    let blob = demo.ctl(&["plugin", "blob", "idp", "--set", "default", "--delete"]);
+    let text = String::from_utf8_lossy(&blob.stderr);
+    assert!(blob.status.code() == Some(1) && text.contains("weir ctl rules reload"), "{text}");
+    let unknown = demo.ctl(&["plugin", "show", "ipd"]);
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no plugin"));
+
+    demo.json(&["plugin", "restart", "idp"]);
+    until("the old instance to go", || {
+        let plugins = demo.json(&["plugin", "list"]);
+        let running = plugins.as_array().unwrap().iter().all(|plugin| plugin["state"] == "running");
+        running.then_some(())
+    });
+    for words in
+        [&["service-set"][..], &["service-set", "web"], &["plugin", "list"], &["plugin", "show", "idp"]]
+    {
+        let table = demo.ctl(words);
+        assert!(table.status.success() && !table.stdout.is_empty(), "{words:?}");
+    }
+    let events = demo.end();
+    let reasons: Vec<&Value> = events.of("flow").iter().map(|flow| &flow["flow"]["reason"]).collect();
+    assert_eq!(reasons.len(), 3, "{reasons:?}");
+}
+
+#[test]
 fn ctl_stop_ends_it_as_a_signal_does() {
     let mut demo = Demo::new();
     demo.wait_for_frames();

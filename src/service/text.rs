@@ -22,9 +22,6 @@ pub struct TextFault {
     pub help: String,
 }
 
-/// One side of a rule: addresses and ports, `None` for any.
-type EndPoint = (Option<Prefix>, Option<(u16, u16)>);
-
 impl fmt::Display for TextFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}: {}; {}", self.line, self.column, self.message, self.help)

@@ -162,3 +162,44 @@ fn cpus_that_are_not_there_or_serve_two_are_reported_at_their_keys() {
     assert!(crowded.len() == 1 && crowded[0].contains("worker 2 and worker 0"), "{crowded:?}");
     assert!(faults("worker-cpus = [0]\nmanagement-cpu = 1\n").is_empty(), "the main lcore takes another");
 }
+
+#[test]
+fn service_sets_and_plugins_are_held_to_each_other() {
+    let plugin = |name: &str, needs: &str| {
+        format!("[[plugin]]\npackage = \"{name}\"\npath = \"/opt/{name}.so\"\nneeds = [{needs}]\n")
+    };
+    let text = [
+        "[[port]]\nname = \"outside\"\ndevice = \"net_null0\"\n[services]\nchain-length = 2\n".to_owned(),
+        plugin("one", "\"two\""),
+        plugin("two", "\"one\""),
+        plugin("three", ""),
+        plugin("idp", ""),
+        "[[plugin]]\nname = \"fliter\"\n[[plugin]]\n[[plugin]]\npackage = \"rel\"\npath = \"rel.so\"\n".into(),
+        "[[service-set]]\nname = \"a\"\nports = [\"outsde\"]\nforward-flow = [\"ipd\", \"idp\", \"idp\"]\n".into(),
+        "[[service-set]]\nname = \"a\"\nforward-flow = [\"one\", \"cos\", \"idp\"]\nmatch = [\"tcp from 10.0.0.0/99\"]\n".into(),
+    ]
+    .concat();
+    let found = faults(&text);
+    let expected = [
+        "is no network",
+        "\"three\" is external plugin number 3, and 2 may be loaded",
+        "\"idp\" is the name of a built-in plugin",
+        "there is no built-in plugin \"fliter\"",
+        "the nearest is \"filter\"",
+        "this plugin has no name",
+        "\"rel\" needs the full path",
+        "\"one\" needs a plugin that needs it in turn",
+        "there is no port named \"outsde\"",
+        "the nearest port is \"outside\"",
+        "there is no plugin \"ipd\"",
+        "the nearest is \"idp\"",
+        "\"idp\" stands twice in this order",
+        "two service sets are named \"a\"",
+        "has 3 plugins, and a chain has at most 2",
+        "has the external plugin \"one\" and no reverse-flow",
+    ];
+    for part in expected {
+        assert!(found.iter().any(|fault| fault.contains(part)), "{part}: {}", found.join("\n\n"));
+    }
+    assert!(found.iter().all(|fault| fault.contains("--> weir.toml:")), "{found:?}");
+}
