@@ -223,7 +223,9 @@ fn drain(feeds: &mut [EventFeed], engine: &Engine, sids: &mut BTreeSet<u32>) -> 
 
 /// Detection behind a filter that refuses some and a marker that changes headers.
 fn chain(engine: &Arc<Engine>, streams: stream::Settings) -> ServicePlan {
-    let idp = Box::new(Idp::new(Arc::clone(engine), streams, inspect::Settings::default()));
+    let inspection = inspect::Settings::default();
+    let hosts = Arc::new(inspect::HostState::new(&inspection));
+    let idp = Box::new(Idp::new(Arc::clone(engine), hosts, streams, inspection));
     let [filter, cos] = ["filter", "cos"].map(|name| builtin::make(name).unwrap());
     let plugins: Vec<Box<dyn Plugin>> = vec![filter, cos, idp];
     let mut plan = ServicePlan::of(plugins, 2);
