@@ -55,7 +55,8 @@ fn service_plan(services: Services, engine: &Arc<Engine>) -> ServicePlan {
         Services::Idp => Idp::alone(engine, streams, inspection, 1),
         Services::Passthru => {
             let passthru = builtin::make("passthru").expect("it is built in");
-            let idp: Box<dyn Plugin> = Box::new(Idp::new(Arc::clone(engine), streams, inspection));
+            let hosts = Arc::new(inspect::HostState::new(&inspection));
+            let idp: Box<dyn Plugin> = Box::new(Idp::new(Arc::clone(engine), hosts, streams, inspection));
             let mut plan = ServicePlan::of(vec![passthru, idp], 1);
             let policy = Idp::policy(engine);
             plan.policies.push(Attached { set: SetId(0), plugin: PluginId(1), policy });
