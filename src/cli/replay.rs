@@ -117,6 +117,10 @@ fn verdict(done: &Replayed, rules: &RulesAtStart) -> Outcome {
         eprintln!("error: frames do not add up, which is a fault of weir: please report it with the capture");
         flawed = true;
     }
+    for said in &done.plugins_out {
+        eprintln!("error: {said}");
+        flawed = true;
+    }
     if done.leaked > 0 {
         eprintln!(
             "error: {} buffers did not come back, which is a fault of weir: please report it",

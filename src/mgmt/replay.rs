@@ -61,6 +61,8 @@ pub struct Outcome {
     /// Lcores that ended by a panic, which ended the replay early; and the frames that went with them.
     pub failed: Vec<String>,
     pub written_off: u64,
+    /// What is to be said of plugins that were taken out.
+    pub plugins_out: Vec<String>,
     /// Frames in the file of `-w`.
     pub written: Option<u64>,
 }
@@ -127,6 +129,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     counted.extend(services.counters());
     log.stats(last, last.since(first).as_secs(), &counted);
     let events = log.finish();
+    let plugins_out = services.outs(&log.taken_out());
     done.map_err(run_fault)?;
     let dropped = |reason| handle.ledgers.iter().map(|l| l.dropped(reason)).sum::<u64>();
     let drops = DropReason::ALL.iter().map(|&r| (r, dropped(r))).filter(|(_, n)| *n > 0).collect();
@@ -141,6 +144,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
         events,
         leaked: platform.pool.in_use(),
         failed,
+        plugins_out,
         written_off,
         written: written.and_then(|w| w.take()).transpose()?,
         undecoded: summaries.iter().filter_map(undecoded).collect(),

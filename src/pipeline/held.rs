@@ -5,9 +5,9 @@ use super::judge::Subject;
 use super::lane::Lane;
 use super::settings::{Mode, PortPlan};
 use crate::base::event::Cause;
-use crate::base::{DropReason, PortId, Verdict};
+use crate::base::{DropReason, Verdict};
 use crate::decode::{Decoded, decode};
-use crate::io::{Frame, FrameMeta};
+use crate::io::Frame;
 use crate::service::hold::{Held, Holding};
 use crate::service::outbox::Decision;
 use crate::service::set::OnFault;
@@ -39,11 +39,8 @@ impl Lane {
         // A change that belongs to no frame that leaves.
         self.services.outbox.edits.clear();
         while !self.services.outbox.is_empty() {
-            while let Some((mut frame, port)) = self.services.outbox.emissions.pop_at(0) {
+            while let Some((frame, port)) = self.services.outbox.emissions.pop_at(0) {
                 self.ledger.generated.add(1);
-                // As if it had come in by the other side: that is how the main lcore knows where to send what it is handed.
-                let from = self.plans.iter().position(|plan| plan.peer == Some(port)).unwrap_or_default();
-                frame.set_meta(FrameMeta { port: PortId(from as u16), ..FrameMeta::default() });
                 self.exits.send(frame, Some(port));
             }
             // In the order in which they were asked for: a session's frames stay in theirs. What goes on may ask for more.

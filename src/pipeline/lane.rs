@@ -35,7 +35,7 @@ pub struct Lane {
     replay: bool,
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
-    pub(super) plans: Arc<[PortPlan]>,
+    plans: Arc<[PortPlan]>,
     pub(super) scratch: Box<[u8]>,
     decoded: Box<[Decoded]>,
     /// For a datagram that is rebuilt amid a burst.

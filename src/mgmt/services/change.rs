@@ -368,6 +368,19 @@ impl Manager {
         })
     }
 
+    /// Of a replay that has ended: what is to be said of each plugin that was taken out, once.
+    pub fn outs(&self, notices: &[OutNotice]) -> Vec<String> {
+        let first = |(n, notice): &(usize, &OutNotice)| {
+            !notices.iter().take(*n).any(|other| other.plugin == notice.plugin)
+        };
+        let say = |(_, notice): (usize, &OutNotice)| {
+            let name = self.instances.get(notice.plugin.index())?.as_ref()?.name();
+            let (fault, worker) = (notice.fault.name(), notice.worker);
+            Some(format!("plugin {name} was taken out ({fault}, worker {worker}); mend it and replay again"))
+        };
+        notices.iter().enumerate().filter(first).filter_map(say).collect()
+    }
+
     /// A worker has taken a plugin out: all do, and sets that go on without it are made without it.
     pub fn taken_out(&mut self, notice: OutNotice, mail: &mut dyn Mail) {
         let OutNotice { plugin, fault, worker } = notice;
