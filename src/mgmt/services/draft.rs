@@ -141,7 +141,15 @@ impl Draft {
         };
         let Draft { plan, layout, ports, makers, sets, queue } = self;
         let instances = plan.plugins.into_iter().zip(layout.plugins).enumerate().map(instance).collect();
-        Manager::new(instances, sets, ports, makers, queue, workers, layout.chain_length)
+        Manager::new(
+            instances,
+            sets,
+            ports,
+            makers,
+            queue,
+            workers,
+            (layout.chain_length, layout.generation_age),
+        )
     }
 }
 

@@ -17,6 +17,7 @@ use crate::service::table::PluginCounts;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A plugin that runs.
 pub(super) struct Instance {
@@ -107,6 +108,8 @@ pub struct Manager {
     pub(super) queue: Queue,
     pub(super) workers: usize,
     pub(super) chain_length: usize,
+    /// How long a superseded policy may have sessions.
+    pub(super) generation_age: Duration,
     /// Chains alive on each worker.
     pub(super) chains: Vec<usize>,
     waiting: Vec<Waiting>,
@@ -125,7 +128,7 @@ impl Manager {
         makers: Box<dyn Makers>,
         queue: Queue,
         workers: usize,
-        chain_length: usize,
+        (chain_length, generation_age): (usize, Duration),
     ) -> Manager {
         Manager {
             instances,
@@ -137,6 +140,7 @@ impl Manager {
             queue,
             workers,
             chain_length,
+            generation_age,
             waiting: Vec::new(),
             leaving: VecDeque::new(),
             unwanted: Vec::new(),
@@ -309,7 +313,7 @@ impl Manager {
     /// Takes from a worker what it no longer uses.
     pub(super) fn collect(&mut self, worker: usize, mail: &mut dyn Mail) {
         loop {
-            match mail.retire(worker) {
+            match mail.retire(worker, self.generation_age) {
                 Ok(Retired::Nothing) => return,
                 Ok(retired) => self.absorb(worker, retired),
                 Err(error) => return tracing::debug!("nothing collected: {error}"),
