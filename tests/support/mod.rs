@@ -6,6 +6,8 @@
 
 pub mod child;
 pub mod netns;
+pub mod samples;
+pub mod services;
 pub mod wait;
 
 use serde_json::Value;
