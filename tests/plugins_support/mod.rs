@@ -6,6 +6,7 @@
 #[path = "../support/samples.rs"]
 mod samples;
 
+#[allow(unused_imports)] // as above
 pub use samples::{c_sample, rust_sample, top};
 use std::path::Path;
 use weir::base::event::{Event, EventBody, PluginFault};

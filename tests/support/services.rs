@@ -52,6 +52,7 @@ impl Bench {
     pub fn replay_services(&self, config: &str, capture: &Path) -> (Replayed, Vec<Vec<u8>>) {
         let (config, out) = (self.file("services.toml", config), self.path("out.pcap"));
         let (config, out) = (config.to_str().unwrap(), out.to_str().unwrap());
+        let _ = std::fs::remove_file(out); // an earlier one's
         let done = self.replay(capture, "", &["-c", config, "--workers", "1", "-w", out]);
         (done, frames(&self.path("out.pcap")))
     }

@@ -33,7 +33,8 @@ pub struct Draft {
     queue: Queue,
 }
 
-/// A plugin of its entry; refuses one whose name another one bears.
+/// A plugin of its entry; refuses one whose name another one bears, or that is not the one it is configured by: what asks for
+/// a plugin by name, the configuration or another plugin, must mean the same one.
 pub(super) fn load<'a>(
     makers: &dyn Makers,
     entry: &PluginEntry,
@@ -45,6 +46,11 @@ pub(super) fn load<'a>(
     if names.any(|other| other == name) {
         return Err(fault(format!(
             "it registers as \"{name}\", and another plugin has done so; leave one out"
+        )));
+    }
+    if name != entry.called() {
+        return Err(fault(format!(
+            "it registers as \"{name}\": write package = \"{name}\", and that name in the service sets"
         )));
     }
     Ok(plugin)
