@@ -141,13 +141,12 @@ impl Draft {
             handle.plugins.iter().filter_map(of).collect()
         };
         let instance = |(index, (control, entry)): (usize, (Box<dyn Plugin>, PluginEntry))| {
-            let about = Arc::new(control.about().clone());
-            let counts = counts(PluginId(index as u8));
-            Some(Instance { entry, control, about, counts, out: None, leaving: false })
+            Some(Instance::new(entry, control, counts(PluginId(index as u8))))
         };
         let Draft { plan, layout, ports, makers, sets, queue } = self;
-        let instances = plan.plugins.into_iter().zip(layout.plugins).enumerate().map(instance).collect();
-        Manager::new(instances, sets, ports, makers, queue, workers, layout.chain_length)
+        let entries = layout.plugins.clone();
+        let instances = plan.plugins.into_iter().zip(entries).enumerate().map(instance).collect();
+        Manager::new(instances, sets, ports, makers, queue, workers, &layout)
     }
 }
 
