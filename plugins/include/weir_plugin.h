@@ -22,8 +22,8 @@
 extern "C" {
 #endif
 
-#define WEIR_ABI_VERSION 1u
-#define WEIR_ABI_TAG "weir-0.1/abi-1"
+#define WEIR_ABI_VERSION 2u
+#define WEIR_ABI_TAG "weir-0.1/abi-2"
 #define WEIR_TAG_SIZE 32
 
 /* Replies. Anything else is a bad reply: the plugin is taken out of its chains. */
@@ -156,7 +156,7 @@ struct weir_data {
     uint64_t length;
     uint64_t argument;    /* public-data */
     int64_t code;         /* public-data: of the plugin's own meaning */
-    uint64_t action[2];   /* what was attached to the session, by direction; 0 for nothing */
+    const uint64_t *action; /* what was attached to the session, by direction (two); 0 for nothing; NULL without events */
     const void *policy;   /* the policy that the session took; NULL when none is attached */
     uint32_t policy_generation;
     uint32_t reserved;

@@ -215,6 +215,8 @@ pub struct Decoded {
     /// The packet cannot be what it says: no session, and no rule that wants a transport. Where [`ip`](Decoded::ip) is
     /// there (the transport or an extension header is broken), rules for `ip` still see it, with ports 0, as in Suricata.
     pub invalid: Option<DropReason>,
+    /// The session table's hash of the packet, from when it looks ahead for a burst; 0 where it does not.
+    pub session_hash: u64,
 }
 
 impl Decoded {
@@ -233,6 +235,7 @@ impl Decoded {
         self.quoted = None;
         self.anomalies.clear();
         self.invalid = None;
+        self.session_hash = 0;
     }
 
     /// Records an anomaly, once; one that makes the packet [invalid](Effect::Invalid) does so even when there is no room.

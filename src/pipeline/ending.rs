@@ -50,6 +50,7 @@ impl Lane {
     }
 
     /// The session table and its services, for a packet.
+    #[inline(always)] // made in its place: moving it costs more
     pub(super) fn serving(&mut self, packet: u64) -> (&mut SessionTable, &mut Services, Outside<'_>) {
         let Lane { sessions, services, report, allocator, clock, position, .. } = self;
         let (now, position) = (*clock, *position);

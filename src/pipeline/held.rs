@@ -1,7 +1,6 @@
 //! Frames that a plugin holds: into the table, out of it by a decision, a timeout or the holder's end; and what plugins
 //! emit.
 
-use super::judge::Subject;
 use super::lane::Lane;
 use super::settings::{Mode, PortPlan};
 use crate::base::event::Cause;
@@ -11,7 +10,7 @@ use crate::io::Frame;
 use crate::service::hold::{Held, Holding};
 use crate::service::outbox::Decision;
 use crate::service::set::OnFault;
-use crate::service::{Passage, SessionAt};
+use crate::service::{Passage, SessionAt, Subject};
 
 impl Lane {
     /// The end, for now, of a frame that a plugin wants held.
@@ -102,13 +101,12 @@ impl Lane {
 
     fn go_on(&mut self, subject: &Subject<'_>, decoded: &mut Decoded, from: Holding) -> Verdict {
         let Holding { session: id, dir, next, tracked, .. } = from;
-        let (sessions, services, mut outside) = self.serving(subject.number);
+        let (sessions, services, outside) = self.serving(subject.number);
         let Some(session) = sessions.get_mut(id) else {
             return Verdict::Drop(DropReason::HoldSessionEnded);
         };
-        let mut at = SessionAt { id, session };
-        let mut packet = subject.packet(decoded, tracked.as_ref());
-        match services.packet(&mut at, &mut packet, dir, next, &mut outside) {
+        let packet = subject.packet(decoded, tracked.as_ref());
+        match services.packet(SessionAt { id, session }, packet, dir, next, outside) {
             Passage::Forward => Verdict::Forward,
             Passage::Drop(reason) | Passage::Refused(reason) => Verdict::Drop(reason),
             Passage::Hold { plugin, next } => {

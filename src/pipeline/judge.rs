@@ -6,47 +6,19 @@ use super::settings::{Mode, PortPlan};
 use crate::base::event::{Cause, CloseReason};
 use crate::base::{Anomaly, Dir, SetId, Verdict};
 use crate::decode::{Decoded, Inner, MAX_TUNNELS, decode_at, tunnel};
-use crate::io::{Frame, FrameMeta};
+use crate::io::FrameMeta;
 use crate::service::hold::Holding;
 use crate::service::services::Gate;
-use crate::service::{PacketAt, Passage, Services, SessionAt, origin};
+use crate::service::{Passage, Services, SessionAt, Subject, origin};
 use crate::session::{Lookup, Packet, SessionId, Settled, Tracked};
 
 /// Where a tuple's context tells through which tunnel its packets came; below stand three VLAN tags. All packets between a
 /// tunnel's two ends come to one worker, so an inner session, which is one of its tunnel, is whole there.
 const TUNNEL_SHIFT: u32 = 36;
 
-/// The packet at hand, as the stages pass it on.
-#[derive(Copy, Clone)]
-pub(super) struct Subject<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) meta: &'a FrameMeta,
-    pub(super) number: u64,
-    /// Verdicts act.
-    pub(super) inline: bool,
-    pub(super) cause: Cause,
-    /// None for a packet within another.
-    pub(super) frame: Option<&'a Frame>,
-}
-
-impl<'a> Subject<'a> {
-    pub(super) fn packet(&self, decoded: &'a mut Decoded, tracked: Option<&'a Tracked>) -> PacketAt<'a> {
-        PacketAt {
-            bytes: self.bytes,
-            meta: self.meta,
-            number: self.number,
-            decoded,
-            tracked,
-            cause: self.cause,
-            inline: self.inline,
-            frame: self.frame,
-        }
-    }
-}
-
 impl Lane {
     /// Every stage that reads the packet. Anomalies of its stream join those of its layers.
-    pub(super) fn inspect(&mut self, subject: Subject<'_>, decoded: &mut Decoded) -> Verdict {
+    pub(super) fn inspect(&mut self, subject: &Subject<'_>, decoded: &mut Decoded) -> Verdict {
         if !decoded.anomalies.is_empty() {
             let origin = origin(subject.number, subject.meta, decoded, None, Dir::ToServer);
             let origin = crate::base::event::Origin { cause: subject.cause, ..origin };
@@ -54,9 +26,9 @@ impl Lane {
         }
         // A piece has no ports, so no session: its datagram will.
         let verdict = if decoded.is_fragment() {
-            self.alone(&subject, decoded)
+            self.alone(subject, decoded)
         } else {
-            self.with_session(&subject, decoded)
+            self.with_session(subject, decoded)
         };
         match decoded.invalid {
             Some(reason) if self.drop_invalid => verdict.and(Verdict::Drop(reason)),
@@ -99,8 +71,7 @@ impl Lane {
 
     fn alone_in(&mut self, set: SetId, subject: &Subject<'_>, decoded: &mut Decoded) -> Verdict {
         let (_, services, mut outside) = self.serving(subject.number);
-        let mut packet = subject.packet(decoded, None);
-        match services.alone(set, &mut packet, &mut outside) {
+        match services.alone(set, subject.packet(decoded, None), &mut outside) {
             Passage::Drop(reason) | Passage::Refused(reason) => Verdict::Drop(reason),
             Passage::Forward | Passage::Hold { .. } => Verdict::Forward,
         }
@@ -108,7 +79,7 @@ impl Lane {
 
     /// The packets that this one carries, each judged by itself. What settles an inner session settles those around it: a
     /// verdict acts on the outermost packet. Inner fragments are not put together.
-    pub(super) fn inner_packets(&mut self, subject: Subject<'_>, outer: &Decoded) -> Verdict {
+    pub(super) fn inner_packets(&mut self, subject: &Subject<'_>, outer: &Decoded) -> Verdict {
         let mut verdict = Verdict::Forward;
         let bytes = subject.bytes;
         let mut next = tunnel(bytes, outer);
@@ -125,8 +96,8 @@ impl Lane {
                 quoted.context |= through;
             }
             around = inner.tuple.symmetric_hash(false);
-            let within = Subject { cause: Cause::Inner, frame: None, ..subject };
-            verdict = verdict.and(self.inspect(within, &mut inner));
+            let within = Subject { cause: Cause::Inner, frame: None, ..*subject };
+            verdict = verdict.and(self.inspect(&within, &mut inner));
             if verdict.is_drop() {
                 self.share_drop(&inner, outer);
             }
@@ -166,7 +137,7 @@ impl Lane {
         let inline = plan.mode == Mode::Ips;
         let subject = Subject { bytes: &[], meta, number, inline, cause: Cause::Packet, frame: None };
         let (_, services, mut outside) = self.serving(number);
-        services.raised(set, &mut subject.packet(decoded, None), raised, &mut outside);
+        services.raised(set, subject.packet(decoded, None), raised, &mut outside);
     }
 
     fn in_session(
@@ -178,7 +149,7 @@ impl Lane {
         opened: bool,
         tracked: Option<&Tracked>,
     ) -> Verdict {
-        let (sessions, services, mut outside) = self.serving(subject.number);
+        let (sessions, services, outside) = self.serving(subject.number);
         let Some(session) = sessions.get_mut(id) else { return Verdict::Forward };
         if let Settled::Drop(reason) = session.settled {
             return Verdict::Drop(reason);
@@ -192,11 +163,10 @@ impl Lane {
         if !Services::wants(session, dir) && !opened {
             return Verdict::Forward;
         }
-        let mut at = SessionAt { id, session };
-        let mut packet = subject.packet(decoded, tracked);
+        let (at, packet) = (SessionAt { id, session }, subject.packet(decoded, tracked));
         let passage = match opened {
-            true => services.first_packet(&mut at, &mut packet, dir, &mut outside),
-            false => services.packet(&mut at, &mut packet, dir, 0, &mut outside),
+            true => services.first_packet(at, packet, dir, outside),
+            false => services.packet(at, packet, dir, 0, outside),
         };
         match passage {
             Passage::Forward => Verdict::Forward,

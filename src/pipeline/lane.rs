@@ -4,7 +4,6 @@
 //! those of spec 00. A lane belongs to one lcore; `report` makes its events, `settle` applies verdicts.
 
 use super::exits::Exits;
-use super::judge::Subject;
 use super::ledger::Ledger;
 use super::settings::{Mode, PortPlan, Settings};
 use super::spreading::Owners;
@@ -18,7 +17,7 @@ use crate::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta};
 use crate::service::hold::Holding;
 use crate::service::plugin::Gauge;
 use crate::service::services::{Command, Retired};
-use crate::service::{Reporter, ServicePlan, Services};
+use crate::service::{Reporter, ServicePlan, Services, Subject};
 use crate::session::SessionTable;
 use arrayvec::ArrayVec;
 use std::sync::Arc;
@@ -197,8 +196,8 @@ impl Lane {
         let carrier = Some(frame).filter(|_| !decoded.is_fragment());
         let number = self.number(&meta);
         let subject = Subject { bytes, meta: &meta, number, inline, cause, frame: carrier };
-        let verdict = self.inspect(subject, decoded);
-        let inner = self.inner_packets(subject, decoded);
+        let verdict = self.inspect(&subject, decoded);
+        let inner = self.inner_packets(&subject, decoded);
         let verdict = verdict.and(inner);
         self.scratch = scratch;
         verdict

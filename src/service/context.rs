@@ -1,20 +1,21 @@
 //! What a plugin sees of the packet and the session it is called for, and what it can ask of its host.
 
+use super::hold::HoldTable;
 use super::outbox::{Decision, Edit, Outbox};
-use super::plugin::{PublicData, Reply};
+use super::plugin::{DataPlugin, PublicData};
 use super::policy::Policy;
 use super::report::Reporter;
 use super::services::ChainState;
-use super::states::{MemberState, StateSlab};
+use super::states::StateSlab;
 use super::table::PluginTable;
 use crate::base::event::Cause;
-use crate::base::{ClassId, Dir, PluginId, PortId, SetId, Time};
+use crate::base::{ClassId, Dir, PerDir, PluginId, PortId, SetId, Time};
 use crate::decode::Decoded;
 use crate::io::{Frame, FrameAllocator, FrameMeta};
-use crate::session::{Session, SessionId, Tracked};
+use crate::session::{NO_HANDLE, Session, SessionId, Tracked};
 
 /// The place of a subscriber that is no member of the chain: it has no bit.
-const NO_MEMBER: u8 = u8::MAX;
+pub(super) const NO_MEMBER: u8 = u8::MAX;
 
 /// The session of an event.
 pub struct SessionAt<'a> {
@@ -22,15 +23,13 @@ pub struct SessionAt<'a> {
     pub session: &'a mut Session,
 }
 
-/// The packet of an event: read-only, but for the anomalies that its stream adds to its layers.
-pub struct PacketAt<'a> {
+/// The packet at hand, as the stages pass it on.
+#[derive(Copy, Clone)]
+pub struct Subject<'a> {
     pub bytes: &'a [u8],
     pub meta: &'a FrameMeta,
     /// Its number, of which `meta` has the lower half.
     pub number: u64,
-    pub decoded: &'a mut Decoded,
-    /// What TCP tracking found, for a segment of a tracked session.
-    pub tracked: Option<&'a Tracked>,
     pub cause: Cause,
     /// Verdicts act.
     pub inline: bool,
@@ -38,41 +37,75 @@ pub struct PacketAt<'a> {
     pub frame: Option<&'a Frame>,
 }
 
-impl PacketAt<'_> {
-    fn reborrow(&mut self) -> PacketAt<'_> {
-        PacketAt { decoded: &mut *self.decoded, ..*self }
+impl<'a> Subject<'a> {
+    #[inline(always)] // made where it is used: moving it costs more than making it
+    pub fn packet(&'a self, decoded: &'a mut Decoded, tracked: Option<&'a Tracked>) -> PacketAt<'a> {
+        PacketAt { subject: self, decoded, tracked }
     }
 }
 
-/// One call of a plugin.
+/// The packet of an event: read-only, but for the anomalies that its stream adds to its layers.
+pub struct PacketAt<'a> {
+    pub subject: &'a Subject<'a>,
+    pub decoded: &'a mut Decoded,
+    /// What TCP tracking found, for a segment of a tracked session.
+    pub tracked: Option<&'a Tracked>,
+}
+
+impl<'a> std::ops::Deref for PacketAt<'a> {
+    type Target = Subject<'a>;
+
+    #[inline]
+    fn deref(&self) -> &Subject<'a> {
+        self.subject
+    }
+}
+
+/// An event on its way through a chain: made once for all members, and lent to each in turn.
 pub struct Context<'a> {
     pub set: SetId,
     /// Forward (to the server) or reverse; forward where there is no session.
     pub dir: Dir,
     pub session: Option<SessionAt<'a>>,
     pub packet: Option<PacketAt<'a>>,
-    /// The policy that the session took; the newest where there is no session. `None` when none is attached.
-    pub policy: Option<&'a Policy>,
     pub host: Host<'a>,
-    pub(super) state: MemberState,
-    /// The plugin's place in the chain.
+    /// The place in the chain of the plugin that is called.
     pub(super) member: u8,
     pub(super) chain: &'a ChainState,
+    /// Where the packet can wait; `None` where it cannot.
+    pub(super) held: Option<&'a HoldTable>,
 }
 
 impl Context<'_> {
-    /// Keeps a number for the session's packets of a direction: what the policy says of them, found once.
-    pub fn attach(&mut self, dir: Dir, action: u64) {
-        self.state.action[dir] = action;
+    /// The policy that the session took; the newest where there is no session. `None` when none is attached.
+    #[inline]
+    pub fn policy(&self) -> Option<&Policy> {
+        let session = self.session.as_ref().map(|at| &*at.session);
+        let kept = || self.host.states.get(self.handle(), self.member).generation;
+        self.chain.policy_for(self.member, session, kept)
+    }
+
+    /// Keeps a number for the session's packets of a direction: what the policy says of them, found once. False where there
+    /// is no session, or no room was left to keep anything of it.
+    pub fn attach(&mut self, dir: Dir, action: u64) -> bool {
+        let handle = self.handle();
+        self.host.states.get_mut(handle, self.member).map(|state| state.action[dir] = action).is_some()
     }
 
     /// What was attached for this packet's direction; 0 for nothing.
     pub fn action(&self) -> u64 {
-        self.state.action[self.dir]
+        self.actions().map_or(0, |actions| actions[self.dir])
     }
 
-    pub fn action_of(&self, dir: Dir) -> u64 {
-        self.state.action[dir]
+    /// Where actions are kept; `None` where nothing can be attached.
+    #[inline]
+    pub fn actions(&self) -> Option<&PerDir<u64>> {
+        self.host.states.at(self.handle(), self.member).map(|state| &state.action)
+    }
+
+    #[inline]
+    fn handle(&self) -> u32 {
+        self.session.as_ref().map_or(NO_HANDLE, |at| at.session.services)
     }
 
     /// No more of this session's packets in that direction, please.
@@ -93,48 +126,41 @@ impl Context<'_> {
             && self.host.outbox.edits.try_push(edit).is_ok()
     }
 
-    /// The ticket that this packet will have if the reply is [`Reply::Hold`]; `None` when no more can be held.
-    pub fn ticket(&mut self) -> Option<u64> {
-        self.host.outbox.ticket.map(|ticket| ticket.0)
+    /// The ticket that this packet will have if the reply is [`Reply::Hold`](super::Reply::Hold); `None` when no more can be held.
+    pub fn ticket(&self) -> Option<u64> {
+        self.held?.next_ticket().map(|ticket| ticket.0)
+    }
+
+    /// Lends the event to a member of the chain; `None` when it is out.
+    #[inline(always)]
+    pub(super) fn call<R>(
+        &mut self,
+        member: u8,
+        plugin: PluginId,
+        event: impl FnOnce(&mut dyn DataPlugin, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let mut instance = self.host.plugins.take(plugin)?;
+        self.member = member;
+        self.host.me = plugin;
+        let result = event(&mut *instance, self);
+        self.host.plugins.put_back(plugin, instance).then_some(result)
     }
 
     /// Tells every subscriber of the class on this worker, now; how many there were. A subscriber that is itself waiting for
     /// this call to return is passed over.
     pub fn dispatch(&mut self, class: ClassId, data: &[u8]) -> usize {
-        let mut told = 0;
+        let (me, member, mut told) = (self.host.me, self.member, 0);
+        // A subscriber's reply holds nothing: it gets no ticket.
+        let held = self.held.take();
         for index in 0..self.host.plugins.subscribers(class).len() {
             let Some(&plugin) = self.host.plugins.subscribers(class).get(index) else { break };
-            told += usize::from(self.tell(plugin, class, data).is_some());
+            let at = self.chain.chain.member(plugin).map_or(NO_MEMBER, |member| member as u8);
+            told += usize::from(self.call(at, plugin, |p, context| p.user(context, class, data)).is_some());
         }
+        self.held = held;
+        (self.host.me, self.member) = (me, member);
+        self.host.plugins.resumed(me);
         told
-    }
-
-    fn tell(&mut self, plugin: PluginId, class: ClassId, data: &[u8]) -> Option<Reply> {
-        let mut instance = self.host.plugins.take(plugin)?;
-        let member = self.chain.chain.member(plugin);
-        let handle = self.session.as_ref().map_or(crate::session::NO_HANDLE, |at| at.session.services);
-        let state = member.map_or_else(MemberState::default, |m| self.host.states.get(handle, m));
-        let session = self.session.as_ref().map(|at| &*at.session);
-        let policy = member.and_then(|m| self.chain.policy_for(m, session, state.generation));
-        let mut context = Context {
-            set: self.set,
-            dir: self.dir,
-            session: self.session.as_mut().map(|at| SessionAt { id: at.id, session: &mut *at.session }),
-            packet: self.packet.as_mut().map(PacketAt::reborrow),
-            policy,
-            state,
-            member: member.map_or(NO_MEMBER, |m| m as u8),
-            chain: self.chain,
-            host: self.host.reborrow(plugin),
-        };
-        let reply = instance.user(&mut context, class, data);
-        let state = context.state;
-        if let Some(member) = member {
-            self.host.states.set(handle, member, state);
-        }
-        self.host.plugins.put_back(plugin, instance);
-        self.host.plugins.resumed(self.host.me);
-        Some(reply)
     }
 }
 
@@ -156,20 +182,6 @@ pub struct Host<'a> {
 }
 
 impl Host<'_> {
-    fn reborrow(&mut self, me: PluginId) -> Host<'_> {
-        Host {
-            me,
-            now: self.now,
-            closing_packet: self.closing_packet,
-            position: self.position,
-            report: &mut *self.report,
-            plugins: &mut *self.plugins,
-            states: &mut *self.states,
-            outbox: &mut *self.outbox,
-            allocator: &mut *self.allocator,
-        }
-    }
-
     /// Sends a frame of the plugin's own (a whole one, from its link header on) out of a port, after the packet at hand.
     /// False when no buffer is free or too many were emitted.
     pub fn emit(&mut self, bytes: &[u8], port: PortId) -> bool {

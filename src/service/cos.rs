@@ -128,7 +128,7 @@ struct CosWorker;
 
 impl DataPlugin for CosWorker {
     fn packet(&mut self, context: &mut Context<'_>) -> Reply {
-        let marking = context.policy.and_then(|policy| policy.data.downcast_ref::<Marking>());
+        let marking = context.policy().and_then(|policy| policy.data.downcast_ref::<Marking>());
         let (Some(marking), Some(packet)) = (marking, &context.packet) else { return Reply::Ok };
         let Some(ip) = packet.decoded.ip else { return Reply::Ok };
         let dscp = marking.of(&packet.decoded.tuple).filter(|&dscp| dscp != ip.tos >> 2);

@@ -28,7 +28,7 @@ pub mod states;
 pub mod table;
 pub mod text;
 
-pub use context::{Context, Host, PacketAt, SessionAt};
+pub use context::{Context, Host, PacketAt, SessionAt, Subject};
 pub use outbox::{Edit, Outbox};
 pub use plan::ServicePlan;
 pub use plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, LateDesk, Plugin, Reply};

@@ -36,8 +36,6 @@ pub struct Outbox {
     pub edits: ArrayVec<Edit, MAX_EDITS>,
     pub emissions: ArrayVec<(Frame, PortId), MAX_EMISSIONS>,
     pub releases: ArrayVec<(Ticket, Decision), MAX_EMISSIONS>,
-    /// The ticket for the packet at hand, when a plugin asks before it says hold.
-    pub ticket: Option<Ticket>,
 }
 
 impl Outbox {

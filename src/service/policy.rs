@@ -44,6 +44,12 @@ impl Versions {
         self.live.last().map(|version| &version.policy)
     }
 
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    #[inline]
     pub fn find(&self, generation: u32) -> Option<&Policy> {
         // A session of the newest policy is the common case, and it stands last.
         self.live.iter().rev().find(|v| v.policy.generation == generation).map(|v| &v.policy)

@@ -1,15 +1,15 @@
 //! One worker's services: walks chains, keeps what plugins keep of sessions, and ends what must end.
 
-use super::context::{Context, Host, PacketAt, SessionAt};
+use super::context::{Host, SessionAt};
 use super::hold::HoldTable;
 use super::outbox::Outbox;
 use super::plan::{Attached, ServicePlan};
-use super::plugin::{DataPlugin, Gauge};
+use super::plugin::Gauge;
 use super::policy::{Policy, Versions};
 use super::report::Reporter;
 use super::running::Running;
 use super::set::{Chain, InactiveAction, OnFault, Selection, ServiceSet};
-use super::states::{MemberState, StateSlab};
+use super::states::StateSlab;
 use super::table::{PluginCounts, PluginTable};
 use crate::base::event::{CloseReason, PluginFault};
 use crate::base::{Dir, DropReason, FlowTuple, Generation, PluginId, PortId, SetId, Time, WorkerId};
@@ -52,6 +52,29 @@ pub struct Outside<'a> {
     pub position: u64,
 }
 
+impl Outside<'_> {
+    /// What stands behind the calls to come; who is called is set for each.
+    #[inline(always)] // made in its place, not moved there
+    fn host<'a>(
+        &'a mut self,
+        plugins: &'a mut PluginTable,
+        states: &'a mut StateSlab,
+        outbox: &'a mut Outbox,
+    ) -> Host<'a> {
+        Host {
+            me: PluginId(0),
+            now: self.now,
+            closing_packet: self.closing_packet,
+            position: self.position,
+            report: &mut *self.report,
+            plugins,
+            states,
+            outbox,
+            allocator: &mut *self.allocator,
+        }
+    }
+}
+
 /// A chain in force or on its way out, with its members' policies and how many sessions go by it.
 pub struct ChainState {
     pub chain: Chain,
@@ -74,13 +97,18 @@ impl ChainState {
 
     /// What a call of a member goes by: the policy that the session took, where the member has sessions; else the newest.
     /// `kept` is the generation in the member's own state of the session.
-    pub(super) fn policy_for(&self, member: usize, session: Option<&Session>, kept: u32) -> Option<&Policy> {
+    #[inline]
+    pub(super) fn policy_for(
+        &self,
+        member: u8,
+        session: Option<&Session>,
+        kept: impl FnOnce() -> u32,
+    ) -> Option<&Policy> {
+        let versions = self.versions.get(usize::from(member)).filter(|versions| !versions.is_empty())?;
         match session {
-            Some(_) if self.chain.stateful >> member & 1 == 1 => self.policy(member, kept),
-            Some(session) if self.chain.packet_mode >> member & 1 == 0 => {
-                self.policy(member, session.policy.0)
-            }
-            _ => self.versions.get(member)?.newest(),
+            Some(_) if self.chain.stateful >> member & 1 == 1 => versions.find(kept()),
+            Some(session) if self.chain.packet_mode >> member & 1 == 0 => versions.find(session.policy.0),
+            _ => versions.newest(),
         }
     }
 }
@@ -212,8 +240,10 @@ impl Services {
             match state.chain.stateful >> member & 1 {
                 1 if no_room => versions.give_back(generation),
                 1 => {
-                    let fresh = MemberState { generation, ..MemberState::default() };
-                    self.states.set(session.services, member, fresh);
+                    // A place just taken is empty but for this.
+                    if let Some(fresh) = self.states.get_mut(session.services, member as u8) {
+                        fresh.generation = generation;
+                    }
                 }
                 _ if state.chain.packet_mode >> member & 1 == 1 => versions.give_back(generation),
                 // Who has none attached leaves alone what another goes by.
@@ -245,9 +275,10 @@ impl Services {
             return;
         }
         let told = if session.refused { session.wanting[Dir::ToServer] } else { u16::MAX };
-        self.tell(id, session, told, outside, |plugin, context| plugin.session_close(context, reason));
-        self.tell(id, session, told, outside, |plugin, context| plugin.session_destroy(context));
-        self.leave(session);
+        let mut at = SessionAt { id, session };
+        self.tell(&mut at, told, outside, |plugin, context| plugin.session_close(context, reason));
+        self.tell(&mut at, told, outside, |plugin, context| plugin.session_destroy(context));
+        self.leave(at.session);
     }
 
     /// Gives back what [`enter`](Self::enter) took.
@@ -257,7 +288,7 @@ impl Services {
         state.sessions = state.sessions.saturating_sub(1);
         for (member, versions) in state.versions.iter_mut().enumerate() {
             match state.chain.stateful >> member & 1 {
-                1 => versions.give_back(self.states.get(session.services, member).generation),
+                1 => versions.give_back(self.states.get(session.services, member as u8).generation),
                 _ if state.chain.packet_mode >> member & 1 == 1 => {}
                 _ => versions.give_back(session.policy.0),
             }
@@ -266,74 +297,6 @@ impl Services {
             self.states.release(&mut session.services);
         }
         session.wanting = crate::base::PerDir::default();
-    }
-
-    /// A session event, to members by their bits; those that work per packet hear none.
-    fn tell(
-        &mut self,
-        id: SessionId,
-        session: &mut Session,
-        told: u16,
-        outside: &mut Outside<'_>,
-        event: impl Fn(&mut dyn DataPlugin, &mut Context<'_>),
-    ) {
-        let index = session.chain;
-        let Some(state) = self.chains.get(usize::from(index)).and_then(Option::as_ref) else { return };
-        let roomless = if session.services == NO_HANDLE { state.chain.stateful } else { 0 };
-        let (count, told) = (state.chain.members.len(), told & !state.chain.packet_mode & !roomless);
-        for member in (0..count).filter(|member| told >> member & 1 == 1) {
-            let mut at = SessionAt { id, session: &mut *session };
-            self.call(index, member, Some(&mut at), None, Dir::ToServer, outside, &event);
-        }
-    }
-
-    /// One call of one member; `None` when it is out.
-    #[inline]
-    #[allow(clippy::too_many_arguments)] // one place where all that a call needs comes together
-    fn call<R>(
-        &mut self,
-        chain: u8,
-        member: usize,
-        at: Option<&mut SessionAt<'_>>,
-        packet: Option<&mut PacketAt<'_>>,
-        dir: Dir,
-        outside: &mut Outside<'_>,
-        event: impl FnOnce(&mut dyn DataPlugin, &mut Context<'_>) -> R,
-    ) -> Option<R> {
-        let state = self.chains.get(usize::from(chain))?.as_ref()?;
-        let plugin = *state.chain.members.get(member)?;
-        let mut instance = self.plugins.take(plugin)?;
-        let handle = at.as_ref().map_or(NO_HANDLE, |at| at.session.services);
-        let kept = self.states.get(handle, member);
-        let policy = state.policy_for(member, at.as_deref().map(|at| &*at.session), kept.generation);
-        let mut context = Context {
-            set: state.chain.set,
-            dir,
-            session: at.map(|at| SessionAt { id: at.id, session: &mut *at.session }),
-            packet: packet.map(|packet| PacketAt { decoded: &mut *packet.decoded, ..*packet }),
-            policy,
-            state: kept,
-            member: member as u8,
-            chain: state,
-            host: Host {
-                me: plugin,
-                now: outside.now,
-                closing_packet: outside.closing_packet,
-                position: outside.position,
-                report: &mut *outside.report,
-                plugins: &mut self.plugins,
-                states: &mut self.states,
-                outbox: &mut self.outbox,
-                allocator: &mut *outside.allocator,
-            },
-        };
-        let result = event(&mut *instance, &mut context);
-        let after = context.state;
-        if after != kept {
-            self.states.set(handle, member, after);
-        }
-        self.plugins.put_back(plugin, instance);
-        self.plugins.out(plugin).is_none().then_some(result)
     }
 
     /// A plugin misbehaved: no chain calls it from now on.
@@ -354,31 +317,16 @@ impl Services {
 
     /// Plugins that asked for it are called once a turn.
     pub fn turn(&mut self, outside: &mut Outside<'_>) {
+        let now = outside.now;
         for index in 0..self.plugins.turning().len() {
             let Some(&plugin) = self.plugins.turning().get(index) else { break };
             let Some(mut instance) = self.plugins.take(plugin) else { continue };
-            let now = outside.now;
-            let mut host = Host {
-                me: plugin,
-                now,
-                closing_packet: outside.closing_packet,
-                position: outside.position,
-                report: &mut *outside.report,
-                plugins: &mut self.plugins,
-                states: &mut self.states,
-                outbox: &mut self.outbox,
-                allocator: &mut *outside.allocator,
-            };
+            let Services { plugins, states, outbox, .. } = self;
+            let mut host = outside.host(plugins, states, outbox);
+            host.me = plugin;
             instance.turn(&mut host, now);
             self.plugins.put_back(plugin, instance);
         }
-    }
-
-    /// Whether one more frame of the session may be held: neither it nor the worker has as many as may be.
-    fn may_hold(&mut self, session: &Session) -> bool {
-        let most = self.held.settings().session_frames;
-        self.held.next_ticket().is_some()
-            && self.states.held_mut(session.services).is_some_and(|count| *count < most)
     }
 
     /// Another frame of the session is held.

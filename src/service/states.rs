@@ -79,20 +79,25 @@ impl StateSlab {
     }
 
     #[inline]
-    pub fn get(&self, handle: u32, member: usize) -> MemberState {
-        match handle {
-            NO_HANDLE => MemberState::default(),
-            _ => self.slots.get(handle as usize * self.stride + member).copied().unwrap_or_default(),
-        }
+    pub fn get(&self, handle: u32, member: u8) -> MemberState {
+        self.at(handle, member).copied().unwrap_or_default()
     }
 
     #[inline]
-    pub fn set(&mut self, handle: u32, member: usize, state: MemberState) {
-        if handle != NO_HANDLE
-            && let Some(slot) = self.slots.get_mut(handle as usize * self.stride + member)
-        {
-            *slot = state;
-        }
+    pub fn at(&self, handle: u32, member: u8) -> Option<&MemberState> {
+        self.slots.get(self.place(handle, member)?)
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, handle: u32, member: u8) -> Option<&mut MemberState> {
+        let place = self.place(handle, member)?;
+        self.slots.get_mut(place)
+    }
+
+    #[inline]
+    fn place(&self, handle: u32, member: u8) -> Option<usize> {
+        let member = usize::from(member);
+        (handle != NO_HANDLE && member < self.stride).then_some(handle as usize * self.stride + member)
     }
 
     /// Frames held of the session.
@@ -109,7 +114,7 @@ mod tests {
     fn a_place_is_empty_when_taken_again_and_a_full_slab_counts() {
         let mut slab = StateSlab::new(1, 2);
         let mut a = slab.take();
-        slab.set(a, 1, MemberState { generation: 7, ..MemberState::default() });
+        slab.get_mut(a, 1).unwrap().generation = 7;
         assert_eq!(slab.get(a, 1).generation, 7);
         assert_eq!((slab.take(), slab.refused, slab.len()), (NO_HANDLE, 1, 1));
         slab.release(&mut a);
@@ -122,7 +127,15 @@ mod tests {
     #[test]
     fn who_has_no_place_reads_nothing_and_writes_nowhere() {
         let mut slab = StateSlab::new(1, 1);
-        slab.set(NO_HANDLE, 0, MemberState { generation: 1, ..MemberState::default() });
+        assert!(slab.get_mut(NO_HANDLE, 0).is_none());
         assert_eq!(slab.get(NO_HANDLE, 0), MemberState::default());
+    }
+
+    #[test]
+    fn who_is_no_member_has_no_place_in_another_session() {
+        let mut slab = StateSlab::new(4, 1);
+        let (a, b) = (slab.take(), slab.take());
+        slab.get_mut(b, 0).unwrap().generation = 9;
+        assert_eq!(slab.get(a, 1), MemberState::default());
     }
 }

@@ -54,11 +54,12 @@ pub struct Arrival {
 }
 
 struct Slot {
+    external: bool,
+    out: Option<PluginFault>,
     /// Away while it is being called; gone when it was taken out.
     instance: Option<Box<dyn DataPlugin>>,
     about: Arc<About>,
     counts: Arc<PluginCounts>,
-    out: Option<PluginFault>,
 }
 
 /// Who publishes a class and who hears it.
@@ -108,10 +109,11 @@ impl PluginTable {
             self.turning.push(arrival.id);
         }
         let slot = Slot {
+            external: arrival.about.external,
+            out: None,
             instance: Some(arrival.instance),
             about: arrival.about,
             counts: arrival.counts,
-            out: None,
         };
         self.slots[index] = Some(slot);
         replaced
@@ -135,40 +137,39 @@ impl PluginTable {
     }
 
     /// The instance, for one call; `None` while it is being called, or when there is none any more.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, id: PluginId) -> Option<Box<dyn DataPlugin>> {
         let slot = self.slots.get_mut(id.index())?.as_mut()?;
         if slot.out.is_some() {
             return None;
         }
         let instance = slot.instance.take()?;
-        if slot.about.external {
+        if slot.external {
             self.running.enter(id);
         }
         Some(instance)
     }
 
     /// After the call. An external plugin that misbehaved is taken out: it stays here, uncalled, until management removes it.
-    #[inline]
-    pub fn put_back(&mut self, id: PluginId, mut instance: Box<dyn DataPlugin>) {
-        let Some(slot) = self.slots.get_mut(id.index()).and_then(Option::as_mut) else { return };
-        if slot.about.external {
+    /// False for one that is out.
+    #[inline(always)]
+    pub fn put_back(&mut self, id: PluginId, instance: Box<dyn DataPlugin>) -> bool {
+        let Some(slot) = self.slots.get_mut(id.index()).and_then(Option::as_mut) else { return false };
+        let instance = slot.instance.insert(instance);
+        if slot.external {
             self.running.leave();
-            let fault = instance.fault();
-            slot.instance = Some(instance);
-            if let Some(fault) = fault {
+            if let Some(fault) = instance.fault() {
                 self.take_out(id, fault);
+                return false;
             }
-            return;
         }
-        slot.instance = Some(instance);
+        slot.out.is_none()
     }
 
     /// A nested call has returned to a plugin.
     #[inline]
     pub fn resumed(&self, id: PluginId) {
-        let external = |slot: &Slot| slot.about.external;
-        if self.slots.get(id.index()).and_then(Option::as_ref).is_some_and(external) {
+        if self.slots.get(id.index()).and_then(Option::as_ref).is_some_and(|slot| slot.external) {
             self.running.enter(id);
         }
     }
@@ -227,7 +228,7 @@ impl PluginTable {
 
     pub fn publish(&self, numbers: &mut dyn FnMut(Gauge, u64)) {
         for slot in self.slots.iter().flatten() {
-            if let Some(instance) = slot.instance.as_ref().filter(|_| !slot.about.external) {
+            if let Some(instance) = slot.instance.as_ref().filter(|_| !slot.external) {
                 instance.publish(numbers);
             }
         }

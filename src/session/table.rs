@@ -141,14 +141,15 @@ impl SessionTable {
 
     /// Starts to bring what [`find`](Self::find) will read first into the cache; for a burst, ahead of its packets.
     #[inline]
-    pub fn prefetch(&self, decoded: &Decoded) {
-        self.index.prefetch(self.hasher.hash(lookup_tuple(decoded)));
+    pub fn prefetch(&self, decoded: &mut Decoded) {
+        decoded.session_hash = self.hasher.hash(lookup_tuple(decoded));
+        self.index.prefetch(decoded.session_hash);
     }
 
     /// As [`prefetch`](Self::prefetch), a step later: the session itself.
     #[inline]
     pub fn prefetch_session(&self, decoded: &Decoded) {
-        if let Some(slot) = self.index.candidate(self.hasher.hash(lookup_tuple(decoded)))
+        if let Some(slot) = self.index.candidate(decoded.session_hash)
             && let Some(session) = self.slots.get(slot as usize)
         {
             cache::prefetch(session);
@@ -162,8 +163,10 @@ impl SessionTable {
             self.counters.untracked += 1;
             return Lookup::Untracked;
         }
-        let tuple = lookup_tuple(decoded);
-        let hash = self.hasher.hash(tuple);
+        let hash = match decoded.session_hash {
+            0 => self.hasher.hash(lookup_tuple(decoded)),
+            looked_ahead => looked_ahead,
+        };
         if let Some((slot, dir)) = self.live(hash, decoded, packet, closer) {
             return self.found(slot, dir, decoded, packet);
         }

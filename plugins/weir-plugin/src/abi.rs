@@ -4,8 +4,8 @@
 
 use core::ffi::{c_char, c_int, c_void};
 
-pub const VERSION: u32 = 1;
-pub const TAG: &str = "weir-0.1/abi-1";
+pub const VERSION: u32 = 2;
+pub const TAG: &str = "weir-0.1/abi-2";
 pub const TAG_SIZE: usize = 32;
 
 /// [`TAG`] as it stands in a struct.
@@ -105,7 +105,7 @@ pub struct Data {
     pub length: u64,
     pub argument: u64,
     pub code: i64,
-    pub action: [u64; 2],
+    pub action: *const [u64; 2],
     pub policy: *const c_void,
     pub policy_generation: u32,
     pub reserved: u32,

@@ -175,11 +175,12 @@ impl<'a> Event<'a> {
 
     /// What was attached for this event's direction; 0 for nothing.
     pub fn action(&self) -> u64 {
-        self.data.action[self.direction().index()]
+        self.action_of(self.direction())
     }
 
     pub fn action_of(&self, direction: Direction) -> u64 {
-        self.data.action[direction.index()]
+        // SAFETY: by the ABI it points to two actions, or is null.
+        unsafe { self.data.action.as_ref() }.map_or(0, |actions| actions[direction.index()])
     }
 
     /// No more packets of this session in that direction.

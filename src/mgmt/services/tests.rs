@@ -92,7 +92,7 @@ impl DataPlugin for GateWorker {
             self.fault = Some(PluginFault::Panicked);
         }
         context.host.count(context.set, 0, 1);
-        let drop = context.policy.and_then(|policy| policy.data.downcast_ref::<bool>()).copied();
+        let drop = context.policy().and_then(|policy| policy.data.downcast_ref::<bool>()).copied();
         match drop {
             Some(true) => Reply::Discard(DropReason::RuleDrop),
             _ => Reply::Forward,

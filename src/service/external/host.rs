@@ -111,10 +111,8 @@ fn done(yes: bool) -> c_int {
 unsafe extern "C-unwind" fn attach(data: *mut Data, dir: u32, action: u64) -> c_int {
     let Some(dir) = direction(dir) else { return 0 };
     // SAFETY: see the module.
-    let (Some(context), Some(data)) = (unsafe { context(data) }, unsafe { data.as_mut() }) else { return 0 };
-    context.attach(dir, action);
-    data.action[dir.index()] = action;
-    1
+    let Some(context) = (unsafe { context(data) }) else { return 0 };
+    done(context.attach(dir, action))
 }
 
 unsafe extern "C-unwind" fn ignore(data: *mut Data, dir: u32) -> c_int {
@@ -169,7 +167,7 @@ fn change(what: u32, value: &[u8]) -> Option<Edit> {
 
 unsafe extern "C-unwind" fn ticket(data: *mut Data, out: *mut u64) -> c_int {
     // SAFETY: see the module.
-    let Some(ticket) = unsafe { context(data) }.and_then(Context::ticket) else { return 0 };
+    let Some(ticket) = unsafe { context(data) }.and_then(|context| context.ticket()) else { return 0 };
     // SAFETY: by the ABI `out` is to be written.
     done(unsafe { put(out, ticket) })
 }

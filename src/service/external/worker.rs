@@ -29,6 +29,9 @@ pub struct ExternalWorker {
     dead: bool,
 }
 
+/// What a plugin reads where it can have attached nothing.
+static NOTHING_ATTACHED: [u64; 2] = [0; 2];
+
 pub(super) struct Kept {
     pub shares: Shares,
     pub log: LogWriter,
@@ -61,6 +64,7 @@ impl ExternalWorker {
     }
 
     /// An event without packet, session or host.
+    #[inline(always)]
     fn bare(&self) -> abi::Data {
         abi::Data {
             host: self.host,
@@ -78,7 +82,7 @@ impl ExternalWorker {
             length: 0,
             argument: 0,
             code: 0,
-            action: [0; 2],
+            action: &raw const NOTHING_ATTACHED,
             policy: null(),
             policy_generation: 0,
             reserved: 0,
@@ -89,7 +93,7 @@ impl ExternalWorker {
     }
 
     /// Over the border and back.
-    #[inline]
+    #[inline(always)]
     fn call(
         &mut self,
         event: u32,
@@ -113,27 +117,48 @@ impl ExternalWorker {
         reply.unwrap_or(abi::PANICKED)
     }
 
-    #[inline]
+    #[inline(always)]
     fn with_context(
         &mut self,
         event: u32,
         context: &mut Context<'_>,
         fill: impl FnOnce(&mut abi::Data),
     ) -> c_int {
-        let session = context.session.as_ref().map(session_view);
-        let packet = context.packet.as_ref().map(packet_view);
-        let mut data = self.bare();
-        data.set = u32::from(context.set.0);
-        data.plugin = u32::from(context.host.me.0);
-        data.direction = context.dir as u32;
-        data.action = context.state.action.0;
-        data.now_us = context.host.now.micros();
-        if let Some(policy) = context.policy {
-            data.policy_generation = policy.generation;
-            data.policy = policy.data.downcast_ref::<ExternalPolicy>().map_or(null(), |p| p.pointer);
-        }
-        data.session = session.as_ref().map_or(null(), |view| &raw const *view);
-        data.packet = packet.as_ref().map_or(null(), |view| &raw const *view);
+        // Views are made in their places: to move them costs more than to make them.
+        let (session_seen, packet_seen);
+        let session = match &context.session {
+            Some(at) => {
+                session_seen = session_view(at);
+                &raw const session_seen
+            }
+            None => null(),
+        };
+        let packet = match &context.packet {
+            Some(at) => {
+                packet_seen = packet_view(at);
+                &raw const packet_seen
+            }
+            None => null(),
+        };
+        let (policy, policy_generation) = match context.policy() {
+            Some(policy) => {
+                let external = policy.data.downcast_ref::<ExternalPolicy>();
+                (external.map_or(null(), |p| p.pointer), policy.generation)
+            }
+            None => (null(), 0),
+        };
+        let mut data = abi::Data {
+            set: u32::from(context.set.0),
+            plugin: u32::from(context.host.me.0),
+            direction: context.dir as u32,
+            action: context.actions().map_or(&raw const NOTHING_ATTACHED, |actions| &raw const actions.0),
+            policy,
+            policy_generation,
+            now_us: context.host.now.micros(),
+            session,
+            packet,
+            ..self.bare()
+        };
         fill(&mut data);
         // The lifetimes are forgotten only while the call lasts, during which `context` is not used here.
         let context = (&raw mut *context).cast::<Context<'static>>();
@@ -264,7 +289,7 @@ impl Drop for ExternalWorker {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn session_view(at: &SessionAt<'_>) -> abi::Session {
     let session = &*at.session;
     let (PerDir(packets), PerDir(bytes)) = (session.packets, session.bytes);
@@ -272,7 +297,7 @@ fn session_view(at: &SessionAt<'_>) -> abi::Session {
     abi::Session { id: session.flow_id, packets, bytes, state, reserved: 0, tuple: tuple(&session.tuple) }
 }
 
-#[inline]
+#[inline(always)]
 fn tuple(tuple: &FlowTuple) -> abi::Tuple {
     abi::Tuple {
         source: address(tuple.src, tuple.family),
@@ -286,15 +311,15 @@ fn tuple(tuple: &FlowTuple) -> abi::Tuple {
 }
 
 /// Network order; IPv4 in front.
-#[inline]
+#[inline(always)]
 fn address(addr: Addr, family: Family) -> [u8; 16] {
     match family {
-        Family::V4 => (addr.0 << 96).to_be_bytes(),
+        Family::V4 => u128::from((addr.0 as u32).swap_bytes()).to_le_bytes(),
         Family::V6 => addr.0.to_be_bytes(),
     }
 }
 
-#[inline]
+#[inline(always)]
 fn packet_view(at: &PacketAt<'_>) -> abi::Packet {
     let decoded = &*at.decoded;
     let l4 = !matches!(decoded.l4, L4::None);

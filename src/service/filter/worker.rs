@@ -44,8 +44,8 @@ impl FilterWorker {
 
     /// Walks the policy for the session, and keeps what came of it. `None`: there is no policy.
     fn decide(&self, context: &mut Context<'_>) -> Option<u64> {
-        let policy = context.policy?;
         let tuple = context.session.as_ref()?.session.tuple;
+        let policy = context.policy()?;
         let decision = policy.data.downcast_ref::<Database>()?.decide(&tuple);
         let counted = self.counted.get(context.set.index())?.iter().rev();
         if let Some(counted) = counted.into_iter().find(|counted| counted.generation == policy.generation)
@@ -55,7 +55,9 @@ impl FilterWorker {
         }
         context.host.count(context.set, if decision.allow { ALLOWED } else { DENIED }, 1);
         let action = packed(decision);
-        Dir::BOTH.into_iter().for_each(|dir| context.attach(dir, action));
+        Dir::BOTH.into_iter().for_each(|dir| {
+            context.attach(dir, action);
+        });
         Some(action)
     }
 

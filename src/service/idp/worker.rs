@@ -56,7 +56,7 @@ impl IdpWorker {
         let Some(tracked) = packet.tracked else { return Payloads::OfPacket };
         complain(report, packet, session, dir, &tracked.anomalies);
         if tracked.fit == Fit::Valid && self.inspector.engine().reads_streams() {
-            let payload = packet.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
+            let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
             let fed = self.streams.feed(session, dir, tracked, payload);
             complain(report, packet, session, dir, &fed.anomalies);
             if let Some(reason) = fed.refused.filter(|_| packet.inline) {

@@ -1,13 +1,14 @@
 //! The walk of a chain: each member that wants the packet in its turn, until one says something that ends it.
 
-use super::{Outside, Passage, Services};
+use super::{ChainState, Outside, Passage, Services};
 use crate::base::event::PluginFault;
-use crate::base::{Anomaly, Dir, DropReason, PluginId, SetId};
-use crate::service::context::{PacketAt, SessionAt};
+use crate::base::{Anomaly, Dir, DropReason, PerDir, PluginId, SetId};
+use crate::service::context::{Context, NO_MEMBER, PacketAt, SessionAt};
 use crate::service::hold::WhenHeld;
-use crate::service::plugin::Reply;
+use crate::service::plugin::{DataPlugin, Reply};
 use crate::service::set::OnFault;
-use crate::session::Session;
+use crate::service::table::PluginTable;
+use crate::session::NO_HANDLE;
 
 #[derive(Copy, Clone, PartialEq, Eq)]
 enum Step {
@@ -24,81 +25,88 @@ enum Weighed {
 
 impl Services {
     /// The packet that opened the session. After it was accepted by all, each is told that the session is open.
+    #[inline(never)]
     pub fn first_packet(
         &mut self,
-        at: &mut SessionAt<'_>,
-        packet: &mut PacketAt<'_>,
+        mut at: SessionAt<'_>,
+        packet: PacketAt<'_>,
         dir: Dir,
-        outside: &mut Outside<'_>,
+        mut outside: Outside<'_>,
     ) -> Passage {
-        let passage = self.walk(at, packet, dir, 0, Step::First, outside);
+        let again = SessionAt { id: at.id, session: &mut *at.session };
+        let passage = self.walk(again, packet, dir, 0, Step::First, &mut outside);
         if !matches!(passage, Passage::Refused(_)) {
-            self.tell(at.id, at.session, u16::MAX, outside, |plugin, context| plugin.session_open(context));
+            self.tell(&mut at, u16::MAX, &mut outside, |plugin, context| plugin.session_open(context));
         }
         passage
     }
 
     /// A later packet; `from` is where a held one goes on.
-    #[inline]
+    #[inline(always)]
     pub fn packet(
         &mut self,
-        at: &mut SessionAt<'_>,
-        packet: &mut PacketAt<'_>,
+        at: SessionAt<'_>,
+        packet: PacketAt<'_>,
         dir: Dir,
         from: u8,
-        outside: &mut Outside<'_>,
+        mut outside: Outside<'_>,
     ) -> Passage {
-        self.walk(at, packet, dir, from, Step::Later, outside)
+        self.walk(at, packet, dir, from, Step::Later, &mut outside)
     }
 
+    // Into its two callers, so that the context is made once, where it stays.
+    #[inline(always)]
     fn walk(
         &mut self,
-        at: &mut SessionAt<'_>,
-        packet: &mut PacketAt<'_>,
+        at: SessionAt<'_>,
+        packet: PacketAt<'_>,
         dir: Dir,
         from: u8,
         step: Step,
         outside: &mut Outside<'_>,
     ) -> Passage {
-        let index = at.session.chain;
-        let Some(length) =
-            self.chains.get(usize::from(index)).and_then(Option::as_ref).map(|s| s.chain.order[dir].len())
-        else {
+        let Services { plugins, chains, states, outbox, held, .. } = self;
+        let Some(state) = chains.get(usize::from(at.session.chain)).and_then(Option::as_ref) else {
             return Passage::Forward;
         };
-        for place in usize::from(from)..length {
-            let Some(state) = self.chains.get(usize::from(index)).and_then(Option::as_ref) else { break };
-            let Some(&member) = state.chain.order[dir].get(place) else { break };
-            if at.session.wanting[dir] & 1 << member == 0 {
+        let order = &*state.chain.order[dir];
+        // Where verdicts do not act, and within a tunnel, nothing can be held: the walk goes on.
+        let holdable = packet.frame.is_some() && packet.inline;
+        let mut context = Context {
+            set: state.chain.set,
+            dir,
+            session: Some(at),
+            packet: Some(packet),
+            host: outside.host(plugins, states, outbox),
+            member: NO_MEMBER,
+            chain: state,
+            held: holdable.then_some(&*held),
+        };
+        for (place, &member) in order.iter().enumerate().skip(usize::from(from)) {
+            let wanting = context.session.as_ref().map_or(0, |at| at.session.wanting[dir]);
+            if wanting >> member & 1 == 0 {
                 continue;
             }
-            let (plugin, on_fault) = (state.chain.members[usize::from(member)], state.chain.on_fault);
+            let Some(&plugin) = state.chain.members.get(usize::from(member)) else { break };
             let packet_mode = state.chain.packet_mode >> member & 1 == 1;
-            // Where verdicts do not act, and within a tunnel, nothing can be held: the walk goes on.
-            let holdable = packet.frame.is_some() && packet.inline;
-            self.outbox.ticket = if holdable { self.held.next_ticket() } else { None };
-            let reply =
-                self.call(index, usize::from(member), Some(at), Some(packet), dir, outside, |p, context| {
-                    match step {
-                        Step::First if !packet_mode => p.first_packet(context),
-                        _ => p.packet(context),
-                    }
-                });
-            self.outbox.ticket = None;
-            match self.weigh(plugin, reply, step, on_fault) {
+            let reply = context.call(member, plugin, |p, context| match step {
+                Step::First if !packet_mode => p.first_packet(context),
+                _ => p.packet(context),
+            });
+            match weigh(context.host.plugins, plugin, reply, step, state.chain.on_fault) {
                 Weighed::On => {}
                 Weighed::Hold if !holdable => {}
-                Weighed::Hold if self.may_hold(at.session) => {
+                Weighed::Hold if context.may_hold() => {
                     return Passage::Hold { plugin, next: place as u8 + 1 };
                 }
-                Weighed::Hold => match self.held.settings().on_cap {
+                Weighed::Hold => match held.settings().on_cap {
                     WhenHeld::Drop => return Passage::Drop(DropReason::HoldCap),
                     WhenHeld::Forward => {}
                 },
                 Weighed::Drop(reason) => return Passage::Drop(reason),
                 Weighed::Refuse(reason) if packet_mode => return Passage::Drop(reason),
                 Weighed::Refuse(reason) => {
-                    self.forget_unseen(at.session, dir, place);
+                    context.forget_unseen(place);
                     return Passage::Refused(reason);
                 }
             }
@@ -106,70 +114,59 @@ impl Services {
         Passage::Forward
     }
 
-    /// What a reply means at this step; counts it.
-    #[inline]
-    fn weigh(&mut self, plugin: PluginId, reply: Option<Reply>, step: Step, on_fault: OnFault) -> Weighed {
-        let Some(reply) = reply else {
-            return match (self.plugins.out(plugin), on_fault) {
-                (Some(_), OnFault::Drop) => Weighed::Drop(DropReason::PluginOut),
-                _ => Weighed::On,
-            };
+    /// A session event, to members by their bits; those that work per packet hear none.
+    pub(super) fn tell(
+        &mut self,
+        at: &mut SessionAt<'_>,
+        told: u16,
+        outside: &mut Outside<'_>,
+        event: impl Fn(&mut dyn DataPlugin, &mut Context<'_>),
+    ) {
+        let Services { plugins, chains, states, outbox, .. } = self;
+        let session = &mut *at.session;
+        let Some(state) = chains.get(usize::from(session.chain)).and_then(Option::as_ref) else { return };
+        let roomless = if session.services == NO_HANDLE { state.chain.stateful } else { 0 };
+        let told = told & !state.chain.packet_mode & !roomless;
+        let mut context = Context {
+            set: state.chain.set,
+            dir: Dir::ToServer,
+            session: Some(SessionAt { id: at.id, session }),
+            packet: None,
+            host: outside.host(plugins, states, outbox),
+            member: NO_MEMBER,
+            chain: state,
+            held: None,
         };
-        let Some(counts) = self.plugins.counts(plugin) else { return Weighed::On };
-        counts.packets.add(1);
-        match (reply, step) {
-            (Reply::Ok | Reply::Forward, _) => Weighed::On,
-            (Reply::Hold, Step::First) => {
-                self.fault(plugin, PluginFault::HeldFirstPacket);
-                Weighed::On
-            }
-            (Reply::Hold, Step::Later) => {
-                counts.holds.add(1);
-                Weighed::Hold
-            }
-            (Reply::Discard(reason), Step::First) => {
-                counts.discards.add(1);
-                Weighed::Refuse(reason)
-            }
-            (Reply::Discard(reason), Step::Later) | (Reply::DropPacket(reason), _) => {
-                counts.discards.add(1);
-                Weighed::Drop(reason)
+        for (member, &plugin) in (0u8..).zip(&state.chain.members) {
+            if told >> member & 1 == 1 {
+                context.call(member, plugin, &event);
             }
         }
-    }
-
-    /// Members behind the one that refused never saw the session: they hear nothing of its end.
-    fn forget_unseen(&self, session: &mut Session, dir: Dir, place: usize) {
-        let Some(state) = self.chains.get(usize::from(session.chain)).and_then(Option::as_ref) else {
-            return;
-        };
-        let seen =
-            state.chain.order[dir].iter().take(place + 1).fold(0u16, |bits, &member| bits | 1 << member);
-        // No packet comes any more: from now on the bits say who is told of the end.
-        session.wanting = crate::base::PerDir([seen, seen]);
-        session.refused = true;
     }
 
     /// A packet without session: to the members that ask for such.
-    pub fn alone(&mut self, set: SetId, packet: &mut PacketAt<'_>, outside: &mut Outside<'_>) -> Passage {
-        let Some((index, state)) = self.chain_of(set) else { return Passage::Forward };
+    pub fn alone(&mut self, set: SetId, packet: PacketAt<'_>, outside: &mut Outside<'_>) -> Passage {
         let whole = packet.decoded.ip.is_some() && !packet.decoded.is_fragment();
-        let wanting = state.chain.alone | if whole { state.chain.packet_mode } else { 0 };
-        if wanting == 0 {
+        let Some((mut context, state)) = self.without_session(set, packet, outside) else {
             return Passage::Forward;
-        }
-        let (dir, on_fault) = (Dir::ToServer, state.chain.on_fault);
-        let order = state.chain.order[dir].clone();
-        for member in order.into_iter().filter(|member| wanting >> member & 1 == 1) {
-            let Some((_, state)) = self.chain_of(set) else { break };
-            let plugin = state.chain.members[usize::from(member)];
+        };
+        let wanting = state.chain.alone | if whole { state.chain.packet_mode } else { 0 };
+        for &member in &state.chain.order[Dir::ToServer] {
+            let Some(&plugin) = state.chain.members.get(usize::from(member)) else { break };
+            if wanting >> member & 1 == 0 {
+                continue;
+            }
             let per_packet = state.chain.packet_mode >> member & 1 == 1;
             let reply =
-                self.call(index, usize::from(member), None, Some(packet), dir, outside, |p, context| {
-                    if per_packet { p.packet(context) } else { p.alone(context) }
-                });
+                context.call(
+                    member,
+                    plugin,
+                    |p, context| {
+                        if per_packet { p.packet(context) } else { p.alone(context) }
+                    },
+                );
             if let Weighed::Drop(reason) | Weighed::Refuse(reason) =
-                self.weigh(plugin, reply, Step::Later, on_fault)
+                weigh(context.host.plugins, plugin, reply, Step::Later, state.chain.on_fault)
             {
                 return Passage::Drop(reason);
             }
@@ -181,16 +178,96 @@ impl Services {
     pub fn raised(
         &mut self,
         set: SetId,
-        packet: &mut PacketAt<'_>,
+        packet: PacketAt<'_>,
         anomalies: &[Anomaly],
         outside: &mut Outside<'_>,
     ) {
-        let Some((index, state)) = self.chain_of(set) else { return };
-        let (alone, count) = (state.chain.alone, state.chain.members.len());
-        for member in (0..count).filter(|member| alone >> member & 1 == 1) {
-            self.call(index, member, None, Some(packet), Dir::ToServer, outside, |plugin, context| {
-                plugin.raised(context, anomalies);
-            });
+        let Some((mut context, state)) = self.without_session(set, packet, outside) else { return };
+        for (member, &plugin) in (0u8..).zip(&state.chain.members) {
+            if state.chain.alone >> member & 1 == 1 {
+                context.call(member, plugin, |p, context| p.raised(context, anomalies));
+            }
+        }
+    }
+
+    fn without_session<'a>(
+        &'a mut self,
+        set: SetId,
+        packet: PacketAt<'a>,
+        outside: &'a mut Outside<'_>,
+    ) -> Option<(Context<'a>, &'a ChainState)> {
+        let Services { plugins, chains, current, states, outbox, .. } = self;
+        let index = *current.get(set.index())?;
+        let state = chains.get(usize::from(index))?.as_ref()?;
+        let context = Context {
+            set,
+            dir: Dir::ToServer,
+            session: None,
+            packet: Some(packet),
+            host: outside.host(plugins, states, outbox),
+            member: NO_MEMBER,
+            chain: state,
+            held: None,
+        };
+        Some((context, state))
+    }
+}
+
+/// What a reply means at this step; counts it.
+#[inline]
+fn weigh(
+    plugins: &mut PluginTable,
+    plugin: PluginId,
+    reply: Option<Reply>,
+    step: Step,
+    on_fault: OnFault,
+) -> Weighed {
+    let Some(reply) = reply else {
+        return match (plugins.out(plugin), on_fault) {
+            (Some(_), OnFault::Drop) => Weighed::Drop(DropReason::PluginOut),
+            _ => Weighed::On,
+        };
+    };
+    let Some(counts) = plugins.counts(plugin) else { return Weighed::On };
+    counts.packets.add(1);
+    match (reply, step) {
+        (Reply::Ok | Reply::Forward, _) => Weighed::On,
+        (Reply::Hold, Step::First) => {
+            plugins.take_out(plugin, PluginFault::HeldFirstPacket);
+            Weighed::On
+        }
+        (Reply::Hold, Step::Later) => {
+            counts.holds.add(1);
+            Weighed::Hold
+        }
+        (Reply::Discard(reason), Step::First) => {
+            counts.discards.add(1);
+            Weighed::Refuse(reason)
+        }
+        (Reply::Discard(reason), Step::Later) | (Reply::DropPacket(reason), _) => {
+            counts.discards.add(1);
+            Weighed::Drop(reason)
+        }
+    }
+}
+
+impl Context<'_> {
+    /// Whether one more frame of the session may be held: neither it nor the worker has as many as may be.
+    fn may_hold(&mut self) -> bool {
+        let (Some(held), Some(at)) = (self.held, &self.session) else { return false };
+        let most = held.settings().session_frames;
+        held.next_ticket().is_some()
+            && self.host.states.held_mut(at.session.services).is_some_and(|count| *count < most)
+    }
+
+    /// Members behind the one that refused never saw the session: they hear nothing of its end.
+    fn forget_unseen(&mut self, place: usize) {
+        let order = &self.chain.chain.order[self.dir];
+        let seen = order.iter().take(place + 1).fold(0u16, |bits, &member| bits | 1 << member);
+        if let Some(at) = &mut self.session {
+            // No packet comes any more: from now on the bits say who is told of the end.
+            at.session.wanting = PerDir([seen, seen]);
+            at.session.refused = true;
         }
     }
 }
