@@ -165,7 +165,13 @@ fn a_plugin_is_taken_away_under_traffic_and_its_sessions_close_with_that_reason(
     let order = vec![PluginId(0)];
     without.chain = plan.resolve(SetId(0), &PerDir([order.clone(), order]), OnFault::Skip);
     let selection = Arc::clone(&plan.selection);
-    let change = Change { arrivals: Vec::new(), sets: vec![without], selection, policies: Vec::new() };
+    let change = Change {
+        arrivals: Vec::new(),
+        sets: vec![without],
+        gone: Vec::new(),
+        selection,
+        policies: Vec::new(),
+    };
     let mut commands =
         vec![services::Command::Change(Box::new(change)), services::Command::Remove(PluginId(1))].into_iter();
     let outcome =

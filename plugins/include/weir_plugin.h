@@ -76,7 +76,8 @@ extern "C" {
 #define WEIR_CLOSE_PLUGIN_RESTART 7
 #define WEIR_CLOSE_SHUTDOWN 8
 
-/* Changes of a packet, made when it leaves; the host mends the checksums. */
+/* Changes of a packet, made when it leaves; the host mends the checksums. Not done where the packet has no such header: an
+ * address of the other family, ports of what has none, anything of a packet within a tunnel. */
 #define WEIR_EDIT_DSCP 0             /* value: one byte, six bits */
 #define WEIR_EDIT_SOURCE 1           /* value: 4 or 16 bytes, network order */
 #define WEIR_EDIT_DESTINATION 2

@@ -120,6 +120,8 @@ pub enum PluginFault {
     Stuck,
     /// It brought the process down.
     Crashed,
+    /// Its worker counted a fault, but the event that says which was lost.
+    Unreported,
 }
 
 impl PluginFault {
@@ -131,6 +133,7 @@ impl PluginFault {
             PluginFault::LeakedFrames => "leaked-frames",
             PluginFault::Stuck => "stuck",
             PluginFault::Crashed => "crashed",
+            PluginFault::Unreported => "unreported",
         }
     }
 }

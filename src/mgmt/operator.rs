@@ -10,7 +10,7 @@ use crate::mgmt::counters;
 use crate::mgmt::rule_files::{self, Selection};
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
-use crate::mgmt::services::{Layout, Manager, OutNotice};
+use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
 use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
@@ -55,6 +55,7 @@ pub struct Operator {
     asking: Mutex<()>,
     /// Locked only by who holds `asking` or asks nobody.
     services: Mutex<Manager>,
+    plugin_counters: CounterBoard,
     answers: Mutex<Answers>,
     /// What workers said of plugins.
     notices: Mutex<VecDeque<OutNotice>>,
@@ -103,6 +104,7 @@ impl Operator {
             refused: AtomicU64::new(parts.refused),
             events: EventNumbers::default(),
             asking: Mutex::new(()),
+            plugin_counters: parts.services.board(),
             services: Mutex::new(parts.services),
             answers: Mutex::new(Answers { owed, late: Vec::new() }),
             notices: Mutex::default(),
@@ -307,7 +309,7 @@ impl Control for Operator {
 
     fn counters(&self) -> Vec<NamedCount> {
         let mut list = counters::of(&self.handle());
-        list.extend(lock(&self.services).counters());
+        list.extend(self.plugin_counters.counters());
         list.push(NamedCount::new("detect.alert", self.events.alerts.load(Ordering::Relaxed)));
         list.push(NamedCount::new("events.sent", self.events.sent.load(Ordering::Relaxed)));
         list.push(NamedCount::new("events.lost", self.events.lost.load(Ordering::Relaxed)));

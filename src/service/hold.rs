@@ -17,7 +17,7 @@ pub enum WhenHeld {
 /// Frames one worker may hold, whatever the setting says.
 pub const MAX_HELD: usize = 1 << 20;
 
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct HoldSettings {
     /// Frames one worker may hold.
     pub frames: usize,
@@ -72,7 +72,7 @@ pub struct Holding {
 
 struct Place {
     uses: u32,
-    deadline: Time,
+    since: Time,
     held: Option<Held>,
 }
 
@@ -81,7 +81,7 @@ pub struct HoldTable {
     settings: HoldSettings,
     places: Vec<Place>,
     free: Vec<u32>,
-    /// Places with a frame, by deadline: one timeout for all keeps them in order.
+    /// Places with a frame, in the order in which they came: one timeout for all, so that is the order in which they go.
     order: LinkSet,
 }
 
@@ -92,7 +92,7 @@ impl HoldTable {
     pub fn new(settings: HoldSettings) -> HoldTable {
         let count = settings.frames.min(MAX_HELD) as u32;
         HoldTable {
-            places: (0..count).map(|_| Place { uses: 0, deadline: Time::ZERO, held: None }).collect(),
+            places: (0..count).map(|_| Place { uses: 0, since: Time::ZERO, held: None }).collect(),
             free: (0..count).rev().collect(),
             order: LinkSet::new(1, count),
             settings,
@@ -101,6 +101,40 @@ impl HoldTable {
 
     pub fn settings(&self) -> &HoldSettings {
         &self.settings
+    }
+
+    /// New settings, for what is held already as well. Where they ask for more frames than there are places for, `larger` is
+    /// an empty table with more, made where memory may be asked for; what is not used any more comes back.
+    pub fn change(
+        &mut self,
+        settings: HoldSettings,
+        mut larger: Option<Box<HoldTable>>,
+    ) -> Option<Box<HoldTable>> {
+        if let Some(table) = larger.as_deref_mut().filter(|table| table.places.len() > self.places.len()) {
+            std::mem::swap(self, table);
+            self.take_over(table);
+        }
+        self.settings = settings;
+        larger
+    }
+
+    /// All that another table holds. Places keep their numbers, so that tickets find them.
+    fn take_over(&mut self, old: &mut HoldTable) {
+        for (place, old) in self.places.iter_mut().zip(&mut old.places) {
+            std::mem::swap(place, old);
+        }
+        while let Some(index) = old.order.front(WAITING) {
+            old.order.remove(index);
+            self.order.push_back(WAITING, index);
+        }
+        let places = &self.places;
+        let empty = |index: &u32| places.get(*index as usize).is_some_and(|place| place.held.is_none());
+        self.free.retain(empty);
+    }
+
+    /// A frame more than the setting allows: it may have become less than there are places.
+    fn is_full(&self) -> bool {
+        self.len() >= self.settings.frames
     }
 
     pub fn len(&self) -> usize {
@@ -113,16 +147,17 @@ impl HoldTable {
 
     /// The ticket that the next frame will get; `None` when the table is full.
     pub fn next_ticket(&self) -> Option<Ticket> {
-        let place = *self.free.last()?;
+        let place = *self.free.last().filter(|_| !self.is_full())?;
         Some(ticket(place, self.places.get(place as usize)?.uses))
     }
 
     /// Gives the frame back when the table is full.
     pub fn hold(&mut self, frame: Frame, on: Holding, now: Time) -> Result<Ticket, Frame> {
-        let Some(index) = self.free.pop() else { return Err(frame) };
+        let place = if self.is_full() { None } else { self.free.pop() };
+        let Some(index) = place else { return Err(frame) };
         let Holding { session, dir, plugin, next, tracked, edits } = on;
         let place = &mut self.places[index as usize];
-        place.deadline = now.plus(self.settings.timeout);
+        place.since = now;
         place.held = Some(Held { frame, session, dir, plugin, next, tracked, edits });
         self.order.push_back(WAITING, index);
         Ok(ticket(index, place.uses))
@@ -143,7 +178,7 @@ impl HoldTable {
     pub fn expire(&mut self, now: Time) -> Option<(Held, Decision)> {
         let front = self.order.front(WAITING)?;
         let place = self.places.get(front as usize)?;
-        if place.deadline > now {
+        if place.since.plus(self.settings.timeout) > now {
             return None;
         }
         let front = ticket(front, place.uses);
@@ -215,6 +250,41 @@ mod tests {
         let (_, decision) = table.expire(NOW.plus(Duration::from_secs(3))).unwrap();
         assert_eq!(decision, Decision::Discard(DropReason::HoldTimeout));
         assert!(table.is_empty() && table.expire(Time::from_secs(999)).is_none());
+        assert_eq!(pool.outstanding(), 0);
+    }
+
+    #[test]
+    fn a_larger_table_takes_over_what_is_held_with_its_tickets() {
+        let (mut table, pool) = table(2);
+        let first = hold(&mut table, &pool, NOW).unwrap();
+        let second = hold(&mut table, &pool, NOW).unwrap();
+        assert!(table.take(first).is_some());
+        let third = hold(&mut table, &pool, NOW.plus(Duration::from_secs(1))).unwrap();
+        let settings = HoldSettings { frames: 4, timeout: Duration::from_secs(9), ..*table.settings() };
+        assert!(table.change(settings, Some(Box::new(HoldTable::new(settings)))).is_some());
+        assert_eq!(table.len(), 2);
+        assert!(table.take(first).is_none(), "an old ticket still finds nothing");
+        let more = [(); 2].map(|()| hold(&mut table, &pool, NOW.plus(Duration::from_secs(2))).unwrap());
+        assert!(hold(&mut table, &pool, NOW).is_err() && table.next_ticket().is_none());
+        let expired: Vec<_> =
+            std::iter::from_fn(|| table.expire(NOW.plus(Duration::from_secs(10)))).collect();
+        assert_eq!(expired.len(), 2, "by the new timeout, in the order in which they came");
+        drop(expired);
+        assert!(table.take(second).is_none() && table.take(third).is_none());
+        assert!(more.iter().all(|ticket| table.take(*ticket).is_some()));
+        assert_eq!(pool.outstanding(), 0);
+    }
+
+    #[test]
+    fn fewer_frames_are_a_bound_for_those_to_come() {
+        let (mut table, pool) = table(4);
+        let tickets = [(); 3].map(|()| hold(&mut table, &pool, NOW).unwrap());
+        assert!(table.change(HoldSettings { frames: 2, ..*table.settings() }, None).is_none());
+        assert_eq!((table.len(), table.next_ticket()), (3, None), "what is held stays");
+        assert!(table.take(tickets[0]).is_some() && hold(&mut table, &pool, NOW).is_err());
+        assert!(table.take(tickets[1]).is_some() && hold(&mut table, &pool, NOW).is_ok());
+        table.take_where(|_| true);
+        table.take_where(|_| true);
         assert_eq!(pool.outstanding(), 0);
     }
 

@@ -1,10 +1,14 @@
-//! Builds the sample plugins out of tree, and runs an appliance over the memory backend with them.
+//! An appliance over the memory backend with the sample plugins.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 #![allow(dead_code, unreachable_pub)] // each test binary uses a part
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+#[path = "../support/samples.rs"]
+mod samples;
+
+#[allow(unused_imports)] // as above
+pub use samples::{c_sample, rust_sample, top};
+use std::path::Path;
 use weir::base::event::{Event, EventBody, PluginFault};
 use weir::base::{PerDir, PluginId, PortId, SetId, Time};
 use weir::io::memory::MemoryPort;
@@ -17,49 +21,6 @@ use weir::service::set::OnFault;
 use weir::service::{Plugin, ServicePlan};
 use weir::wire::build::{Capture, Link};
 use weir::{defrag, session};
-
-pub fn top() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Where samples are built, away from the workspace's own objects.
-fn target() -> PathBuf {
-    let target = top().join("target/plugins");
-    std::fs::create_dir_all(&target).unwrap();
-    target
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A sample in Rust, by cargo, which keeps others from building it at the same time.
-pub fn rust_sample(name: &str) -> PathBuf {
-    let manifest = top().join("plugins/samples").join(name).join("Cargo.toml");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo)
-        .args(["build", "--quiet", "--offline", "--manifest-path"])
-        .arg(manifest)
-        .env("CARGO_TARGET_DIR", target()));
-    target().join("debug").join(format!("lib{name}.so"))
-}
-
-/// A sample in C, by the system's compiler, put in its place whole.
-pub fn c_sample(name: &str, flags: &[&str]) -> PathBuf {
-    let out = target().join(format!("{name}{}.so", flags.concat()));
-    let draft = out.with_extension(std::process::id().to_string());
-    run(Command::new("cc")
-        .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-O2"])
-        .args(flags)
-        .arg("-I")
-        .arg(top().join("plugins/include"))
-        .arg(top().join("plugins/samples").join(name).join(format!("{name}.c")))
-        .arg("-o")
-        .arg(&draft));
-    std::fs::rename(&draft, &out).unwrap();
-    out
-}
 
 /// The probe under a name, writing to a file, with further words of its configuration.
 pub fn probe(path: &Path, name: &str, file: &Path, words: &str) -> ExternalSpec {

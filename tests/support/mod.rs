@@ -5,7 +5,10 @@
 #![allow(dead_code, unreachable_pub)] // each test binary uses a part
 
 pub mod child;
+pub mod line;
 pub mod netns;
+pub mod samples;
+pub mod services;
 pub mod wait;
 
 use serde_json::Value;

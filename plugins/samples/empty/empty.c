@@ -1,4 +1,6 @@
-/* Does nothing: what a plugin costs, and the shortest one that there can be. With -DVERSION=n it claims another ABI. */
+/* Does nothing: what a plugin costs, and the shortest one that there can be. With -DVERSION=n,
+ * -DSIZE=n or -DTAG=\"...\" it claims another ABI. */
+#include <string.h>
 #include "weir_plugin.h"
 
 static int control(void *self, uint32_t event, const struct weir_control *control)
@@ -18,6 +20,12 @@ int weir_plugin_entry(const struct weir_host *host, struct weir_registration *ou
     int fits = weir_register(host, out);
 #ifdef VERSION
     out->version = VERSION;
+#endif
+#ifdef SIZE
+    out->size = SIZE;
+#endif
+#ifdef TAG
+    strcpy(out->tag, TAG);
 #endif
     if (fits != 0)
         return fits;

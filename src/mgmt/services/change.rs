@@ -8,13 +8,14 @@ use super::draft::load;
 use super::layout::{Layout, SetLayout};
 use super::mail::Mail;
 use super::manager::{Instance, Manager, OutNotice, SetState};
+use super::room::{no_number, silent_fault};
 use crate::base::{PluginId, SetId, WorkerId};
 use crate::inspect::Engine;
 use crate::mgmt::config::PluginEntry;
 use crate::service::plugin::{BlobOp, ControlEvent, Plugin};
-use crate::service::services::{Adoption, Change, Command, MAX_CHAINS};
+use crate::service::services::{Adoption, Change, Command};
 use crate::service::set::OnFault;
-use crate::service::table::{Arrival, MAX_SETS, PluginCounts};
+use crate::service::table::{Arrival, PluginCounts};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,7 +31,17 @@ struct Candidate {
     /// Sets whose chains are made anew.
     touched: Vec<SetId>,
     arrivals: Vec<PluginId>,
+    /// Sets that there are no more, and those that come under the number of such a one.
+    gone: Vec<SetId>,
+    reborn: Vec<SetId>,
     handed_in: Vec<HandedIn>,
+}
+
+impl Candidate {
+    fn of(sets: Vec<Option<SetState>>) -> Candidate {
+        let (touched, arrivals, gone, reborn) = <(Vec<_>, Vec<_>, Vec<_>, Vec<_>)>::default();
+        Candidate { sets, touched, arrivals, gone, reborn, handed_in: Vec::new() }
+    }
 }
 
 impl Manager {
@@ -47,13 +58,9 @@ impl Manager {
         }
         let replaced = self.changed_objects(layout);
         let came = self.make_missing(layout, &replaced, &mut faults);
-        let mut candidate = Candidate {
-            sets: self.sets.clone(),
-            touched: Vec::new(),
-            arrivals: came.clone(),
-            handed_in: Vec::new(),
-        };
-        let order = self.lay_out(layout, &mut candidate, &mut faults, &mut applied);
+        let mut candidate = Candidate { arrivals: came.clone(), ..Candidate::of(self.sets.clone()) };
+        let order = self.lay_out(layout, &mut candidate, &mut faults, &mut applied, mail);
+        faults.extend(self.no_room_for(candidate.touched.len(), mail));
         // Members of old that are about to go, and settings that have changed.
         let reconfigured = self.take_settings(layout);
         if faults.is_empty() {
@@ -81,6 +88,8 @@ impl Manager {
             self.dismiss(id, mail);
         }
         self.drop_unwanted(layout, &mut applied);
+        self.hold_by(layout.hold, &mut applied, mail);
+        self.show();
         Ok(applied)
     }
 
@@ -138,9 +147,9 @@ impl Manager {
         let abouts: Vec<_> = self.instances.iter().enumerate().filter_map(staying).collect();
         let control = load(&*self.makers, entry, abouts.iter().map(|about| about.name.as_str()))
             .map_err(|fault| fault.to_string())?;
-        let about = Arc::new(control.about().clone());
-        let counts = (0..self.workers).map(|_| Arc::new(PluginCounts::new(about.counters.len()))).collect();
-        let instance = Instance { entry: entry.clone(), control, about, counts, out: None, leaving: false };
+        let own = control.about().counters.len();
+        let counts = (0..self.workers).map(|_| Arc::new(PluginCounts::new(own))).collect();
+        let instance = Instance::new(entry.clone(), control, counts);
         if self.instances.len() <= id.index() {
             self.instances.resize_with(id.index() + 1, || None);
         }
@@ -150,11 +159,12 @@ impl Manager {
 
     /// The candidate's sets: by name where there are such, else new ones. Their order.
     fn lay_out(
-        &self,
+        &mut self,
         layout: &Layout,
         candidate: &mut Candidate,
         faults: &mut Vec<String>,
         applied: &mut Applied,
+        mail: &mut dyn Mail,
     ) -> Vec<SetId> {
         let mut order = Vec::new();
         for wanted in &layout.sets {
@@ -171,26 +181,25 @@ impl Manager {
                 state.layout = wanted.clone();
                 continue;
             }
-            let free = SetId(candidate.sets.len() as u8);
-            if candidate.sets.len() >= MAX_SETS {
-                faults.push(format!(
-                    "no number is left for the service set \"{}\": sets that are taken away keep theirs; restart",
-                    wanted.name
-                ));
+            let Some(free) = self.free_set(&candidate.sets, mail) else {
+                faults.push(no_number(&wanted.name));
                 continue;
+            };
+            match candidate.sets.get_mut(free.index()) {
+                Some(place) => {
+                    *place = Some(SetState::new(wanted.clone()));
+                    candidate.reborn.push(free);
+                }
+                None => candidate.sets.push(Some(SetState::new(wanted.clone()))),
             }
-            candidate.sets.push(Some(SetState::new(wanted.clone())));
             candidate.touched.push(free);
             applied.lines.push(format!("service set {} came", wanted.name));
             order.push(free);
         }
         for id in self.order.iter().filter(|id| !order.contains(id)) {
-            if let Some(state) = candidate.sets.get_mut(id.index()).and_then(Option::as_mut) {
+            if let Some(state) = candidate.sets.get_mut(id.index()).and_then(Option::take) {
                 applied.lines.push(format!("service set {} gone", state.layout.name));
-                // Its place stays, with an empty chain: what runs there ends in its own time.
-                state.layout.orders = Default::default();
-                state.layout.name.clear();
-                candidate.touched.push(*id);
+                candidate.gone.push(*id);
             }
         }
         order
@@ -248,16 +257,13 @@ impl Manager {
                 }
             }
         }
-        let crowded = self.chains.iter().any(|alive| alive + candidate.touched.len() > MAX_CHAINS);
-        if crowded {
-            faults.push("too many earlier orders still have sessions: try again when some have ended".into());
-        }
     }
 
     /// To all workers, as one change.
     fn put_in_force(&mut self, candidate: Candidate, mail: &mut dyn Mail) {
-        let Candidate { sets, touched, arrivals, handed_in } = candidate;
+        let Candidate { sets, touched, arrivals, gone, reborn, handed_in } = candidate;
         self.sets = sets;
+        self.note_bases(&reborn);
         self.stirred = true;
         let order = self.order.iter().filter_map(|id| Some((*id, &self.set(*id)?.layout)));
         let selection = Arc::new(self.ports.selection(order));
@@ -281,6 +287,7 @@ impl Manager {
             let change = Change {
                 arrivals: arrivals.iter().filter_map(|plugin| self.arrival(*plugin, id)).collect(),
                 sets: chains.clone(),
+                gone: gone.clone(),
                 selection: Arc::clone(&selection),
                 policies: with.iter().map(adoption).collect(),
             };
@@ -344,16 +351,14 @@ impl Manager {
             }
             entry.path = path.to_owned();
         }
+        let members = |id: &SetId| self.set(*id).is_some_and(|s| s.layout.has(name));
+        let touched: Vec<SetId> = self.order.iter().copied().filter(members).collect();
+        if let Some(fault) = self.no_room_for(touched.len(), mail) {
+            return Err(fault);
+        }
         let new = self.bring(&entry, &[old])?;
         self.set_leaving(old, true);
-        let touched: Vec<SetId> = self
-            .order
-            .iter()
-            .copied()
-            .filter(|id| self.set(*id).is_some_and(|s| s.layout.has(name)))
-            .collect();
-        let mut candidate =
-            Candidate { sets: self.sets.clone(), touched, arrivals: vec![new], handed_in: Vec::new() };
+        let mut candidate = Candidate { touched, arrivals: vec![new], ..Candidate::of(self.sets.clone()) };
         let mut faults = Vec::new();
         self.introduce(&mut candidate, &|id| id == new, &mut faults);
         if !faults.is_empty() {
@@ -363,6 +368,7 @@ impl Manager {
         }
         self.put_in_force(candidate, mail);
         self.dismiss(old, mail);
+        self.show();
         tracing::info!("plugin {name} restarted as number {} (was {})", new.0, old.0);
         Ok(Applied {
             lines: vec![format!("plugin {name} restarted; sessions of the old instance are closed")],
@@ -371,15 +377,14 @@ impl Manager {
 
     /// Of a replay that has ended: what is to be said of each plugin that was taken out, once.
     pub fn outs(&self, notices: &[OutNotice]) -> Vec<String> {
-        let first = |(n, notice): &(usize, &OutNotice)| {
-            !notices.iter().take(*n).any(|other| other.plugin == notice.plugin)
-        };
-        let say = |(_, notice): (usize, &OutNotice)| {
-            let name = self.instances.get(notice.plugin.index())?.as_ref()?.name();
-            let (fault, worker) = (notice.fault.name(), notice.worker);
+        let say = |(index, instance): (usize, &Option<Instance>)| {
+            let (instance, plugin) = (instance.as_ref()?, PluginId(index as u8));
+            let told = notices.iter().find(|notice| notice.plugin == plugin).copied();
+            let OutNotice { fault, worker, .. } = told.or_else(|| silent_fault(plugin, instance))?;
+            let (name, fault) = (instance.name(), fault.name());
             Some(format!("plugin {name} was taken out ({fault}, worker {worker}); mend it and replay again"))
         };
-        notices.iter().enumerate().filter(first).filter_map(say).collect()
+        self.instances.iter().enumerate().filter_map(say).collect()
     }
 
     /// A worker has taken a plugin out: all do, and sets that go on without it are made without it.
@@ -400,14 +405,25 @@ impl Manager {
         for worker in 0..self.workers {
             self.tell(worker, Command::TakeOut(plugin, fault), mail);
         }
+        self.to_skip.push(plugin);
+        self.skip_out(mail);
+    }
+
+    /// Makes sets anew without the plugins that were taken out, where they go on without; as soon as workers have room.
+    pub(super) fn skip_out(&mut self, mail: &mut dyn Mail) {
+        let names: Vec<String> = self.to_skip.iter().map(|id| self.name_of(*id)).collect();
         let goes_on = |id: &SetId| {
-            self.set(*id).is_some_and(|s| s.layout.has(&name) && s.layout.on_fault == OnFault::Skip)
+            let without =
+                |s: &SetState| names.iter().any(|n| s.layout.has(n)) && s.layout.on_fault == OnFault::Skip;
+            self.set(*id).is_some_and(without)
         };
         let touched: Vec<SetId> = self.order.iter().copied().filter(goes_on).collect();
-        let crowded = self.chains.iter().any(|alive| alive + touched.len() > MAX_CHAINS);
-        if !touched.is_empty() && !crowded {
-            let sets = self.sets.clone();
-            self.put_in_force(Candidate { sets, touched, arrivals: Vec::new(), handed_in: Vec::new() }, mail);
+        if self.no_room_for(touched.len(), mail).is_some() {
+            return; // workers pass it over meanwhile
+        }
+        self.to_skip.clear();
+        if !touched.is_empty() {
+            self.put_in_force(Candidate { touched, ..Candidate::of(self.sets.clone()) }, mail);
         }
     }
 

@@ -33,7 +33,8 @@ pub struct Draft {
     queue: Queue,
 }
 
-/// A plugin of its entry; refuses one whose name another one bears.
+/// A plugin of its entry; refuses one whose name another one bears, or that is not the one it is configured by: what asks for
+/// a plugin by name, the configuration or another plugin, must mean the same one.
 pub(super) fn load<'a>(
     makers: &dyn Makers,
     entry: &PluginEntry,
@@ -45,6 +46,11 @@ pub(super) fn load<'a>(
     if names.any(|other| other == name) {
         return Err(fault(format!(
             "it registers as \"{name}\", and another plugin has done so; leave one out"
+        )));
+    }
+    if name != entry.called() {
+        return Err(fault(format!(
+            "it registers as \"{name}\": write package = \"{name}\", and that name in the service sets"
         )));
     }
     Ok(plugin)
@@ -135,21 +141,12 @@ impl Draft {
             handle.plugins.iter().filter_map(of).collect()
         };
         let instance = |(index, (control, entry)): (usize, (Box<dyn Plugin>, PluginEntry))| {
-            let about = Arc::new(control.about().clone());
-            let counts = counts(PluginId(index as u8));
-            Some(Instance { entry, control, about, counts, out: None, leaving: false })
+            Some(Instance::new(entry, control, counts(PluginId(index as u8))))
         };
         let Draft { plan, layout, ports, makers, sets, queue } = self;
-        let instances = plan.plugins.into_iter().zip(layout.plugins).enumerate().map(instance).collect();
-        Manager::new(
-            instances,
-            sets,
-            ports,
-            makers,
-            queue,
-            workers,
-            (layout.chain_length, layout.generation_age),
-        )
+        let entries = layout.plugins.clone();
+        let instances = plan.plugins.into_iter().zip(entries).enumerate().map(instance).collect();
+        Manager::new(instances, sets, ports, makers, queue, workers, &layout)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The manager's state, and its turn: late policies, refused ones, what workers give back, plugins on their way out.
 
+use super::board::CounterBoard;
 use super::desk::{Counter, HandedIn, Later, Queue};
-use super::layout::{Ports, SetLayout};
+use super::layout::{Layout, Ports, SetLayout};
 use super::mail::Mail;
 use super::makers::Makers;
 use crate::base::event::PluginFault;
@@ -9,13 +10,14 @@ use crate::base::{Dir, PerDir, PluginId, SetId, WorkerId};
 use crate::mgmt::config::PluginEntry;
 use crate::service::ServiceSet;
 use crate::service::external::{LogLevel, LogLine};
+use crate::service::hold::HoldSettings;
 use crate::service::plan;
 use crate::service::plugin::{About, Flags, MAX_PLUGINS, Plugin};
 use crate::service::policy::Policy;
-use crate::service::services::{Command, Retired};
+use crate::service::services::{Change, Command, Retired};
 use crate::service::table::PluginCounts;
 use std::any::Any;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,9 +32,19 @@ pub(super) struct Instance {
     pub out: Option<(PluginFault, WorkerId)>,
     /// Another has taken its place, or nobody wants it any more.
     pub leaving: bool,
+    /// By set and counter: what an earlier set of that number had counted.
+    pub bases: HashMap<(SetId, usize), u64>,
+    /// Turns in which a worker counted a fault that no event told of.
+    pub silent: u8,
 }
 
 impl Instance {
+    pub fn new(entry: PluginEntry, control: Box<dyn Plugin>, counts: Vec<Arc<PluginCounts>>) -> Instance {
+        let about = Arc::new(control.about().clone());
+        let bases = HashMap::new();
+        Instance { entry, control, about, counts, out: None, leaving: false, bases, silent: 0 }
+    }
+
     pub fn name(&self) -> &str {
         self.entry.called()
     }
@@ -99,7 +111,7 @@ pub struct OutNotice {
 pub struct Manager {
     /// By [`PluginId`].
     pub(super) instances: Vec<Option<Instance>>,
-    /// By [`SetId`]; a set that was taken away leaves its place empty, for good: workers may still have sessions of it.
+    /// By [`SetId`]; a set that was taken away leaves its place empty, for another when no worker has sessions of it.
     pub(super) sets: Vec<Option<SetState>>,
     /// The configuration's order of the sets.
     pub(super) order: Vec<SetId>,
@@ -112,6 +124,14 @@ pub struct Manager {
     pub(super) generation_age: Duration,
     /// Chains alive on each worker.
     pub(super) chains: Vec<usize>,
+    /// What workers hold frames by, and for how many they have places.
+    pub(super) hold: HoldSettings,
+    pub(super) hold_places: usize,
+    /// Changes that a worker had no room for.
+    pub(super) crowded: Vec<(usize, Box<Change>)>,
+    /// Plugins taken out that sets are yet to be made without.
+    pub(super) to_skip: Vec<PluginId>,
+    pub(super) board: CounterBoard,
     waiting: Vec<Waiting>,
     pub(super) leaving: VecDeque<Leaving>,
     /// Plugins of no set, with sessions on earlier chains.
@@ -128,9 +148,9 @@ impl Manager {
         makers: Box<dyn Makers>,
         queue: Queue,
         workers: usize,
-        (chain_length, generation_age): (usize, Duration),
+        layout: &Layout,
     ) -> Manager {
-        Manager {
+        let manager = Manager {
             instances,
             order: (0..sets.len()).map(|n| SetId(n as u8)).collect(),
             chains: vec![sets.len(); workers],
@@ -139,13 +159,20 @@ impl Manager {
             makers,
             queue,
             workers,
-            chain_length,
-            generation_age,
+            chain_length: layout.chain_length,
+            generation_age: layout.generation_age,
+            hold: layout.hold,
+            hold_places: layout.hold.frames,
+            crowded: Vec::new(),
+            to_skip: Vec::new(),
+            board: CounterBoard::default(),
             waiting: Vec::new(),
             leaving: VecDeque::new(),
             unwanted: Vec::new(),
             stirred: false,
-        }
+        };
+        manager.show();
+        manager
     }
 
     /// The instance that sets mean by a name.
@@ -188,6 +215,8 @@ impl Manager {
                 self.collect(worker, mail);
             }
         }
+        self.make_room(mail);
+        self.hear_the_silent(mail);
         self.retry(mail);
         self.dismiss_unused(mail);
         self.see_off(mail);
@@ -322,9 +351,10 @@ impl Manager {
     }
 
     /// What comes back is freed here.
-    fn absorb(&mut self, worker: usize, retired: Retired) {
+    pub(super) fn absorb(&mut self, worker: usize, retired: Retired) {
         match retired {
-            Retired::Nothing | Retired::Policy { .. } | Retired::Change(..) => {}
+            Retired::Nothing | Retired::Policy { .. } | Retired::Change(..) | Retired::Hold(_) => {}
+            Retired::Crowded(change) => self.keep_for_later(worker, change),
             Retired::Refused(policy, _) => tracing::error!("worker {worker} lost {policy:?}; reload it"),
             Retired::Chain(_) => {
                 if let Some(alive) = self.chains.get_mut(worker) {
@@ -353,6 +383,7 @@ impl Manager {
         for set in self.sets.iter_mut().flatten() {
             set.attachments[plugin.index()] = Attachment::default();
         }
+        self.show();
         self.dismiss_next(mail);
     }
 

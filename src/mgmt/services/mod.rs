@@ -8,6 +8,7 @@
 //! Nothing here waits for traffic. What cannot be done yet (a policy that a worker has no place for, a plugin whose sessions
 //! are being closed) stays on a list and is taken up at the next [`Manager::turn`].
 
+mod board;
 mod change;
 mod desk;
 pub mod draft;
@@ -15,10 +16,12 @@ pub mod layout;
 pub mod mail;
 pub mod makers;
 mod manager;
+mod room;
 mod show;
 #[cfg(test)]
 mod tests;
 
+pub use board::CounterBoard;
 pub use draft::{Draft, StartFault};
 pub use layout::{Layout, Ports, SetLayout};
 pub use mail::Mail;

@@ -1,5 +1,6 @@
 //! What the manager tells the RPC and the counters.
 
+use super::board::{CounterBoard, Own, Source, total};
 use super::mail::Mail;
 use super::manager::{Instance, Manager};
 use crate::base::{Dir, PluginId, SetId};
@@ -113,43 +114,50 @@ impl Manager {
         }
     }
 
-    /// A plugin's own counters, summed over workers.
+    /// A plugin's own counters in its sets: (set, its name, the counter's place, its name, what an earlier set left).
+    fn own<'a>(&'a self, i: &'a Instance) -> impl Iterator<Item = (SetId, &'a str, usize, &'a str, u64)> {
+        let names = i.about.counters.iter().map(String::as_str).enumerate();
+        self.sets_of(i).flat_map(move |(set, set_name)| {
+            let base = move |number| i.bases.get(&(set, number)).copied().unwrap_or(0);
+            names.clone().map(move |(number, name)| (set, set_name, number, name, base(number)))
+        })
+    }
+
+    /// The same, summed over workers.
     fn own_counters(&self, instance: &Instance) -> Vec<PluginSetCount> {
-        let names = instance.about.counters.iter().enumerate();
-        let count = |(set, set_name): (SetId, &str)| {
-            let count = |(number, name): (usize, &String)| {
-                let of = |c: &std::sync::Arc<crate::service::table::PluginCounts>| {
-                    c.own(set, number).map(|n| n.get())
-                };
-                let value = instance.counts.iter().filter_map(of).sum();
-                PluginSetCount { set: set_name.to_owned(), name: name.clone(), value }
-            };
-            names.clone().map(count).collect::<Vec<_>>()
+        let count = |(set, set_name, number, name, base): (SetId, &str, usize, &str, u64)| PluginSetCount {
+            set: set_name.to_owned(),
+            name: name.to_owned(),
+            value: total(&instance.counts, set, number).saturating_sub(base),
         };
-        self.sets_of(instance).flat_map(count).collect()
+        self.own(instance).map(count).collect()
+    }
+
+    /// Who counts sees what runs now.
+    pub(super) fn show(&self) {
+        let own = |(set, set_name, number, name, base): (SetId, &str, usize, &str, u64)| Own {
+            name: format!("{set_name}.{name}"),
+            set,
+            number,
+            base,
+        };
+        let source = |i: &Instance| Source {
+            name: i.name().to_owned(),
+            counts: i.counts.clone(),
+            own: self.own(i).map(own).collect(),
+        };
+        let running = self.instances.iter().flatten().filter(|instance| !instance.leaving);
+        self.board.show(running.map(source).collect());
+    }
+
+    /// What `plugin.*` counters are read from, also while this is busy with a change.
+    pub fn board(&self) -> CounterBoard {
+        self.board.clone()
     }
 
     /// `plugin.NAME.packets` and so on, of the instances that run.
     pub fn counters(&self) -> Vec<NamedCount> {
-        let mut list = Vec::new();
-        for instance in self.instances.iter().flatten().filter(|instance| !instance.leaving) {
-            let name = instance.name();
-            let sum = |get: fn(&crate::service::table::PluginCounts) -> u64| {
-                instance.counts.iter().map(|counts| get(counts)).sum::<u64>()
-            };
-            for (what, value) in [
-                ("packets", sum(|c| c.packets.get())),
-                ("discards", sum(|c| c.discards.get())),
-                ("holds", sum(|c| c.holds.get())),
-                ("faults", sum(|c| c.faults.get())),
-            ] {
-                list.push(NamedCount::new(format!("plugin.{name}.{what}"), value));
-            }
-            for own in self.own_counters(instance) {
-                list.push(NamedCount::new(format!("plugin.{name}.{}.{}", own.set, own.name), own.value));
-            }
-        }
-        list
+        self.board.counters()
     }
 }
 

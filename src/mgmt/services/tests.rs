@@ -20,6 +20,8 @@ use crate::{defrag, session};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+mod bounds;
+
 const INSIDE: PortId = PortId(0);
 const OUTSIDE: PortId = PortId(1);
 

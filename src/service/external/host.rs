@@ -7,7 +7,8 @@
 use super::abi::{self, Answer, Data};
 use super::desk;
 use super::worker::{Call, direction};
-use crate::base::{Addr, ClassId, PluginId, PortId, SetId};
+use crate::base::{Addr, ClassId, Family, PluginId, PortId, SetId};
+use crate::decode::{Decoded, L4};
 use crate::service::context::{Context, Host};
 use crate::service::outbox::{Decision, Edit};
 use crate::service::plugin::MAX_NAME;
@@ -128,7 +129,23 @@ unsafe extern "C-unwind" fn edit(data: *mut Data, what: u32, value: *const u8, l
     else {
         return 0;
     };
-    done(change(what, value).is_some_and(|edit| context.edit(edit)))
+    let fits = |edit: &Edit| has_place(edit, value, context.packet.as_ref().map(|packet| &*packet.decoded));
+    let edit = change(what, value).filter(fits);
+    done(edit.is_some_and(|edit| context.edit(edit)))
+}
+
+/// Whether the packet has such a header: an address of its own family, ports where there are some.
+fn has_place(edit: &Edit, value: &[u8], packet: Option<&Decoded>) -> bool {
+    let Some((decoded, ip)) = packet.and_then(|decoded| Some((decoded, decoded.ip.as_ref()?))) else {
+        return false;
+    };
+    match edit {
+        Edit::Dscp(_) => true,
+        Edit::Source(_) | Edit::Destination(_) => (ip.family == Family::V4) == (value.len() == 4),
+        Edit::SourcePort(_) | Edit::DestinationPort(_) => {
+            matches!(decoded.l4, L4::Tcp(_) | L4::Udp) && ip.fragment.is_none()
+        }
+    }
 }
 
 fn change(what: u32, value: &[u8]) -> Option<Edit> {

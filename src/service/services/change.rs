@@ -4,6 +4,7 @@
 use super::{ChainState, Services};
 use crate::base::event::PluginFault;
 use crate::base::{PluginId, SetId, Time};
+use crate::service::hold::{HoldSettings, HoldTable};
 use crate::service::plugin::{DataPlugin, MAX_PLUGINS};
 use crate::service::policy::{MAX_GENERATIONS, Policy, Versions};
 use crate::service::set::{Selection, ServiceSet};
@@ -30,6 +31,8 @@ pub enum Command {
     Remove(PluginId),
     /// The plugin misbehaved on another worker: no chain calls it here either.
     TakeOut(PluginId, PluginFault),
+    /// Settings of holding, with a larger table where they want one.
+    Hold(HoldSettings, Option<Box<HoldTable>>),
 }
 
 /// A policy on its way to a worker.
@@ -53,6 +56,8 @@ pub struct InUse {
 pub struct Change {
     pub arrivals: Vec<Arrival>,
     pub sets: Vec<ServiceSet>,
+    /// Sets that there are no more: new sessions find none, running ones keep their chains.
+    pub gone: Vec<SetId>,
     pub selection: Arc<Selection>,
     /// Of members that are new in these sets: there from their first session on.
     pub policies: Vec<Adoption>,
@@ -68,8 +73,11 @@ pub enum Retired {
     /// Too many policies of that member are alive on this worker: to be sent again later.
     Refused(Policy, Option<Box<dyn Any + Send>>),
     Change(Box<Change>, Vec<Box<dyn DataPlugin>>),
+    /// There is no room for so many chains: nothing of it was done, and it is to be sent again later.
+    Crowded(Box<Change>),
     Plugin(PluginId, Option<Box<dyn DataPlugin>>),
     Chain(Box<ChainState>),
+    Hold(Box<HoldTable>),
 }
 
 /// The closing of removed plugins' sessions.
@@ -166,6 +174,7 @@ impl Services {
                 }
                 Retired::Nothing
             }
+            Command::Change(change) if change.sets.len() > self.room() => Retired::Crowded(change),
             Command::Change(mut change) => {
                 let mut replaced = Vec::new();
                 for arrival in change.arrivals.drain(..) {
@@ -173,6 +182,11 @@ impl Services {
                 }
                 for set in change.sets.drain(..) {
                     self.install_set(set);
+                }
+                for set in &change.gone {
+                    if let Some(current) = self.current.get_mut(set.index()) {
+                        *current = crate::session::NO_CHAIN;
+                    }
                 }
                 for Adoption { set, plugin, policy, prepared } in change.policies.drain(..) {
                     let _first = self.adopt(set, plugin, policy, prepared);
@@ -193,7 +207,15 @@ impl Services {
                 }
                 Retired::Nothing
             }
+            Command::Hold(settings, larger) => {
+                self.held.change(settings, larger).map_or(Retired::Nothing, Retired::Hold)
+            }
         }
+    }
+
+    /// Chains that may come.
+    fn room(&self) -> usize {
+        self.chains.iter().filter(|chain| chain.is_none()).count()
     }
 
     /// The part of a sweep that is due: (first slot, slots) to look at.

@@ -1,66 +1,69 @@
 //! Tells a file every event that it hears, and misbehaves when its configuration says so: for tests of the host.
 //!
 //! The configuration is words: `name=N file=PATH`, then any of
-//! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, each with `=TEXT`: done to packets whose payload has the
-//!   text (of `hold`, the frame is let go at the next packet with `release` in its payload);
-//! - `policy`: its sets need one; attached at `init`, or `late=MILLISECONDS` after it, by a thread of its own;
-//! - `ignore`: it ignores both directions after the first packet.
+//! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, `edit`, `emit`, `dispatch`, `ask`, each with `=TEXT`: done
+//!   to packets whose payload has the text. What is held is let go at the next packet with `release` in its payload, or, with
+//!   `turns`, when the worker's turn comes. `edit` makes the changes of `dscp=`, `source=`, `destination=`, `source-port=` and
+//!   `destination-port=`; `emit` sends an ARP request and the packet once more, shouted, out of port `to=N`; `dispatch` tells the
+//!   payload to the class of `publishes=`; `ask` asks the plugin `of=NAME`;
+//! - `policy`: its sets need one; attached at `init`, or `late=MILLISECONDS` after it, by a thread of its own. A block of
+//!   configuration is a new one: with `drop`, new sessions are refused, with `pass` they are not;
+//! - `ignore`: it ignores both directions after the first packet, with `=forward` or `=reverse` one;
+//! - `packet-mode`, `subscribes=CLASS`;
+//! - `announce`: it tells of its registration as well.
 //!
-//! It writes files on the packet path, which no real plugin may.
+//! It writes files on the packet path, which no real plugin may. Built with the feature `newer` it says so in each line.
+
+mod words;
 
 use std::fs::File;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use weir_plugin::{CloseReason, Control, Desk, Direction, Event, Plugin, Registration, Reply, Worker};
+use words::Words;
 
-#[derive(Clone, Default)]
-struct Words {
-    name: String,
-    file: String,
-    policy: bool,
-    late: Option<u64>,
-    ignore: bool,
-    deeds: Vec<(String, String)>,
-}
-
-fn words(config: &str) -> Result<Words, String> {
-    let mut words = Words { name: "probe".into(), ..Words::default() };
-    for word in config.split_whitespace() {
-        match word.split_once('=') {
-            Some(("name", name)) => words.name = name.into(),
-            Some(("file", file)) => words.file = file.into(),
-            Some(("late", late)) => words.late = Some(late.parse().map_err(|_| format!("late={late}"))?),
-            Some((deed @ ("discard" | "hold" | "panic" | "garbage" | "leak" | "spin" | "crash"), text)) => {
-                words.deeds.push((deed.into(), text.into()));
-            }
-            None if word == "policy" => words.policy = true,
-            None if word == "ignore" => words.ignore = true,
-            _ => return Err(format!("probe does not know {word:?}")),
-        }
-    }
-    words.policy |= words.late.is_some();
-    Ok(words)
-}
+/// What `ask` asks for, and with which argument.
+const KIND: u32 = 7;
+const ARGUMENT: u64 = 40;
 
 struct Probe {
     words: Words,
     file: Arc<Mutex<File>>,
 }
 
+/// New sessions are refused.
+struct Refuse(bool);
+
+fn line(file: &Mutex<File>, name: &str, text: &str) {
+    let newer = if cfg!(feature = "newer") { "newer " } else { "" };
+    if let Ok(mut file) = file.lock() {
+        let _ = writeln!(file, "{newer}{name} {text}");
+    }
+}
+
 impl Plugin for Probe {
     type Worker = Half;
 
     fn register(config: &str, _desk: Desk) -> Result<(Registration, Probe), String> {
-        let words = words(config)?;
+        let words = Words::read(config)?;
         let file = File::options().create(true).append(true).open(&words.file);
         let file = file.map_err(|error| format!("probe cannot write {:?}: {error}", words.file))?;
         let about = Registration {
             name: words.name.clone(),
             kind: "probe".into(),
+            packet_mode: words.packet_mode,
             needs_policy: words.policy,
+            turns: words.turns,
+            publishes: words.publishes.iter().cloned().collect(),
+            subscribes: words.subscribes.iter().cloned().collect(),
+            counters: vec!["packets".into()],
             ..Registration::default()
         };
-        Ok((about, Probe { words, file: Arc::new(Mutex::new(file)) }))
+        let file = Arc::new(Mutex::new(file));
+        if words.announce {
+            line(&file, &words.name, "registers");
+        }
+        Ok((about, Probe { words, file }))
     }
 
     fn worker(&self, worker: u32) -> Half {
@@ -71,15 +74,22 @@ impl Plugin for Probe {
 
     #[allow(clippy::disallowed_methods)] // being late is what it is told to be
     fn control(&self, event: Control<'_>, desk: Desk) -> Result<(), String> {
-        if let Control::Init { set, .. } = event {
-            match self.words.late {
+        match event {
+            Control::Init { set, .. } => match self.words.late {
                 Some(late) => drop(std::thread::spawn(move || {
                     std::thread::sleep(std::time::Duration::from_millis(late));
-                    desk.attach(set, 1u64);
+                    desk.attach(set, Refuse(false));
                 })),
-                None if self.words.policy => drop(desk.attach(set, 1u64)),
+                None if self.words.policy => drop(desk.attach(set, Refuse(false))),
                 None => {}
+            },
+            Control::ConfigBlob { set, delete: true, .. } => drop(desk.detach(set)),
+            Control::ConfigBlob { set, bytes: b"drop", .. } => drop(desk.attach(set, Refuse(true))),
+            Control::ConfigBlob { set, bytes: b"pass", .. } => drop(desk.attach(set, Refuse(false))),
+            Control::ConfigBlob { bytes, .. } => {
+                return Err(format!("probe knows \"drop\" and \"pass\", not {:?}", String::from_utf8_lossy(bytes)));
             }
+            Control::HaInfo => {}
         }
         Ok(())
     }
@@ -93,9 +103,7 @@ struct Half {
 
 impl Half {
     fn line(&self, text: &str) {
-        if let Ok(mut file) = self.file.lock() {
-            let _ = writeln!(file, "{} {text}", self.words.name);
-        }
+        line(&self.file, &self.words.name, text);
     }
 
     fn told(&self, what: &str, event: &Event<'_>, more: &str) {
@@ -106,15 +114,13 @@ impl Half {
     }
 
     fn act(&mut self, event: &mut Event<'_>) -> Reply {
+        event.count(0, 1);
         let payload = event.packet().map(|packet| packet.payload().to_vec()).unwrap_or_default();
         let has = |text: &str| !text.is_empty() && payload.windows(text.len()).any(|w| w == text.as_bytes());
         if has("release") {
-            for ticket in self.held.drain(..) {
-                event.release(ticket, true);
-            }
+            self.let_go(event);
         }
-        let deed = self.words.deeds.iter().find(|(_, text)| has(text)).map(|(deed, _)| deed.as_str());
-        match deed {
+        match self.words.deed(has) {
             Some("discard") => return Reply::Discard,
             Some("hold") => {
                 self.held.extend(event.ticket());
@@ -130,9 +136,50 @@ impl Half {
                 // SAFETY: none at all; it is what is asked for.
                 unsafe { std::ptr::null_mut::<u8>().write_volatile(1) }
             }
+            Some("edit") => {
+                let done = self.words.edits.iter().filter(|edit| event.edit(**edit)).count();
+                self.line(&format!("edits {done}"));
+            }
+            Some("emit") => self.emit(event),
+            Some("dispatch") => {
+                let class = self.words.publishes.as_deref().and_then(|class| event.class_named(class));
+                let told = class.map(|class| event.dispatch(class, &payload));
+                self.line(&format!("dispatched to {told:?}"));
+            }
+            Some("ask") => self.ask(event),
             _ => {}
         }
         Reply::Forward
+    }
+
+    fn let_go(&mut self, event: &mut Event<'_>) {
+        for ticket in self.held.drain(..) {
+            event.release(ticket, true);
+        }
+    }
+
+    /// An ARP request, and the packet that is there in capitals; a UDP checksum of 0 says that there is none (RFC 768).
+    fn emit(&mut self, event: &mut Event<'_>) {
+        let Some(packet) = event.packet() else { return };
+        let mut shouted = packet.bytes().to_vec();
+        let payload = shouted.len() - packet.payload().len();
+        shouted[payload..].make_ascii_uppercase();
+        shouted[payload - 2..payload].fill(0);
+        let mut arp = vec![0xff; 6];
+        arp.extend([2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1]);
+        arp.extend([0, 0, 0, 0, 0, 0, 10, 0, 0, 2]);
+        let sent = [arp, shouted].iter().filter(|frame| event.emit(frame, self.words.to)).count();
+        self.line(&format!("emitted {sent}"));
+    }
+
+    fn ask(&mut self, event: &mut Event<'_>) {
+        let mut answer = None;
+        if let Some(plugin) = event.plugin_named(&self.words.of) {
+            event.ask(plugin, KIND, ARGUMENT, |bytes, code| {
+                answer = Some((String::from_utf8_lossy(bytes).into_owned(), code));
+            });
+        }
+        self.line(&format!("answer {answer:?}"));
     }
 }
 
@@ -143,9 +190,10 @@ impl Worker for Half {
 
     fn first_packet(&mut self, event: &mut Event<'_>) -> Reply {
         self.told("first-packet", event, "");
-        if self.words.ignore {
-            Direction::BOTH.into_iter().for_each(|direction| event.ignore(direction));
+        if event.policy::<Refuse>().is_some_and(|policy| policy.0) {
+            return Reply::Discard;
         }
+        self.words.ignore.iter().for_each(|direction| event.ignore(*direction));
         self.act(event)
     }
 
@@ -164,6 +212,22 @@ impl Worker for Half {
 
     fn session_destroy(&mut self, event: &mut Event<'_>) {
         self.told("session-destroy", event, "");
+    }
+
+    fn user(&mut self, event: &mut Event<'_>, _class: u32, data: &[u8]) -> Reply {
+        self.told("user", event, &String::from_utf8_lossy(data));
+        Reply::Ok
+    }
+
+    fn public_data(&mut self, kind: u32, argument: u64) -> Option<(&[u8], i64)> {
+        (kind == KIND).then(|| (self.words.name.as_bytes(), argument as i64 + 2))
+    }
+
+    fn turn(&mut self, event: &mut Event<'_>) {
+        if !self.held.is_empty() {
+            self.line("lets go at a turn");
+            self.let_go(event);
+        }
     }
 }
 

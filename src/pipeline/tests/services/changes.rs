@@ -207,6 +207,7 @@ fn a_removed_plugins_sessions_close_with_plugin_restart_and_others_go_on() {
             Command::Change(Box::new(Change {
                 arrivals: Vec::new(),
                 sets: vec![set.clone()],
+                gone: Vec::new(),
                 selection,
                 policies: Vec::new(),
             }))
@@ -239,7 +240,13 @@ fn two_plugins_that_leave_at_once_both_come_back() {
     let plan = plan(three(&log), &[0], &[0]);
     rig.change(|| {
         let (sets, selection) = (vec![plan.sets[0].clone()], Arc::clone(&plan.selection));
-        Command::Change(Box::new(Change { arrivals: Vec::new(), sets, selection, policies: Vec::new() }))
+        Command::Change(Box::new(Change {
+            arrivals: Vec::new(),
+            sets,
+            gone: Vec::new(),
+            selection,
+            policies: Vec::new(),
+        }))
     });
     rig.change(|| Command::Remove(PluginId(1)));
     rig.change(|| Command::Remove(PluginId(2)));
