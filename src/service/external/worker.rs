@@ -10,6 +10,7 @@ use crate::base::{Addr, ClassId, Dir, DropReason, Family, FlowTuple, PerDir, Set
 use crate::decode::L4;
 use crate::service::context::{Context, Host, PacketAt, SessionAt};
 use crate::service::plugin::{DataPlugin, PublicData, Reply};
+use crate::service::watchdog::{Place, Suspect, marks};
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{null, null_mut};
@@ -22,6 +23,7 @@ pub struct ExternalWorker {
     host: &'static abi::Host,
     shared: Arc<Shared>,
     worker: WorkerId,
+    suspect: &'static Suspect,
     /// What it keeps of the host's, for the host's functions.
     kept: Kept,
     fault: Option<PluginFault>,
@@ -54,10 +56,10 @@ impl ExternalWorker {
         host: &'static abi::Host,
         shared: Arc<Shared>,
         log: LogWriter,
-        worker: WorkerId,
+        (worker, suspect): (WorkerId, &'static Suspect),
     ) -> ExternalWorker {
         let kept = Kept { shares: Shares::default(), log };
-        ExternalWorker { handler, me, host, shared, worker, kept, fault: None, dead: false }
+        ExternalWorker { handler, me, host, shared, worker, suspect, kept, fault: None, dead: false }
     }
 
     /// An event without packet, session or host.
@@ -111,6 +113,12 @@ impl ExternalWorker {
             self.misbehaved(PluginFault::LeakedFrames);
         }
         reply.unwrap_or(abi::PANICKED)
+    }
+
+    /// A call that is made on other threads than the worker's too, and so has to be marked apart.
+    fn call_outside(&mut self, event: u32, data: &mut abi::Data) -> c_int {
+        let (suspect, place) = (self.suspect, Place::Worker(self.worker.0));
+        marks::outside(suspect, place, || self.call(event, data, null_mut(), null_mut()))
     }
 
     #[inline]
@@ -177,7 +185,7 @@ impl ExternalWorker {
 impl DataPlugin for ExternalWorker {
     fn worker_init(&mut self, _worker: WorkerId) {
         let mut data = self.bare();
-        let reply = self.call(abi::EVENT_WORKER_INIT, &mut data, null_mut(), null_mut());
+        let reply = self.call_outside(abi::EVENT_WORKER_INIT, &mut data);
         self.me = data.worker_self;
         self.noted(reply);
     }
@@ -185,7 +193,7 @@ impl DataPlugin for ExternalWorker {
     fn init(&mut self, set: SetId) {
         let mut data = self.bare();
         data.set = u32::from(set.0);
-        let reply = self.call(abi::EVENT_INIT, &mut data, null_mut(), null_mut());
+        let reply = self.call_outside(abi::EVENT_INIT, &mut data);
         self.noted(reply);
     }
 
@@ -260,7 +268,7 @@ impl Drop for ExternalWorker {
     fn drop(&mut self) {
         // What a plugin that misbehaved left stays where it is: nobody knows in what state.
         let mut data = self.bare();
-        self.call(abi::EVENT_WORKER_EXIT, &mut data, null_mut(), null_mut());
+        self.call_outside(abi::EVENT_WORKER_EXIT, &mut data);
     }
 }
 
