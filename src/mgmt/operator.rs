@@ -19,7 +19,7 @@ use crate::service::services::{self, InUse, Retired};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// How long a worker may take to answer: a turn takes microseconds, a preempted one milliseconds.
@@ -174,6 +174,25 @@ impl Operator {
         services.turn(&mut Post(self));
     }
 
+    /// As [`counters`](Control::counters), unless somebody has to do with services now.
+    pub fn counters_now(&self) -> Option<Vec<NamedCount>> {
+        let services = match self.services.try_lock() {
+            Ok(services) => services,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(self.counters_with(&services))
+    }
+
+    fn counters_with(&self, services: &Manager) -> Vec<NamedCount> {
+        let mut list = counters::of(&self.handle());
+        list.extend(services.counters());
+        list.push(NamedCount::new("detect.alert", self.events.alerts.load(Ordering::Relaxed)));
+        list.push(NamedCount::new("events.sent", self.events.sent.load(Ordering::Relaxed)));
+        list.push(NamedCount::new("events.lost", self.events.lost.load(Ordering::Relaxed)));
+        list
+    }
+
     /// A change of services, with the workers to ask.
     fn change<T>(
         &self,
@@ -305,12 +324,7 @@ impl Control for Operator {
     }
 
     fn counters(&self) -> Vec<NamedCount> {
-        let mut list = counters::of(&self.handle());
-        list.extend(lock(&self.services).counters());
-        list.push(NamedCount::new("detect.alert", self.events.alerts.load(Ordering::Relaxed)));
-        list.push(NamedCount::new("events.sent", self.events.sent.load(Ordering::Relaxed)));
-        list.push(NamedCount::new("events.lost", self.events.lost.load(Ordering::Relaxed)));
-        list
+        self.counters_with(&lock(&self.services))
     }
 
     fn drops(&self) -> Vec<DropCount> {

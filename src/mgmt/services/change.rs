@@ -15,6 +15,7 @@ use crate::service::plugin::{BlobOp, ControlEvent, Plugin};
 use crate::service::services::{Adoption, Change, Command, MAX_CHAINS};
 use crate::service::set::OnFault;
 use crate::service::table::{Arrival, MAX_SETS, PluginCounts};
+use crate::service::watchdog;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -144,6 +145,9 @@ impl Manager {
             self.instances.resize_with(id.index() + 1, || None);
         }
         self.instances[id.index()] = Some(instance);
+        if entry.is_external() {
+            watchdog::assign(id, entry.called());
+        }
         Ok(id)
     }
 
@@ -256,6 +260,7 @@ impl Manager {
     /// To all workers, as one change.
     fn put_in_force(&mut self, candidate: Candidate, mail: &mut dyn Mail) {
         let Candidate { sets, touched, arrivals, handed_in } = candidate;
+        self.forgive(&arrivals);
         self.sets = sets;
         self.stirred = true;
         let order = self.order.iter().filter_map(|id| Some((*id, &self.set(*id)?.layout)));
@@ -289,6 +294,16 @@ impl Manager {
         self.publish(after, mail);
         for id in touched {
             self.activate(id, mail);
+        }
+    }
+
+    /// Packages that were left out and are here again: the next process is to load them too.
+    fn forgive(&mut self, arrivals: &[PluginId]) {
+        let names: Vec<String> = arrivals.iter().map(|id| self.name_of(*id)).collect();
+        let before = self.restarted.out.len();
+        self.restarted.out.retain(|out| !names.contains(&out.package));
+        if self.restarted.out.len() < before {
+            self.restarted.hand_on();
         }
     }
 
@@ -388,7 +403,7 @@ impl Manager {
         if instance.out.is_some() {
             return;
         }
-        instance.out = Some((fault, worker));
+        instance.out = Some(format!("{} on worker {}", fault.name(), worker.0));
         let name = instance.name().to_owned();
         tracing::error!(
             "plugin {name} is taken out of its service sets: {} on worker {}; see `weir ctl plugin show {name}`, \

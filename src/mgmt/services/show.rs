@@ -93,9 +93,9 @@ impl Manager {
                 holds: c.holds.get(),
                 faults: c.faults.get(),
             };
-        let state = match (instance.leaving, instance.out) {
+        let state = match (instance.leaving, &instance.out) {
             (true, _) => "leaving".to_owned(),
-            (false, Some((fault, worker))) => format!("out: {} on worker {}", fault.name(), worker.0),
+            (false, Some(why)) => format!("out: {why}"),
             (false, None) => "running".to_owned(),
         };
         PluginInfo {
@@ -129,7 +129,7 @@ impl Manager {
         self.sets_of(instance).flat_map(count).collect()
     }
 
-    /// `plugin.NAME.packets` and so on, of the instances that run.
+    /// `plugin.NAME.packets` and so on, of the instances that run; and what the watchdog had to do.
     pub fn counters(&self) -> Vec<NamedCount> {
         let mut list = Vec::new();
         for instance in self.instances.iter().flatten().filter(|instance| !instance.leaving) {
@@ -148,6 +148,13 @@ impl Manager {
             for own in self.own_counters(instance) {
                 list.push(NamedCount::new(format!("plugin.{name}.{}.{}", own.set, own.name), own.value));
             }
+        }
+        for (what, value) in [
+            ("restarts_stuck", self.restarted.stuck),
+            ("restarts_crashed", self.restarted.crashed),
+            ("plugins_left_out", self.restarted.out.len() as u64),
+        ] {
+            list.push(NamedCount::new(format!("watchdog.{what}"), value));
         }
         list
     }
