@@ -1,12 +1,14 @@
 //! Tells a file every event that it hears, and misbehaves when its configuration says so: for tests of the host.
 //!
 //! The configuration is words: `name=N file=PATH`, then any of
-//! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, each with `=TEXT`: done to packets whose payload has the
-//!   text (of `hold`, the frame is let go at the next packet with `release` in its payload);
+//! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, `abort`, `overflow`, each with `=TEXT`: done to packets whose
+//!   payload has the text (of `hold`, the frame is let go at the next packet with `release` in its payload);
+//! - `begin=DEED`: `spin`, `crash`, `abort` or `overflow` in its entry function;
 //! - `policy`: its sets need one; attached at `init`, or `late=MILLISECONDS` after it, by a thread of its own;
 //! - `ignore`: it ignores both directions after the first packet.
 //!
-//! It writes files on the packet path, which no real plugin may.
+//! A block of configuration names a deed of those that `begin` knows, done at once; `thread` before it (`thread crash`): on a
+//! thread of its own. It writes files on the packet path, which no real plugin may.
 
 use std::fs::File;
 use std::io::Write;
@@ -20,7 +22,34 @@ struct Words {
     policy: bool,
     late: Option<u64>,
     ignore: bool,
+    begin: String,
     deeds: Vec<(String, String)>,
+}
+
+const DEEDS: [&str; 9] =
+    ["discard", "hold", "panic", "garbage", "leak", "spin", "crash", "abort", "overflow"];
+
+/// What no process survives. Comes back from other words.
+fn fatal(deed: &str) {
+    match deed {
+        "spin" => loop {
+            std::hint::spin_loop();
+        },
+        // SAFETY: none at all; it is what is asked for.
+        "crash" => unsafe { std::ptr::null_mut::<u8>().write_volatile(1) },
+        "abort" => std::process::abort(),
+        "overflow" => {
+            std::hint::black_box(deeper(1));
+        }
+        _ => {}
+    }
+}
+
+/// Until the stack is used up.
+#[allow(unconditional_recursion)]
+fn deeper(level: u64) -> u64 {
+    let room = std::hint::black_box([level; 64]);
+    deeper(level + 1) + room[7]
 }
 
 fn words(config: &str) -> Result<Words, String> {
@@ -30,9 +59,8 @@ fn words(config: &str) -> Result<Words, String> {
             Some(("name", name)) => words.name = name.into(),
             Some(("file", file)) => words.file = file.into(),
             Some(("late", late)) => words.late = Some(late.parse().map_err(|_| format!("late={late}"))?),
-            Some((deed @ ("discard" | "hold" | "panic" | "garbage" | "leak" | "spin" | "crash"), text)) => {
-                words.deeds.push((deed.into(), text.into()));
-            }
+            Some(("begin", deed)) => words.begin = deed.into(),
+            Some((deed, text)) if DEEDS.contains(&deed) => words.deeds.push((deed.into(), text.into())),
             None if word == "policy" => words.policy = true,
             None if word == "ignore" => words.ignore = true,
             _ => return Err(format!("probe does not know {word:?}")),
@@ -52,6 +80,7 @@ impl Plugin for Probe {
 
     fn register(config: &str, _desk: Desk) -> Result<(Registration, Probe), String> {
         let words = words(config)?;
+        fatal(&words.begin);
         let file = File::options().create(true).append(true).open(&words.file);
         let file = file.map_err(|error| format!("probe cannot write {:?}: {error}", words.file))?;
         let about = Registration {
@@ -79,6 +108,16 @@ impl Plugin for Probe {
                 })),
                 None if self.words.policy => drop(desk.attach(set, 1u64)),
                 None => {}
+            }
+        }
+        if let Control::ConfigBlob { bytes, .. } = event {
+            let words = String::from_utf8_lossy(bytes).trim().to_owned();
+            match words.strip_prefix("thread ") {
+                Some(deed) => {
+                    let deed = deed.to_owned();
+                    std::thread::spawn(move || fatal(&deed));
+                }
+                None => fatal(&words),
             }
         }
         Ok(())
@@ -123,14 +162,8 @@ impl Half {
             Some("panic") => panic!("as the configuration says"),
             Some("garbage") => return Reply::Raw(4711),
             Some("leak") => while event.share().is_some() {},
-            Some("spin") => loop {
-                std::hint::spin_loop();
-            },
-            Some("crash") => {
-                // SAFETY: none at all; it is what is asked for.
-                unsafe { std::ptr::null_mut::<u8>().write_volatile(1) }
-            }
-            _ => {}
+            Some(deed) => fatal(deed),
+            None => {}
         }
         Reply::Forward
     }
