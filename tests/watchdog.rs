@@ -211,7 +211,7 @@ fn a_plugin_that_does_not_return_is_named_and_the_next_start_forwards_without_it
     line.all_seen();
     assert_eq!(line.counter("ips.accepted"), FRAMES);
     let (said, events) = line.end();
-    assert!(said.contains("on worker 0; weir starts anew without it"), "{said}");
+    assert!(said.contains("on worker 0 (services.call-limit); weir starts anew without it"), "{said}");
     assert!(said.contains("forwarding again, "), "{said}");
     let stats = events.of("stats").last().copied().cloned().unwrap();
     assert_eq!(stats["stats"]["watchdog"]["restarts_stuck"], 1, "{stats}");
@@ -278,6 +278,27 @@ fn a_control_half_that_does_not_return_is_named_at_once_and_left_out_at_its_limi
     assert_eq!(line.appliance.id(), process);
     let (said, _) = line.end();
     assert!(said.contains("plugin probe has not returned for 1"), "{said}");
+}
+
+#[test]
+fn a_stop_does_not_wait_for_ever_for_a_control_half() {
+    let mut line = Line::new(PLAN);
+    line.all_seen();
+    line.bench.file("block", "spin");
+    let block = line.bench.path("block").display().to_string();
+    let mut asking = weir();
+    asking.args(["ctl", "plugin", "blob", "probe", "--set", "edge", "--add", &block, "--socket"]);
+    asking.arg(line.bench.path("weir.sock"));
+    let _asking = Running::start(asking, &line.bench, "asking");
+    line.until_said("plugin probe has been in one call on management for ");
+    line.appliance.terminate();
+    let status = line.appliance.wait();
+    let said = line.appliance.stderr();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("on management (services.control-limit)") && said.contains("weir ends here"),
+        "{said}"
+    );
 }
 
 #[test]

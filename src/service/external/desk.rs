@@ -4,7 +4,7 @@ use super::abi::{self, ReleasePolicy};
 use super::log::{LogLevel, LogLine, MAX_LINE};
 use crate::base::SetId;
 use crate::service::plugin::Desk;
-use crate::service::watchdog::{Place, Suspect, marks};
+use crate::service::watchdog::{Suspect, marks};
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,7 +32,7 @@ impl Drop for ExternalPolicy {
             // SAFETY: the last user of the policy has gone, and the library stays loaded. A panic stops here: nothing is left
             // to be done about it.
             let call = AssertUnwindSafe(|| unsafe { release(pointer) });
-            let _ = marks::outside(self.suspect, Place::Management, || catch_unwind(call));
+            let _ = marks::outside(self.suspect, || catch_unwind(call));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::desk::DeskQueue;
 use super::memory::{MAX_SHARED, Shared};
 use super::{External, abi, host};
 use crate::service::plugin::{About, Flags, MAX_NAME};
-use crate::service::watchdog::{self, Place, Suspect, marks};
+use crate::service::watchdog::{self, Suspect, marks};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_char};
@@ -76,7 +76,7 @@ pub fn load(specs: &[ExternalSpec]) -> Result<Vec<External>, LoadError> {
         let Some(spec) = specs.get(index) else { continue };
         let suspect = watchdog::suspect(&spec.package);
         // Loading runs initialisers.
-        let external = marks::outside(suspect, Place::Management, || {
+        let external = marks::outside(suspect, || {
             for library in spec.needs.iter().filter(|need| !specs.iter().any(|other| other.package == **need))
             {
                 open_global(spec, library)?;

@@ -30,7 +30,7 @@ pub use log::{LogLevel, LogLine};
 pub use shares::MAX_SHARES;
 
 use super::plugin::{About, BlobOp, ControlEvent, ControlFault, DataPlugin, Desk, Plugin};
-use super::watchdog::{Place, Suspect, marks};
+use super::watchdog::{Suspect, marks};
 use crate::base::WorkerId;
 use desk::DeskQueue;
 use log::LogReader;
@@ -121,7 +121,7 @@ impl Plugin for External {
         let (handler, me) = (self.control, self.me);
         // SAFETY: the handler is the registration's, and every pointer in `control` lives until it returns.
         let call = AssertUnwindSafe(|| unsafe { handler(me, number, &raw const control) });
-        let reply = marks::outside(self.suspect, Place::Management, || catch_unwind(call));
+        let reply = marks::outside(self.suspect, || catch_unwind(call));
         self.serve(desk);
         match reply {
             Ok(abi::OK) => Ok(()),

@@ -10,7 +10,7 @@ use crate::base::{Addr, ClassId, Dir, DropReason, Family, FlowTuple, PerDir, Set
 use crate::decode::L4;
 use crate::service::context::{Context, Host, PacketAt, SessionAt};
 use crate::service::plugin::{DataPlugin, PublicData, Reply};
-use crate::service::watchdog::{Place, Suspect, marks};
+use crate::service::watchdog::{Suspect, marks};
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{null, null_mut};
@@ -117,8 +117,7 @@ impl ExternalWorker {
 
     /// A call that is made on other threads than the worker's too, and so has to be marked apart.
     fn call_outside(&mut self, event: u32, data: &mut abi::Data) -> c_int {
-        let (suspect, place) = (self.suspect, Place::Worker(self.worker.0));
-        marks::outside(suspect, place, || self.call(event, data, null_mut(), null_mut()))
+        marks::outside(self.suspect, || self.call(event, data, null_mut(), null_mut()))
     }
 
     #[inline]

@@ -11,7 +11,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::{null, null_mut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// Marked calls at once: management makes one at a time, a start and an end few more. Further ones are not watched for their
 /// length, but a crash in them is told all the same.
@@ -24,7 +24,7 @@ const SIGNAL_STACK: usize = 64 << 10;
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     Worker(u8),
-    /// A control event, the entry function.
+    /// A control event, the entry function, the begin and the end of a worker's half.
     Management,
     /// A thread that the plugin started.
     OwnThread,
@@ -66,7 +66,6 @@ impl fmt::Display for Place {
 struct Here {
     /// Of a marked call; null when there is none.
     suspect: *const Suspect,
-    place: Place,
     /// Of a worker; null elsewhere.
     running: *const Running,
     worker: u8,
@@ -75,32 +74,29 @@ struct Here {
 thread_local! {
     // Without destructor, and in place from the thread's beginning: a signal handler can read it.
     static HERE: Cell<Here> = const {
-        Cell::new(Here { suspect: null(), place: Place::Management, running: null(), worker: 0 })
+        Cell::new(Here { suspect: null(), running: null(), worker: 0 })
     };
 }
 
 /// A marked call, for the watchdog.
 pub(super) struct Marked {
     suspect: AtomicPtr<Suspect>,
-    place: AtomicU32,
     calls: AtomicU64,
 }
 
-static MARKED: [Marked; PLACES] = [const {
-    Marked { suspect: AtomicPtr::new(null_mut()), place: AtomicU32::new(0), calls: AtomicU64::new(0) }
-}; PLACES];
+static MARKED: [Marked; PLACES] =
+    [const { Marked { suspect: AtomicPtr::new(null_mut()), calls: AtomicU64::new(0) } }; PLACES];
 
 /// Who is in the marked call number `place`, and how many there were: the same call when both are the same.
-pub(super) fn marked(place: usize) -> (Option<(&'static Suspect, Place)>, u64) {
+pub(super) fn marked(place: usize) -> (Option<&'static Suspect>, u64) {
     let Some(marked) = MARKED.get(place) else { return (None, 0) };
     let calls = marked.calls.load(Ordering::Acquire);
     // SAFETY: null, or one that lives for ever.
-    let suspect = unsafe { marked.suspect.load(Ordering::Acquire).as_ref() };
-    (suspect.map(|suspect| (suspect, Place::of(marked.place.load(Ordering::Acquire)))), calls)
+    (unsafe { marked.suspect.load(Ordering::Acquire).as_ref() }, calls)
 }
 
 /// Makes a call into a package's code anywhere but in a worker's turn.
-pub fn outside<R>(suspect: &'static Suspect, place: Place, call: impl FnOnce() -> R) -> R {
+pub fn outside<R>(suspect: &'static Suspect, call: impl FnOnce() -> R) -> R {
     let pointer = (&raw const *suspect).cast_mut();
     let free = |marked: &&Marked| {
         let taken = marked.suspect.compare_exchange(null_mut(), pointer, Ordering::AcqRel, Ordering::Acquire);
@@ -108,11 +104,10 @@ pub fn outside<R>(suspect: &'static Suspect, place: Place, call: impl FnOnce() -
     };
     let marked = MARKED.iter().find(free);
     if let Some(marked) = marked {
-        marked.place.store(place.number(), Ordering::Release);
         marked.calls.fetch_add(1, Ordering::AcqRel);
     }
     let before = HERE.get();
-    HERE.set(Here { suspect: pointer, place, ..before });
+    HERE.set(Here { suspect: pointer, ..before });
     let _mark = Mark { before, marked };
     call()
 }
@@ -135,13 +130,13 @@ impl Drop for Mark {
 /// Whom this thread is in. For signal handlers too.
 pub(super) fn here() -> Option<(&'static Suspect, Place)> {
     let here = HERE.get();
-    // SAFETY: null, or one that lives for ever.
-    if let Some(suspect) = unsafe { here.suspect.as_ref() } {
-        return Some((suspect, here.place));
-    }
     // SAFETY: null, or of the seat that this thread sits on, which keeps it.
-    let (plugin, _) = unsafe { here.running.as_ref()? }.look();
-    Some((by_number(plugin?)?, Place::Worker(here.worker)))
+    let running = unsafe { here.running.as_ref() };
+    if let Some(suspect) = running.and_then(|running| by_number(running.look().0?)) {
+        return Some((suspect, Place::Worker(here.worker)));
+    }
+    // SAFETY: null, or one that lives for ever.
+    Some((unsafe { here.suspect.as_ref() }?, Place::Management))
 }
 
 /// A worker's turn on this thread, until it is dropped: crashes in its calls are told by its [`Running`].
@@ -207,18 +202,18 @@ mod tests {
     fn a_thread_knows_whom_it_is_in_also_in_calls_within_calls_and_after_a_panic() {
         let (outer, inner) = (suspect("marks-outer"), suspect("marks-inner"));
         assert_eq!(name(), None);
-        outside(outer, Place::Management, || {
+        outside(outer, || {
             assert_eq!(name(), Some(("marks-outer", Place::Management)));
             let caught = std::panic::catch_unwind(|| {
-                outside(inner, Place::Worker(3), || {
-                    assert_eq!(name(), Some(("marks-inner", Place::Worker(3))));
+                outside(inner, || {
+                    assert_eq!(name(), Some(("marks-inner", Place::Management)));
                     std::panic::panic_any(1);
                 });
             });
             assert!(caught.is_err());
             assert_eq!(name(), Some(("marks-outer", Place::Management)));
             let there = (0..PLACES).filter_map(|place| marked(place).0);
-            assert_eq!(there.filter(|(s, _)| s.package().starts_with("marks-")).count(), 1);
+            assert_eq!(there.filter(|s| s.package().starts_with("marks-")).count(), 1);
         });
         assert_eq!(name(), None);
     }

@@ -143,7 +143,8 @@ impl fmt::Display for Sentence {
         let (package, place) = (self.suspect.package(), self.place);
         if self.signal == 0 {
             let millis = FACTS.lasted.load(Ordering::Acquire) / 1000;
-            write!(f, "plugin {package} has not returned for {millis} ms {place}")?;
+            let limit = if matches!(place, Place::Worker(_)) { "call-limit" } else { "control-limit" };
+            write!(f, "plugin {package} has not returned for {millis} ms {place} (services.{limit})")?;
         } else {
             let code = FACTS.code.load(Ordering::Acquire);
             write!(f, "plugin {package} crashed {place}: {} at address ", super::signals::name(self.signal))?;

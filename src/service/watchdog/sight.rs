@@ -90,9 +90,9 @@ impl Sight {
         for (number, seen) in self.marked.iter_mut().enumerate() {
             let (inside, calls) = marks::marked(number);
             let Some((before, lasted)) = seen.look(inside.is_some(), calls, step) else { continue };
-            let Some((suspect, place)) = inside else { continue };
+            let Some(suspect) = inside else { continue };
             if lasted >= self.limits.control {
-                return Some(Sighting::Stuck { suspect, place, lasted });
+                return Some(Sighting::Stuck { suspect, place: Place::Management, lasted });
             }
             if before < self.limits.data && lasted >= self.limits.data {
                 found = Some(Sighting::Slow { suspect, lasted });
@@ -160,7 +160,7 @@ mod tests {
     fn a_call_of_managements_is_told_once_when_it_is_slow_and_again_when_it_is_stuck() {
         let mut sight = Sight::new(LIMITS);
         let mut told = Vec::new();
-        super::marks::outside(suspect("sight-control"), Place::Management, || {
+        super::marks::outside(suspect("sight-control"), || {
             for look in 0..70u64 {
                 told.extend(of("sight-control", sight.look(&[], at(look * 100))).map(|what| (look, what)));
             }
