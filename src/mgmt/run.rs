@@ -17,7 +17,7 @@ use crate::mgmt::watchdog::{self, Watchdog};
 use crate::pipeline::board::Board;
 use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, run_until_stopped};
 use crate::pipeline::{Appliance, Balance, Source, Spreading};
-use crate::service::watchdog::{LastAct, sentence};
+use crate::service::watchdog::{LastAct, Restarted, sentence};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -51,13 +51,13 @@ pub struct Ended {
     pub leaked: u32,
 }
 
-/// Runs until it is asked to stop, by a signal or by RPC. The calling thread becomes the main lcore.
-pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
+/// Runs until it is asked to stop, by a signal or by RPC. The calling thread becomes the main lcore. `restarted`: what
+/// [`watchdog::restarted`] found.
+pub fn run(loaded: Loaded, rules: RulesAtStart, restarted: Restarted) -> Result<Ended, RunFault> {
     let config = &loaded.config;
     if config.ports.is_empty() {
         return Err(RunFault::NoPort);
     }
-    let restarted = watchdog::restarted();
     let watching = Watchdog::start(&config.services, LastAct::Restart).map_err(run_fault)?;
     let bound = match config.rpc.enabled {
         true => Some(socket::bind(&socket::path(&config.rpc), config.rpc.group_access)?),
