@@ -1,19 +1,23 @@
 //! Tells a file every event that it hears, and misbehaves when its configuration says so: for tests of the host.
 //!
 //! The configuration is words: `name=N file=PATH`, then any of
-//! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, `edit`, `emit`, `dispatch`, `ask`, each with `=TEXT`: done
-//!   to packets whose payload has the text. What is held is let go at the next packet with `release` in its payload, or, with
-//!   `turns`, when the worker's turn comes. `edit` makes the changes of `dscp=`, `source=`, `destination=`, `source-port=` and
-//!   `destination-port=`; `emit` sends an ARP request and the packet once more, shouted, out of port `to=N`; `dispatch` tells the
-//!   payload to the class of `publishes=`; `ask` asks the plugin `of=NAME`;
-//! - `policy`: its sets need one; attached at `init`, or `late=MILLISECONDS` after it, by a thread of its own. A block of
-//!   configuration is a new one: with `drop`, new sessions are refused, with `pass` they are not;
+//! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, `abort`, `overflow`, `edit`, `emit`, `dispatch`, `ask`, each
+//!   with `=TEXT`: done to packets whose payload has the text. What is held is let go at the next packet with `release` in its
+//!   payload, or, with `turns`, when the worker's turn comes. `edit` makes the changes of `dscp=`, `source=`, `destination=`,
+//!   `source-port=` and `destination-port=`; `emit` sends an ARP request and the packet once more, shouted, out of port `to=N`;
+//!   `dispatch` tells the payload to the class of `publishes=`; `ask` asks the plugin `of=NAME`;
+//! - `begin=DEED`: `spin`, `crash`, `abort` or `overflow` in its entry function;
+//! - `policy`: its sets need one; attached at `init`, or `late=MILLISECONDS` after it, by a thread of its own;
 //! - `ignore`: it ignores both directions after the first packet, with `=forward` or `=reverse` one;
 //! - `packet-mode`, `subscribes=CLASS`;
 //! - `announce`: it tells of its registration as well.
 //!
+//! A block of configuration is a new policy: with `drop`, new sessions are refused, with `pass` they are not. Or it names a deed
+//! of those that `begin` knows, done at once; `thread` before it (`thread crash`): on a thread of its own.
+//!
 //! It writes files on the packet path, which no real plugin may. Built with the feature `newer` it says so in each line.
 
+mod deeds;
 mod words;
 
 use std::fs::File;
@@ -22,6 +26,7 @@ use std::sync::{Arc, Mutex};
 use weir_plugin::{CloseReason, Control, Desk, Direction, Event, Plugin, Registration, Reply, Worker};
 use words::Words;
 
+use deeds::fatal;
 /// What `ask` asks for, and with which argument.
 const KIND: u32 = 7;
 const ARGUMENT: u64 = 40;
@@ -46,6 +51,7 @@ impl Plugin for Probe {
 
     fn register(config: &str, _desk: Desk) -> Result<(Registration, Probe), String> {
         let words = Words::read(config)?;
+        fatal(&words.begin);
         let file = File::options().create(true).append(true).open(&words.file);
         let file = file.map_err(|error| format!("probe cannot write {:?}: {error}", words.file))?;
         let about = Registration {
@@ -91,6 +97,16 @@ impl Plugin for Probe {
             }
             Control::HaInfo => {}
         }
+        if let Control::ConfigBlob { bytes, .. } = event {
+            let words = String::from_utf8_lossy(bytes).trim().to_owned();
+            match words.strip_prefix("thread ") {
+                Some(deed) => {
+                    let deed = deed.to_owned();
+                    std::thread::spawn(move || fatal(&deed));
+                }
+                None => fatal(&words),
+            }
+        }
         Ok(())
     }
 }
@@ -129,13 +145,6 @@ impl Half {
             Some("panic") => panic!("as the configuration says"),
             Some("garbage") => return Reply::Raw(4711),
             Some("leak") => while event.share().is_some() {},
-            Some("spin") => loop {
-                std::hint::spin_loop();
-            },
-            Some("crash") => {
-                // SAFETY: none at all; it is what is asked for.
-                unsafe { std::ptr::null_mut::<u8>().write_volatile(1) }
-            }
             Some("edit") => {
                 let done = self.words.edits.iter().filter(|edit| event.edit(**edit)).count();
                 self.line(&format!("edits {done}"));
@@ -147,7 +156,8 @@ impl Half {
                 self.line(&format!("dispatched to {told:?}"));
             }
             Some("ask") => self.ask(event),
-            _ => {}
+            Some(deed) => fatal(deed),
+            None => {}
         }
         Reply::Forward
     }
