@@ -70,7 +70,7 @@ fn another_abi_is_refused_with_both_versions_named() {
     ] {
         let other = c_sample("empty", &[flag]);
         let text = refused(&bench, &(plugin("empty", &other, "") + &set("s", &["empty"], "")));
-        let ours = ["plugin empty", "another ABI", "version 1", "\"weir-0.1/abi-1\"", "build it again"];
+        let ours = ["plugin empty", "another ABI", "version 2", "\"weir-0.1/abi-2\"", "build it again"];
         assert!(all(&text, &ours) && text.contains(theirs), "{flag}: {text}");
     }
 }

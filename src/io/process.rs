@@ -10,6 +10,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::os::unix::ffi::OsStringExt;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Duration;
 
 /// What the kernel names the program by after [`start_anew`]; the old name comes back with [`rename`].
 const SELF: &CStr = c"/proc/self/exe";
@@ -135,4 +136,18 @@ pub fn wait_a_millisecond() {
     let span = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
     // SAFETY: reads the span; an early end does no harm.
     unsafe { libc::nanosleep(&raw const span, null_mut()) };
+}
+
+/// The calling thread, as the kernel numbers it.
+pub fn thread_id() -> u32 {
+    // SAFETY: it has no arguments and cannot fail.
+    unsafe { libc::gettid() }.unsigned_abs()
+}
+
+/// How long a thread of this process was ready to run and had no CPU, since it began: the second number of its `schedstat`
+/// (Linux, Documentation/scheduler/sched-stats). Zero where the kernel does not tell.
+pub fn waited_for_cpu(thread: u32) -> Duration {
+    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).unwrap_or_default();
+    let nanos = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or(0))
 }

@@ -70,7 +70,7 @@ impl Drop for Watchdog {
 fn watch(shared: &Shared, limits: Limits, mut clock: Clock) {
     let mut sight = Sight::new(limits);
     while !shared.over.load(Ordering::Acquire) {
-        let sighting = sight.look(&shared.workers(), clock.now());
+        let sighting = sight.look(&shared.workers(), clock.now(), &process::waited_for_cpu);
         match sighting {
             None => {}
             Some(Sighting::Slow { suspect, lasted }) => tracing::warn!(

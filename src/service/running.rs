@@ -14,15 +14,26 @@ pub struct Running {
     plugin: AtomicU32,
     /// Calls into plugins so far: that the plugin is the same at two looks says nothing, that this is says all.
     calls: AtomicU64,
+    /// The worker's thread, as the kernel numbers it; 0 before it runs.
+    thread: AtomicU32,
 }
 
 impl Default for Running {
     fn default() -> Running {
-        Running { plugin: AtomicU32::new(NOBODY), calls: AtomicU64::new(0) }
+        Running { plugin: AtomicU32::new(NOBODY), calls: AtomicU64::new(0), thread: AtomicU32::new(0) }
     }
 }
 
 impl Running {
+    /// The worker runs on this thread of the kernel's from now on.
+    pub fn sit(&self, thread: u32) {
+        self.thread.store(thread, Ordering::Release);
+    }
+
+    pub fn thread(&self) -> u32 {
+        self.thread.load(Ordering::Acquire)
+    }
+
     #[inline]
     pub fn enter(&self, plugin: PluginId) {
         self.calls.store(self.calls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);

@@ -86,5 +86,6 @@ pub fn frames(path: &PathBuf) -> Vec<Vec<u8>> {
 #[track_caller]
 pub fn exit_one(done: &Replayed) {
     assert_eq!(done.code(), Some(1), "{}{}", done.stdout(), done.stderr());
+    assert!(done.stdout().contains("conservation"), "{}", done.stderr());
     conserved(&done.stdout());
 }

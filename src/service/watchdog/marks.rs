@@ -5,6 +5,7 @@
 //! handler through one thread-local, and by the watchdog through the workers' list and the fixed places here.
 
 use super::suspects::{Suspect, by_number};
+use crate::io::process;
 use crate::service::running::Running;
 use std::cell::Cell;
 use std::fmt;
@@ -149,6 +150,7 @@ pub struct Seat {
 
 impl Seat {
     pub fn take(worker: u8, running: Arc<Running>) -> Seat {
+        running.sit(process::thread_id());
         HERE.set(Here { running: Arc::as_ptr(&running), worker, ..HERE.get() });
         Seat { stack: own_stack(), _running: running, _thread: PhantomData }
     }

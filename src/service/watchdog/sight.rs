@@ -33,15 +33,31 @@ pub enum Sighting {
 struct Seen {
     calls: u64,
     lasted: Duration,
+    /// How long the thread had waited for a CPU by then.
+    waited: Duration,
 }
+
+/// How long a thread has waited for a CPU since it began.
+pub type Waited<'a> = &'a dyn Fn(u32) -> Duration;
 
 impl Seen {
     /// How long the call was seen to last before this look and with it; `None` where no call is that was there at the last.
     fn look(&mut self, inside: bool, calls: u64, step: Duration) -> Option<(Duration, Duration)> {
         let same = inside && calls == self.calls;
         let before = self.lasted;
-        *self = Seen { calls, lasted: if same { before + step } else { Duration::ZERO } };
+        let lasted = if same { before + step } else { Duration::ZERO };
+        *self = Seen { calls, lasted, ..*self };
         same.then_some((before, self.lasted))
+    }
+
+    /// The part of a step in which the thread had a CPU or wanted none: on a machine with too few, waiting is not the
+    /// plugin's.
+    fn own(&mut self, thread: u32, inside: bool, step: Duration, waited: Waited<'_>) -> Duration {
+        if !inside || thread == 0 {
+            return step;
+        }
+        let before = std::mem::replace(&mut self.waited, waited(thread));
+        step.saturating_sub(self.waited.saturating_sub(before))
     }
 }
 
@@ -58,22 +74,28 @@ impl Sight {
     }
 
     /// Looks at all workers (by number) and all marked calls. What is stuck comes before what is slow.
-    pub fn look(&mut self, workers: &[Arc<Running>], now: Time) -> Option<Sighting> {
+    pub fn look(&mut self, workers: &[Arc<Running>], now: Time, waited: Waited<'_>) -> Option<Sighting> {
         let step = self.last.map_or(Duration::ZERO, |last| now.since(last)).min(self.limits.step);
         self.last = Some(now);
         let marked = self.look_outside(step);
-        let worker = self.look_at_workers(workers, step);
+        let worker = self.look_at_workers(workers, step, waited);
         match (worker, marked) {
             (Some(stuck), _) => Some(stuck),
             (None, marked) => marked,
         }
     }
 
-    fn look_at_workers(&mut self, workers: &[Arc<Running>], step: Duration) -> Option<Sighting> {
+    fn look_at_workers(
+        &mut self,
+        workers: &[Arc<Running>],
+        step: Duration,
+        waited: Waited<'_>,
+    ) -> Option<Sighting> {
         self.workers.resize(workers.len(), Seen::default());
         let mut found = None;
         for (number, (running, seen)) in workers.iter().zip(&mut self.workers).enumerate() {
             let (plugin, calls) = running.look();
+            let step = seen.own(running.thread(), plugin.is_some(), step, waited);
             let lasted = seen.look(plugin.is_some(), calls, step);
             let Some((_, lasted)) = lasted.filter(|(_, lasted)| *lasted >= self.limits.data) else {
                 continue;
@@ -114,6 +136,8 @@ mod tests {
         step: Duration::from_millis(100),
     };
 
+    const NEVER: Waited<'_> = &|_| Duration::ZERO;
+
     fn at(millis: u64) -> Time {
         Time::from_micros(millis * 1000)
     }
@@ -135,14 +159,33 @@ mod tests {
         for look in 0..40u64 {
             // The same plugin at every look, but each time another call.
             running[1].enter(PluginId(28));
-            assert_eq!(of("sight-data", sight.look(&running, at(look * 50))), None);
+            assert_eq!(of("sight-data", sight.look(&running, at(look * 50), NEVER)), None);
         }
         let told: Vec<_> = (40..60)
-            .filter_map(|look| Some((look, of("sight-data", sight.look(&running, at(look * 50)))?)))
+            .filter_map(|look| Some((look, of("sight-data", sight.look(&running, at(look * 50), NEVER))?)))
             .collect();
         assert_eq!(told.first(), Some(&(51, (true, Duration::from_millis(600)))));
         running[1].leave();
-        assert_eq!(of("sight-data", sight.look(&running, at(3000))), None);
+        assert_eq!(of("sight-data", sight.look(&running, at(3000), NEVER)), None);
+    }
+
+    #[test]
+    fn time_in_which_the_worker_waited_for_a_cpu_does_not_count() {
+        assign(PluginId(26), "sight-starved");
+        let running = [Arc::<Running>::default()];
+        running[0].sit(7);
+        running[0].enter(PluginId(26));
+        let mut sight = Sight::new(LIMITS);
+        let told = (0..60).find(|&look| {
+            let waited = move |_| Duration::from_millis(look * 40);
+            of("sight-starved", sight.look(&running, at(look * 50), &waited)).is_some()
+        });
+        assert_eq!(told, None, "60 looks, of each 50 ms 10 were its own");
+        let told = (60..200).find(|&look| {
+            let waited = |_| Duration::from_millis(2360);
+            of("sight-starved", sight.look(&running, at(look * 50), &waited)).is_some()
+        });
+        assert_eq!(told, Some(60));
     }
 
     #[test]
@@ -152,7 +195,7 @@ mod tests {
         running[0].enter(PluginId(27));
         let mut sight = Sight::new(LIMITS);
         for (look, time) in [0, 50, 60_000, 60_050, 120_000, 120_050].into_iter().enumerate() {
-            assert_eq!(of("sight-asleep", sight.look(&running, at(time))), None, "look {look}");
+            assert_eq!(of("sight-asleep", sight.look(&running, at(time), NEVER)), None, "look {look}");
         }
     }
 
@@ -162,7 +205,9 @@ mod tests {
         let mut told = Vec::new();
         super::marks::outside(suspect("sight-control"), || {
             for look in 0..70u64 {
-                told.extend(of("sight-control", sight.look(&[], at(look * 100))).map(|what| (look, what)));
+                told.extend(
+                    of("sight-control", sight.look(&[], at(look * 100), NEVER)).map(|what| (look, what)),
+                );
             }
         });
         assert_eq!(told.first(), Some(&(6, (false, Duration::from_millis(600)))));

@@ -93,19 +93,16 @@ impl Plugin for Probe {
             Control::ConfigBlob { set, bytes: b"drop", .. } => drop(desk.attach(set, Refuse(true))),
             Control::ConfigBlob { set, bytes: b"pass", .. } => drop(desk.attach(set, Refuse(false))),
             Control::ConfigBlob { bytes, .. } => {
-                return Err(format!("probe knows \"drop\" and \"pass\", not {:?}", String::from_utf8_lossy(bytes)));
+                let words = String::from_utf8_lossy(bytes).trim().to_owned();
+                match words.strip_prefix("thread ").map(str::to_owned) {
+                    Some(deed) => drop(std::thread::spawn(move || fatal(&deed))),
+                    None => {
+                        fatal(&words);
+                        return Err(format!("probe knows \"drop\", \"pass\" and deeds, not {words:?}"));
+                    }
+                }
             }
             Control::HaInfo => {}
-        }
-        if let Control::ConfigBlob { bytes, .. } = event {
-            let words = String::from_utf8_lossy(bytes).trim().to_owned();
-            match words.strip_prefix("thread ") {
-                Some(deed) => {
-                    let deed = deed.to_owned();
-                    std::thread::spawn(move || fatal(&deed));
-                }
-                None => fatal(&words),
-            }
         }
         Ok(())
     }
