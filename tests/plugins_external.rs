@@ -180,7 +180,7 @@ fn a_plugin_is_taken_away_under_traffic_and_its_sessions_close_with_that_reason(
                 .by_ref()
                 .for_each(|command| assert!(handle.command(0, Command::Services(command)).is_ok()));
             turns(main);
-            assert!(handle.command(0, Command::Retire).is_ok());
+            assert!(handle.command(0, Command::Retire { age: Duration::MAX }).is_ok());
             turns(main);
             while let Some(answer) = handle.answer(0) {
                 if let Answer::Retired(Retired::Plugin(plugin, _)) = answer {

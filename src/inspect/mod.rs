@@ -24,7 +24,7 @@ mod turn;
 pub use engine::Engine;
 pub use facts::{FlowFacts, PacketFacts};
 pub use hosts::{AsTheyCome, HostCounts, HostState, Order};
-pub use inspector::{InspectCounters, Inspector, Settings, WORK_PER_PACKET, WhenSpent};
+pub use inspector::{InForce, InspectCounters, Inspector, Settings, WORK_PER_PACKET, WhenSpent};
 pub use outcome::{Alert, MAX_ALERTS, Outcome, Payload, Settlement, StreamWindow};
 pub use state::{MAX_FLOWBITS, StateHandle};
 pub use threshold::Thresholds;

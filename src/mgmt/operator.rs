@@ -174,6 +174,7 @@ impl Operator {
             services.taken_out(notice, &mut Post(self));
         }
         services.turn(&mut Post(self));
+        self.rules.prune();
     }
 
     /// A change of services, with the workers to ask.
@@ -238,8 +239,8 @@ impl Mail for Post<'_> {
         self.0.ask(worker, Command::Services(command), retired)
     }
 
-    fn retire(&mut self, worker: usize) -> Result<Retired, ControlError> {
-        self.0.ask(worker, Command::Retire, retired)
+    fn retire(&mut self, worker: usize, age: Duration) -> Result<Retired, ControlError> {
+        self.0.ask(worker, Command::Retire { age }, retired)
     }
 
     fn in_use(&mut self, worker: usize) -> Result<Vec<InUse>, ControlError> {

@@ -4,13 +4,17 @@
 use super::lane::Lane;
 use super::settings::{Mode, PortPlan};
 use crate::base::event::Cause;
-use crate::base::{DropReason, Verdict};
+use crate::base::{Dir, DropReason, Verdict};
 use crate::decode::{Decoded, decode};
 use crate::io::Frame;
 use crate::service::hold::{Held, Holding};
 use crate::service::outbox::Decision;
 use crate::service::set::OnFault;
 use crate::service::{Passage, SessionAt, Subject};
+use crate::session::{SessionId, Tracked};
+
+/// Where a held packet goes on: session, direction, place in the order, and what TCP tracking had found.
+type GoesOn = (SessionId, Dir, u8, Option<Tracked>);
 
 impl Lane {
     /// The end, for now, of a frame that a plugin wants held.
@@ -72,7 +76,7 @@ impl Lane {
     /// The rest of a held frame's way.
     fn release(&mut self, held: Held, decision: Decision) {
         self.count_held();
-        let Held { frame, session, dir, plugin, next, tracked } = held;
+        let Held { frame, session, dir, next, tracked, edits, .. } = held;
         let (Some(plan), Some(mut decoded)) = (self.plan(frame.meta().port), self.rebuilt.take()) else {
             return self.ledger.count_drop(DropReason::NoBuffer, 1);
         };
@@ -81,7 +85,8 @@ impl Lane {
         if let Some(session) = self.sessions.get(session) {
             self.services.count_released(session);
         }
-        self.services.outbox.edits.clear();
+        // Those behind the holder may add to them.
+        self.services.outbox.edits = edits;
         let verdict = match decision {
             Decision::Discard(reason) => Verdict::Drop(reason),
             Decision::Forward => {
@@ -90,7 +95,7 @@ impl Lane {
                 let frame = Some(&frame);
                 let subject =
                     Subject { bytes, meta: &meta, number, inline: true, cause: Cause::Packet, frame };
-                self.go_on(&subject, &mut decoded, Holding { session, dir, plugin, next, tracked })
+                self.go_on(&subject, &mut decoded, (session, dir, next, tracked))
             }
         };
         self.scratch = scratch;
@@ -99,8 +104,8 @@ impl Lane {
         self.rebuilt = Some(decoded);
     }
 
-    fn go_on(&mut self, subject: &Subject<'_>, decoded: &mut Decoded, from: Holding) -> Verdict {
-        let Holding { session: id, dir, next, tracked, .. } = from;
+    fn go_on(&mut self, subject: &Subject<'_>, decoded: &mut Decoded, from: GoesOn) -> Verdict {
+        let (id, dir, next, tracked) = from;
         let (sessions, services, outside) = self.serving(subject.number);
         let Some(session) = sessions.get_mut(id) else {
             return Verdict::Drop(DropReason::HoldSessionEnded);
@@ -110,7 +115,8 @@ impl Lane {
             Passage::Forward => Verdict::Forward,
             Passage::Drop(reason) | Passage::Refused(reason) => Verdict::Drop(reason),
             Passage::Hold { plugin, next } => {
-                self.holding = Some(Holding { session: id, dir, plugin, next, tracked });
+                let edits = std::mem::take(&mut services.outbox.edits);
+                self.holding = Some(Holding { session: id, dir, plugin, next, tracked, edits });
                 Verdict::Hold
             }
         }

@@ -173,7 +173,8 @@ impl Lane {
             Passage::Drop(reason) => Verdict::Drop(reason),
             Passage::Hold { plugin, next } => {
                 let tracked = tracked.cloned();
-                self.holding = Some(Holding { session: id, dir, plugin, next, tracked });
+                let edits = std::mem::take(&mut services.outbox.edits);
+                self.holding = Some(Holding { session: id, dir, plugin, next, tracked, edits });
                 Verdict::Hold
             }
             Passage::Refused(reason) => {

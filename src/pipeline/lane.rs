@@ -21,6 +21,7 @@ use crate::service::{Reporter, ServicePlan, Services, Subject};
 use crate::session::SessionTable;
 use arrayvec::ArrayVec;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Room to gather a chain in: the largest IP packet with any link header. Bytes beyond are not looked at.
 const SCRATCH: usize = 65_535 + 512;
@@ -342,9 +343,9 @@ impl Lane {
     }
 
     /// Something that no session uses any more.
-    pub fn retire(&mut self) -> Retired {
+    pub fn retire(&mut self, age: Duration) -> Retired {
         let slots = self.sessions.slots();
-        self.services.retire(slots)
+        self.services.retire(slots, self.clock, age)
     }
 
     pub fn services(&self) -> &Services {

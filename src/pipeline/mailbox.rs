@@ -2,6 +2,7 @@
 
 use crate::base::{FlowTuple, PerDir, Time};
 use crate::service::services::{self, InUse, Retired};
+use std::time::Duration;
 
 /// Commands that may lie in one worker's mailbox.
 pub const MAILBOX: usize = 16;
@@ -10,8 +11,8 @@ pub const MAILBOX: usize = 16;
 pub enum Command {
     /// A change of service sets, plugins or their policies, from the next frame on.
     Services(services::Command),
-    /// Give back something that no session uses any more, if there is.
-    Retire,
+    /// Give back something that no session uses any more, or a policy superseded so long ago, if there is one.
+    Retire { age: Duration },
     /// Fill the list, up to its capacity, with sessions.
     Sessions(Vec<SessionRow>),
     /// Fill the list, up to its capacity, with chains and policies alive.

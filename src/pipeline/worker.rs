@@ -355,7 +355,7 @@ impl Worker {
         let Ok(command) = self.mailbox.commands.pop() else { return };
         let answer = match command {
             Command::Services(command) => Answer::Retired(self.lane.command(command)),
-            Command::Retire => Answer::Retired(self.lane.retire()),
+            Command::Retire { age } => Answer::Retired(self.lane.retire(age)),
             Command::Sessions(mut rows) => {
                 let room = rows.capacity();
                 let worker = self.id.0;

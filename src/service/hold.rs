@@ -1,6 +1,6 @@
 //! Frames that wait for a plugin's decision: by reference, with a timeout, a cap a session and a cap a worker.
 
-use super::outbox::Decision;
+use super::outbox::{Decision, Edits};
 use crate::base::{Dir, DropReason, LinkSet, PluginId, Time};
 use crate::io::Frame;
 use crate::session::{SessionId, Tracked};
@@ -55,6 +55,8 @@ pub struct Held {
     pub next: u8,
     /// What TCP tracking found when it came: those behind the holder go by that.
     pub tracked: Option<Tracked>,
+    /// What those in front of the holder, and itself, want changed when the packet leaves.
+    pub edits: Edits,
 }
 
 /// Where a packet that is to be held goes on.
@@ -65,6 +67,7 @@ pub struct Holding {
     pub plugin: PluginId,
     pub next: u8,
     pub tracked: Option<Tracked>,
+    pub edits: Edits,
 }
 
 struct Place {
@@ -152,10 +155,10 @@ impl HoldTable {
     pub fn hold(&mut self, frame: Frame, on: Holding, now: Time) -> Result<Ticket, Frame> {
         let place = if self.is_full() { None } else { self.free.pop() };
         let Some(index) = place else { return Err(frame) };
-        let Holding { session, dir, plugin, next, tracked } = on;
+        let Holding { session, dir, plugin, next, tracked, edits } = on;
         let place = &mut self.places[index as usize];
         place.since = now;
-        place.held = Some(Held { frame, session, dir, plugin, next, tracked });
+        place.held = Some(Held { frame, session, dir, plugin, next, tracked, edits });
         self.order.push_back(WAITING, index);
         Ok(ticket(index, place.uses))
     }
@@ -211,7 +214,14 @@ mod tests {
     }
 
     fn hold(table: &mut HoldTable, pool: &HeapPool, at: Time) -> Result<Ticket, Frame> {
-        let on = Holding { session: ANY, dir: Dir::ToServer, plugin: PluginId(1), next: 1, tracked: None };
+        let on = Holding {
+            session: ANY,
+            dir: Dir::ToServer,
+            plugin: PluginId(1),
+            next: 1,
+            tracked: None,
+            edits: Edits::new(),
+        };
         table.hold(pool.frame(b"frame"), on, at)
     }
 

@@ -22,6 +22,9 @@ pub enum Edit {
     DestinationPort(u16),
 }
 
+/// The changes of one packet, in the order in which they were asked for.
+pub type Edits = ArrayVec<Edit, MAX_EDITS>;
+
 /// What becomes of a held frame.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -33,7 +36,7 @@ pub enum Decision {
 /// Filled by plugins, emptied by the lane.
 #[derive(Default)]
 pub struct Outbox {
-    pub edits: ArrayVec<Edit, MAX_EDITS>,
+    pub edits: Edits,
     pub emissions: ArrayVec<(Frame, PortId), MAX_EMISSIONS>,
     pub releases: ArrayVec<(Ticket, Decision), MAX_EMISSIONS>,
 }

@@ -1,9 +1,11 @@
 //! Policy databases with generations: new sessions take the newest, running ones keep theirs, and one that nobody uses is
 //! handed back to management to be freed (lazy delete).
 
+use crate::base::Time;
 use arrayvec::ArrayVec;
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Generations of one member's policy that a worker keeps at once. A further one waits in management until one goes.
 pub const MAX_GENERATIONS: usize = 8;
@@ -30,6 +32,8 @@ impl std::fmt::Debug for Policy {
 struct Version {
     policy: Policy,
     sessions: u64,
+    /// Since when it is known not to be the newest.
+    superseded: Option<Time>,
 }
 
 /// The policies of one member on one worker.
@@ -55,13 +59,21 @@ impl Versions {
         self.live.iter().rev().find(|v| v.policy.generation == generation).map(|v| &v.policy)
     }
 
+    /// What a session goes by that took this generation, 0 for none: the newest when that has been let go.
+    #[inline]
+    pub fn held_by(&self, generation: u32) -> Option<&Policy> {
+        self.find(generation).or_else(|| self.newest().filter(|_| generation != 0))
+    }
+
     pub fn is_full(&self) -> bool {
         self.live.is_full()
     }
 
     /// A newer policy for sessions to come. Gives it back when too many are alive.
     pub fn publish(&mut self, policy: Policy) -> Result<(), Policy> {
-        self.live.try_push(Version { policy, sessions: 0 }).map_err(|full| full.element().policy)
+        self.live
+            .try_push(Version { policy, sessions: 0, superseded: None })
+            .map_err(|full| full.element().policy)
     }
 
     /// A session takes the newest policy: its generation, 0 when there is none.
@@ -78,11 +90,15 @@ impl Versions {
         }
     }
 
-    /// Takes out one policy that is neither the newest nor used by a session.
-    pub fn retire(&mut self) -> Option<Policy> {
+    /// Takes out one policy that is not the newest, and that no session uses any more or that was superseded so long ago:
+    /// what sessions it still has go by the newest then.
+    pub fn retire(&mut self, now: Time, age: Duration) -> Option<Policy> {
         let last = self.live.len().checked_sub(1)?;
-        let unused = self.live.iter().take(last).position(|v| v.sessions == 0)?;
-        Some(self.live.remove(unused).policy)
+        let over = self.live.iter_mut().take(last).position(|version| {
+            let since = *version.superseded.get_or_insert(now);
+            version.sessions == 0 || now >= since.plus(age)
+        })?;
+        Some(self.live.remove(over).policy)
     }
 
     /// Takes one out, used or not: the member is no more.
@@ -100,6 +116,9 @@ impl Versions {
 mod tests {
     use super::*;
 
+    const NOW: Time = Time::from_secs(1000);
+    const LONG: Duration = Duration::from_secs(60);
+
     fn policy(generation: u32) -> Policy {
         Policy { generation, data: Arc::new(generation) }
     }
@@ -111,13 +130,29 @@ mod tests {
         versions.publish(policy(1)).unwrap();
         assert_eq!(versions.take(), 1);
         versions.publish(policy(2)).unwrap();
-        assert!(versions.retire().is_none(), "a session still uses the first");
+        assert!(versions.retire(NOW, LONG).is_none(), "a session still uses the first");
         assert_eq!(versions.take(), 2);
         assert_eq!(versions.find(1).unwrap().generation, 1);
         versions.give_back(1);
-        assert_eq!(versions.retire().unwrap().generation, 1);
+        assert_eq!(versions.retire(NOW, LONG).unwrap().generation, 1);
         versions.give_back(2);
-        assert!(versions.retire().is_none(), "the newest stays, used or not");
+        assert!(versions.retire(NOW, LONG).is_none(), "the newest stays, used or not");
+    }
+
+    #[test]
+    fn a_generation_that_has_been_superseded_for_long_goes_and_its_sessions_go_by_the_newest() {
+        let mut versions = Versions::default();
+        versions.publish(policy(1)).unwrap();
+        assert_eq!(versions.take(), 1);
+        versions.publish(policy(2)).unwrap();
+        assert!(versions.retire(NOW, LONG).is_none());
+        assert!(versions.retire(NOW.plus(LONG - Duration::from_secs(1)), LONG).is_none());
+        assert_eq!(versions.held_by(1).unwrap().generation, 1);
+        assert_eq!(versions.retire(NOW.plus(LONG), LONG).unwrap().generation, 1);
+        assert_eq!(versions.held_by(1).unwrap().generation, 2);
+        assert!(versions.held_by(0).is_none(), "a session that took none has none");
+        versions.give_back(1);
+        assert_eq!(versions.counts().collect::<Vec<_>>(), [(2, 0)]);
     }
 
     #[test]

@@ -106,8 +106,8 @@ impl ChainState {
     ) -> Option<&Policy> {
         let versions = self.versions.get(usize::from(member)).filter(|versions| !versions.is_empty())?;
         match session {
-            Some(_) if self.chain.stateful >> member & 1 == 1 => versions.find(kept()),
-            Some(session) if self.chain.packet_mode >> member & 1 == 0 => versions.find(session.policy.0),
+            Some(_) if self.chain.stateful >> member & 1 == 1 => versions.held_by(kept()),
+            Some(session) if self.chain.packet_mode >> member & 1 == 0 => versions.held_by(session.policy.0),
             _ => versions.newest(),
         }
     }

@@ -7,7 +7,7 @@
 //!
 //! Two workers that meet a new key at once may each make an entry. So whoever made one looks through the bucket again:
 //! of two entries the one behind is emptied into the one before, by whom the swap succeeds. Nothing counted is lost,
-//! and both are there for one moment only.
+//! and both are there for one moment only (in which a bucket that is nearly full may lack the room, and an entry gives way).
 
 use crate::base::Time;
 use portable_atomic::AtomicU128;

@@ -81,13 +81,13 @@ fn no_count_is_lost_while_its_bucket_has_room() {
     const ROUNDS: u64 = 2_000;
     for seed in 0..20 {
         let table = Table::new(64 * WAYS);
-        // At most as many keys to a bucket as it has room for.
+        // At most as many keys to a bucket as it has room for when every thread makes an entry of each at once.
         let mut in_bucket: HashMap<u64, usize> = HashMap::new();
         let mut keys: Vec<u64> = (0..256).map(|n| mix((seed << 32) + n + 1)).collect();
         keys.retain(|hash| {
             let count = in_bucket.entry(hash % 64).or_default();
             *count += 1;
-            *count <= WAYS
+            *count <= WAYS / THREADS
         });
         at_once(|thread| {
             for round in 0..ROUNDS {

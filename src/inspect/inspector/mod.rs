@@ -1,12 +1,12 @@
 //! A worker's inspection: finds a packet's candidate rules and has them evaluated in order.
 //!
-//! Memory is taken at start and when a generation is published, never for a packet (a regular expression's cache is made
-//! the first time a worker runs it).
+//! Generations of rules coexist: the [`Inspector`] holds what they have in common, an [`InForce`] what belongs to one, and
+//! whoever calls says which one judges. Memory is taken at start and when management makes a generation, never for a packet
+//! (a regular expression's cache is made the first time a worker runs it).
 
 use crate::base::counters::Counter;
 use crate::base::{Anomaly, Dir, DropReason, RuleIndex, Verdict};
 use crate::inspect::buffers;
-use crate::inspect::engine::Engine;
 use crate::inspect::facts::PacketFacts;
 use crate::inspect::group::{Place, Set};
 use crate::inspect::hosts::{AsTheyCome, HostState, Order};
@@ -14,10 +14,14 @@ use crate::inspect::kind::Class;
 use crate::inspect::matcher::Seen;
 use crate::inspect::outcome::{MAX_ALERTS, Outcome, Payload};
 use crate::inspect::state::{StateHandle, StateSlab};
-use crate::inspect::steps::{Budget, PcreCaches};
+use crate::inspect::steps::Budget;
 use crate::inspect::turn::Turn;
 use crate::rules::ruleset::{Check, Context};
 use std::sync::Arc;
+
+mod generation;
+
+pub use generation::InForce;
 
 /// Work one packet may cost, unless the setting says otherwise: units of one step, or of 64 bytes searched by a step.
 /// A full frame against a hundred rules without a fast pattern costs a few thousand.
@@ -109,13 +113,9 @@ impl Candidates {
     }
 }
 
-/// One worker's.
+/// One worker's: what generations of rules have in common.
 pub struct Inspector {
-    engine: Arc<Engine>,
     settings: Settings,
-    candidates: Candidates,
-    seen: Seen,
-    caches: PcreCaches,
     slab: StateSlab,
     hosts: Arc<HostState>,
     order: Box<dyn Order>,
@@ -125,12 +125,10 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    /// `hosts` is shared with the other workers' inspectors.
-    pub fn new(engine: Arc<Engine>, settings: Settings, hosts: Arc<HostState>) -> Inspector {
+    /// `hosts` is shared with the other workers' inspectors. Flowbits, host bits and counts belong to a generation: those of
+    /// another are not seen.
+    pub fn new(settings: Settings, hosts: Arc<HostState>) -> Inspector {
         Inspector {
-            candidates: Candidates::new(engine.rules().rules.len()),
-            seen: Seen::with_capacity(engine.max_patterns()),
-            caches: PcreCaches::with_capacity(engine.pcres()),
             slab: StateSlab::new(settings.flowbit_sessions),
             hosts,
             order: Box::new(AsTheyCome),
@@ -138,17 +136,7 @@ impl Inspector {
             outcome: Outcome::default(),
             counters: Arc::default(),
             settings,
-            engine,
         }
-    }
-
-    /// Takes over another generation, between bursts. Flowbits, host bits and counts belong to a generation and start
-    /// anew. Allocates.
-    pub fn publish(&mut self, engine: Arc<Engine>) {
-        self.candidates = Candidates::new(engine.rules().rules.len());
-        self.seen = Seen::with_capacity(engine.max_patterns());
-        self.caches = PcreCaches::with_capacity(engine.pcres());
-        self.engine = engine;
     }
 
     /// Has state keyed by host touched in an order that several workers keep.
@@ -162,10 +150,6 @@ impl Inspector {
         self.position = position;
     }
 
-    pub fn engine(&self) -> &Arc<Engine> {
-        &self.engine
-    }
-
     pub fn counters(&self) -> &Arc<InspectCounters> {
         &self.counters
     }
@@ -175,39 +159,45 @@ impl Inspector {
         self.slab.release(handle);
     }
 
-    /// What the rules say of a packet. `session` is where its session keeps the inspection's handle (`None` for a packet
+    /// What a generation's rules say of a packet. `session` is where its session keeps the inspection's handle (`None` for a packet
     /// without session); `payload` says what the packet lets be seen of its stream.
     pub fn inspect(
         &mut self,
+        rules: &mut InForce,
         facts: &PacketFacts<'_>,
         session: Option<&mut StateHandle>,
         payload: Payload<'_>,
     ) -> &Outcome {
-        self.collect(facts, &payload);
-        self.evaluate(facts, session, payload)
+        rules.collect(facts, &payload);
+        self.evaluate(rules, facts, session, payload)
     }
 
     /// As [`inspect`](Self::inspect), for anomalies that were found after the packet's turn: only rules that ask for one of
     /// them.
-    pub fn inspect_raised(&mut self, facts: &PacketFacts<'_>, raised: &[Anomaly]) -> &Outcome {
-        self.collect(facts, &Payload::Packet);
+    pub fn inspect_raised(
+        &mut self,
+        rules: &mut InForce,
+        facts: &PacketFacts<'_>,
+        raised: &[Anomaly],
+    ) -> &Outcome {
+        rules.collect(facts, &Payload::Packet);
         let asks = |check: &Check| matches!(check, Check::Anomaly(anomaly) if raised.contains(anomaly));
-        let rules = self.engine.rules();
-        self.candidates
-            .rules
-            .retain(|&index| rules.rule(index).is_some_and(|rule| rule.checks.iter().any(asks)));
-        self.evaluate(facts, None, Payload::Packet)
+        let set = rules.engine.rules();
+        let keeps = |index| set.rule(index).is_some_and(|rule| rule.checks.iter().any(asks));
+        rules.candidates.rules.retain(|&index| keeps(index));
+        self.evaluate(rules, facts, None, Payload::Packet)
     }
 
     fn evaluate(
         &mut self,
+        rules: &mut InForce,
         facts: &PacketFacts<'_>,
         session: Option<&mut StateHandle>,
         payload: Payload<'_>,
     ) -> &Outcome {
         self.outcome.clear();
         let mut turn = Turn {
-            engine: &self.engine,
+            engine: &rules.engine,
             facts,
             payload: &payload,
             session,
@@ -215,34 +205,36 @@ impl Inspector {
             hosts: &self.hosts,
             order: self.order.as_mut(),
             position: self.position,
-            caches: &mut self.caches,
+            caches: &mut rules.caches,
             budget: Budget(self.settings.work_per_packet),
             outcome: &mut self.outcome,
             max_alerts: self.settings.packet_alert_max.min(MAX_ALERTS),
             matches: 0,
         };
-        turn.run(&self.candidates.rules);
+        turn.run(&rules.candidates.rules);
         let matches = turn.matches;
-        self.count(matches);
+        self.count(rules.candidates.rules.len() as u64, matches);
         if self.outcome.out_of_budget && self.settings.when_spent == WhenSpent::Drop {
             self.outcome.verdict = self.outcome.verdict.and(Verdict::Drop(DropReason::InspectionBudget));
         }
         &self.outcome
     }
 
-    fn count(&mut self, matches: u64) {
+    fn count(&mut self, candidates: u64, matches: u64) {
         let counters = &self.counters;
         counters.packets.add(1);
-        counters.candidates.add(self.candidates.rules.len() as u64);
+        counters.candidates.add(candidates);
         counters.matches.add(matches);
         counters.alerts_lost.add(u64::from(self.outcome.lost));
         counters.out_of_budget.add(u64::from(self.outcome.out_of_budget));
         counters.flowbits_refused.set(self.slab.refused);
     }
+}
 
+impl InForce {
     /// The packet's candidates, in the order of evaluation.
     fn collect(&mut self, facts: &PacketFacts<'_>, payload: &Payload<'_>) {
-        let Inspector { engine, candidates, seen, .. } = self;
+        let InForce { engine, candidates, seen, .. } = self;
         candidates.begin();
         let (class, tuple) = (Class::of(facts.decoded), &facts.decoded.tuple);
         let dir = facts.flow.as_ref().map_or(Dir::ToServer, |flow| flow.dir);

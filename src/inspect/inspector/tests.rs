@@ -4,25 +4,48 @@ use super::*;
 use crate::base::event::FlowStats;
 use crate::base::{Addr, FlowTuple, PerDir, Time};
 use crate::decode::{Decoded, Ip, L4};
+use crate::inspect::engine::Engine;
 use crate::inspect::facts::FlowFacts;
 use crate::inspect::{Settlement, StreamWindow};
 use crate::rules::{Classifications, References, SourceFile, Vars};
 use proptest::prelude::*;
 use std::time::Duration;
 
+/// An inspector and the one generation that it evaluates.
+struct Inspecting {
+    inspector: Inspector,
+    rules: InForce,
+}
+
+impl Inspecting {
+    fn inspect(
+        &mut self,
+        facts: &PacketFacts<'_>,
+        session: Option<&mut StateHandle>,
+        payload: Payload<'_>,
+    ) -> &Outcome {
+        self.inspector.inspect(&mut self.rules, facts, session, payload)
+    }
+
+    fn inspect_raised(&mut self, facts: &PacketFacts<'_>, raised: &[Anomaly]) -> &Outcome {
+        self.inspector.inspect_raised(&mut self.rules, facts, raised)
+    }
+}
+
 /// The inspector of a rule set written as text.
-fn inspector(rules: &str) -> Inspector {
+fn inspector(rules: &str) -> Inspecting {
     with(rules, Settings { flowbit_sessions: 4, thresholds: 64, host_bits: 64, ..Settings::default() })
 }
 
-fn with(rules: &str, settings: Settings) -> Inspector {
+fn with(rules: &str, settings: Settings) -> Inspecting {
     let (classes, _) = Classifications::parse(&SourceFile::new("c", ""));
     let (references, _) = References::parse(&SourceFile::new("r", ""));
     let (set, faults) =
         crate::rules::load(&[SourceFile::new("t", rules)], &Vars::default(), &classes, &references);
     assert_eq!(faults, [], "{rules}");
     let hosts = Arc::new(HostState::new(&settings));
-    Inspector::new(Arc::new(Engine::compile(Arc::new(set)).unwrap()), settings, hosts)
+    let engine = Arc::new(Engine::compile(Arc::new(set)).unwrap());
+    Inspecting { inspector: Inspector::new(settings, hosts), rules: InForce::new(engine) }
 }
 
 /// A packet of the one session there is: 10.0.0.1:1000 -> 10.0.0.2:80.
@@ -66,19 +89,19 @@ impl Packet {
     }
 }
 
-fn sids(inspector: &Inspector) -> Vec<u32> {
-    let sid = |alert: &crate::inspect::Alert| inspector.engine.rules().rule(alert.rule).unwrap().sid;
-    inspector.outcome.alerts.iter().map(sid).collect()
+fn sids(inspector: &Inspecting) -> Vec<u32> {
+    let sid = |alert: &crate::inspect::Alert| inspector.rules.engine.rules().rule(alert.rule).unwrap().sid;
+    inspector.inspector.outcome.alerts.iter().map(sid).collect()
 }
 
 /// A packet that belongs to no stream.
-fn bare(inspector: &mut Inspector, packet: &Packet) -> Outcome {
+fn bare(inspector: &mut Inspecting, packet: &Packet) -> Outcome {
     let mut state = StateHandle::NONE;
     inspector.inspect(&packet.facts(), Some(&mut state), Payload::Packet).clone()
 }
 
 /// A window whose bytes before `fresh_from` are old.
-fn stream(inspector: &mut Inspector, dir: Dir, bytes: &[u8], fresh_from: usize, offset: u64) -> Outcome {
+fn stream(inspector: &mut Inspecting, dir: Dir, bytes: &[u8], fresh_from: usize, offset: u64) -> Outcome {
     let packet = packet(dir, 9, b"");
     let window = StreamWindow { dir, bytes, fresh_from, offset, end: false, rest: false };
     let mut state = StateHandle::NONE;
@@ -112,7 +135,7 @@ fn a_pass_rule_with_the_keyword_alert_writes_one() {
 #[test]
 fn header_rules_fire_for_the_first_packet_of_each_direction() {
     let mut i = inspector("alert ip any any -> any any (sid:1;)");
-    let fires = |i: &mut Inspector, dir, n| bare(i, &packet(dir, n, b"x")).alerts.len();
+    let fires = |i: &mut Inspecting, dir, n| bare(i, &packet(dir, n, b"x")).alerts.len();
     assert_eq!([fires(&mut i, Dir::ToServer, 1), fires(&mut i, Dir::ToClient, 1)], [1, 1]);
     assert_eq!([fires(&mut i, Dir::ToServer, 2), fires(&mut i, Dir::ToClient, 3)], [0, 0]);
     let alone = Packet { flow: None, ..packet(Dir::ToServer, 5, b"x") };
@@ -138,7 +161,7 @@ fn alerts_beyond_the_maximum_are_lost_and_counted() {
     let mut i = inspector(&rules);
     let outcome = bare(&mut i, &packet(Dir::ToServer, 4, b"x"));
     assert_eq!((sids(&i), outcome.lost), ((1..=15).collect(), 5));
-    assert_eq!(i.counters().alerts_lost.get(), 5);
+    assert_eq!(i.inspector.counters().alerts_lost.get(), 5);
 }
 
 #[test]
@@ -240,7 +263,7 @@ fn flowbits_carry_from_one_packet_to_a_later_one() {
         alert tcp any any -> any any (content:"flip"; flow:no_stream; flowbits:toggle,in; noalert; sid:5;)"#;
     let mut i = inspector(text);
     let mut state = StateHandle::NONE;
-    let mut say = |i: &mut Inspector, payload: &[u8]| {
+    let mut say = |i: &mut Inspecting, payload: &[u8]| {
         i.inspect(&packet(Dir::ToServer, 5, payload).facts(), Some(&mut state), Payload::Packet);
         sids(i)
     };
@@ -257,7 +280,7 @@ fn flowbits_carry_from_one_packet_to_a_later_one() {
     for (payload, fired) in steps {
         assert_eq!(say(&mut i, payload), fired, "{}", String::from_utf8_lossy(payload));
     }
-    i.release(&mut state);
+    i.inspector.release(&mut state);
     assert!(state.is_none());
 }
 
@@ -275,8 +298,11 @@ fn a_host_bit_is_seen_by_the_hosts_other_sessions() {
     let set = fixture::set(vec![looks(1, b"mark", BitAction::Set), looks(2, b"ask", BitAction::IsSet)]);
     let (engine, settings) = (Arc::new(Engine::compile(set).unwrap()), Settings::default());
     let hosts = Arc::new(HostState::new(&settings));
-    let mut another = Inspector::new(Arc::clone(&engine), settings, Arc::clone(&hosts));
-    let mut i = Inspector::new(engine, settings, hosts);
+    let worker = || Inspecting {
+        inspector: Inspector::new(settings, Arc::clone(&hosts)),
+        rules: InForce::new(Arc::clone(&engine)),
+    };
+    let (mut another, mut i) = (worker(), worker());
     bare(&mut i, &packet(Dir::ToServer, 1, b"mark"));
     assert_eq!(bare(&mut i, &packet(Dir::ToServer, 2, b"ask")).alerts.len(), 1);
     assert_eq!(bare(&mut another, &packet(Dir::ToServer, 2, b"ask")).alerts.len(), 1, "another worker's too");
@@ -319,7 +345,7 @@ fn a_packet_that_would_cost_too_much_ends_with_its_budget() {
     let outcome = bare(&mut i, &packet(Dir::ToServer, 3, &[b'a'; 500]));
     assert!(outcome.out_of_budget);
     assert_eq!(outcome.verdict, Verdict::Drop(DropReason::InspectionBudget));
-    assert_eq!(i.counters().out_of_budget.get(), 1);
+    assert_eq!(i.inspector.counters().out_of_budget.get(), 1);
     assert!(!bare(&mut i, &packet(Dir::ToServer, 3, b"aaa")).out_of_budget);
 }
 
@@ -329,7 +355,7 @@ fn a_new_generation_starts_with_its_own_rules() {
     let other = inspector(
         "alert tcp any any -> any any (dsize:>0; sid:7;)\nalert tcp any any -> any any (dsize:1; sid:8;)",
     );
-    i.publish(Arc::clone(other.engine()));
+    i.rules = other.rules;
     bare(&mut i, &packet(Dir::ToServer, 3, b"x"));
     assert_eq!(sids(&i), [7, 8]);
 }

@@ -82,6 +82,7 @@ impl Manager {
             applied.lines.push(format!("plugin {} came", self.name_of(*id)));
         }
         self.order = order;
+        self.generation_age = layout.generation_age;
         self.put_in_force(candidate, mail);
         for id in replaced {
             self.dismiss(id, mail);

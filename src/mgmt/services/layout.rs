@@ -4,6 +4,7 @@ use crate::base::{Dir, PerDir, SetId};
 use crate::mgmt::config::{Config, HoldEnd, Inactive, OnFault as FaultWord, PluginEntry, ServiceSet};
 use crate::service::hold::{HoldSettings, WhenHeld};
 use crate::service::set::{Claim, InactiveAction, Match, OnFault, Selection};
+use std::time::Duration;
 
 /// A service set before its plugins have numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub struct Layout {
     pub sets: Vec<SetLayout>,
     pub hold: HoldSettings,
     pub chain_length: usize,
+    /// How long a superseded policy may have sessions.
+    pub generation_age: Duration,
 }
 
 impl Layout {
@@ -88,6 +91,7 @@ impl Layout {
                 on_cap: when(s.hold_on_cap),
             },
             chain_length: usize::from(s.chain_length),
+            generation_age: s.generation_age,
         }
     }
 

@@ -19,6 +19,7 @@ use crate::service::table::PluginCounts;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A plugin that runs.
 pub(super) struct Instance {
@@ -119,6 +120,8 @@ pub struct Manager {
     pub(super) queue: Queue,
     pub(super) workers: usize,
     pub(super) chain_length: usize,
+    /// How long a superseded policy may have sessions.
+    pub(super) generation_age: Duration,
     /// Chains alive on each worker.
     pub(super) chains: Vec<usize>,
     /// What workers hold frames by, and for how many they have places.
@@ -157,6 +160,7 @@ impl Manager {
             queue,
             workers,
             chain_length: layout.chain_length,
+            generation_age: layout.generation_age,
             hold: layout.hold,
             hold_places: layout.hold.frames,
             crowded: Vec::new(),
@@ -338,7 +342,7 @@ impl Manager {
     /// Takes from a worker what it no longer uses.
     pub(super) fn collect(&mut self, worker: usize, mail: &mut dyn Mail) {
         loop {
-            match mail.retire(worker) {
+            match mail.retire(worker, self.generation_age) {
                 Ok(Retired::Nothing) => return,
                 Ok(retired) => self.absorb(worker, retired),
                 Err(error) => return tracing::debug!("nothing collected: {error}"),

@@ -249,8 +249,8 @@ impl Mail for Line {
         }))
     }
 
-    fn retire(&mut self, worker: usize) -> Result<Retired, ControlError> {
-        Ok(self.ask(worker, Command::Retire, |answer| match answer {
+    fn retire(&mut self, worker: usize, age: Duration) -> Result<Retired, ControlError> {
+        Ok(self.ask(worker, Command::Retire { age }, |answer| match answer {
             Answer::Retired(retired) => Some(retired),
             _ => None,
         }))

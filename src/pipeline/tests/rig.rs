@@ -231,10 +231,17 @@ impl Rig {
 
     /// What no worker uses any more, until there is nothing.
     pub fn retire(&mut self) -> Vec<Retired> {
+        self.retire_aged(Duration::MAX)
+    }
+
+    pub fn retire_aged(&mut self, age: Duration) -> Vec<Retired> {
         let mut all = Vec::new();
         loop {
-            let some: Vec<_> =
-                self.ask(|| Command::Retire).into_iter().filter(|r| !matches!(r, Retired::Nothing)).collect();
+            let some: Vec<_> = self
+                .ask(|| Command::Retire { age })
+                .into_iter()
+                .filter(|r| !matches!(r, Retired::Nothing))
+                .collect();
             if some.is_empty() {
                 return all;
             }

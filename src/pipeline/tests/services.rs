@@ -414,3 +414,4 @@ fn at_the_end_nothing_stays_held() {
 
 mod changes;
 mod frames;
+mod rules;

@@ -1,15 +1,18 @@
 //! Intrusion detection and prevention as a plugin: streams, rules, alerts.
 //!
 //! Sees packets only through its [`Context`](super::Context). Its policy database is a compiled rule set
-//! ([`Engine`]); a session's verdict may settle it, and then the plugin ignores the rest of it.
+//! ([`Engine`]): a session is judged by the generation that it was opened under. Its verdict may settle it, and then the
+//! plugin ignores the rest of it.
 
+mod generations;
 mod worker;
 
 use super::plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, Plugin};
 use super::policy::Policy;
 use crate::base::{PluginId, SetId, WorkerId};
-use crate::inspect::{self, Engine, HostState, Inspector};
+use crate::inspect::{self, Engine, HostState, InForce, Inspector};
 use crate::stream;
+use std::any::Any;
 use std::sync::Arc;
 
 /// The name that configurations know it by.
@@ -66,8 +69,14 @@ impl Plugin for Idp {
     }
 
     fn data(&self, _worker: WorkerId) -> Box<dyn DataPlugin> {
-        let inspector = Inspector::new(Arc::clone(&self.engine), self.inspection, Arc::clone(&self.hosts));
-        Box::new(worker::IdpWorker::new(inspector, self.streams))
+        let inspector = Inspector::new(self.inspection, Arc::clone(&self.hosts));
+        Box::new(worker::IdpWorker::new(inspector, Arc::clone(&self.engine), self.streams))
+    }
+
+    /// The memory that a worker evaluates the rules with.
+    fn prepare(&self, policy: &Policy, _worker: WorkerId) -> Option<Box<dyn Any + Send>> {
+        let engine = Arc::clone(&policy.data).downcast::<Engine>().ok()?;
+        Some(Box::new(generations::Prepared { generation: policy.generation, rules: InForce::new(engine) }))
     }
 
     fn control(&mut self, event: ControlEvent<'_>, desk: &mut dyn Desk) -> Result<(), ControlFault> {

@@ -1,12 +1,12 @@
 //! Detection's data half: a session's packets to its streams, what is ready there to the rules.
 
+use super::generations::{Generations, Prepared};
 use crate::base::event::{Cause, CloseReason, Origin};
 use crate::base::{Anomaly, Dir, DropReason, PerDir, SetId, Verdict};
 use crate::decode::{Decoded, Ip, L4};
 use crate::inspect::{
     Engine, FlowFacts, Inspector, Order, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow,
 };
-use crate::rules::RuleSet;
 use crate::service::context::PacketAt;
 use crate::service::plugin::{DataPlugin, Gauge, Reply};
 use crate::service::{Context, Policy, Reporter, origin};
@@ -21,8 +21,7 @@ const GATHER: usize = 128 * 1024;
 pub struct IdpWorker {
     streams: Streams,
     inspector: Inspector,
-    /// The inspector's.
-    rules: Arc<RuleSet>,
+    generations: Generations,
     gather: Box<[u8]>,
 }
 
@@ -35,10 +34,11 @@ struct Judgement {
 }
 
 impl IdpWorker {
-    pub fn new(inspector: Inspector, streams: stream::Settings) -> IdpWorker {
+    /// `newest` is what it publishes the generation of until a set has rules.
+    pub fn new(inspector: Inspector, newest: Arc<Engine>, streams: stream::Settings) -> IdpWorker {
         IdpWorker {
             streams: Streams::new(streams),
-            rules: Arc::clone(inspector.engine().rules()),
+            generations: Generations::new(newest),
             inspector,
             gather: vec![0; GATHER].into(),
         }
@@ -46,7 +46,8 @@ impl IdpWorker {
 
     /// The segment into its stream; what the stream has to say of it.
     fn feed(
-        &mut self,
+        streams: &mut Streams,
+        reads_streams: bool,
         packet: &mut PacketAt<'_>,
         session: &mut Session,
         dir: Dir,
@@ -55,9 +56,9 @@ impl IdpWorker {
     ) -> Payloads {
         let Some(tracked) = packet.tracked else { return Payloads::OfPacket };
         complain(report, packet, session, dir, &tracked.anomalies);
-        if tracked.fit == Fit::Valid && self.inspector.engine().reads_streams() {
+        if tracked.fit == Fit::Valid && reads_streams {
             let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
-            let fed = self.streams.feed(session, dir, tracked, payload);
+            let fed = streams.feed(session, dir, tracked, payload);
             complain(report, packet, session, dir, &fed.anomalies);
             if let Some(reason) = fed.refused.filter(|_| packet.inline) {
                 judgement.verdict = Verdict::Drop(reason);
@@ -70,8 +71,10 @@ impl IdpWorker {
     }
 
     /// The rules, for the packet and then for each window of its stream that is ready.
+    #[allow(clippy::too_many_arguments)] // the packet, its session, and who judges and who is told
     fn judge(
         &mut self,
+        set: SetId,
         packet: &PacketAt<'_>,
         session: &mut Session,
         dir: Dir,
@@ -79,7 +82,8 @@ impl IdpWorker {
         report: &mut Reporter,
         judgement: &mut Judgement,
     ) {
-        let IdpWorker { streams, inspector, gather, rules } = self;
+        let IdpWorker { streams, inspector, gather, generations } = self;
+        let Some(rules) = generations.of(set, Some(session.policy.0)) else { return };
         let facts = PacketFacts {
             bytes: packet.bytes,
             decoded: packet.decoded,
@@ -101,11 +105,11 @@ impl IdpWorker {
                 (None, Payloads::OfPacket) => Payload::Packet,
                 (None, Payloads::OfStream) => Payload::Queued,
             };
-            let outcome = inspector.inspect(&facts, Some(&mut state), payload);
+            let outcome = inspector.inspect(rules, &facts, Some(&mut state), payload);
             judgement.take(outcome);
             if !outcome.alerts.is_empty() {
                 let origin = origin_of(packet, Some(session), dir);
-                report.alerts(&origin, outcome, rules, Some(session), packet.inline);
+                report.alerts(&origin, outcome, rules.engine().rules(), Some(session), packet.inline);
             }
             if window.is_none() {
                 break;
@@ -118,14 +122,22 @@ impl IdpWorker {
     }
 
     /// Both directions' last bytes; the alerts are dated by the packet with that number.
-    fn rest(&mut self, session: &mut Session, number: u64, report: &mut Reporter) {
+    fn rest(&mut self, set: SetId, session: &mut Session, number: u64, report: &mut Reporter) {
         for dir in Dir::BOTH {
-            self.last_bytes(session, dir, number, report);
+            self.last_bytes(set, session, dir, number, report);
         }
     }
 
     /// What still waited for an acknowledgement or for a whole chunk. No packet brings it: only rules on streams look.
-    fn last_bytes(&mut self, session: &mut Session, dir: Dir, number: u64, report: &mut Reporter) {
+    fn last_bytes(
+        &mut self,
+        set: SetId,
+        session: &mut Session,
+        dir: Dir,
+        number: u64,
+        report: &mut Reporter,
+    ) {
+        let Some(rules) = self.generations.of(set, Some(session.policy.0)) else { return };
         let tuple = if dir == Dir::ToServer { session.tuple } else { session.tuple.reversed() };
         let mut state = StateHandle::from_raw(session.inspection);
         while let Some(window) = self.streams.window(session, dir, &mut self.gather) {
@@ -138,7 +150,7 @@ impl IdpWorker {
             let flow = Some(flow_facts(session, dir));
             let facts = PacketFacts { bytes: &[], decoded: &decoded, time: session.last, flow };
             let payload = Payload::Stream(stream_window(&window, dir, true));
-            let outcome = self.inspector.inspect(&facts, Some(&mut state), payload);
+            let outcome = self.inspector.inspect(rules, &facts, Some(&mut state), payload);
             if !outcome.alerts.is_empty() {
                 session.alerted = true;
                 let origin = Origin {
@@ -150,7 +162,7 @@ impl IdpWorker {
                     cause: Cause::Ending,
                     ..Origin::default()
                 };
-                report.alerts(&origin, outcome, &self.rules, Some(session), false);
+                report.alerts(&origin, outcome, rules.engine().rules(), Some(session), false);
             }
             self.streams.consumed(session, dir);
         }
@@ -167,16 +179,20 @@ enum Payloads {
 
 impl DataPlugin for IdpWorker {
     fn packet(&mut self, context: &mut Context<'_>) -> Reply {
-        let Context { session: Some(at), packet: Some(packet), dir, host, .. } = context else {
+        let Context { session: Some(at), packet: Some(packet), dir, host, set, .. } = context else {
             return Reply::Ok;
         };
+        let set = *set;
         self.inspector.set_position(host.position);
         let (session, dir) = (&mut *at.session, *dir);
         let mut judgement = Judgement::default();
-        let payloads = self.feed(packet, session, dir, host.report, &mut judgement);
-        self.judge(packet, session, dir, payloads, host.report, &mut judgement);
+        let Some(rules) = self.generations.of(set, Some(session.policy.0)) else { return Reply::Ok };
+        let reads = rules.engine().reads_streams();
+        let payloads =
+            IdpWorker::feed(&mut self.streams, reads, packet, session, dir, host.report, &mut judgement);
+        self.judge(set, packet, session, dir, payloads, host.report, &mut judgement);
         if packet.tracked.is_some_and(|tracked| tracked.reset) {
-            self.rest(session, packet.number, host.report);
+            self.rest(set, session, packet.number, host.report);
         }
         if let Some(settled) = judgement.settled {
             session.settled = settled;
@@ -195,12 +211,13 @@ impl DataPlugin for IdpWorker {
     fn alone(&mut self, context: &mut Context<'_>) -> Reply {
         self.inspector.set_position(context.host.position);
         let Some(packet) = &mut context.packet else { return Reply::Ok };
+        let Some(rules) = self.generations.of(context.set, None) else { return Reply::Ok };
         let facts =
             PacketFacts { bytes: packet.bytes, decoded: packet.decoded, time: packet.meta.clock, flow: None };
-        let outcome = self.inspector.inspect(&facts, None, Payload::Packet);
+        let outcome = self.inspector.inspect(rules, &facts, None, Payload::Packet);
         if !outcome.alerts.is_empty() {
             let origin = origin_of(packet, None, Dir::ToServer);
-            context.host.report.alerts(&origin, outcome, &self.rules, None, packet.inline);
+            context.host.report.alerts(&origin, outcome, rules.engine().rules(), None, packet.inline);
         }
         match outcome.verdict {
             Verdict::Drop(reason) => Reply::DropPacket(reason),
@@ -211,10 +228,11 @@ impl DataPlugin for IdpWorker {
     fn raised(&mut self, context: &mut Context<'_>, raised: &[Anomaly]) {
         self.inspector.set_position(context.host.position);
         let Some(packet) = &mut context.packet else { return };
+        let Some(rules) = self.generations.of(context.set, None) else { return };
         let facts = PacketFacts { bytes: &[], decoded: packet.decoded, time: packet.meta.clock, flow: None };
-        let outcome = self.inspector.inspect_raised(&facts, raised);
+        let outcome = self.inspector.inspect_raised(rules, &facts, raised);
         let origin = origin_of(packet, None, Dir::ToServer);
-        context.host.report.alerts(&origin, outcome, &self.rules, None, false);
+        context.host.report.alerts(&origin, outcome, rules.engine().rules(), None, false);
     }
 
     fn session_close(&mut self, context: &mut Context<'_>, _reason: CloseReason) {
@@ -222,7 +240,7 @@ impl DataPlugin for IdpWorker {
         let session = &mut *at.session;
         self.inspector.set_position(context.host.position);
         self.streams.finish(session);
-        self.rest(session, context.host.closing_packet, context.host.report);
+        self.rest(context.set, session, context.host.closing_packet, context.host.report);
     }
 
     fn session_destroy(&mut self, context: &mut Context<'_>) {
@@ -233,13 +251,14 @@ impl DataPlugin for IdpWorker {
         at.session.inspection = state.raw();
     }
 
-    fn adopt(&mut self, _set: SetId, policy: &Policy, _prepared: Option<Box<dyn Any + Send>>) {
-        if let Ok(engine) = Arc::clone(&policy.data).downcast::<Engine>()
-            && !Arc::ptr_eq(&engine, self.inspector.engine())
-        {
-            self.rules = Arc::clone(engine.rules());
-            self.inspector.publish(engine);
+    fn adopt(&mut self, set: SetId, _policy: &Policy, prepared: Option<Box<dyn Any + Send>>) {
+        if let Some(prepared) = prepared.and_then(|prepared| prepared.downcast::<Prepared>().ok()) {
+            self.generations.adopt(set, prepared);
         }
+    }
+
+    fn retire(&mut self, set: SetId, generation: u32) -> Option<Box<dyn Any + Send>> {
+        self.generations.retire(set, generation).map(|prepared| prepared as _)
     }
 
     fn keep_order(&mut self, order: Box<dyn Order>) {
@@ -247,7 +266,7 @@ impl DataPlugin for IdpWorker {
     }
 
     fn holds(&self, session: &Session) -> bool {
-        self.inspector.engine().streams_touch_hosts()
+        self.generations.any(Engine::streams_touch_hosts)
             && !self.streams.half_full()
             && self.streams.unread(session)
     }
@@ -258,7 +277,7 @@ impl DataPlugin for IdpWorker {
         numbers(Gauge::StreamMemory, self.streams.memory());
         numbers(Gauge::StreamGaps, counters.gaps);
         numbers(Gauge::StreamConflicts, counters.conflicts);
-        numbers(Gauge::Generation, u64::from(self.inspector.engine().generation().0));
+        numbers(Gauge::Generation, u64::from(self.generations.newest.generation().0));
     }
 }
 

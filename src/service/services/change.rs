@@ -3,15 +3,17 @@
 
 use super::{ChainState, Services};
 use crate::base::event::PluginFault;
-use crate::base::{PluginId, SetId};
+use crate::base::{PluginId, SetId, Time};
 use crate::service::hold::{HoldSettings, HoldTable};
 use crate::service::plugin::{DataPlugin, MAX_PLUGINS};
-use crate::service::policy::{Policy, Versions};
+use crate::service::policy::{MAX_GENERATIONS, Policy, Versions};
 use crate::service::set::{Selection, ServiceSet};
 use crate::service::table::Arrival;
 use crate::session::Session;
+use arrayvec::ArrayVec;
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Session slots that one turn of a sweep looks at.
 const SWEEP_SLICE: usize = 1024;
@@ -126,6 +128,9 @@ impl Services {
         policy: Policy,
         prepared: Option<Box<dyn Any + Send>>,
     ) -> Retired {
+        if self.generations_alive(set, plugin) >= MAX_GENERATIONS {
+            return Retired::Refused(policy, prepared);
+        }
         let Some((index, state)) = self.chain_of(set) else { return Retired::Refused(policy, prepared) };
         let Some(member) = state.chain.member(plugin) else { return Retired::Refused(policy, prepared) };
         let Some(Some(state)) = self.chains.get_mut(usize::from(index)) else {
@@ -142,6 +147,20 @@ impl Services {
             self.plugins.put_back(plugin, instance);
         }
         Retired::Nothing
+    }
+
+    /// Of a member's policy, in the set's chain in force and in older ones that sessions still go by.
+    fn generations_alive(&self, set: SetId, plugin: PluginId) -> usize {
+        let mut alive = ArrayVec::<u32, MAX_GENERATIONS>::new();
+        for state in self.chains.iter().flatten().filter(|state| state.chain.set == set) {
+            let versions = state.chain.member(plugin).and_then(|member| state.versions.get(member));
+            for (generation, _) in versions.into_iter().flat_map(Versions::counts) {
+                if !alive.contains(&generation) && alive.try_push(generation).is_err() {
+                    return MAX_GENERATIONS;
+                }
+            }
+        }
+        alive.len()
     }
 
     /// Does what management asks; what is left over goes back to it.
@@ -220,7 +239,9 @@ impl Services {
     }
 
     /// Something that no session uses any more, if there is: asked for once a turn, when nothing else is to be done.
-    pub fn retire(&mut self, slots: usize) -> Retired {
+    ///
+    /// A policy goes also when it was superseded `age` ago.
+    pub fn retire(&mut self, slots: usize, now: Time, age: Duration) -> Retired {
         if let Some(plugin) = self.swept(slots) {
             return Retired::Plugin(plugin, self.plugins.remove(plugin));
         }
@@ -230,7 +251,7 @@ impl Services {
             let set = state.chain.set;
             let mut members = state.chain.members.iter().zip(&mut state.versions);
             let unused = members.find_map(|(&plugin, versions)| {
-                let policy = if over { versions.pop() } else { versions.retire() };
+                let policy = if over { versions.pop() } else { versions.retire(now, age) };
                 Some((plugin, policy?))
             });
             if let Some((plugin, policy)) = unused {

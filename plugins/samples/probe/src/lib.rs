@@ -1,11 +1,12 @@
 //! Tells a file every event that it hears, and misbehaves when its configuration says so: for tests of the host.
 //!
 //! The configuration is words: `name=N file=PATH`, then any of
-//! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, `edit`, `emit`, `dispatch`, `ask`, each with `=TEXT`: done
+//! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, `edit`, `emit`, `dispatch`, `ask`, `keep`, each with `=TEXT`: done
 //!   to packets whose payload has the text. What is held is let go at the next packet with `release` in its payload, or, with
 //!   `turns`, when the worker's turn comes. `edit` makes the changes of `dscp=`, `source=`, `destination=`, `source-port=` and
 //!   `destination-port=`; `emit` sends an ARP request and the packet once more, shouted, out of port `to=N`; `dispatch` tells the
-//!   payload to the class of `publishes=`; `ask` asks the plugin `of=NAME`;
+//!   payload to the class of `publishes=`; `ask` asks the plugin `of=NAME`; `keep`
+//!   takes a reference to the frame, reads it and gives it back;
 //! - `policy`: its sets need one; attached at `init`, or `late=MILLISECONDS` after it, by a thread of its own. A block of
 //!   configuration is a new one: with `drop`, new sessions are refused, with `pass` they are not;
 //! - `ignore`: it ignores both directions after the first packet, with `=forward` or `=reverse` one;
@@ -87,7 +88,10 @@ impl Plugin for Probe {
             Control::ConfigBlob { set, bytes: b"drop", .. } => drop(desk.attach(set, Refuse(true))),
             Control::ConfigBlob { set, bytes: b"pass", .. } => drop(desk.attach(set, Refuse(false))),
             Control::ConfigBlob { bytes, .. } => {
-                return Err(format!("probe knows \"drop\" and \"pass\", not {:?}", String::from_utf8_lossy(bytes)));
+                return Err(format!(
+                    "probe knows \"drop\" and \"pass\", not {:?}",
+                    String::from_utf8_lossy(bytes)
+                ));
             }
             Control::HaInfo => {}
         }
@@ -147,6 +151,12 @@ impl Half {
                 self.line(&format!("dispatched to {told:?}"));
             }
             Some("ask") => self.ask(event),
+            Some("keep") => {
+                let share = event.share();
+                let kept = share.as_ref().and_then(|share| event.shared(share, 0)).map(<[u8]>::len);
+                share.into_iter().for_each(|share| event.release_share(share));
+                self.line(&format!("kept {kept:?}"));
+            }
             _ => {}
         }
         Reply::Forward

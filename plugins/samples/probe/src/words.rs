@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use weir_plugin::{Direction, Edit};
 
 /// What can be done to a packet whose payload has a text.
-const DEEDS: [&str; 11] = [
-    "discard", "hold", "panic", "garbage", "leak", "spin", "crash", "edit", "emit", "dispatch", "ask",
+const DEEDS: [&str; 12] = [
+    "discard", "hold", "panic", "garbage", "leak", "spin", "crash", "edit", "emit", "dispatch", "ask", "keep",
 ];
 
 #[derive(Clone, Default)]

@@ -169,6 +169,7 @@ words! {
 pub struct Services {
     pub external_plugins: u8,
     pub chain_length: u8,
+    pub generation_age: Duration,
     pub hold_timeout: Duration,
     pub hold_frames: u32,
     pub hold_session_frames: u8,
@@ -181,6 +182,7 @@ impl Default for Services {
         Services {
             external_plugins: 2,
             chain_length: 8,
+            generation_age: Duration::from_secs(3600),
             hold_timeout: Duration::from_secs(2),
             hold_frames: 1024,
             hold_session_frames: 16,
@@ -201,6 +203,11 @@ impl Section for Services {
             "chain-length",
             "Plugins that one set may have, counting both orders once; each session takes memory by it.",
             &mut Within(&mut self.chain_length, 1..=MAX_CHAIN as u8),
+        );
+        v.value(
+            "generation-age",
+            "Sessions keep the rules or policy they were opened under; after this long they go by the newest.",
+            &mut self.generation_age,
         );
         v.value("hold-timeout", "How long a plugin may hold a packet.", &mut self.hold_timeout);
         v.value(

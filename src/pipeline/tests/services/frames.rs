@@ -132,6 +132,35 @@ fn a_plugin_behind_the_holder_can_still_change_the_frame() {
 }
 
 #[test]
+fn those_behind_a_holder_see_the_packet_as_it_came_and_it_leaves_changed() {
+    let (log, tickets) = (log(), Arc::default());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&seen);
+    let looker = Fake::new("looker", &log).does(move |event, context| {
+        if event == "packet" {
+            let tuple = context.packet.as_ref().map(|packet| packet.decoded.tuple);
+            notes.lock().unwrap().extend(tuple.map(|tuple| (tuple.src, tuple.sport)));
+        }
+        Reply::Forward
+    });
+    let plugins = vec![
+        releaser(&log, &tickets, Decision::Forward).boxed(),
+        translator(&log).boxed(),
+        holder(&log, &tickets).boxed(),
+        looker.boxed(),
+    ];
+    let mut rig = Rig::new(&plan(plugins, &[0, 1, 2, 3], &[0, 1, 2, 3]), 0);
+    rig.packet(Dir::ToServer, &ask(1));
+    rig.packet(Dir::ToServer, &ask(1));
+    assert!(rig.sent.len() == 1 && held(&rig) == 1);
+    rig.packet(Dir::ToServer, &ask(7));
+    assert_eq!(*seen.lock().unwrap(), [(Addr::v4([10, 0, 0, 1]), 4000)]);
+    let translated = |(_, frame): &(PortId, Vec<u8>)| decoded(frame).tuple.sport == 50_000 && checks(frame);
+    assert!(rig.sent.len() == 3 && rig.sent.iter().all(translated));
+    rig.finish();
+}
+
+#[test]
 fn what_a_plugin_emits_leaves_by_the_port_it_names() {
     for workers in [0, 1, 2] {
         let log = log();

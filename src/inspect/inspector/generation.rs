@@ -1,0 +1,31 @@
+//! One generation of the rules in a worker's hands: the compiled rules, shared, and the memory to evaluate them with, the
+//! worker's own. Management makes it; the worker only takes it into use and gives it back.
+
+use super::Candidates;
+use crate::inspect::engine::Engine;
+use crate::inspect::matcher::Seen;
+use crate::inspect::steps::PcreCaches;
+use std::sync::Arc;
+
+pub struct InForce {
+    pub(super) engine: Arc<Engine>,
+    pub(super) candidates: Candidates,
+    pub(super) seen: Seen,
+    pub(super) caches: PcreCaches,
+}
+
+impl InForce {
+    /// Allocates: about eight bytes a rule, four a pattern of the largest group.
+    pub fn new(engine: Arc<Engine>) -> InForce {
+        InForce {
+            candidates: Candidates::new(engine.rules().rules.len()),
+            seen: Seen::with_capacity(engine.max_patterns()),
+            caches: PcreCaches::with_capacity(engine.pcres()),
+            engine,
+        }
+    }
+
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+}
