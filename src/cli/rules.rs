@@ -6,6 +6,7 @@ use crate::mgmt::config::Sources;
 use crate::mgmt::rule_files::{self, Loaded, Selection};
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use std::io::Write;
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -58,7 +59,10 @@ pub fn run(command: Command) -> Result<Outcome, Failure> {
 
 /// Every fault with its caret, to stderr.
 pub fn print_faults(rules: &Loaded, warnings: bool) {
+    // Buffered: there can be tens of thousands. Standard error gone is no reason to fail.
+    let mut out = std::io::BufWriter::new(std::io::stderr().lock());
     for diagnostic in rules.diagnostics.iter().filter(|d| warnings || d.is_fault()) {
-        eprintln!("{diagnostic}\n");
+        let _ = writeln!(out, "{diagnostic}\n");
     }
+    let _ = out.flush();
 }

@@ -4,7 +4,8 @@ use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
 use crate::mgmt::config::{Log, LogFormat, Sources};
 use crate::mgmt::rule_files::Selection;
-use crate::mgmt::{run, start};
+use crate::mgmt::{run, start, watchdog};
+use crate::service::watchdog::Restarted;
 use clap::Args;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
@@ -23,12 +24,16 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     let loaded = sources.load()?;
     loaded.check_cpus(&start::machine())?;
     start_log(&loaded.config.log);
+    let restarted = watchdog::restarted();
     let rules = start::rules(&loaded.config, &loaded.base, &Selection::default())?;
-    rules::print_faults(&rules.loaded, false);
+    // The process before this one has said them, and traffic waits.
+    if restarted == Restarted::default() {
+        rules::print_faults(&rules.loaded, false);
+    }
     if rules.loaded.refused() > 0 {
         tracing::warn!("{} rules were refused and are not in force", rules.loaded.refused());
     }
-    let ended = run::run(loaded, rules)?;
+    let ended = run::run(loaded, rules, restarted)?;
     println!("conservation  {}", ended.balance);
     println!("events        {} sent, {} lost", ended.events.sent, ended.events.lost);
     let failed = super::tell_failed(&ended.failed, ended.written_off);

@@ -1,7 +1,7 @@
 //! Ports, frames, rings and captures. The only place of DPDK `unsafe`.
 //!
 //! Owes the layers above: owned [`Frame`]s that cannot leak or be freed twice, bursts in and out of a port, rings
-//! between lcores, and a memory backend ([`memory`]) on which everything above runs without EAL.
+//! between lcores, a memory backend ([`memory`]) on which everything above runs without EAL, and the process itself ([`process`]).
 
 pub mod burst;
 pub mod cache;
@@ -11,6 +11,7 @@ pub mod dpdk;
 pub mod frame;
 pub mod memory;
 pub mod port;
+pub mod process;
 
 pub use burst::free_burst;
 pub use frame::{Frame, FrameMeta};

@@ -11,6 +11,7 @@ use crate::mgmt::config::{
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
+use crate::service::watchdog::Restarted;
 use crate::{defrag, inspect, session, stream};
 use std::sync::Arc;
 
@@ -138,7 +139,13 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
 }
 
 /// Services as the configuration has them.
-pub fn services(config: &Config, engine: &Arc<Engine>, place: Place, seed: u64) -> Result<Draft, StartFault> {
+pub fn services(
+    config: &Config,
+    engine: &Arc<Engine>,
+    place: Place,
+    seed: u64,
+    restarted: Restarted,
+) -> Result<Draft, StartFault> {
     let alerts = usize::from(config.rules.packet_alert_max).min(MAX_ALERTS);
     let inspection = inspect::Settings { packet_alert_max: alerts, seed, ..inspect::Settings::default() };
     let hosts = Arc::new(inspect::HostState::new(&inspection));
@@ -148,7 +155,7 @@ pub fn services(config: &Config, engine: &Arc<Engine>, place: Place, seed: u64) 
         Place::Line => (Layout::of(config), Ports::of(config)),
         Place::Captures(count) => (Layout::of(config).fixed(), Ports::Captures(count)),
     };
-    let mut draft = Draft::new(layout, Box::new(stock), ports)?;
+    let mut draft = Draft::new(layout, Box::new(stock), ports, restarted)?;
     draft.plan.hosts = Some(shared);
     Ok(draft)
 }

@@ -6,6 +6,8 @@ use crate::mgmt::events::{EventLog, EventTotals};
 use crate::mgmt::operator::Operator;
 use crate::mgmt::rpc;
 use crate::mgmt::rpc::socket::Bound;
+use crate::mgmt::watchdog;
+use crate::service::watchdog::sentence;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,6 +48,7 @@ impl Daemon {
             None => None,
         };
         let mut signals = Signals::new()?;
+        sentence::attend(true);
         let mut tick = tokio::time::interval(TURN);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stats_at = self.operator.now().plus(self.stats_interval);
@@ -63,11 +66,14 @@ impl Daemon {
                 what = signals.next() => self.signal(what),
             }
         }
+        sentence::attend(false);
         if let Some(rpc) = rpc {
             rpc.abort();
         }
         let now = self.operator.now();
-        self.turn(now);
+        self.log.turn(now);
+        self.publish(&self.log.totals());
+        self.log.stats(now, self.operator.uptime_secs(), &self.operator.counters());
         let totals = self.log.finish();
         self.publish(&totals);
         Ok(totals)
@@ -75,6 +81,9 @@ impl Daemon {
 
     /// Takes events; writes a stats record when it is time. When the next is.
     fn turn(&mut self, stats_at: Time) -> Time {
+        if let Some(sentence) = sentence::passed() {
+            watchdog::carry_out(sentence, &mut self.log);
+        }
         let now = self.operator.now();
         self.log.turn(now);
         self.publish(&self.log.totals());

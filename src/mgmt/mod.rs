@@ -18,6 +18,7 @@ pub mod run;
 pub mod services;
 pub mod spread;
 pub mod start;
+pub mod watchdog;
 
 pub use config::{Config, Profile};
 pub use control::{Control, ControlError};

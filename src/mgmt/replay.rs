@@ -12,8 +12,10 @@ use crate::mgmt::eve::Medium;
 use crate::mgmt::events::EventTotals;
 use crate::mgmt::run::failure;
 use crate::mgmt::start::{self, RulesAtStart, StartError};
+use crate::mgmt::watchdog::{self, Watchdog};
 use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, replay_capture};
 use crate::pipeline::{Appliance, Balance, PortPlan, Spreading};
+use crate::service::watchdog::{LastAct, Restarted, sentence};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,6 +81,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
             links.push(summary.link_type);
         }
     }
+    let watching = Watchdog::start(&config.services, LastAct::End).map_err(run_fault)?;
     let platform = start::platform(config, Some(enough(config, &summaries)))?;
     let (mut ports, written) = out_port(request, &summaries, links.len())?;
     let plans = plans(config, &links, request.write.is_some());
@@ -86,16 +89,19 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let start = Start { now: first, seed: SEED, replay: true, spreading: Spreading::Software };
     let settings = convert::pipeline(config, plans, start);
     let place = Place::Captures(settings.ports.len());
-    let services = convert::services(config, &rules.engine, place, SEED).map_err(run_fault)?;
+    let services =
+        convert::services(config, &rules.engine, place, SEED, Restarted::default()).map_err(run_fault)?;
     let appliance = Appliance::build(&settings, &mut ports, &platform, &services.plan).map_err(run_fault)?;
     drop(ports);
     let Appliance { mut main, workers, handle, feeds } = appliance;
+    watching.watch(&handle.running);
 
     let services = services.manage(&handle);
     let log = start::event_log(config, &rules.book, feeds, Medium::Capture, SEED)?;
     let ended = Arc::new(AtomicBool::new(false));
     let writer = spawn_log(log, Arc::clone(&ended), &platform)?;
     let running = Running::start(&platform.eal, workers).map_err(run_fault)?;
+    let seat = main.seat();
     let (mut done, mut ran) = (Ok(()), Ok(()));
     for (path, summary) in request.captures.iter().zip(&summaries) {
         let port = links.iter().position(|l| *l == summary.link_type).unwrap_or(0);
@@ -119,6 +125,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     drop(joined);
     let waiting = main.waiting() as u64;
     drop(main);
+    drop(seat);
     let written_off = if failed.is_empty() { 0 } else { handle.write_off(waiting) };
     ended.store(true, Ordering::Release);
     writer.thread().unpark();
@@ -239,11 +246,17 @@ fn spawn_log(
     let body = move || {
         eal.unpin_current_thread();
         let mut clock = eal.time().clock();
+        sentence::attend(true);
         while !ended.load(Ordering::Acquire) {
+            if let Some(sentence) = sentence::passed() {
+                eprintln!("error: {sentence}");
+                watchdog::carry_out(sentence, &mut log);
+            }
             if log.turn(clock.now()) == 0 {
                 std::thread::park_timeout(std::time::Duration::from_micros(200));
             }
         }
+        sentence::attend(false);
         log
     };
     std::thread::Builder::new().name("weir-events".into()).spawn(body).map_err(run_fault)

@@ -13,9 +13,11 @@ use crate::mgmt::rpc::socket::{self, SocketError};
 use crate::mgmt::rule_files::Selection;
 use crate::mgmt::spread::{self, SpreadError};
 use crate::mgmt::start::{self, RulesAtStart, StartError};
+use crate::mgmt::watchdog::{self, Watchdog};
 use crate::pipeline::board::Board;
 use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, run_until_stopped};
 use crate::pipeline::{Appliance, Balance, Source, Spreading};
+use crate::service::watchdog::{LastAct, Restarted, sentence};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -49,12 +51,14 @@ pub struct Ended {
     pub leaked: u32,
 }
 
-/// Runs until it is asked to stop, by a signal or by RPC. The calling thread becomes the main lcore.
-pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
+/// Runs until it is asked to stop, by a signal or by RPC. The calling thread becomes the main lcore. `restarted`: what
+/// [`watchdog::restarted`] found.
+pub fn run(loaded: Loaded, rules: RulesAtStart, restarted: Restarted) -> Result<Ended, RunFault> {
     let config = &loaded.config;
     if config.ports.is_empty() {
         return Err(RunFault::NoPort);
     }
+    let watching = Watchdog::start(&config.services, LastAct::Restart).map_err(run_fault)?;
     let bound = match config.rpc.enabled {
         true => Some(socket::bind(&socket::path(&config.rpc), config.rpc.group_access)?),
         false => None,
@@ -71,10 +75,12 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
     let sources = if spreading == Spreading::Software { receivers(&mut ports) } else { Vec::new() };
     let mut ports: Vec<Option<Box<dyn PacketIo>>> =
         ports.into_iter().map(|port| Some(Box::new(port) as Box<dyn PacketIo>)).collect();
-    let services = convert::services(config, &rules.engine, Place::Line, now.micros()).map_err(run_fault)?;
+    let services = convert::services(config, &rules.engine, Place::Line, now.micros(), restarted.clone())
+        .map_err(run_fault)?;
     let appliance = Appliance::build(&settings, &mut ports, &platform, &services.plan).map_err(run_fault)?;
     let Appliance { mut main, workers, handle, feeds } = appliance;
     main.set_sources(sources);
+    watching.watch(&handle.running);
 
     let board = Arc::clone(&handle.board);
     let log = start::event_log(config, &rules.book, feeds, Medium::Wire, settings.sessions.seed)?;
@@ -117,8 +123,12 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
     };
     let management = std::thread::Builder::new().name("weir-mgmt".into()).spawn(body).map_err(run_fault)?;
     let running = Running::start(&platform.eal, workers).map_err(run_fault)?;
+    let seat = main.seat();
     tracing::info!("running with {} ports", ports.len());
+    watchdog::forwarding(&restarted);
     let ran = guarded(&board, || run_until_stopped(&mut main, &board, clock, settings.polling));
+    // It is to end now: not to start anew, whatever a plugin does to its last events.
+    sentence::decide(LastAct::End);
     for lcore in board.failed() {
         tracing::error!("{} ended early; the appliance stops", lcore_name(lcore as u32));
     }
@@ -128,6 +138,7 @@ pub fn run(loaded: Loaded, rules: RulesAtStart) -> Result<Ended, RunFault> {
     drop(joined);
     let waiting = main.waiting() as u64;
     drop(main);
+    drop(seat);
     let written_off = if failed.is_empty() { 0 } else { operator.handle().write_off(waiting) };
     ended.store(true, Ordering::Release);
     let events = management.join().map_err(|_| RunFault::Run("management ended early".into()))?;

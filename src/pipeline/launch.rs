@@ -11,6 +11,7 @@ use crate::io::dpdk::{
     self, CapturePort, Eal, EalError, Lcore, LcoreHandle, LcorePanicked, Pool, ReplayError,
 };
 use crate::io::{FrameAllocator, PacketIo, RingEnds};
+use crate::service::watchdog::Seat;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -43,8 +44,12 @@ pub struct Running {
 impl Running {
     /// Worker `i` on lcore `i + 1`.
     pub fn start(eal: &Arc<Eal>, workers: Vec<Box<Worker>>) -> Result<Running, EalError> {
-        let launch =
-            |(index, worker): (usize, Box<Worker>)| eal.launch(Lcore(index as u32 + 1), move || worker.run());
+        let launch = |(index, worker): (usize, Box<Worker>)| {
+            eal.launch(Lcore(index as u32 + 1), move || {
+                let _seat = Seat::take(index as u8, Arc::clone(worker.lane().services().running()));
+                worker.run()
+            })
+        };
         workers
             .into_iter()
             .enumerate()

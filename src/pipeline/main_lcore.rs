@@ -13,6 +13,7 @@ use super::spreading::Owners;
 use super::worker::Worker;
 use crate::base::{DropReason, PortId, Time};
 use crate::io::{Burst, FrameMeta, FrameReceiver, FrameSender, RxQueue, free_burst};
+use crate::service::watchdog::Seat;
 use std::sync::Arc;
 
 /// A receive queue, and the port that it is one of.
@@ -106,6 +107,12 @@ impl MainLcore {
         (self.stamp.packet, self.stamp.fragments) = (packet, fragments);
         self.board.start_at(packet, fragments);
         self.local.iter_mut().for_each(|worker| worker.start_at(packet));
+    }
+
+    /// Of its own worker, for the thread that turns it; where workers have lcores, they sit there.
+    pub fn seat(&self) -> Option<Seat> {
+        let worker = self.local.as_ref()?;
+        Some(Seat::take(0, Arc::clone(worker.lane().services().running())))
     }
 
     /// The queues to poll from now on; a replay changes them from capture to capture.

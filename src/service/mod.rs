@@ -27,6 +27,7 @@ pub mod set;
 pub mod states;
 pub mod table;
 pub mod text;
+pub mod watchdog;
 
 pub use context::{Context, Host, PacketAt, SessionAt, Subject};
 pub use outbox::{Edit, Outbox};

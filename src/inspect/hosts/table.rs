@@ -101,7 +101,7 @@ impl Table {
             if before != FREE && unpack(before).until > now {
                 self.evicted.fetch_add(1, Ordering::Relaxed);
             }
-            return Some(self.alone(number, bucket, tag, changed));
+            return Some(self.alone(number, bucket, tag, now, changed));
         }
         self.give_up();
         None
@@ -116,27 +116,42 @@ impl Table {
         self.give_up();
     }
 
-    /// After a new entry was made: another worker's entry of the same key is joined with it, the one behind into the one
+    /// After a new entry was made: other workers' entries of the same key are joined with it, the one behind into the one
     /// before.
-    fn alone(&self, number: usize, bucket: &Bucket, tag: u64, mut own: Changed) -> Changed {
-        let first = number * WAYS;
-        for way in 0..WAYS {
-            let word = load(bucket, way);
-            if first + way == own.at || word == FREE || tag_in(word) != tag {
-                continue;
-            }
-            let (front, behind) = (way.min(own.at - first), way.max(own.at - first));
-            // What stands there now, others' changes included; if it is gone, someone else has joined the two.
+    fn alone(&self, number: usize, bucket: &Bucket, tag: u64, now: Time, mut own: Changed) -> Changed {
+        for _ in 0..ATTEMPTS {
+            let Some(behind) = second(bucket, tag) else { return own };
+            // What stands there now, others' changes included; if it is gone, someone else is joining them.
             let moved = load(bucket, behind);
             if tag_in(moved) != tag || !swap(bucket, behind, moved, FREE) {
                 continue;
             }
-            match join(bucket, front, tag, unpack(moved)) {
-                Some(value) => own = Changed { at: first + front, value },
-                None => self.give_up(),
+            // The one before may be on its way further to the front by now: what was taken goes where the key stands then.
+            match self.put_back(bucket, tag, now, unpack(moved)) {
+                Some((way, value)) => own = Changed { at: number * WAYS + way, value },
+                None => break,
             }
         }
+        self.give_up();
         own
+    }
+
+    /// Adds what was taken out of an entry to the key's first, or to a new one where there is none.
+    fn put_back(&self, bucket: &Bucket, tag: u64, now: Time, more: Value) -> Option<(usize, Value)> {
+        for _ in 0..ATTEMPTS {
+            let known = find(bucket, tag);
+            let (way, before) = known.unwrap_or_else(|| soonest(bucket));
+            let there = known.map(|(_, word)| unpack(word)).unwrap_or_default();
+            let count = there.count.saturating_add(more.count);
+            let value = clamp(Value { until: there.until.max(more.until), count });
+            if swap(bucket, way, before, pack(tag, value)) {
+                if known.is_none() && before != FREE && unpack(before).until > now {
+                    self.evicted.fetch_add(1, Ordering::Relaxed);
+                }
+                return Some((way, value));
+            }
+        }
+        None
     }
 
     fn give_up(&self) {
@@ -147,23 +162,6 @@ impl Table {
         let number = hash as usize & (self.buckets.len() - 1);
         Some((number, self.buckets.get(number)?))
     }
-}
-
-/// Adds to an entry what was found for the same key behind it. `None` when that has given way meanwhile.
-fn join(bucket: &Bucket, way: usize, tag: u64, more: Value) -> Option<Value> {
-    for _ in 0..ATTEMPTS {
-        let word = load(bucket, way);
-        if word == FREE || tag_in(word) != tag {
-            return None;
-        }
-        let there = unpack(word);
-        let count = there.count.saturating_add(more.count);
-        let value = clamp(Value { until: there.until.max(more.until), count });
-        if swap(bucket, way, word, pack(tag, value)) {
-            return Some(value);
-        }
-    }
-    None
 }
 
 /// The upper bits; the lower ones choose the bucket. Never 0, so that no entry is the free one.
@@ -203,6 +201,16 @@ fn swap(bucket: &Bucket, way: usize, before: u128, after: u128) -> bool {
 
 fn find(bucket: &Bucket, tag: u64) -> Option<(usize, u128)> {
     (0..WAYS).map(|way| (way, load(bucket, way))).find(|&(_, word)| word != FREE && tag_in(word) == tag)
+}
+
+/// The second of the entries of one key.
+fn second(bucket: &Bucket, tag: u64) -> Option<usize> {
+    (0..WAYS)
+        .filter(|&way| {
+            let word = load(bucket, way);
+            word != FREE && tag_in(word) == tag
+        })
+        .nth(1)
 }
 
 /// The entry that gives way: a free one, or the one that ends first.

@@ -169,7 +169,7 @@ fn service_sets_and_plugins_are_held_to_each_other() {
         format!("[[plugin]]\npackage = \"{name}\"\npath = \"/opt/{name}.so\"\nneeds = [{needs}]\n")
     };
     let text = [
-        "[[port]]\nname = \"outside\"\ndevice = \"net_null0\"\n[services]\nchain-length = 2\n".to_owned(),
+        "[[port]]\nname = \"outside\"\ndevice = \"net_null0\"\n[services]\nchain-length = 2\ncall-limit = \"50ms\"\n".to_owned(),
         plugin("one", "\"two\""),
         plugin("two", "\"one\""),
         plugin("three", ""),
@@ -197,6 +197,7 @@ fn service_sets_and_plugins_are_held_to_each_other() {
         "two service sets are named \"a\"",
         "has 3 plugins, and a chain has at most 2",
         "has the external plugin \"one\" and no reverse-flow",
+        "50ms is too short for the watchdog",
     ];
     for part in expected {
         assert!(found.iter().any(|fault| fault.contains(part)), "{part}: {}", found.join("\n\n"));

@@ -49,24 +49,32 @@ pub(super) fn total(counts: &[Arc<PluginCounts>], set: SetId, number: usize) -> 
     counts.iter().filter_map(|counts| counts.own(set, number)).map(|counter| counter.get()).sum()
 }
 
+#[derive(Default)]
+struct Shown {
+    sources: Vec<Source>,
+    /// Numbers that change only when sets or plugins do.
+    fixed: Vec<(&'static str, u64)>,
+}
+
 /// Shared between the manager, which writes it with each change, and those who read counters.
 #[derive(Clone, Default)]
-pub struct CounterBoard(Arc<Mutex<Vec<Source>>>);
+pub struct CounterBoard(Arc<Mutex<Shown>>);
 
 impl CounterBoard {
-    pub(super) fn show(&self, sources: Vec<Source>) {
+    pub(super) fn show(&self, sources: Vec<Source>, fixed: Vec<(&'static str, u64)>) {
         let before = {
             let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *shown, sources)
+            std::mem::replace(&mut *shown, Shown { sources, fixed })
         };
         drop(before); // counters of a plugin that is gone are freed without the lock
     }
 
-    /// `plugin.NAME.packets` and so on, of the instances that run.
+    /// `plugin.NAME.packets` and so on, of the instances that run; and what the watchdog had to do.
     pub fn counters(&self) -> Vec<NamedCount> {
         let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list = Vec::new();
-        shown.iter().for_each(|source| source.list(&mut list));
+        shown.sources.iter().for_each(|source| source.list(&mut list));
+        list.extend(shown.fixed.iter().map(|(name, value)| NamedCount::new(*name, *value)));
         list
     }
 }

@@ -16,6 +16,7 @@ use crate::service::plugin::{BlobOp, ControlEvent, Plugin};
 use crate::service::services::{Adoption, Change, Command};
 use crate::service::set::OnFault;
 use crate::service::table::{Arrival, PluginCounts};
+use crate::service::watchdog;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -154,6 +155,9 @@ impl Manager {
             self.instances.resize_with(id.index() + 1, || None);
         }
         self.instances[id.index()] = Some(instance);
+        if entry.is_external() {
+            watchdog::assign(id, entry.called());
+        }
         Ok(id)
     }
 
@@ -262,6 +266,7 @@ impl Manager {
     /// To all workers, as one change.
     fn put_in_force(&mut self, candidate: Candidate, mail: &mut dyn Mail) {
         let Candidate { sets, touched, arrivals, gone, reborn, handed_in } = candidate;
+        self.forgive(&arrivals);
         self.sets = sets;
         self.note_bases(&reborn);
         self.stirred = true;
@@ -297,6 +302,16 @@ impl Manager {
         self.publish(after, mail);
         for id in touched {
             self.activate(id, mail);
+        }
+    }
+
+    /// Packages that were left out and are here again: the next process is to load them too.
+    fn forgive(&mut self, arrivals: &[PluginId]) {
+        let names: Vec<String> = arrivals.iter().map(|id| self.name_of(*id)).collect();
+        let before = self.restarted.out.len();
+        self.restarted.out.retain(|out| !names.contains(&out.package));
+        if self.restarted.out.len() < before {
+            self.restarted.hand_on();
         }
     }
 
@@ -394,7 +409,7 @@ impl Manager {
         if instance.out.is_some() {
             return;
         }
-        instance.out = Some((fault, worker));
+        instance.out = Some(format!("{} on worker {}", fault.name(), worker.0));
         let name = instance.name().to_owned();
         tracing::error!(
             "plugin {name} is taken out of its service sets: {} on worker {}; see `weir ctl plugin show {name}`, \

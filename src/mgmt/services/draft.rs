@@ -1,5 +1,6 @@
 //! The start: plugins made, told of their sets, and the plan that the workers are built with.
 
+use super::absent::{self, Absent};
 use super::desk::{Counter, HandedIn, Queue};
 use super::layout::{Layout, Ports};
 use super::makers::Makers;
@@ -10,6 +11,9 @@ use crate::pipeline::Handle;
 use crate::service::ServicePlan;
 use crate::service::plan::Attached;
 use crate::service::plugin::{ControlEvent, MAX_PLUGINS, Plugin};
+use crate::service::set::OnFault;
+use crate::service::table::PluginCounts;
+use crate::service::watchdog::{self, LeftOut, Restarted};
 use std::sync::Arc;
 
 /// Why services cannot be had; names the plugin.
@@ -31,6 +35,12 @@ pub struct Draft {
     makers: Box<dyn Makers>,
     sets: Vec<Option<SetState>>,
     queue: Queue,
+    restarted: Restarted,
+}
+
+/// Why the watchdog has left an entry's package out.
+fn left_out<'a>(restarted: &'a Restarted, entry: &PluginEntry) -> Option<&'a LeftOut> {
+    restarted.out.iter().find(|out| entry.is_external() && out.package == entry.package)
 }
 
 /// A plugin of its entry; refuses one whose name another one bears, or that is not the one it is configured by: what asks for
@@ -57,12 +67,25 @@ pub(super) fn load<'a>(
 }
 
 impl Draft {
-    pub fn new(layout: Layout, makers: Box<dyn Makers>, ports: Ports) -> Result<Draft, StartFault> {
+    /// `restarted`: what the watchdog has left out is not loaded; who misses it goes by its on-fault policy.
+    pub fn new(
+        layout: Layout,
+        makers: Box<dyn Makers>,
+        ports: Ports,
+        restarted: Restarted,
+    ) -> Result<Draft, StartFault> {
         let mut plugins: Vec<Box<dyn Plugin>> = Vec::new();
-        for entry in &layout.plugins {
+        for (number, entry) in layout.plugins.iter().enumerate() {
+            if let Some(left_out) = left_out(&restarted, entry) {
+                plugins.push(Box::new(Absent::new(entry, left_out)));
+                continue;
+            }
             let names = plugins.iter().map(|plugin| plugin.about().name.as_str());
             let plugin = load(&*makers, entry, names)?;
             plugins.push(plugin);
+            if entry.is_external() {
+                watchdog::assign(PluginId(number as u8), entry.called());
+            }
         }
         if plugins.len() > MAX_PLUGINS {
             return Err(StartFault::Bound(format!("more than {MAX_PLUGINS} plugins; leave some out")));
@@ -78,7 +101,7 @@ impl Draft {
             hosts: None,
             chain_length: layout.chain_length,
         };
-        let mut draft = Draft { plan, layout, ports, makers, sets, queue: Queue::default() };
+        let mut draft = Draft { plan, layout, ports, makers, sets, queue: Queue::default(), restarted };
         draft.introduce()?;
         draft.resolve();
         Ok(draft)
@@ -117,10 +140,13 @@ impl Draft {
     fn resolve(&mut self) {
         let entries = &self.layout.plugins;
         let id = |name: &str| entries.iter().position(|e| e.called() == name).map(|n| PluginId(n as u8));
+        let is_out = |id: &PluginId| left_out(&self.restarted, &entries[id.index()]).is_some();
         let flags = |id: PluginId| self.plan.plugins.get(id.index()).map(|plugin| plugin.about().flags);
         for (index, state) in self.sets.iter_mut().enumerate() {
             let Some(state) = state else { continue };
-            let set = state.resolve(SetId(index as u8), id, flags);
+            let goes_on = state.layout.on_fault == OnFault::Skip;
+            let callable = |name: &str| id(name).filter(|id| !(goes_on && is_out(id)));
+            let set = state.resolve(SetId(index as u8), callable, flags);
             let waits = |member: &PluginId| {
                 flags(*member).is_some_and(|flags| flags.policy) && !state.attachments[member.index()].there
             };
@@ -141,12 +167,20 @@ impl Draft {
             handle.plugins.iter().filter_map(of).collect()
         };
         let instance = |(index, (control, entry)): (usize, (Box<dyn Plugin>, PluginEntry))| {
-            Some(Instance::new(entry, control, counts(PluginId(index as u8))))
+            let counts: Vec<Arc<PluginCounts>> = counts(PluginId(index as u8));
+            let out = left_out(&self.restarted, &entry).map(absent::reason);
+            if let (Some(_), Some(first)) = (&out, counts.first()) {
+                first.faults.set(1);
+            }
+            Some(Instance { out, ..Instance::new(entry, control, counts) })
         };
-        let Draft { plan, layout, ports, makers, sets, queue } = self;
+        let Draft { plan, layout, ports, makers, sets, queue, restarted: _ } = self;
         let entries = layout.plugins.clone();
         let instances = plan.plugins.into_iter().zip(entries).enumerate().map(instance).collect();
-        Manager::new(instances, sets, ports, makers, queue, workers, &layout)
+        let mut manager = Manager::new(instances, sets, ports, makers, queue, workers, &layout);
+        manager.restarted = self.restarted;
+        manager.show();
+        manager
     }
 }
 

@@ -16,6 +16,7 @@ use crate::service::plugin::{About, Flags, MAX_PLUGINS, Plugin};
 use crate::service::policy::Policy;
 use crate::service::services::{Change, Command, Retired};
 use crate::service::table::PluginCounts;
+use crate::service::watchdog::Restarted;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -28,8 +29,8 @@ pub(super) struct Instance {
     pub about: Arc<About>,
     /// By worker.
     pub counts: Vec<Arc<PluginCounts>>,
-    /// Taken out by what, on which worker.
-    pub out: Option<(PluginFault, WorkerId)>,
+    /// Taken out by what, and where; in words.
+    pub out: Option<String>,
     /// Another has taken its place, or nobody wants it any more.
     pub leaving: bool,
     /// By set and counter: what an earlier set of that number had counted.
@@ -138,6 +139,8 @@ pub struct Manager {
     pub(super) unwanted: Vec<PluginId>,
     /// Something was replaced: workers may have what they no longer use.
     pub(super) stirred: bool,
+    /// What the watchdog has left out, and how often it had to start anew.
+    pub(super) restarted: Restarted,
 }
 
 impl Manager {
@@ -170,6 +173,7 @@ impl Manager {
             leaving: VecDeque::new(),
             unwanted: Vec::new(),
             stirred: false,
+            restarted: Restarted::default(),
         };
         manager.show();
         manager

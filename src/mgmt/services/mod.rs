@@ -8,6 +8,7 @@
 //! Nothing here waits for traffic. What cannot be done yet (a policy that a worker has no place for, a plugin whose sessions
 //! are being closed) stays on a list and is taken up at the next [`Manager::turn`].
 
+mod absent;
 mod board;
 mod change;
 mod desk;

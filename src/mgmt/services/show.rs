@@ -94,9 +94,9 @@ impl Manager {
                 holds: c.holds.get(),
                 faults: c.faults.get(),
             };
-        let state = match (instance.leaving, instance.out) {
+        let state = match (instance.leaving, &instance.out) {
             (true, _) => "leaving".to_owned(),
-            (false, Some((fault, worker))) => format!("out: {} on worker {}", fault.name(), worker.0),
+            (false, Some(why)) => format!("out: {why}"),
             (false, None) => "running".to_owned(),
         };
         PluginInfo {
@@ -147,7 +147,12 @@ impl Manager {
             own: self.own(i).map(own).collect(),
         };
         let running = self.instances.iter().flatten().filter(|instance| !instance.leaving);
-        self.board.show(running.map(source).collect());
+        let watchdog = vec![
+            ("watchdog.restarts_stuck", self.restarted.stuck),
+            ("watchdog.restarts_crashed", self.restarted.crashed),
+            ("watchdog.plugins_left_out", self.restarted.out.len() as u64),
+        ];
+        self.board.show(running.map(source).collect(), watchdog);
     }
 
     /// What `plugin.*` counters are read from, also while this is busy with a change.
@@ -155,7 +160,7 @@ impl Manager {
         self.board.clone()
     }
 
-    /// `plugin.NAME.packets` and so on, of the instances that run.
+    /// `plugin.NAME.packets` and so on, of the instances that run; and what the watchdog had to do.
     pub fn counters(&self) -> Vec<NamedCount> {
         self.board.counters()
     }

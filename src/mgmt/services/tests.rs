@@ -14,6 +14,7 @@ use crate::pipeline::{
 };
 use crate::service::plugin::*;
 use crate::service::services::{self as wire, InUse, Retired};
+use crate::service::watchdog::Restarted;
 use crate::service::{Context, LateDesk};
 use crate::wire::build::{Link, TcpConversation};
 use crate::{defrag, session};
@@ -178,7 +179,10 @@ fn settings(workers: usize) -> Settings {
 impl Line {
     fn new(sets: Vec<ServiceSet>, workers: usize) -> (Line, Manager) {
         let (platform, notes) = (MemoryPlatform::default(), Notes::default());
-        let draft = Draft::new(layout(sets), Box::new(Fakes(notes.clone())), Ports::Captures(2)).unwrap();
+        let draft = {
+            let makers = Box::new(Fakes(notes.clone()));
+            Draft::new(layout(sets), makers, Ports::Captures(2), Restarted::default()).unwrap()
+        };
         let info = || PortInfo { rx_queues: 1, tx_queues: 1, ..PortInfo::default() };
         let (mut a, inside) = MemoryPort::new(INSIDE, info());
         let (b, outside) = MemoryPort::new(OUTSIDE, info());

@@ -4,6 +4,7 @@ use super::abi::{self, ReleasePolicy};
 use super::log::{LogLevel, LogLine, MAX_LINE};
 use crate::base::SetId;
 use crate::service::plugin::Desk;
+use crate::service::watchdog::{Suspect, marks};
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +17,7 @@ const MAX_WAITING: usize = 256;
 pub struct ExternalPolicy {
     pub pointer: *const c_void,
     release: Option<ReleasePolicy>,
+    suspect: &'static Suspect,
 }
 
 // SAFETY: the host only hands the pointer on; by the ABI a policy is immutable, and its release may be on any thread.
@@ -29,7 +31,8 @@ impl Drop for ExternalPolicy {
             let pointer = self.pointer;
             // SAFETY: the last user of the policy has gone, and the library stays loaded. A panic stops here: nothing is left
             // to be done about it.
-            let _ = catch_unwind(AssertUnwindSafe(|| unsafe { release(pointer) }));
+            let call = AssertUnwindSafe(|| unsafe { release(pointer) });
+            let _ = marks::outside(self.suspect, || catch_unwind(call));
         }
     }
 }
@@ -46,10 +49,16 @@ struct Waiting {
 }
 
 /// One plugin's; lives as long as the process, because the plugin's threads may.
-#[derive(Default)]
-pub struct DeskQueue(Mutex<Waiting>);
+pub struct DeskQueue {
+    waiting: Mutex<Waiting>,
+    suspect: &'static Suspect,
+}
 
 impl DeskQueue {
+    pub fn new(suspect: &'static Suspect) -> DeskQueue {
+        DeskQueue { waiting: Mutex::default(), suspect }
+    }
+
     pub fn handle(&'static self) -> *mut abi::Desk {
         (&raw const *self).cast_mut().cast()
     }
@@ -62,7 +71,7 @@ impl DeskQueue {
     }
 
     fn order(&self, order: Order) -> bool {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let room = waiting.orders.len() < MAX_WAITING;
         if room {
             waiting.orders.push_back(order);
@@ -72,7 +81,7 @@ impl DeskQueue {
 
     /// Does what was asked for, in order.
     pub fn serve(&self, desk: &mut dyn Desk) {
-        let orders = std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).orders);
+        let orders = std::mem::take(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner).orders);
         for order in orders {
             match order {
                 Order::Attach(set, policy) => drop(desk.attach(set, Arc::new(policy))),
@@ -82,7 +91,7 @@ impl DeskQueue {
     }
 
     pub fn lines(&self, to: &mut dyn FnMut(LogLine<'_>)) {
-        let lines = std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).lines);
+        let lines = std::mem::take(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner).lines);
         lines.iter().for_each(|(level, text)| to(LogLine { level: *level, text }));
     }
 }
@@ -101,8 +110,8 @@ pub unsafe extern "C-unwind" fn attach_policy(
 ) -> i32 {
     // SAFETY: by the ABI the handle is one that the host gave out.
     let (Some(desk), Some(set)) = (unsafe { DeskQueue::of(desk) }, set_of(set)) else { return 0 };
-    let mut policy = ExternalPolicy { pointer, release: None };
-    let mut waiting = desk.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut policy = ExternalPolicy { pointer, release: None, suspect: desk.suspect };
+    let mut waiting = desk.waiting.lock().unwrap_or_else(PoisonError::into_inner);
     if waiting.orders.len() >= MAX_WAITING {
         return 0; // it stays the plugin's
     }
@@ -134,7 +143,7 @@ pub unsafe extern "C-unwind" fn desk_log(
         return 0;
     };
     let text = String::from_utf8_lossy(text.get(..MAX_LINE).unwrap_or(text)).into_owned();
-    let mut waiting = desk.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut waiting = desk.waiting.lock().unwrap_or_else(PoisonError::into_inner);
     let room = waiting.lines.len() < MAX_WAITING;
     if room {
         waiting.lines.push_back((LogLevel::of(level), text));

@@ -4,6 +4,7 @@ use super::desk::DeskQueue;
 use super::memory::{MAX_SHARED, Shared};
 use super::{External, abi, host};
 use crate::service::plugin::{About, Flags, MAX_NAME};
+use crate::service::watchdog::{self, Suspect, marks};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_char};
@@ -73,10 +74,15 @@ pub fn load(specs: &[ExternalSpec]) -> Result<Vec<External>, LoadError> {
     let mut loaded: Vec<(External, &str)> = Vec::new();
     for index in order(specs)? {
         let Some(spec) = specs.get(index) else { continue };
-        for library in spec.needs.iter().filter(|need| !specs.iter().any(|other| other.package == **need)) {
-            open_global(spec, library)?;
-        }
-        let external = open(spec)?;
+        let suspect = watchdog::suspect(&spec.package);
+        // Loading runs initialisers.
+        let external = marks::outside(suspect, || {
+            for library in spec.needs.iter().filter(|need| !specs.iter().any(|other| other.package == **need))
+            {
+                open_global(spec, library)?;
+            }
+            open(spec, suspect)
+        })?;
         let name = &external.about.name;
         if let Some((_, first)) = loaded.iter().find(|(other, _)| other.about.name == *name) {
             return Err(LoadError::NameTwice {
@@ -147,7 +153,7 @@ fn open_global(spec: &ExternalSpec, library: &str) -> Result<(), LoadError> {
     }
 }
 
-fn open(spec: &ExternalSpec) -> Result<External, LoadError> {
+fn open(spec: &ExternalSpec, suspect: &'static Suspect) -> Result<External, LoadError> {
     let (package, path) = (spec.package.clone(), spec.path.clone());
     // SAFETY: as `open_global`.
     let library = match unsafe { Library::open(Some(&spec.path), RTLD_NOW | RTLD_LOCAL) } {
@@ -159,7 +165,8 @@ fn open(spec: &ExternalSpec) -> Result<External, LoadError> {
     let Ok(entry) = (unsafe { library.get::<abi::Entry>(spec.entry.as_bytes()) }) else {
         return Err(LoadError::NoEntry { package, path, entry: spec.entry.clone() });
     };
-    register(spec, *entry)
+    suspect.owns_code_at(*entry as usize);
+    register(spec, *entry, suspect)
 }
 
 /// The linker's words, without the crate's.
@@ -177,12 +184,16 @@ struct Room {
     beyond: [u64; 256],
 }
 
-fn register(spec: &ExternalSpec, entry: abi::Entry) -> Result<External, LoadError> {
+fn register(
+    spec: &ExternalSpec,
+    entry: abi::Entry,
+    suspect: &'static Suspect,
+) -> Result<External, LoadError> {
     let package = || spec.package.clone();
     let invalid = |what: &str| LoadError::Registration { package: package(), what: what.to_owned() };
     let config = CString::new(spec.config.as_str()).map_err(|_| invalid("its `config` has a NUL in it"))?;
     // Both live as long as the process, since what the library keeps of them may be used as long. Loading is rare.
-    let desk: &'static DeskQueue = Box::leak(Box::default());
+    let desk: &'static DeskQueue = Box::leak(Box::new(DeskQueue::new(suspect)));
     let config: &'static CStr = Box::leak(config.into_boxed_c_str());
     let host: &'static abi::Host = Box::leak(Box::new(host::table(config.as_ptr(), desk.handle())));
     let mut room = Room { registration: empty(), beyond: [0; 256] };
@@ -224,6 +235,7 @@ fn register(spec: &ExternalSpec, entry: abi::Entry) -> Result<External, LoadErro
     let about = unsafe { about(&out) }.map_err(|what| invalid(&what))?;
     Ok(External {
         about,
+        suspect,
         control,
         data,
         me: out.self_,

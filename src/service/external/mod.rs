@@ -30,6 +30,7 @@ pub use log::{LogLevel, LogLine};
 pub use shares::MAX_SHARES;
 
 use super::plugin::{About, BlobOp, ControlEvent, ControlFault, DataPlugin, Desk, Plugin};
+use super::watchdog::{Suspect, marks};
 use crate::base::WorkerId;
 use desk::DeskQueue;
 use log::LogReader;
@@ -44,6 +45,7 @@ const ERROR_SIZE: usize = 512;
 /// The control half of an external plugin.
 pub struct External {
     about: About,
+    suspect: &'static Suspect,
     control: abi::ControlHandler,
     data: abi::DataHandler,
     /// The plugin's own, given to its handlers.
@@ -78,7 +80,7 @@ impl Plugin for External {
             self.host,
             Arc::clone(&self.shared),
             log,
-            worker,
+            (worker, self.suspect),
         ))
     }
 
@@ -118,7 +120,8 @@ impl Plugin for External {
         };
         let (handler, me) = (self.control, self.me);
         // SAFETY: the handler is the registration's, and every pointer in `control` lives until it returns.
-        let reply = catch_unwind(AssertUnwindSafe(|| unsafe { handler(me, number, &raw const control) }));
+        let call = AssertUnwindSafe(|| unsafe { handler(me, number, &raw const control) });
+        let reply = marks::outside(self.suspect, || catch_unwind(call));
         self.serve(desk);
         match reply {
             Ok(abi::OK) => Ok(()),

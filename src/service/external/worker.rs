@@ -10,6 +10,7 @@ use crate::base::{Addr, ClassId, Dir, DropReason, Family, FlowTuple, PerDir, Set
 use crate::decode::L4;
 use crate::service::context::{Context, Host, PacketAt, SessionAt};
 use crate::service::plugin::{DataPlugin, PublicData, Reply};
+use crate::service::watchdog::{Suspect, marks};
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{null, null_mut};
@@ -22,6 +23,7 @@ pub struct ExternalWorker {
     host: &'static abi::Host,
     shared: Arc<Shared>,
     worker: WorkerId,
+    suspect: &'static Suspect,
     /// What it keeps of the host's, for the host's functions.
     kept: Kept,
     fault: Option<PluginFault>,
@@ -57,10 +59,10 @@ impl ExternalWorker {
         host: &'static abi::Host,
         shared: Arc<Shared>,
         log: LogWriter,
-        worker: WorkerId,
+        (worker, suspect): (WorkerId, &'static Suspect),
     ) -> ExternalWorker {
         let kept = Kept { shares: Shares::default(), log };
-        ExternalWorker { handler, me, host, shared, worker, kept, fault: None, dead: false }
+        ExternalWorker { handler, me, host, shared, worker, suspect, kept, fault: None, dead: false }
     }
 
     /// An event without packet, session or host.
@@ -115,6 +117,11 @@ impl ExternalWorker {
             self.misbehaved(PluginFault::LeakedFrames);
         }
         reply.unwrap_or(abi::PANICKED)
+    }
+
+    /// A call that is made on other threads than the worker's too, and so has to be marked apart.
+    fn call_outside(&mut self, event: u32, data: &mut abi::Data) -> c_int {
+        marks::outside(self.suspect, || self.call(event, data, null_mut(), null_mut()))
     }
 
     #[inline(always)]
@@ -202,7 +209,7 @@ impl ExternalWorker {
 impl DataPlugin for ExternalWorker {
     fn worker_init(&mut self, _worker: WorkerId) {
         let mut data = self.bare();
-        let reply = self.call(abi::EVENT_WORKER_INIT, &mut data, null_mut(), null_mut());
+        let reply = self.call_outside(abi::EVENT_WORKER_INIT, &mut data);
         self.me = data.worker_self;
         self.noted(reply);
     }
@@ -210,7 +217,7 @@ impl DataPlugin for ExternalWorker {
     fn init(&mut self, set: SetId) {
         let mut data = self.bare();
         data.set = u32::from(set.0);
-        let reply = self.call(abi::EVENT_INIT, &mut data, null_mut(), null_mut());
+        let reply = self.call_outside(abi::EVENT_INIT, &mut data);
         self.noted(reply);
     }
 
@@ -285,7 +292,7 @@ impl Drop for ExternalWorker {
     fn drop(&mut self) {
         // What a plugin that misbehaved left stays where it is: nobody knows in what state.
         let mut data = self.bare();
-        self.call(abi::EVENT_WORKER_EXIT, &mut data, null_mut(), null_mut());
+        self.call_outside(abi::EVENT_WORKER_EXIT, &mut data);
     }
 }
 

@@ -1,20 +1,24 @@
 //! Tells a file every event that it hears, and misbehaves when its configuration says so: for tests of the host.
 //!
 //! The configuration is words: `name=N file=PATH`, then any of
-//! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, `edit`, `emit`, `dispatch`, `ask`, `keep`, each with `=TEXT`: done
-//!   to packets whose payload has the text. What is held is let go at the next packet with `release` in its payload, or, with
-//!   `turns`, when the worker's turn comes. `edit` makes the changes of `dscp=`, `source=`, `destination=`, `source-port=` and
-//!   `destination-port=`; `emit` sends an ARP request and the packet once more, shouted, out of port `to=N`; `dispatch` tells the
-//!   payload to the class of `publishes=`; `ask` asks the plugin `of=NAME`; `keep`
-//!   takes a reference to the frame, reads it and gives it back;
-//! - `policy`: its sets need one; attached at `init`, or `late=MILLISECONDS` after it, by a thread of its own. A block of
-//!   configuration is a new one: with `drop`, new sessions are refused, with `pass` they are not;
+//! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, `abort`, `overflow`, `edit`, `emit`, `dispatch`, `ask`,
+//!   `keep`, each with `=TEXT`: done to packets whose payload has the text. What is held is let go at the next packet with
+//!   `release` in its payload, or, with `turns`, when the worker's turn comes. `edit` makes the changes of `dscp=`, `source=`,
+//!   `destination=`, `source-port=` and `destination-port=`; `emit` sends an ARP request and the packet once more, shouted, out
+//!   of port `to=N`; `dispatch` tells the payload to the class of `publishes=`; `ask` asks the plugin `of=NAME`; `keep` takes a
+//!   reference to the frame, reads it and gives it back;
+//! - `begin=DEED`: `spin`, `crash`, `abort` or `overflow` in its entry function;
+//! - `policy`: its sets need one; attached at `init`, or `late=MILLISECONDS` after it, by a thread of its own;
 //! - `ignore`: it ignores both directions after the first packet, with `=forward` or `=reverse` one;
 //! - `packet-mode`, `subscribes=CLASS`;
 //! - `announce`: it tells of its registration as well.
 //!
+//! A block of configuration is a new policy: with `drop`, new sessions are refused, with `pass` they are not. Or it names a deed
+//! of those that `begin` knows, done at once; `thread` before it (`thread crash`): on a thread of its own.
+//!
 //! It writes files on the packet path, which no real plugin may. Built with the feature `newer` it says so in each line.
 
+mod deeds;
 mod words;
 
 use std::fs::File;
@@ -23,6 +27,7 @@ use std::sync::{Arc, Mutex};
 use weir_plugin::{CloseReason, Control, Desk, Direction, Event, Plugin, Registration, Reply, Worker};
 use words::Words;
 
+use deeds::fatal;
 /// What `ask` asks for, and with which argument.
 const KIND: u32 = 7;
 const ARGUMENT: u64 = 40;
@@ -47,6 +52,7 @@ impl Plugin for Probe {
 
     fn register(config: &str, _desk: Desk) -> Result<(Registration, Probe), String> {
         let words = Words::read(config)?;
+        fatal(&words.begin);
         let file = File::options().create(true).append(true).open(&words.file);
         let file = file.map_err(|error| format!("probe cannot write {:?}: {error}", words.file))?;
         let about = Registration {
@@ -87,16 +93,26 @@ impl Plugin for Probe {
             Control::ConfigBlob { set, delete: true, .. } => drop(desk.detach(set)),
             Control::ConfigBlob { set, bytes: b"drop", .. } => drop(desk.attach(set, Refuse(true))),
             Control::ConfigBlob { set, bytes: b"pass", .. } => drop(desk.attach(set, Refuse(false))),
-            Control::ConfigBlob { bytes, .. } => {
-                return Err(format!(
-                    "probe knows \"drop\" and \"pass\", not {:?}",
-                    String::from_utf8_lossy(bytes)
-                ));
-            }
+            Control::ConfigBlob { bytes, .. } => deed(String::from_utf8_lossy(bytes).trim())?,
             Control::HaInfo => {}
         }
         Ok(())
     }
+}
+
+/// A deed of a block of configuration, done at once, or on a thread of its own.
+fn deed(words: &str) -> Result<(), String> {
+    let (threaded, deed) = words.strip_prefix("thread ").map_or((false, words), |deed| (true, deed));
+    if !["spin", "crash", "abort", "overflow"].contains(&deed) {
+        return Err(format!("probe knows \"drop\" and \"pass\", not {words:?}"));
+    }
+    let deed = deed.to_owned();
+    if threaded {
+        drop(std::thread::spawn(move || fatal(&deed)))
+    } else {
+        fatal(&deed)
+    }
+    Ok(())
 }
 
 struct Half {
@@ -133,13 +149,6 @@ impl Half {
             Some("panic") => panic!("as the configuration says"),
             Some("garbage") => return Reply::Raw(4711),
             Some("leak") => while event.share().is_some() {},
-            Some("spin") => loop {
-                std::hint::spin_loop();
-            },
-            Some("crash") => {
-                // SAFETY: none at all; it is what is asked for.
-                unsafe { std::ptr::null_mut::<u8>().write_volatile(1) }
-            }
             Some("edit") => {
                 let done = self.words.edits.iter().filter(|edit| event.edit(**edit)).count();
                 self.line(&format!("edits {done}"));
@@ -157,7 +166,8 @@ impl Half {
                 share.into_iter().for_each(|share| event.release_share(share));
                 self.line(&format!("kept {kept:?}"));
             }
-            _ => {}
+            Some(deed) => fatal(deed),
+            None => {}
         }
         Reply::Forward
     }

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use weir_plugin::{Direction, Edit};
 
 /// What can be done to a packet whose payload has a text.
-const DEEDS: [&str; 12] = [
-    "discard", "hold", "panic", "garbage", "leak", "spin", "crash", "edit", "emit", "dispatch", "ask", "keep",
+const DEEDS: [&str; 14] = [
+    "discard", "hold", "panic", "garbage", "leak", "spin", "crash", "abort", "overflow", "edit", "emit",
+    "dispatch", "ask", "keep",
 ];
 
 #[derive(Clone, Default)]
@@ -13,6 +14,8 @@ pub struct Words {
     pub name: String,
     pub file: String,
     pub announce: bool,
+    /// A deed of the entry function.
+    pub begin: String,
     pub policy: bool,
     pub late: Option<u64>,
     pub ignore: Vec<Direction>,
@@ -48,6 +51,7 @@ impl Words {
         match key {
             "name" => self.name = value.into(),
             "file" => self.file = value.into(),
+            "begin" => self.begin = value.into(),
             "late" => self.late = Some(value.parse().ok()?),
             "publishes" => self.publishes = Some(value.into()),
             "subscribes" => self.subscribes = Some(value.into()),

@@ -2,11 +2,13 @@
 
 use super::Checker;
 use crate::mgmt::config::fault::nearest;
+use crate::mgmt::config::value::write_span;
 use crate::mgmt::config::{PluginEntry, ServiceSet};
 use crate::service::builtin::BUILT_IN;
 use crate::service::idp;
 use crate::service::plugin::{MAX_NAME, MAX_PLUGINS};
 use crate::service::table::MAX_SETS;
+use std::time::Duration;
 
 /// Names of the built-in plugins.
 fn built_in() -> impl Iterator<Item = &'static str> {
@@ -17,6 +19,20 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     plugins(checker);
     circles(checker);
     sets(checker);
+    limits(checker);
+}
+
+/// The watchdog looks some 40 times a second: what is shorter would be seen too late, or not at all.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
+
+fn limits(checker: &mut Checker<'_>) {
+    let services = &checker.config.services;
+    for (key, limit) in [("call-limit", services.call_limit), ("control-limit", services.control_limit)] {
+        if limit < SHORTEST_LIMIT {
+            let message = format!("{} is too short for the watchdog to see", write_span(limit));
+            checker.fault(&format!("services.{key}"), message, "give it 100ms or more");
+        }
+    }
 }
 
 /// Packages that need each other can never be loaded.

@@ -175,6 +175,8 @@ pub struct Services {
     pub hold_session_frames: u8,
     pub hold_on_timeout: HoldEnd,
     pub hold_on_cap: HoldEnd,
+    pub call_limit: Duration,
+    pub control_limit: Duration,
 }
 
 impl Default for Services {
@@ -188,6 +190,8 @@ impl Default for Services {
             hold_session_frames: 16,
             hold_on_timeout: HoldEnd::Drop,
             hold_on_cap: HoldEnd::Drop,
+            call_limit: Duration::from_millis(600),
+            control_limit: Duration::from_secs(5),
         }
     }
 }
@@ -226,5 +230,15 @@ impl Section for Services {
             &mut self.hold_on_timeout,
         );
         v.value("hold-on-cap", "A packet for which there is no room.", &mut self.hold_on_cap);
+        v.value(
+            "call-limit",
+            "How long an external plugin may keep a worker in one call: then weir starts anew without it.",
+            &mut self.call_limit,
+        );
+        v.value(
+            "control-limit",
+            "The same for its entry function and its control events, during which traffic goes on.",
+            &mut self.control_limit,
+        );
     }
 }
