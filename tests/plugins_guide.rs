@@ -53,7 +53,7 @@ fn follow(folder: &Path) {
 fn the_guide_builds_plugins_that_work() {
     let folder = tempfile::tempdir().unwrap();
     follow(folder.path());
-    let gate = ExternalSpec::at("gate", &folder.path().join("gate/target/release/libgate.so"), "23");
+    let gate = ExternalSpec::at("gate", &folder.path().join("gate/target/release/libgate.so"), "80");
     let mark = ExternalSpec { order: 1, ..ExternalSpec::at("mark", &folder.path().join("mark.so"), "") };
     let plan = plan_of(load(&[mark, gate]).unwrap());
     assert_eq!(plan.plugins.iter().map(|p| p.about().name.as_str()).collect::<Vec<_>>(), ["gate", "mark"]);
@@ -62,7 +62,7 @@ fn the_guide_builds_plugins_that_work() {
             ("10.0.0.1:4000".parse().unwrap(), SocketAddr::from(([10, 0, 0, 2], port)));
         udp_packet(from, to, &IpFields::default(), b"hello")
     };
-    let outcome = play(&plan, &frames([packet(23), packet(53)]));
-    assert_eq!(outcome.sent.len(), 1, "port 23 is refused");
+    let outcome = play(&plan, &frames([packet(80), packet(53)]));
+    assert_eq!(outcome.sent.len(), 1, "port 80 is refused");
     assert_eq!(outcome.sent[0][15] >> 2, 46, "and the other marked");
 }

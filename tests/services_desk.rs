@@ -214,6 +214,17 @@ fn a_held_frame_goes_on_at_a_turn() {
 }
 
 #[test]
+fn references_to_frames_that_are_given_back_are_no_leak() {
+    let bench = Bench::new();
+    let talk = std::iter::once(question("open")).chain(std::iter::repeat_n(question("keep"), 100));
+    let (config, capture) = (bench.pair("keep=keep"), bench.capture(&ethernet(talk)));
+    let (done, sent) = bench.replay_services(&config, &capture);
+    done.clean();
+    assert_eq!(sent.len(), 101);
+    assert_eq!(bench.events().iter().filter(|line| *line == "b kept Some(46)").count(), 100);
+}
+
+#[test]
 fn what_nobody_lets_go_meets_its_timeout() {
     for (end, forwarded) in [("drop", 3), ("forward", 4)] {
         let bench = Bench::new();

@@ -3,15 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that fails should say where
 
-mod plugins_support;
 mod support;
 
-use plugins_support::rust_sample;
 use serde_json::Value;
 use std::process::Output;
 use std::time::{Duration, Instant};
 use support::child::Running;
 use support::netns::Namespace;
+use support::samples::rust_sample;
 use support::wait::until;
 use support::{Bench, Events, conserved, ethernet, v4, weir, with_id};
 use weir::wire::build::udp_packet;

@@ -1,4 +1,4 @@
-/* Weir's plugin ABI, revision 1.
+/* Weir's plugin ABI, revision 2.
  *
  * A plugin is a shared object with an entry function. Weir calls the entry once, on its management thread; the plugin fills
  * in a registration. Afterwards Weir calls the plugin's two handlers: `control` on the management thread, `data` on every

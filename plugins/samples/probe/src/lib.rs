@@ -1,11 +1,12 @@
 //! Tells a file every event that it hears, and misbehaves when its configuration says so: for tests of the host.
 //!
 //! The configuration is words: `name=N file=PATH`, then any of
-//! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, `abort`, `overflow`, `edit`, `emit`, `dispatch`, `ask`, each
-//!   with `=TEXT`: done to packets whose payload has the text. What is held is let go at the next packet with `release` in its
-//!   payload, or, with `turns`, when the worker's turn comes. `edit` makes the changes of `dscp=`, `source=`, `destination=`,
-//!   `source-port=` and `destination-port=`; `emit` sends an ARP request and the packet once more, shouted, out of port `to=N`;
-//!   `dispatch` tells the payload to the class of `publishes=`; `ask` asks the plugin `of=NAME`;
+//! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, `abort`, `overflow`, `edit`, `emit`, `dispatch`, `ask`,
+//!   `keep`, each with `=TEXT`: done to packets whose payload has the text. What is held is let go at the next packet with
+//!   `release` in its payload, or, with `turns`, when the worker's turn comes. `edit` makes the changes of `dscp=`, `source=`,
+//!   `destination=`, `source-port=` and `destination-port=`; `emit` sends an ARP request and the packet once more, shouted, out
+//!   of port `to=N`; `dispatch` tells the payload to the class of `publishes=`; `ask` asks the plugin `of=NAME`; `keep` takes a
+//!   reference to the frame, reads it and gives it back;
 //! - `begin=DEED`: `spin`, `crash`, `abort` or `overflow` in its entry function;
 //! - `policy`: its sets need one; attached at `init`, or `late=MILLISECONDS` after it, by a thread of its own;
 //! - `ignore`: it ignores both directions after the first packet, with `=forward` or `=reverse` one;
@@ -92,20 +93,26 @@ impl Plugin for Probe {
             Control::ConfigBlob { set, delete: true, .. } => drop(desk.detach(set)),
             Control::ConfigBlob { set, bytes: b"drop", .. } => drop(desk.attach(set, Refuse(true))),
             Control::ConfigBlob { set, bytes: b"pass", .. } => drop(desk.attach(set, Refuse(false))),
-            Control::ConfigBlob { bytes, .. } => {
-                let words = String::from_utf8_lossy(bytes).trim().to_owned();
-                match words.strip_prefix("thread ").map(str::to_owned) {
-                    Some(deed) => drop(std::thread::spawn(move || fatal(&deed))),
-                    None => {
-                        fatal(&words);
-                        return Err(format!("probe knows \"drop\", \"pass\" and deeds, not {words:?}"));
-                    }
-                }
-            }
+            Control::ConfigBlob { bytes, .. } => deed(String::from_utf8_lossy(bytes).trim())?,
             Control::HaInfo => {}
         }
         Ok(())
     }
+}
+
+/// A deed of a block of configuration, done at once, or on a thread of its own.
+fn deed(words: &str) -> Result<(), String> {
+    let (threaded, deed) = words.strip_prefix("thread ").map_or((false, words), |deed| (true, deed));
+    if !["spin", "crash", "abort", "overflow"].contains(&deed) {
+        return Err(format!("probe knows \"drop\" and \"pass\", not {words:?}"));
+    }
+    let deed = deed.to_owned();
+    if threaded {
+        drop(std::thread::spawn(move || fatal(&deed)))
+    } else {
+        fatal(&deed)
+    }
+    Ok(())
 }
 
 struct Half {
@@ -153,6 +160,12 @@ impl Half {
                 self.line(&format!("dispatched to {told:?}"));
             }
             Some("ask") => self.ask(event),
+            Some("keep") => {
+                let share = event.share();
+                let kept = share.as_ref().and_then(|share| event.shared(share, 0)).map(<[u8]>::len);
+                share.into_iter().for_each(|share| event.release_share(share));
+                self.line(&format!("kept {kept:?}"));
+            }
             Some(deed) => fatal(deed),
             None => {}
         }

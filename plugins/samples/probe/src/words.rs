@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use weir_plugin::{Direction, Edit};
 
 /// What can be done to a packet whose payload has a text.
-const DEEDS: [&str; 13] = [
-    "discard", "hold", "panic", "garbage", "leak", "spin", "crash", "abort", "overflow", "edit", "emit", "dispatch", "ask",
+const DEEDS: [&str; 14] = [
+    "discard", "hold", "panic", "garbage", "leak", "spin", "crash", "abort", "overflow", "edit", "emit",
+    "dispatch", "ask", "keep",
 ];
 
 #[derive(Clone, Default)]
