@@ -3,13 +3,13 @@
 //! A packet asks at most three groups: that of rules for any port, that of its destination port and that of its source
 //! port. Rules that name ports are filed under the side whose ports are fewer.
 
-use super::group::Group;
+use super::group::{Group, fast_pattern};
 use super::kind::{Class, Kind};
 use super::matcher::TooLarge;
 use super::steps::Program;
 use crate::base::interval::IntervalSet;
 use crate::base::{Dir, Generation, PerDir, RuleIndex};
-use crate::rules::ruleset::{Action, PayloadScope};
+use crate::rules::ruleset::{Action, Context, PayloadScope};
 use crate::rules::{Rule, RuleSet};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -62,6 +62,9 @@ pub struct Engine {
     rules: Arc<RuleSet>,
     compiled: Box<[Compiled]>,
     tables: Box<[PerDir<Table>]>,
+    /// Rules whose fast pattern stands in a decoder's buffer: one set a buffer, whatever the port.
+    #[expect(dead_code, reason = "searched from the day the first decoder yields a buffer")]
+    apps: PerDir<Group>,
     pcres: u32,
     max_patterns: usize,
     reads_streams: bool,
@@ -86,12 +89,14 @@ impl Engine {
             tables.push(PerDir([one(Dir::ToServer)?, one(Dir::ToClient)?]));
         }
         let tables: Box<[PerDir<Table>]> = tables.into();
-        let max_patterns = tables.iter().flat_map(|t| &t.0).flat_map(Table::groups);
+        let app = |dir| Group::build(&rules, &app_members(&rules, dir));
+        let apps = PerDir([app(Dir::ToServer)?, app(Dir::ToClient)?]);
+        let max_patterns = tables.iter().flat_map(|t| &t.0).flat_map(Table::groups).chain(&apps.0);
         let max_patterns = max_patterns.flat_map(|g| &g.sets).map(|s| s.patterns()).max().unwrap_or(0);
         let reads_streams = compiled.iter().any(Compiled::reads_stream);
         let mut both = rules.rules.iter().zip(&compiled);
         let streams_touch_hosts = both.any(|(rule, c)| c.reads_stream() && touches_hosts(rule));
-        Ok(Engine { rules, compiled, tables, pcres, max_patterns, reads_streams, streams_touch_hosts })
+        Ok(Engine { rules, compiled, tables, apps, pcres, max_patterns, reads_streams, streams_touch_hosts })
     }
 
     pub fn rules(&self) -> &Arc<RuleSet> {
@@ -165,7 +170,10 @@ fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> 
     let (mut by_destination, mut by_source) = (Vec::new(), Vec::new());
     for (n, (rule, compiled)) in set.rules.iter().zip(compiled).enumerate() {
         let index = RuleIndex(n as u32);
-        if !class.takes(rule.protocol) || rule.flow.dir.is_some_and(|d| d != dir) {
+        if compiled.kind == Kind::Waiting
+            || !class.takes(rule.protocol)
+            || rule.flow.dir.is_some_and(|d| d != dir)
+        {
             continue;
         }
         match side(rule, class) {
@@ -179,6 +187,18 @@ fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> 
     let by_source = build_ports(set, &by_source, &mut any)?;
     any.sort_unstable();
     Ok(Table { any: Group::build(set, &any)?, by_destination, by_source, ip_only: ip_only.into() })
+}
+
+/// Rules that a decoder's buffer of that direction announces.
+fn app_members(set: &RuleSet, dir: Dir) -> Vec<RuleIndex> {
+    let announced = |rule: &Rule| {
+        let Some((buffer, _)) = fast_pattern(rule) else { return false };
+        let Context::App(id) = buffer.context else { return false };
+        let own = if rule.whole_transaction { None } else { rule.flow.dir };
+        id.get().dir.or(buffer.dir).or(own).is_none_or(|only| only == dir)
+    };
+    let numbered = set.rules.iter().enumerate();
+    numbered.filter(|(_, rule)| announced(rule)).map(|(n, _)| RuleIndex(n as u32)).collect()
 }
 
 enum Side<'r> {

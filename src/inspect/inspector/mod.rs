@@ -15,6 +15,7 @@ use crate::inspect::matcher::Seen;
 use crate::inspect::outcome::{MAX_ALERTS, Outcome, Payload};
 use crate::inspect::state::{StateHandle, StateSlab};
 use crate::inspect::steps::{Budget, PcreCaches};
+use crate::inspect::transform::Bench;
 use crate::inspect::turn::Turn;
 use crate::rules::ruleset::{Check, Context};
 use std::sync::Arc;
@@ -116,6 +117,7 @@ pub struct Inspector {
     candidates: Candidates,
     seen: Seen,
     caches: PcreCaches,
+    bench: Bench,
     slab: StateSlab,
     hosts: Arc<HostState>,
     order: Box<dyn Order>,
@@ -131,6 +133,7 @@ impl Inspector {
             candidates: Candidates::new(engine.rules().rules.len()),
             seen: Seen::with_capacity(engine.max_patterns()),
             caches: PcreCaches::with_capacity(engine.pcres()),
+            bench: Bench::new(&engine.rules().transforms),
             slab: StateSlab::new(settings.flowbit_sessions),
             hosts,
             order: Box::new(AsTheyCome),
@@ -148,6 +151,7 @@ impl Inspector {
         self.candidates = Candidates::new(engine.rules().rules.len());
         self.seen = Seen::with_capacity(engine.max_patterns());
         self.caches = PcreCaches::with_capacity(engine.pcres());
+        self.bench = Bench::new(&engine.rules().transforms);
         self.engine = engine;
     }
 
@@ -216,6 +220,7 @@ impl Inspector {
             order: self.order.as_mut(),
             position: self.position,
             caches: &mut self.caches,
+            bench: &mut self.bench,
             budget: Budget(self.settings.work_per_packet),
             outcome: &mut self.outcome,
             max_alerts: self.settings.packet_alert_max.min(MAX_ALERTS),
@@ -279,6 +284,8 @@ fn scan(
         (Place::Stream, Payload::Queued) => return,
         (Place::Stream, Payload::Packet) | (Place::Packet, _) => Context::Payload,
         (Place::Buffer(context), _) => context,
+        // A decoder brings these.
+        (Place::App(..), _) => return,
     };
     buffers::any(context, facts, |bytes| {
         set.scan(bytes, seen, |rule| candidates.add(rule));

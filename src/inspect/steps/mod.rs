@@ -9,6 +9,7 @@
 
 mod bytes;
 mod eval;
+mod measure;
 mod needle;
 mod number;
 mod pcre;

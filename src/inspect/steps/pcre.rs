@@ -5,15 +5,20 @@ use crate::rules::ruleset::Regex;
 use regex_automata::Input;
 use regex_automata::meta::Cache;
 
+/// Bytes that one `base64_decode` yields at most: Suricata's bound on the encoded text.
+pub(super) const MAX_DECODED: usize = 1 << 16;
+
 /// One slot an expression of the engine, filled the first time the worker runs it.
 #[derive(Default)]
 pub(crate) struct PcreCaches {
     slots: Vec<Option<Box<Cache>>>,
+    /// Where `base64_decode` puts what it decodes.
+    pub(super) decoded: Vec<u8>,
 }
 
 impl PcreCaches {
     pub(crate) fn with_capacity(pcres: usize) -> PcreCaches {
-        PcreCaches { slots: (0..pcres).map(|_| None).collect() }
+        PcreCaches { slots: (0..pcres).map(|_| None).collect(), decoded: Vec::with_capacity(MAX_DECODED) }
     }
 
     fn cache(&mut self, id: PcreId, regex: &regex_automata::meta::Regex) -> Option<&mut Cache> {

@@ -2,7 +2,8 @@
 
 use super::needle::Needle;
 use crate::rules::ruleset::{
-    ByteExtract, ByteJump, ByteMath, ByteTest, Content, IsDataAt, NumRange, Operand, Regex, Step,
+    Asn1Test, ByteExtract, ByteJump, ByteMath, ByteTest, Content, EntropyTest, IsDataAt, NumRange, Operand,
+    Regex, Step,
 };
 use std::sync::Arc;
 
@@ -49,6 +50,15 @@ pub(super) struct PcreOp {
     pub(super) relative: bool,
 }
 
+/// `base64_decode` with the steps over its result.
+#[derive(Debug)]
+pub(super) struct Base64Op {
+    pub(super) bytes: Option<u32>,
+    pub(super) offset: u32,
+    pub(super) relative: bool,
+    pub(super) program: Program,
+}
+
 #[derive(Debug)]
 pub(super) enum Op {
     Content(ContentOp),
@@ -59,6 +69,9 @@ pub(super) enum Op {
     ByteMath(ByteMath),
     IsDataAt(IsDataAt),
     BufferSize(NumRange),
+    Base64(Box<Base64Op>),
+    Entropy(EntropyTest),
+    Asn1(Asn1Test),
 }
 
 impl Op {
@@ -72,7 +85,9 @@ impl Op {
             Op::ByteExtract(extract) => extract.relative,
             Op::ByteMath(math) => math.relative,
             Op::IsDataAt(is) => is.relative,
-            Op::BufferSize(_) => false,
+            Op::Base64(base64) => base64.relative,
+            Op::Asn1(asn1) => asn1.relative,
+            Op::BufferSize(_) | Op::Entropy(_) => false,
         }
     }
 
@@ -83,7 +98,8 @@ impl Op {
             Op::Pcre(pcre) => !pcre.negated,
             Op::ByteTest(_) | Op::ByteJump(_) | Op::ByteExtract(_) | Op::ByteMath(_) => true,
             Op::IsDataAt(is) => !is.negated,
-            Op::BufferSize(_) => false,
+            Op::Base64(_) => true,
+            Op::BufferSize(_) | Op::Entropy(_) | Op::Asn1(_) => false,
         }
     }
 }
@@ -120,6 +136,14 @@ fn op(step: &Step, pcres: &mut u32) -> Op {
         Step::ByteMath(math) => Op::ByteMath(math.clone()),
         Step::IsDataAt(is) => Op::IsDataAt(is.clone()),
         Step::BufferSize(size) => Op::BufferSize(*size),
+        Step::Base64(base64) => Op::Base64(Box::new(Base64Op {
+            bytes: base64.bytes,
+            offset: base64.offset,
+            relative: base64.relative,
+            program: Program::compile(&base64.steps, pcres),
+        })),
+        Step::Entropy(test) => Op::Entropy(*test),
+        Step::Asn1(test) => Op::Asn1(*test),
     }
 }
 

@@ -53,7 +53,7 @@ fn pcre(expression: &str, relative: bool, negated: bool) -> Step {
             .unwrap(),
     ));
     let flags = PcreFlags::default();
-    Step::Pcre(Pcre { expression: expression.into(), flags, negated, relative, regex })
+    Step::Pcre(Pcre { flags, negated, relative, regex, captures: Box::default() })
 }
 
 fn is_data_at(at: i64, relative: bool, negated: bool) -> Step {
