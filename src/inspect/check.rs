@@ -99,10 +99,7 @@ pub fn holds(check: &Check, facts: &PacketFacts<'_>) -> bool {
         Check::FlowPackets { side, count } => counted(facts, *side, count, |flow| flow.stats.packets),
         Check::FlowBytes { side, count } => counted(facts, *side, count, |flow| flow.stats.bytes),
         Check::StreamSize { side, bytes } => stream_size(facts, *side, bytes),
-        Check::FlowStart => facts.flow.as_ref().is_some_and(|flow| {
-            let packets = flow.stats.packets;
-            packets[Dir::ToServer].saturating_add(packets[Dir::ToClient]) <= 1
-        }),
+        Check::FlowStart => facts.flow.as_ref().is_some_and(|flow| flow.stats.packets[flow.dir] <= 1),
         // No decoder has found anything.
         Check::App(_) => false,
     }

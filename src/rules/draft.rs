@@ -29,6 +29,8 @@ pub struct Draft {
     pub checks: Vec<Check>,
     /// A keyword that only a packet can answer.
     pub needs_packet: bool,
+    /// The first such, for faults.
+    pub needs_packet_at: Span,
     pub buffers: Vec<DraftBuffer>,
     /// What the next step belongs to.
     current: Aim,
@@ -163,6 +165,7 @@ impl Draft {
             flow: None,
             checks: Vec::new(),
             needs_packet: false,
+            needs_packet_at: Span::default(),
             buffers: Vec::new(),
             current: Aim::Unnamed,
             last: None,

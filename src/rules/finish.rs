@@ -246,8 +246,8 @@ fn scope(draft: &Draft) -> Result<PayloadScope, Fault> {
         || draft.protocol == RuleProtocol::TcpPacket
         || only == Some(false);
     if wants_stream && wants_packet {
-        let message = "this rule asks for the stream only and for packets";
-        return Err(fault(Span::default(), "flow", message)
+        let message = "this is asked of a packet, but the rule is for the stream only";
+        return Err(fault(draft.needs_packet_at, "flow", message)
             .help("take out tcp-stream and flow:only_stream, or the keywords about a packet"));
     }
     let contents = || draft.buffers.iter().filter(|b| b.context == Context::Payload);

@@ -163,7 +163,7 @@ pub enum Check {
         side: Side,
         bytes: NumRange,
     },
-    /// `tcp:flow_start` and its like: the session's first packet.
+    /// `tcp:flow_start` and its like: the first packet of a direction of the session.
     FlowStart,
     /// What only a decoder knows.
     App(Box<AppCheck>),

@@ -115,11 +115,15 @@ pub fn apply(draft: &mut Draft, option: &RuleOption<'_>) -> Result<(), Fault> {
             None => Err(refuse(name)),
         };
     };
+    let needed = draft.needs_packet;
     let result = match (keyword.value, value.is_empty()) {
         (Value::Needed, true) => Err(name.fault(format!("`{}` needs a value", keyword.name))),
         (Value::None, false) => Err(value.fault(format!("`{}` takes no value", keyword.name))),
         _ => (keyword.parse)(draft, Call { name, value }),
     };
+    if draft.needs_packet && !needed {
+        draft.needs_packet_at = name.span();
+    }
     result.map_err(|fault| fault.keyword(keyword.name))
 }
 
