@@ -6,7 +6,7 @@
 use super::group::{Group, fast_pattern};
 use super::kind::{Class, Kind};
 use super::matcher::TooLarge;
-use super::steps::Program;
+use super::steps::{Pcres, Program};
 use crate::base::interval::IntervalSet;
 use crate::base::{Dir, Generation, PerDir, RuleIndex};
 use crate::rules::ruleset::{Action, Context, PayloadScope};
@@ -65,7 +65,7 @@ pub struct Engine {
     /// Rules whose fast pattern stands in a decoder's buffer: one set a buffer, whatever the port.
     #[expect(dead_code, reason = "searched from the day the first decoder yields a buffer")]
     apps: PerDir<Group>,
-    pcres: u32,
+    pcres: Pcres,
     max_patterns: usize,
     reads_streams: bool,
     streams_touch_hosts: bool,
@@ -74,15 +74,17 @@ pub struct Engine {
 impl Engine {
     /// Takes seconds for a large set: not on an lcore that forwards.
     pub fn compile(rules: Arc<RuleSet>) -> Result<Engine, TooLarge> {
-        let mut pcres = 0;
-        let compiled: Box<[Compiled]> = rules
-            .rules
-            .iter()
-            .map(|rule| Compiled {
-                kind: Kind::of(rule),
-                programs: rule.buffers.iter().map(|b| Program::compile(&b.steps, &mut pcres)).collect(),
-            })
-            .collect();
+        // Workers need memory for the expressions of rules that are evaluated, and of those only.
+        let (mut pcres, mut idle) = (Pcres::default(), Pcres::default());
+        let one = |rule: &Rule| {
+            let kind = Kind::of(rule);
+            let pcres = if kind == Kind::Waiting { &mut idle } else { &mut pcres };
+            Compiled {
+                kind,
+                programs: rule.buffers.iter().map(|b| Program::compile(&b.steps, pcres)).collect(),
+            }
+        };
+        let compiled: Box<[Compiled]> = rules.rules.iter().map(one).collect();
         let mut tables = Vec::with_capacity(Class::ALL.len());
         for class in Class::ALL {
             let one = |dir| build_table(&rules, &compiled, class, dir);
@@ -120,8 +122,8 @@ impl Engine {
         self.compiled.get(index.index()).is_some_and(Compiled::reads_stream)
     }
 
-    pub(crate) fn pcres(&self) -> usize {
-        self.pcres as usize
+    pub(crate) fn pcres(&self) -> &Pcres {
+        &self.pcres
     }
 
     pub(crate) fn max_patterns(&self) -> usize {

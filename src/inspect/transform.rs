@@ -1,24 +1,16 @@
 //! A buffer transformed before a rule looks into it: in memory of the worker's own, never more than [`MAX_BYTES`].
 
 use crate::inspect::base64;
+use crate::inspect::steps::Memory;
 use crate::rules::ruleset::{Regex, Transform};
 use crate::rules::transform::{Inflate, Key, Subslice, XorKey};
 use md5::{Digest, Md5};
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
-use regex_automata::Input;
-use regex_automata::meta::Cache;
-use regex_automata::util::primitives::NonMaxUsize;
 use sha1::Sha1;
 use sha2::Sha256;
 
 /// Bytes of a transformed buffer; what would be longer is cut there.
 pub(crate) const MAX_BYTES: usize = 1 << 16;
-
-/// Where a regular expression keeps what it captured.
-enum Captures {
-    Linear(Box<Cache>),
-    Backtracking(pcre2::bytes::CaptureLocations),
-}
 
 /// One worker's.
 pub(crate) struct Bench {
@@ -26,7 +18,7 @@ pub(crate) struct Bench {
     to: Vec<u8>,
     inflater: Box<DecompressorOxide>,
     /// By chain and place in it.
-    captures: Vec<Vec<Option<Captures>>>,
+    captures: Vec<Vec<Option<Memory>>>,
 }
 
 impl Bench {
@@ -35,10 +27,7 @@ impl Bench {
         let room = |wanted| Vec::with_capacity(if wanted { MAX_BYTES } else { 0 });
         let wanted = chains.iter().any(|chain| !chain.is_empty());
         let one = |transform: &Transform| match transform {
-            Transform::Capture { regex, .. } => Some(match &**regex {
-                Regex::Linear(regex) => Captures::Linear(Box::new(regex.create_cache())),
-                Regex::Backtracking(regex) => Captures::Backtracking(regex.capture_locations()),
-            }),
+            Transform::Capture { regex, .. } => Some(Memory::new(regex)),
             _ => None,
         };
         Bench {
@@ -212,20 +201,8 @@ fn subslice(part: Subslice, from: &[u8]) -> &[u8] {
 }
 
 /// The first group's capture; without a match the buffer stays as it is.
-fn capture(regex: &Regex, from: &[u8], memory: Option<&mut Option<Captures>>, out: &mut Out<'_>) {
-    let found = match (regex, memory.and_then(Option::as_mut)) {
-        (Regex::Linear(regex), Some(Captures::Linear(cache))) => {
-            let mut slots: [Option<NonMaxUsize>; 4] = [None; 4];
-            let matched = regex.search_slots_with(cache, &Input::new(from), &mut slots);
-            let group = slots[2].zip(slots[3]).map(|(a, b)| (a.get(), b.get()));
-            matched.and(group)
-        }
-        (Regex::Backtracking(regex), Some(Captures::Backtracking(places))) => {
-            let matched = regex.captures_read(places, from).ok().flatten().is_some();
-            if matched { places.get(1) } else { None }
-        }
-        _ => None,
-    };
+fn capture(regex: &Regex, from: &[u8], memory: Option<&mut Option<Memory>>, out: &mut Out<'_>) {
+    let found = memory.and_then(Option::as_mut).and_then(|memory| memory.capture(regex, from));
     match found.and_then(|(start, end)| from.get(start..end)) {
         Some(part) => out.extend(part),
         None => out.extend(from),

@@ -252,7 +252,9 @@ impl Loader<'_> {
     fn finish(self, files: &[SourceFile]) -> (RuleSet, Vec<Diagnostic>) {
         let mut rules: Vec<Rule> = self.rules.into_iter().flatten().collect();
         // Stable: rules that tie stay as loaded.
-        rules.sort_by_key(|rule| (action_rank(rule.action), flowbit_rank(rule), rule.priority));
+        rules.sort_by_key(|rule| {
+            (action_rank(rule.action), flowbit_rank(rule), flowint_rank(rule), rule.priority)
+        });
         let set = RuleSet {
             generation: Generation::default(),
             rules: rules.into(),
@@ -315,8 +317,16 @@ fn action_rank(action: Action) -> u8 {
 /// Who sets bits comes before who asks for them.
 fn flowbit_rank(rule: &Rule) -> u8 {
     let asks = |op: &FlowbitOp| matches!(op.action, BitAction::IsSet | BitAction::IsNotSet);
-    let reads = rule.flowbits.iter().any(asks);
-    let writes = rule.flowbits.iter().any(|op| !asks(op));
+    writer_first(rule.flowbits.iter().any(|op| !asks(op)), rule.flowbits.iter().any(asks))
+}
+
+/// The same for numbers.
+fn flowint_rank(rule: &Rule) -> u8 {
+    let acts = |op: &FlowintOp| op.verb.acts();
+    writer_first(rule.flowints.iter().any(acts), rule.flowints.iter().any(|op| !acts(op)))
+}
+
+fn writer_first(writes: bool, reads: bool) -> u8 {
     match (writes, reads) {
         (true, false) => 0,
         (true, true) => 1,

@@ -1,7 +1,7 @@
 //! A worker's inspection: finds a packet's candidate rules and has them evaluated in order.
 //!
-//! Memory is taken at start and when a generation is published, never for a packet (a regular expression's cache is made
-//! the first time a worker runs it).
+//! Memory is taken at start and when a generation is published, never for a packet (but the states of a regular
+//! expression's automaton, which are found as traffic needs them, within a bound an expression).
 
 use crate::base::counters::Counter;
 use crate::base::{Anomaly, Dir, DropReason, RuleIndex, Verdict};
@@ -132,7 +132,7 @@ impl Inspector {
         Inspector {
             candidates: Candidates::new(engine.rules().rules.len()),
             seen: Seen::with_capacity(engine.max_patterns()),
-            caches: PcreCaches::with_capacity(engine.pcres()),
+            caches: PcreCaches::new(engine.pcres()),
             bench: Bench::new(&engine.rules().transforms),
             slab: StateSlab::new(settings.flowbit_sessions),
             hosts,
@@ -150,7 +150,7 @@ impl Inspector {
     pub fn publish(&mut self, engine: Arc<Engine>) {
         self.candidates = Candidates::new(engine.rules().rules.len());
         self.seen = Seen::with_capacity(engine.max_patterns());
-        self.caches = PcreCaches::with_capacity(engine.pcres());
+        self.caches = PcreCaches::new(engine.pcres());
         self.bench = Bench::new(&engine.rules().transforms);
         self.engine = engine;
     }

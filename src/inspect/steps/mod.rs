@@ -18,7 +18,7 @@ mod program;
 mod tests;
 
 pub(crate) use eval::{Subject, Verdict, evaluate};
-pub(crate) use pcre::PcreCaches;
+pub(crate) use pcre::{Memory, PcreCaches, Pcres};
 pub(crate) use program::Program;
 
 /// Work that may still be done for the present packet, in units of one step or 64 bytes searched.

@@ -1,6 +1,7 @@
 //! A buffer's steps, prepared: literals ready to be searched for, and which step may be asked for its next match.
 
 use super::needle::Needle;
+use super::pcre::Pcres;
 use crate::rules::ruleset::{
     Asn1Test, ByteExtract, ByteJump, ByteMath, ByteTest, Content, EntropyTest, IsDataAt, NumRange, Operand,
     Regex, Step,
@@ -113,20 +114,19 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// `pcres` counts the expressions of the whole engine.
-    pub(crate) fn compile(steps: &[Step], pcres: &mut u32) -> Program {
+    /// `pcres` numbers the expressions of the whole engine.
+    pub(crate) fn compile(steps: &[Step], pcres: &mut Pcres) -> Program {
         let ops: Box<[Op]> = steps.iter().map(|step| op(step, pcres)).collect();
         let placeless = !ops.iter().any(Op::has_a_place);
         Program { ops, placeless }
     }
 }
 
-fn op(step: &Step, pcres: &mut u32) -> Op {
+fn op(step: &Step, pcres: &mut Pcres) -> Op {
     match step {
         Step::Content(content) => Op::Content(ContentOp::new(content)),
         Step::Pcre(pcre) => {
-            let id = PcreId(*pcres);
-            *pcres += 1;
+            let id = pcres.number(&pcre.regex);
             let regex = Arc::clone(&pcre.regex);
             Op::Pcre(PcreOp { id, regex, negated: pcre.negated, relative: pcre.relative })
         }
