@@ -26,6 +26,9 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
     rules::print_faults(&rules, true);
     let (good, refused) = (rules.rules.rules.len(), rules.refused());
     println!("configuration: good; rules: {good} loaded, {refused} refused");
+    if let Some(note) = rules::waiting_note(&rules.rules) {
+        println!("{note}");
+    }
     Ok(if refused > 0 { Outcome::Flawed } else { Outcome::Clean })
 }
 

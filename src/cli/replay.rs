@@ -144,6 +144,9 @@ fn summary(done: &Replayed, rules: &RulesAtStart) -> String {
     }
     let loaded = rules.engine.rules().rules.len();
     table.row(["rules", &format!("{loaded} loaded, {} refused", rules.loaded.refused())]);
+    if let Some(note) = super::rules::waiting_note(rules.engine.rules()) {
+        table.row(["", &note]);
+    }
     table.row(["sessions", &done.sessions.to_string()]);
     table.row(["alerts", &done.events.alerts.to_string()]);
     if done.events.suppressed > 0 {

@@ -6,6 +6,7 @@ use crate::mgmt::config::Sources;
 use crate::mgmt::rule_files::{self, Loaded, Selection};
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -35,6 +36,8 @@ pub struct Check {
 struct Report<'a> {
     loaded: usize,
     refused: usize,
+    /// Rules that are loaded and cannot match until a decoder arrives, by what they wait for.
+    waiting: BTreeMap<&'static str, usize>,
     faults: Vec<&'a crate::rules::Diagnostic>,
     warnings: Vec<&'a crate::rules::Diagnostic>,
 }
@@ -48,13 +51,30 @@ pub fn run(command: Command) -> Result<Outcome, Failure> {
     let rules = rule_files::load(&loaded.config, &loaded.base, &selection)?;
     if args.json {
         let (faults, warnings) = rules.diagnostics.iter().partition(|d| d.is_fault());
-        let report = Report { loaded: rules.rules.rules.len(), refused: rules.refused(), faults, warnings };
+        let report = Report {
+            loaded: rules.rules.rules.len(),
+            refused: rules.refused(),
+            waiting: rules.rules.waiting().into_iter().collect(),
+            faults,
+            warnings,
+        };
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print_faults(&rules, args.warnings);
         println!("{} rules loaded, {} refused", rules.rules.rules.len(), rules.refused());
+        if let Some(note) = waiting_note(&rules.rules) {
+            println!("{note}");
+        }
     }
     Ok(if rules.refused() > 0 { Outcome::Flawed } else { Outcome::Clean })
+}
+
+/// What the loaded rules cannot do yet, in a line.
+pub fn waiting_note(rules: &crate::rules::RuleSet) -> Option<String> {
+    let waiting = rules.waiting();
+    let all: usize = waiting.iter().map(|(_, count)| count).sum();
+    let each: Vec<String> = waiting.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    (all > 0).then(|| format!("{all} of them wait for decoders and cannot match yet: {}", each.join(", ")))
 }
 
 /// Every fault with its caret, to stderr.

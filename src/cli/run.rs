@@ -33,6 +33,9 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     if rules.loaded.refused() > 0 {
         tracing::warn!("{} rules were refused and are not in force", rules.loaded.refused());
     }
+    if let Some(note) = super::rules::waiting_note(rules.engine.rules()) {
+        tracing::info!("rules: {note}");
+    }
     let ended = run::run(loaded, rules, restarted)?;
     println!("conservation  {}", ended.balance);
     println!("events        {} sent, {} lost", ended.events.sent, ended.events.lost);

@@ -37,6 +37,7 @@ fn protocol_matches(protocol: RuleProtocol, decoded: &Decoded) -> bool {
             matches!(decoded.l4, L4::Tcp(_))
         }
         RuleProtocol::Udp => matches!(decoded.l4, L4::Udp),
+        RuleProtocol::TcpOrUdp => matches!(decoded.l4, L4::Tcp(_) | L4::Udp),
         RuleProtocol::Icmp => matches!(decoded.l4, L4::Icmp4 { .. } | L4::Icmp6 { .. }),
         RuleProtocol::Icmpv4 => matches!(decoded.l4, L4::Icmp4 { .. }),
         RuleProtocol::Icmpv6 => matches!(decoded.l4, L4::Icmp6 { .. }),
@@ -98,6 +99,9 @@ pub fn holds(check: &Check, facts: &PacketFacts<'_>) -> bool {
         Check::FlowPackets { side, count } => counted(facts, *side, count, |flow| flow.stats.packets),
         Check::FlowBytes { side, count } => counted(facts, *side, count, |flow| flow.stats.bytes),
         Check::StreamSize { side, bytes } => stream_size(facts, *side, bytes),
+        Check::FlowStart => facts.flow.as_ref().is_some_and(|flow| flow.stats.packets[flow.dir] <= 1),
+        // No decoder has found anything.
+        Check::App(_) => false,
     }
 }
 

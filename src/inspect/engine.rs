@@ -3,13 +3,13 @@
 //! A packet asks at most three groups: that of rules for any port, that of its destination port and that of its source
 //! port. Rules that name ports are filed under the side whose ports are fewer.
 
-use super::group::Group;
+use super::group::{Group, fast_pattern};
 use super::kind::{Class, Kind};
 use super::matcher::TooLarge;
-use super::steps::Program;
+use super::steps::{Pcres, Program};
 use crate::base::interval::IntervalSet;
 use crate::base::{Dir, Generation, PerDir, RuleIndex};
-use crate::rules::ruleset::{Action, PayloadScope};
+use crate::rules::ruleset::{Action, Context, PayloadScope};
 use crate::rules::{Rule, RuleSet};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -62,7 +62,10 @@ pub struct Engine {
     rules: Arc<RuleSet>,
     compiled: Box<[Compiled]>,
     tables: Box<[PerDir<Table>]>,
-    pcres: u32,
+    /// Rules whose fast pattern stands in a decoder's buffer: one set a buffer, whatever the port.
+    #[expect(dead_code, reason = "searched from the day the first decoder yields a buffer")]
+    apps: PerDir<Group>,
+    pcres: Pcres,
     max_patterns: usize,
     reads_streams: bool,
     streams_touch_hosts: bool,
@@ -71,27 +74,31 @@ pub struct Engine {
 impl Engine {
     /// Takes seconds for a large set: not on an lcore that forwards.
     pub fn compile(rules: Arc<RuleSet>) -> Result<Engine, TooLarge> {
-        let mut pcres = 0;
-        let compiled: Box<[Compiled]> = rules
-            .rules
-            .iter()
-            .map(|rule| Compiled {
-                kind: Kind::of(rule),
-                programs: rule.buffers.iter().map(|b| Program::compile(&b.steps, &mut pcres)).collect(),
-            })
-            .collect();
+        // Workers need memory for the expressions of rules that are evaluated, and of those only.
+        let (mut pcres, mut idle) = (Pcres::default(), Pcres::default());
+        let one = |rule: &Rule| {
+            let kind = Kind::of(rule);
+            let pcres = if kind == Kind::Waiting { &mut idle } else { &mut pcres };
+            Compiled {
+                kind,
+                programs: rule.buffers.iter().map(|b| Program::compile(&b.steps, pcres)).collect(),
+            }
+        };
+        let compiled: Box<[Compiled]> = rules.rules.iter().map(one).collect();
         let mut tables = Vec::with_capacity(Class::ALL.len());
         for class in Class::ALL {
             let one = |dir| build_table(&rules, &compiled, class, dir);
             tables.push(PerDir([one(Dir::ToServer)?, one(Dir::ToClient)?]));
         }
         let tables: Box<[PerDir<Table>]> = tables.into();
-        let max_patterns = tables.iter().flat_map(|t| &t.0).flat_map(Table::groups);
+        let app = |dir| Group::build(&rules, &app_members(&rules, dir));
+        let apps = PerDir([app(Dir::ToServer)?, app(Dir::ToClient)?]);
+        let max_patterns = tables.iter().flat_map(|t| &t.0).flat_map(Table::groups).chain(&apps.0);
         let max_patterns = max_patterns.flat_map(|g| &g.sets).map(|s| s.patterns()).max().unwrap_or(0);
         let reads_streams = compiled.iter().any(Compiled::reads_stream);
         let mut both = rules.rules.iter().zip(&compiled);
         let streams_touch_hosts = both.any(|(rule, c)| c.reads_stream() && touches_hosts(rule));
-        Ok(Engine { rules, compiled, tables, pcres, max_patterns, reads_streams, streams_touch_hosts })
+        Ok(Engine { rules, compiled, tables, apps, pcres, max_patterns, reads_streams, streams_touch_hosts })
     }
 
     pub fn rules(&self) -> &Arc<RuleSet> {
@@ -115,8 +122,8 @@ impl Engine {
         self.compiled.get(index.index()).is_some_and(Compiled::reads_stream)
     }
 
-    pub(crate) fn pcres(&self) -> usize {
-        self.pcres as usize
+    pub(crate) fn pcres(&self) -> &Pcres {
+        &self.pcres
     }
 
     pub(crate) fn max_patterns(&self) -> usize {
@@ -165,7 +172,10 @@ fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> 
     let (mut by_destination, mut by_source) = (Vec::new(), Vec::new());
     for (n, (rule, compiled)) in set.rules.iter().zip(compiled).enumerate() {
         let index = RuleIndex(n as u32);
-        if !class.takes(rule.protocol) || rule.flow.dir.is_some_and(|d| d != dir) {
+        if compiled.kind == Kind::Waiting
+            || !class.takes(rule.protocol)
+            || rule.flow.dir.is_some_and(|d| d != dir)
+        {
             continue;
         }
         match side(rule, class) {
@@ -179,6 +189,18 @@ fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> 
     let by_source = build_ports(set, &by_source, &mut any)?;
     any.sort_unstable();
     Ok(Table { any: Group::build(set, &any)?, by_destination, by_source, ip_only: ip_only.into() })
+}
+
+/// Rules that a decoder's buffer of that direction announces.
+fn app_members(set: &RuleSet, dir: Dir) -> Vec<RuleIndex> {
+    let announced = |rule: &Rule| {
+        let Some((buffer, _)) = fast_pattern(rule) else { return false };
+        let Context::App(id) = buffer.context else { return false };
+        let own = if rule.whole_transaction { None } else { rule.flow.dir };
+        id.get().dir.or(buffer.dir).or(own).is_none_or(|only| only == dir)
+    };
+    let numbered = set.rules.iter().enumerate();
+    numbered.filter(|(_, rule)| announced(rule)).map(|(n, _)| RuleIndex(n as u32)).collect()
 }
 
 enum Side<'r> {

@@ -15,18 +15,21 @@ pub(crate) fn rule(sid: u32, action: Action) -> Rule {
         msg: String::new(),
         category: Arc::from(""),
         priority: 3,
-        references: Vec::new(),
-        metadata: Vec::new(),
+        references: Box::default(),
+        metadata: Box::default(),
         protocol: RuleProtocol::Tcp,
+        app: Protos::NONE,
         src: any.clone(),
         dst: any,
         both_ways: false,
+        whole_transaction: false,
         flow: FlowMatch::default(),
         checks: Box::default(),
         scope: PayloadScope::Packet,
         buffers: Box::default(),
         fast_pattern: None,
         flowbits: Box::default(),
+        flowints: Box::default(),
         threshold: None,
         detection_filter: None,
         host_bits: Box::default(),
@@ -59,10 +62,15 @@ pub(crate) fn payload_rule(sid: u32, action: Action, scope: PayloadScope, patter
     let steps: Box<[Step]> = Box::new([Step::Content(content(pattern))]);
     Rule {
         scope,
-        buffers: Box::new([BufferMatch { context: Context::Payload, steps }]),
+        buffers: Box::new([buffer(Context::Payload, steps)]),
         fast_pattern: Some(FastPattern { buffer: 0, step: 0, chop: None, only: false }),
         ..rule(sid, action)
     }
+}
+
+/// A buffer that must be there, as it is.
+pub(crate) fn buffer(context: Context, steps: Box<[Step]>) -> BufferMatch {
+    BufferMatch { context, transforms: 0, absence: Absence::Fails, dir: None, steps }
 }
 
 /// A set of these rules, in this order.

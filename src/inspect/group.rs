@@ -3,7 +3,7 @@
 use super::kind::Kind;
 use super::matcher::{Matcher, PatternId, Patterns, Seen, TooLarge};
 use crate::base::RuleIndex;
-use crate::rules::ruleset::{Context, PayloadScope, Step};
+use crate::rules::ruleset::{BufferId, BufferMatch, Context, PayloadScope, Step};
 use crate::rules::{Rule, RuleSet};
 use arrayvec::ArrayVec;
 use std::collections::BTreeMap;
@@ -17,6 +17,8 @@ pub(crate) enum Place {
     Stream,
     /// A header, or another buffer that each packet has.
     Buffer(Context),
+    /// A decoder's buffer, after that chain of transformations.
+    App(BufferId, u16),
 }
 
 /// Fast patterns of one place and the rules behind each.
@@ -76,8 +78,8 @@ impl Group {
             let Some(rule) = set.rule(index) else { continue };
             match fast_pattern(rule) {
                 None => bare.push(index),
-                Some((context, pattern)) => {
-                    for place in places_of(rule, context) {
+                Some((buffer, pattern)) => {
+                    for place in places_of(rule, buffer) {
                         places.entry(place).or_default().push((index, pattern));
                     }
                 }
@@ -89,7 +91,7 @@ impl Group {
 }
 
 /// The rule's fast pattern and the buffer it stands in.
-fn fast_pattern(rule: &Rule) -> Option<(Context, &[u8])> {
+pub(crate) fn fast_pattern(rule: &Rule) -> Option<(&BufferMatch, &[u8])> {
     let fast = rule.fast_pattern?;
     let buffer = rule.buffers.get(usize::from(fast.buffer))?;
     let Step::Content(content) = buffer.steps.get(usize::from(fast.step))? else { return None };
@@ -97,12 +99,13 @@ fn fast_pattern(rule: &Rule) -> Option<(Context, &[u8])> {
         Some((offset, len)) => content.pattern.get(usize::from(offset)..)?.get(..usize::from(len))?,
         None => &content.pattern,
     };
-    (!content.negated && !pattern.is_empty()).then_some((buffer.context, pattern))
+    (!content.negated && !pattern.is_empty()).then_some((buffer, pattern))
 }
 
-fn places_of(rule: &Rule, context: Context) -> ArrayVec<Place, 2> {
+fn places_of(rule: &Rule, buffer: &BufferMatch) -> ArrayVec<Place, 2> {
     let mut places = ArrayVec::new();
-    match (context, Kind::of(rule)) {
+    match (buffer.context, Kind::of(rule)) {
+        (Context::App(id), _) => places.push(Place::App(id, buffer.transforms)),
         (Context::Payload, Kind::Payload(scope)) => {
             if scope != PayloadScope::Stream {
                 places.push(Place::Packet);
@@ -111,7 +114,7 @@ fn places_of(rule: &Rule, context: Context) -> ArrayVec<Place, 2> {
                 places.push(Place::Stream);
             }
         }
-        _ => places.push(Place::Buffer(context)),
+        (context, _) => places.push(Place::Buffer(context)),
     }
     places
 }

@@ -46,6 +46,7 @@ impl Class {
             RuleProtocol::Ip | RuleProtocol::Ipv4 | RuleProtocol::Ipv6 => self != Class::Other,
             RuleProtocol::Tcp | RuleProtocol::TcpPacket | RuleProtocol::TcpStream => self == Class::Tcp,
             RuleProtocol::Udp => self == Class::Udp,
+            RuleProtocol::TcpOrUdp => matches!(self, Class::Tcp | Class::Udp),
             RuleProtocol::Icmp | RuleProtocol::Icmpv4 | RuleProtocol::Icmpv6 => self == Class::Icmp,
             RuleProtocol::Sctp => self == Class::Sctp,
         }
@@ -67,16 +68,22 @@ pub(crate) enum Kind {
     /// Contents in the packet's payload, or in the stream's bytes. Its action touches the session when it matched in the
     /// stream, else the packet.
     Payload(PayloadScope),
+    /// Never: it needs what no decoder gives yet.
+    Waiting,
 }
 
 impl Kind {
     pub(crate) fn of(rule: &Rule) -> Kind {
+        if rule.waits_for().is_some() {
+            return Kind::Waiting;
+        }
         if rule.buffers.iter().any(|b| b.context == Context::Payload) {
             return Kind::Payload(rule.scope);
         }
         let asks_a_bit = |action| matches!(action, BitAction::IsSet | BitAction::IsNotSet);
         let bits = rule.flowbits.iter().any(|op| asks_a_bit(op.action))
-            || rule.host_bits.iter().any(|op| asks_a_bit(op.action));
+            || rule.host_bits.iter().any(|op| asks_a_bit(op.action))
+            || !rule.flowints.is_empty();
         let flow = &rule.flow;
         let says_flow =
             flow.dir.is_some() || flow.state.is_some() || flow.stream.is_some() || flow.fragment.is_some();

@@ -4,6 +4,7 @@
 //! state; what is keyed by host is one structure for all of them (`hosts`). Owes its caller one [`Outcome`] a packet, within a bounded amount of work, without
 //! allocating.
 
+mod base64;
 mod buffers;
 pub mod check;
 mod engine;
@@ -19,6 +20,7 @@ mod outcome;
 mod state;
 mod steps;
 pub mod threshold;
+mod transform;
 mod turn;
 
 pub use engine::Engine;

@@ -9,6 +9,9 @@ use arrayvec::ArrayVec;
 /// Flowbits a session may have set at once.
 pub const MAX_FLOWBITS: usize = 24;
 
+/// Numbers of `flowint` a session may have.
+pub const MAX_FLOWINTS: usize = 12;
+
 /// A session's slot. `Copy`, opaque, four bytes; the session keeps it (as a plain number, [`raw`](StateHandle::raw))
 /// and gives it back with [`Inspector::release`](super::Inspector::release) when it ends.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,8 @@ impl Default for StateHandle {
 #[derive(Clone, Debug, Default)]
 struct State {
     bits: ArrayVec<u32, MAX_FLOWBITS>,
+    /// Numbers of `flowint`, by name's number.
+    ints: ArrayVec<(u32, u32), MAX_FLOWINTS>,
     /// Bits are numbered within one generation; those of another mean nothing.
     generation: Generation,
     /// While free: the next free slot's handle.
@@ -82,17 +87,52 @@ impl StateSlab {
         if handle.is_none() {
             *handle = self.take();
         }
-        let Some(state) = self.slots.get_mut(handle.slot()) else {
+        let Some(state) = self.current(*handle, generation) else {
             self.refused += 1;
             return;
         };
-        if state.generation != generation {
-            state.bits.clear();
-            state.generation = generation;
-        }
         if !state.bits.contains(&bit) && state.bits.try_push(bit).is_err() {
             self.refused += 1;
         }
+    }
+
+    /// The session's state, emptied if it is another generation's.
+    fn current(&mut self, handle: StateHandle, generation: Generation) -> Option<&mut State> {
+        let state = self.slots.get_mut(handle.slot())?;
+        if state.generation != generation {
+            state.bits.clear();
+            state.ints.clear();
+            state.generation = generation;
+        }
+        Some(state)
+    }
+
+    pub(crate) fn int(&self, handle: StateHandle, generation: Generation, counter: u32) -> Option<u32> {
+        let state = self.slots.get(handle.slot()).filter(|s| s.generation == generation)?;
+        state.ints.iter().find(|(known, _)| *known == counter).map(|(_, value)| *value)
+    }
+
+    /// Keeps a number, taking a slot if the session has none yet.
+    pub(crate) fn set_int(
+        &mut self,
+        handle: &mut StateHandle,
+        generation: Generation,
+        counter: u32,
+        value: u32,
+    ) {
+        if handle.is_none() {
+            *handle = self.take();
+        }
+        let kept = self.current(*handle, generation).is_some_and(|state| {
+            match state.ints.iter_mut().find(|(known, _)| *known == counter) {
+                Some((_, place)) => {
+                    *place = value;
+                    true
+                }
+                None => state.ints.try_push((counter, value)).is_ok(),
+            }
+        });
+        self.refused += u64::from(!kept);
     }
 
     pub(crate) fn unset(&mut self, handle: StateHandle, generation: Generation, bit: u32) {
@@ -117,6 +157,7 @@ impl StateSlab {
         let freed = std::mem::take(handle);
         if let Some(state) = self.slots.get_mut(freed.slot()) {
             state.bits.clear();
+            state.ints.clear();
             state.next_free = self.free;
             self.free = freed;
             self.used -= 1;
@@ -162,6 +203,22 @@ mod tests {
         assert!(!slab.is_set(handle, Generation(2), 3));
         slab.set(&mut handle, Generation(2), 4);
         assert!(!slab.is_set(handle, Generation(2), 3) && slab.is_set(handle, Generation(2), 4));
+    }
+
+    #[test]
+    fn numbers_are_kept_by_session_and_generation() {
+        let mut slab = StateSlab::new(1);
+        let (mut a, mut b) = (StateHandle::NONE, StateHandle::NONE);
+        slab.set_int(&mut a, NOW, 3, 7);
+        slab.set_int(&mut a, NOW, 3, 8);
+        slab.set_int(&mut b, NOW, 3, 9);
+        assert_eq!((slab.int(a, NOW, 3), slab.int(a, NOW, 4), slab.int(b, NOW, 3)), (Some(8), None, None));
+        assert_eq!((slab.int(a, Generation(2), 3), slab.refused), (None, 1));
+        (0..=MAX_FLOWINTS as u32).for_each(|counter| slab.set_int(&mut a, Generation(2), counter, 1));
+        assert_eq!((slab.int(a, Generation(2), 0), slab.refused), (Some(1), 2));
+        slab.release(&mut a);
+        slab.set_int(&mut b, NOW, 3, 1);
+        assert_eq!(slab.int(b, NOW, 4), None);
     }
 
     proptest! {

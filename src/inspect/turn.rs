@@ -13,10 +13,13 @@ use super::outcome::{Alert, Outcome, Payload, Settlement};
 use super::state::{StateHandle, StateSlab};
 use super::steps::{self, Budget, PcreCaches, Program, Subject};
 use super::threshold::{self, Decision};
+use super::transform::Bench;
 use crate::base::{DropReason, RuleIndex, Verdict};
 use crate::rules::Rule;
+use crate::rules::flowint::FlowintValue;
 use crate::rules::ruleset::{
-    Action, BitAction, Context, FlowMatch, FlowState, FlowbitOp, PayloadScope, RejectTo,
+    Absence, Action, BitAction, BufferMatch, Context, FlowMatch, FlowState, FlowbitOp, FlowintOp,
+    FlowintVerb, PayloadScope, RejectTo,
 };
 
 pub(super) struct Turn<'t> {
@@ -31,6 +34,7 @@ pub(super) struct Turn<'t> {
     /// The packet's, in that order.
     pub(super) position: u64,
     pub(super) caches: &'t mut PcreCaches,
+    pub(super) bench: &'t mut Bench,
     pub(super) budget: Budget,
     pub(super) outcome: &'t mut Outcome,
     pub(super) max_alerts: usize,
@@ -73,6 +77,7 @@ impl Turn<'_> {
             && self.flow_matches(&rule.flow)
             && rule.checks.iter().all(|check| check::holds(check, facts))
             && rule.flowbits.iter().all(|op| self.bit_holds(op))
+            && rule.flowints.iter().all(|op| self.int_holds(op))
             && self.host_bits_hold(rule);
         if !cheap {
             return None;
@@ -80,6 +85,7 @@ impl Turn<'_> {
         match compiled.kind {
             Kind::Payload(scope) => self.payload_matches(rule, compiled, scope),
             Kind::IpOnly | Kind::Packet => self.buffers_match(rule, compiled, None).then_some(Where::Packet),
+            Kind::Waiting => None,
         }
     }
 
@@ -106,6 +112,33 @@ impl Turn<'_> {
             // A packet without session has no bits to be without.
             BitAction::IsNotSet => self.session.is_some() && !any(),
             BitAction::Set | BitAction::Unset | BitAction::Toggle => true,
+        }
+    }
+
+    /// A packet without session has no numbers, and a number that is not set does not compare.
+    fn int_holds(&self, op: &FlowintOp) -> bool {
+        let Some(handle) = self.session.as_deref().copied() else { return false };
+        let read = |counter| self.slab.int(handle, self.engine.generation(), counter);
+        let (found, with) = (read(op.counter), self.flowint_value(op));
+        let both = found.zip(with);
+        match op.verb {
+            FlowintVerb::IsSet => found.is_some(),
+            FlowintVerb::IsNotSet => found.is_none(),
+            FlowintVerb::Less => both.is_some_and(|(a, b)| a < b),
+            FlowintVerb::LessEqual => both.is_some_and(|(a, b)| a <= b),
+            FlowintVerb::Equal => both.is_some_and(|(a, b)| a == b),
+            FlowintVerb::NotEqual => both.is_some_and(|(a, b)| a != b),
+            FlowintVerb::GreaterEqual => both.is_some_and(|(a, b)| a >= b),
+            FlowintVerb::Greater => both.is_some_and(|(a, b)| a > b),
+            FlowintVerb::Set | FlowintVerb::Add | FlowintVerb::Subtract => with.is_some(),
+        }
+    }
+
+    fn flowint_value(&self, op: &FlowintOp) -> Option<u32> {
+        let handle = self.session.as_deref().copied().unwrap_or_default();
+        match op.value {
+            FlowintValue::Number(number) => Some(number),
+            FlowintValue::Counter(counter) => self.slab.int(handle, self.engine.generation(), counter),
         }
     }
 
@@ -137,13 +170,33 @@ impl Turn<'_> {
 
     /// Whether every buffer of the rule holds; `stream` takes the payload's place.
     fn buffers_match(&mut self, rule: &Rule, compiled: &Compiled, stream: Option<Subject<'_>>) -> bool {
-        rule.buffers.iter().zip(&compiled.programs).all(|(buffer, program)| match stream {
-            Some(subject) if buffer.context == Context::Payload => self.evaluate(program, subject),
-            _ => {
-                let facts = self.facts;
-                buffers::any(buffer.context, facts, |bytes| self.evaluate(program, Subject::whole(bytes)))
+        rule.buffers.iter().zip(&compiled.programs).all(|(buffer, program)| {
+            let (facts, context) = (self.facts, buffer.context);
+            let there = || buffers::any(context, facts, |_| true);
+            match (buffer.absence, stream) {
+                (Absence::Wanted, _) => !there(),
+                (Absence::Allowed, _) if !there() => true,
+                (_, Some(subject)) if context == Context::Payload && buffer.transforms == 0 => {
+                    self.evaluate(program, subject)
+                }
+                _ => buffers::any(context, facts, |bytes| self.transformed_matches(buffer, program, bytes)),
             }
         })
+    }
+
+    fn transformed_matches(&mut self, buffer: &BufferMatch, program: &Program, bytes: &[u8]) -> bool {
+        if buffer.transforms == 0 {
+            return self.evaluate(program, Subject::whole(bytes));
+        }
+        if !self.budget.pay(bytes.len()) {
+            self.outcome.out_of_budget = true;
+            return false;
+        }
+        let chain = self.engine.rules().transforms(buffer);
+        let made = self.bench.run(buffer.transforms, chain, bytes);
+        let matches = self.evaluate(program, Subject::whole(&made));
+        self.bench.put_back(made);
+        matches
     }
 
     fn evaluate(&mut self, program: &Program, subject: Subject<'_>) -> bool {
@@ -161,6 +214,7 @@ impl Turn<'_> {
     fn matched(&mut self, index: RuleIndex, rule: &Rule, kind: Kind, place: Where) -> Result<(), Done> {
         self.matches += 1;
         self.set_bits(rule);
+        self.set_ints(rule);
         let decision = self.decide(index, rule);
         let written = !rule.noalert && (rule.action != Action::Pass || rule.alert);
         if decision.alert && written {
@@ -218,6 +272,22 @@ impl Turn<'_> {
         outcome.reject = outcome.reject.or(to);
         if for_session {
             outcome.settled = Some(Settlement::Drop);
+        }
+    }
+
+    /// Numbers are 32 bits and wrap; one that is not set counts as 0.
+    fn set_ints(&mut self, rule: &Rule) {
+        let generation = self.engine.generation();
+        for op in rule.flowints.iter().filter(|op| op.verb.acts()) {
+            let Some(with) = self.flowint_value(op) else { continue };
+            let Some(handle) = self.session.as_deref_mut() else { return };
+            let old = self.slab.int(*handle, generation, op.counter).unwrap_or(0);
+            let new = match op.verb {
+                FlowintVerb::Add => old.wrapping_add(with),
+                FlowintVerb::Subtract => old.wrapping_sub(with),
+                _ => with,
+            };
+            self.slab.set_int(handle, generation, op.counter, new);
         }
     }
 

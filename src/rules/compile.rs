@@ -2,13 +2,14 @@
 
 use super::config_file::{Classifications, DEFAULT_PRIORITY, References};
 use super::diagnostic::Diagnostic;
-use super::draft::Draft;
+use super::draft::{Draft, DraftFlowint, DraftFlowintValue};
 use super::finish;
+use super::flowint::{FlowintOp, FlowintValue};
 use super::header::{self, Endpoints};
 use super::keyword;
 use super::lexer::{Lines, Logical};
 use super::parser::{self, RuleAst};
-use super::ruleset::{Action, BitAction, FlowbitOp, HostBitOp, Rule, RuleSet, Source};
+use super::ruleset::{Action, AppCheck, BitAction, Check, FlowbitOp, HostBitOp, Rule, RuleSet, Source};
 use super::source::{LineIndex, SourceFile, Span};
 use super::text::{Fault, Text, nearest};
 use super::vars::Vars;
@@ -30,6 +31,8 @@ pub fn load(
         rules: Vec::new(),
         by_id: AHashMap::new(),
         flowbits: Names::default(),
+        flowints: Names::default(),
+        shared: finish::Shared::default(),
         host_bits: Names::default(),
         told: AHashSet::new(),
         diagnostics: Vec::new(),
@@ -48,7 +51,9 @@ struct Loader<'a> {
     rules: Vec<Option<Rule>>,
     by_id: AHashMap<(u32, u32), usize>,
     flowbits: Names,
+    flowints: Names,
     host_bits: Names,
+    shared: finish::Shared,
     /// Unknown classes and reference systems that were warned of.
     told: AHashSet<String>,
     diagnostics: Vec<Diagnostic>,
@@ -105,12 +110,19 @@ impl Loader<'_> {
     }
 
     fn rule(&mut self, ast: &RuleAst<'_>, place: &Place<'_>) -> Result<(), Fault> {
+        if let Some(demand) = unmet(ast)? {
+            let fault = demand.fault("left out: this version does not meet what the rule requires");
+            self.diagnostics.push(place.diagnose(fault.keyword("requires"), ast.sid()).warning());
+            return Ok(());
+        }
         let action = header::action(ast.action)?;
-        let protocol = header::protocol(ast.protocol)?;
-        let both_ways = header::both_ways(ast.direction)?;
+        let word = header::protocol(ast.protocol)?;
+        let arrow = header::direction(ast.direction)?;
         let src = self.endpoints.source(ast)?;
         let dst = self.endpoints.destination(ast)?;
-        let mut draft = Draft::new(protocol);
+        let mut draft = Draft::new(word.protocol);
+        draft.app = word.app;
+        hook(&mut draft, word.hook)?;
         for option in &ast.options {
             keyword::apply(&mut draft, option)?;
         }
@@ -118,7 +130,12 @@ impl Loader<'_> {
         let missing =
             Fault { span: whole(), message: "the rule has no `sid`".into(), help: None, keyword: None };
         let sid = draft.sid.ok_or_else(|| missing.keyword("sid"))?;
-        let matching = finish::finish(&mut draft)?;
+        if arrow.whole_transaction && draft.app.is_none() {
+            let fault =
+                ast.direction.fault("`=>` is for transactions, which only application protocols have");
+            return Err(fault.keyword("direction").help("write `->`, or the application protocol"));
+        }
+        let matching = finish::finish(&mut draft, arrow.whole_transaction, &mut self.shared)?;
         let (category, class_priority) = self.class(&draft, place, sid);
         self.check_references(&draft, ast, place, sid);
         let rule = Rule {
@@ -129,18 +146,21 @@ impl Loader<'_> {
             msg: draft.msg.unwrap_or_default(),
             category,
             priority: draft.priority.unwrap_or(class_priority),
-            references: draft.references,
-            metadata: draft.metadata,
-            protocol,
+            references: draft.references.iter().map(|pair| self.shared.pair(pair)).collect(),
+            metadata: draft.metadata.iter().map(|pair| self.shared.pair(pair)).collect(),
+            protocol: word.protocol,
+            app: draft.app.unwrap_or_default(),
             src,
             dst,
-            both_ways,
+            both_ways: arrow.both_ways,
+            whole_transaction: arrow.whole_transaction,
             flow: draft.flow.unwrap_or_default(),
             checks: draft.checks.into(),
             scope: matching.scope,
             buffers: matching.buffers,
             fast_pattern: matching.fast_pattern,
             flowbits: Self::flowbits(&mut self.flowbits, &draft.flowbits),
+            flowints: draft.flowints.iter().map(|op| flowint(&mut self.flowints, op)).collect(),
             threshold: draft.threshold,
             detection_filter: draft.detection_filter,
             host_bits: draft
@@ -232,16 +252,57 @@ impl Loader<'_> {
     fn finish(self, files: &[SourceFile]) -> (RuleSet, Vec<Diagnostic>) {
         let mut rules: Vec<Rule> = self.rules.into_iter().flatten().collect();
         // Stable: rules that tie stay as loaded.
-        rules.sort_by_key(|rule| (action_rank(rule.action), flowbit_rank(rule), rule.priority));
+        rules.sort_by_key(|rule| {
+            (action_rank(rule.action), flowbit_rank(rule), flowint_rank(rule), rule.priority)
+        });
         let set = RuleSet {
             generation: Generation::default(),
             rules: rules.into(),
             flowbits: self.flowbits.names,
+            flowints: self.flowints.names,
+            transforms: self.shared.transforms(),
             host_bits: self.host_bits.names,
             files: files.iter().map(|file| file.name.clone()).collect(),
         };
         (set, self.diagnostics)
     }
+}
+
+/// What the rule requires and does not get.
+fn unmet<'a>(ast: &RuleAst<'a>) -> Result<Option<Text<'a>>, Fault> {
+    for option in ast.options.iter().filter(|option| option.name.is("requires")) {
+        let value = option.value.unwrap_or(option.name);
+        if keyword::unmet(value).map_err(|fault| fault.keyword("requires"))?.is_some() {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+/// When the rule is looked at: `tcp:flow_start`, `tls:client_hello_done`.
+fn hook(draft: &mut Draft, hook: Option<Text<'_>>) -> Result<(), Fault> {
+    let Some(hook) = hook else { return Ok(()) };
+    match draft.app {
+        Some(_) => {
+            let name = keyword::hook_name(hook).map_err(|fault| fault.keyword("protocol"))?;
+            draft.app_check(AppCheck::State { name, order: std::cmp::Ordering::Equal });
+        }
+        None if hook.is("flow_start") => draft.packet_check(Check::FlowStart),
+        None if hook.is("all") => {}
+        None => {
+            let fault = hook.fault(format!("`{}` is no moment of a packet", hook.lossy()));
+            return Err(fault.keyword("protocol").help("`flow_start` or `all`"));
+        }
+    }
+    Ok(())
+}
+
+fn flowint(names: &mut Names, op: &DraftFlowint) -> FlowintOp {
+    let value = match &op.value {
+        DraftFlowintValue::Number(number) => FlowintValue::Number(*number),
+        DraftFlowintValue::Counter(name) => FlowintValue::Counter(names.number(name)),
+    };
+    FlowintOp { counter: names.number(&op.name), verb: op.verb, value }
 }
 
 fn action_rank(action: Action) -> u8 {
@@ -256,8 +317,16 @@ fn action_rank(action: Action) -> u8 {
 /// Who sets bits comes before who asks for them.
 fn flowbit_rank(rule: &Rule) -> u8 {
     let asks = |op: &FlowbitOp| matches!(op.action, BitAction::IsSet | BitAction::IsNotSet);
-    let reads = rule.flowbits.iter().any(asks);
-    let writes = rule.flowbits.iter().any(|op| !asks(op));
+    writer_first(rule.flowbits.iter().any(|op| !asks(op)), rule.flowbits.iter().any(asks))
+}
+
+/// The same for numbers.
+fn flowint_rank(rule: &Rule) -> u8 {
+    let acts = |op: &FlowintOp| op.verb.acts();
+    writer_first(rule.flowints.iter().any(acts), rule.flowints.iter().any(|op| !acts(op)))
+}
+
+fn writer_first(writes: bool, reads: bool) -> u8 {
     match (writes, reads) {
         (true, false) => 0,
         (true, true) => 1,

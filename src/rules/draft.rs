@@ -1,16 +1,21 @@
 //! A rule while its keywords are being read. What a keyword says lands here; [`compile`](super::compile) makes the rule of it.
 
+use super::app::Protos;
+use super::flowint::FlowintVerb;
 use super::ruleset::{
-    BitAction, Check, Content, Context, FlowMatch, HostBitTrack, MAX_VARIABLES, Operand, PcreFlags,
-    RuleProtocol, Step, Tag, Target, Threshold,
+    Absence, AppCheck, BitAction, BufferId, Capture, Check, Content, Context, FlowMatch, HostBitTrack,
+    MAX_VARIABLES, Operand, PcreFlags, RuleProtocol, Step, Tag, Target, Threshold, Transform,
 };
 use super::source::Span;
 use super::text::{Fault, Text, nearest};
+use crate::base::Dir;
 use std::time::Duration;
 
 #[derive(Debug)]
 pub struct Draft {
     pub protocol: RuleProtocol,
+    /// Application protocols that all keywords so far allow; `None` while none says anything.
+    pub app: Option<Protos>,
     pub gid: Option<u32>,
     pub sid: Option<u32>,
     pub rev: Option<u32>,
@@ -24,12 +29,19 @@ pub struct Draft {
     pub checks: Vec<Check>,
     /// A keyword that only a packet can answer.
     pub needs_packet: bool,
+    /// The first such, for faults.
+    pub needs_packet_at: Span,
     pub buffers: Vec<DraftBuffer>,
-    /// The buffer that the next content looks into.
-    current: Option<usize>,
+    /// What the next step belongs to.
+    current: Aim,
+    /// The content that the next modifier speaks of: whose step, and which.
+    last: Option<(Aim, usize)>,
+    /// Where the last step went.
+    latest: Aim,
     /// Names given by `byte_extract` and `byte_math`; an [`Operand::Variable`] is an index.
     pub variables: Vec<String>,
     pub flowbits: Vec<(BitAction, Vec<String>)>,
+    pub flowints: Vec<DraftFlowint>,
     pub host_bits: Vec<DraftHostBit>,
     pub threshold: Option<Threshold>,
     pub detection_filter: Option<Threshold>,
@@ -42,6 +54,12 @@ pub struct Draft {
 #[derive(Debug)]
 pub struct DraftBuffer {
     pub context: Context,
+    pub transforms: Vec<Transform>,
+    pub absence: Absence,
+    /// The direction that the rule wants of a buffer that both have.
+    pub dir: Option<Dir>,
+    /// A keyword that is no step looks into it.
+    pub used: bool,
     pub steps: Vec<DraftStep>,
     /// The sticky buffer's name in the rule; of length 0 for the payload nobody named.
     pub span: Span,
@@ -51,7 +69,42 @@ pub struct DraftBuffer {
 pub enum DraftStep {
     Content(DraftContent),
     Pcre(DraftPcre),
+    Base64(DraftBase64),
     Other(Step),
+}
+
+/// `base64_decode`, and what stands behind `base64_data`.
+#[derive(Debug)]
+pub struct DraftBase64 {
+    pub bytes: Option<u32>,
+    pub offset: u32,
+    pub relative: bool,
+    pub steps: Vec<DraftStep>,
+    pub span: Span,
+}
+
+/// Whose steps are being read.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+enum Aim {
+    /// The payload, which no keyword has named.
+    #[default]
+    Unnamed,
+    Buffer(usize),
+    /// What a step of a buffer decodes.
+    Decoded(usize, usize),
+}
+
+#[derive(Debug)]
+pub struct DraftFlowint {
+    pub name: String,
+    pub verb: FlowintVerb,
+    pub value: DraftFlowintValue,
+}
+
+#[derive(Debug)]
+pub enum DraftFlowintValue {
+    Number(u32),
+    Counter(String),
 }
 
 #[derive(Debug)]
@@ -77,6 +130,7 @@ pub struct DraftPcre {
     pub relative: bool,
     /// `/O`: without the limits on backtracking.
     pub unlimited: bool,
+    pub captures: Vec<Capture>,
     pub span: Span,
 }
 
@@ -88,10 +142,17 @@ pub struct DraftHostBit {
     pub expire: Duration,
 }
 
+fn outside(keyword: Text<'_>) -> Fault {
+    keyword
+        .fault(format!("`{}` stands behind a sticky buffer", keyword.lossy()))
+        .help("name the buffer first, for example `http.uri;`")
+}
+
 impl Draft {
     pub fn new(protocol: RuleProtocol) -> Draft {
         Draft {
             protocol,
+            app: None,
             gid: None,
             sid: None,
             rev: None,
@@ -104,10 +165,14 @@ impl Draft {
             flow: None,
             checks: Vec::new(),
             needs_packet: false,
+            needs_packet_at: Span::default(),
             buffers: Vec::new(),
-            current: None,
+            current: Aim::Unnamed,
+            last: None,
+            latest: Aim::Unnamed,
             variables: Vec::new(),
             flowbits: Vec::new(),
+            flowints: Vec::new(),
             host_bits: Vec::new(),
             threshold: None,
             detection_filter: None,
@@ -124,22 +189,164 @@ impl Draft {
         self.checks.push(check);
     }
 
+    /// A check of what a decoder finds in these protocols.
+    pub fn app_check(&mut self, check: AppCheck) {
+        self.checks.push(Check::App(Box::new(check)));
+    }
+
+    /// Narrows the protocols that the session may have.
+    pub fn require(&mut self, protos: Protos, at: Text<'_>) -> Result<(), Fault> {
+        let both = self.app.map_or(protos, |known| known.and(protos));
+        if both.is_empty() {
+            let known = self.app.unwrap_or_default();
+            return Err(at
+                .fault(format!(
+                    "`{}` is of {}, but the rule is for {}",
+                    at.lossy(),
+                    protos.label(),
+                    known.label()
+                ))
+                .help("a session has one application protocol: write a rule for each"));
+        }
+        let carriers = both.carriers();
+        let carried = match self.protocol {
+            RuleProtocol::Tcp | RuleProtocol::TcpPacket | RuleProtocol::TcpStream => carriers.tcp,
+            RuleProtocol::Udp => carriers.udp,
+            RuleProtocol::TcpOrUdp | RuleProtocol::Ip | RuleProtocol::Ipv4 | RuleProtocol::Ipv6 => true,
+            RuleProtocol::Packet => true,
+            _ => false,
+        };
+        if !carried {
+            return Err(at.fault(format!(
+                "`{}` is of {}, which a packet of this rule's protocol does not carry",
+                at.lossy(),
+                both.label()
+            )));
+        }
+        self.app = Some(both);
+        Ok(())
+    }
+
+    fn new_buffer(&mut self, context: Context, span: Span) -> usize {
+        let buffer = DraftBuffer {
+            context,
+            transforms: Vec::new(),
+            absence: Absence::Fails,
+            dir: None,
+            used: false,
+            steps: Vec::new(),
+            span,
+        };
+        self.buffers.push(buffer);
+        self.buffers.len() - 1
+    }
+
+    /// The buffer of that context; one of those of which there are many is a new one each time.
+    fn buffer(&mut self, context: Context, span: Span) -> usize {
+        let many = match context {
+            Context::SctpChunkData => true,
+            Context::App(id) => id.get().many,
+            _ => false,
+        };
+        let same = |b: &DraftBuffer| {
+            b.context == context && b.transforms.is_empty() && b.absence == Absence::Fails && b.dir.is_none()
+        };
+        let found = self.buffers.iter().position(same).filter(|_| !many);
+        found.unwrap_or_else(|| self.new_buffer(context, span))
+    }
+
     /// Turns to a sticky buffer. A context named again goes on where it was, but for those of many instances.
     pub fn enter(&mut self, name: Text<'_>, context: Context) -> Result<(), Fault> {
         self.close_buffer()?;
-        let many = context == Context::SctpChunkData;
-        let found = self.buffers.iter().position(|b| b.context == context && !many);
-        self.current = Some(found.unwrap_or_else(|| {
-            self.buffers.push(DraftBuffer { context, steps: Vec::new(), span: name.span() });
-            self.buffers.len() - 1
-        }));
+        self.current = Aim::Buffer(self.buffer(context, name.span()));
+        self.last = None;
+        Ok(())
+    }
+
+    /// Turns to a decoder's buffer.
+    pub fn enter_app(&mut self, name: Text<'_>, id: BufferId) -> Result<(), Fault> {
+        self.require(id.get().protos, name)?;
+        self.enter(name, Context::App(id))
+    }
+
+    /// Turns to what the last `base64_decode` decodes.
+    pub fn enter_decoded(&mut self, name: Text<'_>) -> Result<(), Fault> {
+        self.close_buffer()?;
+        let of_buffer = |(at, buffer): (usize, &DraftBuffer)| {
+            let step = buffer.steps.iter().rposition(|step| matches!(step, DraftStep::Base64(_)))?;
+            Some(Aim::Decoded(at, step))
+        };
+        let found = self.buffers.iter().enumerate().rev().find_map(of_buffer);
+        let missing = || {
+            name.fault("`base64_data` needs a `base64_decode` before it")
+                .help("for example `base64_decode:relative; base64_data; content:\"x\";`")
+        };
+        self.current = found.ok_or_else(missing)?;
+        self.last = None;
+        Ok(())
+    }
+
+    /// Moves the last content of the payload into a decoder's buffer: Snort 2's way to name it.
+    pub fn move_content(&mut self, modifier: Text<'_>, id: BufferId) -> Result<(), Fault> {
+        self.require(id.get().protos, modifier)?;
+        let needs = || modifier.fault(format!("`{}` needs a content before it", modifier.lossy()));
+        let (aim, step) = self.last.ok_or_else(needs)?;
+        let Aim::Buffer(at) = aim else { return Err(needs()) };
+        let Some(from) = self.buffers.get_mut(at).filter(|b| step < b.steps.len()) else {
+            return Err(needs());
+        };
+        if from.context != Context::Payload {
+            let message =
+                format!("`{}` is for a content of the payload, not of a sticky buffer", modifier.lossy());
+            return Err(modifier.fault(message).help(format!("use the sticky buffer `{}`", id.get().name)));
+        }
+        let moved = from.steps.remove(step);
+        let to = self.buffer(Context::App(id), modifier.span());
+        if let Some(buffer) = self.buffers.get_mut(to) {
+            buffer.steps.push(moved);
+            self.last = Some((Aim::Buffer(to), buffer.steps.len() - 1));
+            self.latest = Aim::Buffer(to);
+        }
+        Ok(())
+    }
+
+    /// Adds a step to a decoder's buffer without turning to it (`pcre:"/x/U"`, `urilen`).
+    pub fn step_in(&mut self, name: Text<'_>, id: BufferId, step: DraftStep) -> Result<(), Fault> {
+        self.require(id.get().protos, name)?;
+        let at = self.buffer(Context::App(id), name.span());
+        self.buffers[at].steps.push(step);
+        self.latest = Aim::Buffer(at);
+        Ok(())
+    }
+
+    /// Transforms the buffer in force; what was said of it before was said of it as it was.
+    pub fn transform(&mut self, name: Text<'_>, transform: Transform) -> Result<(), Fault> {
+        let Aim::Buffer(at) = self.current else { return Err(outside(name)) };
+        let Some(buffer) = self.buffers.get_mut(at).filter(|b| b.span != Span::default()) else {
+            return Err(outside(name));
+        };
+        if buffer.steps.is_empty() && !buffer.used {
+            buffer.transforms.push(transform);
+            return Ok(());
+        }
+        let (context, span, dir) = (buffer.context, buffer.span, buffer.dir);
+        let mut transforms = buffer.transforms.clone();
+        transforms.push(transform);
+        let new = self.new_buffer(context, span);
+        (self.buffers[new].transforms, self.buffers[new].dir) = (transforms, dir);
+        self.current = Aim::Buffer(new);
+        self.last = None;
         Ok(())
     }
 
     /// A sticky buffer that nothing looks into is a slip: its content stands before it.
     pub fn close_buffer(&self) -> Result<(), Fault> {
-        let open = self.current.and_then(|at| self.buffers.get(at));
-        match open.filter(|b| b.steps.is_empty() && b.context != Context::Payload) {
+        let open = match self.current {
+            Aim::Buffer(at) => self.buffers.get(at),
+            _ => None,
+        };
+        let idle = |b: &&DraftBuffer| b.steps.is_empty() && !b.used && b.absence == Absence::Fails;
+        match open.filter(idle).filter(|b| b.context != Context::Payload || !b.transforms.is_empty()) {
             Some(empty) => Err(Fault {
                 span: empty.span,
                 message: "nothing looks into this sticky buffer".into(),
@@ -150,36 +357,89 @@ impl Draft {
         }
     }
 
+    /// The buffer that a keyword of its own speaks of, with the name it was given.
+    pub fn named_buffer(&mut self, keyword: Text<'_>) -> Result<&mut DraftBuffer, Fault> {
+        match self.current {
+            Aim::Buffer(at) if self.buffers.get(at).is_some_and(|b| b.span != Span::default()) => {
+                Ok(&mut self.buffers[at])
+            }
+            _ => Err(outside(keyword)),
+        }
+    }
+
     pub fn context(&self) -> Context {
-        self.current.and_then(|at| self.buffers.get(at)).map_or(Context::Payload, |b| b.context)
+        match self.current {
+            Aim::Buffer(at) | Aim::Decoded(at, _) => {
+                self.buffers.get(at).map_or(Context::Payload, |b| b.context)
+            }
+            Aim::Unnamed => Context::Payload,
+        }
     }
 
-    /// The steps of the buffer in force; the payload's when none was named.
-    pub fn steps(&mut self) -> &mut Vec<DraftStep> {
-        let at = self.current.unwrap_or_else(|| {
-            self.buffers.push(DraftBuffer {
-                context: Context::Payload,
-                steps: Vec::new(),
-                span: Span::default(),
-            });
-            self.buffers.len() - 1
-        });
-        self.current = Some(at);
-        &mut self.buffers[at].steps
+    /// Whether a decoder's buffer or what `base64_decode` yields is in force.
+    pub fn in_sticky(&self) -> bool {
+        matches!(self.current, Aim::Decoded(..)) || self.context() != Context::Payload
     }
 
-    pub fn step(&mut self, step: Step) {
-        self.steps().push(DraftStep::Other(step));
+    /// Whether what `base64_decode` yields is in force.
+    pub fn in_decoded(&self) -> bool {
+        matches!(self.current, Aim::Decoded(..))
+    }
+
+    fn steps_of(&mut self, aim: Aim) -> Option<&mut Vec<DraftStep>> {
+        match aim {
+            Aim::Unnamed => None,
+            Aim::Buffer(at) => Some(&mut self.buffers.get_mut(at)?.steps),
+            Aim::Decoded(at, step) => match self.buffers.get_mut(at)?.steps.get_mut(step)? {
+                DraftStep::Base64(base64) => Some(&mut base64.steps),
+                _ => None,
+            },
+        }
+    }
+
+    /// Adds a step to what is in force; to the payload when nothing was named.
+    pub fn push(&mut self, step: DraftStep) {
+        if self.current == Aim::Unnamed {
+            self.current = Aim::Buffer(self.buffer(Context::Payload, Span::default()));
+        }
+        self.push_to(self.current, step);
+    }
+
+    /// Adds a step that counts from the one before it: where no sticky buffer is in force, it goes where that went.
+    pub fn push_relative(&mut self, step: DraftStep) {
+        if self.in_sticky() || self.latest == Aim::Unnamed {
+            self.push(step);
+        } else {
+            self.push_to(self.latest, step);
+        }
+    }
+
+    fn push_to(&mut self, aim: Aim, step: DraftStep) {
+        let is_content = matches!(step, DraftStep::Content(_));
+        let Some(steps) = self.steps_of(aim) else { return };
+        steps.push(step);
+        let at = steps.len() - 1;
+        if is_content {
+            self.last = Some((aim, at));
+        }
+        self.latest = aim;
+    }
+
+    pub fn step(&mut self, step: Step, relative: bool) {
+        match relative {
+            true => self.push_relative(DraftStep::Other(step)),
+            false => self.push(DraftStep::Other(step)),
+        }
     }
 
     /// The content that a modifier speaks of.
     pub fn last_content(&mut self, modifier: Text<'_>) -> Result<&mut DraftContent, Fault> {
-        let last = self.steps().iter_mut().rev().find_map(|step| match step {
-            DraftStep::Content(content) => Some(content),
-            _ => None,
-        });
-        let message = || format!("`{}` needs a content before it", modifier.lossy());
-        last.ok_or_else(|| modifier.fault(message()))
+        let needs = modifier.fault(format!("`{}` needs a content before it", modifier.lossy()));
+        let Some((aim, at)) = self.last else { return Err(needs) };
+        match self.steps_of(aim).and_then(|steps| steps.get_mut(at)) {
+            Some(DraftStep::Content(content)) => Ok(content),
+            _ => Err(needs),
+        }
     }
 
     /// A number, or a variable that an earlier keyword defined.

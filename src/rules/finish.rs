@@ -4,11 +4,13 @@
 use super::draft::{Draft, DraftBuffer, DraftContent, DraftPcre, DraftStep, FastChoice};
 use super::pcre;
 use super::ruleset::{
-    BufferMatch, Check, Content, Context, FastPattern, MAX_VARIABLES, Operand, PayloadScope, Pcre,
-    RuleProtocol, Step,
+    Absence, Base64Step, BufferMatch, Check, Content, Context, FastPattern, MAX_VARIABLES, Operand,
+    PayloadScope, Pcre, PcreFlags, Regex, RuleProtocol, Step, Transform,
 };
 use super::source::Span;
 use super::text::Fault;
+use crate::base::Dir;
+use ahash::{AHashMap, AHashSet};
 use std::sync::Arc;
 
 const _: () = assert!(MAX_VARIABLES <= u8::MAX as usize);
@@ -21,18 +23,131 @@ pub struct Matching {
     pub fast_pattern: Option<FastPattern>,
 }
 
-pub fn finish(draft: &mut Draft) -> Result<Matching, Fault> {
+/// What many rules say alike, held once.
+#[derive(Default)]
+pub struct Shared {
+    /// Number 0 is the empty chain, which is not in this list.
+    transforms: Vec<Box<[Transform]>>,
+    regexes: AHashMap<(String, PcreFlags, bool), Arc<Regex>>,
+    strings: AHashSet<Arc<str>>,
+}
+
+impl Shared {
+    pub fn string(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.strings.get(text) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = Arc::from(text);
+        self.strings.insert(Arc::clone(&new));
+        new
+    }
+
+    pub fn pair(&mut self, (a, b): &(String, String)) -> (Arc<str>, Arc<str>) {
+        (self.string(a), self.string(b))
+    }
+
+    fn chain(&mut self, chain: Vec<Transform>, span: Span) -> Result<u16, Fault> {
+        if chain.is_empty() {
+            return Ok(0);
+        }
+        let known = self.transforms.iter().position(|other| **other == *chain);
+        let at = known.unwrap_or_else(|| {
+            self.transforms.push(chain.into());
+            self.transforms.len() - 1
+        });
+        u16::try_from(at + 1).map_err(|_| {
+            fault(
+                span,
+                "transformation",
+                "the rules of a set may have 65535 different chains of transformations",
+            )
+        })
+    }
+
+    /// All chains, by number.
+    pub fn transforms(self) -> Vec<Box<[Transform]>> {
+        std::iter::once(Box::default()).chain(self.transforms).collect()
+    }
+
+    fn regex(&mut self, draft: &DraftPcre) -> Result<Arc<Regex>, pcre::BadExpression> {
+        let key = (draft.expression.clone(), draft.flags, draft.unlimited);
+        if let Some(known) = self.regexes.get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let new = Arc::new(pcre::compile(&draft.expression, draft.flags, draft.unlimited)?);
+        self.regexes.insert(key, Arc::clone(&new));
+        Ok(new)
+    }
+}
+
+pub fn finish(draft: &mut Draft, whole_transaction: bool, shared: &mut Shared) -> Result<Matching, Fault> {
     draft.close_buffer()?;
-    draft.buffers.retain(|buffer| !buffer.steps.is_empty());
+    draft.buffers.retain(|b| !b.steps.is_empty() || b.absence == Absence::Wanted);
     for buffer in &draft.buffers {
         buffer.contents().try_for_each(check_content)?;
         check_reach(draft, buffer)?;
+        check_absence(buffer)?;
+        check_base64(buffer)?;
+    }
+    if !whole_transaction {
+        check_directions(draft)?;
     }
     let scope = scope(draft)?;
     let fast_pattern = choose_fast_pattern(&draft.buffers)?;
     let buffers = std::mem::take(&mut draft.buffers);
-    let buffers = buffers.into_iter().map(compile_buffer).collect::<Result<_, _>>()?;
+    let buffers = buffers.into_iter().map(|b| compile_buffer(b, shared)).collect::<Result<_, _>>()?;
     Ok(Matching { scope, buffers, fast_pattern })
+}
+
+/// A buffer that must not be there has nothing in it.
+fn check_absence(buffer: &DraftBuffer) -> Result<(), Fault> {
+    match buffer.absence {
+        Absence::Wanted if !buffer.steps.is_empty() => {
+            let message = "this buffer is to be `absent`, so nothing can be looked for in it";
+            Err(fault(buffer.span, "absent", message).help("write `absent: or_else` to allow either"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Decoding without a look at the result is a slip.
+fn check_base64(buffer: &DraftBuffer) -> Result<(), Fault> {
+    let idle = buffer.steps.iter().find_map(|step| match step {
+        DraftStep::Base64(base64) if base64.steps.is_empty() => Some(base64.span),
+        _ => None,
+    });
+    match idle {
+        Some(span) => Err(fault(span, "base64_decode", "nothing looks into what this decodes")
+            .help("put `base64_data;` and a content behind it")),
+        None => Ok(()),
+    }
+}
+
+/// A rule over one direction cannot need buffers of the other.
+fn check_directions(draft: &Draft) -> Result<(), Fault> {
+    let mut wanted: Option<(Dir, &'static str)> =
+        draft.flow.and_then(|flow| flow.dir).map(|dir| (dir, "flow"));
+    for buffer in &draft.buffers {
+        let Context::App(id) = buffer.context else { continue };
+        let (Some(dir), name) = (id.get().dir.or(buffer.dir), id.get().name) else { continue };
+        match wanted {
+            Some((other, said)) if other != dir => {
+                let message =
+                    format!("`{name}` is sent {}, but `{said}` asks for the other direction", way(dir));
+                return Err(fault(buffer.span, name, message)
+                    .help("`=>` in place of `->` makes a rule over a request and its response"));
+            }
+            _ => wanted = wanted.or(Some((dir, name))),
+        }
+    }
+    Ok(())
+}
+
+fn way(dir: Dir) -> &'static str {
+    match dir {
+        Dir::ToServer => "to the server",
+        Dir::ToClient => "to the client",
+    }
 }
 
 impl DraftBuffer {
@@ -74,7 +189,8 @@ fn check_reach(draft: &Draft, buffer: &DraftBuffer) -> Result<(), Fault> {
         DraftStep::Other(Step::BufferSize(size)) if !size.negated => Some(("bsize", size.high)),
         _ => None,
     });
-    let payload = buffer.context == Context::Payload;
+    let as_it_is = buffer.transforms.is_empty();
+    let payload = buffer.context == Context::Payload && as_it_is;
     let dsize = draft.checks.iter().filter_map(move |check| match check {
         Check::PayloadSize(size) if payload && !size.negated => Some(("dsize", size.high)),
         _ => None,
@@ -87,7 +203,7 @@ fn check_reach(draft: &Draft, buffer: &DraftBuffer) -> Result<(), Fault> {
         let content = match step {
             DraftStep::Content(content) if !content.content.negated => content,
             // Where these end is not known: anything after them is taken to start at 0.
-            DraftStep::Pcre(_) | DraftStep::Other(Step::ByteJump(_)) => {
+            DraftStep::Pcre(_) | DraftStep::Base64(_) | DraftStep::Other(Step::ByteJump(_)) => {
                 end = 0;
                 continue;
             }
@@ -123,10 +239,15 @@ fn earliest_start(content: &Content, previous_end: i64) -> i64 {
 fn scope(draft: &Draft) -> Result<PayloadScope, Fault> {
     let only = draft.flow.and_then(|flow| flow.stream);
     let wants_stream = draft.protocol == RuleProtocol::TcpStream || only == Some(true);
-    let wants_packet = draft.needs_packet || draft.protocol == RuleProtocol::TcpPacket || only == Some(false);
+    // A stream is not transformed as a whole.
+    let transformed = |b: &DraftBuffer| b.context == Context::Payload && !b.transforms.is_empty();
+    let wants_packet = draft.buffers.iter().any(transformed)
+        || draft.needs_packet
+        || draft.protocol == RuleProtocol::TcpPacket
+        || only == Some(false);
     if wants_stream && wants_packet {
-        let message = "this rule asks for the stream only and for packets";
-        return Err(fault(Span::default(), "flow", message)
+        let message = "this is asked of a packet, but the rule is for the stream only";
+        return Err(fault(draft.needs_packet_at, "flow", message)
             .help("take out tcp-stream and flow:only_stream, or the keywords about a packet"));
     }
     let contents = || draft.buffers.iter().filter(|b| b.context == Context::Payload);
@@ -150,7 +271,17 @@ fn is_placed(content: &DraftContent) -> bool {
     content.content.offset.or(content.content.depth).is_some()
 }
 
-/// The rule's own choice, else the payload's strongest content that is not negated. Header buffers have no prefilter.
+/// The payload as it is, and what decoders yield, transformed or not. A buffer that may be absent cannot announce a rule.
+fn has_prefilter(buffer: &DraftBuffer) -> bool {
+    let searched = match buffer.context {
+        Context::Payload => buffer.transforms.is_empty(),
+        Context::App(_) => true,
+        _ => false,
+    };
+    searched && buffer.absence == Absence::Fails
+}
+
+/// The rule's own choice, else the strongest content that is not negated. Header buffers have no prefilter.
 fn choose_fast_pattern(buffers: &[DraftBuffer]) -> Result<Option<FastPattern>, Fault> {
     let mut chosen: Option<(bool, u32, FastPattern)> = None;
     let mut asked = false;
@@ -160,7 +291,7 @@ fn choose_fast_pattern(buffers: &[DraftBuffer]) -> Result<Option<FastPattern>, F
             if draft.fast_pattern.is_some() && std::mem::replace(&mut asked, true) {
                 return Err(fault(draft.span, "fast_pattern", "a rule has one `fast_pattern`"));
             }
-            if draft.content.negated || buffer.context != Context::Payload {
+            if draft.content.negated || !has_prefilter(buffer) {
                 continue;
             }
             let FastChoice { chop, only } = draft.fast_pattern.unwrap_or_default();
@@ -187,17 +318,33 @@ fn strength(pattern: &[u8]) -> u32 {
     pattern.iter().map(|&b| if std::mem::replace(&mut seen[b as usize], true) { 1 } else { weight(b) }).sum()
 }
 
-fn compile_buffer(buffer: DraftBuffer) -> Result<BufferMatch, Fault> {
-    let steps = buffer.steps.into_iter().map(|step| match step {
-        DraftStep::Content(content) => Ok(Step::Content(content.content)),
-        DraftStep::Pcre(pcre) => compile_pcre(pcre).map(Step::Pcre),
-        DraftStep::Other(step) => Ok(step),
-    });
-    Ok(BufferMatch { context: buffer.context, steps: steps.collect::<Result<_, _>>()? })
+fn compile_buffer(buffer: DraftBuffer, shared: &mut Shared) -> Result<BufferMatch, Fault> {
+    Ok(BufferMatch {
+        context: buffer.context,
+        transforms: shared.chain(buffer.transforms, buffer.span)?,
+        absence: buffer.absence,
+        dir: buffer.dir,
+        steps: compile_steps(buffer.steps, shared)?,
+    })
 }
 
-fn compile_pcre(draft: DraftPcre) -> Result<Pcre, Fault> {
-    let regex = pcre::compile(&draft.expression, draft.flags, draft.unlimited).map_err(|bad| {
+fn compile_steps(steps: Vec<DraftStep>, shared: &mut Shared) -> Result<Box<[Step]>, Fault> {
+    let compiled = steps.into_iter().map(|step| match step {
+        DraftStep::Content(content) => Ok(Step::Content(content.content)),
+        DraftStep::Pcre(pcre) => compile_pcre(pcre, shared).map(Step::Pcre),
+        DraftStep::Base64(base64) => Ok(Step::Base64(Base64Step {
+            bytes: base64.bytes,
+            offset: base64.offset,
+            relative: base64.relative,
+            steps: compile_steps(base64.steps, shared)?,
+        })),
+        DraftStep::Other(step) => Ok(step),
+    });
+    compiled.collect()
+}
+
+fn compile_pcre(draft: DraftPcre, shared: &mut Shared) -> Result<Pcre, Fault> {
+    let regex = shared.regex(&draft).map_err(|bad| {
         // A place is exact only while every byte of the expression is one of the rule's text.
         let length = draft.span.end - draft.span.start;
         let exact = draft.expression.len() == length as usize;
@@ -206,10 +353,10 @@ fn compile_pcre(draft: DraftPcre) -> Result<Pcre, Fault> {
         fault(span, "pcre", bad.message)
     })?;
     Ok(Pcre {
-        expression: draft.expression,
         flags: draft.flags,
         negated: draft.negated,
         relative: draft.relative,
-        regex: Arc::new(regex),
+        regex,
+        captures: draft.captures.into(),
     })
 }

@@ -1,7 +1,7 @@
 //! A rule's header words -> what they mean. Sets that several rules name are read once and shared.
 
+use super::app::{self, Carriers, Protos};
 use super::group::{self, Group};
-use super::keyword;
 use super::parser::RuleAst;
 use super::ruleset::{Action, AddrSet, Endpoint, RejectTo, RuleProtocol};
 use super::text::{Fault, Text, nearest};
@@ -56,32 +56,57 @@ pub fn action(word: Text<'_>) -> Result<Action, Fault> {
     Err(fault.keyword("action"))
 }
 
-pub fn protocol(word: Text<'_>) -> Result<RuleProtocol, Fault> {
-    let lower = word.lossy().to_ascii_lowercase();
-    if let Some((_, protocol)) = PROTOCOLS.iter().find(|(name, _)| *name == lower) {
-        return Ok(*protocol);
+/// What a rule's protocol word says.
+#[derive(Copy, Clone, Debug)]
+pub struct Protocol<'a> {
+    pub protocol: RuleProtocol,
+    /// Of an application protocol: which.
+    pub app: Option<Protos>,
+    /// What stands behind a colon: when the rule is looked at.
+    pub hook: Option<Text<'a>>,
+}
+
+pub fn protocol(word: Text<'_>) -> Result<Protocol<'_>, Fault> {
+    let (name, hook) = match word.split_once(b':') {
+        Some((name, hook)) => (name, Some(hook)),
+        None => (word, None),
+    };
+    let lower = name.lossy().to_ascii_lowercase();
+    if let Some((_, protocol)) = PROTOCOLS.iter().find(|(known, _)| *known == lower) {
+        return Ok(Protocol { protocol: *protocol, app: None, hook });
     }
-    if let Some(decoder) = keyword::protocol_needs(&lower) {
-        return Err(word
-            .fault(format!("`{lower}` needs the {decoder} decoder, which this version does not have"))
-            .keyword("protocol"));
+    if let Some(protos) = app::named(&lower) {
+        let protocol = match protos.carriers() {
+            Carriers { tcp: true, udp: true } => RuleProtocol::TcpOrUdp,
+            Carriers { udp: true, .. } => RuleProtocol::Udp,
+            _ => RuleProtocol::Tcp,
+        };
+        return Ok(Protocol { protocol, app: Some(protos), hook });
     }
-    let known = PROTOCOLS.iter().map(|(name, _)| *name).chain(keyword::protocol_words().iter().copied());
-    let fault = word.fault(format!("`{}` is no protocol", word.lossy())).keyword("protocol");
+    let known = PROTOCOLS.iter().map(|(name, _)| *name).chain(app::words());
+    let fault = name.fault(format!("`{}` is no protocol", name.lossy())).keyword("protocol");
     Err(match nearest(&lower, known) {
         Some(near) => fault.help(format!("did you mean `{near}`?")),
         None => fault,
     })
 }
 
-/// Whether the rule is for both ways.
-pub fn both_ways(word: Text<'_>) -> Result<bool, Fault> {
+/// What the arrow says.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Direction {
+    /// `<>`
+    pub both_ways: bool,
+    /// `=>`
+    pub whole_transaction: bool,
+}
+
+pub fn direction(word: Text<'_>) -> Result<Direction, Fault> {
     let fault = match word.bytes {
-        b"->" => return Ok(false),
-        b"<>" => return Ok(true),
-        b"=>" => word.fault("`=>` rules match transactions, which need application decoders"),
+        b"->" => return Ok(Direction::default()),
+        b"<>" => return Ok(Direction { both_ways: true, ..Direction::default() }),
+        b"=>" => return Ok(Direction { whole_transaction: true, ..Direction::default() }),
         b"<-" => word.fault("a rule is read from left to right").help("swap the two sides and write `->`"),
-        _ => word.fault(format!("`{}` is no direction", word.lossy())).help("`->` or `<>`"),
+        _ => word.fault(format!("`{}` is no direction", word.lossy())).help("`->`, `<>` or `=>`"),
     };
     Err(fault.keyword("direction"))
 }

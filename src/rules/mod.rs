@@ -8,11 +8,16 @@
 
 pub mod address;
 pub mod alerting;
+pub mod app;
 pub mod compile;
 pub mod config_file;
+pub mod context;
 pub mod diagnostic;
 pub mod draft;
+pub mod event;
+pub mod field;
 pub mod finish;
+pub mod flowint;
 pub mod group;
 pub mod header;
 pub mod keyword;
@@ -23,8 +28,11 @@ pub mod pcre;
 pub mod port;
 pub mod ruleset;
 pub mod source;
+pub mod step;
 pub mod text;
+pub mod transform;
 pub mod vars;
+pub mod waiting;
 
 pub use compile::load;
 pub use config_file::{Classifications, References};

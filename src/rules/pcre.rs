@@ -11,9 +11,10 @@ use regex_automata::util::syntax;
 const MATCH_LIMIT: u32 = 3500;
 const DEPTH_LIMIT: u32 = 1500;
 
-/// Memory one linear expression may take, bytes; a larger one goes to PCRE2.
+/// Memory one linear expression may take, bytes; a larger one goes to PCRE2. The second bound is that of the states a
+/// worker keeps of it: past it they are found anew.
 const NFA_SIZE_LIMIT: usize = 1 << 20;
-const CACHE_LIMIT: usize = 1 << 20;
+const CACHE_LIMIT: usize = 1 << 17;
 
 /// What PCRE2 says of the expression when neither engine takes it, and at which byte.
 pub struct BadExpression {

@@ -1,6 +1,12 @@
 //! The compiled rule set: what `inspect` evaluates and `mgmt` prints. Immutable, shared, numbered by generation.
 
 pub use super::alerting::{Tag, TagOf, TagUnit, Target, Threshold, ThresholdKind, Track, UniqueOn};
+pub use super::app::{AppProto, Protos};
+pub use super::context::BufferId;
+pub use super::field::{FieldId, FieldTest, Occurrence};
+pub use super::flowint::{FlowintOp, FlowintVerb};
+pub use super::step::*;
+pub use super::transform::Transform;
 use crate::base::interval::IntervalSet;
 use crate::base::{Anomaly, Dir, Family, Generation, RuleIndex};
 use std::sync::Arc;
@@ -42,6 +48,8 @@ pub enum RuleProtocol {
     /// `tcp-stream`: the reassembled stream only.
     TcpStream,
     Udp,
+    /// An application protocol that both carry.
+    TcpOrUdp,
     /// `icmp`: either family.
     Icmp,
     Icmpv4,
@@ -155,6 +163,90 @@ pub enum Check {
         side: Side,
         bytes: NumRange,
     },
+    /// `tcp:flow_start` and its like: the first packet of a direction of the session.
+    FlowStart,
+    /// What only a decoder knows.
+    App(Box<AppCheck>),
+}
+
+/// A check of what a decoder found in a session. Without a decoder none of them holds, negated or not.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AppCheck {
+    Field {
+        field: FieldId,
+        test: FieldTest,
+        which: Occurrence,
+    },
+    /// `app-layer-event:`
+    Event(Box<str>),
+    /// `app-layer-protocol:`
+    Protocol {
+        protos: ProtocolWord,
+        negated: bool,
+        side: ProtocolSide,
+    },
+    /// `app-layer-state:` or the hook of a rule's protocol word (`tls:client_hello_done`).
+    State {
+        name: Box<str>,
+        order: std::cmp::Ordering,
+    },
+    /// Something that no decoder gives: `dataset`, `iprep`, ...
+    Facility(Facility),
+}
+
+/// What `app-layer-protocol` names.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ProtocolWord {
+    Named(Protos),
+    /// Not found out yet.
+    Unknown,
+    /// Will not be found out.
+    Failed,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ProtocolSide {
+    /// The packet's direction.
+    Direction,
+    ToServer,
+    ToClient,
+    Either,
+    Both,
+    /// The session's protocol, once it is settled.
+    Final,
+    /// What it was before an upgrade.
+    Original,
+}
+
+/// Parts of the engine that rules ask for and this version does not have.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Facility {
+    Dataset,
+    IpReputation,
+    GeoIp,
+    FileStore,
+    /// Sessions' application protocols, by whatever decoder.
+    ProtocolDetection,
+}
+
+impl Facility {
+    pub const ALL: [Facility; 5] = [
+        Facility::Dataset,
+        Facility::IpReputation,
+        Facility::GeoIp,
+        Facility::FileStore,
+        Facility::ProtocolDetection,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Facility::Dataset => "datasets",
+            Facility::IpReputation => "IP reputation",
+            Facility::GeoIp => "GeoIP",
+            Facility::FileStore => "file store",
+            Facility::ProtocolDetection => "protocol detection",
+        }
+    }
 }
 
 /// Which of a packet's VLAN tags.
@@ -218,7 +310,7 @@ pub enum ChecksumOf {
     Icmp(Family),
 }
 
-/// The named buffers that contents look into. Application contexts join this list when their decoders do.
+/// The named buffers that contents look into.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Context {
     /// A packet's payload, or the stream's bytes: see [`PayloadScope`].
@@ -233,6 +325,8 @@ pub enum Context {
     SctpHeader,
     /// The user data of each SCTP DATA chunk, one buffer a chunk.
     SctpChunkData,
+    /// A decoder's.
+    App(BufferId),
 }
 
 /// Where [`Context::Payload`] is looked for.
@@ -242,183 +336,6 @@ pub enum PayloadScope {
     Stream,
     /// Whichever has it.
     Both,
-}
-
-/// A number written in the rule, or a variable that `byte_extract` or `byte_math` filled.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Operand {
-    Value(i64),
-    /// Index into the rule's variables.
-    Variable(u8),
-}
-
-/// Variables a rule may define.
-pub const MAX_VARIABLES: usize = 16;
-
-/// `content:` with its modifiers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Content {
-    /// Lower case when `nocase`.
-    pub pattern: Box<[u8]>,
-    pub nocase: bool,
-    pub negated: bool,
-    /// From the buffer's start.
-    pub offset: Option<Operand>,
-    pub depth: Option<Operand>,
-    /// From the previous match's end.
-    pub distance: Option<Operand>,
-    pub within: Option<Operand>,
-    pub ends_with: bool,
-}
-
-/// `pcre:`. The expression is compiled with the rule.
-#[derive(Clone, Debug)]
-pub struct Pcre {
-    /// As the rule writes it, between the slashes.
-    pub expression: String,
-    pub flags: PcreFlags,
-    pub negated: bool,
-    /// `/R`: from the previous match's end.
-    pub relative: bool,
-    pub regex: Arc<Regex>,
-}
-
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub struct PcreFlags {
-    pub case_insensitive: bool,
-    pub multi_line: bool,
-    pub dot_all: bool,
-    pub extended: bool,
-    pub anchored: bool,
-    pub dollar_end_only: bool,
-    pub ungreedy: bool,
-}
-
-/// The engine behind a pcre: linear time where the expression allows it, backtracking with limits where not.
-#[derive(Debug)]
-pub enum Regex {
-    Linear(regex_automata::meta::Regex),
-    Backtracking(pcre2::bytes::Regex),
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Endian {
-    Big,
-    Little,
-}
-
-/// How a number stands in the payload.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum NumberForm {
-    Binary(Endian),
-    /// ASCII digits in this base: 8, 10, 16, or 0 for C's prefixes.
-    Text {
-        base: u8,
-    },
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Compare {
-    Less,
-    LessEqual,
-    Equal,
-    GreaterEqual,
-    Greater,
-    And,
-    Xor,
-}
-
-/// `byte_test:`
-#[derive(Clone, Debug, PartialEq)]
-pub struct ByteTest {
-    pub bytes: Operand,
-    pub compare: Compare,
-    pub negated: bool,
-    pub value: Operand,
-    pub offset: Operand,
-    pub relative: bool,
-    pub form: NumberForm,
-    pub mask: Option<u32>,
-}
-
-/// `byte_jump:`
-#[derive(Clone, Debug, PartialEq)]
-pub struct ByteJump {
-    pub bytes: Operand,
-    pub offset: Operand,
-    pub relative: bool,
-    pub form: NumberForm,
-    pub multiplier: u32,
-    pub align: bool,
-    pub from_beginning: bool,
-    pub from_end: bool,
-    pub post_offset: Operand,
-    pub mask: Option<u32>,
-}
-
-/// `byte_extract:`
-#[derive(Clone, Debug, PartialEq)]
-pub struct ByteExtract {
-    pub bytes: u8,
-    pub offset: Operand,
-    pub relative: bool,
-    pub form: NumberForm,
-    pub multiplier: u32,
-    pub align: Option<u8>,
-    pub mask: Option<u32>,
-    pub into: u8,
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum MathOp {
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    ShiftLeft,
-    ShiftRight,
-}
-
-/// `byte_math:`
-#[derive(Clone, Debug, PartialEq)]
-pub struct ByteMath {
-    pub bytes: Operand,
-    pub offset: Operand,
-    pub relative: bool,
-    pub form: NumberForm,
-    pub op: MathOp,
-    pub value: Operand,
-    pub mask: Option<u32>,
-    pub into: u8,
-}
-
-/// `isdataat:`
-#[derive(Clone, Debug, PartialEq)]
-pub struct IsDataAt {
-    pub at: Operand,
-    pub relative: bool,
-    pub negated: bool,
-}
-
-/// One step over a buffer. Steps run in order; a relative step may send an earlier one looking for its next match.
-#[derive(Clone, Debug)]
-pub enum Step {
-    Content(Content),
-    Pcre(Pcre),
-    ByteTest(ByteTest),
-    ByteJump(ByteJump),
-    ByteExtract(ByteExtract),
-    ByteMath(ByteMath),
-    IsDataAt(IsDataAt),
-    /// `bsize:` the buffer's whole length.
-    BufferSize(NumRange),
-}
-
-/// What one buffer must hold.
-#[derive(Clone, Debug)]
-pub struct BufferMatch {
-    pub context: Context,
-    pub steps: Box<[Step]>,
 }
 
 /// The content that the prefilter looks for; a rule without one is checked on every packet its group sees.
@@ -490,19 +407,24 @@ pub struct Rule {
     pub category: Arc<str>,
     /// 1 is the most severe.
     pub priority: u32,
-    pub references: Vec<(String, String)>,
-    pub metadata: Vec<(String, String)>,
+    pub references: Box<[(Arc<str>, Arc<str>)]>,
+    pub metadata: Box<[(Arc<str>, Arc<str>)]>,
     pub protocol: RuleProtocol,
+    /// Application protocols one of which the session must have; none where any will do.
+    pub app: Protos,
     pub src: Endpoint,
     pub dst: Endpoint,
     /// `<>`
     pub both_ways: bool,
+    /// `=>`: buffers of a transaction's request and of its response.
+    pub whole_transaction: bool,
     pub flow: FlowMatch,
     pub checks: Box<[Check]>,
     pub scope: PayloadScope,
     pub buffers: Box<[BufferMatch]>,
     pub fast_pattern: Option<FastPattern>,
     pub flowbits: Box<[FlowbitOp]>,
+    pub flowints: Box<[FlowintOp]>,
     pub threshold: Option<Threshold>,
     pub detection_filter: Option<Threshold>,
     /// `xbits`, then `hostbits`.
@@ -529,11 +451,20 @@ pub struct RuleSet {
     pub flowbits: Vec<String>,
     /// Names of the host bits, by number.
     pub host_bits: Vec<String>,
+    /// Names of the sessions' counters, by number.
+    pub flowints: Vec<String>,
+    /// Chains of transformations; [`BufferMatch::transforms`] is an index, and number 0 the empty chain.
+    pub transforms: Vec<Box<[Transform]>>,
     pub files: Vec<String>,
 }
 
 impl RuleSet {
     pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
         self.rules.get(index.index())
+    }
+
+    /// The transformations of a buffer.
+    pub fn transforms(&self, buffer: &BufferMatch) -> &[Transform] {
+        self.transforms.get(usize::from(buffer.transforms)).map_or(&[], |chain| chain)
     }
 }

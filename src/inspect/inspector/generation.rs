@@ -5,6 +5,7 @@ use super::Candidates;
 use crate::inspect::engine::Engine;
 use crate::inspect::matcher::Seen;
 use crate::inspect::steps::PcreCaches;
+use crate::inspect::transform::Bench;
 use std::sync::Arc;
 
 pub struct InForce {
@@ -12,6 +13,8 @@ pub struct InForce {
     pub(super) candidates: Candidates,
     pub(super) seen: Seen,
     pub(super) caches: PcreCaches,
+    /// Where transformed buffers are made.
+    pub(super) bench: Bench,
 }
 
 impl InForce {
@@ -20,7 +23,8 @@ impl InForce {
         InForce {
             candidates: Candidates::new(engine.rules().rules.len()),
             seen: Seen::with_capacity(engine.max_patterns()),
-            caches: PcreCaches::with_capacity(engine.pcres()),
+            caches: PcreCaches::new(engine.pcres()),
+            bench: Bench::new(&engine.rules().transforms),
             engine,
         }
     }

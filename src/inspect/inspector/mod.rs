@@ -2,7 +2,7 @@
 //!
 //! Generations of rules coexist: the [`Inspector`] holds what they have in common, an [`InForce`] what belongs to one, and
 //! whoever calls says which one judges. Memory is taken at start and when management makes a generation, never for a packet
-//! (a regular expression's cache is made the first time a worker runs it).
+//! (but the states of a regular expression's automaton, which are found as traffic needs them, within a bound an expression).
 
 use crate::base::counters::Counter;
 use crate::base::{Anomaly, Dir, DropReason, RuleIndex, Verdict};
@@ -206,6 +206,7 @@ impl Inspector {
             order: self.order.as_mut(),
             position: self.position,
             caches: &mut rules.caches,
+            bench: &mut rules.bench,
             budget: Budget(self.settings.work_per_packet),
             outcome: &mut self.outcome,
             max_alerts: self.settings.packet_alert_max.min(MAX_ALERTS),
@@ -271,6 +272,8 @@ fn scan(
         (Place::Stream, Payload::Queued) => return,
         (Place::Stream, Payload::Packet) | (Place::Packet, _) => Context::Payload,
         (Place::Buffer(context), _) => context,
+        // A decoder brings these.
+        (Place::App(..), _) => return,
     };
     buffers::any(context, facts, |bytes| {
         set.scan(bytes, seen, |rule| candidates.add(rule));

@@ -456,3 +456,111 @@ fn a_broken_transport_leaves_the_packet_to_rules_for_ip() {
     bare(&mut i, &broken);
     assert_eq!(sids(&i), [1]);
 }
+
+/// Rules over one packet's payload: what matches.
+fn fires(rule: &str, payload: &[u8]) -> bool {
+    let mut inspector = inspector(&format!("alert tcp any any -> any any ({rule} sid:1;)"));
+    let packet = packet(Dir::ToServer, 1, payload);
+    let facts = packet.facts();
+    inspector.inspect(&facts, Some(&mut StateHandle::NONE.clone()), Payload::Packet).alerts.len() == 1
+}
+
+#[test]
+fn what_is_decoded_from_base64_is_looked_into() {
+    let rule = r#"content:"arg="; base64_decode:bytes 8, offset 1, relative; base64_data; content:"es"; offset:1; depth:2;"#;
+    assert!(fires(rule, b"x arg=:dGVzdA==&") && !fires(rule, b"x arg=:dGFzdA==&") && !fires(rule, b"x arg="));
+    let again = r#"content:"k="; base64_decode:relative; base64_data; content:"test"; endswith;"#;
+    assert!(fires(again, b"k=!! k=dGVzdA==."), "a match further on is tried");
+    let negated = r#"content:"k="; base64_decode:relative; base64_data; content:!"test";"#;
+    assert!(fires(negated, b"k=dGFzdA==") && !fires(negated, b"k=dGVzdA==") && !fires(negated, b"k=!"));
+    let whole = r#"base64_decode; base64_data; pcre:"/^t.st$/"; isdataat:!5;"#;
+    assert!(fires(whole, b"dGVzdA==") && !fires(whole, b"dGVzdGVy"));
+    let behind = r#"base64_decode:bytes 4; base64_data; content:"abc"; pkt_data; content:"tail";"#;
+    assert!(fires(behind, b"YWJj tail") && !fires(behind, b"YWJj tial"));
+}
+
+#[test]
+fn a_transformed_payload_is_looked_into() {
+    let rule = r#"pkt_data; strip_whitespace; to_lowercase; content:"window.open(";"#;
+    assert!(fires(rule, b"Window . OPEN (") && !fires(rule, b"Window ; open ("));
+    let before = r#"pkt_data; content:"A B"; strip_whitespace; content:"AB"; startswith;"#;
+    assert!(fires(before, b"A B") && !fires(before, b"AB") && !fires(before, b"xA B"));
+    let hash = r#"pkt_data; to_md5; content:"|90 01 50 98 3c d2 4f b0 d6 96 3f 7d 28 e1 7f 72|"; bsize:16;"#;
+    assert!(fires(hash, b"abc") && !fires(hash, b"abd"));
+}
+
+#[test]
+fn entropy_and_broken_asn1_are_found_in_the_payload() {
+    assert!(fires("entropy:value < 1;", b"aaaaaaaa") && !fires("entropy:value < 1;", b"abcdefgh"));
+    let asn1 = r#"content:"snmp"; asn1:bitstring_overflow, relative_offset 0;"#;
+    assert!(fires(asn1, b"snmp\x03\x01\x01") && !fires(asn1, b"snmp\x03\x02\x01\x01"));
+    assert!(fires(asn1, b"snmp snmp\x03\x01\x01"), "a match further on is tried");
+}
+
+/// Rules that need a decoder, and would match if what is absent counted as not matching.
+#[test]
+fn a_rule_that_waits_for_a_decoder_never_matches() {
+    for rule in [
+        r#"http.uri; content:!"x";"#,
+        r#"http.uri; bsize:!7;"#,
+        r#"http.cookie; absent;"#,
+        r#"content:!"x"; http_uri;"#,
+        r#"content:"a"; pcre:!"/x/U";"#,
+        r#"urilen:!7; content:"a";"#,
+        "app-layer-protocol:!http;",
+        "app-layer-protocol:failed;",
+        "app-layer-event:applayer_proto_detection_skipped;",
+        "tls.version:!1.2;",
+        "ssl_version:!tls1.0;",
+        r#"filename:!"x";"#,
+        "iprep:src,CnC,>,0;",
+        r#"base64_decode:bytes 4; base64_data; content:"0"; pkt_data; file_data; content:!"x";"#,
+        r#"byte_test:1,!=,0,0,dce;"#,
+    ] {
+        assert!(!fires(rule, b"a GET / HTTP/1.1\r\n\r\n"), "{rule}");
+    }
+    for protocol in ["http", "tls", "dns", "http1"] {
+        let mut inspector = inspector(&format!("drop {protocol} any any -> any any (sid:1;)"));
+        let packet = packet(Dir::ToServer, 1, b"GET / HTTP/1.1\r\n\r\n");
+        let outcome = inspector.inspect(&packet.facts(), None, Payload::Packet);
+        assert_eq!((outcome.alerts.len(), outcome.verdict), (0, Verdict::Forward), "{protocol}");
+    }
+}
+
+#[test]
+fn numbers_of_a_session_are_counted_and_compared() {
+    let rules = r#"
+        alert tcp any any -> any any (content:"hit"; flowint:n,isnotset; flowint:n,=,1; noalert; sid:1;)
+        alert tcp any any -> any any (content:"hit"; flowint:n,isset; flowint:n,+,1; noalert; sid:2;)
+        alert tcp any any -> any any (content:"ask"; flowint:n,==,3; sid:3;)
+        alert tcp any any -> any any (content:"ask"; flowint:n,>,2; flowint:m,notset; sid:4;)
+        alert tcp any any -> any any (content:"ask"; flowint:m,<,9; sid:5;)
+        alert tcp any any -> any any (content:"copy"; flowint:m,=,n; flowint:m,-,1; sid:6;)
+    "#;
+    let mut inspector = inspector(rules);
+    let mut session = StateHandle::NONE;
+    let mut sids = |payload: &[u8], number| {
+        let packet = packet(Dir::ToServer, number, payload);
+        let outcome = inspector.inspect(&packet.facts(), Some(&mut session), Payload::Packet).clone();
+        let rules = inspector.rules.engine().rules();
+        let mut sids: Vec<u32> =
+            outcome.alerts.iter().filter_map(|a| rules.rule(a.rule).map(|rule| rule.sid)).collect();
+        sids.sort_unstable();
+        sids
+    };
+    assert_eq!(sids(b"ask", 1), [0u32; 0]);
+    // The first sets it, and the rule behind it counts on at once: rules that write come first, in their order.
+    assert_eq!((sids(b"hit", 2), sids(b"hit", 3)), (vec![], vec![]));
+    assert_eq!(sids(b"ask", 4), [3, 4]);
+    assert_eq!((sids(b"copy", 5), sids(b"ask", 6)), (vec![6], vec![3, 5]));
+}
+
+#[test]
+fn a_session_begins_once_in_each_direction() {
+    let mut inspector = inspector("alert tcp:flow_start any any -> any any (sid:1;)");
+    let mut alerts = |dir, number| {
+        let packet = packet(dir, number, b"x");
+        inspector.inspect(&packet.facts(), None, Payload::Packet).alerts.len()
+    };
+    assert_eq!([alerts(Dir::ToServer, 1), alerts(Dir::ToClient, 1), alerts(Dir::ToServer, 2)], [1, 1, 0]);
+}

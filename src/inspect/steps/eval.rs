@@ -1,7 +1,10 @@
 //! The chain itself: tries steps in order and goes back where a relative step failed.
 
-use super::program::{ContentOp, Op, PcreOp, Program, Variables, operand};
-use super::{Budget, PcreCaches, bytes};
+use super::pcre::MAX_DECODED;
+use super::program::{Base64Op, ContentOp, Op, PcreOp, Program, Variables, operand};
+use super::{Budget, PcreCaches, bytes, measure};
+use crate::inspect::base64;
+use crate::rules::transform::Base64Mode;
 
 /// A buffer, or the window of a stream that can be seen.
 #[derive(Copy, Clone, Debug)]
@@ -94,6 +97,8 @@ impl Run<'_> {
         let moved = match op {
             Op::Content(content) => return self.content(content, n, last, reach),
             Op::Pcre(pcre) => return self.pcre(pcre, n, last, reach),
+            Op::Base64(base64) => return self.base64(base64, n, last, reach),
+            Op::Entropy(_) | Op::Asn1(_) => return self.measured(op, n, last, reach),
             Op::ByteJump(jump) => bytes::jump(jump, subject, last, variables),
             Op::ByteExtract(extract) => bytes::extract(extract, subject, last, variables),
             Op::ByteMath(math) => bytes::math(math, subject, last, variables),
@@ -116,6 +121,54 @@ impl Run<'_> {
             Miss::Soft if !op.is_relative() => Miss::Hard,
             other => other,
         })
+    }
+
+    /// Entropy and ASN.1: what holds of a part as it is.
+    fn measured(&mut self, op: &Op, n: usize, last: i64, reach: i64) -> Result<(), Miss> {
+        let subject = self.subject;
+        if !self.budget.pay(subject.bytes.len()) {
+            return Err(Miss::Spent);
+        }
+        let holds = match op {
+            Op::Entropy(test) => measure::entropy(test, subject.bytes),
+            Op::Asn1(test) => measure::asn1(test, &subject, last),
+            _ => false,
+        };
+        if holds { self.step(n + 1, last, reach) } else { Err(miss(op.is_relative())) }
+    }
+
+    /// Decodes the text at a place and tries what is asked of the result; the chain goes on behind the text's start.
+    fn base64(&mut self, op: &Base64Op, n: usize, last: i64, reach: i64) -> Result<(), Miss> {
+        let missed = miss(op.relative);
+        let start = if op.relative { last } else { 0 };
+        let text = self.subject.index(start.saturating_add(i64::from(op.offset)));
+        let text = text.and_then(|at| self.subject.bytes.get(at..)).ok_or(missed)?;
+        let most = op.bytes.map_or(MAX_DECODED, |n| n as usize);
+        let text = text.get(..most).unwrap_or(text);
+        if !self.budget.pay(text.len()) {
+            return Err(Miss::Spent);
+        }
+        let mut decoded = std::mem::take(&mut self.caches.decoded);
+        decoded.clear();
+        // Without room (within another decoding) nothing is decoded.
+        let room = decoded.capacity();
+        let verdict = if base64::decode(text, Base64Mode::Rfc4648, room, &mut decoded) {
+            let (program, subject) = (&op.program, Subject::whole(&decoded));
+            let (budget, caches) = (&mut *self.budget, &mut *self.caches);
+            Run { program, subject, budget, caches, variables: self.variables }.step(0, 0, i64::MIN)
+        } else {
+            Err(missed)
+        };
+        self.caches.decoded = decoded;
+        match verdict {
+            Ok(()) => {
+                let end = self.subject.clamp(start.saturating_add(i64::from(op.offset))) + text.len();
+                let end = self.subject.start().saturating_add(end as i64);
+                self.step(n + 1, last, reach.max(end))
+            }
+            Err(Miss::Spent) => Err(Miss::Spent),
+            Err(_) => Err(missed),
+        }
     }
 
     fn finish(&self, reach: i64) -> Result<(), Miss> {

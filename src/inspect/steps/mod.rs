@@ -9,6 +9,7 @@
 
 mod bytes;
 mod eval;
+mod measure;
 mod needle;
 mod number;
 mod pcre;
@@ -17,7 +18,7 @@ mod program;
 mod tests;
 
 pub(crate) use eval::{Subject, Verdict, evaluate};
-pub(crate) use pcre::PcreCaches;
+pub(crate) use pcre::{Memory, PcreCaches, Pcres};
 pub(crate) use program::Program;
 
 /// Work that may still be done for the present packet, in units of one step or 64 bytes searched.

@@ -1,8 +1,10 @@
 //! A buffer's steps, prepared: literals ready to be searched for, and which step may be asked for its next match.
 
 use super::needle::Needle;
+use super::pcre::Pcres;
 use crate::rules::ruleset::{
-    ByteExtract, ByteJump, ByteMath, ByteTest, Content, IsDataAt, NumRange, Operand, Regex, Step,
+    Asn1Test, ByteExtract, ByteJump, ByteMath, ByteTest, Content, EntropyTest, IsDataAt, NumRange, Operand,
+    Regex, Step,
 };
 use std::sync::Arc;
 
@@ -49,6 +51,15 @@ pub(super) struct PcreOp {
     pub(super) relative: bool,
 }
 
+/// `base64_decode` with the steps over its result.
+#[derive(Debug)]
+pub(super) struct Base64Op {
+    pub(super) bytes: Option<u32>,
+    pub(super) offset: u32,
+    pub(super) relative: bool,
+    pub(super) program: Program,
+}
+
 #[derive(Debug)]
 pub(super) enum Op {
     Content(ContentOp),
@@ -59,6 +70,9 @@ pub(super) enum Op {
     ByteMath(ByteMath),
     IsDataAt(IsDataAt),
     BufferSize(NumRange),
+    Base64(Box<Base64Op>),
+    Entropy(EntropyTest),
+    Asn1(Asn1Test),
 }
 
 impl Op {
@@ -72,7 +86,9 @@ impl Op {
             Op::ByteExtract(extract) => extract.relative,
             Op::ByteMath(math) => math.relative,
             Op::IsDataAt(is) => is.relative,
-            Op::BufferSize(_) => false,
+            Op::Base64(base64) => base64.relative,
+            Op::Asn1(asn1) => asn1.relative,
+            Op::BufferSize(_) | Op::Entropy(_) => false,
         }
     }
 
@@ -83,7 +99,8 @@ impl Op {
             Op::Pcre(pcre) => !pcre.negated,
             Op::ByteTest(_) | Op::ByteJump(_) | Op::ByteExtract(_) | Op::ByteMath(_) => true,
             Op::IsDataAt(is) => !is.negated,
-            Op::BufferSize(_) => false,
+            Op::Base64(_) => true,
+            Op::BufferSize(_) | Op::Entropy(_) | Op::Asn1(_) => false,
         }
     }
 }
@@ -97,20 +114,19 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// `pcres` counts the expressions of the whole engine.
-    pub(crate) fn compile(steps: &[Step], pcres: &mut u32) -> Program {
+    /// `pcres` numbers the expressions of the whole engine.
+    pub(crate) fn compile(steps: &[Step], pcres: &mut Pcres) -> Program {
         let ops: Box<[Op]> = steps.iter().map(|step| op(step, pcres)).collect();
         let placeless = !ops.iter().any(Op::has_a_place);
         Program { ops, placeless }
     }
 }
 
-fn op(step: &Step, pcres: &mut u32) -> Op {
+fn op(step: &Step, pcres: &mut Pcres) -> Op {
     match step {
         Step::Content(content) => Op::Content(ContentOp::new(content)),
         Step::Pcre(pcre) => {
-            let id = PcreId(*pcres);
-            *pcres += 1;
+            let id = pcres.number(&pcre.regex);
             let regex = Arc::clone(&pcre.regex);
             Op::Pcre(PcreOp { id, regex, negated: pcre.negated, relative: pcre.relative })
         }
@@ -120,6 +136,14 @@ fn op(step: &Step, pcres: &mut u32) -> Op {
         Step::ByteMath(math) => Op::ByteMath(math.clone()),
         Step::IsDataAt(is) => Op::IsDataAt(is.clone()),
         Step::BufferSize(size) => Op::BufferSize(*size),
+        Step::Base64(base64) => Op::Base64(Box::new(Base64Op {
+            bytes: base64.bytes,
+            offset: base64.offset,
+            relative: base64.relative,
+            program: Program::compile(&base64.steps, pcres),
+        })),
+        Step::Entropy(test) => Op::Entropy(*test),
+        Step::Asn1(test) => Op::Asn1(*test),
     }
 }
 

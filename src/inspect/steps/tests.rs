@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 fn verdict_on(steps: &[Step], subject: Subject<'_>, budget: u32) -> Verdict {
-    let mut pcres = 0;
+    let mut pcres = Pcres::default();
     let program = Program::compile(steps, &mut pcres);
-    let mut caches = PcreCaches::with_capacity(pcres as usize);
+    let mut caches = PcreCaches::new(&pcres);
     evaluate(&program, subject, &mut Budget(budget), &mut caches)
 }
 
@@ -53,7 +53,7 @@ fn pcre(expression: &str, relative: bool, negated: bool) -> Step {
             .unwrap(),
     ));
     let flags = PcreFlags::default();
-    Step::Pcre(Pcre { expression: expression.into(), flags, negated, relative, regex })
+    Step::Pcre(Pcre { flags, negated, relative, regex, captures: Box::default() })
 }
 
 fn is_data_at(at: i64, relative: bool, negated: bool) -> Step {

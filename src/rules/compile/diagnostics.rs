@@ -28,7 +28,7 @@ fn a_header_fault_points_at_its_word() {
         shown(concat!(
             "alrt tcp any any -> any 80 (sid:1;)\n",
             "alert tpc any any -> any 80 (sid:2;)\n",
-            "alert tls any any -> any 443 (sid:3;)\n",
+            "alert tsl any any -> any 443 (sid:3;)\n",
             "alert tcp $HOME_NTE any -> any 80 (sid:4;)\n",
             "alert tcp [10.0.0.1, 10.0.0.300] any -> any 80 (sid:5;)\n",
             "alert tcp any any <- any 80 (sid:6;)\n",
@@ -47,9 +47,9 @@ fn a_header_fault_points_at_its_word() {
        |
      2 | alert tpc any any -> any 80 (sid:2;)
        |       ^^^
-    test.rules:3:7: error in sid 3: `tls` needs the tls decoder, which this version does not have
+    test.rules:3:7: error in sid 3: `tsl` is no protocol
        |
-     3 | alert tls any any -> any 443 (sid:3;)
+     3 | alert tsl any any -> any 443 (sid:3;)
        |       ^^^
     test.rules:4:11: error in sid 4: the address variable `$HOME_NTE` is not defined
        |

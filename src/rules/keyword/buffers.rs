@@ -65,6 +65,6 @@ fn header(draft: &mut Draft, call: Call<'_>, context: Context) -> Result<(), Fau
 
 fn bsize(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let size = number::range(call.value, u64::MAX)?;
-    draft.step(Step::BufferSize(size));
+    draft.step(Step::BufferSize(size), false);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Numbers in the payload: `byte_test`, `byte_jump`, `byte_extract`, `byte_math`, `isdataat`.
 
 use super::{Call, Keyword, Modifies, Value, choice};
+use crate::rules::app;
 use crate::rules::draft::Draft;
 use crate::rules::number::{small, unsigned};
 use crate::rules::ruleset::{
@@ -70,9 +71,7 @@ impl Options {
             "dec" => self.base = Some(10),
             "oct" => self.base = Some(8),
             "bitmask" => self.mask = Some(mask(value)?),
-            "dce" => {
-                return Err(word.fault("`dce` needs the dcerpc decoder, which this version does not have"));
-            }
+            "dce" => self.endian = Some(Endian::Dcerpc),
             _ => return Ok(false),
         }
         if !value.is_empty() && !word.is("bitmask") {
@@ -114,6 +113,14 @@ fn unknown(option: Text<'_>) -> Fault {
     option.fault(format!("`{}` is no option here", option.lossy()))
 }
 
+/// A number whose order the decoder knows makes the rule one of that protocol.
+fn check_order(draft: &mut Draft, options: &Options, call: Call<'_>) -> Result<(), Fault> {
+    match (options.endian, app::named("dcerpc")) {
+        (Some(Endian::Dcerpc), Some(protos)) => draft.require(protos, call.name),
+        _ => Ok(()),
+    }
+}
+
 fn parts<'a, const N: usize>(call: Call<'a>, form: &str) -> Result<([Text<'a>; N], Vec<Text<'a>>), Fault> {
     let mut all: Vec<Text<'a>> = call.value.split(b',').collect();
     let rest = all.split_off(N.min(all.len()));
@@ -129,6 +136,7 @@ fn byte_test(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
             return Err(unknown(option));
         }
     }
+    check_order(draft, &options, call)?;
     let size = draft.operand(bytes, MAX_DIGITS)?;
     options.check_size(size, bytes, 0)?;
     let (negated, sign) = operator.negation();
@@ -153,7 +161,7 @@ fn byte_test(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         form: options.form(call.value)?,
         mask: options.mask,
     };
-    draft.step(Step::ByteTest(test));
+    draft.step(Step::ByteTest(test), options.relative);
     Ok(())
 }
 
@@ -176,6 +184,7 @@ fn byte_jump(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     if options.from_beginning && options.from_end {
         return Err(call.value.fault("from_beginning contradicts from_end"));
     }
+    check_order(draft, &options, call)?;
     let size = draft.operand(bytes, MAX_DIGITS)?;
     options.check_size(size, bytes, 0)?;
     let jump = ByteJump {
@@ -190,7 +199,7 @@ fn byte_jump(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         post_offset,
         mask: options.mask,
     };
-    draft.step(Step::ByteJump(jump));
+    draft.step(Step::ByteJump(jump), options.relative);
     Ok(())
 }
 
@@ -214,6 +223,7 @@ fn byte_extract(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
             _ => return Err(unknown(option)),
         }
     }
+    check_order(draft, &options, call)?;
     let size = unsigned(bytes, MAX_DIGITS as u64)? as i64;
     options.check_size(Operand::Value(size), bytes, 1)?;
     let extract = ByteExtract {
@@ -226,7 +236,7 @@ fn byte_extract(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         mask: options.mask,
         into: draft.define(name)?,
     };
-    draft.step(Step::ByteExtract(extract));
+    draft.step(Step::ByteExtract(extract), options.relative);
     Ok(())
 }
 
@@ -251,7 +261,10 @@ fn byte_math(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
             "rvalue" => rvalue = Some((draft.operand(value, i64::from(u32::MAX))?, value)),
             "result" => result = Some(value),
             "endian" => {
-                options.endian = Some(choice(value, &[("big", Endian::Big), ("little", Endian::Little)])?)
+                options.endian = Some(choice(
+                    value,
+                    &[("big", Endian::Big), ("little", Endian::Little), ("dce", Endian::Dcerpc)],
+                )?)
             }
             "string" => {
                 options.text = true;
@@ -261,6 +274,7 @@ fn byte_math(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
             _ => return Err(unknown(option)),
         }
     }
+    check_order(draft, &options, call)?;
     let missing = |name: &str| call.value.fault(format!("`{name}` is missing")).help(MATH_FORM);
     let (bytes, bytes_at) = bytes.ok_or_else(|| missing("bytes"))?;
     options.check_size(bytes, bytes_at, 1)?;
@@ -278,7 +292,7 @@ fn byte_math(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         mask: options.mask,
         into: draft.define(result.ok_or_else(|| missing("result"))?)?,
     };
-    draft.step(Step::ByteMath(math));
+    draft.step(Step::ByteMath(math), options.relative);
     Ok(())
 }
 
@@ -301,6 +315,6 @@ fn isdataat(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     if matches!(at, Operand::Value(..0)) {
         return Err(at_text.fault("`isdataat` looks forward only"));
     }
-    draft.step(Step::IsDataAt(IsDataAt { at, relative, negated }));
+    draft.step(Step::IsDataAt(IsDataAt { at, relative, negated }), relative);
     Ok(())
 }

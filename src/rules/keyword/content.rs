@@ -63,7 +63,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
 /// A pattern's bound, bytes: positions in a buffer are 16 bits in the fast pattern.
 const MAX_PATTERN: usize = u16::MAX as usize;
 
-fn content(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+pub(super) fn content(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let (negated, text) = call.value.negation();
     let inner = quoted(text)?;
     let pattern = bytes(inner)?;
@@ -83,7 +83,7 @@ fn content(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         within: None,
         ends_with: false,
     };
-    draft.steps().push(DraftStep::Content(DraftContent {
+    draft.push(DraftStep::Content(DraftContent {
         content,
         span: call.value.span(),
         starts_with: false,

@@ -102,5 +102,8 @@ fn metadata(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
 
 fn target(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let side = choice(call.value, &[("src_ip", Target::Source), ("dest_ip", Target::Destination)])?;
-    once(&mut draft.target, side, call)
+    match draft.target {
+        Some(said) if said == side => Ok(()),
+        _ => once(&mut draft.target, side, call),
+    }
 }

@@ -2,24 +2,33 @@
 //! that reads its value into the [`Draft`]; what it then means in a packet is `inspect`'s.
 
 mod anomaly;
+mod application;
 mod buffers;
 mod bytes;
 mod content;
+mod decoded;
 mod flow;
 mod flowbits;
+mod flowint;
 mod header_fields;
 mod meta;
 mod pcre;
+mod requires;
 mod threshold;
+mod transforms;
 mod unsupported;
 
+use super::context;
 use super::draft::Draft;
+use super::field;
 use super::parser::RuleOption;
 use super::text::{Fault, Text, nearest};
 use ahash::AHashMap;
 use std::sync::LazyLock;
 
-pub use unsupported::{protocol_needs, protocol_words, unsupported_keyword};
+pub(super) use application::hook_name;
+pub use requires::unmet;
+pub use unsupported::unsupported_keyword;
 
 /// One keyword.
 pub struct Keyword {
@@ -71,6 +80,11 @@ const FAMILIES: &[&[Keyword]] = &[
     anomaly::KEYWORDS,
     flow::KEYWORDS,
     flowbits::KEYWORDS,
+    flowint::KEYWORDS,
+    application::KEYWORDS,
+    transforms::KEYWORDS,
+    decoded::KEYWORDS,
+    requires::KEYWORDS,
     threshold::KEYWORDS,
 ];
 
@@ -85,19 +99,31 @@ pub fn all() -> impl Iterator<Item = &'static Keyword> {
     FAMILIES.iter().copied().flatten()
 }
 
+/// Every name that a keyword, a buffer or a field has.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BY_NAME.keys().copied().chain(context::words()).chain(field::words())
+}
+
 /// Reads one option into the draft.
 pub fn apply(draft: &mut Draft, option: &RuleOption<'_>) -> Result<(), Fault> {
     let name = option.name;
-    let Some(keyword) = BY_NAME.get(name.ascii()) else {
-        return Err(refuse(name));
-    };
     let empty = Text::new(b"", name.at + name.bytes.len());
     let value = option.value.unwrap_or(empty);
+    let Some(keyword) = BY_NAME.get(name.ascii()) else {
+        return match application::from_tables(draft, Call { name, value }) {
+            Some(result) => result.map_err(|fault| fault.keyword(name.ascii())),
+            None => Err(refuse(name)),
+        };
+    };
+    let needed = draft.needs_packet;
     let result = match (keyword.value, value.is_empty()) {
         (Value::Needed, true) => Err(name.fault(format!("`{}` needs a value", keyword.name))),
         (Value::None, false) => Err(value.fault(format!("`{}` takes no value", keyword.name))),
         _ => (keyword.parse)(draft, Call { name, value }),
     };
+    if draft.needs_packet && !needed {
+        draft.needs_packet_at = name.span();
+    }
     result.map_err(|fault| fault.keyword(keyword.name))
 }
 
@@ -107,7 +133,7 @@ fn refuse(name: Text<'_>) -> Fault {
         return name.fault(format!("`{word}` {reason}")).keyword(&word);
     }
     let fault = name.fault(format!("no keyword is called `{word}`")).keyword(&word);
-    let known = BY_NAME.keys().copied().chain(unsupported::names());
+    let known = names().chain(unsupported::names());
     match nearest(&word.to_ascii_lowercase(), known) {
         Some(near) => fault.help(format!("did you mean `{near}`?")),
         None => fault,

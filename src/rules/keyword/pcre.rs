@@ -1,8 +1,9 @@
 //! `pcre` (docs.suricata.io, "pcre (Perl Compatible Regular Expressions)").
 
 use super::{Call, Keyword, Modifies, Value};
+use crate::rules::context;
 use crate::rules::draft::{Draft, DraftPcre, DraftStep};
-use crate::rules::ruleset::PcreFlags;
+use crate::rules::ruleset::{BufferId, Capture, CaptureScope, Context, PcreFlags};
 use crate::rules::text::{Fault, Text};
 
 pub(super) const KEYWORDS: &[Keyword] = &[Keyword {
@@ -14,12 +15,16 @@ pub(super) const KEYWORDS: &[Keyword] = &[Keyword {
     doc: "a regular expression: \"/expression/flags\", ! in front to negate",
 }];
 
-/// The old spellings of sticky buffers.
+/// A body is a file's bytes too: `/Q` goes with either.
+const RESPONSE_BODY: &str = "http.response_body";
+const FILE_DATA: &str = "file.data";
+
+/// Letters that name a buffer, as Snort 2 did.
 const BUFFER_LETTERS: &[(u8, &str)] = &[
     (b'U', "http.uri"),
     (b'I', "http.uri.raw"),
     (b'P', "http.request_body"),
-    (b'Q', "http.response_body"),
+    (b'Q', RESPONSE_BODY),
     (b'H', "http.header"),
     (b'D', "http.header.raw"),
     (b'M', "http.method"),
@@ -45,9 +50,6 @@ fn pcre(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         Some((letters, captures)) => (letters, Some(captures)),
         None => (inner.from(end + 1).trim(), None),
     };
-    if let Some(captures) = captures {
-        return Err(captures.fault("captures into variables are not supported"));
-    }
     if expression.is_empty() {
         return Err(inner.fault("an empty expression would always match"));
     }
@@ -57,13 +59,66 @@ fn pcre(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         negated,
         relative: false,
         unlimited: false,
+        captures: captures.map(variables).transpose()?.unwrap_or_default(),
         span: expression.span(),
     };
+    let mut buffer = None;
     for (at, &letter) in letters.bytes.iter().enumerate() {
-        flag(&mut step, letter, letters.sub(at, at + 1))?;
+        let place = letters.sub(at, at + 1);
+        if let Some((_, name)) = BUFFER_LETTERS.iter().find(|(l, _)| *l == letter) {
+            if buffer.replace((place, *name)).is_some() {
+                return Err(place.fault("an expression looks into one buffer"));
+            }
+        } else {
+            flag(&mut step, letter, place)?;
+        }
     }
-    draft.steps().push(DraftStep::Pcre(step));
-    Ok(())
+    push(draft, step, buffer)
+}
+
+/// Into the buffer that a letter names, else into the one in force.
+fn push(draft: &mut Draft, step: DraftPcre, buffer: Option<(Text<'_>, &'static str)>) -> Result<(), Fault> {
+    let Some((place, id)) = buffer.and_then(|(place, name)| Some((place, of_letter(name)?))) else {
+        if step.relative {
+            draft.push_relative(DraftStep::Pcre(step));
+        } else {
+            draft.push(DraftStep::Pcre(step));
+        }
+        return Ok(());
+    };
+    if let Context::App(current) = draft.context()
+        && (current == id || (current.get().name == FILE_DATA && id.get().name == RESPONSE_BODY))
+    {
+        draft.push(DraftStep::Pcre(step));
+        return Ok(());
+    }
+    if draft.in_sticky() {
+        let message = format!("`/{}` names another buffer than the sticky one in force", place.lossy());
+        return Err(place.fault(message).help("take the letter out: the sticky buffer is enough"));
+    }
+    draft.step_in(place, id, DraftStep::Pcre(step))
+}
+
+fn of_letter(name: &str) -> Option<BufferId> {
+    match context::named(name)? {
+        context::Named::Sticky(id) | context::Named::Modifier(id) => Some(id),
+    }
+}
+
+/// `flow:name, pkt:name`, one a capturing group.
+fn variables(text: Text<'_>) -> Result<Vec<Capture>, Fault> {
+    let one = |part: Text<'_>| {
+        let form = || part.fault("expected `flow:name`, `pkt:name` or `alert:name`");
+        let (scope, name) = part.split_once(b':').ok_or_else(form)?;
+        let scopes =
+            [("flow", CaptureScope::Flow), ("pkt", CaptureScope::Packet), ("alert", CaptureScope::Alert)];
+        let scope = super::choice(scope, &scopes)?;
+        if name.is_empty() {
+            return Err(form());
+        }
+        Ok(Capture { scope, name: name.lossy().into() })
+    };
+    text.split(b',').map(one).collect()
 }
 
 fn flag(step: &mut DraftPcre, letter: u8, at: Text<'_>) -> Result<(), Fault> {
@@ -80,16 +135,9 @@ fn flag(step: &mut DraftPcre, letter: u8, at: Text<'_>) -> Result<(), Fault> {
         // Raw bytes are what there is.
         b'B' => {}
         _ => {
-            let buffer = BUFFER_LETTERS.iter().find(|(l, _)| *l == letter).map(|(_, name)| name);
-            return Err(match buffer {
-                Some(name) => at.fault(format!(
-                    "`/{}` looks into {name}, which needs the http decoder, which this version does not have",
-                    letter as char
-                )),
-                None => at
-                    .fault(format!("`{}` is no flag of an expression", at.lossy()))
-                    .help("one of: i m s x A E G R O B"),
-            });
+            return Err(at
+                .fault(format!("`{}` is no flag of an expression", at.lossy()))
+                .help("one of: i m s x A E G R O B, or a buffer: U I P Q H D M C S Y V W Z"));
         }
     }
     Ok(())

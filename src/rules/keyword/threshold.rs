@@ -115,7 +115,14 @@ fn threshold(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     if draft.detection_filter.is_some() {
         return Err(call.name.fault("a rule has `threshold` or `detection_filter`, not both"));
     }
-    once(&mut draft.threshold, threshold, call)
+    // Two must both let an alert through; one that counts to 1 always does.
+    let idle = |t: &Threshold| t.kind == ThresholdKind::Threshold && t.count == 1;
+    match draft.threshold {
+        Some(said) if idle(&said) => draft.threshold = Some(threshold),
+        Some(_) if idle(&threshold) => {}
+        _ => once(&mut draft.threshold, threshold, call)?,
+    }
+    Ok(())
 }
 
 fn detection_filter(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {

@@ -1,0 +1,151 @@
+//! Numbers, names and flags that decoders find and rules ask for. **To add one: one line in [`table::TABLE`]**.
+
+mod parse;
+mod table;
+
+use super::app::Protos;
+use super::ruleset::NumRange;
+use ahash::AHashMap;
+pub use parse::parse;
+use std::sync::LazyLock;
+use table::TABLE;
+
+/// Number of a field in the table.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldId(pub u16);
+
+/// One line of the table.
+#[derive(Debug)]
+pub struct Field {
+    pub name: &'static str,
+    pub aliases: &'static [&'static str],
+    pub protos: Protos,
+    pub kind: FieldKind,
+    /// A transaction may have several; a rule may say which after a comma.
+    pub many: bool,
+    /// One line for people.
+    pub doc: &'static str,
+}
+
+/// How a field's value is written and compared.
+#[derive(Copy, Clone, Debug)]
+pub enum FieldKind {
+    Number {
+        max: u64,
+    },
+    /// A number, or one of these names for it.
+    Names {
+        max: u64,
+        names: &'static [(&'static str, u64)],
+    },
+    /// Names of bits, `!` before those that must not be set; or a number under a mask.
+    Flags {
+        max: u64,
+        names: &'static [(&'static str, u64)],
+    },
+    /// Some of these words, `!` in front to negate; the value's number is the word's place.
+    Words(&'static [&'static str]),
+    /// Numbers and ranges that take in their ends, any of which will do.
+    Ranges {
+        max: u64,
+    },
+    /// Quoted or not, `!` in front to negate.
+    Text,
+    /// A year, month, day and time: `<`, `>`, or a range.
+    Date,
+    /// A UUID, a version, `any_frag`.
+    Interface,
+    /// No value: it is so.
+    Present,
+    /// With or without words of its own, which are kept as they are.
+    Free,
+}
+
+/// What a rule asks of a field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FieldTest {
+    /// The bits under `mask`, in `range`.
+    Number {
+        mask: u64,
+        range: NumRange,
+    },
+    Flags {
+        set: u64,
+        clear: u64,
+    },
+    /// Places in the field's list of words.
+    Words {
+        any: Box<[u16]>,
+        none: Box<[u16]>,
+    },
+    Ranges(Box<[NumRange]>),
+    Text {
+        text: Box<[u8]>,
+        negated: bool,
+    },
+    Interface {
+        uuid: [u8; 16],
+        version: Option<NumRange>,
+        any_fragment: bool,
+    },
+    Present,
+}
+
+/// Which of several values.
+#[derive(Copy, Clone, Debug, Default, PartialEq)]
+pub enum Occurrence {
+    #[default]
+    Any,
+    All,
+    /// All, and at least one.
+    AllOfSome,
+    /// Counted from the first (0) or, negative, from the last (-1).
+    At(i32),
+    /// So many of them.
+    Count(NumRange),
+}
+
+impl FieldTest {
+    /// Whether a number passes; tests of text do not.
+    pub fn holds_for(&self, value: u64) -> bool {
+        let word = u16::try_from(value).ok();
+        match self {
+            FieldTest::Number { mask, range } => range.contains(value & mask),
+            FieldTest::Flags { set, clear } => value & set == *set && value & clear == 0,
+            FieldTest::Words { any, none } => {
+                word.is_some_and(|word| (any.is_empty() || any.contains(&word)) && !none.contains(&word))
+            }
+            FieldTest::Ranges(ranges) => ranges.iter().any(|range| range.contains(value)),
+            FieldTest::Present => true,
+            FieldTest::Text { .. } | FieldTest::Interface { .. } => false,
+        }
+    }
+}
+
+impl FieldId {
+    pub fn get(self) -> &'static Field {
+        TABLE.get(usize::from(self.0)).unwrap_or(&TABLE[0])
+    }
+}
+
+static BY_NAME: LazyLock<AHashMap<&'static str, FieldId>> = LazyLock::new(|| {
+    let each = |(id, field): (FieldId, &'static Field)| {
+        std::iter::once(field.name).chain(field.aliases.iter().copied()).map(move |name| (name, id))
+    };
+    all().flat_map(each).collect()
+});
+
+pub fn all() -> impl Iterator<Item = (FieldId, &'static Field)> {
+    TABLE.iter().enumerate().map(|(n, field)| (FieldId(n as u16), field))
+}
+
+pub fn named(word: &str) -> Option<FieldId> {
+    BY_NAME.get(word).copied()
+}
+
+pub fn words() -> impl Iterator<Item = &'static str> {
+    BY_NAME.keys().copied()
+}
+
+#[cfg(test)]
+mod tests;

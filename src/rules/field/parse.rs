@@ -1,0 +1,230 @@
+//! A field's value as a rule writes it -> a test.
+
+use super::{Field, FieldKind, FieldTest, Occurrence};
+use crate::rules::number::{self, range, unsigned};
+use crate::rules::ruleset::NumRange;
+use crate::rules::text::{Fault, Text, nearest};
+
+/// Reads what stands behind the keyword, and behind its last comma which of several values is meant.
+pub fn parse(field: &Field, value: Text<'_>) -> Result<(FieldTest, Occurrence), Fault> {
+    match (field.kind, value.is_empty()) {
+        (FieldKind::Present | FieldKind::Free, true) => return Ok((FieldTest::Present, Occurrence::Any)),
+        (FieldKind::Present, false) => {
+            return Err(value.fault(format!("`{}` takes no value", field.name)));
+        }
+        (_, true) => return Err(value.fault(format!("`{}` needs a value", field.name))),
+        _ => {}
+    }
+    let (value, which) = match value.split_once(b',') {
+        Some((value, which)) if field.many => (value, occurrence(which)?),
+        _ => (value, Occurrence::Any),
+    };
+    Ok((test(field.kind, value)?, which))
+}
+
+fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
+    match kind {
+        FieldKind::Number { max } => numeric(value.unquoted(), max, &[]),
+        FieldKind::Names { max, names } => numeric(value.unquoted(), max, names),
+        FieldKind::Flags { max, names } => flags(value, max, names),
+        FieldKind::Words(words) => some_of(value, words),
+        FieldKind::Ranges { max } => ranges(value, max),
+        FieldKind::Text => text(value),
+        FieldKind::Date => date(value.unquoted()),
+        FieldKind::Interface => interface(value),
+        FieldKind::Present => Ok(FieldTest::Present),
+        FieldKind::Free => Ok(FieldTest::Text { text: value.bytes.into(), negated: false }),
+    }
+}
+
+fn occurrence(text: Text<'_>) -> Result<Occurrence, Fault> {
+    let (word, rest) = text.first_word();
+    match word.ascii() {
+        "any" => Ok(Occurrence::Any),
+        "all" => Ok(Occurrence::All),
+        "all1" => Ok(Occurrence::AllOfSome),
+        "nb" => Ok(Occurrence::Count(range(rest, u64::from(u32::MAX))?)),
+        _ if text.bytes.starts_with(b"nb") => {
+            Ok(Occurrence::Count(range(text.from(2).trim(), u64::from(u32::MAX))?))
+        }
+        _ => {
+            let at = number::signed(text, i64::from(i32::MAX)).map_err(|fault| {
+                fault.help("a place counted from 0, or from the end (-1), `any`, `all`, `all1`, or `nb` and a number")
+            })?;
+            Ok(Occurrence::At(at as i32))
+        }
+    }
+}
+
+/// A number, a range, a comparison, a mask, or a name.
+fn numeric(text: Text<'_>, max: u64, names: &'static [(&'static str, u64)]) -> Result<FieldTest, Fault> {
+    let (negated, rest) = text.negation();
+    let rest = if negated { rest.strip("=").unwrap_or(rest).trim() } else { rest };
+    let word = rest.lossy().to_ascii_lowercase();
+    if let Some((_, value)) = names.iter().find(|(name, _)| name.eq_ignore_ascii_case(&word)) {
+        let range = NumRange { low: *value, high: *value, negated };
+        return Ok(FieldTest::Number { mask: u64::MAX, range });
+    }
+    if let Some(masked) = rest.strip("&") {
+        return under_mask(masked, negated, max);
+    }
+    let range = range(text, max).map_err(|fault| {
+        let known = names.iter().map(|(name, _)| *name);
+        match nearest(&word, known.clone()) {
+            Some(near) => fault.help(format!("did you mean `{near}`?")),
+            None if !names.is_empty() && names.len() <= 16 => {
+                let list: Vec<_> = known.collect();
+                fault.help(format!("a number, or one of: {}", list.join(", ")))
+            }
+            None => fault,
+        }
+    })?;
+    Ok(FieldTest::Number { mask: u64::MAX, range })
+}
+
+/// `MASK=VALUE`, `MASK!=VALUE`; without a value, all bits of the mask.
+fn under_mask(text: Text<'_>, negated: bool, max: u64) -> Result<FieldTest, Fault> {
+    let (mask, differs, value) = match text.split_once(b'=') {
+        None => (text, false, None),
+        Some((mask, value)) => match mask.bytes.strip_suffix(b"!") {
+            Some(_) => (mask.sub(0, mask.bytes.len() - 1).trim(), true, Some(value)),
+            None => (mask, false, Some(value)),
+        },
+    };
+    let mask = unsigned(mask, max)?;
+    let value = value.map_or(Ok(mask), |value| unsigned(value, max))?;
+    Ok(FieldTest::Number { mask, range: NumRange { low: value, high: value, negated: negated != differs } })
+}
+
+fn flags(value: Text<'_>, max: u64, names: &'static [(&'static str, u64)]) -> Result<FieldTest, Fault> {
+    if value.unquoted().bytes.first().is_some_and(|b| b.is_ascii_digit() || b"&<>=".contains(b)) {
+        return numeric(value.unquoted(), max, &[]);
+    }
+    let (mut set, mut clear) = (0, 0);
+    for word in value.unquoted().split(b',') {
+        let (negated, name) = word.negation();
+        let lower = name.lossy().to_ascii_lowercase();
+        let Some((_, bit)) = names.iter().find(|(known, _)| *known == lower) else {
+            return Err(no_word(name, names.iter().map(|(known, _)| *known)));
+        };
+        *(if negated { &mut clear } else { &mut set }) |= bit;
+    }
+    if set & clear != 0 {
+        return Err(value.fault("a flag cannot be set and clear"));
+    }
+    Ok(FieldTest::Flags { set, clear })
+}
+
+fn no_word(word: Text<'_>, known: impl Iterator<Item = &'static str> + Clone) -> Fault {
+    let fault = word.fault(format!("`{}` is not known here", word.lossy()));
+    match nearest(&word.lossy().to_ascii_lowercase(), known.clone()) {
+        Some(near) => fault.help(format!("did you mean `{near}`?")),
+        None => fault.help(format!("one of: {}", known.collect::<Vec<_>>().join(", "))),
+    }
+}
+
+fn some_of(value: Text<'_>, words: &'static [&'static str]) -> Result<FieldTest, Fault> {
+    let (mut any, mut none) = (Vec::new(), Vec::new());
+    for part in value.unquoted().split(b',').flat_map(|part| part.split(b'|')) {
+        let (negated, word) = part.negation();
+        let lower = word.lossy().to_ascii_lowercase();
+        let Some(at) = words.iter().position(|known| known.eq_ignore_ascii_case(&lower)) else {
+            return Err(no_word(word, words.iter().copied()));
+        };
+        if negated { none.push(at as u16) } else { any.push(at as u16) }
+    }
+    Ok(FieldTest::Words { any: any.into(), none: none.into() })
+}
+
+fn ranges(value: Text<'_>, max: u64) -> Result<FieldTest, Fault> {
+    let one = |part: Text<'_>| match part.split_once(b'-') {
+        Some((low, high)) => {
+            let (low, high) = (unsigned(low, max)?, unsigned(high, max)?);
+            if low > high {
+                return Err(part.fault("a range goes from the lower to the higher number"));
+            }
+            Ok(NumRange { low, high, negated: false })
+        }
+        None => range(part, max),
+    };
+    Ok(FieldTest::Ranges(value.unquoted().split(b',').map(one).collect::<Result<_, _>>()?))
+}
+
+fn text(value: Text<'_>) -> Result<FieldTest, Fault> {
+    let (negated, rest) = value.negation();
+    let inner = rest.unquoted();
+    if rest.bytes.first() == Some(&b'"') && inner.bytes.len() == rest.bytes.len() {
+        return Err(rest.fault("this quote is never closed"));
+    }
+    if inner.is_empty() {
+        return Err(value.fault("an empty text says nothing"));
+    }
+    Ok(FieldTest::Text { text: inner.bytes.into(), negated })
+}
+
+/// Seconds since 1970 of `2015`, `2015-10`, `2015-10-22`, `2015-10-22T23:59[:59]`, as the start of what it names.
+fn moment(text: Text<'_>) -> Result<u64, Fault> {
+    let bad = || text.fault("expected a date").help("for example 2015, 2015-10-22 or 2015-10-22T23:59:59");
+    let word = text.ascii();
+    let (day, time) = word.split_once('T').unwrap_or((word, ""));
+    let parts = |text: &str, separator| {
+        let each = text.split(separator).map(|part| part.parse::<i64>());
+        each.collect::<Result<Vec<_>, _>>()
+    };
+    let day = parts(day, '-').map_err(|_| bad())?;
+    let time = if time.is_empty() { Vec::new() } else { parts(time, ':').map_err(|_| bad())? };
+    let part = |list: &[i64], at: usize, first| list.get(at).copied().unwrap_or(first);
+    let (year, month, date) = (part(&day, 0, 0), part(&day, 1, 1), part(&day, 2, 1));
+    let (hour, minute, second) = (part(&time, 0, 0), part(&time, 1, 0), part(&time, 2, 0));
+    let fits = (1970..=9999).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&date)
+        && (0..24).contains(&hour)
+        && (0..60).contains(&minute)
+        && (0..=60).contains(&second)
+        && day.len() <= 3
+        && time.len() <= 3;
+    if !fits {
+        return Err(bad());
+    }
+    // Days since 1970 of the civil date, with years that begin in March.
+    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + date - 1 - 719_468;
+    Ok((days * 86_400 + hour * 3_600 + minute * 60 + second) as u64)
+}
+
+fn date(text: Text<'_>) -> Result<FieldTest, Fault> {
+    let is =
+        |low, high| Ok(FieldTest::Number { mask: u64::MAX, range: NumRange { low, high, negated: false } });
+    if let Some(rest) = text.strip("<") {
+        return is(0, moment(rest.trim())?.saturating_sub(1));
+    }
+    if let Some(rest) = text.strip(">") {
+        return is(moment(rest.trim())?.saturating_add(1), u64::MAX);
+    }
+    if let Some(at) = memchr::memmem::find(text.bytes, b"<>") {
+        return is(moment(text.sub(0, at).trim())?, moment(text.from(at + 2).trim())?);
+    }
+    let at = moment(text)?;
+    is(at, at)
+}
+
+fn interface(value: Text<'_>) -> Result<FieldTest, Fault> {
+    let mut parts = value.split(b',');
+    let first = parts.next().unwrap_or(value);
+    let bad = || first.fault("expected a UUID").help("for example 367abb81-9844-35f1-ad32-98f038001003");
+    let groups: Vec<&str> = first.ascii().split('-').collect();
+    if groups.iter().map(|group| group.len()).collect::<Vec<_>>() != [8, 4, 4, 4, 12] {
+        return Err(bad());
+    }
+    let number = u128::from_str_radix(&groups.concat(), 16).map_err(|_| bad())?;
+    let (mut version, mut any_fragment) = (None, false);
+    for part in parts {
+        if part.is("any_frag") {
+            any_fragment = true;
+        } else {
+            version = Some(range(part, 0xffff).map_err(|fault| fault.help("a version or `any_frag`"))?);
+        }
+    }
+    Ok(FieldTest::Interface { uuid: number.to_be_bytes(), version, any_fragment })
+}

@@ -1,0 +1,102 @@
+use super::*;
+use crate::rules::text::{Fault, Text};
+
+fn read(name: &str, value: &str) -> Result<(FieldTest, Occurrence), Fault> {
+    let field = named(name).unwrap_or_else(|| panic!("{name}")).get();
+    parse(field, Text::new(value.as_bytes(), 0))
+}
+
+fn holds(name: &str, value: &str, number: u64) -> bool {
+    read(name, value).unwrap_or_else(|f| panic!("{name}:{value}: {}", f.message)).0.holds_for(number)
+}
+
+#[test]
+fn names_are_unique() {
+    let mut seen = std::collections::HashSet::new();
+    for (_, field) in all() {
+        for name in std::iter::once(field.name).chain(field.aliases.iter().copied()) {
+            assert!(seen.insert(name), "{name} is in two lines");
+            assert!(crate::rules::context::named(name).is_none(), "{name} is a buffer too");
+        }
+        assert!(!field.protos.is_empty() && !field.doc.is_empty(), "{}", field.name);
+    }
+}
+
+/// Field, value, numbers that pass, numbers that do not.
+const NUMBERS: &[(&str, &str, &[u64], &[u64])] = &[
+    ("dns.rcode", "3", &[3], &[2]),
+    ("dns.rcode", "!2", &[3], &[2]),
+    ("dns.rcode", "nxdomain", &[3], &[0]),
+    ("mqtt.type", "CONNACK", &[2], &[1]),
+    ("ntp.mode", "!server", &[3], &[4]),
+    ("ntp.stratum", ">2", &[3], &[2]),
+    ("ntp.stratum", "2-5", &[3, 4], &[2, 5]),
+    ("websocket.mask", "&0xc0=0x80", &[0x80, 0xbf], &[0xc0, 0]),
+    ("websocket.mask", "&0xc0!=0", &[0x80, 0x40], &[0x3f]),
+    ("websocket.mask", "!&0x40=0x40", &[0x80], &[0x40]),
+    ("websocket.mask", "&0x40", &[0x41], &[0x01]),
+    ("websocket.flags", "fin", &[0x80, 0xc0], &[0x40]),
+    ("mqtt.flags", "!retain,!dup", &[0, 6], &[1, 8]),
+    ("mqtt.connect.flags", "username,password,clean_session", &[0xc2], &[0x82]),
+    ("ssl_version", "tls1.0,tls1.1", &[2, 3], &[1, 4]),
+    ("ssl_version", "!tls1.0", &[1, 3], &[2]),
+    ("tls.version", "1.2", &[0x303], &[0x304]),
+    ("dcerpc.opnum", "4,10-12", &[4, 10, 12], &[5, 13]),
+    ("dcerpc.opnum", ">3", &[4], &[3]),
+    ("nfs_procedure", "2<>4", &[3], &[2, 4]),
+    ("tls_cert_notafter", ">2015", &[1_420_070_401], &[1_420_070_400]),
+    ("tls_cert_notbefore", "<2000-03-01T00:00:10", &[951_868_809], &[951_868_810]),
+    ("ftp.reply_received", "yes", &[1], &[0]),
+];
+
+#[test]
+fn values_are_compared_as_they_are_written() {
+    for (name, value, pass, fail) in NUMBERS {
+        for number in *pass {
+            assert!(holds(name, value, *number), "{name}:{value} for {number}");
+        }
+        for number in *fail {
+            assert!(!holds(name, value, *number), "{name}:{value} for {number}");
+        }
+    }
+}
+
+#[test]
+fn which_of_several_is_said_after_a_comma() {
+    let which = |value| read("dns.rrtype", value).unwrap().1;
+    assert_eq!(which("1"), Occurrence::Any);
+    assert_eq!(which("1,all"), Occurrence::All);
+    assert_eq!(which("1,-1"), Occurrence::At(-1));
+    let more = NumRange { low: 4, high: u64::from(u32::MAX), negated: false };
+    assert_eq!(which("1,nb>3"), Occurrence::Count(more));
+}
+
+#[test]
+fn an_interface_has_a_version_and_fragments() {
+    let (test, _) = read("dcerpc.iface", "00020400-0000-0000-c000-000000000046,>1,any_frag").unwrap();
+    let FieldTest::Interface { uuid, version: Some(version), any_fragment: true } = test else {
+        panic!("{test:?}")
+    };
+    assert!(uuid[1] == 2 && uuid[15] == 0x46 && version.contains(2) && !version.contains(1));
+}
+
+#[test]
+fn what_cannot_be_is_told_with_its_place() {
+    let table = [
+        ("dns.rcode", "nxdomian", "`nxdomian` is not a number", "nxdomian"),
+        ("mqtt.qos", "3", "at most 2 fits here", "3"),
+        ("mqtt.flags", "dup,foo", "`foo` is not known here", "foo"),
+        ("mqtt.flags", "dup,!dup", "a flag cannot be set and clear", "dup,!dup"),
+        ("dns.rrtype", "1,x", "`x` is not a number", "x"),
+        ("ftpbounce", "1", "`ftpbounce` takes no value", "1"),
+        ("ntp.mode", "", "`ntp.mode` needs a value", ""),
+        ("tls_cert_notafter", "<soon", "expected a date", "soon"),
+        ("dcerpc.iface", "1-2", "expected a UUID", "1-2"),
+        ("dcerpc.opnum", "9-3", "a range goes from the lower to the higher number", "9-3"),
+        ("filename", "\"x", "this quote is never closed", "\"x"),
+    ];
+    for (name, value, message, place) in table {
+        let fault = read(name, value).unwrap_err();
+        assert_eq!((fault.message.as_str(), &value[fault.span.range()]), (message, place), "{name}:{value}");
+    }
+}

@@ -1,0 +1,283 @@
+//! What decoders find: sticky buffers, Snort 2's modifiers and fields from their tables
+//! ([`context`](crate::rules::context), [`field`](crate::rules::field)), and the keywords that fit no table.
+
+use super::{Call, Keyword, Modifies, Value, choice};
+use crate::base::Dir;
+use crate::base::anomaly::AnomalyKind;
+use crate::rules::app::{self, AppProto, Protos};
+use crate::rules::context::{self, Named};
+use crate::rules::draft::{Draft, DraftStep};
+use crate::rules::event;
+use crate::rules::field;
+use crate::rules::number;
+use crate::rules::ruleset::{Absence, AppCheck, BufferId, Facility, ProtocolSide, ProtocolWord, Step};
+use crate::rules::text::{Fault, Text, nearest};
+use std::cmp::Ordering;
+
+type Parse = fn(&mut Draft, Call<'_>) -> Result<(), Fault>;
+
+const fn entry(
+    name: &'static str,
+    modifies: Modifies,
+    value: Value,
+    parse: Parse,
+    doc: &'static str,
+) -> Keyword {
+    Keyword { name, aliases: &[], modifies, value, parse, doc }
+}
+
+pub(super) const KEYWORDS: &[Keyword] = &[
+    entry("uricontent", Modifies::Buffer, Value::Needed, uri_content, "a content of http.uri"),
+    entry(
+        "urilen",
+        Modifies::Buffer,
+        Value::Needed,
+        uri_length,
+        "length of the URI: N, <N, >N, A<>B[, norm|raw]",
+    ),
+    entry("frame", Modifies::Buffer, Value::Needed, frame, "a record as it stands on the wire"),
+    entry(
+        "absent",
+        Modifies::Buffer,
+        Value::Optional,
+        absent,
+        "the buffer is not there; or_else: or its contents hold",
+    ),
+    entry("app-layer-protocol", Modifies::Packet, Value::Needed, protocol, "[!]protocol[, which side]"),
+    entry("app-layer-event", Modifies::Packet, Value::Needed, event, "an anomaly that a decoder found"),
+    entry("app-layer-state", Modifies::Packet, Value::Needed, state, "how far a transaction is: [<|>]state"),
+    entry(
+        "filestore",
+        Modifies::Rule,
+        Value::Optional,
+        |d, c| facility(d, c, Facility::FileStore),
+        "keeps the file",
+    ),
+    entry("dataset", Modifies::Buffer, Value::Needed, dataset, "the buffer is in a list, or is added to it"),
+    entry("datarep", Modifies::Buffer, Value::Needed, dataset, "what a list says of the buffer"),
+    entry(
+        "iprep",
+        Modifies::Packet,
+        Value::Needed,
+        |d, c| facility(d, c, Facility::IpReputation),
+        "what a list says of an address",
+    ),
+    entry(
+        "geoip",
+        Modifies::Packet,
+        Value::Needed,
+        |d, c| facility(d, c, Facility::GeoIp),
+        "the country of an address",
+    ),
+];
+
+/// A word of the tables, if it is one.
+pub(super) fn from_tables(draft: &mut Draft, call: Call<'_>) -> Option<Result<(), Fault>> {
+    let word = call.name.ascii();
+    if let Some(named) = context::named(word) {
+        return Some(match named {
+            Named::Sticky(id) => direction(id, call).and_then(|dir| {
+                draft.enter_app(call.name, id)?;
+                if let Some(dir) = dir {
+                    draft.named_buffer(call.name)?.dir = Some(dir);
+                }
+                Ok(())
+            }),
+            Named::Modifier(_) if !call.value.is_empty() => {
+                Err(call.value.fault(format!("`{word}` takes no value")))
+            }
+            Named::Modifier(id) => draft.move_content(call.name, id),
+        });
+    }
+    let id = field::named(word)?;
+    Some(field::parse(id.get(), call.value).and_then(|(test, which)| {
+        draft.require(id.get().protos, call.name)?;
+        draft.app_check(AppCheck::Field { field: id, test, which });
+        Ok(())
+    }))
+}
+
+/// `file.data:to_client`: of a buffer that both directions have, the one of this.
+fn direction(id: BufferId, call: Call<'_>) -> Result<Option<Dir>, Fault> {
+    match id.get().dir {
+        _ if call.value.is_empty() => Ok(None),
+        None => choice(call.value, &[("to_server", Dir::ToServer), ("to_client", Dir::ToClient)]).map(Some),
+        Some(_) => Err(call.value.fault(format!("`{}` takes no value", call.name.lossy()))),
+    }
+}
+
+fn uri_content(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    if draft.in_sticky() {
+        let fault = call.name.fault("`uricontent` looks into http.uri, but another buffer is in force");
+        return Err(fault.help("write `content` behind `http.uri`"));
+    }
+    super::content::content(draft, call)?;
+    match context::sticky("http.uri") {
+        Some(id) => draft.move_content(call.name, id),
+        None => Ok(()),
+    }
+}
+
+fn uri_length(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    let (length, kind) = match call.value.split_once(b',') {
+        Some((length, kind)) => (length, choice(kind, &[("norm", "http.uri"), ("raw", "http.uri.raw")])?),
+        None => (call.value, "http.uri"),
+    };
+    let size = number::range(length, u64::from(u16::MAX))?;
+    match context::sticky(kind) {
+        Some(id) => draft.step_in(call.name, id, DraftStep::Other(Step::BufferSize(size))),
+        None => Ok(()),
+    }
+}
+
+fn frame(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    let word = call.value.lossy();
+    let protos = draft.app.unwrap_or_default();
+    let Some(id) = context::frame(&word, protos) else {
+        let fault = call.value.fault(format!("no frame is called `{word}`"));
+        return Err(match nearest(&word, context::frames()) {
+            Some(near) => fault.help(format!("did you mean `{near}`?")),
+            None => fault.help("a frame is named with its protocol, for example `tls.pdu`"),
+        });
+    };
+    draft.enter_app(call.value, id)
+}
+
+fn absent(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    let absence = match call.value.is_empty() {
+        true => Absence::Wanted,
+        false => choice(call.value, &[("or_else", Absence::Allowed)])?,
+    };
+    let buffer = draft.named_buffer(call.name)?;
+    if !buffer.steps.is_empty() {
+        return Err(call.name.fault("`absent` stands directly behind the sticky buffer"));
+    }
+    buffer.absence = absence;
+    Ok(())
+}
+
+fn facility(draft: &mut Draft, _: Call<'_>, facility: Facility) -> Result<(), Fault> {
+    draft.app_check(AppCheck::Facility(facility));
+    Ok(())
+}
+
+fn dataset(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    let verb = call.value.split(b',').next().unwrap_or(call.value);
+    if call.name.is("dataset") {
+        choice(verb, &[("set", ()), ("unset", ()), ("isset", ()), ("isnotset", ())])?;
+    }
+    if call.value.split(b',').count() < 2 {
+        return Err(call.value.fault("expected `command, name[, options]`"));
+    }
+    draft.named_buffer(call.name)?.used = true;
+    draft.app_check(AppCheck::Facility(Facility::Dataset));
+    Ok(())
+}
+
+fn protocol(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    let (word, side) = match call.value.split_once(b',') {
+        Some((word, side)) => (word, choice(side, SIDES)?),
+        None => (call.value, ProtocolSide::Direction),
+    };
+    let (negated, word) = word.negation();
+    let name = word.lossy().to_ascii_lowercase();
+    let protos = match name.as_str() {
+        "unknown" => ProtocolWord::Unknown,
+        "failed" => ProtocolWord::Failed,
+        _ => ProtocolWord::Named(app::named(&name).ok_or_else(|| no_protocol(word))?),
+    };
+    draft.app_check(AppCheck::Protocol { protos, negated, side });
+    Ok(())
+}
+
+const SIDES: &[(&str, ProtocolSide)] = &[
+    ("direction", ProtocolSide::Direction),
+    ("to_server", ProtocolSide::ToServer),
+    ("to_client", ProtocolSide::ToClient),
+    ("either", ProtocolSide::Either),
+    ("both", ProtocolSide::Both),
+    ("final", ProtocolSide::Final),
+    ("original", ProtocolSide::Original),
+];
+
+fn no_protocol(word: Text<'_>) -> Fault {
+    let name = word.lossy();
+    let fault = word.fault(format!("no application protocol is called `{name}`"));
+    match nearest(&name.to_ascii_lowercase(), app::words()) {
+        Some(near) => fault.help(format!("did you mean `{near}`?")),
+        None => fault,
+    }
+}
+
+/// Events that belong to no protocol.
+const GENERIC_EVENTS: &[&str] = &[
+    "applayer_mismatch_protocol_both_directions",
+    "applayer_wrong_direction_first_data",
+    "applayer_detect_protocol_only_one_direction",
+    "applayer_proto_detection_skipped",
+    "applayer_no_tls_after_starttls",
+    "applayer_unexpected_protocol",
+];
+
+/// Files that an event may be about are a matter of their own.
+const FILE_EVENTS: Protos = Protos::of(&[AppProto::Smtp]);
+
+fn event(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    let word = call.value.unquoted();
+    let name = word.lossy();
+    if !GENERIC_EVENTS.contains(&&*name) {
+        let Some((protocol, rest)) = word.split_once(b'.') else {
+            let fault = word.fault(format!("`{name}` is no event of every protocol"));
+            return Err(match nearest(&name, GENERIC_EVENTS.iter().copied()) {
+                Some(near) => fault.help(format!("did you mean `{near}`?")),
+                None => fault.help(format!(
+                    "write protocol.event, for example `http.gzip_decompression_failed`; {} events are `decode-event`",
+                    AnomalyKind::Decode.name()
+                )),
+            });
+        };
+        let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_';
+        if rest.is_empty() || !rest.bytes.iter().all(plain) {
+            return Err(rest.fault(format!("`{}` is no event's name", rest.lossy())));
+        }
+        let word = protocol.lossy().to_ascii_lowercase();
+        let protos = match word.as_str() {
+            "file" => FILE_EVENTS,
+            _ => app::named(&word).ok_or_else(|| no_protocol(protocol))?,
+        };
+        let known = event::of(&word).filter(|known| !known.contains(&rest.ascii()));
+        if let Some(known) = known {
+            let fault = rest.fault(format!("{word} has no event `{}`", rest.lossy()));
+            return Err(match nearest(&rest.lossy(), known.iter().copied()) {
+                Some(near) => fault.help(format!("did you mean `{near}`?")),
+                None => fault,
+            });
+        }
+        draft.require(protos, call.value)?;
+    }
+    draft.app_check(AppCheck::Event(name.into()));
+    Ok(())
+}
+
+fn state(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    let (order, name) = match call.value.bytes {
+        [b'<', ..] => (Ordering::Less, call.value.from(1)),
+        [b'>', ..] => (Ordering::Greater, call.value.from(1)),
+        _ => (Ordering::Equal, call.value),
+    };
+    if draft.app.is_none() {
+        let fault = call.name.fault("a state is one of a protocol, and this rule names none");
+        return Err(fault.help("write the protocol in the rule's header, for example `alert tls ...`"));
+    }
+    draft.app_check(AppCheck::State { name: hook_name(name)?, order });
+    Ok(())
+}
+
+/// The name of a state or hook.
+pub(in crate::rules) fn hook_name(text: Text<'_>) -> Result<Box<str>, Fault> {
+    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_';
+    match !text.is_empty() && text.bytes.iter().all(plain) {
+        true => Ok(text.lossy().into()),
+        false => Err(text.fault(format!("`{}` is no state's name", text.lossy()))),
+    }
+}

@@ -1,0 +1,107 @@
+//! What a rule may do to a buffer before it looks into it (docs.suricata.io, "Transformations").
+
+use super::ruleset::Regex;
+use std::sync::Arc;
+
+/// One transformation. Those behind it see what it made.
+///
+/// To add one: a variant here, its parser in `rules/keyword/transforms.rs`, its meaning in `inspect/transform.rs`.
+#[derive(Clone, Debug)]
+pub enum Transform {
+    /// A dot in front.
+    DotPrefix,
+    ToLowercase,
+    ToUppercase,
+    StripWhitespace,
+    /// Runs of blanks become one space.
+    CompressWhitespace,
+    /// `%41` and `+`.
+    UrlDecode,
+    /// Header names in lower case, values as they are.
+    HeaderLowercase,
+    /// HTTP/2's `:method` and its like are taken out.
+    StripPseudoHeaders,
+    ToMd5,
+    ToSha1,
+    ToSha256,
+    Xor(XorKey),
+    FromBase64(Base64),
+    /// The first capture of the expression takes the buffer's place.
+    Capture {
+        expression: Arc<str>,
+        regex: Arc<Regex>,
+    },
+    Subslice(Subslice),
+    Inflate {
+        kind: Inflate,
+        /// Bytes of output kept.
+        max: u32,
+    },
+}
+
+/// Two that do the same; regular expressions are compared by their text.
+impl PartialEq for Transform {
+    fn eq(&self, other: &Transform) -> bool {
+        use Transform::*;
+        match (self, other) {
+            (Xor(a), Xor(b)) => a == b,
+            (FromBase64(a), FromBase64(b)) => a == b,
+            (Capture { expression: a, .. }, Capture { expression: b, .. }) => a == b,
+            (Subslice(a), Subslice(b)) => a == b,
+            (Inflate { kind: a, max: m }, Inflate { kind: b, max: n }) => a == b && m == n,
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XorKey {
+    pub key: Key,
+    /// Bytes before this one stay as they are.
+    pub offset: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    Given(Box<[u8]>),
+    /// `length` bytes of the buffer itself, from `at` on.
+    Extracted {
+        length: u32,
+        at: u32,
+    },
+}
+
+/// How strictly base64 is read.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Base64Mode {
+    /// Other characters are skipped (RFC 2045).
+    Rfc2045,
+    /// The first other character ends it (RFC 4648).
+    #[default]
+    Rfc4648,
+    /// Another character, or a group not filled, gives nothing.
+    Strict,
+}
+
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Base64 {
+    /// Bytes of the encoded text; to the buffer's end where not said.
+    pub bytes: Option<u32>,
+    pub offset: u32,
+    pub mode: Base64Mode,
+}
+
+/// Negative numbers count from the end.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Subslice {
+    pub offset: i32,
+    pub bytes: Option<i32>,
+    /// What reaches past the buffer is cut; else the buffer is left as it was.
+    pub truncate: bool,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Inflate {
+    Gzip,
+    Zlib,
+}
