@@ -241,24 +241,26 @@ impl Draft {
         self.buffers.len() - 1
     }
 
-    /// The buffer of that context; one of those of which there are many is a new one each time.
+    /// The buffer of that context as it is, which older spellings always mean; made if there is none.
     fn buffer(&mut self, context: Context, span: Span) -> usize {
-        let many = match context {
-            Context::SctpChunkData => true,
-            Context::App(id) => id.get().many,
-            _ => false,
-        };
-        let same = |b: &DraftBuffer| {
+        let plain = |b: &DraftBuffer| {
             b.context == context && b.transforms.is_empty() && b.absence == Absence::Fails && b.dir.is_none()
         };
-        let found = self.buffers.iter().position(same).filter(|_| !many);
+        let found = self.buffers.iter().rposition(plain);
         found.unwrap_or_else(|| self.new_buffer(context, span))
     }
 
     /// Turns to a sticky buffer. A context named again goes on where it was, but for those of many instances.
     pub fn enter(&mut self, name: Text<'_>, context: Context) -> Result<(), Fault> {
         self.close_buffer()?;
-        self.current = Aim::Buffer(self.buffer(context, name.span()));
+        let many = match context {
+            Context::SctpChunkData => true,
+            Context::App(id) => id.get().many,
+            _ => false,
+        };
+        let span = name.span();
+        let at = if many { self.new_buffer(context, span) } else { self.buffer(context, span) };
+        self.current = Aim::Buffer(at);
         self.last = None;
         Ok(())
     }

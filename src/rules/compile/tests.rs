@@ -1,5 +1,6 @@
 use super::*;
-use crate::rules::ruleset::{Context, FastPattern, PayloadScope, Step};
+use crate::rules::ruleset::{Context, FastPattern, PayloadScope, Regex, Step};
+use std::collections::BTreeMap;
 
 const CLASSES: &str = "config classification: bad,Very bad,1\nconfig classification: odd,Odd,3\n";
 const SYSTEMS: &str = "config reference: url http://\n";
@@ -128,6 +129,51 @@ fn a_sticky_buffer_gathers_its_steps_and_pkt_data_leads_back() {
 }
 
 #[test]
+fn older_spellings_and_sticky_buffers_gather_the_same_steps() {
+    let shape = |options: &str| -> Vec<(String, usize, u16)> {
+        let rule = one_of("http", options);
+        let name = |context| match context {
+            Context::App(id) => id.get().name.to_owned(),
+            other => format!("{other:?}"),
+        };
+        rule.buffers.iter().map(|b| (name(b.context), b.steps.len(), b.transforms)).collect()
+    };
+    let uri = |steps| ("http.uri".to_owned(), steps, 0);
+    assert_eq!(shape(r#"content:"a"; http_uri; content:"b"; distance:1; http_uri;"#), [uri(2)]);
+    assert_eq!(shape(r#"content:"a"; http_uri; isdataat:!1,relative; pcre:"/b/UR"; urilen:9;"#), [uri(4)]);
+    assert_eq!(shape(r#"uricontent:"a"; content:"b";"#), [("Payload".into(), 1, 0), uri(1)]);
+    let data = |steps| ("file.data".to_owned(), steps, 0);
+    assert_eq!(
+        shape(r#"content:"a"; http_server_body; content:"b"; within:9; http_server_body;"#),
+        [data(2)]
+    );
+    assert_eq!(shape(r#"file.data; content:"a"; file.data; content:"b";"#), [data(1), data(1)]);
+    assert_eq!(shape(r#"http.uri; content:"a"; http.uri; content:"b";"#), [uri(2)]);
+    let dotted = ("http.host".to_owned(), 1, 1);
+    assert_eq!(
+        shape(r#"http.host; dotprefix; content:".a"; http.uri; content:"b";"#),
+        [dotted.clone(), uri(1)]
+    );
+    let plain = ("http.host".to_owned(), 1, 0);
+    assert_eq!(shape(r#"http.host; content:"a"; dotprefix; content:".a";"#), [plain, dotted]);
+    let decoded = r#"content:"arg"; http_uri; base64_decode:bytes 10, offset 1, relative; base64_data; content:"test";"#;
+    assert_eq!(shape(decoded), [uri(2)]);
+}
+
+#[test]
+fn the_protocols_of_a_rule_are_those_that_all_its_keywords_allow() {
+    let protocols = |protocol: &str, options: &str| one_of(protocol, options).app.label();
+    assert_eq!(protocols("http", ""), "http");
+    assert_eq!(protocols("tcp", r#"http.uri; content:"a";"#), "http");
+    assert_eq!(protocols("http2", r#"http.uri; content:"a";"#), "http2");
+    assert_eq!(protocols("tcp", r#"file.data; content:"a";"#), "files");
+    assert_eq!(protocols("smtp", r#"file.data; content:"a";"#), "smtp");
+    assert_eq!(protocols("tls", r#"ja3.hash; content:"a";"#), "tls");
+    assert_eq!(protocols("smb", r#"dce_stub_data; content:"a";"#), "smb");
+    assert_eq!(one_of("tcp", r#"content:"a";"#).app, crate::rules::app::Protos::NONE);
+}
+
+#[test]
 fn variables_keep_their_number_through_the_rule() {
     let rule = one_of(
         "udp",
@@ -223,6 +269,20 @@ fn every_real_rule_loads() {
     for warning in diagnostics.iter().filter(|d| !d.is_fault()) {
         eprintln!("{warning}");
     }
+    let pcres = set.rules.iter().flat_map(|rule| &rule.buffers).flat_map(|buffer| &buffer.steps);
+    let pcres: Vec<_> = pcres
+        .filter_map(|step| match step {
+            Step::Pcre(pcre) => Some(&pcre.regex),
+            _ => None,
+        })
+        .collect();
+    let unique: BTreeMap<usize, bool> = pcres
+        .iter()
+        .map(|regex| (Arc::as_ptr(regex) as usize, matches!(&***regex, Regex::Linear(_))))
+        .collect();
+    let linear = unique.values().filter(|linear| **linear).count();
+    eprintln!("{} expressions, {} different, {linear} of them linear", pcres.len(), unique.len());
+    assert!(linear * 2 > unique.len() && unique.len() < pcres.len(), "shared, and mostly linear");
 }
 
 /// Cases whose rules Suricata loads and this version refuses: for what.
