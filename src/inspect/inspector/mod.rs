@@ -19,6 +19,7 @@ use crate::inspect::transform::Bench;
 use crate::inspect::turn::Turn;
 use crate::rules::ruleset::{Check, Context};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Work one packet may cost, unless the setting says otherwise: units of one step, or of 64 bytes searched by a step.
 /// A full frame against a hundred rules without a fast pattern costs a few thousand.
@@ -225,21 +226,25 @@ impl Inspector {
             outcome: &mut self.outcome,
             max_alerts: self.settings.packet_alert_max.min(MAX_ALERTS),
             matches: 0,
+            suppressed: 0,
         };
         turn.run(&self.candidates.rules);
-        let matches = turn.matches;
-        self.count(matches);
+        let (matches, suppressed) = (turn.matches, turn.suppressed);
+        self.count(matches, suppressed);
         if self.outcome.out_of_budget && self.settings.when_spent == WhenSpent::Drop {
             self.outcome.verdict = self.outcome.verdict.and(Verdict::Drop(DropReason::InspectionBudget));
         }
         &self.outcome
     }
 
-    fn count(&mut self, matches: u64) {
+    fn count(&mut self, matches: u64, suppressed: u64) {
         let counters = &self.counters;
         counters.packets.add(1);
         counters.candidates.add(self.candidates.rules.len() as u64);
         counters.matches.add(matches);
+        if suppressed > 0 {
+            self.hosts.suppressed.fetch_add(suppressed, Ordering::Relaxed);
+        }
         counters.alerts_lost.add(u64::from(self.outcome.lost));
         counters.out_of_budget.add(u64::from(self.outcome.out_of_budget));
         counters.flowbits_refused.set(self.slab.refused);
