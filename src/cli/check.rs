@@ -25,9 +25,9 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
     let rules = rule_files::load(&loaded.config, &loaded.base, &Selection::default())?;
     rules::print_faults(&rules, true);
     let (good, refused) = (rules.rules.rules.len(), rules.refused());
-    println!("configuration: good; rules: {good} loaded, {refused} refused");
+    super::print(&format!("configuration: good; rules: {good} loaded, {refused} refused\n"))?;
     if let Some(note) = rules::waiting_note(&rules.rules) {
-        println!("{note}");
+        super::print(&(note + "\n"))?;
     }
     Ok(if refused > 0 { Outcome::Flawed } else { Outcome::Clean })
 }

@@ -1,4 +1,5 @@
-//! The command line: one file a subcommand. Exit code 0 is success, 1 is "something is wrong", also when work was done.
+//! The command line: one file a subcommand. Exit code 0 is success, 1 is "something is wrong", also when work was done; 2 is,
+//! for `weir rules`, a command line that cannot be read.
 
 pub mod check;
 pub mod config;
@@ -11,6 +12,7 @@ pub mod version;
 
 use crate::mgmt::Profile;
 use clap::{Args, Parser, Subcommand};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -72,13 +74,31 @@ pub enum Outcome {
     Flawed,
 }
 
+/// Exit code of `weir rules` for a command line that cannot be read: scripts tell it from rules that are refused.
+const USAGE: u8 = 2;
+
+/// To stdout. Whoever reads it may have had enough and closed it, which is no fault.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to stdout: {error}").into())
+        }
+        _ => Ok(()),
+    }
+}
+
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(arguments()) {
         Ok(cli) => cli,
         Err(told) => {
             // Help and version come this way too. A closed pipe is no reason to fail.
             let _ = told.print();
-            return if told.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+            return match told.use_stderr() {
+                true if arguments().get(1).is_some_and(|first| first == "rules") => ExitCode::from(USAGE),
+                true => ExitCode::FAILURE,
+                false => ExitCode::SUCCESS,
+            };
         }
     };
     match dispatch(cli.command) {

@@ -5,7 +5,6 @@ use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
 use crate::mgmt::config::Sources;
 use crate::mgmt::replay::{self, Outcome as Replayed, Request};
-use crate::mgmt::rule_files::Selection;
 use crate::mgmt::start::{self, RulesAtStart};
 use clap::{Args, ValueEnum};
 use std::io::IsTerminal;
@@ -24,6 +23,8 @@ pub struct Replay {
     also: Vec<PathBuf>,
     #[command(flatten)]
     source: ConfigArgs,
+    #[command(flatten)]
+    lists: rules::ListArgs,
     /// Where eve.json goes
     #[arg(short = 'l', value_name = "DIR", default_value = ".")]
     log: PathBuf,
@@ -57,7 +58,7 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
     loaded.config.ports.clear();
     loaded.check_cpus(&start::machine())?;
     let captures = captures(&args.read)?;
-    let selection = Selection { only: args.only, also: args.also };
+    let selection = args.lists.selection(args.only, args.also);
     let rules = start::rules(&loaded.config, &loaded.base, &selection)?;
     rules::print_faults(&rules.loaded, false);
     let mut progress = Progress::new();
@@ -69,7 +70,7 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
     };
     let done = replay::replay(&mut request, &rules)?;
     progress.clear();
-    print!("{}", summary(&done, &rules));
+    super::print(&summary(&done, &rules))?;
     Ok(verdict(&done, &rules))
 }
 
@@ -151,6 +152,9 @@ fn summary(done: &Replayed, rules: &RulesAtStart) -> String {
     table.row(["alerts", &done.events.alerts.to_string()]);
     if done.events.suppressed > 0 {
         table.row(["alerts held back by thresholds", &done.events.suppressed.to_string()]);
+    }
+    if done.suppressed > 0 {
+        table.row(["alerts suppressed", &done.suppressed.to_string()]);
     }
     for (reason, frames) in &done.drops {
         table.row([&format!("dropped: {}", reason.name()), &frames.to_string()]);

@@ -158,7 +158,7 @@ impl Engine {
 
 fn touches_hosts(rule: &Rule) -> bool {
     let counted = rule.threshold.is_some() || rule.detection_filter.is_some();
-    !rule.host_bits.is_empty() || (counted && rule.action != Action::Alert)
+    !rule.host_bits.is_empty() || (counted && rule.action != Action::Alert) || rule.rate_filter.is_some()
 }
 
 impl Table {
@@ -203,13 +203,15 @@ fn app_members(set: &RuleSet, dir: Dir) -> Vec<RuleIndex> {
     numbered.filter(|(_, rule)| announced(rule)).map(|(n, _)| RuleIndex(n as u32)).collect()
 }
 
-enum Side<'r> {
+/// The port group that a rule is filed under.
+pub(crate) enum Side<'r> {
     Any,
     Destination(&'r IntervalSet<u16>),
     Source(&'r IntervalSet<u16>),
 }
 
-fn side(rule: &Rule, class: Class) -> Side<'_> {
+/// The side of the fewer ports, if the rule names any.
+pub(crate) fn side(rule: &Rule, class: Class) -> Side<'_> {
     let width = |ports: &IntervalSet<u16>| {
         ports.ranges().iter().map(|&(low, high)| u32::from(high - low) + 1).sum::<u32>()
     };

@@ -32,6 +32,8 @@ pub(crate) fn rule(sid: u32, action: Action) -> Rule {
         flowints: Box::default(),
         threshold: None,
         detection_filter: None,
+        suppress: Vec::new(),
+        rate_filter: None,
         host_bits: Box::default(),
         tags: Vec::new(),
         target: None,

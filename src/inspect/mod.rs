@@ -24,9 +24,11 @@ mod transform;
 mod turn;
 
 pub use engine::Engine;
+pub(crate) use engine::{Side as PortSide, side as port_side};
 pub use facts::{FlowFacts, PacketFacts};
 pub use hosts::{AsTheyCome, HostCounts, HostState, Order};
 pub use inspector::{InForce, InspectCounters, Inspector, Settings, WORK_PER_PACKET, WhenSpent};
+pub(crate) use kind::{Class, Kind};
 pub use outcome::{Alert, MAX_ALERTS, Outcome, Payload, Settlement, StreamWindow};
 pub use state::{MAX_FLOWBITS, StateHandle};
 pub use threshold::Thresholds;

@@ -55,6 +55,8 @@ pub struct Alert {
     pub rule: RuleIndex,
     /// Matched in the stream, not in the packet alone.
     pub on_stream: bool,
+    /// The action taken stops the packet, where stopping is allowed.
+    pub blocks: bool,
 }
 
 /// How a match settles the session: its later packets are not inspected.

@@ -11,7 +11,7 @@ use super::hosts::ports::PortSets;
 use super::hosts::table::{MAX_COUNT, Table, Value};
 use crate::base::{FlowTuple, Generation, RuleIndex, Time};
 use crate::rules::Rule;
-use crate::rules::ruleset::{Action, Threshold, ThresholdKind, UniqueOn};
+use crate::rules::ruleset::{Action, RateFilter, Threshold, ThresholdKind, UniqueOn};
 use std::time::Duration;
 
 /// A count whose window never ends gives way to others as if it had so long to go after its last match.
@@ -29,7 +29,7 @@ pub struct Decision {
 impl Decision {
     const FIRE: Decision = Decision { alert: true, act: true };
     /// Beyond a limit the action still holds, in silence.
-    const QUIET: Decision = Decision { alert: false, act: true };
+    pub(super) const QUIET: Decision = Decision { alert: false, act: true };
     const NOTHING: Decision = Decision { alert: false, act: false };
 }
 
@@ -84,6 +84,38 @@ impl Thresholds {
             }
         }
         decision
+    }
+
+    /// Counts a match and says which action it takes: the rule's own, or that of its rate filter while it is in force.
+    /// It comes into force at the first match beyond its count, as Suricata's does.
+    pub fn action(
+        &self,
+        (generation, index): (Generation, RuleIndex),
+        (own, filter): (Action, &RateFilter),
+        tuple: &FlowTuple,
+        flow_id: u64,
+        now: Time,
+    ) -> Action {
+        let host = HostKey::new(filter.track, tuple, flow_id);
+        let hash = |what| self.hasher.hash(what, generation, index.0, &host);
+        if self.table.get(hash(What::RateInForce)).is_some_and(|value| value.until > now) {
+            return filter.action;
+        }
+        let mut count = 0;
+        self.table.update(hash(What::Rate), now, |before| {
+            let new = Value { until: now.plus(filter.window), count: 0 };
+            let mut value = before.filter(|value| value.until > now).unwrap_or(new);
+            value.count = value.count.saturating_add(1).min(MAX_COUNT);
+            count = value.count;
+            value
+        });
+        if count <= filter.count.min(MAX_COUNT - 1) {
+            return own;
+        }
+        self.table.remove(hash(What::Rate));
+        let until = now.plus(filter.timeout);
+        self.table.update(hash(What::RateInForce), now, |_| Value { until, count: 1 });
+        filter.action
     }
 
     fn count(&self, hash: u64, threshold: &Threshold, tuple: &FlowTuple, now: Time) -> Decision {
@@ -150,10 +182,10 @@ fn backs_off_to(count: u32, first: u32, multiplier: u32) -> bool {
     next == u64::from(count) && count < MAX_COUNT
 }
 
-/// Whose [`Thresholds`] limit a rule's alerts: the workers' where the action touches the packet; else management's, to
-/// which the worker sends every match.
+/// Whose [`Thresholds`] limit a rule's alerts: the workers' where the action touches the packet, or may come to by a rate
+/// filter; else management's, to which the worker sends every match.
 pub fn applied_by_worker(rule: &Rule) -> bool {
-    !matches!(rule.action, Action::Alert | Action::Pass)
+    !matches!(rule.action, Action::Alert | Action::Pass) || rule.rate_filter.is_some()
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub(super) struct Turn<'t> {
     pub(super) outcome: &'t mut Outcome,
     pub(super) max_alerts: usize,
     pub(super) matches: u64,
+    /// Alerts that `suppress` kept back.
+    pub(super) suppressed: u64,
 }
 
 /// Where a rule matched.
@@ -215,10 +217,12 @@ impl Turn<'_> {
         self.matches += 1;
         self.set_bits(rule);
         self.set_ints(rule);
+        let action = self.action(index, rule);
         let decision = self.decide(index, rule);
-        let written = !rule.noalert && (rule.action != Action::Pass || rule.alert);
+        let written = !rule.noalert && (action != Action::Pass || rule.alert);
         if decision.alert && written {
-            let alert = Alert { rule: index, on_stream: place == Where::Stream };
+            let blocks = matches!(action, Action::Drop | Action::Reject(_));
+            let alert = Alert { rule: index, on_stream: place == Where::Stream, blocks };
             if self.outcome.alerts.len() >= self.max_alerts || self.outcome.alerts.try_push(alert).is_err() {
                 self.outcome.lost += 1;
             }
@@ -230,12 +234,27 @@ impl Turn<'_> {
         if rule.bypass && self.session.is_some() {
             self.outcome.settled.get_or_insert(Settlement::Bypass);
         }
-        self.act(index, rule.action, for_session)
+        self.act(index, action, for_session)
     }
 
+    /// The rule's own action, unless a rate filter is in force.
+    fn action(&mut self, index: RuleIndex, rule: &Rule) -> Action {
+        let Some(filter) = &rule.rate_filter else { return rule.action };
+        let flow_id = self.facts.flow.as_ref().map_or(0, |flow| flow.id);
+        let tuple = &self.facts.decoded.tuple;
+        let name = (self.engine.generation(), index);
+        self.order.wait_before(self.position);
+        self.hosts.thresholds.action(name, (rule.action, filter), tuple, flow_id, self.facts.time)
+    }
+
+    /// A match that is suppressed is not counted, and acts.
     fn decide(&mut self, index: RuleIndex, rule: &Rule) -> Decision {
+        if rule.is_suppressed(&self.facts.decoded.tuple) {
+            self.suppressed += u64::from(!rule.noalert);
+            return Decision::QUIET;
+        }
         let counted = rule.threshold.is_some() || rule.detection_filter.is_some();
-        if !counted || rule.action == Action::Alert {
+        if !counted || (rule.action == Action::Alert && !threshold::applied_by_worker(rule)) {
             return Decision { alert: true, act: true };
         }
         let flow_id = self.facts.flow.as_ref().map_or(0, |flow| flow.id);

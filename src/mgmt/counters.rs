@@ -93,6 +93,7 @@ pub fn of(handle: &Handle) -> Vec<NamedCount> {
         ("detect.host_bits_evicted", hosts.bits_evicted),
         ("detect.thresholds_evicted", hosts.thresholds_evicted),
         ("detect.hosts_contended", hosts.contended),
+        ("detect.alerts_suppressed", hosts.suppressed),
         ("frames.generated", balance.generated),
         ("frames.held", balance.held),
         ("frames.consumed", balance.consumed),

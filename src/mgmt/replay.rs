@@ -58,6 +58,8 @@ pub struct Outcome {
     pub drops: Vec<(DropReason, u64)>,
     pub sessions: u64,
     pub events: EventTotals,
+    /// Alerts that `suppress` lines kept back.
+    pub suppressed: u64,
     /// Frames whose buffers did not come back: 0, or a fault of ours.
     pub leaked: u32,
     /// Lcores that ended by a panic, which ended the replay early; and the frames that went with them.
@@ -149,6 +151,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
         drops,
         sessions: handle.tables.iter().map(|t| t.sessions_opened.get()).sum(),
         events,
+        suppressed: handle.hosts.as_ref().map_or(0, |hosts| hosts.counts().suppressed),
         leaked: platform.pool.in_use(),
         failed,
         plugins_out,

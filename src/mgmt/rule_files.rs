@@ -1,7 +1,12 @@
 //! Rule files, found and compiled as the configuration says.
 
 use crate::mgmt::config::Config;
-use crate::rules::{Classifications, Diagnostic, References, RuleSet, SourceFile, Vars};
+use crate::rules::lists::{Kind, Lists, Touched};
+use crate::rules::{
+    Classifications, Diagnostic, Disabled, Loading, References, RuleSet, SourceFile, Vars, load_listed,
+    threshold_config,
+};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Why there is nothing to compile.
@@ -16,10 +21,14 @@ pub enum RuleFileError {
 }
 
 /// What loading came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Loaded {
     pub rules: RuleSet,
     pub diagnostics: Vec<Diagnostic>,
+    /// Rules of the files that are not in force.
+    pub disabled: Vec<Disabled>,
+    /// What each line of the lists came to.
+    pub touched: Vec<Touched>,
 }
 
 impl Loaded {
@@ -34,11 +43,14 @@ impl Loaded {
     }
 }
 
-/// Which files: those of the configuration, and `-s`; or only those of `-S`.
+/// Which files: those of the configuration, and `-s`; or only those of `-S`. Thresholds and lists are those of the
+/// configuration and the ones given here.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     pub only: Vec<PathBuf>,
     pub also: Vec<PathBuf>,
+    pub threshold: Vec<PathBuf>,
+    pub lists: Vec<(Kind, PathBuf)>,
 }
 
 /// Reads and compiles. `base` is where relative paths of the configuration start; those of the command line start at the
@@ -49,11 +61,11 @@ pub fn load(config: &Config, base: &Path, selection: &Selection) -> Result<Loade
         for pattern in &config.rules.files {
             paths.extend(expand(&base.join(pattern))?);
         }
-        paths.extend(selection.also.iter().cloned());
+        paths.extend(unfold(&selection.also)?);
     } else {
-        paths.extend(selection.only.iter().cloned());
+        paths.extend(unfold(&selection.only)?);
     }
-    let files = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let files = read_once(&paths)?;
     let mut diagnostics = Vec::new();
     let beside = |path: &Path| (!path.as_os_str().is_empty()).then(|| read(&base.join(path))).transpose();
     let mut classes = Classifications::default();
@@ -68,9 +80,59 @@ pub fn load(config: &Config, base: &Path, selection: &Selection) -> Result<Loade
         diagnostics.extend(faults);
     }
     let vars = Vars { addresses: config.vars.address.clone(), ports: config.vars.port.clone() };
-    let (rules, found) = crate::rules::load(&files, &vars, &classes, &references);
-    diagnostics.extend(found);
-    Ok(Loaded { rules, diagnostics })
+    let lists = lists(config, base, selection, &mut diagnostics)?;
+    let mut loading = load_listed(&files, &vars, &classes, &references, lists);
+    diagnostics.append(&mut loading.diagnostics);
+    for path in config.rules.threshold.iter().map(|path| base.join(path)).chain(selection.threshold.clone()) {
+        let (entries, faults) = threshold_config::parse(&read(&path)?, &vars);
+        diagnostics.extend(faults);
+        diagnostics.extend(threshold_config::apply(&mut loading.rules, &entries));
+    }
+    let Loading { rules, disabled, touched, .. } = loading;
+    Ok(Loaded { rules, diagnostics, disabled, touched })
+}
+
+/// The lists of the configuration and of the command line.
+fn lists(
+    config: &Config,
+    base: &Path,
+    selection: &Selection,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Result<Lists, RuleFileError> {
+    let mut lists = Lists::default();
+    for kind in Kind::ALL {
+        let configured = match kind {
+            Kind::Disable => &config.rules.disable,
+            Kind::Enable => &config.rules.enable,
+            Kind::Drop => &config.rules.drop,
+            Kind::Modify => &config.rules.modify,
+        };
+        let given = selection.lists.iter().filter(|(of, _)| *of == kind).map(|(_, path)| path.clone());
+        for path in configured.iter().map(|path| base.join(path)).chain(given) {
+            diagnostics.extend(lists.add(kind, &read(&path)?));
+        }
+    }
+    Ok(lists)
+}
+
+/// Each file once, however many patterns name it: its rules would be duplicates of each other.
+fn read_once(paths: &[PathBuf]) -> Result<Vec<SourceFile>, RuleFileError> {
+    let mut seen = HashSet::new();
+    let new =
+        paths.iter().filter(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_path_buf())));
+    new.map(|path| read(path)).collect()
+}
+
+/// Folders become their `*.rules`.
+fn unfold(paths: &[PathBuf]) -> Result<Vec<PathBuf>, RuleFileError> {
+    let mut files = Vec::new();
+    for path in paths {
+        match path.is_dir() {
+            true => files.extend(expand(&path.join("*.rules"))?),
+            false => files.push(path.clone()),
+        }
+    }
+    Ok(files)
 }
 
 fn read(path: &Path) -> Result<SourceFile, RuleFileError> {
@@ -81,7 +143,11 @@ fn read(path: &Path) -> Result<SourceFile, RuleFileError> {
 fn expand(pattern: &Path) -> Result<Vec<PathBuf>, RuleFileError> {
     let text = pattern.to_string_lossy();
     if !text.contains(['*', '?', '[']) {
-        return Ok(vec![pattern.to_owned()]);
+        return if pattern.is_dir() {
+            expand(&pattern.join("*.rules"))
+        } else {
+            Ok(vec![pattern.to_owned()])
+        };
     }
     let bad = |e: glob::PatternError| RuleFileError::BadPattern {
         pattern: text.to_string(),

@@ -8,6 +8,7 @@ use super::flowint::{FlowintOp, FlowintValue};
 use super::header::{self, Endpoints};
 use super::keyword;
 use super::lexer::{Lines, Logical};
+use super::lists::{Fate, Lists, Subject, Touched, id_of};
 use super::parser::{self, RuleAst};
 use super::ruleset::{Action, AppCheck, BitAction, Check, FlowbitOp, HostBitOp, Rule, RuleSet, Source};
 use super::source::{LineIndex, SourceFile, Span};
@@ -24,6 +25,44 @@ pub fn load(
     classes: &Classifications,
     references: &References,
 ) -> (RuleSet, Vec<Diagnostic>) {
+    let loading = load_listed(files, vars, classes, references, Lists::default());
+    (loading.rules, loading.diagnostics)
+}
+
+/// A set, and what was found and left out on the way to it.
+#[derive(Debug)]
+pub struct Loading {
+    pub rules: RuleSet,
+    pub diagnostics: Vec<Diagnostic>,
+    /// In the order of the files.
+    pub disabled: Vec<Disabled>,
+    /// What each line of the lists came to.
+    pub touched: Vec<Touched>,
+}
+
+/// A rule that is in the files and not in force.
+#[derive(Clone, Debug)]
+pub struct Disabled {
+    pub gid: u32,
+    pub sid: u32,
+    pub rev: u32,
+    pub action: String,
+    pub protocol: String,
+    pub msg: String,
+    pub source: Source,
+    /// The line of a list, as `file:line`; where there is none, the rule is commented out.
+    pub by: Option<String>,
+    pub text: Arc<str>,
+}
+
+/// As [`load`], with lists that say which rules are loaded and as what.
+pub fn load_listed(
+    files: &[SourceFile],
+    vars: &Vars,
+    classes: &Classifications,
+    references: &References,
+    lists: Lists,
+) -> Loading {
     let mut loader = Loader {
         classes,
         references,
@@ -36,6 +75,9 @@ pub fn load(
         host_bits: Names::default(),
         told: AHashSet::new(),
         diagnostics: Vec::new(),
+        lists,
+        disabled: Vec::new(),
+        names: files.iter().map(|file| file.name.as_str()).collect(),
     };
     for (number, file) in files.iter().enumerate() {
         loader.file(number as u32, file);
@@ -57,6 +99,10 @@ struct Loader<'a> {
     /// Unknown classes and reference systems that were warned of.
     told: AHashSet<String>,
     diagnostics: Vec<Diagnostic>,
+    lists: Lists,
+    disabled: Vec<Disabled>,
+    /// Of the files.
+    names: Vec<&'a str>,
 }
 
 /// Names numbered in the order of their first use.
@@ -84,29 +130,66 @@ struct Place<'a> {
     number: u32,
     index: &'a LineIndex<'a>,
     line: &'a Logical<'a>,
+    /// Of a rule that a list changed, whose text is no longer the file's: its line, and the list's.
+    edited: Option<(u32, &'a str)>,
 }
 
 impl Place<'_> {
-    fn diagnose(&self, fault: Fault, sid: Option<u32>) -> Diagnostic {
+    fn diagnose(&self, mut fault: Fault, sid: Option<u32>) -> Diagnostic {
         let span = self.line.span_in_file(fault.span);
-        Diagnostic::new(self.file, self.index, span, fault, sid)
+        let Some((line, by)) = self.edited else {
+            return Diagnostic::new(self.file, self.index, span, fault, sid);
+        };
+        fault.message = format!("{} (the rule is as {by} made it)", fault.message);
+        let mut diagnostic = Diagnostic::new(self.file, self.index, span, fault, sid);
+        diagnostic.line = line;
+        diagnostic
+    }
+
+    /// In the file.
+    fn line_number(&self) -> u32 {
+        self.edited.map_or_else(|| self.index.line(self.line.start_in_file()), |(line, _)| line)
     }
 }
 
 impl Loader<'_> {
     fn file(&mut self, number: u32, file: &SourceFile) {
         let index = file.index();
-        for line in Lines::new(&file.bytes) {
-            let place = Place { file: &file.name, number, index: &index, line: &line };
-            match parser::parse(&line.text) {
-                Err(fault) => self.diagnostics.push(place.diagnose(fault, None)),
-                Ok(ast) => {
-                    if let Err(fault) = self.rule(&ast, &place) {
-                        self.diagnostics.push(place.diagnose(fault, ast.sid()));
-                    }
+        for line in Lines::new(&file.bytes).with_commented() {
+            let place = Place { file: &file.name, number, index: &index, line: &line, edited: None };
+            let parsed = parser::parse(&line.text);
+            let ast = parsed.as_ref().ok();
+            // Prose may begin with an action too.
+            if line.commented && ast.and_then(id_of).is_none() {
+                continue;
+            }
+            let subject = Subject { text: &line.text, file: &file.name, ast };
+            match self.lists.judge(&subject, line.commented) {
+                Fate::AsWritten => self.parsed(parsed, &place),
+                Fate::Edited { text, by } => self.edited(text, &by, &place),
+                Fate::Disabled { by } => self.disabled.extend(ast.and_then(|ast| disabled(ast, &place, by))),
+            }
+        }
+    }
+
+    fn parsed(&mut self, parsed: Result<RuleAst<'_>, Fault>, place: &Place<'_>) {
+        match parsed {
+            Err(fault) => self.diagnostics.push(place.diagnose(fault, None)),
+            Ok(ast) => {
+                if let Err(fault) = self.rule(&ast, place) {
+                    self.diagnostics.push(place.diagnose(fault, ast.sid()));
                 }
             }
         }
+    }
+
+    /// A rule with another text than the file's; its faults are shown in that text.
+    fn edited(&mut self, text: Vec<u8>, by: &str, place: &Place<'_>) {
+        let alone = SourceFile::new(place.file, text.clone());
+        let line = Logical::alone(text, place.line.commented);
+        let edited = Some((place.line_number(), by));
+        let place = Place { index: &alone.index(), line: &line, edited, ..*place };
+        self.parsed(parser::parse(&line.text), &place);
     }
 
     fn rule(&mut self, ast: &RuleAst<'_>, place: &Place<'_>) -> Result<(), Fault> {
@@ -163,6 +246,8 @@ impl Loader<'_> {
             flowints: draft.flowints.iter().map(|op| flowint(&mut self.flowints, op)).collect(),
             threshold: draft.threshold,
             detection_filter: draft.detection_filter,
+            suppress: Vec::new(),
+            rate_filter: None,
             host_bits: draft
                 .host_bits
                 .iter()
@@ -178,7 +263,7 @@ impl Loader<'_> {
             bypass: draft.bypass,
             noalert: draft.noalert,
             alert: draft.alert,
-            source: Source { file: place.number, line: place.index.line(place.line.start_in_file()) },
+            source: Source { file: place.number, line: place.line_number() },
             text: Arc::from(String::from_utf8_lossy(&place.line.text)),
         };
         self.add(rule, ast, place)
@@ -199,13 +284,22 @@ impl Loader<'_> {
         if let Some(&index) = self.by_id.get(&id)
             && let Some(old) = self.rules.get_mut(index)
         {
-            let (rev, line) = old.as_ref().map_or((0, 0), |old| (old.rev, old.source.line));
+            let (rev, source) = old.as_ref().map_or((0, rule.source), |old| (old.rev, old.source));
+            let other = self.names.get(source.file as usize).filter(|_| source.file != place.number);
+            let there = other.map_or_else(String::new, |file| format!(" of {file}"));
+            let (sid, line) = (rule.sid, source.line);
             if rule.rev <= rev {
-                let message = format!("sid {} is taken by a rule of revision {rev} in line {line}", rule.sid);
-                return Err(at.fault(message).keyword("sid").help("give it another sid, or a higher rev"));
+                let message = format!("sid {sid} is taken by a rule of revision {rev} in line {line}{there}");
+                let fault = at.fault(message).keyword("sid");
+                if place.line.commented {
+                    // Enabled beside its living self: nothing is lost.
+                    self.diagnostics.push(place.diagnose(fault, Some(sid)).warning());
+                    return Ok(());
+                }
+                return Err(fault.help("give it another sid, or a higher rev"));
             }
             let message =
-                format!("revision {} of sid {} replaces revision {rev} of line {line}", rule.rev, rule.sid);
+                format!("revision {} of sid {sid} replaces revision {rev} of line {line}{there}", rule.rev);
             self.diagnostics.push(place.diagnose(at.fault(message).keyword("sid"), Some(rule.sid)).warning());
             *old = None;
         }
@@ -249,7 +343,7 @@ impl Loader<'_> {
         }
     }
 
-    fn finish(self, files: &[SourceFile]) -> (RuleSet, Vec<Diagnostic>) {
+    fn finish(mut self, files: &[SourceFile]) -> Loading {
         let mut rules: Vec<Rule> = self.rules.into_iter().flatten().collect();
         // Stable: rules that tie stay as loaded.
         rules.sort_by_key(|rule| {
@@ -264,8 +358,26 @@ impl Loader<'_> {
             host_bits: self.host_bits.names,
             files: files.iter().map(|file| file.name.clone()).collect(),
         };
-        (set, self.diagnostics)
+        let (touched, told) = self.lists.finish();
+        self.diagnostics.extend(told);
+        Loading { rules: set, diagnostics: self.diagnostics, disabled: self.disabled, touched }
     }
+}
+
+fn disabled(ast: &RuleAst<'_>, place: &Place<'_>, by: Option<String>) -> Option<Disabled> {
+    let (gid, sid) = id_of(ast)?;
+    let value = |name| ast.option(name).and_then(|option| option.value);
+    Some(Disabled {
+        gid,
+        sid,
+        rev: value("rev").and_then(|rev| rev.ascii().parse().ok()).unwrap_or(0),
+        action: ast.action.lossy().into_owned(),
+        protocol: ast.protocol.lossy().into_owned(),
+        msg: value("msg").map_or_else(String::new, |msg| msg.unquoted().lossy().into_owned()),
+        source: Source { file: place.number, line: place.line_number() },
+        by,
+        text: Arc::from(String::from_utf8_lossy(&place.line.text)),
+    })
 }
 
 /// What the rule requires and does not get.

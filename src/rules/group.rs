@@ -102,7 +102,8 @@ fn union_all<G: Group>(mut sets: Vec<G>) -> G {
     sets.pop().unwrap_or_default()
 }
 
-fn split_outside_brackets(text: Text<'_>) -> Vec<Text<'_>> {
+/// The parts between commas that stand in no bracket.
+pub(super) fn split_outside_brackets(text: Text<'_>) -> Vec<Text<'_>> {
     let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0i32);
     for (at, byte) in text.bytes.iter().enumerate() {
         match byte {

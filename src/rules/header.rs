@@ -40,6 +40,10 @@ const PROTOCOLS: &[(&str, RuleProtocol)] = &[
     ("sctp", RuleProtocol::Sctp),
 ];
 
+pub fn is_action(word: &[u8]) -> bool {
+    ACTIONS.iter().any(|(name, _)| name.as_bytes() == word)
+}
+
 pub fn action(word: Text<'_>) -> Result<Action, Fault> {
     if let Some((_, action)) = ACTIONS.iter().find(|(name, _)| word.is(name)) {
         return Ok(*action);

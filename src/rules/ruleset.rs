@@ -1,6 +1,9 @@
 //! The compiled rule set: what `inspect` evaluates and `mgmt` prints. Immutable, shared, numbered by generation.
 
-pub use super::alerting::{Tag, TagOf, TagUnit, Target, Threshold, ThresholdKind, Track, UniqueOn};
+pub use super::alerting::{
+    RateFilter, Suppress, SuppressSide, Tag, TagOf, TagUnit, Target, Threshold, ThresholdKind, Track,
+    UniqueOn,
+};
 pub use super::app::{AppProto, Protos};
 pub use super::context::BufferId;
 pub use super::field::{FieldId, FieldTest, Occurrence};
@@ -427,6 +430,9 @@ pub struct Rule {
     pub flowints: Box<[FlowintOp]>,
     pub threshold: Option<Threshold>,
     pub detection_filter: Option<Threshold>,
+    /// Of threshold.config, as `rate_filter` is.
+    pub suppress: Vec<Suppress>,
+    pub rate_filter: Option<RateFilter>,
     /// `xbits`, then `hostbits`.
     pub host_bits: Box<[HostBitOp]>,
     pub tags: Vec<Tag>,

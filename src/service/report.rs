@@ -8,7 +8,6 @@ use crate::decode::{Decoded, L4};
 use crate::inspect::Outcome;
 use crate::io::FrameMeta;
 use crate::rules::RuleSet;
-use crate::rules::ruleset::Action;
 use crate::session::Session;
 
 /// Kinds of event that some output writes; others are not even made.
@@ -67,12 +66,10 @@ impl Reporter {
         inline: bool,
     ) {
         for alert in &outcome.alerts {
-            let acts =
-                rules.rule(alert.rule).is_some_and(|r| matches!(r.action, Action::Drop | Action::Reject(_)));
             let body = EventBody::Alert(AlertEvent {
                 rule: alert.rule,
                 generation: rules.generation,
-                blocked: inline && acts,
+                blocked: inline && alert.blocks,
                 flow: session.map(Session::stats),
             });
             self.events.send(Event { origin: *origin, body });

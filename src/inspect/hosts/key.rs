@@ -47,6 +47,10 @@ pub(crate) enum What {
     Bit,
     Filter,
     Threshold,
+    /// Matches that a rate filter counts.
+    Rate,
+    /// A rate filter is in force.
+    RateInForce,
 }
 
 /// Nobody who does not know the seed can aim at one bucket.

@@ -15,11 +15,14 @@ pub(crate) mod table;
 use super::inspector::Settings;
 use super::threshold::Thresholds;
 use bits::HostBits;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One for an appliance, shared by its workers' inspectors.
 pub struct HostState {
     pub(super) bits: HostBits,
     pub(super) thresholds: Thresholds,
+    /// Alerts kept back by `suppress`.
+    pub(super) suppressed: AtomicU64,
 }
 
 /// What the bounds of the tables cost.
@@ -30,6 +33,8 @@ pub struct HostCounts {
     pub thresholds_evicted: u64,
     /// Changes given up because other workers kept changing the same entry.
     pub contended: u64,
+    /// Alerts that `suppress` of a threshold.config kept back.
+    pub suppressed: u64,
 }
 
 impl HostState {
@@ -38,6 +43,7 @@ impl HostState {
         HostState {
             bits: HostBits::new(settings.host_bits, seed),
             thresholds: Thresholds::new(settings.thresholds, seed).with_unique_ports(),
+            suppressed: AtomicU64::new(0),
         }
     }
 
@@ -46,6 +52,7 @@ impl HostState {
             bits_evicted: self.bits.evicted(),
             thresholds_evicted: self.thresholds.evicted(),
             contended: self.bits.contended() + self.thresholds.contended(),
+            suppressed: self.suppressed.load(Ordering::Relaxed),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::inspect::steps::Budget;
 use crate::inspect::turn::Turn;
 use crate::rules::ruleset::{Check, Context};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 mod generation;
 
@@ -211,21 +212,25 @@ impl Inspector {
             outcome: &mut self.outcome,
             max_alerts: self.settings.packet_alert_max.min(MAX_ALERTS),
             matches: 0,
+            suppressed: 0,
         };
         turn.run(&rules.candidates.rules);
-        let matches = turn.matches;
-        self.count(rules.candidates.rules.len() as u64, matches);
+        let (matches, suppressed) = (turn.matches, turn.suppressed);
+        self.count(rules.candidates.rules.len() as u64, matches, suppressed);
         if self.outcome.out_of_budget && self.settings.when_spent == WhenSpent::Drop {
             self.outcome.verdict = self.outcome.verdict.and(Verdict::Drop(DropReason::InspectionBudget));
         }
         &self.outcome
     }
 
-    fn count(&mut self, candidates: u64, matches: u64) {
+    fn count(&mut self, candidates: u64, matches: u64, suppressed: u64) {
         let counters = &self.counters;
         counters.packets.add(1);
         counters.candidates.add(candidates);
         counters.matches.add(matches);
+        if suppressed > 0 {
+            self.hosts.suppressed.fetch_add(suppressed, Ordering::Relaxed);
+        }
         counters.alerts_lost.add(u64::from(self.outcome.lost));
         counters.out_of_budget.add(u64::from(self.outcome.out_of_budget));
         counters.flowbits_refused.set(self.slab.refused);

@@ -14,7 +14,7 @@ mod header_fields;
 mod meta;
 mod pcre;
 mod requires;
-mod threshold;
+pub(super) mod threshold;
 mod transforms;
 mod unsupported;
 
@@ -152,7 +152,7 @@ fn once<T>(place: &mut Option<T>, value: T, call: Call<'_>) -> Result<(), Fault>
 }
 
 /// The value of the word in a table, or a fault that names the nearest.
-fn choice<T: Copy>(text: Text<'_>, table: &[(&'static str, T)]) -> Result<T, Fault> {
+pub(super) fn choice<T: Copy>(text: Text<'_>, table: &[(&'static str, T)]) -> Result<T, Fault> {
     let word = text.lossy().to_ascii_lowercase();
     if let Some((_, value)) = table.iter().find(|(name, _)| *name == word) {
         return Ok(*value);

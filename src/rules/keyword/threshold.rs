@@ -25,7 +25,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     rule("tag", tag, "packets to log after an alert: session|host, count, packets|bytes|seconds[, src|dst]"),
 ];
 
-const TRACKS: &[(&str, Track)] = &[
+pub(in crate::rules) const TRACKS: &[(&str, Track)] = &[
     ("by_src", Track::BySource),
     ("by_dst", Track::ByDestination),
     ("by_both", Track::ByBoth),
@@ -71,7 +71,7 @@ impl Words {
 
 const KEYS: &[&str] = &["type", "track", "count", "seconds", "multiplier", "unique_on"];
 
-const KINDS: &[(&str, ThresholdKind)] = &[
+pub(in crate::rules) const KINDS: &[(&str, ThresholdKind)] = &[
     ("limit", ThresholdKind::Limit),
     ("threshold", ThresholdKind::Threshold),
     ("both", ThresholdKind::Both),
@@ -81,7 +81,7 @@ const KINDS: &[(&str, ThresholdKind)] = &[
 const UNIQUES: &[(&str, UniqueOn)] =
     &[("src_port", UniqueOn::SourcePort), ("dst_port", UniqueOn::DestinationPort)];
 
-fn positive(text: Text<'_>) -> Result<u32, Fault> {
+pub(in crate::rules) fn positive(text: Text<'_>) -> Result<u32, Fault> {
     match small(text, u64::from(u32::MAX))? {
         0 => Err(text.fault("at least 1")),
         n => Ok(n),

@@ -9,6 +9,11 @@ pub struct Rules {
     pub files: Vec<PathBuf>,
     pub classification: PathBuf,
     pub reference: PathBuf,
+    pub threshold: Vec<PathBuf>,
+    pub disable: Vec<PathBuf>,
+    pub enable: Vec<PathBuf>,
+    pub drop: Vec<PathBuf>,
+    pub modify: Vec<PathBuf>,
     pub packet_alert_max: u16,
 }
 
@@ -18,6 +23,11 @@ impl Default for Rules {
             files: Vec::new(),
             classification: PathBuf::new(),
             reference: PathBuf::new(),
+            threshold: Vec::new(),
+            disable: Vec::new(),
+            enable: Vec::new(),
+            drop: Vec::new(),
+            modify: Vec::new(),
             packet_alert_max: 15,
         }
     }
@@ -27,7 +37,7 @@ impl Section for Rules {
     fn visit(&mut self, v: &mut dyn Visitor) {
         v.value(
             "files",
-            "Rule files in Suricata's language; wildcards are allowed. Relative paths start at this file's folder.",
+            "Rule files in Suricata's language; wildcards are allowed, and a folder stands for its *.rules. Relative paths\nstart at this file's folder.",
             &mut self.files,
         );
         v.value(
@@ -40,6 +50,23 @@ impl Section for Rules {
             "reference.config: the address prefixes of references. Empty: none.",
             &mut self.reference,
         );
+        v.value(
+            "threshold",
+            "Files in the format of Suricata's threshold.config: suppress, threshold and rate_filter (docs/rules.md).",
+            &mut self.threshold,
+        );
+        v.value(
+            "disable",
+            "Lists in suricata-update's formats, applied in this order: rules that are not loaded (disable.conf),",
+            &mut self.disable,
+        );
+        v.value(
+            "enable",
+            "rules that are, though disabled or commented out (enable.conf),",
+            &mut self.enable,
+        );
+        v.value("drop", "rules whose action becomes drop (drop.conf),", &mut self.drop);
+        v.value("modify", "and rules whose text is changed (modify.conf).", &mut self.modify);
         v.value(
             "packet-alert-max",
             "Alerts of one packet; what is over it, by rule order, is lost and counted.",

@@ -1,0 +1,117 @@
+//! `weir rules check`.
+
+use super::From;
+use crate::cli::{Failure, Outcome, print};
+use crate::mgmt::rule_files::Loaded;
+use crate::rules::lists::Touched;
+use crate::rules::{Diagnostic, RuleSet};
+use clap::Args;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::io::Write as _;
+
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    from: From,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Print warnings too
+    #[arg(long)]
+    warnings: bool,
+}
+
+/// What `--json` prints; scripts rely on these names.
+#[derive(Serialize)]
+struct Report<'a> {
+    loaded: usize,
+    refused: usize,
+    /// Rules of the files that are commented out or disabled by a list.
+    disabled: usize,
+    /// Rules that are loaded and cannot match until a decoder arrives, by what they wait for.
+    waiting: BTreeMap<&'static str, usize>,
+    /// By keyword, how many faults it has.
+    refused_by_keyword: BTreeMap<&'a str, usize>,
+    /// What each line of the lists came to.
+    lists: &'a [Touched],
+    faults: Vec<&'a Diagnostic>,
+    warnings: Vec<&'a Diagnostic>,
+}
+
+pub fn run(args: Check) -> Result<Outcome, Failure> {
+    let rules = args.from.load()?;
+    if args.json {
+        let (faults, warnings) = rules.diagnostics.iter().partition(|d| d.is_fault());
+        let report = Report {
+            loaded: rules.rules.rules.len(),
+            refused: rules.refused(),
+            disabled: rules.disabled.len(),
+            waiting: rules.rules.waiting().into_iter().collect(),
+            refused_by_keyword: by_keyword(&rules),
+            lists: &rules.touched,
+            faults,
+            warnings,
+        };
+        print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
+    } else {
+        print_faults(&rules, args.warnings);
+        print(&summary(&rules))?;
+    }
+    Ok(super::outcome(&rules))
+}
+
+fn summary(rules: &Loaded) -> String {
+    let mut text = format!("{} rules loaded, {} refused\n", rules.rules.rules.len(), rules.refused());
+    let keywords = by_keyword(rules);
+    // With few faults the carets above say it all.
+    if rules.refused() > MANY {
+        let mut each: Vec<_> = keywords.into_iter().collect();
+        each.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
+        let each: Vec<String> = each.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        let _ = writeln!(text, "refused by keyword: {}", each.join(", "));
+    }
+    if let Some(note) = waiting_note(&rules.rules) {
+        text += &note;
+        text.push('\n');
+    }
+    if !rules.disabled.is_empty() {
+        let _ = writeln!(text, "{} more are disabled or commented out", rules.disabled.len());
+    }
+    for touched in &rules.touched {
+        let Touched { file, line, text: said, selected, changed, list } = touched;
+        let done = list.done();
+        let _ = writeln!(text, "{file}:{line}: {changed} rules {done}, {selected} selected by `{said}`");
+    }
+    text
+}
+
+/// Faults that people take in one by one.
+const MANY: usize = 10;
+
+fn by_keyword(rules: &Loaded) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for fault in rules.faults() {
+        *counts.entry(fault.keyword.as_deref().unwrap_or("other")).or_default() += 1;
+    }
+    counts
+}
+
+/// What the loaded rules cannot do yet, in a line.
+pub fn waiting_note(rules: &RuleSet) -> Option<String> {
+    let waiting = rules.waiting();
+    let all: usize = waiting.iter().map(|(_, count)| count).sum();
+    let each: Vec<String> = waiting.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    (all > 0).then(|| format!("{all} of them wait for decoders and cannot match yet: {}", each.join(", ")))
+}
+
+/// Every fault with its caret, to stderr.
+pub fn print_faults(rules: &Loaded, warnings: bool) {
+    // Buffered: there can be tens of thousands. Standard error gone is no reason to fail.
+    let mut out = std::io::BufWriter::new(std::io::stderr().lock());
+    for diagnostic in rules.diagnostics.iter().filter(|d| warnings || d.is_fault()) {
+        let _ = writeln!(out, "{diagnostic}\n");
+    }
+    let _ = out.flush();
+}

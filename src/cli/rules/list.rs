@@ -1,0 +1,157 @@
+//! `weir rules list`.
+
+use super::From;
+use crate::cli::table::Table;
+use crate::cli::{Failure, Outcome, print};
+use crate::mgmt::rule_files::Loaded;
+use crate::rules::lists::{Selector, Subject};
+use crate::rules::parser;
+use crate::rules::text::Text;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    from: From,
+    /// Only rules that this selects, as a line of disable.conf would: a sid, gid:sid, re:REGEX, group:FILE,
+    /// filename:PATH, metadata:KEY VALUE, multi:...; may be repeated
+    #[arg(long = "select", short = 'm', value_name = "SELECTOR")]
+    select: Vec<String>,
+    /// Only rules in this state
+    #[arg(long, value_enum)]
+    state: Option<State>,
+    /// Only rules with this action, such as drop
+    #[arg(long, value_name = "WORD")]
+    action: Option<String>,
+    /// Only rules of this protocol, such as http
+    #[arg(long, value_name = "WORD")]
+    protocol: Option<String>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Loaded, and looked at
+    Active,
+    /// Loaded, but what it looks at has no decoder yet
+    Waiting,
+    /// Commented out, or disabled by a list
+    Disabled,
+}
+
+/// What is said of a rule; scripts rely on these names.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    pub gid: u32,
+    pub sid: u32,
+    pub rev: u32,
+    pub action: String,
+    pub protocol: String,
+    pub msg: String,
+    pub state: State,
+    /// What the rule waits for, or by which line it is disabled.
+    pub because: Option<String>,
+    pub file: String,
+    pub line: u32,
+    #[serde(skip)]
+    pub text: std::sync::Arc<str>,
+}
+
+/// Every rule that was read, by gid and sid.
+pub fn rows(loaded: &Loaded) -> Vec<Row> {
+    let file = |at: u32| loaded.rules.files.get(at as usize).cloned().unwrap_or_default();
+    let word = |text: &str, n| text.split_ascii_whitespace().nth(n).unwrap_or_default().to_owned();
+    let active = loaded.rules.rules.iter().map(|rule| {
+        let waits = rule.waits_for();
+        Row {
+            gid: rule.gid,
+            sid: rule.sid,
+            rev: rule.rev,
+            action: word(&rule.text, 0),
+            protocol: word(&rule.text, 1),
+            msg: rule.msg.clone(),
+            state: if waits.is_some() { State::Waiting } else { State::Active },
+            because: waits.map(|waits| waits.name().to_owned()),
+            file: file(rule.source.file),
+            line: rule.source.line,
+            text: rule.text.clone(),
+        }
+    });
+    let disabled = loaded.disabled.iter().map(|rule| Row {
+        gid: rule.gid,
+        sid: rule.sid,
+        rev: rule.rev,
+        action: rule.action.clone(),
+        protocol: rule.protocol.clone(),
+        msg: rule.msg.clone(),
+        state: State::Disabled,
+        because: Some(rule.by.clone().unwrap_or_else(|| "commented out".into())),
+        file: file(rule.source.file),
+        line: rule.source.line,
+        text: rule.text.clone(),
+    });
+    let mut rows: Vec<Row> = active.chain(disabled).collect();
+    rows.sort_by_key(|row| (row.gid, row.sid));
+    rows
+}
+
+pub fn run(args: List) -> Result<Outcome, Failure> {
+    let selectors = args.select.iter().map(|text| selector(text)).collect::<Result<Vec<_>, _>>()?;
+    let loaded = args.from.load()?;
+    let is = |asked: &Option<String>, word: &str| {
+        asked.as_ref().is_none_or(|asked| asked.eq_ignore_ascii_case(word))
+    };
+    let mut rows = rows(&loaded);
+    rows.retain(|row| {
+        is(&args.action, &row.action)
+            && is(&args.protocol, &row.protocol)
+            && args.state.is_none_or(|state| state == row.state)
+            && (selectors.is_empty() || selectors.iter().any(|one| selects(one, row)))
+    });
+    super::print_faults(&loaded, false);
+    print(&if args.json { lines(&rows)? } else { table(&rows) })?;
+    if loaded.refused() > 0 {
+        eprintln!("{} rules were refused (see above) and are not listed", loaded.refused());
+    }
+    Ok(super::outcome(&loaded))
+}
+
+fn selector(text: &str) -> Result<Selector, Failure> {
+    Selector::parse(Text::new(text.as_bytes(), 0)).map_err(|fault| {
+        let help = fault.help.map(|help| format!("; {help}")).unwrap_or_default();
+        format!("--select {text}: {}{help}", fault.message).into()
+    })
+}
+
+fn selects(selector: &Selector, row: &Row) -> bool {
+    let ast = parser::parse(row.text.as_bytes()).ok();
+    selector.selects(&Subject { text: row.text.as_bytes(), file: &row.file, ast: ast.as_ref() })
+}
+
+fn lines(rows: &[Row]) -> Result<String, Failure> {
+    let mut text = String::new();
+    for row in rows {
+        text += &serde_json::to_string(row)?;
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = Table::with_head(["sid", "rev", "action", "protocol", "state", "msg"]);
+    for row in rows {
+        let sid = if row.gid == 1 { row.sid.to_string() } else { format!("{}:{}", row.gid, row.sid) };
+        let because = row.because.as_deref().unwrap_or_default();
+        let state = match row.state {
+            State::Active => "active".to_owned(),
+            State::Waiting => format!("waits for {because}"),
+            State::Disabled => format!("disabled ({because})"),
+        };
+        table.row([&sid, &row.rev.to_string(), &row.action, &row.protocol, &state, &row.msg]);
+    }
+    format!("{table}{} rules\n", rows.len())
+}
