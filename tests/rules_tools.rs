@@ -33,9 +33,9 @@ fn list_shows_every_rule_with_its_state_and_filters_choose() {
     };
     let (one, two, three) = ((1, "active".to_owned()), (2, "waiting".to_owned()), (3, "disabled".to_owned()));
     assert_eq!(sids(&[]), [one.clone(), two.clone(), three.clone()]);
-    assert_eq!(sids(&["--state", "waiting"]), [two.clone()]);
+    assert_eq!(sids(&["--state", "waiting"]), std::slice::from_ref(&two));
     assert_eq!(sids(&["--action", "alert"]), [one.clone(), three.clone()]);
-    assert_eq!(sids(&["--protocol", "http"]), [two.clone()]);
+    assert_eq!(sids(&["--protocol", "http"]), std::slice::from_ref(&two));
     assert_eq!(sids(&["--select", "re:plain", "-m", "3"]), [one, three]);
     let (out, _, _) = rules(&["list", file]);
     assert!(
