@@ -8,6 +8,8 @@ const DPDK_NEEDED: &str = "22.11";
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     check_dpdk();
+    #[cfg(feature = "hyperscan")]
+    find_hyperscan();
     stamp_commit();
     stamp_compiler();
     #[cfg(feature = "manage")]
@@ -22,6 +24,24 @@ fn check_dpdk() {
         Ok(library) => println!("cargo::rustc-env=WEIR_DPDK_VERSION={}", library.version),
         Err(error) => {
             println!("cargo::error=DPDK {DPDK_NEEDED} or newer is needed: apt install libdpdk-dev ({error})");
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Where the library is that the matcher's bench links.
+#[cfg(feature = "hyperscan")]
+fn find_hyperscan() {
+    match pkg_config::Config::new().cargo_metadata(false).probe("libhs") {
+        Ok(library) => {
+            for path in library.link_paths {
+                println!("cargo::rustc-link-search=native={}", path.display());
+            }
+        }
+        Err(error) => {
+            println!(
+                "cargo::error=the feature `hyperscan` needs Hyperscan: apt install libhyperscan-dev ({error})"
+            );
             std::process::exit(1);
         }
     }

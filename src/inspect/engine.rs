@@ -3,9 +3,9 @@
 //! A packet asks at most three groups: that of rules for any port, that of its destination port and that of its source
 //! port. Rules that name ports are filed under the side whose ports are fewer.
 
-use super::group::{Group, fast_pattern};
+use super::group::{Group, Set, fast_pattern};
 use super::kind::{Class, Kind};
-use super::matcher::TooLarge;
+use super::matcher::{Matcher, TooLarge};
 use super::steps::{Pcres, Program};
 use crate::base::interval::IntervalSet;
 use crate::base::{Dir, Generation, PerDir, RuleIndex};
@@ -120,6 +120,12 @@ impl Engine {
 
     pub(crate) fn reads_stream(&self, index: RuleIndex) -> bool {
         self.compiled.get(index.index()).is_some_and(Compiled::reads_stream)
+    }
+
+    /// Every matcher of every group, for measurements.
+    pub fn matchers(&self) -> impl Iterator<Item = &Matcher> {
+        let groups = self.tables.iter().flat_map(|t| &t.0).flat_map(Table::groups);
+        groups.flat_map(|group| &group.sets).map(Set::matcher)
     }
 
     pub(crate) fn pcres(&self) -> &Pcres {

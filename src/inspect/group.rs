@@ -48,6 +48,10 @@ impl Set {
         Ok(Set { place, matcher: Matcher::build(&patterns)?, starts: starts.into(), rules })
     }
 
+    pub(crate) fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+
     pub(crate) fn patterns(&self) -> usize {
         self.matcher.len()
     }

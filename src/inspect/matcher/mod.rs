@@ -1,42 +1,77 @@
-//! Many patterns at once over one block of bytes: which of a set of literals occur in it, regardless of ASCII case.
+//! Many patterns at once: which of a set of literals stand in a block of bytes, or end in a stream's next chunk,
+//! regardless of ASCII case.
 //!
 //! One face ([`Matcher`]), several engines behind it; [`tests`] runs every engine on one table of cases and holds each
 //! to a naive search. A pattern is reported at most once a block ([`Seen`]); case is verified later, by the rule's steps.
+//!
+//! Our own engine (`filter`) never walks a text byte by byte. Each pattern has a few windows of up to four bytes, chosen
+//! where traffic shows least (`window`, `pairs`); a filter finds the positions where a window may stand, and only there
+//! patterns are compared. Two filters share a set between them (`plan`): the `sieve`, a table that the first-level cache
+//! holds, for the many; the `nibbles`, all in registers, for the few and the short. `docs/matcher.md` has the figures.
 
 mod aho;
-mod patterns;
-mod quads;
+mod chunk;
 #[cfg(target_arch = "x86_64")]
-mod quads_avx2;
+mod chunk_avx2;
+mod entry;
+mod filter;
+mod nibbles;
+#[cfg(target_arch = "x86_64")]
+mod nibbles_avx2;
+mod pairs;
+mod patterns;
+mod plan;
+mod shelf;
+mod sieve;
+mod sift;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub use patterns::{PatternId, Patterns, Seen};
-pub(in crate::inspect) use quads::commonness;
+pub use stream::StreamState;
+pub(in crate::inspect) use window::commonness;
 
 use aho::Aho;
-use quads::Quads;
+use filter::Filter;
+use plan::Plan;
 
-/// How to add an engine: a variant here and in `Engine`, its arm in the two functions below, nothing else; the tests
-/// run over [`Kind::ALL`].
+/// How to add an engine: a variant here and in `Engine`, its arm in the functions below, nothing else; the tests run
+/// over [`Kind::ALL`].
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The `aho-corasick` crate alone.
+    /// The `aho-corasick` crate's contiguous NFA.
     AhoCorasick,
-    /// A filter over hashed 4-byte windows, one position at a time.
-    QuadsScalar,
-    /// The same filter, eight positions at a time (AVX2; scalar on a CPU without).
-    QuadsSimd,
+    /// Its DFA: about a KiB for each byte of pattern.
+    AhoCorasickDfa,
+    /// Our filters, one position at a time.
+    Scalar,
+    /// Our filters with AVX2 (scalar on a CPU without).
+    Simd,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::AhoCorasick, Kind::QuadsScalar, Kind::QuadsSimd];
+    pub const ALL: [Kind; 4] = [Kind::AhoCorasick, Kind::AhoCorasickDfa, Kind::Scalar, Kind::Simd];
 }
 
 #[derive(Debug)]
 enum Engine {
-    Aho(Aho),
-    Quads(Box<Quads>),
+    Aho(Box<Aho>),
+    Filter(Box<Filter>),
+}
+
+/// What looking at an entry came to.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Look {
+    /// Its pattern is not here: another look at the same bytes comes to the same.
+    Absent,
+    /// Its pattern is here, for the first time.
+    Found,
+    /// Its pattern has been reported: no other place matters.
+    Seen,
+    /// Another look, even at the same bytes, may come to something else.
+    Open,
 }
 
 /// An immutable table of patterns, shared by all workers.
@@ -46,7 +81,7 @@ pub struct Matcher {
     patterns: usize,
 }
 
-/// A pattern set that no engine can hold (more states than 31 bits count).
+/// A pattern set that no engine can hold (its patterns, or its states, are more than 31 bits count).
 #[derive(Debug, thiserror::Error)]
 #[error("a group of {patterns} patterns is too large for the matcher: split the rule set")]
 pub struct TooLarge {
@@ -54,18 +89,19 @@ pub struct TooLarge {
 }
 
 impl Matcher {
-    /// The engine that suits the set: the filter unless it would have (nearly) nothing to filter for.
+    /// The fastest engine for this CPU.
     pub fn build(patterns: &Patterns) -> Result<Matcher, TooLarge> {
-        let long = patterns.iter().filter(|(_, p)| p.len() >= quads::WINDOW).count();
-        let kind = if 2 * long >= patterns.len() { Kind::QuadsSimd } else { Kind::AhoCorasick };
-        Matcher::build_as(kind, patterns)
+        Matcher::build_as(Kind::Simd, patterns)
     }
 
     pub fn build_as(kind: Kind, patterns: &Patterns) -> Result<Matcher, TooLarge> {
+        let filter =
+            |simd| Filter::build(patterns, Plan::of(patterns), simd).map(Box::new).map(Engine::Filter);
         let engine = match kind {
-            Kind::AhoCorasick => Engine::Aho(Aho::build(patterns.iter())?),
-            Kind::QuadsScalar => Engine::Quads(Box::new(Quads::build(patterns, false)?)),
-            Kind::QuadsSimd => Engine::Quads(Box::new(Quads::build(patterns, true)?)),
+            Kind::AhoCorasick => Engine::Aho(Box::new(Aho::build(patterns, false)?)),
+            Kind::AhoCorasickDfa => Engine::Aho(Box::new(Aho::build(patterns, true)?)),
+            Kind::Scalar => filter(false)?,
+            Kind::Simd => filter(true)?,
         };
         Ok(Matcher { engine, patterns: patterns.len() })
     }
@@ -79,18 +115,47 @@ impl Matcher {
         self.patterns == 0
     }
 
-    /// Reports each pattern that occurs in `block`, once, in no particular order. `seen` must have room for
+    /// Memory that the tables take, in bytes.
+    pub fn bytes(&self) -> usize {
+        match &self.engine {
+            Engine::Aho(aho) => aho.bytes(),
+            Engine::Filter(filter) => filter.bytes(),
+        }
+    }
+
+    /// Reports each pattern that stands in `block`, once, in no particular order. `seen` must have room for
     /// [`len`](Matcher::len) patterns.
     pub fn scan(&self, block: &[u8], seen: &mut Seen, mut report: impl FnMut(PatternId)) {
         seen.begin();
-        let mut first_time = |id: PatternId| {
-            if seen.insert(id) {
-                report(id);
-            }
-        };
         match &self.engine {
-            Engine::Aho(aho) => aho.scan(block, &mut first_time),
-            Engine::Quads(quads) => quads.scan(block, &mut first_time),
+            Engine::Aho(aho) => {
+                aho.scan(&mut StreamState::default(), block, &mut once(seen, &mut report));
+            }
+            Engine::Filter(filter) => filter.scan(block, seen, &mut report),
+        }
+    }
+
+    /// Reports each pattern that ends in `chunk`, the next bytes of the stream that `state` is of, once. Where it began
+    /// does not matter: the chunks before are not needed again.
+    pub fn scan_stream(
+        &self,
+        state: &mut StreamState,
+        chunk: &[u8],
+        seen: &mut Seen,
+        mut report: impl FnMut(PatternId),
+    ) {
+        seen.begin();
+        match &self.engine {
+            Engine::Aho(aho) => aho.scan(state, chunk, &mut once(seen, &mut report)),
+            Engine::Filter(filter) => filter.scan_stream(state, chunk, seen, &mut report),
+        }
+    }
+}
+
+fn once(seen: &mut Seen, report: &mut impl FnMut(PatternId)) -> impl FnMut(PatternId) {
+    |id| {
+        if seen.stamps.insert(id) {
+            report(id);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The set to look for, and which of it a block has shown already.
 
+use super::chunk::Chunk;
 use std::collections::HashMap;
 
 /// A pattern's number within its set.
@@ -44,18 +45,13 @@ impl Patterns {
 
 /// Which patterns the present block has shown: a stamp each, so that a new block costs nothing.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub(super) struct Stamps {
     stamps: Box<[u32]>,
     now: u32,
 }
 
-impl Seen {
-    /// Room for the largest set that will be scanned with it.
-    pub fn with_capacity(patterns: usize) -> Seen {
-        Seen { stamps: vec![0; patterns].into(), now: 0 }
-    }
-
-    pub(super) fn begin(&mut self) {
+impl Stamps {
+    fn begin(&mut self) {
         self.now = self.now.wrapping_add(1);
         if self.now == 0 {
             self.stamps.fill(0);
@@ -63,8 +59,15 @@ impl Seen {
         }
     }
 
-    /// True the first time in this block. A pattern that there is no room for counts as seen: better one report too
-    /// few than a panic, and the engine sizes this by its largest set.
+    /// Whether it was there already. A pattern that there is no room for counts as seen: better one report too few than a
+    /// panic, and the engine sizes this by its largest set.
+    #[inline]
+    pub(super) fn has(&self, id: PatternId) -> bool {
+        self.stamps.get(id.0 as usize).is_none_or(|&stamp| stamp == self.now)
+    }
+
+    /// True the first time in this block.
+    #[inline]
     pub(super) fn insert(&mut self, id: PatternId) -> bool {
         match self.stamps.get_mut(id.0 as usize) {
             Some(stamp) if *stamp != self.now => {
@@ -73,6 +76,24 @@ impl Seen {
             }
             _ => false,
         }
+    }
+}
+
+/// A worker's scratch memory for scanning, whatever the set: what a block has shown, and the block as it is looked at.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub(super) stamps: Stamps,
+    pub(super) chunk: Box<Chunk>,
+}
+
+impl Seen {
+    /// Room for the largest set that will be scanned with it.
+    pub fn with_capacity(patterns: usize) -> Seen {
+        Seen { stamps: Stamps { stamps: vec![0; patterns].into(), now: 0 }, chunk: Box::default() }
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.stamps.begin();
     }
 }
 
@@ -91,10 +112,10 @@ mod tests {
     #[test]
     fn a_stamp_that_wraps_forgets_everything() {
         let mut seen = Seen::with_capacity(1);
-        seen.now = u32::MAX - 1;
+        seen.stamps.now = u32::MAX - 1;
         seen.begin();
-        assert!(seen.insert(PatternId(0)) && !seen.insert(PatternId(0)));
+        assert!(seen.stamps.insert(PatternId(0)) && !seen.stamps.insert(PatternId(0)));
         seen.begin();
-        assert!(seen.insert(PatternId(0)));
+        assert!(seen.stamps.insert(PatternId(0)));
     }
 }

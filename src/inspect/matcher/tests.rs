@@ -11,13 +11,54 @@ fn set(patterns: &[&[u8]]) -> Patterns {
     set
 }
 
-fn found(kind: Kind, patterns: &Patterns, block: &[u8]) -> Vec<u32> {
-    let matcher = Matcher::build_as(kind, patterns).unwrap();
+/// Every engine, and our filters each made to take what it would leave to the other.
+fn engines(patterns: &Patterns) -> Vec<(String, Matcher)> {
+    let whole =
+        Kind::ALL.into_iter().map(|kind| (format!("{kind:?}"), Matcher::build_as(kind, patterns).unwrap()));
+    let plans = [Plan::nibbles(), Plan::sieve(patterns, 2), Plan::sieve(patterns, 4)];
+    let forced =
+        plans.into_iter().flat_map(|plan| [false, true].map(|simd| (plan, simd))).map(|(plan, simd)| {
+            let engine = Engine::Filter(Box::new(Filter::build(patterns, plan, simd).unwrap()));
+            (format!("{plan:?}, SIMD {simd}"), Matcher { engine, patterns: patterns.len() })
+        });
+    whole.chain(forced).collect()
+}
+
+fn found(matcher: &Matcher, block: &[u8]) -> Vec<u32> {
     let mut seen = Seen::with_capacity(matcher.len());
     let mut all = Vec::new();
     matcher.scan(block, &mut seen, |id| all.push(id.0));
     all.sort_unstable();
     all
+}
+
+/// What each chunk of a stream reports.
+fn found_in_stream(matcher: &Matcher, chunks: &[&[u8]]) -> Vec<Vec<u32>> {
+    let mut seen = Seen::with_capacity(matcher.len());
+    let mut state = StreamState::default();
+    let one = |chunk: &&[u8]| {
+        let mut all = Vec::new();
+        matcher.scan_stream(&mut state, chunk, &mut seen, |id| all.push(id.0));
+        all.sort_unstable();
+        all
+    };
+    chunks.iter().map(one).collect()
+}
+
+/// Patterns with an end in each chunk.
+fn naive_in_stream(patterns: &Patterns, chunks: &[&[u8]]) -> Vec<Vec<u32>> {
+    let stream = chunks.concat();
+    let mut from = 0;
+    let one = |chunk: &&[u8]| {
+        let range = from..from + chunk.len();
+        from = range.end;
+        let ends = |p: &[u8]| {
+            let mut windows = stream[..range.end].windows(p.len()).enumerate();
+            windows.any(|(at, w)| at + p.len() > range.start && w.eq_ignore_ascii_case(p))
+        };
+        patterns.iter().filter(|(_, p)| ends(p)).map(|(id, _)| id.0).collect()
+    };
+    chunks.iter().map(one).collect()
 }
 
 fn naive(patterns: &Patterns, block: &[u8]) -> Vec<u32> {
@@ -40,6 +81,18 @@ const CASES: &[Case] = &[
     Case { name: "twice is once", patterns: &[b"abcd"], block: b"abcdabcdabcd", found: &[0] },
     Case { name: "case does not count", patterns: &[b"HoSt:"], block: b"xxhOsT:xx", found: &[0] },
     Case { name: "folding is for letters only", patterns: &[b"@@@@@"], block: b"`````", found: &[] },
+    Case {
+        name: "a block shorter than a window",
+        patterns: &[b"abc", b"ab", b"b"],
+        block: b"ab",
+        found: &[1, 2],
+    },
+    Case {
+        name: "a run",
+        patterns: &[b"aaaaa", b"aaab"],
+        block: b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
+        found: &[0, 1],
+    },
     Case {
         name: "one inside the other",
         patterns: &[b"abcdef", b"cdef", b"cd"],
@@ -86,33 +139,167 @@ fn every_engine_agrees_on_the_table() {
     for case in CASES {
         let patterns = set(case.patterns);
         assert_eq!(naive(&patterns, case.block), case.found, "the table itself: {}", case.name);
-        for kind in Kind::ALL {
-            assert_eq!(found(kind, &patterns, case.block), case.found, "{kind:?}: {}", case.name);
+        for (name, matcher) in engines(&patterns) {
+            assert_eq!(found(&matcher, case.block), case.found, "{name}: {}", case.name);
+        }
+    }
+}
+
+#[test]
+fn every_cut_of_a_stream_finds_what_the_whole_has() {
+    for case in CASES.iter().filter(|case| case.block.len() < 64) {
+        let patterns = set(case.patterns);
+        for (name, matcher) in engines(&patterns) {
+            for cut in 0..=case.block.len() {
+                for second in cut..=case.block.len() {
+                    let chunks = [&case.block[..cut], &case.block[cut..second], &case.block[second..]];
+                    let expected = naive_in_stream(&patterns, &chunks);
+                    let found = found_in_stream(&matcher, &chunks);
+                    assert_eq!(found, expected, "{name}: {} cut at {cut} and {second}", case.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_long_pattern_is_found_over_many_chunks() {
+    let long: Vec<u8> = (0..300u32).map(|n| (n * 7 % 251) as u8).collect();
+    let patterns = set(&[&long, &long[3..200], &long[250..], &[b'a'; 70], b"aaaaaaaaaaaaaaaaaaab"]);
+    let mut stream = b"____".to_vec();
+    stream.extend_from_slice(&long[..280]);
+    stream.extend_from_slice(&long);
+    stream.extend_from_slice(&[b'A'; 100]);
+    stream.push(b'b');
+    for (name, matcher) in engines(&patterns) {
+        for size in [1, 2, 3, 5, 14, 15, 16, 17, 31, 64, 100, 299, 300] {
+            let chunks: Vec<&[u8]> = stream.chunks(size).collect();
+            assert_eq!(
+                found_in_stream(&matcher, &chunks),
+                naive_in_stream(&patterns, &chunks),
+                "{name}, chunks of {size}"
+            );
         }
     }
 }
 
 #[test]
 fn a_large_set_is_found_whole() {
-    let words: Vec<Vec<u8>> = (0..5000u32).map(|n| format!("word-{n:05}-end").into_bytes()).collect();
+    let words: Vec<Vec<u8>> = (0..12_000u32).map(|n| format!("w{n:05}-{}", n * 7919).into_bytes()).collect();
     let patterns = set(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let block = words.concat();
-    for kind in Kind::ALL {
-        assert_eq!(found(kind, &patterns, &block).len(), 5000, "{kind:?}");
+    for kind in [Kind::AhoCorasick, Kind::Scalar, Kind::Simd] {
+        let matcher = Matcher::build_as(kind, &patterns).unwrap();
+        assert_eq!(found(&matcher, &block).len(), words.len(), "{kind:?}");
+    }
+}
+
+#[test]
+fn tables_take_some_tens_of_bytes_a_pattern() {
+    let words: Vec<Vec<u8>> = (0..10_000u32).map(|n| format!("w{n:05}-{}", n * 7919).into_bytes()).collect();
+    let patterns = set(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let bytes = Matcher::build(&patterns).unwrap().bytes();
+    assert!(bytes < 10_000 * 200 + 100_000, "{bytes}");
+}
+
+/// Pieces of which patterns and texts are made, so that they often meet.
+const PIECES: [&[u8]; 14] = [
+    b"a",
+    b"B",
+    b"@`",
+    b"\0",
+    b"\0\0\0\0\0\0",
+    b"GET",
+    b"get ",
+    b"/index.",
+    b"\r\n",
+    b"\xff\xfe",
+    b"XYZXYZXYZ",
+    b"aaaaaaaaaaaaaaaaaa",
+    b"zq",
+    b"0123456789abcdef0123456789ABCDEF",
+];
+
+fn pieces(most: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(prop::sample::select(&PIECES[..]), 1..most).prop_map(|pieces| pieces.concat())
+}
+
+fn pattern() -> impl Strategy<Value = Vec<u8>> {
+    let cut = (pieces(5), 0usize..8, 1usize..=64).prop_map(|(p, from, len)| {
+        let from = from.min(p.len() - 1);
+        p[from..p.len().min(from + len)].to_vec()
+    });
+    prop_oneof![cut, prop::collection::vec(prop::sample::select(&b"aAbB@`\0"[..]), 1..9)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn every_engine_finds_what_a_naive_search_finds(
+        patterns in prop::collection::vec(pattern(), 0..24),
+        block in pieces(24),
+    ) {
+        let patterns = set(&patterns.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let expected = naive(&patterns, &block);
+        for (name, matcher) in engines(&patterns) {
+            prop_assert_eq!(&found(&matcher, &block), &expected, "{}", name);
+        }
+    }
+
+    #[test]
+    fn every_engine_finds_in_a_stream_what_ends_in_each_chunk(
+        patterns in prop::collection::vec(pattern(), 0..24),
+        stream in pieces(24),
+        sizes in prop::collection::vec(0usize..40, 1..12),
+    ) {
+        let patterns = set(&patterns.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let (mut chunks, mut rest) = (Vec::new(), &stream[..]);
+        for size in sizes {
+            let (chunk, tail) = rest.split_at(size.min(rest.len()));
+            chunks.push(chunk);
+            rest = tail;
+        }
+        chunks.push(rest);
+        let expected = naive_in_stream(&patterns, &chunks);
+        for (name, matcher) in engines(&patterns) {
+            prop_assert_eq!(&found_in_stream(&matcher, &chunks), &expected, "{}", name);
+        }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
     #[test]
-    fn every_engine_finds_what_a_naive_search_finds(
-        patterns in prop::collection::vec(prop::collection::vec(prop::sample::select(&b"aAbB@`\0"[..]), 1..9), 0..24),
-        block in prop::collection::vec(prop::sample::select(&b"aAbB@`\0"[..]), 0..120),
+    fn many_patterns_in_long_blocks(
+        patterns in prop::collection::vec(prop::collection::vec(0x60u8..0x70, 3..12), 50..400),
+        block in prop::collection::vec(0x40u8..0x70, 0..4000),
     ) {
         let patterns = set(&patterns.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let expected = naive(&patterns, &block);
-        for kind in Kind::ALL {
-            prop_assert_eq!(&found(kind, &patterns, &block), &expected, "{:?}", kind);
+        for (name, matcher) in engines(&patterns) {
+            prop_assert_eq!(&found(&matcher, &block), &expected, "{}", name);
         }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+proptest! {
+    #[test]
+    fn a_chunk_is_taken_alike_with_and_without_simd(
+        text in prop::collection::vec(any::<u8>(), 0..1700),
+        gate in any::<[u8; 16]>(),
+        gated: bool,
+    ) {
+        prop_assume!(std::arch::is_x86_feature_detected!("avx2"));
+        let gate = gated.then_some(chunk::Gate(gate));
+        let (mut scalar, mut simd) = (Box::<chunk::Chunk>::default(), Box::<chunk::Chunk>::default());
+        chunk::take(&mut scalar, &text, gate.as_ref());
+        #[allow(unsafe_code)] // see below
+        // SAFETY: the CPU has AVX2, and with it all that came with it.
+        unsafe { chunk_avx2::take(&mut simd, &text, gate.as_ref()) };
+        prop_assert_eq!(scalar.folded, simd.folded);
+        prop_assert_eq!(scalar.open, simd.open);
     }
 }

@@ -1,0 +1,204 @@
+//! Our own engine: the sieve and the nibbles over one store of patterns, for whole blocks and for streams.
+//!
+//! A stream's state is its last 15 bytes and, if a pattern longer than that has begun, which one and how far: the bytes
+//! before are that pattern's own. Windows, and all that a filter looks at, stand within a pattern's first 16 bytes, so
+//! one that began earlier has shown its window in the chunk before and was found unfinished there; one that began in the
+//! last 15 bytes is found where the two chunks meet. Nothing else of an earlier chunk is looked at again.
+
+use super::chunk::Chunk;
+use super::entry::{Entry, Store};
+use super::nibbles::Nibbles;
+use super::patterns::Stamps;
+use super::plan::Plan;
+use super::sieve::Sieve;
+use super::window::REACH;
+use super::{Look, PatternId, Patterns, Seen, StreamState, TooLarge, sift};
+
+/// Bytes that a stream keeps of what is past.
+pub(super) const KEPT: usize = REACH - 1;
+
+#[derive(Debug)]
+pub(super) struct Filter {
+    store: Store,
+    sieve: Option<Sieve>,
+    nibbles: Option<Nibbles>,
+    simd: bool,
+}
+
+/// The longest pattern that is unfinished at the end of a chunk, and how many of its bytes are there.
+type Begun = Option<(PatternId, usize)>;
+
+impl Filter {
+    pub(super) fn build(patterns: &Patterns, plan: Plan, simd: bool) -> Result<Filter, TooLarge> {
+        let store = Store::build(patterns)?;
+        let (sieved, others): (Vec<_>, Vec<_>) = patterns.iter().partition(|(_, p)| plan.sieves(p));
+        #[cfg(target_arch = "x86_64")]
+        let simd = simd
+            && std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("bmi1")
+            && std::arch::is_x86_feature_detected!("bmi2")
+            && std::arch::is_x86_feature_detected!("popcnt");
+        Ok(Filter {
+            store,
+            sieve: (!sieved.is_empty()).then(|| Sieve::build(sieved.into_iter(), plan.stride, plan.gated)),
+            nibbles: (!others.is_empty()).then(|| Nibbles::build(others.into_iter())),
+            simd: cfg!(target_arch = "x86_64") && simd,
+        })
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let filters =
+            self.sieve.as_ref().map_or(0, Sieve::bytes) + self.nibbles.as_ref().map_or(0, Nibbles::bytes);
+        self.store.bytes() + filters
+    }
+
+    /// Each pattern that stands in `block`, once.
+    pub(super) fn scan(&self, block: &[u8], seen: &mut Seen, report: &mut impl FnMut(PatternId)) {
+        let Seen { stamps, chunk } = seen;
+        self.run(block, chunk, &mut |entry, position| {
+            if stamps.has(entry.id()) {
+                return Look::Seen;
+            }
+            let Some(begin) = entry.begin(block, position) else { return Look::Absent };
+            self.confirm(block, begin, entry.id(), stamps, report)
+        });
+    }
+
+    /// Each pattern that ends in `chunk`, once.
+    pub(super) fn scan_stream(
+        &self,
+        state: &mut StreamState,
+        chunk: &[u8],
+        seen: &mut Seen,
+        report: &mut impl FnMut(PatternId),
+    ) {
+        if chunk.is_empty() {
+            return;
+        }
+        let mut begun = self.scan_past(state, chunk, seen, report);
+        let Seen { stamps, chunk: scratch } = seen;
+        self.run(chunk, scratch, &mut |entry, position| {
+            let Some(begin) = entry.begin(chunk, position) else { return Look::Absent };
+            let (id, pattern) = (entry.id(), self.store.pattern(entry.id()));
+            let Some(here) = chunk.get(begin..) else { return Look::Absent };
+            if here.len() < pattern.len() {
+                longer(&mut begun, id, pattern, &[], here);
+                return Look::Open;
+            }
+            let look = self.confirm(chunk, begin, id, stamps, report);
+            // What has been seen may be unfinished further on.
+            if pattern.len() > KEPT { Look::Open } else { look }
+        });
+        state.keep(chunk, begun);
+    }
+
+    /// What began before `chunk` and ends in it; what began there and does not.
+    fn scan_past(
+        &self,
+        state: &StreamState,
+        chunk: &[u8],
+        seen: &mut Seen,
+        report: &mut impl FnMut(PatternId),
+    ) -> Begun {
+        let Seen { stamps, chunk: scratch } = seen;
+        let mut begun = None;
+        let mut across = |past: &[u8], id: PatternId| {
+            let pattern = self.store.pattern(id);
+            if pattern.len() <= past.len() {
+                return;
+            }
+            let (left, right) = pattern.split_at(past.len());
+            match chunk.get(..right.len()) {
+                Some(rest) => {
+                    if rest.eq_ignore_ascii_case(right)
+                        && past.eq_ignore_ascii_case(left)
+                        && stamps.insert(id)
+                    {
+                        report(id);
+                    }
+                }
+                None => longer(&mut begun, id, pattern, past, chunk),
+            }
+        };
+        let tail = state.tail();
+        let mut meeting = [0u8; KEPT + REACH];
+        let ahead = chunk.len().min(REACH);
+        let len = tail.len() + ahead;
+        meeting[..tail.len()].copy_from_slice(tail);
+        meeting[tail.len()..len].copy_from_slice(&chunk[..ahead]);
+        self.run(&meeting[..len], scratch, &mut |entry, position| {
+            match entry.begin(&meeting[..len], position) {
+                Some(begin) if begin < tail.len() => across(&tail[begin..], entry.id()),
+                _ => {}
+            }
+            Look::Open
+        });
+        if let Some(past) = state.begun().and_then(|(id, len)| self.store.pattern(id).get(..len)) {
+            self.run(past, scratch, &mut |entry, position| {
+                match entry.begin(past, position) {
+                    Some(begin) if begin + KEPT < past.len() => across(&past[begin..], entry.id()),
+                    _ => {}
+                }
+                Look::Open
+            });
+        }
+        begun
+    }
+
+    #[inline(never)]
+    fn confirm(
+        &self,
+        text: &[u8],
+        begin: usize,
+        id: PatternId,
+        stamps: &mut Stamps,
+        report: &mut impl FnMut(PatternId),
+    ) -> Look {
+        if stamps.has(id) {
+            return Look::Seen;
+        }
+        let pattern = self.store.pattern(id);
+        let there = text.get(begin..).and_then(|rest| rest.get(..pattern.len()));
+        if there.is_some_and(|there| there.eq_ignore_ascii_case(pattern)) && stamps.insert(id) {
+            report(id);
+            return Look::Found;
+        }
+        Look::Open
+    }
+
+    fn run(&self, text: &[u8], chunk: &mut Chunk, look: &mut impl FnMut(&Entry, usize) -> Look) {
+        #[cfg(target_arch = "x86_64")]
+        if self.simd {
+            #[allow(unsafe_code)] // see below
+            if let Some(sieve) = &self.sieve {
+                // SAFETY: `simd` says that the CPU has what the function asks for.
+                unsafe { sift::scan_avx2(sieve, text, chunk, look) };
+            }
+            #[allow(unsafe_code)] // see below
+            if let Some(nibbles) = &self.nibbles {
+                // SAFETY: as above.
+                unsafe { super::nibbles_avx2::scan(nibbles, text, look) };
+            }
+            return;
+        }
+        if let Some(sieve) = &self.sieve {
+            sift::scan(sieve, text, chunk, look);
+        }
+        if let Some(nibbles) = &self.nibbles {
+            nibbles.scan(text, look);
+        }
+    }
+}
+
+/// Takes note of a pattern of which `past` and then all of `here` are there, if it is the longest so far and more than
+/// the tail will tell of.
+fn longer(begun: &mut Begun, id: PatternId, pattern: &[u8], past: &[u8], here: &[u8]) {
+    let len = past.len() + here.len();
+    let there = pattern.get(..len).map(|start| start.split_at(past.len()));
+    if len > begun.map_or(KEPT, |(_, longest)| longest)
+        && there
+            .is_some_and(|(left, right)| here.eq_ignore_ascii_case(right) && past.eq_ignore_ascii_case(left))
+    {
+        *begun = Some((id, len));
+    }
+}

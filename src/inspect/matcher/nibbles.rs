@@ -1,0 +1,257 @@
+//! The filter for few or short patterns: eight shuffles of registers instead of a table in memory.
+//!
+//! Eight buckets of patterns; a table of sixteen bytes says for each value of a nibble which buckets may have it at that
+//! place of their windows. Eight such tables (low and high nibble of four bytes), combined by AND, leave the buckets that
+//! may stand at a position. This is the shape of Teddy as the authors of Hyperscan published it (Wang et al., NSDI 2019);
+//! a candidate goes to the bucket's entries. A bucket whose patterns have all been seen is not looked for again in that
+//! block, so that what is everywhere (a line end) costs once.
+
+use super::entry::{Entry, Rows};
+use super::window::rarity;
+use super::{Look, PatternId};
+
+pub(super) const BUCKETS: usize = 8;
+/// Bytes of a window, if the pattern has as many.
+pub(super) const PLACES: usize = 4;
+/// Heaps from which windows are only paired off with their neighbours: choosing costs the cube of their number.
+const CHOOSY: usize = 64;
+
+/// Buckets by nibble, low and high, for each byte of a window.
+#[derive(Debug, Default)]
+pub(super) struct Masks {
+    pub(super) low: [[u8; 16]; PLACES],
+    pub(super) high: [[u8; 16]; PLACES],
+}
+
+impl Masks {
+    /// The buckets that may stand where these bytes do.
+    #[inline]
+    fn buckets(&self, bytes: [u8; PLACES]) -> u8 {
+        let of = |place: usize| {
+            let byte: u8 = bytes[place];
+            self.low[place][usize::from(byte & 15)] & self.high[place][usize::from(byte >> 4)]
+        };
+        of(0) & of(1) & of(2) & of(3)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Nibbles {
+    pub(super) masks: Masks,
+    buckets: Rows<Entry>,
+    /// Patterns of each bucket.
+    sizes: [u16; BUCKETS],
+}
+
+/// The buckets that still have a pattern to show in this block.
+pub(super) struct Alive {
+    pub(super) buckets: u8,
+    left: [u16; BUCKETS],
+}
+
+impl Nibbles {
+    pub(super) fn build<'p>(patterns: impl Iterator<Item = (PatternId, &'p [u8])>) -> Nibbles {
+        let mut filed: Vec<(Heap, Entry)> = patterns
+            .map(|(id, pattern)| {
+                let at = rarest(pattern);
+                let window = &pattern[at..pattern.len().min(at + PLACES)];
+                (Heap::of(window), Entry::new(id, pattern, at))
+            })
+            .collect();
+        filed.sort_by_key(|(heap, _)| (heap.high, heap.low));
+        let heaps = heap_up(filed.iter().map(|&(heap, _)| heap).collect());
+        let (mut masks, mut sizes, mut rows) = (Masks::default(), [0u16; BUCKETS], Vec::new());
+        for (heap, entry) in filed {
+            // The heap that has all its nibbles and lets the least through.
+            let mine = heaps.iter().enumerate().filter(|(_, h)| h.holds(&heap));
+            let bucket = mine.min_by(|a, b| a.1.passes().total_cmp(&b.1.passes())).map_or(0, |(n, _)| n);
+            heap.set(bucket, &mut masks);
+            sizes[bucket] = sizes[bucket].saturating_add(1);
+            rows.push((bucket as u32, entry));
+        }
+        Nibbles { masks, buckets: Rows::build(BUCKETS, rows), sizes }
+    }
+
+    pub(super) fn alive(&self) -> Alive {
+        let buckets = (0..BUCKETS).filter(|&b| self.sizes[b] > 0).fold(0, |all, b| all | 1 << b);
+        Alive { buckets, left: self.sizes }
+    }
+
+    /// Calls `look` with each entry that may stand at a position, and that position. Scalar twin of
+    /// `nibbles_avx2::scan`.
+    pub(super) fn scan(&self, text: &[u8], look: &mut impl FnMut(&Entry, usize) -> Look) {
+        let mut alive = self.alive();
+        let byte = |at: usize| text.get(at).copied().unwrap_or(0);
+        for at in 0..text.len() {
+            let buckets = self.masks.buckets([byte(at), byte(at + 1), byte(at + 2), byte(at + 3)]);
+            self.look_into(buckets, at, &mut alive, look);
+        }
+    }
+
+    #[inline]
+    pub(super) fn look_into(
+        &self,
+        buckets: u8,
+        at: usize,
+        alive: &mut Alive,
+        look: &mut impl FnMut(&Entry, usize) -> Look,
+    ) {
+        let mut left = buckets & alive.buckets;
+        while left != 0 {
+            let bucket = left.trailing_zeros() as usize;
+            left &= left - 1;
+            for entry in self.buckets.row(bucket) {
+                if look(entry, at) == Look::Found {
+                    alive.found(bucket);
+                }
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Nibbles>() + self.buckets.bytes()
+    }
+}
+
+impl Alive {
+    fn found(&mut self, bucket: usize) {
+        if let Some(left) = self.left.get_mut(bucket) {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.buckets &= !(1 << bucket);
+            }
+        }
+    }
+}
+
+/// Where the four bytes stand that real traffic shows least; the begin of a pattern that has no more.
+fn rarest(pattern: &[u8]) -> usize {
+    let reach = pattern.get(..super::window::REACH).unwrap_or(pattern);
+    let windows = reach.windows(PLACES).enumerate();
+    windows.min_by_key(|(_, window)| rarity(window)).map_or(0, |(at, _)| at)
+}
+
+/// Joins heaps, of all pairs the one that lets the least more through first, until no more than [`BUCKETS`] are left.
+fn heap_up(mut heaps: Vec<Heap>) -> Vec<Heap> {
+    while heaps.len() > CHOOSY {
+        heaps = heaps.chunks(2).map(|pair| pair.iter().skip(1).fold(pair[0], |a, b| a.with(b))).collect();
+    }
+    while heaps.len() > BUCKETS {
+        let mut best = (f32::INFINITY, 0, 1);
+        for (a, first) in heaps.iter().enumerate() {
+            for (b, second) in heaps.iter().enumerate().skip(a + 1) {
+                let more = first.with(second).passes() - first.passes() - second.passes();
+                if more < best.0 {
+                    best = (more, a, b);
+                }
+            }
+        }
+        let other = heaps.remove(best.2);
+        heaps[best.1] = heaps[best.1].with(&other);
+    }
+    heaps
+}
+
+/// Windows that would share a bucket: the nibbles they have at each place.
+#[derive(Copy, Clone, Debug, PartialEq)]
+struct Heap {
+    low: [u16; PLACES],
+    high: [u16; PLACES],
+}
+
+impl Heap {
+    /// Past the window's end anything will do.
+    fn of(window: &[u8]) -> Heap {
+        let mut heap = Heap { low: [u16::MAX; PLACES], high: [u16::MAX; PLACES] };
+        for (place, &byte) in window.iter().enumerate().take(PLACES) {
+            let (lower, upper) = (byte.to_ascii_lowercase(), byte.to_ascii_uppercase());
+            heap.low[place] = 1 << (lower & 15) | 1 << (upper & 15);
+            heap.high[place] = 1 << (lower >> 4) | 1 << (upper >> 4);
+        }
+        heap
+    }
+
+    fn with(&self, other: &Heap) -> Heap {
+        Heap {
+            low: std::array::from_fn(|n| self.low[n] | other.low[n]),
+            high: std::array::from_fn(|n| self.high[n] | other.high[n]),
+        }
+    }
+
+    fn holds(&self, other: &Heap) -> bool {
+        self.with(other) == *self
+    }
+
+    /// The share of positions that pass, roughly: each high nibble by how common its bytes are.
+    fn passes(&self) -> f32 {
+        (0..PLACES)
+            .map(|place| {
+                let rows = (0..16).filter(|n| self.high[place] >> n & 1 == 1).map(|n| ROWS[n]).sum::<f32>();
+                let zero = if self.high[place] & self.low[place] & 1 == 1 { ZERO } else { 0.0 };
+                rows * self.low[place].count_ones() as f32 / 16.0 + zero
+            })
+            .product()
+    }
+
+    fn set(&self, bucket: usize, masks: &mut Masks) {
+        for place in 0..PLACES {
+            for nibble in 0..16 {
+                masks.low[place][nibble] |= ((self.low[place] >> nibble & 1) as u8) << bucket;
+                masks.high[place][nibble] |= ((self.high[place] >> nibble & 1) as u8) << bucket;
+            }
+        }
+    }
+}
+
+/// Share of payload bytes by their high nibble, and of zeroes beyond their row's share: half text, half anything.
+const ROWS: [f32; 16] =
+    [0.05, 0.03, 0.09, 0.09, 0.08, 0.06, 0.18, 0.12, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03];
+const ZERO: f32 = 0.06;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::matcher::Patterns;
+
+    fn nibbles(patterns: &[&[u8]]) -> Nibbles {
+        let mut set = Patterns::default();
+        patterns.iter().for_each(|p| _ = set.add(p));
+        Nibbles::build(set.iter())
+    }
+
+    #[test]
+    fn every_pattern_has_a_bucket_that_lets_it_through() {
+        let words: Vec<Vec<u8>> = (0..200u8).map(|n| vec![b'a' + n % 26, n, n / 2, n % 7]).collect();
+        for count in [1, 8, 9, 100, 200] {
+            let some: Vec<&[u8]> = words[..count].iter().map(Vec::as_slice).collect();
+            let filter = nibbles(&some);
+            assert_eq!(filter.sizes.iter().sum::<u16>() as usize, count);
+            for (n, word) in words[..count].iter().enumerate() {
+                let mut ids = Vec::new();
+                filter.scan(word, &mut |entry, at| {
+                    ids.extend(entry.begin(word, at).map(|_| entry.id().0 as usize));
+                    Look::Open
+                });
+                assert!(ids.contains(&n), "{n} of {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn likes_share_a_bucket() {
+        let heaps =
+            heap_up((b'a'..=b'j').map(|n| Heap::of(&[n, n, n])).chain([Heap::of(b"\xff\xff\xff")]).collect());
+        assert_eq!(heaps.len(), BUCKETS);
+        assert!(heaps.contains(&Heap::of(b"\xff\xff\xff")), "the odd one keeps its own");
+    }
+
+    #[test]
+    fn a_bucket_that_has_shown_all_is_not_looked_into_again() {
+        let mut looks = 0;
+        nibbles(&[b"\r\n"]).scan(&b"\r\n".repeat(50), &mut |_, _| {
+            looks += 1;
+            Look::Found
+        });
+        assert_eq!(looks, 1);
+    }
+}

@@ -1,0 +1,174 @@
+//! Where the sieve files its patterns: by what is rare in them about the window, on one of four shelves.
+//!
+//! A shelf is a bitmap of hashes (the sieve's second filter) and, behind it, the entries by the same hash. What is hashed
+//! is the window alone, the four bytes from the one before it on, the window and the four bytes behind it, or the four
+//! bytes before it and the window; each pattern stands on the shelf for which its bytes are rarest. Bytes outside the
+//! pattern are unknown: it is filed under all that the hash may see there.
+
+use super::entry::{Entry, Rows};
+use super::window::{FOLD, REACH, WINDOW, rarity_of};
+
+/// Bits of a map, log 2, and how many a member gets within these limits: 16 KiB at most.
+const BITS: std::ops::RangeInclusive<u32> = 8..=17;
+const BITS_PER_MEMBER: usize = 16;
+/// Slots of a shelf's entries, log 2.
+const SLOTS: std::ops::RangeInclusive<u32> = 1..=16;
+/// What is seen of four bytes: of the last two the low five bits, of which folding changes none.
+const SEES: u32 = 0x1f1f_ffff;
+const SEEN_BITS: u32 = 5;
+const FOUR_KEY: u32 = 0x85eb_ca6b;
+const EIGHT: usize = 2 * WINDOW;
+const EIGHT_KEY: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Bytes that the shelves look at: four before the window, the window, and four behind it.
+pub(super) const ABOUT: usize = 12;
+pub(super) const BEFORE: usize = 4;
+pub(super) const SHELVES: usize = 4;
+const ALONE: usize = 0;
+const SHIFTED: usize = 1;
+const BEHIND: usize = 2;
+const AHEAD: usize = 3;
+
+/// A set of hashes, by their high bits.
+#[derive(Debug)]
+pub(super) struct Bits {
+    words: Box<[u32]>,
+    shift: u32,
+}
+
+impl Bits {
+    fn of(hashes: impl ExactSizeIterator<Item = u32>) -> Bits {
+        let bits = (hashes.len() * BITS_PER_MEMBER).next_power_of_two().trailing_zeros();
+        let bits = bits.clamp(*BITS.start(), *BITS.end());
+        let mut words = vec![0; 1 << (bits - 5)];
+        for bit in hashes.map(|hash| hash >> (32 - bits)) {
+            words[(bit >> 5) as usize] |= 1 << (bit & 31);
+        }
+        Bits { words: words.into(), shift: 32 - bits }
+    }
+
+    /// 1 if the hash may be in it.
+    #[inline(always)]
+    pub(super) fn has(&self, hash: u32) -> usize {
+        let bit = hash >> self.shift;
+        (self.words.get((bit >> 5) as usize).copied().unwrap_or(0) >> (bit & 31) & 1) as usize
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        4 * self.words.len()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Shelf {
+    bits: Bits,
+    rows: Rows<(u32, Entry)>,
+    slot_shift: u32,
+    pub(super) is_empty: bool,
+}
+
+impl Shelf {
+    fn of(filed: Vec<(u32, Entry)>) -> Shelf {
+        let slots = filed.len().next_power_of_two().trailing_zeros().clamp(*SLOTS.start(), *SLOTS.end());
+        let slot_shift = 32 - slots;
+        let bits = Bits::of(filed.iter().map(|filed| filed.0));
+        let is_empty = filed.is_empty();
+        let rows = filed.into_iter().map(|(hash, entry)| (hash >> slot_shift, (hash, entry))).collect();
+        let rows = Rows::build(1 << slots, rows);
+        Shelf { bits, rows, slot_shift, is_empty }
+    }
+
+    /// 1 if something may be filed under `hash`.
+    #[inline(always)]
+    pub(super) fn has(&self, hash: u32) -> usize {
+        self.bits.has(hash)
+    }
+
+    /// What is filed under `hash`.
+    #[inline(always)]
+    pub(super) fn entries(&self, hash: u32) -> impl Iterator<Item = &Entry> {
+        let row = self.rows.row((hash >> self.slot_shift) as usize);
+        row.iter().filter(move |filed| filed.0 == hash).map(|filed| &filed.1)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bits.bytes() + self.rows.bytes()
+    }
+}
+
+/// The hashes of a position, one a shelf, by the bytes about it.
+#[inline(always)]
+pub(super) fn hashes(about: &[u8; ABOUT]) -> [u32; SHELVES] {
+    let eight_of = |bytes: Option<&[u8; EIGHT]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let (ahead, behind) = (eight_of(about.first_chunk()), eight_of(about.last_chunk()));
+    [four(behind as u32), four((ahead >> 24) as u32), eight(behind), eight(ahead)]
+}
+
+/// The shelves while patterns are filed.
+#[derive(Default)]
+pub(super) struct Filing([Vec<(u32, Entry)>; SHELVES]);
+
+impl Filing {
+    /// Files `entry` of `pattern`, whose window stands at `at`.
+    pub(super) fn file(&mut self, pattern: &[u8], at: usize, entry: Entry) {
+        let reach = &pattern[..pattern.len().min(REACH)];
+        let some = |from: Option<usize>, len: usize| {
+            from.map_or(&[][..], |from| &reach[from..reach.len().min(from + len)])
+        };
+        let whole = |bytes: &'_ [u8]| bytes.len() == EIGHT;
+        let bytes = [
+            some(Some(at), WINDOW),
+            some(at.checked_sub(1), WINDOW),
+            Some(some(Some(at), EIGHT)).filter(|b| whole(b)).unwrap_or_default(),
+            Some(some(at.checked_sub(BEFORE), EIGHT)).filter(|b| whole(b)).unwrap_or_default(),
+        ];
+        let best = [BEHIND, AHEAD, SHIFTED, ALONE].into_iter().min_by_key(|&shelf| rarity_of(bytes[shelf]));
+        let Some(best) = best else { return };
+        if best == BEHIND || best == AHEAD {
+            self.0[best].push((eight(folded(bytes[best])), entry));
+        } else {
+            self.0[best].extend(completed(bytes[best]).map(|hash| (hash, entry)));
+        }
+    }
+
+    pub(super) fn finish(self) -> [Shelf; SHELVES] {
+        self.0.map(Shelf::of)
+    }
+}
+
+/// The windows themselves: a quick look before the shelves.
+pub(super) fn bits_of(windows: &[&[u8]]) -> Bits {
+    let hashes: Vec<u32> = windows.iter().flat_map(|window| completed(window)).collect();
+    Bits::of(hashes.into_iter())
+}
+
+/// The hash of the window alone, as in [`bits_of`].
+#[inline(always)]
+pub(super) fn hash_of(window: u32) -> u32 {
+    four(window)
+}
+
+/// The hashes of all that four bytes may be of which these are the first.
+fn completed(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    let known = folded(bytes) as u32;
+    let lacks = (WINDOW - bytes.len()) as u32;
+    (0..1u32 << (SEEN_BITS * lacks)).map(move |unknown| {
+        let unknown =
+            (0..lacks).map(|n| (unknown >> (SEEN_BITS * n) & 0x1f) << (8 * (WINDOW as u32 - 1 - n)));
+        four(known | unknown.fold(0, |all, byte| all | byte))
+    })
+}
+
+fn folded(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, &b| word << 8 | u64::from(b | FOLD))
+}
+
+#[inline(always)]
+fn four(bytes: u32) -> u32 {
+    (bytes & SEES).wrapping_mul(FOUR_KEY)
+}
+
+#[inline(always)]
+fn eight(bytes: u64) -> u32 {
+    (bytes.wrapping_mul(EIGHT_KEY) >> 32) as u32
+}
