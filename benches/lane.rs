@@ -5,38 +5,26 @@
 //! gives the lane bursts of small UDP or TCP frames of flows in a random order; the frames go out into a queue that hands
 //! them back, so nothing but the lane is measured. The cost of making the next burst is taken off.
 
+mod support;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use weir::base::event::event_ring;
+use support::{Back, lane};
 use weir::base::{PluginId, PortId, SetId, Time};
 use weir::inspect::{self, Engine};
 use weir::io::dpdk::{Eal, EalConfig, Memory, Pool, PoolConfig, cycles};
-use weir::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta, LinkType, TxQueue};
-use weir::pipeline::exits::{Exits, Outlet};
-use weir::pipeline::lane::{Lane, LaneParts};
-use weir::pipeline::{Ledger, Mode, Polling, PortPlan, Settings, Spreading, Wanted};
-use weir::rules::{Classifications, References, RuleSet, SourceFile, Vars, load};
+use weir::io::{BURST, Burst, FrameAllocator, FrameMeta};
+use weir::pipeline::lane::Lane;
+use weir::rules::{Classifications, References, SourceFile, Vars, load};
 use weir::service::idp::Idp;
 use weir::service::plan::Attached;
 use weir::service::{Plugin, ServicePlan, builtin};
+use weir::stream;
 use weir::wire::build::{self, IpFields, Link};
-use weir::{defrag, session, stream};
 
 const ROUNDS: usize = 41;
 const BURSTS: usize = 4096;
-
-/// Where the lane sends: frames wait here to be used again.
-#[derive(Clone, Default)]
-struct Back(Arc<std::sync::Mutex<Vec<Frame>>>);
-
-impl TxQueue for Back {
-    fn send(&mut self, burst: &mut Burst) -> usize {
-        let n = burst.len();
-        self.0.lock().expect("one thread").extend(burst.drain(..));
-        n
-    }
-}
 
 /// Which services a row has.
 #[derive(Copy, Clone)]
@@ -63,50 +51,6 @@ fn service_plan(services: Services, engine: &Arc<Engine>) -> ServicePlan {
             plan
         }
     }
-}
-
-fn lane(
-    sessions: u32,
-    services: Services,
-    rules: RuleSet,
-    allocator: Box<dyn FrameAllocator>,
-    back: &Back,
-) -> Lane {
-    let plan = PortPlan {
-        link: LinkType::Ethernet,
-        peer: Some(PortId(0)),
-        inspect: true,
-        mode: Mode::Ips,
-        non_ip: true,
-        peer_mtu: 1500,
-    };
-    let settings = Settings {
-        ports: vec![plan],
-        workers: 0,
-        hash_ports: true,
-        spreading: Spreading::Software,
-        ring_size: 64,
-        polling: Polling::Busy,
-        replay: false,
-        event_ring: 1024,
-        wanted: Wanted::default(),
-        drop_invalid: true,
-        sessions: session::Settings { capacity: sessions + sessions / 8, ..session::Settings::default() },
-        fragments: defrag::Settings::default(),
-    };
-    let ledger = Arc::<Ledger>::default();
-    let engine = Engine::compile(Arc::new(rules)).expect("the rules compile");
-    let parts = LaneParts {
-        me: 0,
-        plans: settings.ports.clone().into(),
-        exits: Exits::new(vec![Some(Outlet::Queue(Box::new(back.clone())))], false, Arc::clone(&ledger)),
-        events: event_ring(1024, false).0,
-        allocator,
-        ledger,
-        tables: Arc::default(),
-        services: &service_plan(services, &Arc::new(engine)),
-    };
-    Lane::new(&settings, parts)
 }
 
 /// A burst of frames of the flows that a generator names; each frame is an old one with other addresses and ports.
@@ -203,7 +147,9 @@ fn main() {
             let bytes = Link::ethernet().wrap(&packet);
             let frames = (0..256).map(|_| allocator.allocate(&bytes).expect("the pool is large enough"));
             back.0.lock().expect("one thread").extend(frames);
-            let mut lane = lane(live, services, rules, Box::new(pool.allocator()), &back);
+            let engine = Arc::new(Engine::compile(Arc::new(rules)).expect("the rules compile"));
+            let plan = service_plan(services, &engine);
+            let mut lane = lane(live + live / 8, &plan, Box::new(pool.allocator()), &back);
             let clock = Time::from_secs(1_780_000_000);
             let mut maker = Maker { back: back.clone(), sessions: live, state: 1, clock };
             let median = measure(&mut lane, &mut maker);

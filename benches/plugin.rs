@@ -1,46 +1,35 @@
 //! What a chain costs a packet: none, detection without rules, an empty plugin built in, an empty external one, and it behind
 //! detection. The difference between the two empty ones is the border's, the rest is the chain's own.
 //!
-//! `cargo bench --bench plugin [-- CHAIN...]`, all chains or those named (`empty`, `idp+external`). Prints the lower quartile of rounds (of a shared machine the steadier number) in nanoseconds and cycles a packet, and the difference to the
-//! empty chain. UDP packets of a thousand live sessions in a random order, in frames of the memory backend that are used
+//! `cargo bench --bench plugin [-- CHAIN...]`, all chains or those named (`empty`, `idp+external`). Prints the lower quartile
+//! of rounds (of a shared machine the steadier number) in nanoseconds and cycles a packet, and the difference to the first chain
+//! of the list. UDP packets of a thousand live sessions in a random order, in frames of the memory backend that are used
 //! again and again; the chains are measured in turn, round by round, so that a machine's mood meets all alike.
+
+mod support;
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use weir::base::event::event_ring;
-use weir::base::{PortId, Time, WorkerId};
+use support::{Back, lane};
+use weir::base::{Time, WorkerId};
 use weir::inspect::{self, Engine};
 use weir::io::dpdk::cycles;
 use weir::io::memory::HeapPool;
-use weir::io::{BURST, Burst, Frame, FrameMeta, LinkType, TxQueue};
-use weir::pipeline::exits::{Exits, Outlet};
-use weir::pipeline::lane::{Lane, LaneParts};
-use weir::pipeline::{Ledger, Mode, Polling, PortPlan, Settings, Wanted};
+use weir::io::{BURST, Burst, FrameMeta};
+use weir::pipeline::lane::Lane;
 use weir::rules::{Classifications, References, SourceFile, Vars, load as load_rules};
 use weir::service::external::{ExternalSpec, load};
 use weir::service::idp::Idp;
 use weir::service::plan::Attached;
 use weir::service::{About, ControlEvent, ControlFault, DataPlugin, Desk, Plugin, ServicePlan};
+use weir::stream;
 use weir::wire::build::{self, IpFields, Link};
-use weir::{defrag, session, stream};
 
 const ROUNDS: usize = 101;
 const BURSTS: usize = 400;
 const SESSIONS: u32 = 1000;
-
-/// Where the lane sends: frames wait here to be used again.
-#[derive(Clone, Default)]
-struct Back(Arc<Mutex<Vec<Frame>>>);
-
-impl TxQueue for Back {
-    fn send(&mut self, burst: &mut Burst) -> usize {
-        let n = burst.len();
-        self.0.lock().expect("one thread").extend(burst.drain(..));
-        n
-    }
-}
 
 fn empty() -> Box<dyn Plugin> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -109,45 +98,12 @@ struct Bench {
 
 impl Bench {
     fn new(name: String, services: &ServicePlan) -> Bench {
-        let port = PortPlan {
-            link: LinkType::Ethernet,
-            peer: Some(PortId(0)),
-            inspect: true,
-            mode: Mode::Ips,
-            non_ip: true,
-            peer_mtu: 1500,
-        };
-        let settings = Settings {
-            ports: vec![port],
-            workers: 0,
-            hash_ports: true,
-            spreading: weir::pipeline::Spreading::Software,
-            ring_size: 64,
-            polling: Polling::Busy,
-            replay: false,
-            event_ring: 1024,
-            wanted: Wanted::default(),
-            drop_invalid: true,
-            sessions: session::Settings { capacity: 2 * SESSIONS, ..session::Settings::default() },
-            fragments: defrag::Settings::default(),
-        };
-        let (back, ledger, pool) = (Back::default(), Arc::<Ledger>::default(), HeapPool::default());
+        let (back, pool) = (Back::default(), HeapPool::default());
         let ends = ("10.0.0.1:1024".parse(), "192.0.2.1:53".parse());
         let (client, server) = (ends.0.expect("an address"), ends.1.expect("an address"));
         let bytes = Link::ethernet().wrap(&build::udp_packet(client, server, &IpFields::default(), &[0; 18]));
         back.0.lock().expect("one thread").extend((0..256).map(|_| pool.frame(&bytes)));
-        let outlet = Outlet::Queue(Box::new(back.clone()));
-        let parts = LaneParts {
-            me: 0,
-            plans: settings.ports.clone().into(),
-            exits: Exits::new(vec![Some(outlet)], false, Arc::clone(&ledger)),
-            events: event_ring(1024, false).0,
-            allocator: Box::new(pool),
-            ledger,
-            tables: Arc::default(),
-            services,
-        };
-        let lane = Lane::new(&settings, parts);
+        let lane = lane(2 * SESSIONS, services, Box::new(pool), &back);
         Bench { name, lane, back, state: 1, clock: Time::from_secs(1_780_000_000), rounds: Vec::new() }
     }
 

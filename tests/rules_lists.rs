@@ -62,6 +62,10 @@ fn a_suppressed_drop_still_drops_and_a_rate_filter_changes_the_action() {
     assert_eq!(dropped(RULE, &format!("{filter} drop, timeout 60")), both("10", "5"));
     assert_eq!(dropped(DROP, &format!("{filter} alert, timeout 60")), both("10", "5"));
     assert_eq!(dropped(RULE, &format!("{filter} pass, timeout 60")), both("5", "10"));
+    // Eight of the ten are suppressed: no filter counts them.
+    let by_rule = filter.replace("by_src", "by_rule");
+    let suppress = "suppress gen_id 1, sig_id 7, track by_src, ip 10.0.0.1\n";
+    assert_eq!(dropped(RULE, &format!("{suppress}{by_rule} drop, timeout 60")), both("2", "10"));
 }
 
 #[test]

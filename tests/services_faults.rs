@@ -58,3 +58,18 @@ fn a_plugin_that_does_not_misbehave_leaves_the_exit_code_alone() {
     let (done, _) = bench.replay_services(&config, &capture);
     assert!(!done.clean().stderr().contains("taken out"));
 }
+
+#[test]
+fn what_it_does_by_way_of_others_is_its_own_fault() {
+    for (words, why) in
+        [("chatter=GET", "has not returned for "), ("betray=GET of=a", "crashed on worker 0: SIGSEGV")]
+    {
+        let bench = Bench::new();
+        let packets = TALK.map(|text| udp_packet(v4(1, 4000), v4(2, 53), &with_id(1), text.as_bytes()));
+        let capture = bench.capture(&ethernet(packets));
+        let (done, _) = bench.replay_services(&bench.pair(words), &capture);
+        let text = done.stderr();
+        assert_eq!(done.code(), Some(1), "{text}");
+        assert!(text.contains(&format!("plugin b {why}")) && !text.contains("plugin a "), "{text}");
+    }
+}

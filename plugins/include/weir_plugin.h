@@ -205,7 +205,7 @@ struct weir_host {
     int (*share_release)(struct weir_data *, uint32_t share);
     /* A frame of the plugin's own, from its link header on, out of a port. */
     int (*emit)(struct weir_data *, const uint8_t *bytes, uint32_t length, uint32_t port);
-    /* Other plugins: of this worker, now. Names do not change while a worker runs. */
+    /* Other plugins: of this worker, now. One that is restarted gets another id: when `ask` fails, look it up again. */
     uint32_t (*plugin_named)(struct weir_data *, const char *name);
     uint32_t (*class_named)(struct weir_data *, const char *name);
     uint32_t (*dispatch)(struct weir_data *, uint32_t user_class, const void *bytes, uint64_t length); /* how many heard it */

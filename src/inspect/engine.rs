@@ -122,7 +122,7 @@ impl Engine {
         self.compiled.get(index.index()).is_some_and(Compiled::reads_stream)
     }
 
-    /// Every matcher of every group, for measurements.
+    /// The matchers of all groups that packets meet, for measurements; not those that wait for decoders.
     pub fn matchers(&self) -> impl Iterator<Item = &Matcher> {
         let groups = self.tables.iter().flat_map(|t| &t.0).flat_map(Table::groups);
         groups.flat_map(|group| &group.sets).map(Set::matcher)

@@ -148,8 +148,8 @@ impl Thresholds {
 
 /// The running window's count so far: that of before, or a new one.
 fn running(threshold: &Threshold, before: Option<Value>, now: Time) -> Value {
-    let backoff = matches!(threshold.kind, ThresholdKind::Backoff { .. });
-    if backoff || threshold.window.is_zero() {
+    // A backoff has no window: it counts for good.
+    if threshold.window.is_zero() {
         return Value { until: now.plus(ENDLESS), count: before.map_or(0, |value| value.count) };
     }
     let new = Value { until: now.plus(threshold.window), count: 0 };

@@ -190,15 +190,21 @@ impl Turn<'_> {
         if buffer.transforms == 0 {
             return self.evaluate(program, Subject::whole(bytes));
         }
-        if !self.budget.pay(bytes.len()) {
-            self.outcome.out_of_budget = true;
+        let chain = self.engine.rules().transforms(buffer);
+        // What goes in once for each link; what comes out, which may be much more, when it is known.
+        if !self.pay(bytes.len().saturating_mul(chain.len())) {
             return false;
         }
-        let chain = self.engine.rules().transforms(buffer);
         let made = self.bench.run(buffer.transforms, chain, bytes);
-        let matches = self.evaluate(program, Subject::whole(&made));
+        let matches = self.pay(made.len()) && self.evaluate(program, Subject::whole(&made));
         self.bench.put_back(made);
         matches
+    }
+
+    fn pay(&mut self, bytes: usize) -> bool {
+        let paid = self.budget.pay(bytes);
+        self.outcome.out_of_budget |= !paid;
+        paid
     }
 
     fn evaluate(&mut self, program: &Program, subject: Subject<'_>) -> bool {
@@ -217,8 +223,9 @@ impl Turn<'_> {
         self.matches += 1;
         self.set_bits(rule);
         self.set_ints(rule);
-        let action = self.action(index, rule);
-        let decision = self.decide(index, rule);
+        let suppressed = rule.is_suppressed(&self.facts.decoded.tuple);
+        let action = if suppressed { rule.action } else { self.action(index, rule) };
+        let decision = if suppressed { self.suppress(rule) } else { self.decide(index, rule) };
         let written = !rule.noalert && (action != Action::Pass || rule.alert);
         if decision.alert && written {
             let blocks = matches!(action, Action::Drop | Action::Reject(_));
@@ -247,12 +254,13 @@ impl Turn<'_> {
         self.hosts.thresholds.action(name, (rule.action, filter), tuple, flow_id, self.facts.time)
     }
 
-    /// A match that is suppressed is not counted, and acts.
+    /// A match that is suppressed is counted by nothing, and acts as the rule says.
+    fn suppress(&mut self, rule: &Rule) -> Decision {
+        self.suppressed += u64::from(!rule.noalert);
+        Decision::QUIET
+    }
+
     fn decide(&mut self, index: RuleIndex, rule: &Rule) -> Decision {
-        if rule.is_suppressed(&self.facts.decoded.tuple) {
-            self.suppressed += u64::from(!rule.noalert);
-            return Decision::QUIET;
-        }
         let counted = rule.threshold.is_some() || rule.detection_filter.is_some();
         if !counted || (rule.action == Action::Alert && !threshold::applied_by_worker(rule)) {
             return Decision { alert: true, act: true };

@@ -6,7 +6,11 @@
 
 #![allow(unsafe_code)] // system calls; each block says why it is sound
 
+use arrayvec::ArrayString;
 use std::ffi::{CStr, CString, c_char};
+use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -145,9 +149,16 @@ pub fn thread_id() -> u32 {
 }
 
 /// How long a thread of this process was ready to run and had no CPU, since it began: the second number of its `schedstat`
-/// (Linux, Documentation/scheduler/sched-stats). Zero where the kernel does not tell.
+/// (Linux, Documentation/scheduler/sched-stats). Zero where the kernel does not tell. Takes no memory: whoever hangs may
+/// hold the allocator.
 pub fn waited_for_cpu(thread: u32) -> Duration {
-    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).unwrap_or_default();
+    let mut path = ArrayString::<64>::new();
+    let mut text = [0; 128];
+    let read = write!(path, "/proc/self/task/{thread}/schedstat")
+        .ok()
+        .and_then(|()| File::open(path.as_str()).ok())
+        .and_then(|mut file| file.read(&mut text).ok());
+    let text = std::str::from_utf8(&text[..read.unwrap_or(0)]).unwrap_or_default();
     let nanos = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
     Duration::from_nanos(nanos.unwrap_or(0))
 }

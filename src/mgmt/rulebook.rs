@@ -6,8 +6,8 @@ use crate::rules::{Rule, RuleSet};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Generations kept though nobody uses them: an event may still lie in its ring when its session has ended.
-const KEPT: usize = 2;
+/// Looks at which a set that nobody else has any more is kept: events of its last session may still lie in their rings.
+const LOOKS: u8 = 100;
 
 /// Shared by clones.
 #[derive(Clone, Default)]
@@ -15,9 +15,16 @@ pub struct RuleBook {
     sets: Arc<Mutex<Arc<Sets>>>,
 }
 
-/// The sets at one moment.
+/// The sets at one moment, the newest in front.
 #[derive(Clone, Default)]
-pub struct Sets(VecDeque<Arc<RuleSet>>);
+pub struct Sets(VecDeque<Known>);
+
+#[derive(Clone)]
+struct Known {
+    set: Arc<RuleSet>,
+    /// Looks since somebody else had it.
+    unused: u8,
+}
 
 impl RuleBook {
     pub fn new(first: Arc<RuleSet>) -> RuleBook {
@@ -28,13 +35,13 @@ impl RuleBook {
 
     /// To be called before the workers get the set.
     pub fn publish(&self, set: Arc<RuleSet>) {
-        self.change(|sets| sets.0.push_front(set));
+        self.change(|sets| sets.0.push_front(Known { set, unused: 0 }));
     }
 
-    /// Lets go of what no worker goes by any more.
+    /// One look: lets go of what no worker has gone by for long. Called at each turn of management.
     pub fn prune(&self) {
-        if self.sets().0.len() > KEPT {
-            self.change(|_| {});
+        if self.sets().0.len() > 1 {
+            self.change(Sets::let_go);
         }
     }
 
@@ -43,7 +50,6 @@ impl RuleBook {
         // Taken out, so that what others hold can be told from what stands here.
         let mut next = Arc::try_unwrap(std::mem::take(&mut *sets)).unwrap_or_else(|read| Sets::clone(&read));
         change(&mut next);
-        next.let_go();
         *sets = Arc::new(next);
     }
 
@@ -53,22 +59,24 @@ impl RuleBook {
 
     /// The newest set.
     pub fn current(&self) -> Option<Arc<RuleSet>> {
-        self.sets().0.front().cloned()
+        self.sets().0.front().map(|known| Arc::clone(&known.set))
     }
 }
 
 impl Sets {
-    /// All but the newest that nobody else has. A reader's copy counts as well: it is there for a moment.
+    /// All but the newest that nobody else has had for long. A reader's copy counts as well: it is there for a moment.
     fn let_go(&mut self) {
-        let mut place = 0;
-        self.0.retain(|set| {
-            place += 1;
-            place <= KEPT || Arc::strong_count(set) > 1
+        let newest = self.0.front().map(|known| known.set.generation);
+        self.0.retain_mut(|known| {
+            let used = Arc::strong_count(&known.set) > 1 || Some(known.set.generation) == newest;
+            known.unused = if used { 0 } else { known.unused + 1 };
+            known.unused < LOOKS
         });
     }
 
     pub fn rule(&self, generation: Generation, index: RuleIndex) -> Option<&Rule> {
-        self.0.iter().find(|set| set.generation == generation).and_then(|set| set.rule(index))
+        let known = self.0.iter().find(|known| known.set.generation == generation);
+        known.and_then(|known| known.set.rule(index))
     }
 }
 
@@ -77,21 +85,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generations_stay_while_somebody_has_them_and_the_newest_stay_anyway() {
+    fn generations_stay_while_somebody_has_them_and_a_while_longer() {
         let set = |n| Arc::new(RuleSet { generation: Generation(n), ..RuleSet::default() });
         let (first, third) = (set(1), set(3));
         let book = RuleBook::new(Arc::clone(&first));
         book.publish(set(2));
         book.publish(Arc::clone(&third));
         (4..=9).for_each(|n| book.publish(set(n)));
-        let known = || book.sets().0.iter().map(|s| s.generation.0).collect::<Vec<_>>();
-        assert_eq!(known(), [9, 8, 3, 1]);
+        let known = || book.sets().0.iter().map(|known| known.set.generation.0).collect::<Vec<_>>();
+        let look = |times| (0..times).for_each(|_| book.prune());
+        look(LOOKS - 1);
+        assert_eq!(known(), [9, 8, 7, 6, 5, 4, 3, 2, 1], "events may still speak of them");
+        look(1);
+        assert_eq!(known(), [9, 3, 1]);
         drop(third);
-        book.prune();
-        assert_eq!(known(), [9, 8, 1]);
+        look(LOOKS);
+        assert_eq!(known(), [9, 1]);
         drop(first);
-        book.prune();
-        assert_eq!(known(), [9, 8]);
+        look(LOOKS);
+        assert_eq!(known(), [9]);
         assert_eq!(book.current().map(|s| s.generation), Some(Generation(9)));
     }
 }

@@ -5,6 +5,7 @@ use super::outbox::{Decision, Edit, Outbox};
 use super::plugin::{DataPlugin, PublicData};
 use super::policy::Policy;
 use super::report::Reporter;
+use super::running::NOBODY;
 use super::services::ChainState;
 use super::states::StateSlab;
 use super::table::PluginTable;
@@ -139,11 +140,11 @@ impl Context<'_> {
         plugin: PluginId,
         event: impl FnOnce(&mut dyn DataPlugin, &mut Context<'_>) -> R,
     ) -> Option<R> {
-        let mut instance = self.host.plugins.take(plugin)?;
+        let mut lent = self.host.plugins.take(plugin)?;
         self.member = member;
         self.host.me = plugin;
-        let result = event(&mut *instance, self);
-        self.host.plugins.put_back(plugin, instance).then_some(result)
+        let result = event(&mut *lent.instance, self);
+        self.host.plugins.put_back(plugin, lent).then_some(result)
     }
 
     /// Tells every subscriber of the class on this worker, now; how many there were. A subscriber that is itself waiting for
@@ -159,7 +160,6 @@ impl Context<'_> {
         }
         self.held = held;
         (self.host.me, self.member) = (me, member);
-        self.host.plugins.resumed(me);
         told
     }
 }
@@ -206,14 +206,21 @@ impl Host<'_> {
         argument: u64,
         to: &mut dyn FnMut(PublicData<'_>),
     ) -> bool {
-        let Some(mut instance) = self.plugins.take(of) else { return false };
-        let there = instance.public_data(kind, argument, to);
-        self.plugins.put_back(of, instance);
-        self.plugins.resumed(self.me);
+        let asker = self.plugins.running().look().plugin.map_or(NOBODY, |plugin| plugin.0.into());
+        let Some(mut lent) = self.plugins.take(of) else { return false };
+        let running = self.plugins.running();
+        let there = lent.instance.public_data(kind, argument, &mut |answer| {
+            // The asker's own code: what it does is not the other's fault.
+            let asked = running.mark(asker);
+            to(answer);
+            running.mark(asked);
+        });
+        self.plugins.put_back(of, lent);
         there
     }
 
-    /// A plugin or a class by its name, for `worker_init` and `init`; names do not change while a worker runs.
+    /// A plugin or a class by its name, as it stands now: a plugin that is restarted comes back under another number, and then
+    /// [`ask`](Self::ask) fails for the old one.
     pub fn plugin_named(&self, name: &str) -> Option<PluginId> {
         self.plugins.named(name)
     }

@@ -320,12 +320,12 @@ impl Services {
         let now = outside.now;
         for index in 0..self.plugins.turning().len() {
             let Some(&plugin) = self.plugins.turning().get(index) else { break };
-            let Some(mut instance) = self.plugins.take(plugin) else { continue };
+            let Some(mut lent) = self.plugins.take(plugin) else { continue };
             let Services { plugins, states, outbox, .. } = self;
             let mut host = outside.host(plugins, states, outbox);
             host.me = plugin;
-            instance.turn(&mut host, now);
-            self.plugins.put_back(plugin, instance);
+            lent.instance.turn(&mut host, now);
+            self.plugins.put_back(plugin, lent);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The plugin instances of one worker, by number.
 
 use super::plugin::{About, DataPlugin, Gauge, MAX_NAME, MAX_PLUGINS};
-use super::running::Running;
+use super::running::{NOBODY, Running};
 use crate::base::counters::Counter;
 use crate::base::event::PluginFault;
 use crate::base::{ClassId, PluginId, SetId};
@@ -60,6 +60,13 @@ struct Slot {
     instance: Option<Box<dyn DataPlugin>>,
     about: Arc<About>,
     counts: Arc<PluginCounts>,
+}
+
+/// An instance that is being called.
+pub struct Lent {
+    pub instance: Box<dyn DataPlugin>,
+    /// Who ran before, by the mark of external plugins.
+    before: u32,
 }
 
 /// Who publishes a class and who hears it.
@@ -138,26 +145,24 @@ impl PluginTable {
 
     /// The instance, for one call; `None` while it is being called, or when there is none any more.
     #[inline(always)]
-    pub fn take(&mut self, id: PluginId) -> Option<Box<dyn DataPlugin>> {
+    pub fn take(&mut self, id: PluginId) -> Option<Lent> {
         let slot = self.slots.get_mut(id.index())?.as_mut()?;
         if slot.out.is_some() {
             return None;
         }
         let instance = slot.instance.take()?;
-        if slot.external {
-            self.running.enter(id);
-        }
-        Some(instance)
+        let before = if slot.external { self.running.enter(id) } else { NOBODY };
+        Some(Lent { instance, before })
     }
 
     /// After the call. An external plugin that misbehaved is taken out: it stays here, uncalled, until management removes it.
     /// False for one that is out.
     #[inline(always)]
-    pub fn put_back(&mut self, id: PluginId, instance: Box<dyn DataPlugin>) -> bool {
+    pub fn put_back(&mut self, id: PluginId, lent: Lent) -> bool {
         let Some(slot) = self.slots.get_mut(id.index()).and_then(Option::as_mut) else { return false };
-        let instance = slot.instance.insert(instance);
+        let instance = slot.instance.insert(lent.instance);
         if slot.external {
-            self.running.leave();
+            self.running.mark(lent.before);
             if let Some(fault) = instance.fault() {
                 self.take_out(id, fault);
                 return false;
@@ -166,12 +171,8 @@ impl PluginTable {
         slot.out.is_none()
     }
 
-    /// A nested call has returned to a plugin.
-    #[inline]
-    pub fn resumed(&self, id: PluginId) {
-        if self.slots.get(id.index()).and_then(Option::as_ref).is_some_and(|slot| slot.external) {
-            self.running.enter(id);
-        }
+    pub fn running(&self) -> &Running {
+        &self.running
     }
 
     /// A plugin misbehaved, in whichever call: no chain calls it from now on.

@@ -250,7 +250,7 @@ impl<'a> Event<'a> {
         unsafe { emit(self.data, frame.as_ptr(), frame.len() as u32, u32::from(port)) != 0 }
     }
 
-    /// A plugin's id. Names do not change while a worker runs: keep it. Allocates.
+    /// A plugin's id. Keep it until [`ask`](Event::ask) fails: one that is restarted gets another. Allocates.
     pub fn plugin_named(&mut self, name: &str) -> Option<u32> {
         let (find, name) = (self.host().plugin_named, CString::new(name).ok()?);
         // SAFETY: see `attach`.

@@ -2,7 +2,7 @@
 
 use super::shelf::SHELVES;
 
-/// Bytes looked at in one go: more than a frame has, and all that is kept of it stays in the first-level cache.
+/// Bytes looked at in one go: more than a frame has.
 pub(super) const CHUNK: usize = 1536;
 /// Bytes that share a word of bits.
 pub(super) const GROUP: usize = 64;

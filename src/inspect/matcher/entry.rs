@@ -54,6 +54,13 @@ pub(super) fn eight(text: &[u8], at: usize) -> u64 {
     }
 }
 
+/// Whether the last eight bytes of a pattern of as many or more stand where they would; folding sees some differences not.
+#[inline(always)]
+pub(super) fn ends_alike(text: &[u8], begin: usize, pattern: &[u8]) -> bool {
+    let Some(tail) = pattern.len().checked_sub(8) else { return true };
+    (eight(text, begin.wrapping_add(tail)) | FOLD_EIGHT) == (eight(pattern, tail) | FOLD_EIGHT)
+}
+
 #[cold]
 fn eight_at_end(text: &[u8], at: usize) -> u64 {
     let rest = text.get(at..).unwrap_or_default();
@@ -120,6 +127,11 @@ impl<T: Copy> Rows<T> {
     pub(super) fn row(&self, row: usize) -> &[T] {
         let (Some(&from), Some(&to)) = (self.starts.get(row), self.starts.get(row + 1)) else { return &[] };
         self.items.get(from as usize..to as usize).unwrap_or_default()
+    }
+
+    /// Items of the fullest row.
+    pub(super) fn longest(&self) -> usize {
+        self.starts.windows(2).map(|pair| (pair[1] - pair[0]) as usize).max().unwrap_or(0)
     }
 
     pub(super) fn bytes(&self) -> usize {

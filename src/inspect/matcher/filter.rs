@@ -3,10 +3,12 @@
 //! A stream's state is its last 15 bytes and, if a pattern longer than that has begun, which one and how far: the bytes
 //! before are that pattern's own. Windows, and all that a filter looks at, stand within a pattern's first 16 bytes, so
 //! one that began earlier has shown its window in the chunk before and was found unfinished there; one that began in the
-//! last 15 bytes is found where the two chunks meet. Nothing else of an earlier chunk is looked at again.
+//! last 15 bytes is found where the two chunks meet. The bytes of the pattern that has begun are gone through once more with
+//! each chunk, out of the store; nothing else of an earlier chunk is looked at again.
 
+use super::aho::Aho;
 use super::chunk::Chunk;
-use super::entry::{Entry, Store};
+use super::entry::{Entry, Store, ends_alike};
 use super::nibbles::Nibbles;
 use super::patterns::Stamps;
 use super::plan::Plan;
@@ -22,8 +24,16 @@ pub(super) struct Filter {
     store: Store,
     sieve: Option<Sieve>,
     nibbles: Option<Nibbles>,
+    /// For a set in which one position may cost more than a few looks: what takes over when a text has cost too many.
+    steady: Option<Box<Aho>>,
     simd: bool,
 }
+
+/// Entries at one position that no text makes expensive.
+const CROWD: usize = 16;
+/// Looks that a text may cost, one way and for each of its bytes: real traffic takes a small part of it.
+const LOOKS: usize = 1000;
+const LOOKS_A_BYTE: usize = 8;
 
 /// The longest pattern that is unfinished at the end of a chunk, and how many of its bytes are there.
 type Begun = Option<(PatternId, usize)>;
@@ -38,30 +48,50 @@ impl Filter {
             && std::arch::is_x86_feature_detected!("bmi1")
             && std::arch::is_x86_feature_detected!("bmi2")
             && std::arch::is_x86_feature_detected!("popcnt");
-        Ok(Filter {
-            store,
-            sieve: (!sieved.is_empty()).then(|| Sieve::build(sieved.into_iter(), plan.stride, plan.gated)),
-            nibbles: (!others.is_empty()).then(|| Nibbles::build(others.into_iter())),
-            simd: cfg!(target_arch = "x86_64") && simd,
-        })
+        let sieve = (!sieved.is_empty()).then(|| Sieve::build(sieved.into_iter(), plan.stride, plan.gated));
+        let nibbles = (!others.is_empty()).then(|| Nibbles::build(others.into_iter()));
+        let crowd = sieve.as_ref().map_or(0, Sieve::crowd).max(nibbles.as_ref().map_or(0, Nibbles::crowd));
+        let steady = if crowd > CROWD { Some(Box::new(Aho::build(patterns, false)?)) } else { None };
+        Ok(Filter { store, sieve, nibbles, steady, simd: cfg!(target_arch = "x86_64") && simd })
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_steady(&self) -> bool {
+        self.steady.is_some()
     }
 
     pub(super) fn bytes(&self) -> usize {
         let filters =
             self.sieve.as_ref().map_or(0, Sieve::bytes) + self.nibbles.as_ref().map_or(0, Nibbles::bytes);
-        self.store.bytes() + filters
+        self.store.bytes() + filters + self.steady.as_ref().map_or(0, |aho| aho.bytes())
     }
 
-    /// Each pattern that stands in `block`, once.
+    /// Each pattern that stands in `block`, once. The cost is bounded, whatever the bytes: after too many looks the steady
+    /// engine goes through the block instead.
     pub(super) fn scan(&self, block: &[u8], seen: &mut Seen, report: &mut impl FnMut(PatternId)) {
         let Seen { stamps, chunk } = seen;
+        let mut looks = match &self.steady {
+            Some(_) => LOOKS + LOOKS_A_BYTE * block.len(),
+            None => usize::MAX,
+        };
         self.run(block, chunk, &mut |entry, position| {
+            if looks == 0 {
+                return Look::Spent;
+            }
+            looks -= 1;
             if stamps.has(entry.id()) {
                 return Look::Seen;
             }
             let Some(begin) = entry.begin(block, position) else { return Look::Absent };
             self.confirm(block, begin, entry.id(), stamps, report)
         });
+        if let Some(steady) = self.steady.as_ref().filter(|_| looks == 0) {
+            steady.scan(&mut StreamState::default(), block, &mut |id| {
+                if stamps.insert(id) {
+                    report(id);
+                }
+            });
+        }
     }
 
     /// Each pattern that ends in `chunk`, once.
@@ -158,6 +188,10 @@ impl Filter {
             return Look::Seen;
         }
         let pattern = self.store.pattern(id);
+        // Its end first: many may begin alike.
+        if !ends_alike(text, begin, pattern) {
+            return Look::Open;
+        }
         let there = text.get(begin..).and_then(|rest| rest.get(..pattern.len()));
         if there.is_some_and(|there| there.eq_ignore_ascii_case(pattern)) && stamps.insert(id) {
             report(id);
@@ -200,5 +234,29 @@ fn longer(begun: &mut Begun, id: PatternId, pattern: &[u8], past: &[u8], here: &
             .is_some_and(|(left, right)| here.eq_ignore_ascii_case(right) && past.eq_ignore_ascii_case(left))
     {
         *begun = Some((id, len));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_look_that_says_so_there_is_no_other() {
+        let mut patterns = Patterns::default();
+        (0..100).for_each(|n| _ = patterns.add(format!("{}{n:03}", "a".repeat(16)).as_bytes()));
+        for (plan, simd) in
+            [(Plan::of(&patterns), false), (Plan::of(&patterns), true), (Plan::nibbles(), false)]
+                .into_iter()
+                .chain([(Plan::nibbles(), true)])
+        {
+            let filter = Filter::build(&patterns, plan, simd).unwrap();
+            let (mut looks, mut seen) = (0, Seen::with_capacity(patterns.len()));
+            filter.run(&[b'a'; 5000], &mut seen.chunk, &mut |_, _| {
+                looks += 1;
+                Look::Spent
+            });
+            assert_eq!(looks, 1, "{plan:?}, simd {simd}");
+        }
     }
 }

@@ -72,6 +72,8 @@ enum Look {
     Seen,
     /// Another look, even at the same bytes, may come to something else.
     Open,
+    /// No more looks in this text.
+    Spent,
 }
 
 /// An immutable table of patterns, shared by all workers.

@@ -40,13 +40,13 @@ pub(super) struct Nibbles {
     pub(super) masks: Masks,
     buckets: Rows<Entry>,
     /// Patterns of each bucket.
-    sizes: [u16; BUCKETS],
+    sizes: [u32; BUCKETS],
 }
 
 /// The buckets that still have a pattern to show in this block.
 pub(super) struct Alive {
     pub(super) buckets: u8,
-    left: [u16; BUCKETS],
+    left: [u32; BUCKETS],
 }
 
 impl Nibbles {
@@ -60,13 +60,13 @@ impl Nibbles {
             .collect();
         filed.sort_by_key(|(heap, _)| (heap.high, heap.low));
         let heaps = heap_up(filed.iter().map(|&(heap, _)| heap).collect());
-        let (mut masks, mut sizes, mut rows) = (Masks::default(), [0u16; BUCKETS], Vec::new());
+        let (mut masks, mut sizes, mut rows) = (Masks::default(), [0u32; BUCKETS], Vec::new());
         for (heap, entry) in filed {
             // The heap that has all its nibbles and lets the least through.
             let mine = heaps.iter().enumerate().filter(|(_, h)| h.holds(&heap));
             let bucket = mine.min_by(|a, b| a.1.passes().total_cmp(&b.1.passes())).map_or(0, |(n, _)| n);
             heap.set(bucket, &mut masks);
-            sizes[bucket] = sizes[bucket].saturating_add(1);
+            sizes[bucket] += 1;
             rows.push((bucket as u32, entry));
         }
         Nibbles { masks, buckets: Rows::build(BUCKETS, rows), sizes }
@@ -101,11 +101,21 @@ impl Nibbles {
             let bucket = left.trailing_zeros() as usize;
             left &= left - 1;
             for entry in self.buckets.row(bucket) {
-                if look(entry, at) == Look::Found {
-                    alive.found(bucket);
+                match look(entry, at) {
+                    Look::Found => alive.found(bucket),
+                    Look::Spent => {
+                        alive.buckets = 0;
+                        return;
+                    }
+                    Look::Absent | Look::Seen | Look::Open => {}
                 }
             }
         }
+    }
+
+    /// Entries that one position may cost a look each.
+    pub(super) fn crowd(&self) -> usize {
+        self.buckets.longest()
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -225,7 +235,7 @@ mod tests {
         for count in [1, 8, 9, 100, 200] {
             let some: Vec<&[u8]> = words[..count].iter().map(Vec::as_slice).collect();
             let filter = nibbles(&some);
-            assert_eq!(filter.sizes.iter().sum::<u16>() as usize, count);
+            assert_eq!(filter.sizes.iter().sum::<u32>() as usize, count);
             for (n, word) in words[..count].iter().enumerate() {
                 let mut ids = Vec::new();
                 filter.scan(word, &mut |entry, at| {

@@ -91,6 +91,11 @@ impl Shelf {
         row.iter().filter(move |filed| filed.0 == hash).map(|filed| &filed.1)
     }
 
+    /// Entries that one position may cost a look each.
+    pub(super) fn crowd(&self) -> usize {
+        self.rows.longest()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bits.bytes() + self.rows.bytes()
     }

@@ -95,6 +95,10 @@ impl Sieve {
         if self.lengths[SHORTEST] { SHORTEST + 1 } else { WINDOW }
     }
 
+    pub(super) fn crowd(&self) -> usize {
+        self.shelves.iter().map(Shelf::crowd).max().unwrap_or(0)
+    }
+
     pub(super) fn bytes(&self) -> usize {
         4 * self.words.len() + self.windows.bytes() + self.shelves.iter().map(Shelf::bytes).sum::<usize>()
     }

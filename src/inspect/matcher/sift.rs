@@ -60,7 +60,9 @@ fn scan_with(
                 (_, Some(words), _) => stages::<SOME, 4>(sieve, words, chunk, len),
                 _ => [0; SHELVES],
             };
-        settle(sieve, text, base, chunk, passed, look);
+        if !settle(sieve, text, base, chunk, passed, look) {
+            return;
+        }
         base += len;
     }
 }
@@ -177,7 +179,7 @@ fn unpack(waiting: &mut [u16; PLACES], count: usize, mut bits: u64, from: usize)
     }
 }
 
-/// Looks into the entries of each position that passed all filters.
+/// Looks into the entries of each position that passed all filters. False when there is to be no more looking.
 #[inline(always)]
 fn settle(
     sieve: &Sieve,
@@ -186,7 +188,7 @@ fn settle(
     chunk: &Chunk,
     passed: [usize; SHELVES],
     look: &mut impl FnMut(&Entry, usize) -> Look,
-) {
+) -> bool {
     for (n, shelf) in sieve.shelves.iter().enumerate() {
         // Within a run a position looks like the one before: if nothing was there, nothing is here.
         let mut last = None;
@@ -205,6 +207,9 @@ fn settle(
             let (mut open, mut all) = (false, true);
             for entry in shelf.entries(hash) {
                 let look = look(entry, position);
+                if look == Look::Spent {
+                    return false;
+                }
                 open |= look == Look::Open;
                 all &= matches!(look, Look::Seen | Look::Found);
             }
@@ -214,6 +219,7 @@ fn settle(
             }
         }
     }
+    true
 }
 
 /// Whether all that a quick comparison may read is the same at both positions.

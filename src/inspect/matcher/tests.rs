@@ -303,3 +303,28 @@ proptest! {
         prop_assert_eq!(scalar.open, simd.open);
     }
 }
+
+/// Sets in which a position may cost hundreds of looks, and texts that make it do so.
+#[test]
+fn no_text_makes_a_set_cost_more_than_its_bound_and_nothing_is_missed() {
+    let long = |n: u32| format!("{}{n:03}", "a".repeat(16)).into_bytes();
+    let deep = |n: u32| format!("/wp-content/plugins/{n:03}").into_bytes();
+    let short = |n: u32| vec![0x80 + (n / 100) as u8, 0x80 + (n % 100) as u8];
+    let crowds: [(Vec<Vec<u8>>, Vec<u8>); 3] = [
+        ((0..200).map(long).collect(), [vec![b'A'; 1400], long(7)].concat()),
+        ((0..500).map(deep).collect(), [b"/wp-content/plugins/".repeat(70), deep(499)].concat()),
+        ((0..2000).map(short).collect(), [vec![0x81; 1400], short(1999)].concat()),
+    ];
+    for (crowd, text) in crowds {
+        let mut patterns = Patterns::default();
+        crowd.iter().for_each(|pattern| _ = patterns.add(pattern));
+        let wanted = naive(&patterns, &text);
+        assert!(!wanted.is_empty());
+        for kind in [Kind::Scalar, Kind::Simd] {
+            let matcher = Matcher::build_as(kind, &patterns).unwrap();
+            let Engine::Filter(filter) = &matcher.engine else { panic!("it is a filter") };
+            assert!(filter.is_steady(), "a crowd needs the steady engine");
+            assert_eq!(found(&matcher, &text), wanted, "{kind:?}");
+        }
+    }
+}

@@ -58,7 +58,7 @@ impl Eve {
         let head = |name| Record::new(name, &event.origin, style.medium, iface);
         let record = match &event.body {
             EventBody::Alert(alert) => {
-                // A set that is no longer known: the alert outlived the last generations kept, which takes a stalled ring.
+                // A set that is no longer known: the alert came seconds after its last session, which takes a stalled ring.
                 let Some(rule) = rule(alert.generation, alert.rule) else {
                     tracing::warn!(generation = alert.generation.0, "an alert of a rule set that is gone");
                     return;

@@ -23,7 +23,7 @@ impl Absent {
     pub fn new(entry: &PluginEntry, left_out: &LeftOut) -> Absent {
         let name = entry.called().chars().take(MAX_NAME).collect();
         // It keeps nothing of a session, and needs no policy: its sets do not wait for one.
-        let flags = Flags { own_state: true, ..Flags::default() };
+        let flags = Flags { own_state: true, alone: true, ..Flags::default() };
         let about = About { name, kind: "left out".into(), external: true, flags, ..About::default() };
         Absent { about, why: reason(left_out) }
     }
@@ -55,11 +55,13 @@ impl Plugin for Absent {
 struct AbsentWorker;
 
 impl DataPlugin for AbsentWorker {
-    fn first_packet(&mut self, _context: &mut Context<'_>) -> Reply {
-        Reply::Discard(DropReason::PluginOut)
-    }
-
+    /// The session stays, as it does where a plugin is taken out in the running appliance: a record for each packet of a
+    /// conversation would be a flood of its own.
     fn packet(&mut self, _context: &mut Context<'_>) -> Reply {
         Reply::DropPacket(DropReason::PluginOut)
+    }
+
+    fn alone(&mut self, context: &mut Context<'_>) -> Reply {
+        self.packet(context)
     }
 }

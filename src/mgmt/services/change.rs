@@ -3,7 +3,7 @@
 //! A change is made beside what runs and refused whole when anything is wrong with it; then it goes to each worker as one
 //! [`Change`].
 
-use super::desk::{Counter, HandedIn};
+use super::desk::{self, Counter, HandedIn};
 use super::draft::load;
 use super::layout::{Layout, SetLayout};
 use super::mail::Mail;
@@ -281,6 +281,7 @@ impl Manager {
         // With the chains go policies of whoever comes; those of members that stay follow as new generations.
         let (with, after): (Vec<_>, Vec<_>) =
             handed_in.into_iter().partition(|it| arrivals.contains(&it.plugin) || !self.active(it.set));
+        let with = desk::newest(with);
         for worker in 0..self.workers {
             let id = WorkerId(worker as u8);
             let adoption = |it: &HandedIn| Adoption {

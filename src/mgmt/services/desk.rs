@@ -14,6 +14,18 @@ pub(super) struct HandedIn {
     pub policy: Policy,
 }
 
+/// The last of each plugin and set: what came before it no session has taken, and a worker has room for eight.
+pub(super) fn newest(handed_in: Vec<HandedIn>) -> Vec<HandedIn> {
+    let mut kept: Vec<HandedIn> = Vec::new();
+    for it in handed_in {
+        match kept.iter_mut().find(|earlier| (earlier.set, earlier.plugin) == (it.set, it.plugin)) {
+            Some(earlier) => *earlier = it,
+            None => kept.push(it),
+        }
+    }
+    kept
+}
+
 /// What came from plugins' own threads; numbered when it is taken up.
 pub(super) struct Later {
     pub set: SetId,

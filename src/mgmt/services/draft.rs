@@ -1,7 +1,7 @@
 //! The start: plugins made, told of their sets, and the plan that the workers are built with.
 
 use super::absent::{self, Absent};
-use super::desk::{Counter, HandedIn, Queue};
+use super::desk::{self, Counter, HandedIn, Queue};
 use super::layout::{Layout, Ports};
 use super::makers::Makers;
 use super::manager::{Attachment, Instance, Manager, SetState};
@@ -131,7 +131,7 @@ impl Draft {
                     fault: fault.0,
                 })?;
                 let attached = |HandedIn { set, plugin, policy }| Attached { set, plugin, policy };
-                self.plan.policies.extend(handed_in.into_iter().map(attached));
+                self.plan.policies.extend(desk::newest(handed_in).into_iter().map(attached));
             }
         }
         Ok(())

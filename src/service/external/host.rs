@@ -13,6 +13,7 @@ use crate::service::context::{Context, Host};
 use crate::service::outbox::{Decision, Edit};
 use crate::service::plugin::MAX_NAME;
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::null_mut;
 
 /// The functions, for one plugin.
@@ -255,10 +256,18 @@ unsafe extern "C-unwind" fn ask(
     let Ok(plugin) = u8::try_from(plugin) else { return 0 };
     // SAFETY: see the module.
     let Some(host) = (unsafe { host(data) }) else { return 0 };
-    done(host.ask(PluginId(plugin), kind, argument, &mut |answer| {
+    // What unwinds out of the asker's function goes on in the asker, when the other plugin is back in its place.
+    let mut unwound = None;
+    let there = host.ask(PluginId(plugin), kind, argument, &mut |answer| {
+        let (bytes, length) = (answer.bytes.as_ptr().cast(), answer.bytes.len() as u64);
         // SAFETY: by the ABI the function takes what it is lent while it runs.
-        unsafe { to(user, answer.bytes.as_ptr().cast(), answer.bytes.len() as u64, answer.code) }
-    }))
+        let told = catch_unwind(AssertUnwindSafe(|| unsafe { to(user, bytes, length, answer.code) }));
+        unwound = told.err();
+    });
+    if let Some(payload) = unwound {
+        resume_unwind(payload);
+    }
+    done(there)
 }
 
 unsafe extern "C-unwind" fn count(data: *mut Data, set: u32, counter: u32, n: u64) -> c_int {

@@ -5,7 +5,8 @@ use crate::base::event::{Cause, CloseReason, Origin};
 use crate::base::{Anomaly, Dir, DropReason, PerDir, SetId, Verdict};
 use crate::decode::{Decoded, Ip, L4};
 use crate::inspect::{
-    Engine, FlowFacts, Inspector, Order, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow,
+    Engine, FlowFacts, InForce, Inspector, Order, Outcome, PacketFacts, Payload, Settlement, StateHandle,
+    StreamWindow,
 };
 use crate::service::context::PacketAt;
 use crate::service::plugin::{DataPlugin, Gauge, Reply};
@@ -33,6 +34,15 @@ struct Judgement {
     alerted: bool,
 }
 
+/// The worker with one generation of rules: all that judging a packet takes.
+struct AtWork<'a> {
+    streams: &'a mut Streams,
+    inspector: &'a mut Inspector,
+    gather: &'a mut [u8],
+    rules: &'a mut InForce,
+    report: &'a mut Reporter,
+}
+
 impl IdpWorker {
     /// `newest` is what it publishes the generation of until a set has rules.
     pub fn new(inspector: Inspector, newest: Arc<Engine>, streams: stream::Settings) -> IdpWorker {
@@ -44,22 +54,34 @@ impl IdpWorker {
         }
     }
 
+    /// By the rules that the session took. `None` while the set has none.
+    fn at_work<'a>(
+        &'a mut self,
+        set: SetId,
+        session: &Session,
+        report: &'a mut Reporter,
+    ) -> Option<AtWork<'a>> {
+        let IdpWorker { streams, inspector, gather, generations } = self;
+        let rules = generations.of(set, Some(session.policy.0))?;
+        Some(AtWork { streams, inspector, gather, rules, report })
+    }
+}
+
+impl AtWork<'_> {
     /// The segment into its stream; what the stream has to say of it.
     fn feed(
-        streams: &mut Streams,
-        reads_streams: bool,
+        &mut self,
         packet: &mut PacketAt<'_>,
         session: &mut Session,
         dir: Dir,
-        report: &mut Reporter,
         judgement: &mut Judgement,
     ) -> Payloads {
         let Some(tracked) = packet.tracked else { return Payloads::OfPacket };
-        complain(report, packet, session, dir, &tracked.anomalies);
-        if tracked.fit == Fit::Valid && reads_streams {
+        complain(self.report, packet, session, dir, &tracked.anomalies);
+        if tracked.fit == Fit::Valid && self.rules.engine().reads_streams() {
             let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
-            let fed = streams.feed(session, dir, tracked, payload);
-            complain(report, packet, session, dir, &fed.anomalies);
+            let fed = self.streams.feed(session, dir, tracked, payload);
+            complain(self.report, packet, session, dir, &fed.anomalies);
             if let Some(reason) = fed.refused.filter(|_| packet.inline) {
                 judgement.verdict = Verdict::Drop(reason);
             }
@@ -71,19 +93,15 @@ impl IdpWorker {
     }
 
     /// The rules, for the packet and then for each window of its stream that is ready.
-    #[allow(clippy::too_many_arguments)] // the packet, its session, and who judges and who is told
     fn judge(
         &mut self,
-        set: SetId,
         packet: &PacketAt<'_>,
         session: &mut Session,
         dir: Dir,
         payloads: Payloads,
-        report: &mut Reporter,
         judgement: &mut Judgement,
     ) {
-        let IdpWorker { streams, inspector, gather, generations } = self;
-        let Some(rules) = generations.of(set, Some(session.policy.0)) else { return };
+        let AtWork { streams, inspector, gather, rules, report } = self;
         let facts = PacketFacts {
             bytes: packet.bytes,
             decoded: packet.decoded,
@@ -122,25 +140,18 @@ impl IdpWorker {
     }
 
     /// Both directions' last bytes; the alerts are dated by the packet with that number.
-    fn rest(&mut self, set: SetId, session: &mut Session, number: u64, report: &mut Reporter) {
+    fn rest(&mut self, session: &mut Session, number: u64) {
         for dir in Dir::BOTH {
-            self.last_bytes(set, session, dir, number, report);
+            self.last_bytes(session, dir, number);
         }
     }
 
     /// What still waited for an acknowledgement or for a whole chunk. No packet brings it: only rules on streams look.
-    fn last_bytes(
-        &mut self,
-        set: SetId,
-        session: &mut Session,
-        dir: Dir,
-        number: u64,
-        report: &mut Reporter,
-    ) {
-        let Some(rules) = self.generations.of(set, Some(session.policy.0)) else { return };
+    fn last_bytes(&mut self, session: &mut Session, dir: Dir, number: u64) {
+        let AtWork { streams, inspector, gather, rules, report } = self;
         let tuple = if dir == Dir::ToServer { session.tuple } else { session.tuple.reversed() };
         let mut state = StateHandle::from_raw(session.inspection);
-        while let Some(window) = self.streams.window(session, dir, &mut self.gather) {
+        while let Some(window) = streams.window(session, dir, gather) {
             let decoded = Decoded {
                 ip: Some(Ip { family: tuple.family, proto: tuple.proto, ..Ip::default() }),
                 l4: L4::Tcp(Default::default()),
@@ -150,7 +161,7 @@ impl IdpWorker {
             let flow = Some(flow_facts(session, dir));
             let facts = PacketFacts { bytes: &[], decoded: &decoded, time: session.last, flow };
             let payload = Payload::Stream(stream_window(&window, dir, true));
-            let outcome = self.inspector.inspect(rules, &facts, Some(&mut state), payload);
+            let outcome = inspector.inspect(rules, &facts, Some(&mut state), payload);
             if !outcome.alerts.is_empty() {
                 session.alerted = true;
                 let origin = Origin {
@@ -164,7 +175,7 @@ impl IdpWorker {
                 };
                 report.alerts(&origin, outcome, rules.engine().rules(), Some(session), false);
             }
-            self.streams.consumed(session, dir);
+            streams.consumed(session, dir);
         }
         session.inspection = state.raw();
     }
@@ -182,17 +193,14 @@ impl DataPlugin for IdpWorker {
         let Context { session: Some(at), packet: Some(packet), dir, host, set, .. } = context else {
             return Reply::Ok;
         };
-        let set = *set;
         self.inspector.set_position(host.position);
         let (session, dir) = (&mut *at.session, *dir);
         let mut judgement = Judgement::default();
-        let Some(rules) = self.generations.of(set, Some(session.policy.0)) else { return Reply::Ok };
-        let reads = rules.engine().reads_streams();
-        let payloads =
-            IdpWorker::feed(&mut self.streams, reads, packet, session, dir, host.report, &mut judgement);
-        self.judge(set, packet, session, dir, payloads, host.report, &mut judgement);
+        let Some(mut work) = self.at_work(*set, session, host.report) else { return Reply::Ok };
+        let payloads = work.feed(packet, session, dir, &mut judgement);
+        work.judge(packet, session, dir, payloads, &mut judgement);
         if packet.tracked.is_some_and(|tracked| tracked.reset) {
-            self.rest(set, session, packet.number, host.report);
+            work.rest(session, packet.number);
         }
         if let Some(settled) = judgement.settled {
             session.settled = settled;
@@ -240,7 +248,10 @@ impl DataPlugin for IdpWorker {
         let session = &mut *at.session;
         self.inspector.set_position(context.host.position);
         self.streams.finish(session);
-        self.rest(context.set, session, context.host.closing_packet, context.host.report);
+        let number = context.host.closing_packet;
+        if let Some(mut work) = self.at_work(context.set, session, context.host.report) {
+            work.rest(session, number);
+        }
     }
 
     fn session_destroy(&mut self, context: &mut Context<'_>) {

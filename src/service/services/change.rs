@@ -108,9 +108,9 @@ impl Services {
         }
         let index = self.chains.iter().position(Option::is_none)?;
         for &plugin in &state.chain.members {
-            if let Some(mut instance) = self.plugins.take(plugin) {
-                instance.init(id);
-                self.plugins.put_back(plugin, instance);
+            if let Some(mut lent) = self.plugins.take(plugin) {
+                lent.instance.init(id);
+                self.plugins.put_back(plugin, lent);
             }
         }
         *self.chains.get_mut(index)? = Some(state);
@@ -142,9 +142,9 @@ impl Services {
         if let Err(policy) = versions.publish(policy.clone()) {
             return Retired::Refused(policy, prepared);
         }
-        if let Some(mut instance) = self.plugins.take(plugin) {
-            instance.adopt(set, &policy, prepared);
-            self.plugins.put_back(plugin, instance);
+        if let Some(mut lent) = self.plugins.take(plugin) {
+            lent.instance.adopt(set, &policy, prepared);
+            self.plugins.put_back(plugin, lent);
         }
         Retired::Nothing
     }
@@ -289,9 +289,9 @@ impl Services {
         if elsewhere {
             return None;
         }
-        let mut instance = self.plugins.take(plugin)?;
-        let kept = instance.retire(set, generation);
-        self.plugins.put_back(plugin, instance);
+        let mut lent = self.plugins.take(plugin)?;
+        let kept = lent.instance.retire(set, generation);
+        self.plugins.put_back(plugin, lent);
         kept
     }
 

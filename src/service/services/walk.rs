@@ -147,10 +147,14 @@ impl Services {
     /// A packet without session: to the members that ask for such.
     pub fn alone(&mut self, set: SetId, packet: PacketAt<'_>, outside: &mut Outside<'_>) -> Passage {
         let whole = packet.decoded.ip.is_some() && !packet.decoded.is_fragment();
+        let Some((_, state)) = self.chain_of(set) else { return Passage::Forward };
+        let wanting = state.chain.alone | if whole { state.chain.packet_mode } else { 0 };
+        if wanting == 0 {
+            return Passage::Forward;
+        }
         let Some((mut context, state)) = self.without_session(set, packet, outside) else {
             return Passage::Forward;
         };
-        let wanting = state.chain.alone | if whole { state.chain.packet_mode } else { 0 };
         for &member in &state.chain.order[Dir::ToServer] {
             let Some(&plugin) = state.chain.members.get(usize::from(member)) else { break };
             if wanting >> member & 1 == 0 {

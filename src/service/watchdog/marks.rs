@@ -133,7 +133,7 @@ pub(super) fn here() -> Option<(&'static Suspect, Place)> {
     let here = HERE.get();
     // SAFETY: null, or of the seat that this thread sits on, which keeps it.
     let running = unsafe { here.running.as_ref() };
-    if let Some(suspect) = running.and_then(|running| by_number(running.look().0?)) {
+    if let Some(suspect) = running.and_then(|running| by_number(running.look().plugin?)) {
         return Some((suspect, Place::Worker(here.worker)));
     }
     // SAFETY: null, or one that lives for ever.
@@ -194,6 +194,7 @@ fn own_stack() -> *mut libc::c_void {
 mod tests {
     use super::*;
     use crate::base::PluginId;
+    use crate::service::NOBODY;
     use crate::service::watchdog::suspects::{assign, suspect};
 
     fn name() -> Option<(&'static str, Place)> {
@@ -229,7 +230,7 @@ mod tests {
             assert_eq!(name(), None);
             running.enter(PluginId(29));
             assert_eq!(name(), Some(("marks-data", Place::Worker(2))));
-            running.leave();
+            running.mark(NOBODY);
             assert_eq!(name(), None);
             running.enter(PluginId(29));
             drop(seat);

@@ -3,7 +3,7 @@
 use super::marks::{self, PLACES, Place};
 use super::suspects::{Suspect, by_number};
 use crate::base::Time;
-use crate::service::running::Running;
+use crate::service::running::{Look, Running};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub enum Sighting {
 #[derive(Copy, Clone, Default)]
 struct Seen {
     calls: u64,
+    /// Calls of others by the plugin that was called.
+    nested: u64,
     lasted: Duration,
     /// How long the thread had waited for a CPU by then.
     waited: Duration,
@@ -94,13 +96,16 @@ impl Sight {
         self.workers.resize(workers.len(), Seen::default());
         let mut found = None;
         for (number, (running, seen)) in workers.iter().zip(&mut self.workers).enumerate() {
-            let (plugin, calls) = running.look();
+            let Look { plugin, outermost, calls, nested } = running.look();
             let step = seen.own(running.thread(), plugin.is_some(), step, waited);
             let lasted = seen.look(plugin.is_some(), calls, step);
+            let went_on = std::mem::replace(&mut seen.nested, nested) != nested;
             let Some((_, lasted)) = lasted.filter(|(_, lasted)| *lasted >= self.limits.data) else {
                 continue;
             };
-            if let Some(suspect) = plugin.and_then(by_number) {
+            // One that keeps calling others is at fault itself, whichever of them it is in just now.
+            let stuck = if went_on { outermost } else { plugin };
+            if let Some(suspect) = stuck.and_then(by_number) {
                 found = Some(Sighting::Stuck { suspect, place: Place::Worker(number as u8), lasted });
             }
         }
@@ -128,6 +133,7 @@ impl Sight {
 mod tests {
     use super::*;
     use crate::base::PluginId;
+    use crate::service::NOBODY;
     use crate::service::watchdog::suspects::{assign, suspect};
 
     const LIMITS: Limits = Limits {
@@ -158,6 +164,7 @@ mod tests {
         let mut sight = Sight::new(LIMITS);
         for look in 0..40u64 {
             // The same plugin at every look, but each time another call.
+            running[1].mark(NOBODY);
             running[1].enter(PluginId(28));
             assert_eq!(of("sight-data", sight.look(&running, at(look * 50), NEVER)), None);
         }
@@ -165,8 +172,31 @@ mod tests {
             .filter_map(|look| Some((look, of("sight-data", sight.look(&running, at(look * 50), NEVER))?)))
             .collect();
         assert_eq!(told.first(), Some(&(51, (true, Duration::from_millis(600)))));
-        running[1].leave();
+        running[1].mark(NOBODY);
         assert_eq!(of("sight-data", sight.look(&running, at(3000), NEVER)), None);
+    }
+
+    #[test]
+    fn one_that_calls_others_without_end_is_stuck_itself() {
+        assign(PluginId(25), "sight-caller");
+        assign(PluginId(24), "sight-called");
+        let running = [Arc::<Running>::default()];
+        running[0].enter(PluginId(25));
+        let mut sight = Sight::new(LIMITS);
+        let told = (0..60u64).find_map(|look| {
+            let before = running[0].enter(PluginId(24));
+            let told = sight.look(&running, at(look * 50), NEVER);
+            running[0].mark(before);
+            assert_eq!(of("sight-called", told), None, "look {look}");
+            of("sight-caller", told)
+        });
+        assert_eq!(told, Some((true, Duration::from_millis(600))));
+        // In one that does not come back, it is that one.
+        running[0].mark(NOBODY);
+        running[0].enter(PluginId(25));
+        running[0].enter(PluginId(24));
+        let told = (60..120).find_map(|look| of("sight-called", sight.look(&running, at(look * 50), NEVER)));
+        assert_eq!(told, Some((true, Duration::from_millis(600))));
     }
 
     #[test]

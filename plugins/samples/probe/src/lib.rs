@@ -2,11 +2,12 @@
 //!
 //! The configuration is words: `name=N file=PATH`, then any of
 //! - `discard`, `hold`, `panic`, `garbage`, `leak`, `spin`, `crash`, `abort`, `overflow`, `edit`, `emit`, `dispatch`, `ask`,
-//!   `keep`, each with `=TEXT`: done to packets whose payload has the text. What is held is let go at the next packet with
+//!   `keep`, `chatter`, `betray`, each with `=TEXT`: done to packets whose payload has the text. What is held is let go at the next packet with
 //!   `release` in its payload, or, with `turns`, when the worker's turn comes. `edit` makes the changes of `dscp=`, `source=`,
 //!   `destination=`, `source-port=` and `destination-port=`; `emit` sends an ARP request and the packet once more, shouted, out
 //!   of port `to=N`; `dispatch` tells the payload to the class of `publishes=`; `ask` asks the plugin `of=NAME`; `keep` takes a
-//!   reference to the frame, reads it and gives it back;
+//!   reference to the frame, reads it and gives it back; `chatter` dispatches without end; `betray` crashes in the answer of whom
+//!   it asks;
 //! - `begin=DEED`: `spin`, `crash`, `abort` or `overflow` in its entry function;
 //! - `policy`: its sets need one; attached at `init`, or `late=MILLISECONDS` after it, by a thread of its own;
 //! - `ignore`: it ignores both directions after the first packet, with `=forward` or `=reverse` one;
@@ -160,6 +161,13 @@ impl Half {
                 self.line(&format!("dispatched to {told:?}"));
             }
             Some("ask") => self.ask(event),
+            Some("chatter") => loop {
+                event.dispatch(0, b"again");
+            },
+            Some("betray") => {
+                let asked = event.plugin_named(&self.words.of);
+                asked.map(|plugin| event.ask(plugin, KIND, ARGUMENT, |_, _| fatal("crash")));
+            }
             Some("keep") => {
                 let share = event.share();
                 let kept = share.as_ref().and_then(|share| event.shared(share, 0)).map(<[u8]>::len);

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use weir_plugin::{Direction, Edit};
 
 /// What can be done to a packet whose payload has a text.
-const DEEDS: [&str; 14] = [
+const DEEDS: [&str; 16] = [
     "discard", "hold", "panic", "garbage", "leak", "spin", "crash", "abort", "overflow", "edit", "emit",
-    "dispatch", "ask", "keep",
+    "dispatch", "ask", "keep", "chatter", "betray",
 ];
 
 #[derive(Clone, Default)]
