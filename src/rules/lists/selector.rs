@@ -55,10 +55,7 @@ impl Selector {
             "group" => Ok(Selector::Group(glob(rest)?)),
             "filename" => Ok(Selector::Filename(glob(rest)?)),
             "metadata" => metadata(rest),
-            "multi" => {
-                let parts = rest.split(b';').filter(|part| !part.is_empty());
-                Ok(Selector::Multi(parts.map(Selector::parse).collect::<Result<_, _>>()?))
-            }
+            "multi" => multi(prefix, rest),
             word => {
                 let fault = prefix.fault(format!("`{}:` selects nothing", prefix.lossy()));
                 Err(match nearest(&word.to_ascii_lowercase(), PREFIXES.iter().copied()) {
@@ -84,6 +81,21 @@ impl Selector {
             Selector::Multi(all) => all.iter().all(|one| one.selects(rule)),
         }
     }
+}
+
+/// One level: a selector that held others of its kind would nest as deep as its line is long.
+fn multi(prefix: Text<'_>, rest: Text<'_>) -> Result<Selector, Fault> {
+    let mut all = Vec::new();
+    for part in rest.split(b';').filter(|part| !part.is_empty()) {
+        if let Some((inner, _)) = part.split_once(b':').filter(|(word, _)| word.is("multi")) {
+            return Err(inner.fault("a `multi:` holds no other").help("put the parts of both into one"));
+        }
+        all.push(Selector::parse(part)?);
+    }
+    if all.is_empty() {
+        return Err(prefix.fault("nothing stands after `multi:`").help(FORMS));
+    }
+    Ok(Selector::Multi(all))
 }
 
 fn found(regex: &Regex, text: &[u8]) -> bool {
@@ -222,11 +234,16 @@ mod tests {
             ("re:", 0, "nothing stands after `re:`"),
             ("metadata: key", 10, "metadata is selected by a key and a value"),
             ("", 0, "`` is no selector"),
+            ("multi:;;", 0, "nothing stands after `multi:`"),
+            ("multi:1;multi:2", 8, "a `multi:` holds no other"),
         ];
         for (selector, at, message) in table {
             let fault = Selector::parse(Text::new(selector.as_bytes(), 0)).unwrap_err();
             assert_eq!((fault.span.start, fault.message.as_str()), (at, message), "{selector}");
         }
+        let deep = "multi:".repeat(200_000);
+        let fault = Selector::parse(Text::new(deep.as_bytes(), 0)).unwrap_err();
+        assert_eq!((fault.span.start, fault.message.as_str()), (6, "a `multi:` holds no other"));
         let fault = Selector::parse(Text::new(b"re:a(b", 0)).unwrap_err();
         assert!(
             fault.message.starts_with("not a regular expression: ") && fault.span.start >= 3,
