@@ -163,7 +163,7 @@ impl Loader<'_> {
             if line.commented && ast.and_then(id_of).is_none() {
                 continue;
             }
-            let subject = Subject { text: &line.text, file: &file.name, ast };
+            let subject = Subject::new(&line.text, &file.name, place.line_number(), ast);
             match self.lists.judge(&subject, line.commented) {
                 Fate::AsWritten => self.parsed(parsed, &place),
                 Fate::Edited { text, by } => self.edited(text, &by, &place),

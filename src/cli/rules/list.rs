@@ -105,13 +105,16 @@ pub fn run(args: List) -> Result<Outcome, Failure> {
     let is = |asked: &Option<String>, word: &str| {
         asked.as_ref().is_none_or(|asked| asked.eq_ignore_ascii_case(word))
     };
-    let mut rows = rows(&loaded);
-    rows.retain(|row| {
-        is(&args.action, &row.action)
+    let mut listed = Vec::new();
+    for row in rows(&loaded) {
+        let asked = is(&args.action, &row.action)
             && is(&args.protocol, &row.protocol)
-            && args.state.is_none_or(|state| state == row.state)
-            && (selectors.is_empty() || selectors.iter().any(|one| selects(one, row)))
-    });
+            && args.state.is_none_or(|state| state == row.state);
+        if asked && selects(&selectors, &row)? {
+            listed.push(row);
+        }
+    }
+    let rows = listed;
     super::print_faults(&loaded, false);
     print(&if args.json { lines(&rows)? } else { table(&rows) })?;
     if loaded.refused() > 0 {
@@ -127,9 +130,20 @@ fn selector(text: &str) -> Result<Selector, Failure> {
     })
 }
 
-fn selects(selector: &Selector, row: &Row) -> bool {
+/// Whether one of the selectors means the rule; an expression that gives up is told.
+fn selects(selectors: &[Selector], row: &Row) -> Result<bool, Failure> {
+    if selectors.is_empty() {
+        return Ok(true);
+    }
     let ast = parser::parse(row.text.as_bytes()).ok();
-    selector.selects(&Subject { text: row.text.as_bytes(), file: &row.file, ast: ast.as_ref() })
+    let subject = Subject::new(row.text.as_bytes(), &row.file, row.line, ast.as_ref());
+    for one in selectors {
+        let gave_up = |error| format!("--select: {error} on {}:{}; make it simpler", row.file, row.line);
+        if one.selects(&subject).map_err(gave_up)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn lines(rows: &[Row]) -> Result<String, Failure> {
