@@ -372,14 +372,15 @@ mod tests {
         let rule = RULE.replace("scan", &"a".repeat(64));
         let hard = "(?:(a+)+)+\\1(?<=b)";
         let mut lists =
-            lists(&[(Kind::Disable, &format!("1\nre:{hard}")), (Kind::Modify, &format!("1 {hard} x"))]);
-        judge(&mut lists, &rule, true);
+            lists(&[(Kind::Disable, &format!("9\nre:{hard}")), (Kind::Modify, &format!("1 '{hard}' x"))]);
+        judge(&mut lists, &rule, false);
         lists.judge(&Subject::new(b"ok", "b.rules", 1, None), false);
         let (_, told) = lists.finish();
         let told: Vec<_> =
             told.iter().map(|d| (d.file.as_str(), d.line, d.is_fault(), d.message.as_str())).collect();
         let message = "the expression gave up on 1 rules (first: a.rules:3); make it simpler";
         assert!(told.contains(&("Disable", 2, true, message)), "{told:?}");
+        assert!(told.contains(&("Modify", 1, true, message)), "{told:?}");
     }
 
     /// As `index` has it, against every line asked of every rule.
