@@ -3,10 +3,11 @@
 use crate::mgmt::config::Config;
 use crate::rules::lists::{Kind, Lists, Touched};
 use crate::rules::{
-    Classifications, Diagnostic, Disabled, Loading, References, RuleSet, SourceFile, Vars, load_listed,
-    threshold_config,
+    Classifications, Diagnostic, Disabled, Loading, Origin, References, RuleSet, SourceFile, Vars,
+    load_listed, threshold_config,
 };
 use std::collections::HashSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Why there is nothing to compile.
@@ -32,14 +33,50 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Rules left out.
-    pub fn refused(&self) -> usize {
-        self.faults().count()
+    /// Rules and lines left out.
+    pub fn refused(&self) -> Refused {
+        let of = |origin| self.faults().filter(|fault| fault.origin == origin).count();
+        Refused { rules: of(Origin::Rule), lines: of(Origin::List) }
     }
 
     /// Why each of them was.
     pub fn faults(&self) -> impl Iterator<Item = &Diagnostic> {
         self.diagnostics.iter().filter(|d| d.is_fault())
+    }
+}
+
+/// What was left out for its faults.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    pub rules: usize,
+    /// Of disable.conf and its like, threshold.config, classification.config and reference.config.
+    pub lines: usize,
+}
+
+impl Refused {
+    pub fn any(self) -> bool {
+        self != Refused::default()
+    }
+
+    /// Of rules, and of lines where there are any, for behind the number of those loaded.
+    pub fn beside(self) -> String {
+        let Refused { rules, lines } = self;
+        if lines == 0 {
+            format!("{rules} refused")
+        } else {
+            format!("{rules} refused, {lines} lines of lists refused")
+        }
+    }
+}
+
+/// Both, but what there is none of.
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.rules, self.lines) {
+            (rules, 0) => write!(f, "{rules} rules"),
+            (0, lines) => write!(f, "{lines} lines of lists"),
+            (rules, lines) => write!(f, "{rules} rules and {lines} lines of lists"),
+        }
     }
 }
 
@@ -170,7 +207,7 @@ mod tests {
         let mut config = Config::defaults(Profile::Inline);
         config.rules.files = vec!["*.rules".into()];
         let loaded = load(&config, dir.path(), &Selection::default()).unwrap();
-        assert_eq!((loaded.rules.rules.len(), loaded.refused()), (1, 0));
+        assert_eq!((loaded.rules.rules.len(), loaded.refused().rules), (1, 0));
         config.rules.files = vec!["*.rule".into()];
         let fault = load(&config, dir.path(), &Selection::default()).unwrap_err();
         assert!(fault.to_string().contains("*.rule; correct rules.files"), "{fault}");
@@ -185,6 +222,6 @@ mod tests {
         config.rules.files = vec!["not-there.rules".into()];
         let selection = Selection { only: vec![path], ..Selection::default() };
         let loaded = load(&config, dir.path(), &selection).unwrap();
-        assert_eq!((loaded.rules.rules.len(), loaded.refused()), (1, 1));
+        assert_eq!((loaded.rules.rules.len(), loaded.refused().rules), (1, 1));
     }
 }

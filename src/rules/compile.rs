@@ -91,7 +91,8 @@ struct Loader<'a> {
     endpoints: Endpoints<'a>,
     /// A rule that a newer one replaced is `None`.
     rules: Vec<Option<Rule>>,
-    by_id: AHashMap<(u32, u32), usize>,
+    /// Where among them, and whether a list enabled it out of a comment.
+    by_id: AHashMap<(u32, u32), (usize, bool)>,
     flowbits: Names,
     flowints: Names,
     host_bits: Names,
@@ -281,14 +282,16 @@ impl Loader<'_> {
     fn add(&mut self, rule: Rule, ast: &RuleAst<'_>, place: &Place<'_>) -> Result<(), Fault> {
         let id = (rule.gid, rule.sid);
         let at = ast.option("sid").map_or(ast.action, |o| o.value.unwrap_or(o.name));
-        if let Some(&index) = self.by_id.get(&id)
+        if let Some(&(index, commented)) = self.by_id.get(&id)
             && let Some(old) = self.rules.get_mut(index)
         {
             let (rev, source) = old.as_ref().map_or((0, rule.source), |old| (old.rev, old.source));
             let other = self.names.get(source.file as usize).filter(|_| source.file != place.number);
             let there = other.map_or_else(String::new, |file| format!(" of {file}"));
             let (sid, line) = (rule.sid, source.line);
-            if rule.rev <= rev {
+            // Of a rule and its commented self that a list enables the living one stays, wherever it stands.
+            let revived = commented && !place.line.commented;
+            if rule.rev < rev || (rule.rev == rev && !revived) {
                 let message = format!("sid {sid} is taken by a rule of revision {rev} in line {line}{there}");
                 let fault = at.fault(message).keyword("sid");
                 if place.line.commented {
@@ -298,12 +301,17 @@ impl Loader<'_> {
                 }
                 return Err(fault.help("give it another sid, or a higher rev"));
             }
-            let message =
-                format!("revision {} of sid {sid} replaces revision {rev} of line {line}{there}", rule.rev);
+            let message = match rule.rev == rev {
+                true => format!("sid {sid} replaces itself of line {line}{there}, which is commented out"),
+                false => format!(
+                    "revision {} of sid {sid} replaces revision {rev} of line {line}{there}",
+                    rule.rev
+                ),
+            };
             self.diagnostics.push(place.diagnose(at.fault(message).keyword("sid"), Some(rule.sid)).warning());
             *old = None;
         }
-        self.by_id.insert(id, self.rules.len());
+        self.by_id.insert(id, (self.rules.len(), place.line.commented));
         self.rules.push(Some(rule));
         Ok(())
     }

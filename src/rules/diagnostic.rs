@@ -8,10 +8,18 @@ use std::fmt;
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The rule is refused.
+    /// The rule or line is refused.
     Fault,
     /// The rule is loaded, or was replaced by a newer one.
     Warning,
+}
+
+/// What a diagnostic speaks of.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Rule,
+    /// A line of a file beside the rules: disable.conf and its like, threshold.config, classification.config.
+    List,
 }
 
 /// One fault, tied to its file.
@@ -29,6 +37,8 @@ pub struct Diagnostic {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
     pub severity: Severity,
+    #[serde(skip)]
+    pub origin: Origin,
     #[serde(skip)]
     excerpt: Excerpt,
 }
@@ -57,6 +67,7 @@ impl Diagnostic {
             message: fault.message,
             help: fault.help,
             severity: Severity::Fault,
+            origin: Origin::Rule,
             excerpt: Excerpt::around(index, span),
         }
     }
@@ -64,6 +75,12 @@ impl Diagnostic {
     #[must_use]
     pub fn warning(mut self) -> Diagnostic {
         self.severity = Severity::Warning;
+        self
+    }
+
+    #[must_use]
+    pub fn of_list(mut self) -> Diagnostic {
+        self.origin = Origin::List;
         self
     }
 

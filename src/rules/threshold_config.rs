@@ -65,7 +65,7 @@ pub fn parse(file: &SourceFile, vars: &Vars) -> (Vec<Entry>, Vec<Diagnostic>) {
     for line in Lines::new(&file.bytes) {
         let diagnose = |fault: Fault| {
             let span = line.span_in_file(fault.span);
-            Diagnostic::new(&file.name, &index, span, fault, None)
+            Diagnostic::new(&file.name, &index, span, fault, None).of_list()
         };
         match Words::read(Text::new(&line.text, 0)).and_then(|words| words.entry(vars)) {
             Ok((gid, sid, what, at)) => {

@@ -4,7 +4,7 @@ use super::From;
 use crate::cli::{Failure, Outcome, print};
 use crate::mgmt::rule_files::Loaded;
 use crate::rules::lists::Touched;
-use crate::rules::{Diagnostic, RuleSet};
+use crate::rules::{Diagnostic, Origin, RuleSet};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -28,11 +28,13 @@ pub struct Check {
 struct Report<'a> {
     loaded: usize,
     refused: usize,
+    /// Lines of lists, threshold.config and the like that are at fault.
+    lines_refused: usize,
     /// Rules of the files that are commented out or disabled by a list.
     disabled: usize,
     /// Rules that are loaded and cannot match until a decoder arrives, by what they wait for.
     waiting: BTreeMap<&'static str, usize>,
-    /// By keyword, how many faults it has.
+    /// By keyword, how many faults of rules it has.
     refused_by_keyword: BTreeMap<&'a str, usize>,
     /// What each line of the lists came to.
     lists: &'a [Touched],
@@ -46,7 +48,8 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
         let (faults, warnings) = rules.diagnostics.iter().partition(|d| d.is_fault());
         let report = Report {
             loaded: rules.rules.rules.len(),
-            refused: rules.refused(),
+            refused: rules.refused().rules,
+            lines_refused: rules.refused().lines,
             disabled: rules.disabled.len(),
             waiting: rules.rules.waiting().into_iter().collect(),
             refused_by_keyword: by_keyword(&rules),
@@ -63,10 +66,10 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
 }
 
 fn summary(rules: &Loaded) -> String {
-    let mut text = format!("{} rules loaded, {} refused\n", rules.rules.rules.len(), rules.refused());
+    let mut text = format!("{} rules loaded, {}\n", rules.rules.rules.len(), rules.refused().beside());
     let keywords = by_keyword(rules);
     // With few faults the carets above say it all.
-    if rules.refused() > MANY {
+    if rules.refused().rules > MANY {
         let mut each: Vec<_> = keywords.into_iter().collect();
         each.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
         let each: Vec<String> = each.iter().map(|(name, count)| format!("{name} {count}")).collect();
@@ -92,7 +95,7 @@ const MANY: usize = 10;
 
 fn by_keyword(rules: &Loaded) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
-    for fault in rules.faults() {
+    for fault in rules.faults().filter(|fault| fault.origin == Origin::Rule) {
         *counts.entry(fault.keyword.as_deref().unwrap_or("other")).or_default() += 1;
     }
     counts

@@ -58,9 +58,9 @@ pub fn run(args: Diff) -> Result<Outcome, Failure> {
     print(&if args.json { serde_json::to_string_pretty(&report)? + "\n" } else { said(&report) })?;
     let mut outcome = Outcome::Clean;
     for (path, loaded) in [(&args.old, &old), (&args.new, &new)] {
-        if loaded.refused() > 0 {
+        if loaded.refused().any() {
             let (path, refused) = (path.display(), loaded.refused());
-            eprintln!("{refused} rules of {path} were refused and not compared: weir rules check {path}");
+            eprintln!("{refused} of {path} were refused and not compared: weir rules check {path}");
             outcome = Outcome::Flawed;
         }
     }

@@ -117,8 +117,9 @@ pub fn run(args: List) -> Result<Outcome, Failure> {
     let rows = listed;
     super::print_faults(&loaded, false);
     print(&if args.json { lines(&rows)? } else { table(&rows) })?;
-    if loaded.refused() > 0 {
-        eprintln!("{} rules were refused (see above) and are not listed", loaded.refused());
+    let refused = loaded.refused();
+    if refused.any() {
+        eprintln!("{refused} were refused (see above) and are not listed");
     }
     Ok(super::outcome(&loaded))
 }

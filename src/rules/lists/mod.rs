@@ -134,7 +134,7 @@ impl Lists {
             let text = if kind == Kind::Modify { text } else { without_comment(text) };
             let diagnose = |fault: Fault| {
                 let span = line.span_in_file(fault.span);
-                Diagnostic::new(&file.name, &index, span, fault, None)
+                Diagnostic::new(&file.name, &index, span, fault, None).of_list()
             };
             let read = match kind {
                 Kind::Modify => modify::parse(text).map(|(selector, edit)| (selector, Some(edit))),
