@@ -3,7 +3,7 @@
 use crate::mgmt::config::Config;
 use crate::rules::lists::{Kind, Lists, Touched};
 use crate::rules::{
-    Classifications, Diagnostic, Disabled, Loading, Origin, References, RuleSet, SourceFile, Vars,
+    Classifications, Diagnostic, Disabled, Loading, Origin, References, RuleSet, SourceFile, Vars, Why,
     load_listed, threshold_config,
 };
 use std::collections::HashSet;
@@ -33,7 +33,17 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Rules and lines left out.
+    /// Rules that are commented out or that a list disables.
+    pub fn switched_off(&self) -> usize {
+        self.disabled.iter().filter(|rule| matches!(rule.why, Why::Commented | Why::List(_))).count()
+    }
+
+    /// Rules that require what this version has not.
+    pub fn left_out(&self) -> usize {
+        self.disabled.iter().filter(|rule| matches!(rule.why, Why::Requires(_))).count()
+    }
+
+    /// Rules and lines left out for their faults.
     pub fn refused(&self) -> Refused {
         let of = |origin| self.faults().filter(|fault| fault.origin == origin).count();
         Refused { rules: of(Origin::Rule), lines: of(Origin::List) }

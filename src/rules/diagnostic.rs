@@ -94,7 +94,7 @@ impl Excerpt {
         let (line, start) = index.text(span.start);
         let at = ((span.start - start) as usize).min(line.len());
         let end = ((span.end.max(span.start) - start) as usize).clamp(at, line.len());
-        let clean = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(|c: char| c.is_control(), " ");
+        let clean = |bytes: &[u8]| plain(&String::from_utf8_lossy(bytes));
         let (before, marked, after) = (clean(&line[..at]), clean(&line[at..end]), clean(&line[end..]));
         let skip = before.chars().count().saturating_sub(EXCERPT_SIDE);
         let mut text: String = if skip > 0 { "...".into() } else { String::new() };
@@ -110,6 +110,11 @@ impl Excerpt {
     }
 }
 
+/// Control bytes are no commands to the terminal.
+fn plain(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self.severity {
@@ -122,12 +127,13 @@ impl fmt::Display for Diagnostic {
         }
         let gutter = " ".repeat(self.line.to_string().len());
         let Excerpt { text, before, marked } = &self.excerpt;
-        writeln!(f, ": {}", self.message)?;
+        // Messages quote what the rule says.
+        writeln!(f, ": {}", plain(&self.message))?;
         writeln!(f, " {gutter} |")?;
         writeln!(f, " {} | {}", self.line, text.trim_end())?;
         write!(f, " {gutter} | {}{}", " ".repeat(*before), "^".repeat(*marked))?;
         match &self.help {
-            Some(help) => write!(f, "\n {gutter} = help: {help}"),
+            Some(help) => write!(f, "\n {gutter} = help: {}", plain(help)),
             None => Ok(()),
         }
     }

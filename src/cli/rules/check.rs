@@ -1,7 +1,7 @@
 //! `weir rules check`.
 
 use super::From;
-use crate::cli::{Failure, Outcome, print};
+use crate::cli::{Failure, Outcome, print, print_plain};
 use crate::mgmt::rule_files::Loaded;
 use crate::rules::lists::Touched;
 use crate::rules::{Diagnostic, Origin, RuleSet};
@@ -32,6 +32,8 @@ struct Report<'a> {
     lines_refused: usize,
     /// Rules of the files that are commented out or disabled by a list.
     disabled: usize,
+    /// Rules that require what this version has not.
+    left_out: usize,
     /// Rules that are loaded and cannot match until a decoder arrives, by what they wait for.
     waiting: BTreeMap<&'static str, usize>,
     /// By keyword, how many faults of rules it has.
@@ -50,7 +52,8 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
             loaded: rules.rules.rules.len(),
             refused: rules.refused().rules,
             lines_refused: rules.refused().lines,
-            disabled: rules.disabled.len(),
+            disabled: rules.switched_off(),
+            left_out: rules.left_out(),
             waiting: rules.rules.waiting().into_iter().collect(),
             refused_by_keyword: by_keyword(&rules),
             lists: &rules.touched,
@@ -60,7 +63,7 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
         print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
     } else {
         print_faults(&rules, args.warnings);
-        print(&summary(&rules))?;
+        print_plain(&summary(&rules))?;
     }
     Ok(super::outcome(&rules))
 }
@@ -79,8 +82,13 @@ fn summary(rules: &Loaded) -> String {
         text += &note;
         text.push('\n');
     }
-    if !rules.disabled.is_empty() {
-        let _ = writeln!(text, "{} more are disabled or commented out", rules.disabled.len());
+    if rules.switched_off() > 0 {
+        let _ = writeln!(text, "{} more are disabled or commented out", rules.switched_off());
+    }
+    if rules.left_out() > 0 {
+        let count = rules.left_out();
+        let _ =
+            writeln!(text, "{count} more are left out: they require what this version has not (--warnings)");
     }
     for touched in &rules.touched {
         let Touched { file, line, text: said, selected, changed, list } = touched;

@@ -2,11 +2,11 @@
 
 use super::From;
 use crate::cli::table::Table;
-use crate::cli::{Failure, Outcome, print};
+use crate::cli::{Failure, Outcome, print, print_plain};
 use crate::mgmt::rule_files::Loaded;
 use crate::rules::lists::{Selector, Subject};
-use crate::rules::parser;
 use crate::rules::text::Text;
+use crate::rules::{Why, parser};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -41,6 +41,9 @@ pub enum State {
     Waiting,
     /// Commented out, or disabled by a list
     Disabled,
+    /// Not loaded: this version does not meet what it requires
+    #[serde(rename = "left-out")]
+    LeftOut,
 }
 
 /// What is said of a rule; scripts rely on these names.
@@ -53,7 +56,7 @@ pub struct Row {
     pub protocol: String,
     pub msg: String,
     pub state: State,
-    /// What the rule waits for, or by which line it is disabled.
+    /// What the rule waits for or requires, or by which line it is disabled.
     pub because: Option<String>,
     pub file: String,
     pub line: u32,
@@ -61,7 +64,13 @@ pub struct Row {
     pub text: std::sync::Arc<str>,
 }
 
-/// Every rule that was read, by gid and sid.
+impl State {
+    pub fn is_loaded(self) -> bool {
+        matches!(self, State::Active | State::Waiting)
+    }
+}
+
+/// Every rule that was read and is not refused, by gid and sid.
 pub fn rows(loaded: &Loaded) -> Vec<Row> {
     let file = |at: u32| loaded.rules.files.get(at as usize).cloned().unwrap_or_default();
     let word = |text: &str, n| text.split_ascii_whitespace().nth(n).unwrap_or_default().to_owned();
@@ -81,18 +90,26 @@ pub fn rows(loaded: &Loaded) -> Vec<Row> {
             text: rule.text.clone(),
         }
     });
-    let disabled = loaded.disabled.iter().map(|rule| Row {
-        gid: rule.gid,
-        sid: rule.sid,
-        rev: rule.rev,
-        action: rule.action.clone(),
-        protocol: rule.protocol.clone(),
-        msg: rule.msg.clone(),
-        state: State::Disabled,
-        because: Some(rule.by.clone().unwrap_or_else(|| "commented out".into())),
-        file: file(rule.source.file),
-        line: rule.source.line,
-        text: rule.text.clone(),
+    let disabled = loaded.disabled.iter().filter_map(|rule| {
+        let (state, because) = match &rule.why {
+            Why::Commented => (State::Disabled, "commented out".to_owned()),
+            Why::List(line) => (State::Disabled, line.clone()),
+            Why::Requires(what) => (State::LeftOut, what.clone()),
+            Why::Refused(_) => return None,
+        };
+        Some(Row {
+            gid: rule.gid,
+            sid: rule.sid,
+            rev: rule.rev,
+            action: rule.action.clone(),
+            protocol: rule.protocol.clone(),
+            msg: rule.msg.clone(),
+            state,
+            because: Some(because),
+            file: file(rule.source.file),
+            line: rule.source.line,
+            text: rule.text.clone(),
+        })
     });
     let mut rows: Vec<Row> = active.chain(disabled).collect();
     rows.sort_by_key(|row| (row.gid, row.sid));
@@ -116,7 +133,11 @@ pub fn run(args: List) -> Result<Outcome, Failure> {
     }
     let rows = listed;
     super::print_faults(&loaded, false);
-    print(&if args.json { lines(&rows)? } else { table(&rows) })?;
+    if args.json {
+        print(&lines(&rows)?)?;
+    } else {
+        print_plain(&table(&rows))?;
+    }
     let refused = loaded.refused();
     if refused.any() {
         eprintln!("{refused} were refused (see above) and are not listed");
@@ -165,6 +186,7 @@ fn table(rows: &[Row]) -> String {
             State::Active => "active".to_owned(),
             State::Waiting => format!("waits for {because}"),
             State::Disabled => format!("disabled ({because})"),
+            State::LeftOut => format!("left out (requires {because})"),
         };
         table.row([&sid, &row.rev.to_string(), &row.action, &row.protocol, &state, &row.msg]);
     }
