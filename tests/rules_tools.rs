@@ -225,3 +225,26 @@ fn what_rules_say_is_no_command_to_the_terminal() {
     let (out, _, _) = rules(&["list", file, "--json"]);
     assert!(out.contains("\\u001b[31mb"), "{out}");
 }
+
+#[test]
+fn messages_say_what_to_do() {
+    let bench = Bench::new();
+    let file = bench.file("set.rules", SET);
+    let file = file.to_str().unwrap();
+    bench.file("empty/x.txt", "");
+    let empty = bench.path("empty");
+    let empty = empty.to_str().unwrap();
+    let (_, err, code) = rules(&["check", empty]);
+    assert!(code == Some(1) && err.contains("ends in .rules; name a folder") && !err.contains("-S"), "{err}");
+    let (_, err, code) = rules(&["check", file, "--disable-conf", empty]);
+    assert!(code == Some(1) && err.contains("is a folder, and a list is one file"), "{err}");
+    let (_, err, _) = rules(&["list", file, "--protocol", "htpp"]);
+    assert_eq!(err, "no rule has the protocol `htpp`; did you mean `http`?\n");
+    let (_, err, _) = rules(&["keywords", "contnet"]);
+    assert_eq!(err, "no keyword of this kind holds `contnet`; did you mean `content`?\n");
+    let thresholds = "suppress gen_id 1, sig_id 1, track by_src, ip 10.0.0.0/8 # note\nsuppress\nsuppress gen_id 1, sig_id 1,\n";
+    let thresholds = bench.file("threshold.config", thresholds);
+    let (out, err, _) = rules(&["check", file, "--threshold-file", thresholds.to_str().unwrap()]);
+    assert!(out.contains("2 lines of lists refused"), "{out}");
+    assert_eq!(err.matches(": error: a key is missing here").count(), 2, "{err}");
+}

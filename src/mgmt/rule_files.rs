@@ -13,10 +13,14 @@ use std::path::{Path, PathBuf};
 /// Why there is nothing to compile.
 #[derive(Debug, thiserror::Error)]
 pub enum RuleFileError {
-    #[error("no rule file matches {pattern}; correct rules.files, or give files with -S or -s")]
+    #[error("no rule file matches {pattern}; correct rules.files, or name other files")]
     NoMatch { pattern: String },
     #[error("{pattern} is no pattern of file names: {reason}; correct rules.files")]
     BadPattern { pattern: String, reason: String },
+    #[error("no file of {folder} ends in .rules; name a folder that has such files, or the files themselves")]
+    EmptyFolder { folder: PathBuf },
+    #[error("{path} is a folder, and a list is one file: name the file in it")]
+    Folder { path: PathBuf },
     #[error("cannot read {path}: {error}; correct its name, or its permissions")]
     Unreadable { path: PathBuf, error: std::io::Error },
 }
@@ -175,14 +179,26 @@ fn unfold(paths: &[PathBuf]) -> Result<Vec<PathBuf>, RuleFileError> {
     let mut files = Vec::new();
     for path in paths {
         match path.is_dir() {
-            true => files.extend(expand(&path.join("*.rules"))?),
+            true => files.extend(in_folder(path)?),
             false => files.push(path.clone()),
         }
     }
     Ok(files)
 }
 
+/// Its `*.rules`. Its name may hold what would be a wildcard in a pattern.
+fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, RuleFileError> {
+    let escaped = glob::Pattern::escape(&folder.to_string_lossy());
+    expand(&Path::new(&escaped).join("*.rules")).map_err(|error| match error {
+        RuleFileError::NoMatch { .. } => RuleFileError::EmptyFolder { folder: folder.to_owned() },
+        other => other,
+    })
+}
+
 fn read(path: &Path) -> Result<SourceFile, RuleFileError> {
+    if path.is_dir() {
+        return Err(RuleFileError::Folder { path: path.to_owned() });
+    }
     SourceFile::read(path).map_err(|error| RuleFileError::Unreadable { path: path.to_owned(), error })
 }
 
@@ -190,11 +206,7 @@ fn read(path: &Path) -> Result<SourceFile, RuleFileError> {
 fn expand(pattern: &Path) -> Result<Vec<PathBuf>, RuleFileError> {
     let text = pattern.to_string_lossy();
     if !text.contains(['*', '?', '[']) {
-        return if pattern.is_dir() {
-            expand(&pattern.join("*.rules"))
-        } else {
-            Ok(vec![pattern.to_owned()])
-        };
+        return if pattern.is_dir() { in_folder(pattern) } else { Ok(vec![pattern.to_owned()]) };
     }
     let bad = |e: glob::PatternError| RuleFileError::BadPattern {
         pattern: text.to_string(),

@@ -5,7 +5,7 @@ use crate::cli::table::Table;
 use crate::cli::{Failure, Outcome, print, print_plain};
 use crate::mgmt::rule_files::Loaded;
 use crate::rules::lists::{Selector, Subject};
-use crate::rules::text::Text;
+use crate::rules::text::{Text, nearest};
 use crate::rules::{Why, parser};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -122,17 +122,23 @@ pub fn run(args: List) -> Result<Outcome, Failure> {
     let is = |asked: &Option<String>, word: &str| {
         asked.as_ref().is_none_or(|asked| asked.eq_ignore_ascii_case(word))
     };
+    let all = rows(&loaded);
     let mut listed = Vec::new();
-    for row in rows(&loaded) {
+    for row in &all {
         let asked = is(&args.action, &row.action)
             && is(&args.protocol, &row.protocol)
             && args.state.is_none_or(|state| state == row.state);
-        if asked && selects(&selectors, &row)? {
+        if asked && selects(&selectors, row)? {
             listed.push(row);
         }
     }
     let rows = listed;
     super::print_faults(&loaded, false);
+    if rows.is_empty() {
+        let words = |of: fn(&Row) -> &str| all.iter().map(of).collect::<Vec<_>>();
+        unknown("action", args.action.as_deref(), &words(|row| &row.action));
+        unknown("protocol", args.protocol.as_deref(), &words(|row| &row.protocol));
+    }
     if args.json {
         print(&lines(&rows)?)?;
     } else {
@@ -143,6 +149,16 @@ pub fn run(args: List) -> Result<Outcome, Failure> {
         eprintln!("{refused} were refused (see above) and are not listed");
     }
     Ok(super::outcome(&loaded))
+}
+
+/// Says that no rule has the word, and which it may have been.
+fn unknown(what: &str, asked: Option<&str>, words: &[&str]) {
+    let Some(asked) = asked.filter(|asked| !words.iter().any(|word| word.eq_ignore_ascii_case(asked))) else {
+        return;
+    };
+    let near = nearest(&asked.to_ascii_lowercase(), words.iter().copied());
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    eprintln!("no rule has the {what} `{asked}`{near}");
 }
 
 fn selector(text: &str) -> Result<Selector, Failure> {
@@ -168,7 +184,7 @@ fn selects(selectors: &[Selector], row: &Row) -> Result<bool, Failure> {
     Ok(false)
 }
 
-fn lines(rows: &[Row]) -> Result<String, Failure> {
+fn lines(rows: &[&Row]) -> Result<String, Failure> {
     let mut text = String::new();
     for row in rows {
         text += &serde_json::to_string(row)?;
@@ -177,7 +193,7 @@ fn lines(rows: &[Row]) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[&Row]) -> String {
     let mut table = Table::with_head(["sid", "rev", "action", "protocol", "state", "msg"]);
     for row in rows {
         let sid = if row.gid == 1 { row.sid.to_string() } else { format!("{}:{}", row.gid, row.sid) };

@@ -288,7 +288,7 @@ fn to_drop(rule: &Subject<'_>, text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// What stands before ` #`.
-fn without_comment(text: Text<'_>) -> Text<'_> {
+pub(super) fn without_comment(text: Text<'_>) -> Text<'_> {
     let at = memchr::memmem::find(text.bytes, b" #").unwrap_or(text.bytes.len());
     text.sub(0, at).trim()
 }

@@ -192,6 +192,11 @@ fn glob(text: Text<'_>) -> Result<Regex, Fault> {
                 };
                 let (inside, after) = (&set[..end], &set[end + 1..]);
                 let (not, inside) = inside.strip_prefix('!').map_or(("", inside), |rest| ("^", rest));
+                if inside.is_empty() {
+                    let fault = text.fault("`[!]` excludes no letter");
+                    return Err(fault
+                        .help("write what it excludes, as in [!a-z], or [[]!] for the letters themselves"));
+                }
                 let inside = inside.replace('\\', "\\\\").replace('[', "\\[").replace('^', "\\^");
                 expression.extend(["[", not, &inside, "]"]);
                 rest = after.chars();
@@ -257,6 +262,7 @@ mod tests {
             ("re:", 0, "nothing stands after `re:`"),
             ("metadata: key", 10, "metadata is selected by a key and a value"),
             ("", 0, "`` is no selector"),
+            ("group:a[!]", 6, "`[!]` excludes no letter"),
             ("multi:;;", 0, "nothing stands after `multi:`"),
             ("multi:1;multi:2", 8, "a `multi:` holds no other"),
         ];
