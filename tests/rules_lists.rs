@@ -181,3 +181,43 @@ fn the_newer_revision_wins_across_files_and_the_loser_is_told() {
         "{stderr}"
     );
 }
+
+#[test]
+fn a_living_rule_stays_beside_its_commented_self_that_a_list_enables() {
+    let bench = Bench::new();
+    let live = "alert udp any any -> any any (msg:\"live\"; sid:1; rev:1;)\n";
+    let off = "#alert udp any any -> any any (msg:\"off\"; sid:1; rev:1;)\n";
+    let enable = bench.file("enable.conf", "1\n");
+    for text in [format!("{off}{live}"), format!("{live}{off}")] {
+        let file = bench.file("set.rules", text);
+        let of = |command: &[&str]| {
+            let mut weir = weir();
+            weir.args(command).arg(&file).arg("--enable-conf").arg(&enable);
+            let output = weir.output().unwrap();
+            let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+            (output.status.code(), out, err)
+        };
+        let (code, out, err) = of(&["rules", "check", "--warnings"]);
+        assert_eq!((code, err.matches("warning in sid 1").count()), (Some(0), 1), "{out}{err}");
+        assert!(out.starts_with("1 rules loaded, 0 refused\n"), "{out}");
+        let (_, out, _) = of(&["rules", "list", "--json"]);
+        assert!(out.contains("\"msg\":\"live\"") && !out.contains("\"msg\":\"off\""), "{out}");
+    }
+}
+
+#[test]
+fn lines_of_lists_at_fault_are_not_called_rules() {
+    let bench = Bench::new();
+    let rules = bench.file("set.rules", RULE);
+    let thresholds = bench.file("threshold.config", "supress gen_id 1, sig_id 7\n");
+    let disable = bench.file("disable.conf", "gruop:x\n");
+    let mut command = weir();
+    command.args(["rules", "check"]).arg(&rules).arg("--disable-conf").arg(&disable);
+    let output = command.arg("--threshold-file").arg(&thresholds).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said, "1 rules loaded, 0 refused, 2 lines of lists refused\n");
+    let replayed = with_thresholds(RULE, "supress gen_id 1, sig_id 7\n");
+    assert_eq!(replayed.summary("rules"), "1 loaded, 0 refused, 1 lines of lists refused");
+    assert!(replayed.stderr().contains("1 lines of lists were refused (see above)"), "{}", replayed.stderr());
+}

@@ -163,3 +163,88 @@ fn a_reader_that_closes_the_pipe_early_is_no_fault() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
 }
+
+const NEEDS: &str = "alert tcp any any -> any any (msg:\"later\"; requires:version >= 99; sid:4; rev:1;)\n";
+
+#[test]
+fn a_rule_that_is_left_out_is_counted_listed_and_shown() {
+    let bench = Bench::new();
+    let file = bench.file("set.rules", NEEDS);
+    let file = file.to_str().unwrap();
+    let (out, err, code) = rules(&["check", file]);
+    let left = "1 more are left out: they require what this version has not (--warnings)\n";
+    assert_eq!((out.as_str(), code), (&*format!("0 rules loaded, 0 refused\n{left}"), Some(0)), "{err}");
+    let (out, _, _) = rules(&["list", file]);
+    assert!(out.contains("left out (requires version >= 99)") && out.ends_with("1 rules\n"), "{out}");
+    let (out, _, code) = rules(&["list", file, "--json", "--state", "left-out"]);
+    assert!(code == Some(0) && out.contains("\"state\":\"left-out\""), "{out}");
+    let (out, _, code) = rules(&["show", "4", file]);
+    let said = "state  left out: it requires version >= 99; weir rules check --warnings ";
+    assert!(code == Some(0) && out.contains(said), "{out}");
+}
+
+#[test]
+fn a_refused_rule_is_shown_as_refused_and_is_no_removal() {
+    let bench = Bench::new();
+    let old = bench.file("old.rules", SET);
+    let new = SET
+        .replace("content:\"abc\"", "contnet:\"abc\"")
+        .replace("content:\"/x\"; sid:2", "content:\"/x; sid:2");
+    let new = bench.file("new.rules", new);
+    let (old, new) = (old.to_str().unwrap(), new.to_str().unwrap());
+    let (out, err, code) = rules(&["diff", old, new]);
+    assert_eq!((out.as_str(), code), ("0 added, 0 removed, 0 changed, 1 the same\n", Some(1)), "{err}");
+    assert!(err.contains("2 rules of ") && err.contains("were refused and not compared"), "{err}");
+    let (out, _, _) = rules(&["diff", new, old]);
+    assert_eq!(out, "0 added, 0 removed, 0 changed, 1 the same\n");
+    for (sid, fault) in [("1", "did you mean `content`?"), ("2", "error")] {
+        let (out, err, code) = rules(&["show", sid, new]);
+        let said = format!("; weir rules check {new} shows where");
+        assert!(out.contains("state  refused: ") && out.contains(&said), "{out}");
+        assert!(code == Some(1) && err.contains(fault), "{err}");
+    }
+}
+
+#[test]
+fn what_rules_say_is_no_command_to_the_terminal() {
+    let bench = Bench::new();
+    let text = "alert tcp any any -> any any (msg:\"a\u{1b}[31mb\"; sid:1;)\n#alert tcp any any -> any any (msg:\"\u{1b}c\"; sid:2;)\n\
+                alert tcp any any -> any any (\u{1b}[31m:1; sid:3;)\n";
+    let file = bench.file("set.rules", text);
+    let file = file.to_str().unwrap();
+    for command in [
+        &["list", file][..],
+        &["show", "1", file],
+        &["show", "2", file],
+        &["show", "3", file],
+        &["check", file],
+    ] {
+        let (out, err, _) = rules(command);
+        assert!(!out.contains('\u{1b}') && !err.contains('\u{1b}'), "{command:?}: {out}{err}");
+    }
+    let (out, _, _) = rules(&["list", file, "--json"]);
+    assert!(out.contains("\\u001b[31mb"), "{out}");
+}
+
+#[test]
+fn messages_say_what_to_do() {
+    let bench = Bench::new();
+    let file = bench.file("set.rules", SET);
+    let file = file.to_str().unwrap();
+    bench.file("empty/x.txt", "");
+    let empty = bench.path("empty");
+    let empty = empty.to_str().unwrap();
+    let (_, err, code) = rules(&["check", empty]);
+    assert!(code == Some(1) && err.contains("ends in .rules; name a folder") && !err.contains("-S"), "{err}");
+    let (_, err, code) = rules(&["check", file, "--disable-conf", empty]);
+    assert!(code == Some(1) && err.contains("is a folder, and a list is one file"), "{err}");
+    let (_, err, _) = rules(&["list", file, "--protocol", "htpp"]);
+    assert_eq!(err, "no rule has the protocol `htpp`; did you mean `http`?\n");
+    let (_, err, _) = rules(&["keywords", "contnet"]);
+    assert_eq!(err, "no keyword of this kind holds `contnet`; did you mean `content`?\n");
+    let thresholds = "suppress gen_id 1, sig_id 1, track by_src, ip 10.0.0.0/8 # note\nsuppress\nsuppress gen_id 1, sig_id 1,\n";
+    let thresholds = bench.file("threshold.config", thresholds);
+    let (out, err, _) = rules(&["check", file, "--threshold-file", thresholds.to_str().unwrap()]);
+    assert!(out.contains("2 lines of lists refused"), "{out}");
+    assert_eq!(err.matches(": error: a key is missing here").count(), 2, "{err}");
+}

@@ -194,6 +194,28 @@ fn a_reload_puts_new_rules_in_force_and_a_broken_one_leaves_the_old() {
 }
 
 #[test]
+fn a_typo_in_a_list_holds_a_reload_back_and_is_not_called_a_rule() {
+    let bench = Bench::new();
+    let demo = std::fs::read_to_string("conf/demo.toml").unwrap();
+    let listed = "files = [\"mine.rules\"]\nthreshold = [\"threshold.config\"]";
+    let config = bench.file("demo.toml", demo.replace("files = [\"demo.rules\"]", listed));
+    bench.file("mine.rules", "alert icmp any any -> any any (msg:\"one\"; sid:1;)\n");
+    let thresholds = bench.file("threshold.config", "suppress gen_id 1, sig_id 1\n");
+    let mut command = weir();
+    command.args(arguments(&bench, config.to_str().unwrap()));
+    let demo = Demo::start(bench, command);
+    std::fs::write(&thresholds, "supress gen_id 1, sig_id 1\n").unwrap();
+    let refused = demo.ctl(&["rules", "reload"]);
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{text}");
+    assert!(text.contains("1 lines of lists are refused, so the rules in force stay"), "{text}");
+    assert!(text.contains("threshold.config:1:1") && !text.contains("rules are refused"), "{text}");
+    assert_eq!(demo.json(&["status"])["generation"], 1);
+    demo.wait_for_frames();
+    demo.end();
+}
+
+#[test]
 fn service_sets_and_plugins_are_shown_and_changed() {
     let bench = Bench::new();
     let demo = std::fs::read_to_string("conf/demo.toml").unwrap();

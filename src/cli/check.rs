@@ -25,11 +25,11 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
     let rules = rule_files::load(&loaded.config, &loaded.base, &Selection::default())?;
     rules::print_faults(&rules, true);
     let (good, refused) = (rules.rules.rules.len(), rules.refused());
-    super::print(&format!("configuration: good; rules: {good} loaded, {refused} refused\n"))?;
+    super::print(&format!("configuration: good; rules: {good} loaded, {}\n", refused.beside()))?;
     if let Some(note) = rules::waiting_note(&rules.rules) {
         super::print(&(note + "\n"))?;
     }
-    Ok(if refused > 0 { Outcome::Flawed } else { Outcome::Clean })
+    Ok(if refused.any() { Outcome::Flawed } else { Outcome::Clean })
 }
 
 /// Shared objects are there, and the sets can be made of what is built in. Objects are not loaded: that would run them.

@@ -88,6 +88,11 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// As [`print`], of text that holds what files say: their control bytes are no commands to the terminal.
+pub fn print_plain(text: &str) -> Result<(), Failure> {
+    print(&text.replace(|c: char| c.is_control() && c != '\n', " "))
+}
+
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(arguments()) {
         Ok(cli) => cli,

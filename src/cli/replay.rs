@@ -100,7 +100,8 @@ fn captures(given: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 
 /// What went wrong although the work was done.
 fn verdict(done: &Replayed, rules: &RulesAtStart) -> Outcome {
-    let mut flawed = rules.loaded.refused() > 0;
+    let refused = rules.loaded.refused();
+    let mut flawed = refused.any();
     for damage in &done.damaged {
         eprintln!("error: {damage}; what stands before it was replayed");
         flawed = true;
@@ -129,8 +130,8 @@ fn verdict(done: &Replayed, rules: &RulesAtStart) -> Outcome {
         );
         flawed = true;
     }
-    if rules.loaded.refused() > 0 {
-        eprintln!("{} rules were refused (see above), so the exit code is 1", rules.loaded.refused());
+    if refused.any() {
+        eprintln!("{refused} were refused (see above), so the exit code is 1");
     }
     if flawed { Outcome::Flawed } else { Outcome::Clean }
 }
@@ -144,7 +145,7 @@ fn summary(done: &Replayed, rules: &RulesAtStart) -> String {
         table.row(["time span", &format!("{:.3} s", last.since(first).as_secs_f64())]);
     }
     let loaded = rules.engine.rules().rules.len();
-    table.row(["rules", &format!("{loaded} loaded, {} refused", rules.loaded.refused())]);
+    table.row(["rules", &format!("{loaded} loaded, {}", rules.loaded.refused().beside())]);
     if let Some(note) = super::rules::waiting_note(rules.engine.rules()) {
         table.row(["", &note]);
     }

@@ -30,8 +30,9 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     if restarted == Restarted::default() {
         rules::print_faults(&rules.loaded, false);
     }
-    if rules.loaded.refused() > 0 {
-        tracing::warn!("{} rules were refused and are not in force", rules.loaded.refused());
+    let refused = rules.loaded.refused();
+    if refused.any() {
+        tracing::warn!("{refused} were refused and are not in force");
     }
     if let Some(note) = super::rules::waiting_note(rules.engine.rules()) {
         tracing::info!("rules: {note}");

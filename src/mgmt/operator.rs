@@ -7,7 +7,7 @@ use crate::io::clock::Clock;
 use crate::mgmt::config::{Loaded, Sources};
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
-use crate::mgmt::rule_files::{self, Selection};
+use crate::mgmt::rule_files::{self, Refused, Selection};
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
@@ -50,6 +50,7 @@ pub struct Operator {
     rules: RuleBook,
     generation: AtomicU32,
     refused: AtomicU64,
+    lines_refused: AtomicU64,
     pub events: EventNumbers,
     /// One question to the workers at a time: each takes its own answers out of their mailboxes.
     asking: Mutex<()>,
@@ -79,7 +80,7 @@ pub struct Parts {
     pub loaded: Loaded,
     pub selection: Selection,
     pub rules: RuleBook,
-    pub refused: u64,
+    pub refused: Refused,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -101,7 +102,8 @@ impl Operator {
             selection: parts.selection,
             rules: parts.rules,
             generation: AtomicU32::new(generation),
-            refused: AtomicU64::new(parts.refused),
+            refused: AtomicU64::new(parts.refused.rules as u64),
+            lines_refused: AtomicU64::new(parts.refused.lines as u64),
             events: EventNumbers::default(),
             asking: Mutex::new(()),
             plugin_counters: parts.services.board(),
@@ -202,16 +204,17 @@ impl Operator {
         Ok(())
     }
 
-    fn compile(&self) -> Result<(Arc<Engine>, u64), ControlError> {
+    fn compile(&self) -> Result<(Arc<Engine>, Refused), ControlError> {
         let refused = |text: String| ControlError::Refused(text);
         let mut loaded = rule_files::load(&self.loaded.config, &self.loaded.base, &self.selection)
             .map_err(|error| refused(error.to_string()))?;
-        let faults = loaded.refused() as u64;
-        // Rules that were good and are no more: a slip in a file must not take them out of a running line.
-        if faults > self.refused.load(Ordering::Relaxed) {
+        let faults = loaded.refused();
+        // What was good and is no more: a slip in a file must not take it out of a running line.
+        let more = |count: usize, known: &AtomicU64| count as u64 > known.load(Ordering::Relaxed);
+        if more(faults.rules, &self.refused) || more(faults.lines, &self.lines_refused) {
             let listed: String = loaded.faults().take(LISTED).map(|fault| format!("\n{fault}")).collect();
             return Err(refused(format!(
-                "{faults} rules are refused, so the rules in force stay: mend them and reload{listed}"
+                "{faults} are refused, so the rules in force stay: mend them and reload{listed}"
             )));
         }
         loaded.rules.generation = Generation(self.generation.load(Ordering::Relaxed) + 1);
@@ -394,8 +397,13 @@ impl Control for Operator {
         // Its number is spent, even if a worker should not answer.
         self.generation.store(set.generation.0, Ordering::Relaxed);
         lock(&self.services).new_rules(&engine, &mut Post(self)).map_err(ControlError::Refused)?;
-        self.refused.store(refused, Ordering::Relaxed);
-        Ok(Reload { generation: set.generation.0, loaded: set.rules.len() as u64, refused })
+        self.refused.store(refused.rules as u64, Ordering::Relaxed);
+        self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
+        Ok(Reload {
+            generation: set.generation.0,
+            loaded: set.rules.len() as u64,
+            refused: refused.rules as u64,
+        })
     }
 
     fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError> {

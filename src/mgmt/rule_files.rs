@@ -3,19 +3,24 @@
 use crate::mgmt::config::Config;
 use crate::rules::lists::{Kind, Lists, Touched};
 use crate::rules::{
-    Classifications, Diagnostic, Disabled, Loading, References, RuleSet, SourceFile, Vars, load_listed,
-    threshold_config,
+    Classifications, Diagnostic, Disabled, Loading, Origin, References, RuleSet, SourceFile, Vars, Why,
+    load_listed, threshold_config,
 };
 use std::collections::HashSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Why there is nothing to compile.
 #[derive(Debug, thiserror::Error)]
 pub enum RuleFileError {
-    #[error("no rule file matches {pattern}; correct rules.files, or give files with -S or -s")]
+    #[error("no rule file matches {pattern}; correct rules.files, or name other files")]
     NoMatch { pattern: String },
     #[error("{pattern} is no pattern of file names: {reason}; correct rules.files")]
     BadPattern { pattern: String, reason: String },
+    #[error("no file of {folder} ends in .rules; name a folder that has such files, or the files themselves")]
+    EmptyFolder { folder: PathBuf },
+    #[error("{path} is a folder, and a list is one file: name the file in it")]
+    Folder { path: PathBuf },
     #[error("cannot read {path}: {error}; correct its name, or its permissions")]
     Unreadable { path: PathBuf, error: std::io::Error },
 }
@@ -32,14 +37,60 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Rules left out.
-    pub fn refused(&self) -> usize {
-        self.faults().count()
+    /// Rules that are commented out or that a list disables.
+    pub fn switched_off(&self) -> usize {
+        self.disabled.iter().filter(|rule| matches!(rule.why, Why::Commented | Why::List(_))).count()
+    }
+
+    /// Rules that require what this version has not.
+    pub fn left_out(&self) -> usize {
+        self.disabled.iter().filter(|rule| matches!(rule.why, Why::Requires(_))).count()
+    }
+
+    /// Rules and lines left out for their faults.
+    pub fn refused(&self) -> Refused {
+        let of = |origin| self.faults().filter(|fault| fault.origin == origin).count();
+        Refused { rules: of(Origin::Rule), lines: of(Origin::List) }
     }
 
     /// Why each of them was.
     pub fn faults(&self) -> impl Iterator<Item = &Diagnostic> {
         self.diagnostics.iter().filter(|d| d.is_fault())
+    }
+}
+
+/// What was left out for its faults.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    pub rules: usize,
+    /// Of disable.conf and its like, threshold.config, classification.config and reference.config.
+    pub lines: usize,
+}
+
+impl Refused {
+    pub fn any(self) -> bool {
+        self != Refused::default()
+    }
+
+    /// Of rules, and of lines where there are any, for behind the number of those loaded.
+    pub fn beside(self) -> String {
+        let Refused { rules, lines } = self;
+        if lines == 0 {
+            format!("{rules} refused")
+        } else {
+            format!("{rules} refused, {lines} lines of lists refused")
+        }
+    }
+}
+
+/// Both, but what there is none of.
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.rules, self.lines) {
+            (rules, 0) => write!(f, "{rules} rules"),
+            (0, lines) => write!(f, "{lines} lines of lists"),
+            (rules, lines) => write!(f, "{rules} rules and {lines} lines of lists"),
+        }
     }
 }
 
@@ -128,14 +179,26 @@ fn unfold(paths: &[PathBuf]) -> Result<Vec<PathBuf>, RuleFileError> {
     let mut files = Vec::new();
     for path in paths {
         match path.is_dir() {
-            true => files.extend(expand(&path.join("*.rules"))?),
+            true => files.extend(in_folder(path)?),
             false => files.push(path.clone()),
         }
     }
     Ok(files)
 }
 
+/// Its `*.rules`. Its name may hold what would be a wildcard in a pattern.
+fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, RuleFileError> {
+    let escaped = glob::Pattern::escape(&folder.to_string_lossy());
+    expand(&Path::new(&escaped).join("*.rules")).map_err(|error| match error {
+        RuleFileError::NoMatch { .. } => RuleFileError::EmptyFolder { folder: folder.to_owned() },
+        other => other,
+    })
+}
+
 fn read(path: &Path) -> Result<SourceFile, RuleFileError> {
+    if path.is_dir() {
+        return Err(RuleFileError::Folder { path: path.to_owned() });
+    }
     SourceFile::read(path).map_err(|error| RuleFileError::Unreadable { path: path.to_owned(), error })
 }
 
@@ -143,11 +206,7 @@ fn read(path: &Path) -> Result<SourceFile, RuleFileError> {
 fn expand(pattern: &Path) -> Result<Vec<PathBuf>, RuleFileError> {
     let text = pattern.to_string_lossy();
     if !text.contains(['*', '?', '[']) {
-        return if pattern.is_dir() {
-            expand(&pattern.join("*.rules"))
-        } else {
-            Ok(vec![pattern.to_owned()])
-        };
+        return if pattern.is_dir() { in_folder(pattern) } else { Ok(vec![pattern.to_owned()]) };
     }
     let bad = |e: glob::PatternError| RuleFileError::BadPattern {
         pattern: text.to_string(),
@@ -170,7 +229,7 @@ mod tests {
         let mut config = Config::defaults(Profile::Inline);
         config.rules.files = vec!["*.rules".into()];
         let loaded = load(&config, dir.path(), &Selection::default()).unwrap();
-        assert_eq!((loaded.rules.rules.len(), loaded.refused()), (1, 0));
+        assert_eq!((loaded.rules.rules.len(), loaded.refused().rules), (1, 0));
         config.rules.files = vec!["*.rule".into()];
         let fault = load(&config, dir.path(), &Selection::default()).unwrap_err();
         assert!(fault.to_string().contains("*.rule; correct rules.files"), "{fault}");
@@ -185,6 +244,6 @@ mod tests {
         config.rules.files = vec!["not-there.rules".into()];
         let selection = Selection { only: vec![path], ..Selection::default() };
         let loaded = load(&config, dir.path(), &selection).unwrap();
-        assert_eq!((loaded.rules.rules.len(), loaded.refused()), (1, 1));
+        assert_eq!((loaded.rules.rules.len(), loaded.refused().rules), (1, 1));
     }
 }

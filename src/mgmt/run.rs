@@ -89,7 +89,7 @@ pub fn run(loaded: Loaded, rules: RulesAtStart, restarted: Restarted) -> Result<
         Auto::Set(cpu) => Some(cpu),
         Auto::Auto => None,
     };
-    let refused = rules.loaded.refused() as u64;
+    let refused = rules.loaded.refused();
     let services = services.manage(&handle);
     let operator = Arc::new(Operator::new(Parts {
         handle,

@@ -50,9 +50,20 @@ pub struct Disabled {
     pub protocol: String,
     pub msg: String,
     pub source: Source,
-    /// The line of a list, as `file:line`; where there is none, the rule is commented out.
-    pub by: Option<String>,
+    pub why: Why,
     pub text: Arc<str>,
+}
+
+/// Why a rule of the files is not in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    Commented,
+    /// By a line, `file:line`.
+    List(String),
+    /// It `requires` this, which is not met.
+    Requires(String),
+    /// The fault.
+    Refused(String),
 }
 
 /// As [`load`], with lists that say which rules are loaded and as what.
@@ -91,7 +102,8 @@ struct Loader<'a> {
     endpoints: Endpoints<'a>,
     /// A rule that a newer one replaced is `None`.
     rules: Vec<Option<Rule>>,
-    by_id: AHashMap<(u32, u32), usize>,
+    /// Where among them, and whether a list enabled it out of a comment.
+    by_id: AHashMap<(u32, u32), (usize, bool)>,
     flowbits: Names,
     flowints: Names,
     host_bits: Names,
@@ -163,20 +175,27 @@ impl Loader<'_> {
             if line.commented && ast.and_then(id_of).is_none() {
                 continue;
             }
-            let subject = Subject { text: &line.text, file: &file.name, ast };
+            let subject = Subject::new(&line.text, &file.name, place.line_number(), ast);
             match self.lists.judge(&subject, line.commented) {
                 Fate::AsWritten => self.parsed(parsed, &place),
                 Fate::Edited { text, by } => self.edited(text, &by, &place),
-                Fate::Disabled { by } => self.disabled.extend(ast.and_then(|ast| disabled(ast, &place, by))),
+                Fate::Disabled { by } => {
+                    let why = by.map_or(Why::Commented, Why::List);
+                    self.disabled.extend(ast.and_then(|ast| disabled(ast, &place, why)));
+                }
             }
         }
     }
 
     fn parsed(&mut self, parsed: Result<RuleAst<'_>, Fault>, place: &Place<'_>) {
         match parsed {
-            Err(fault) => self.diagnostics.push(place.diagnose(fault, None)),
+            Err(fault) => {
+                self.disabled.extend(unreadable(place, &fault));
+                self.diagnostics.push(place.diagnose(fault, None));
+            }
             Ok(ast) => {
                 if let Err(fault) = self.rule(&ast, place) {
+                    self.disabled.extend(disabled(&ast, place, Why::Refused(fault.message.clone())));
                     self.diagnostics.push(place.diagnose(fault, ast.sid()));
                 }
             }
@@ -196,6 +215,7 @@ impl Loader<'_> {
         if let Some(demand) = unmet(ast)? {
             let fault = demand.fault("left out: this version does not meet what the rule requires");
             self.diagnostics.push(place.diagnose(fault.keyword("requires"), ast.sid()).warning());
+            self.disabled.extend(disabled(ast, place, Why::Requires(demand.lossy().into_owned())));
             return Ok(());
         }
         let action = header::action(ast.action)?;
@@ -281,14 +301,16 @@ impl Loader<'_> {
     fn add(&mut self, rule: Rule, ast: &RuleAst<'_>, place: &Place<'_>) -> Result<(), Fault> {
         let id = (rule.gid, rule.sid);
         let at = ast.option("sid").map_or(ast.action, |o| o.value.unwrap_or(o.name));
-        if let Some(&index) = self.by_id.get(&id)
+        if let Some(&(index, commented)) = self.by_id.get(&id)
             && let Some(old) = self.rules.get_mut(index)
         {
             let (rev, source) = old.as_ref().map_or((0, rule.source), |old| (old.rev, old.source));
             let other = self.names.get(source.file as usize).filter(|_| source.file != place.number);
             let there = other.map_or_else(String::new, |file| format!(" of {file}"));
             let (sid, line) = (rule.sid, source.line);
-            if rule.rev <= rev {
+            // Of a rule and its commented self that a list enables the living one stays, wherever it stands.
+            let revived = commented && !place.line.commented;
+            if rule.rev < rev || (rule.rev == rev && !revived) {
                 let message = format!("sid {sid} is taken by a rule of revision {rev} in line {line}{there}");
                 let fault = at.fault(message).keyword("sid");
                 if place.line.commented {
@@ -298,12 +320,17 @@ impl Loader<'_> {
                 }
                 return Err(fault.help("give it another sid, or a higher rev"));
             }
-            let message =
-                format!("revision {} of sid {sid} replaces revision {rev} of line {line}{there}", rule.rev);
+            let message = match rule.rev == rev {
+                true => format!("sid {sid} replaces itself of line {line}{there}, which is commented out"),
+                false => format!(
+                    "revision {} of sid {sid} replaces revision {rev} of line {line}{there}",
+                    rule.rev
+                ),
+            };
             self.diagnostics.push(place.diagnose(at.fault(message).keyword("sid"), Some(rule.sid)).warning());
             *old = None;
         }
-        self.by_id.insert(id, self.rules.len());
+        self.by_id.insert(id, (self.rules.len(), place.line.commented));
         self.rules.push(Some(rule));
         Ok(())
     }
@@ -364,7 +391,31 @@ impl Loader<'_> {
     }
 }
 
-fn disabled(ast: &RuleAst<'_>, place: &Place<'_>, by: Option<String>) -> Option<Disabled> {
+/// Of a rule that cannot be read, what can be found in it without.
+fn unreadable(place: &Place<'_>, fault: &Fault) -> Option<Disabled> {
+    let text = String::from_utf8_lossy(&place.line.text);
+    let number = |name: &str| {
+        let starts = text.match_indices(name).map(|(at, _)| at);
+        let mut whole =
+            starts.filter(|at| text[..*at].ends_with(|c: char| c == ';' || c == '(' || c.is_whitespace()));
+        let digits = text[whole.next()? + name.len()..].trim_start();
+        digits[..digits.bytes().take_while(u8::is_ascii_digit).count()].parse::<u32>().ok()
+    };
+    let mut words = text.split_ascii_whitespace().map(str::to_owned);
+    Some(Disabled {
+        gid: number("gid:").unwrap_or(1),
+        sid: number("sid:")?,
+        rev: number("rev:").unwrap_or(0),
+        action: words.next().unwrap_or_default(),
+        protocol: words.next().unwrap_or_default(),
+        msg: String::new(),
+        source: Source { file: place.number, line: place.line_number() },
+        why: Why::Refused(fault.message.clone()),
+        text: Arc::from(&*text),
+    })
+}
+
+fn disabled(ast: &RuleAst<'_>, place: &Place<'_>, why: Why) -> Option<Disabled> {
     let (gid, sid) = id_of(ast)?;
     let value = |name| ast.option(name).and_then(|option| option.value);
     Some(Disabled {
@@ -375,7 +426,7 @@ fn disabled(ast: &RuleAst<'_>, place: &Place<'_>, by: Option<String>) -> Option<
         protocol: ast.protocol.lossy().into_owned(),
         msg: value("msg").map_or_else(String::new, |msg| msg.unquoted().lossy().into_owned()),
         source: Source { file: place.number, line: place.line_number() },
-        by,
+        why,
         text: Arc::from(String::from_utf8_lossy(&place.line.text)),
     })
 }

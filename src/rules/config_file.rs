@@ -89,7 +89,8 @@ fn each_entry(
             None => Err(text.fault(format!("expected `config {kind}: ...`"))),
         };
         if let Err(fault) = result {
-            faults.push(Diagnostic::new(&file.name, &index, line.span_in_file(fault.span), fault, None));
+            let span = line.span_in_file(fault.span);
+            faults.push(Diagnostic::new(&file.name, &index, span, fault, None).of_list());
         }
     }
     faults

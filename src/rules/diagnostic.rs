@@ -8,10 +8,18 @@ use std::fmt;
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The rule is refused.
+    /// The rule or line is refused.
     Fault,
     /// The rule is loaded, or was replaced by a newer one.
     Warning,
+}
+
+/// What a diagnostic speaks of.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Rule,
+    /// A line of a file beside the rules: disable.conf and its like, threshold.config, classification.config.
+    List,
 }
 
 /// One fault, tied to its file.
@@ -29,6 +37,8 @@ pub struct Diagnostic {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
     pub severity: Severity,
+    #[serde(skip)]
+    pub origin: Origin,
     #[serde(skip)]
     excerpt: Excerpt,
 }
@@ -57,6 +67,7 @@ impl Diagnostic {
             message: fault.message,
             help: fault.help,
             severity: Severity::Fault,
+            origin: Origin::Rule,
             excerpt: Excerpt::around(index, span),
         }
     }
@@ -64,6 +75,12 @@ impl Diagnostic {
     #[must_use]
     pub fn warning(mut self) -> Diagnostic {
         self.severity = Severity::Warning;
+        self
+    }
+
+    #[must_use]
+    pub fn of_list(mut self) -> Diagnostic {
+        self.origin = Origin::List;
         self
     }
 
@@ -77,7 +94,7 @@ impl Excerpt {
         let (line, start) = index.text(span.start);
         let at = ((span.start - start) as usize).min(line.len());
         let end = ((span.end.max(span.start) - start) as usize).clamp(at, line.len());
-        let clean = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(|c: char| c.is_control(), " ");
+        let clean = |bytes: &[u8]| plain(&String::from_utf8_lossy(bytes));
         let (before, marked, after) = (clean(&line[..at]), clean(&line[at..end]), clean(&line[end..]));
         let skip = before.chars().count().saturating_sub(EXCERPT_SIDE);
         let mut text: String = if skip > 0 { "...".into() } else { String::new() };
@@ -93,6 +110,11 @@ impl Excerpt {
     }
 }
 
+/// Control bytes are no commands to the terminal.
+fn plain(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self.severity {
@@ -105,12 +127,13 @@ impl fmt::Display for Diagnostic {
         }
         let gutter = " ".repeat(self.line.to_string().len());
         let Excerpt { text, before, marked } = &self.excerpt;
-        writeln!(f, ": {}", self.message)?;
+        // Messages quote what the rule says.
+        writeln!(f, ": {}", plain(&self.message))?;
         writeln!(f, " {gutter} |")?;
         writeln!(f, " {} | {}", self.line, text.trim_end())?;
         write!(f, " {gutter} | {}{}", " ".repeat(*before), "^".repeat(*marked))?;
         match &self.help {
-            Some(help) => write!(f, "\n {gutter} = help: {help}"),
+            Some(help) => write!(f, "\n {gutter} = help: {}", plain(help)),
             None => Ok(()),
         }
     }

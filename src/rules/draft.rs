@@ -32,6 +32,8 @@ pub struct Draft {
     /// The first such, for faults.
     pub needs_packet_at: Span,
     pub buffers: Vec<DraftBuffer>,
+    /// Of all buffers.
+    steps: usize,
     /// What the next step belongs to.
     current: Aim,
     /// The content that the next modifier speaks of: whose step, and which.
@@ -142,6 +144,14 @@ pub struct DraftHostBit {
     pub expire: Duration,
 }
 
+/// Steps of one rule over all its buffers, and its buffers: a fast pattern names its place by 16
+/// bits each.
+pub const MAX_STEPS: usize = 1024;
+pub const MAX_BUFFERS: usize = 256;
+
+/// Transformations of one buffer, each of which reads and writes all of it.
+pub const MAX_TRANSFORMS: usize = 16;
+
 fn outside(keyword: Text<'_>) -> Fault {
     keyword
         .fault(format!("`{}` stands behind a sticky buffer", keyword.lossy()))
@@ -167,6 +177,7 @@ impl Draft {
             needs_packet: false,
             needs_packet_at: Span::default(),
             buffers: Vec::new(),
+            steps: 0,
             current: Aim::Unnamed,
             last: None,
             latest: Aim::Unnamed,
@@ -180,6 +191,17 @@ impl Draft {
             noalert: false,
             alert: false,
             bypass: false,
+        }
+    }
+
+    /// Refuses the keyword that makes the rule larger than a rule may be.
+    pub fn check_size(&self, keyword: Text<'_>) -> Result<(), Fault> {
+        let limits = [(self.steps, MAX_STEPS, "steps"), (self.buffers.len(), MAX_BUFFERS, "buffers")];
+        match limits.into_iter().find(|(count, max, _)| count > max) {
+            Some((_, max, what)) => Err(keyword
+                .fault(format!("a rule has at most {max} {what}, and this is one more"))
+                .help("make two rules of it, joined by flowbits")),
+            None => Ok(()),
         }
     }
 
@@ -317,6 +339,7 @@ impl Draft {
         self.require(id.get().protos, name)?;
         let at = self.buffer(Context::App(id), name.span());
         self.buffers[at].steps.push(step);
+        self.steps += 1;
         self.latest = Aim::Buffer(at);
         Ok(())
     }
@@ -327,6 +350,9 @@ impl Draft {
         let Some(buffer) = self.buffers.get_mut(at).filter(|b| b.span != Span::default()) else {
             return Err(outside(name));
         };
+        if buffer.transforms.len() >= MAX_TRANSFORMS {
+            return Err(name.fault(format!("a buffer is transformed at most {MAX_TRANSFORMS} times")));
+        }
         if buffer.steps.is_empty() && !buffer.used {
             buffer.transforms.push(transform);
             return Ok(());
@@ -421,6 +447,7 @@ impl Draft {
         let Some(steps) = self.steps_of(aim) else { return };
         steps.push(step);
         let at = steps.len() - 1;
+        self.steps += 1;
         if is_content {
             self.last = Some((aim, at));
         }

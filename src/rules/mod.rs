@@ -36,9 +36,9 @@ pub mod transform;
 pub mod vars;
 pub mod waiting;
 
-pub use compile::{Disabled, Loading, load, load_listed};
+pub use compile::{Disabled, Loading, Why, load, load_listed};
 pub use config_file::{Classifications, References};
-pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostic::{Diagnostic, Origin, Severity};
 pub use ruleset::{Rule, RuleSet};
 pub use source::SourceFile;
 pub use vars::Vars;

@@ -9,6 +9,7 @@ use super::group::{self, split_outside_brackets};
 use super::keyword::choice;
 use super::keyword::threshold::{KINDS, TRACKS, positive};
 use super::lexer::Lines;
+use super::lists::without_comment;
 use super::number::small;
 use super::ruleset::{
     Action, AddrSet, RateFilter, RejectTo, Rule, RuleSet, Suppress, SuppressSide, Threshold, ThresholdKind,
@@ -65,9 +66,9 @@ pub fn parse(file: &SourceFile, vars: &Vars) -> (Vec<Entry>, Vec<Diagnostic>) {
     for line in Lines::new(&file.bytes) {
         let diagnose = |fault: Fault| {
             let span = line.span_in_file(fault.span);
-            Diagnostic::new(&file.name, &index, span, fault, None)
+            Diagnostic::new(&file.name, &index, span, fault, None).of_list()
         };
-        match Words::read(Text::new(&line.text, 0)).and_then(|words| words.entry(vars)) {
+        match Words::read(without_comment(Text::new(&line.text, 0))).and_then(|words| words.entry(vars)) {
             Ok((gid, sid, what, at)) => {
                 let unknown = diagnose(at.fault(format!("no rule has gid {gid} and sid {sid}"))).warning();
                 entries.push(Entry { gid, sid, what, unknown });
@@ -98,6 +99,14 @@ impl<'a> Words<'a> {
         let mut pairs: Vec<(Text<'a>, Text<'a>)> = Vec::new();
         for part in split_outside_brackets(rest) {
             let (key, value) = part.first_word();
+            if key.is_empty() {
+                let fault = if rest.is_empty() {
+                    command.fault("a key is missing here")
+                } else {
+                    key.fault("a key is missing here")
+                };
+                return Err(fault.help(format!("it takes: {}", keys.join(", "))));
+            }
             if !keys.contains(&key.ascii()) {
                 let fault = key.fault(format!("`{}` does not belong to `{}`", key.lossy(), command.lossy()));
                 return Err(match nearest(&key.lossy().to_ascii_lowercase(), keys.iter().copied()) {

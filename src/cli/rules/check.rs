@@ -1,10 +1,10 @@
 //! `weir rules check`.
 
 use super::From;
-use crate::cli::{Failure, Outcome, print};
+use crate::cli::{Failure, Outcome, print, print_plain};
 use crate::mgmt::rule_files::Loaded;
 use crate::rules::lists::Touched;
-use crate::rules::{Diagnostic, RuleSet};
+use crate::rules::{Diagnostic, Origin, RuleSet};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -28,11 +28,15 @@ pub struct Check {
 struct Report<'a> {
     loaded: usize,
     refused: usize,
+    /// Lines of lists, threshold.config and the like that are at fault.
+    lines_refused: usize,
     /// Rules of the files that are commented out or disabled by a list.
     disabled: usize,
+    /// Rules that require what this version has not.
+    left_out: usize,
     /// Rules that are loaded and cannot match until a decoder arrives, by what they wait for.
     waiting: BTreeMap<&'static str, usize>,
-    /// By keyword, how many faults it has.
+    /// By keyword, how many faults of rules it has.
     refused_by_keyword: BTreeMap<&'a str, usize>,
     /// What each line of the lists came to.
     lists: &'a [Touched],
@@ -46,8 +50,10 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
         let (faults, warnings) = rules.diagnostics.iter().partition(|d| d.is_fault());
         let report = Report {
             loaded: rules.rules.rules.len(),
-            refused: rules.refused(),
-            disabled: rules.disabled.len(),
+            refused: rules.refused().rules,
+            lines_refused: rules.refused().lines,
+            disabled: rules.switched_off(),
+            left_out: rules.left_out(),
             waiting: rules.rules.waiting().into_iter().collect(),
             refused_by_keyword: by_keyword(&rules),
             lists: &rules.touched,
@@ -57,16 +63,16 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
         print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
     } else {
         print_faults(&rules, args.warnings);
-        print(&summary(&rules))?;
+        print_plain(&summary(&rules))?;
     }
     Ok(super::outcome(&rules))
 }
 
 fn summary(rules: &Loaded) -> String {
-    let mut text = format!("{} rules loaded, {} refused\n", rules.rules.rules.len(), rules.refused());
+    let mut text = format!("{} rules loaded, {}\n", rules.rules.rules.len(), rules.refused().beside());
     let keywords = by_keyword(rules);
     // With few faults the carets above say it all.
-    if rules.refused() > MANY {
+    if rules.refused().rules > MANY {
         let mut each: Vec<_> = keywords.into_iter().collect();
         each.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
         let each: Vec<String> = each.iter().map(|(name, count)| format!("{name} {count}")).collect();
@@ -76,8 +82,13 @@ fn summary(rules: &Loaded) -> String {
         text += &note;
         text.push('\n');
     }
-    if !rules.disabled.is_empty() {
-        let _ = writeln!(text, "{} more are disabled or commented out", rules.disabled.len());
+    if rules.switched_off() > 0 {
+        let _ = writeln!(text, "{} more are disabled or commented out", rules.switched_off());
+    }
+    if rules.left_out() > 0 {
+        let count = rules.left_out();
+        let _ =
+            writeln!(text, "{count} more are left out: they require what this version has not (--warnings)");
     }
     for touched in &rules.touched {
         let Touched { file, line, text: said, selected, changed, list } = touched;
@@ -92,7 +103,7 @@ const MANY: usize = 10;
 
 fn by_keyword(rules: &Loaded) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
-    for fault in rules.faults() {
+    for fault in rules.faults().filter(|fault| fault.origin == Origin::Rule) {
         *counts.entry(fault.keyword.as_deref().unwrap_or("other")).or_default() += 1;
     }
     counts

@@ -1,14 +1,15 @@
 //! `weir rules diff`: what an update of rules changes.
 
 use super::list::{Row, State, rows};
-use crate::cli::{ConfigArgs, Failure, Outcome, print};
+use crate::cli::{ConfigArgs, Failure, Outcome, print, print_plain};
 use crate::mgmt::Profile;
 use crate::mgmt::config::Sources;
 use crate::mgmt::rule_files::{self, Loaded, Selection};
+use crate::rules::Why;
 use crate::rules::parser::{self, RuleAst};
 use clap::Args;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -54,13 +55,18 @@ pub fn run(args: Diff) -> Result<Outcome, Failure> {
     };
     let (old, new) = (load(&args.old)?, load(&args.new)?);
     let (before, after) = (by_id(&old), by_id(&new));
-    let report = compare(&before, &after);
-    print(&if args.json { serde_json::to_string_pretty(&report)? + "\n" } else { said(&report) })?;
+    let refused = [&old, &new].map(refused);
+    let report = compare(&before, &after, &refused);
+    if args.json {
+        print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
+    } else {
+        print_plain(&said(&report))?;
+    }
     let mut outcome = Outcome::Clean;
     for (path, loaded) in [(&args.old, &old), (&args.new, &new)] {
-        if loaded.refused() > 0 {
+        if loaded.refused().any() {
             let (path, refused) = (path.display(), loaded.refused());
-            eprintln!("{refused} rules of {path} were refused and not compared: weir rules check {path}");
+            eprintln!("{refused} of {path} were refused and not compared: weir rules check {path}");
             outcome = Outcome::Flawed;
         }
     }
@@ -72,16 +78,29 @@ fn by_id(loaded: &Loaded) -> BTreeMap<(u32, u32), Row> {
     let mut found: BTreeMap<(u32, u32), Row> = BTreeMap::new();
     for row in rows(loaded) {
         let id = (row.gid, row.sid);
-        if row.state != State::Disabled || !found.contains_key(&id) {
+        if row.state.is_loaded() || !found.contains_key(&id) {
             found.insert(id, row);
         }
     }
     found
 }
 
-fn compare<'a>(before: &'a BTreeMap<(u32, u32), Row>, after: &'a BTreeMap<(u32, u32), Row>) -> Report<'a> {
-    let added = after.iter().filter(|(id, _)| !before.contains_key(id)).map(|(_, row)| row).collect();
-    let removed = before.iter().filter(|(id, _)| !after.contains_key(id)).map(|(_, row)| row).collect();
+/// Rules that are there and cannot be compared.
+fn refused(loaded: &Loaded) -> BTreeSet<(u32, u32)> {
+    let refused = loaded.disabled.iter().filter(|rule| matches!(rule.why, Why::Refused(_)));
+    refused.map(|rule| (rule.gid, rule.sid)).collect()
+}
+
+type Rows = BTreeMap<(u32, u32), Row>;
+
+/// `refused` before and after: what is refused on one side was neither added nor removed.
+fn compare<'a>(before: &'a Rows, after: &'a Rows, refused: &[BTreeSet<(u32, u32)>; 2]) -> Report<'a> {
+    let [bad_before, bad_after] = refused;
+    let only = |here: &'a Rows, there: &Rows, bad: &BTreeSet<(u32, u32)>| {
+        let missing = here.iter().filter(|(id, _)| !there.contains_key(id) && !bad.contains(id));
+        missing.map(|(_, row)| row).collect()
+    };
+    let (added, removed) = (only(after, before, bad_before), only(before, after, bad_after));
     let both = after.iter().filter_map(|(id, new)| Some((before.get(id)?, new)));
     let (mut changed, mut unchanged) = (Vec::new(), 0);
     for (old, new) in both {
@@ -98,9 +117,10 @@ fn compare<'a>(before: &'a BTreeMap<(u32, u32), Row>, after: &'a BTreeMap<(u32, 
 
 fn changes(old: &Row, new: &Row) -> Vec<String> {
     let mut what = Vec::new();
-    match (old.state == State::Disabled, new.state == State::Disabled) {
-        (false, true) => what.push("disabled now".to_owned()),
-        (true, false) => what.push("enabled now".to_owned()),
+    match (old.state.is_loaded(), new.state.is_loaded()) {
+        (true, false) if new.state == State::LeftOut => what.push("left out now".to_owned()),
+        (true, false) => what.push("disabled now".to_owned()),
+        (false, true) => what.push("enabled now".to_owned()),
         _ => {}
     }
     if old.text == new.text {

@@ -7,6 +7,7 @@ use crate::rules::app::{DECODED, Protos};
 use crate::rules::context::{self, Unit};
 use crate::rules::field;
 use crate::rules::keyword::{self, Modifies};
+use crate::rules::text::nearest;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -70,6 +71,11 @@ pub fn run(args: &Keywords) -> Result<Outcome, Failure> {
         text = table(&rows);
     }
     print(&text)?;
+    if rows.is_empty() && !wanted.is_empty() {
+        let near = nearest(&wanted, keyword::names())
+            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        eprintln!("no keyword of this kind holds `{wanted}`{near}");
+    }
     Ok(Outcome::Clean)
 }
 

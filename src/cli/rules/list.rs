@@ -2,11 +2,11 @@
 
 use super::From;
 use crate::cli::table::Table;
-use crate::cli::{Failure, Outcome, print};
+use crate::cli::{Failure, Outcome, print, print_plain};
 use crate::mgmt::rule_files::Loaded;
 use crate::rules::lists::{Selector, Subject};
-use crate::rules::parser;
-use crate::rules::text::Text;
+use crate::rules::text::{Text, nearest};
+use crate::rules::{Why, parser};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -41,6 +41,9 @@ pub enum State {
     Waiting,
     /// Commented out, or disabled by a list
     Disabled,
+    /// Not loaded: this version does not meet what it requires
+    #[serde(rename = "left-out")]
+    LeftOut,
 }
 
 /// What is said of a rule; scripts rely on these names.
@@ -53,7 +56,7 @@ pub struct Row {
     pub protocol: String,
     pub msg: String,
     pub state: State,
-    /// What the rule waits for, or by which line it is disabled.
+    /// What the rule waits for or requires, or by which line it is disabled.
     pub because: Option<String>,
     pub file: String,
     pub line: u32,
@@ -61,7 +64,13 @@ pub struct Row {
     pub text: std::sync::Arc<str>,
 }
 
-/// Every rule that was read, by gid and sid.
+impl State {
+    pub fn is_loaded(self) -> bool {
+        matches!(self, State::Active | State::Waiting)
+    }
+}
+
+/// Every rule that was read and is not refused, by gid and sid.
 pub fn rows(loaded: &Loaded) -> Vec<Row> {
     let file = |at: u32| loaded.rules.files.get(at as usize).cloned().unwrap_or_default();
     let word = |text: &str, n| text.split_ascii_whitespace().nth(n).unwrap_or_default().to_owned();
@@ -81,18 +90,26 @@ pub fn rows(loaded: &Loaded) -> Vec<Row> {
             text: rule.text.clone(),
         }
     });
-    let disabled = loaded.disabled.iter().map(|rule| Row {
-        gid: rule.gid,
-        sid: rule.sid,
-        rev: rule.rev,
-        action: rule.action.clone(),
-        protocol: rule.protocol.clone(),
-        msg: rule.msg.clone(),
-        state: State::Disabled,
-        because: Some(rule.by.clone().unwrap_or_else(|| "commented out".into())),
-        file: file(rule.source.file),
-        line: rule.source.line,
-        text: rule.text.clone(),
+    let disabled = loaded.disabled.iter().filter_map(|rule| {
+        let (state, because) = match &rule.why {
+            Why::Commented => (State::Disabled, "commented out".to_owned()),
+            Why::List(line) => (State::Disabled, line.clone()),
+            Why::Requires(what) => (State::LeftOut, what.clone()),
+            Why::Refused(_) => return None,
+        };
+        Some(Row {
+            gid: rule.gid,
+            sid: rule.sid,
+            rev: rule.rev,
+            action: rule.action.clone(),
+            protocol: rule.protocol.clone(),
+            msg: rule.msg.clone(),
+            state,
+            because: Some(because),
+            file: file(rule.source.file),
+            line: rule.source.line,
+            text: rule.text.clone(),
+        })
     });
     let mut rows: Vec<Row> = active.chain(disabled).collect();
     rows.sort_by_key(|row| (row.gid, row.sid));
@@ -105,19 +122,43 @@ pub fn run(args: List) -> Result<Outcome, Failure> {
     let is = |asked: &Option<String>, word: &str| {
         asked.as_ref().is_none_or(|asked| asked.eq_ignore_ascii_case(word))
     };
-    let mut rows = rows(&loaded);
-    rows.retain(|row| {
-        is(&args.action, &row.action)
+    let all = rows(&loaded);
+    let mut listed = Vec::new();
+    for row in &all {
+        let asked = is(&args.action, &row.action)
             && is(&args.protocol, &row.protocol)
-            && args.state.is_none_or(|state| state == row.state)
-            && (selectors.is_empty() || selectors.iter().any(|one| selects(one, row)))
-    });
+            && args.state.is_none_or(|state| state == row.state);
+        if asked && selects(&selectors, row)? {
+            listed.push(row);
+        }
+    }
+    let rows = listed;
     super::print_faults(&loaded, false);
-    print(&if args.json { lines(&rows)? } else { table(&rows) })?;
-    if loaded.refused() > 0 {
-        eprintln!("{} rules were refused (see above) and are not listed", loaded.refused());
+    if rows.is_empty() {
+        let words = |of: fn(&Row) -> &str| all.iter().map(of).collect::<Vec<_>>();
+        unknown("action", args.action.as_deref(), &words(|row| &row.action));
+        unknown("protocol", args.protocol.as_deref(), &words(|row| &row.protocol));
+    }
+    if args.json {
+        print(&lines(&rows)?)?;
+    } else {
+        print_plain(&table(&rows))?;
+    }
+    let refused = loaded.refused();
+    if refused.any() {
+        eprintln!("{refused} were refused (see above) and are not listed");
     }
     Ok(super::outcome(&loaded))
+}
+
+/// Says that no rule has the word, and which it may have been.
+fn unknown(what: &str, asked: Option<&str>, words: &[&str]) {
+    let Some(asked) = asked.filter(|asked| !words.iter().any(|word| word.eq_ignore_ascii_case(asked))) else {
+        return;
+    };
+    let near = nearest(&asked.to_ascii_lowercase(), words.iter().copied());
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    eprintln!("no rule has the {what} `{asked}`{near}");
 }
 
 fn selector(text: &str) -> Result<Selector, Failure> {
@@ -127,12 +168,23 @@ fn selector(text: &str) -> Result<Selector, Failure> {
     })
 }
 
-fn selects(selector: &Selector, row: &Row) -> bool {
+/// Whether one of the selectors means the rule; an expression that gives up is told.
+fn selects(selectors: &[Selector], row: &Row) -> Result<bool, Failure> {
+    if selectors.is_empty() {
+        return Ok(true);
+    }
     let ast = parser::parse(row.text.as_bytes()).ok();
-    selector.selects(&Subject { text: row.text.as_bytes(), file: &row.file, ast: ast.as_ref() })
+    let subject = Subject::new(row.text.as_bytes(), &row.file, row.line, ast.as_ref());
+    for one in selectors {
+        let gave_up = |error| format!("--select: {error} on {}:{}; make it simpler", row.file, row.line);
+        if one.selects(&subject).map_err(gave_up)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-fn lines(rows: &[Row]) -> Result<String, Failure> {
+fn lines(rows: &[&Row]) -> Result<String, Failure> {
     let mut text = String::new();
     for row in rows {
         text += &serde_json::to_string(row)?;
@@ -141,7 +193,7 @@ fn lines(rows: &[Row]) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[&Row]) -> String {
     let mut table = Table::with_head(["sid", "rev", "action", "protocol", "state", "msg"]);
     for row in rows {
         let sid = if row.gid == 1 { row.sid.to_string() } else { format!("{}:{}", row.gid, row.sid) };
@@ -150,6 +202,7 @@ fn table(rows: &[Row]) -> String {
             State::Active => "active".to_owned(),
             State::Waiting => format!("waits for {because}"),
             State::Disabled => format!("disabled ({because})"),
+            State::LeftOut => format!("left out (requires {because})"),
         };
         table.row([&sid, &row.rev.to_string(), &row.action, &row.protocol, &state, &row.msg]);
     }

@@ -104,5 +104,5 @@ pub fn run(command: Command) -> Result<Outcome, Failure> {
 }
 
 fn outcome(loaded: &Loaded) -> Outcome {
-    if loaded.refused() > 0 { Outcome::Flawed } else { Outcome::Clean }
+    if loaded.refused().any() { Outcome::Flawed } else { Outcome::Clean }
 }

@@ -1,7 +1,8 @@
 //! `weir rules show`.
 
 use super::{From, explain};
-use crate::cli::{Failure, Outcome, print};
+use crate::cli::{Failure, Outcome, print_plain};
+use crate::rules::{Diagnostic, Disabled, Why};
 use clap::Args;
 use std::fmt::Write;
 
@@ -27,25 +28,39 @@ pub fn run(args: Show) -> Result<Outcome, Failure> {
     let loaded = args.from.load()?;
     let file = |at: u32| loaded.rules.files.get(at as usize).map_or("", String::as_str);
     if let Some(rule) = loaded.rules.rules.iter().find(|rule| (rule.gid, rule.sid) == (gid, sid)) {
-        print(&explain::rule(rule, &loaded.rules))?;
+        print_plain(&explain::rule(rule, &loaded.rules))?;
         return Ok(Outcome::Clean);
     }
-    if let Some(rule) = loaded.disabled.iter().find(|rule| (rule.gid, rule.sid) == (gid, sid)) {
-        let by = rule.by.as_ref().map_or("it is commented out".into(), |by| format!("disabled by {by}"));
-        let mut text = String::new();
-        let _ = writeln!(text, "{gid}:{sid} rev {} {}", rule.rev, rule.msg);
-        let _ =
-            writeln!(text, "at     {}:{}\nstate  not loaded: {by}", file(rule.source.file), rule.source.line);
-        let _ = writeln!(text, "text   {}", rule.text);
-        print(&text)?;
+    let mut out = loaded.disabled.iter().filter(|rule| (rule.gid, rule.sid) == (gid, sid));
+    // Of several, one that is refused is what somebody has to mend.
+    let refused = out.clone().find(|rule| matches!(rule.why, Why::Refused(_)));
+    let Some(rule) = refused.or_else(|| out.next()) else {
+        return Err(
+            format!("no rule has gid {gid} and sid {sid}: weir rules list shows those there are").into()
+        );
+    };
+    print_plain(&absent(rule, file(rule.source.file)))?;
+    if refused.is_none() {
         return Ok(Outcome::Clean);
     }
-    let mut refused = loaded.faults().filter(|fault| fault.sid == Some(sid)).peekable();
-    if refused.peek().is_some() {
-        for fault in refused {
-            eprintln!("{fault}\n");
+    let here = |fault: &&Diagnostic| fault.line == rule.source.line && fault.file == file(rule.source.file);
+    loaded.faults().filter(here).for_each(|fault| eprintln!("{fault}\n"));
+    Ok(Outcome::Flawed)
+}
+
+/// A rule that is not in force.
+fn absent(rule: &Disabled, file: &str) -> String {
+    let Disabled { gid, sid, rev, msg, source, text, .. } = rule;
+    let why = match &rule.why {
+        Why::Commented => "not loaded: it is commented out".to_owned(),
+        Why::List(by) => format!("not loaded: disabled by {by}"),
+        Why::Requires(what) => {
+            format!("left out: it requires {what}; weir rules check --warnings {file} shows where")
         }
-        return Ok(Outcome::Flawed);
-    }
-    Err(format!("no rule has gid {gid} and sid {sid}: weir rules list shows those there are").into())
+        Why::Refused(fault) => format!("refused: {fault}; weir rules check {file} shows where"),
+    };
+    let mut said = String::new();
+    let _ = writeln!(said, "{gid}:{sid} rev {rev} {msg}\nat     {file}:{}", source.line);
+    let _ = writeln!(said, "state  {why}\ntext   {text}");
+    said
 }

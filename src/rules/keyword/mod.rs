@@ -111,7 +111,9 @@ pub fn apply(draft: &mut Draft, option: &RuleOption<'_>) -> Result<(), Fault> {
     let value = option.value.unwrap_or(empty);
     let Some(keyword) = BY_NAME.get(name.ascii()) else {
         return match application::from_tables(draft, Call { name, value }) {
-            Some(result) => result.map_err(|fault| fault.keyword(name.ascii())),
+            Some(result) => {
+                result.and_then(|()| draft.check_size(name)).map_err(|fault| fault.keyword(name.ascii()))
+            }
             None => Err(refuse(name)),
         };
     };
@@ -124,7 +126,7 @@ pub fn apply(draft: &mut Draft, option: &RuleOption<'_>) -> Result<(), Fault> {
     if draft.needs_packet && !needed {
         draft.needs_packet_at = name.span();
     }
-    result.map_err(|fault| fault.keyword(keyword.name))
+    result.and_then(|()| draft.check_size(name)).map_err(|fault| fault.keyword(keyword.name))
 }
 
 fn refuse(name: Text<'_>) -> Fault {

@@ -134,6 +134,10 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("http.uri; from_base64:mode loose", "`loose` is not known here", "loose"),
     ("http.uri; pcrexform:\"(a\"", "missing closing parenthesis", "(a"),
     ("http.uri; pcrexform:\"a\"", "the expression captures nothing", "a"),
+    ("http.uri; pcrexform:\"(?:a)\"", "the expression captures nothing", "(?:a)"),
+    (r#"http.uri; pcrexform:"\(a""#, "the expression captures nothing", r"\(a"),
+    ("http.uri; pcrexform:\"a[(]\"", "the expression captures nothing", "a[(]"),
+    ("http.uri; pcrexform:\"(?=a)a\"", "the expression captures nothing", "(?=a)a"),
     ("http.uri; subslice:1,2,3", "expected `offset[, bytes][, truncate]`", "3"),
     ("http.uri; gunzip:all", "expected `max-size N`", "all"),
     ("base64_data", "`base64_data` needs a `base64_decode` before it", "base64_data"),
@@ -321,4 +325,28 @@ fn a_slip_of_the_pen_is_answered_with_the_nearest_word() {
     assert_eq!(help("flow:to_sever"), "did you mean `to_server`?");
     assert_eq!(help("decode-event:ipv4.trunc_pkg"), "did you mean `ipv4.trunc_pkt`?");
     assert_eq!(help("byte_extract:1,0,length; content:\"a\"; depth:lenght"), "did you mean `length`?");
+}
+
+#[test]
+fn a_rule_has_bounds_of_its_own() {
+    let refused = |options: &str| read(RuleProtocol::Tcp, options).map(|_| ()).unwrap_err();
+    let contents = |count: usize| vec!["content:\"a\""; count].join("; ");
+    assert!(read(RuleProtocol::Tcp, &contents(1024)).is_ok());
+    let fault = refused(&contents(65_537));
+    assert_eq!(fault.message, "a rule has at most 1024 steps, and this is one more");
+    assert_eq!(
+        fault.span.start as usize,
+        "alert tcp any any -> any any (".len() + 1024 * "content:\"a\"; ".len()
+    );
+    let urilens = vec!["urilen:5"; 1025].join("; ");
+    assert_eq!(refused(&urilens).message, "a rule has at most 1024 steps, and this is one more");
+    let buffers = |count: usize| vec!["tls.certs; content:\"a\""; count].join("; ");
+    assert!(read(RuleProtocol::Tcp, &buffers(256)).is_ok());
+    assert_eq!(refused(&buffers(257)).message, "a rule has at most 256 buffers, and this is one more");
+    let hashed = |count: usize| format!("http.uri; {}content:\"a\"", "to_md5; ".repeat(count));
+    assert!(read(RuleProtocol::Tcp, &hashed(16)).is_ok());
+    assert_eq!(refused(&hashed(17)).message, "a buffer is transformed at most 16 times");
+    // Also where each one is looked into.
+    let between = format!("http.uri; {}", "to_md5; content:\"a\"; ".repeat(17));
+    assert_eq!(refused(between.trim_end_matches("; ")).message, "a buffer is transformed at most 16 times");
 }

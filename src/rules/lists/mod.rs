@@ -7,13 +7,14 @@
 mod modify;
 mod selector;
 
-pub use selector::{Selector, Subject, id_of};
+pub use selector::{GaveUp, Selector, Subject, id_of};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Severity};
 use super::lexer::Lines;
 use super::source::SourceFile;
 use super::text::{Fault, Text};
-use modify::Edit;
+use ahash::AHashMap;
+use modify::{Edit, MAX_RULE_BYTES, Unapplied};
 use serde::Serialize;
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize)]
@@ -59,12 +60,57 @@ struct Entry {
     touched: Touched,
     /// Where the line stands, for what is to be said of it.
     here: Diagnostic,
+    gave_up: Rules,
+    too_long: Rules,
+}
+
+/// Rules that a line could not be carried out on.
+#[derive(Default)]
+struct Rules {
+    count: u32,
+    /// `file:line`.
+    first: String,
+}
+
+impl Rules {
+    fn add(&mut self, rule: &Subject<'_>) {
+        if self.count == 0 {
+            self.first = format!("{}:{}", rule.file, rule.line);
+        }
+        self.count += 1;
+    }
+}
+
+/// Of one kind, the lines by number, ascending. Those of ids are looked up: there may be thousands, and as many rules.
+#[derive(Default)]
+struct Index {
+    by_id: AHashMap<(u32, u32), Vec<usize>>,
+    others: Vec<usize>,
+}
+
+impl Index {
+    fn add(&mut self, line: usize, selector: &Selector) {
+        match selector {
+            Selector::Ids(ids) => ids.iter().for_each(|id| self.by_id.entry(*id).or_default().push(line)),
+            _ => self.others.push(line),
+        }
+    }
+
+    /// Lines that may select the rule.
+    fn candidates(&self, rule: &Subject<'_>) -> Vec<usize> {
+        let by_id = rule.id.and_then(|id| self.by_id.get(&id)).map_or(&[][..], Vec::as_slice);
+        let mut lines = [&self.others, by_id].concat();
+        lines.sort_unstable();
+        lines
+    }
 }
 
 /// All lines of all lists.
 #[derive(Default)]
 pub struct Lists {
     entries: Vec<Entry>,
+    /// By [`Kind`].
+    index: [Index; Kind::ALL.len()],
 }
 
 /// What becomes of a rule.
@@ -88,7 +134,7 @@ impl Lists {
             let text = if kind == Kind::Modify { text } else { without_comment(text) };
             let diagnose = |fault: Fault| {
                 let span = line.span_in_file(fault.span);
-                Diagnostic::new(&file.name, &index, span, fault, None)
+                Diagnostic::new(&file.name, &index, span, fault, None).of_list()
             };
             let read = match kind {
                 Kind::Modify => modify::parse(text).map(|(selector, edit)| (selector, Some(edit))),
@@ -106,7 +152,9 @@ impl Lists {
                         selected: 0,
                         changed: 0,
                     };
-                    self.entries.push(Entry { selector, edit, touched, here });
+                    self.index[kind as usize].add(self.entries.len(), &selector);
+                    let (gave_up, too_long) = Default::default();
+                    self.entries.push(Entry { selector, edit, touched, here, gave_up, too_long });
                 }
             }
         }
@@ -121,33 +169,26 @@ impl Lists {
     pub fn judge(&mut self, rule: &Subject<'_>, commented: bool) -> Fate {
         let (mut off, mut by) = (commented, None);
         for (kind, turns_off) in [(Kind::Disable, true), (Kind::Enable, false)] {
-            for entry in self.entries.iter_mut().filter(|entry| entry.touched.list == kind) {
-                if entry.selector.selects(rule) {
-                    entry.touched.selected += 1;
-                    if off != turns_off {
-                        entry.touched.changed += 1;
-                        (off, by) = (turns_off, Some(entry.place()));
-                    }
+            for line in self.index[kind as usize].candidates(rule) {
+                let entry = &mut self.entries[line];
+                if entry.selects(rule) && off != turns_off {
+                    entry.touched.changed += 1;
+                    (off, by) = (turns_off, Some(entry.place()));
                 }
             }
         }
         let mut edited: Option<(Vec<u8>, String)> = None;
         for kind in [Kind::Drop, Kind::Modify] {
-            for entry in self.entries.iter_mut().filter(|entry| entry.touched.list == kind) {
+            for line in self.index[kind as usize].candidates(rule) {
+                let entry = &mut self.entries[line];
                 let text = edited.as_ref().map_or(rule.text, |(text, _)| text);
-                if entry.selector.selects(&Subject { text, ..*rule }) {
-                    entry.touched.selected += 1;
-                    if off {
-                        continue;
-                    }
-                    let new = match &entry.edit {
-                        Some(edit) => edit.apply(text),
-                        None => to_drop(rule, text),
-                    };
-                    if let Some(new) = new {
-                        entry.touched.changed += 1;
-                        edited = Some((new, entry.place()));
-                    }
+                let rule = &Subject { text, ..*rule };
+                if entry.selects(rule)
+                    && !off
+                    && let Some(new) = entry.edited(rule)
+                {
+                    entry.touched.changed += 1;
+                    edited = Some((new, entry.place()));
                 }
             }
         }
@@ -158,12 +199,17 @@ impl Lists {
         }
     }
 
-    /// What each line came to, and warnings for those that changed nothing for want of rules.
+    /// What each line came to; warnings for those that changed nothing for want of rules, faults for those that could not
+    /// be carried out.
     pub fn finish(self) -> (Vec<Touched>, Vec<Diagnostic>) {
         let mut told = Vec::new();
         for entry in &self.entries {
+            let faults = entry.faults();
+            let failed = !faults.is_empty();
+            told.extend(faults);
             let touched = &entry.touched;
             let said = match (touched.selected, touched.changed, touched.list) {
+                (_, 0, _) if failed => continue,
                 (0, _, _) => "this line selects no rule".to_owned(),
                 (n, 0, Kind::Modify) => format!("this line selects {n} rules and changes none of them"),
                 (n, 0, Kind::Drop) => {
@@ -180,6 +226,47 @@ impl Lists {
 }
 
 impl Entry {
+    /// Counts the rule if it is meant.
+    fn selects(&mut self, rule: &Subject<'_>) -> bool {
+        let selected = self.selector.selects(rule).unwrap_or_else(|GaveUp| {
+            self.gave_up.add(rule);
+            false
+        });
+        self.touched.selected += u32::from(selected);
+        selected
+    }
+
+    /// The rule's new text, if it gets one.
+    fn edited(&mut self, rule: &Subject<'_>) -> Option<Vec<u8>> {
+        let Some(edit) = &self.edit else { return to_drop(rule, rule.text) };
+        edit.apply(rule.text).unwrap_or_else(|why| {
+            match why {
+                Unapplied::GaveUp => self.gave_up.add(rule),
+                Unapplied::TooLong => self.too_long.add(rule),
+            }
+            None
+        })
+    }
+
+    fn faults(&self) -> Vec<Diagnostic> {
+        let rules = |Rules { count, first }: &Rules| format!("{count} rules (first: {first})");
+        let longer = "which stay as they were: their text would be longer than";
+        let mut said = Vec::new();
+        if self.gave_up.count > 0 {
+            said.push(format!("the expression gave up on {}; make it simpler", rules(&self.gave_up)));
+        }
+        if self.too_long.count > 0 {
+            let rules = rules(&self.too_long);
+            said.push(format!("this line does not change {rules}, {longer} {MAX_RULE_BYTES} bytes"));
+        }
+        let fault = |message| {
+            let mut fault = self.here.clone();
+            (fault.message, fault.severity) = (message, Severity::Fault);
+            fault
+        };
+        said.into_iter().map(fault).collect()
+    }
+
     fn place(&self) -> String {
         format!("{}:{}", self.touched.file, self.touched.line)
     }
@@ -201,7 +288,7 @@ fn to_drop(rule: &Subject<'_>, text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// What stands before ` #`.
-fn without_comment(text: Text<'_>) -> Text<'_> {
+pub(super) fn without_comment(text: Text<'_>) -> Text<'_> {
     let at = memchr::memmem::find(text.bytes, b" #").unwrap_or(text.bytes.len());
     text.sub(0, at).trim()
 }
@@ -221,7 +308,7 @@ mod tests {
 
     fn judge(lists: &mut Lists, text: &str, commented: bool) -> Fate {
         let ast = parser::parse(text.as_bytes()).unwrap();
-        lists.judge(&Subject { text: text.as_bytes(), file: "a.rules", ast: Some(&ast) }, commented)
+        lists.judge(&Subject::new(text.as_bytes(), "a.rules", 3, Some(&ast)), commented)
     }
 
     const RULE: &str = "alert tcp any any -> any any (msg:\"scan\"; sid:1;)";
@@ -264,4 +351,65 @@ mod tests {
         let none = "this line selects no rule";
         assert_eq!(told, [("Disable", none, false), ("Drop", drop, false), ("Modify", modify, false)]);
     }
+
+    #[test]
+    fn a_text_that_edits_make_too_long_stays_as_it_was() {
+        let doubling = "* \"a\" \"aaaaaaaaaaaaaaaa\"\n".repeat(12);
+        let mut lists = lists(&[(Kind::Modify, &doubling)]);
+        let Fate::Edited { text, .. } = judge(&mut lists, RULE, false) else { panic!("not edited") };
+        assert!(text.len() > MAX_RULE_BYTES / 16 && text.len() <= MAX_RULE_BYTES, "{}", text.len());
+        let (touched, told) = lists.finish();
+        let changed = touched.iter().filter(|line| line.changed == 1).count();
+        assert_eq!(told.len(), 12 - changed);
+        let message = "this line does not change 1 rules (first: a.rules:3), which stay as they were: their text would \
+                       be longer than 1048576 bytes";
+        assert!(told.iter().all(|d| d.is_fault() && d.message == message), "{told:?}");
+        assert_eq!(told[0].line as usize, changed + 1);
+    }
+
+    #[test]
+    fn an_expression_that_gives_up_is_a_fault_of_its_line() {
+        let rule = RULE.replace("scan", &"a".repeat(64));
+        let hard = "(?:(a+)+)+\\1(?<=b)";
+        let mut lists =
+            lists(&[(Kind::Disable, &format!("9\nre:{hard}")), (Kind::Modify, &format!("1 '{hard}' x"))]);
+        judge(&mut lists, &rule, false);
+        lists.judge(&Subject::new(b"ok", "b.rules", 1, None), false);
+        let (_, told) = lists.finish();
+        let told: Vec<_> =
+            told.iter().map(|d| (d.file.as_str(), d.line, d.is_fault(), d.message.as_str())).collect();
+        let message = "the expression gave up on 1 rules (first: a.rules:3); make it simpler";
+        assert!(told.contains(&("Disable", 2, true, message)), "{told:?}");
+        assert!(told.contains(&("Modify", 1, true, message)), "{told:?}");
+    }
+
+    /// As `index` has it, against every line asked of every rule.
+    #[test]
+    fn ids_that_are_looked_up_select_as_lines_one_by_one_do() {
+        let disable = "1:2, 3\nre:scan\n3\n2,2,2\nmulti:2;re:scan\n7:2\n";
+        for (gid, sid, selected) in [
+            (1, 2, [1, 1, 0, 1, 1, 0]),
+            (1, 3, [1, 1, 1, 0, 0, 0]),
+            (7, 2, [0, 1, 0, 0, 0, 1]),
+            (7, 3, [0, 1, 0, 0, 0, 0]),
+        ] {
+            let mut lists = lists(&[(Kind::Disable, disable)]);
+            let rule = RULE.replace("sid:1;", &format!("gid:{gid}; sid:{sid};"));
+            judge(&mut lists, &rule, false);
+            let counts: Vec<u32> = lists.finish().0.iter().map(|line| line.selected).collect();
+            assert_eq!(counts, selected, "{gid}:{sid}");
+        }
+    }
+
+    /// As many as a large set and a long list have: asking every line of every rule takes minutes here.
+    #[test]
+    fn a_long_list_of_ids_is_looked_up() {
+        let ids: String = (0..5_000).map(|sid| format!("{}\n", sid * 6)).collect();
+        let lists = lists(&[(Kind::Disable, &ids)]);
+        let most =
+            (0..32_893).map(|sid| lists.index[0].candidates(&Subject { id: Some((1, sid)), ..NONE }).len());
+        assert_eq!(most.sum::<usize>(), 5_000);
+    }
+
+    const NONE: Subject<'static> = Subject { text: b"", file: "", line: 1, ast: None, id: None };
 }

@@ -11,6 +11,18 @@ pub struct Edit {
     to: Vec<Part>,
 }
 
+/// Longest text that edits make of a rule: lines that each double it would else fill the memory.
+pub const MAX_RULE_BYTES: usize = 1 << 20;
+
+/// Why a rule stays as it was.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Unapplied {
+    /// PCRE's limit on backtracking.
+    GaveUp,
+    /// More than [`MAX_RULE_BYTES`].
+    TooLong,
+}
+
 #[derive(Debug, PartialEq)]
 enum Part {
     Bytes(Vec<u8>),
@@ -38,26 +50,34 @@ pub fn parse(line: Text<'_>) -> Result<(Selector, Edit), Fault> {
 }
 
 impl Edit {
-    /// The text with every place replaced; `None` where the expression is nowhere in it, or gives up.
-    pub fn apply(&self, text: &[u8]) -> Option<Vec<u8>> {
+    /// The text with every place replaced; `None` where that is the text as it was.
+    pub fn apply(&self, text: &[u8]) -> Result<Option<Vec<u8>>, Unapplied> {
         let (mut out, mut after) = (Vec::with_capacity(text.len()), 0);
         for found in self.from.captures_iter(text) {
-            let found = found.ok()?;
-            let whole = found.get(0)?;
-            out.extend_from_slice(text.get(after..whole.start())?);
+            let found = found.map_err(|_| Unapplied::GaveUp)?;
+            let Some(whole) = found.get(0) else { continue };
+            append(&mut out, text.get(after..whole.start()).unwrap_or_default())?;
             for part in &self.to {
                 match part {
-                    Part::Bytes(bytes) => out.extend_from_slice(bytes),
+                    Part::Bytes(bytes) => append(&mut out, bytes)?,
                     Part::Group(group) => {
-                        out.extend_from_slice(found.get(*group).map_or(&[], |m| m.as_bytes()));
+                        append(&mut out, found.get(*group).map_or(&[], |m| m.as_bytes()))?;
                     }
                 }
             }
             after = whole.end();
         }
-        out.extend_from_slice(text.get(after..)?);
-        (out != text).then_some(out)
+        append(&mut out, text.get(after..).unwrap_or_default())?;
+        Ok((out != text).then_some(out))
     }
+}
+
+fn append(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Unapplied> {
+    if out.len() + bytes.len() > MAX_RULE_BYTES {
+        return Err(Unapplied::TooLong);
+    }
+    out.extend_from_slice(bytes);
+    Ok(())
 }
 
 /// Groups are written `\1`, `\g<1>` or, as Oinkmaster has it, `${1}`; `\\` is a backslash.
@@ -152,7 +172,7 @@ mod tests {
 
     fn modified(line: &str, rule: &str) -> Option<String> {
         let (_, edit) = parse(Text::new(line.as_bytes(), 0)).unwrap();
-        edit.apply(rule.as_bytes()).map(|text| String::from_utf8(text).unwrap())
+        edit.apply(rule.as_bytes()).unwrap().map(|text| String::from_utf8(text).unwrap())
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::rules::number::small;
 use crate::rules::parser::RuleAst;
 use crate::rules::text::{Fault, Text, nearest};
+use ahash::AHashSet;
 use pcre2::bytes::{Regex, RegexBuilder};
 
 /// A rule as selectors see it.
@@ -11,14 +12,29 @@ pub struct Subject<'a> {
     /// Without the `#` of a rule that is commented out.
     pub text: &'a [u8],
     pub file: &'a str,
-    /// `None` where the rule cannot be read: only its text and its file are known then.
+    /// In the file, from 1.
+    pub line: u32,
+    /// `None` where the rule cannot be read: only its text and its place are known then.
     pub ast: Option<&'a RuleAst<'a>>,
+    /// What [`id_of`] finds in it.
+    pub id: Option<(u32, u32)>,
 }
+
+impl<'a> Subject<'a> {
+    pub fn new(text: &'a [u8], file: &'a str, line: u32, ast: Option<&'a RuleAst<'a>>) -> Subject<'a> {
+        Subject { text, file, line, ast, id: ast.and_then(id_of) }
+    }
+}
+
+/// An expression that met PCRE's limit on backtracking: whether it is in the text is not known.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the expression gave up")]
+pub struct GaveUp;
 
 #[derive(Debug)]
 pub enum Selector {
     /// (gid, sid)
-    Ids(Vec<(u32, u32)>),
+    Ids(AHashSet<(u32, u32)>),
     /// Anywhere in the rule, in any case.
     Regex(Regex),
     /// The file's name without its folder, with or without its ending.
@@ -55,10 +71,7 @@ impl Selector {
             "group" => Ok(Selector::Group(glob(rest)?)),
             "filename" => Ok(Selector::Filename(glob(rest)?)),
             "metadata" => metadata(rest),
-            "multi" => {
-                let parts = rest.split(b';').filter(|part| !part.is_empty());
-                Ok(Selector::Multi(parts.map(Selector::parse).collect::<Result<_, _>>()?))
-            }
+            "multi" => multi(prefix, rest),
             word => {
                 let fault = prefix.fault(format!("`{}:` selects nothing", prefix.lossy()));
                 Err(match nearest(&word.to_ascii_lowercase(), PREFIXES.iter().copied()) {
@@ -69,25 +82,48 @@ impl Selector {
         }
     }
 
-    /// An expression that gives up on a rule (PCRE's limits) does not select it.
-    pub fn selects(&self, rule: &Subject<'_>) -> bool {
+    pub fn selects(&self, rule: &Subject<'_>) -> Result<bool, GaveUp> {
         match self {
-            Selector::Ids(ids) => rule.ast.and_then(id_of).is_some_and(|id| ids.contains(&id)),
+            Selector::Ids(ids) => Ok(rule.id.is_some_and(|id| ids.contains(&id))),
             Selector::Regex(regex) => found(regex, rule.text),
             Selector::Group(regex) => {
                 let name = rule.file.rsplit('/').next().unwrap_or(rule.file);
                 let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-                found(regex, name.as_bytes()) || found(regex, stem.as_bytes())
+                Ok(found(regex, name.as_bytes())? || found(regex, stem.as_bytes())?)
             }
             Selector::Filename(regex) => found(regex, rule.file.as_bytes()),
-            Selector::Metadata { key, value } => rule.ast.is_some_and(|ast| has_metadata(ast, key, value)),
-            Selector::Multi(all) => all.iter().all(|one| one.selects(rule)),
+            Selector::Metadata { key, value } => {
+                Ok(rule.ast.is_some_and(|ast| has_metadata(ast, key, value)))
+            }
+            Selector::Multi(all) => {
+                for one in all {
+                    if !one.selects(rule)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
         }
     }
 }
 
-fn found(regex: &Regex, text: &[u8]) -> bool {
-    regex.is_match(text).unwrap_or(false)
+/// One level: a selector that held others of its kind would nest as deep as its line is long.
+fn multi(prefix: Text<'_>, rest: Text<'_>) -> Result<Selector, Fault> {
+    let mut all = Vec::new();
+    for part in rest.split(b';').filter(|part| !part.is_empty()) {
+        if let Some((inner, _)) = part.split_once(b':').filter(|(word, _)| word.is("multi")) {
+            return Err(inner.fault("a `multi:` holds no other").help("put the parts of both into one"));
+        }
+        all.push(Selector::parse(part)?);
+    }
+    if all.is_empty() {
+        return Err(prefix.fault("nothing stands after `multi:`").help(FORMS));
+    }
+    Ok(Selector::Multi(all))
+}
+
+fn found(regex: &Regex, text: &[u8]) -> Result<bool, GaveUp> {
+    regex.is_match(text).map_err(|_| GaveUp)
 }
 
 /// A rule's gid (1 unless it says one) and sid.
@@ -96,7 +132,7 @@ pub fn id_of(ast: &RuleAst<'_>) -> Option<(u32, u32)> {
     Some((number("gid").unwrap_or(1), number("sid")?))
 }
 
-fn ids(text: Text<'_>) -> Result<Vec<(u32, u32)>, Fault> {
+fn ids(text: Text<'_>) -> Result<AHashSet<(u32, u32)>, Fault> {
     let number = |part: Text<'_>| {
         small::<u32>(part, u64::from(u32::MAX))
             .map_err(|_| part.fault(format!("`{}` is no selector", part.lossy())).help(FORMS))
@@ -156,6 +192,11 @@ fn glob(text: Text<'_>) -> Result<Regex, Fault> {
                 };
                 let (inside, after) = (&set[..end], &set[end + 1..]);
                 let (not, inside) = inside.strip_prefix('!').map_or(("", inside), |rest| ("^", rest));
+                if inside.is_empty() {
+                    let fault = text.fault("`[!]` excludes no letter");
+                    return Err(fault
+                        .help("write what it excludes, as in [!a-z], or [[]!] for the letters themselves"));
+                }
                 let inside = inside.replace('\\', "\\\\").replace('[', "\\[").replace('^', "\\^");
                 expression.extend(["[", not, &inside, "]"]);
                 rest = after.chars();
@@ -179,9 +220,8 @@ mod tests {
 
     fn selects(selector: &str) -> bool {
         let ast = parser::parse(RULE.as_bytes()).unwrap();
-        let subject =
-            Subject { text: RULE.as_bytes(), file: "/etc/rules/emerging-scan.rules", ast: Some(&ast) };
-        Selector::parse(Text::new(selector.as_bytes(), 0)).unwrap().selects(&subject)
+        let subject = Subject::new(RULE.as_bytes(), "/etc/rules/emerging-scan.rules", 1, Some(&ast));
+        Selector::parse(Text::new(selector.as_bytes(), 0)).unwrap().selects(&subject).unwrap()
     }
 
     #[test]
@@ -222,11 +262,17 @@ mod tests {
             ("re:", 0, "nothing stands after `re:`"),
             ("metadata: key", 10, "metadata is selected by a key and a value"),
             ("", 0, "`` is no selector"),
+            ("group:a[!]", 6, "`[!]` excludes no letter"),
+            ("multi:;;", 0, "nothing stands after `multi:`"),
+            ("multi:1;multi:2", 8, "a `multi:` holds no other"),
         ];
         for (selector, at, message) in table {
             let fault = Selector::parse(Text::new(selector.as_bytes(), 0)).unwrap_err();
             assert_eq!((fault.span.start, fault.message.as_str()), (at, message), "{selector}");
         }
+        let deep = "multi:".repeat(200_000);
+        let fault = Selector::parse(Text::new(deep.as_bytes(), 0)).unwrap_err();
+        assert_eq!((fault.span.start, fault.message.as_str()), (6, "a `multi:` holds no other"));
         let fault = Selector::parse(Text::new(b"re:a(b", 0)).unwrap_err();
         assert!(
             fault.message.starts_with("not a regular expression: ") && fault.span.start >= 3,
