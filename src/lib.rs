@@ -2,10 +2,11 @@
 //!
 //! The layers, lowest first; a module uses only what stands before it (`scripts/check-layers`):
 //!
-//! `base <- {io, wire, rules} <- decode <- defrag <- session <- stream <- inspect <- service <- pipeline <- mgmt <- cli`
+//! `base <- {io, wire, rules} <- decode <- defrag <- session <- stream <- app <- inspect <- service <- pipeline <- mgmt <- cli`
 //!
 //! A frame's path is told in [`pipeline`]; who owns a frame at each border, in `docs/architecture.md`.
 
+pub mod app;
 pub mod base;
 #[cfg(feature = "manage")]
 pub mod cli;

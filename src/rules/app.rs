@@ -132,7 +132,9 @@ protocols! {
 
 /// Protocols that a decoder yields today. A rule that needs another waits: it is loaded and never evaluated. A decoder
 /// that arrives adds itself here.
-pub const DECODED: Protos = Protos::NONE;
+#[rustfmt::skip]
+pub const DECODED: Protos = Protos::of(&[
+]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
 pub const HTTP: Protos = Protos::of(&[AppProto::Http1, AppProto::Http2, AppProto::Doh2]);

@@ -41,6 +41,40 @@ pub struct Buffer {
     pub unit: Unit,
 }
 
+/// Lines of the table.
+pub const COUNT: usize = TABLE.len();
+
+/// The buffer of that name, for constants: a name that is not in the table does not compile.
+pub const fn id(name: &str) -> BufferId {
+    let mut at = 0;
+    while at < TABLE.len() {
+        if same(TABLE[at].name, name) {
+            return BufferId(at as u16);
+        }
+        at += 1;
+    }
+    #[expect(clippy::panic, reason = "found by the compiler: constants only")]
+    {
+        panic!("no buffer has that name")
+    }
+}
+
+/// Strings compare with `==` at run time only.
+pub(super) const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() {
+        if a[at] != b[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
 impl BufferId {
     pub fn get(self) -> &'static Buffer {
         TABLE.get(usize::from(self.0)).unwrap_or(&TABLE[0])

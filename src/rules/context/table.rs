@@ -75,7 +75,7 @@ impl Buffer {
 }
 
 #[rustfmt::skip]
-pub(super) static TABLE: &[Buffer] = &[
+pub(super) const TABLE: &[Buffer] = &[
     one("http.uri", HTTP, SERVER).modifier("http_uri"),
     one("http.uri.raw", HTTP, SERVER).modifier("http_raw_uri"),
     one("http.method", HTTP, SERVER).modifier("http_method"),

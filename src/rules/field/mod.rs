@@ -122,6 +122,21 @@ impl FieldTest {
     }
 }
 
+/// The field of that name, for constants: a name that is not in the table does not compile.
+pub const fn id(name: &str) -> FieldId {
+    let mut at = 0;
+    while at < TABLE.len() {
+        if super::context::same(TABLE[at].name, name) {
+            return FieldId(at as u16);
+        }
+        at += 1;
+    }
+    #[expect(clippy::panic, reason = "found by the compiler: constants only")]
+    {
+        panic!("no field has that name")
+    }
+}
+
 impl FieldId {
     pub fn get(self) -> &'static Field {
         TABLE.get(usize::from(self.0)).unwrap_or(&TABLE[0])

@@ -35,7 +35,7 @@ impl Field {
 }
 
 #[rustfmt::skip]
-pub(super) static TABLE: &[Field] = &[
+pub(super) const TABLE: &[Field] = &[
     field("http2.frametype", HTTP2, Names { max: U8, names: HTTP2_FRAMES }, "type of an HTTP/2 frame"),
     field("http2.errorcode", HTTP2, Names { max: U32, names: HTTP2_ERRORS }, "error of a GOAWAY or RST_STREAM frame"),
     field("http2.priority", HTTP2, Number { max: U8 }, "weight of a PRIORITY frame"),

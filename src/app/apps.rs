@@ -1,0 +1,421 @@
+//! One worker's sessions with an application protocol: finds it, feeds its decoder.
+
+use super::decoder::{Decoder, Next};
+use super::detect::{Carrier, Found, detect};
+use super::limits::{KEPT, Limits};
+use super::registry;
+use super::sink::Sink;
+use super::transactions::{Spares, Transactions};
+use super::wanted::Wanted;
+use crate::base::{Dir, FlowTuple, PerDir, Time};
+use crate::rules::app::AppProto;
+
+/// No application state.
+const NONE: u32 = u32::MAX;
+/// Decoders kept for later use, a protocol.
+const MAX_SPARE_DECODERS: usize = 1024;
+/// A session changes its protocol so often; what follows is not decoded.
+const MAX_CHANGES: u8 = 4;
+
+/// Plain numbers of one worker.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct AppCounters {
+    /// Sessions whose protocol was found, and not found.
+    pub found: u64,
+    pub failed: u64,
+    /// Sessions without application state because there were too many.
+    pub refused: u64,
+    pub gaps: u64,
+}
+
+/// What is known of a session's protocol.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    pub proto: Option<AppProto>,
+    /// What each direction's bytes say by themselves.
+    pub by_direction: PerDir<Option<AppProto>>,
+    /// Before it changed.
+    pub original: Option<AppProto>,
+    /// Neither direction's bytes are known, nor will be.
+    pub failed: bool,
+    pub failed_direction: PerDir<bool>,
+}
+
+/// A session's.
+pub struct AppState {
+    pub known: Known,
+    pub transactions: Transactions,
+    decoder: Option<Box<dyn Decoder>>,
+    /// First bytes of a direction whose protocol is not known.
+    start: PerDir<Vec<u8>>,
+    /// What its protocol is to change to.
+    expected: Option<AppProto>,
+    changes: u8,
+    stopped: bool,
+    ended: PerDir<bool>,
+    /// Events of the session itself (`applayer_...`), taken by whoever inspects.
+    pub events: arrayvec::ArrayVec<(Dir, &'static str), 4>,
+}
+
+impl AppState {
+    fn new() -> AppState {
+        AppState {
+            known: Known::default(),
+            transactions: Transactions::new(),
+            decoder: None,
+            start: PerDir::default(),
+            expected: None,
+            changes: 0,
+            stopped: false,
+            ended: PerDir::default(),
+            events: arrayvec::ArrayVec::new(),
+        }
+    }
+
+    fn renew(&mut self, wanted: &Wanted) {
+        self.known = Known::default();
+        self.transactions.renew(wanted);
+        self.forget_start();
+        (self.expected, self.changes, self.stopped, self.ended) = Default::default();
+        self.events.clear();
+    }
+
+    fn forget_start(&mut self) {
+        for dir in Dir::BOTH {
+            self.start[dir].clear();
+            self.start[dir].shrink_to(KEPT);
+        }
+    }
+
+    fn raise(&mut self, dir: Dir, event: &'static str) {
+        let _ = self.events.try_push((dir, event));
+    }
+}
+
+pub struct Apps {
+    limits: Limits,
+    slots: Vec<AppState>,
+    free: Vec<u32>,
+    decoders: Box<[Vec<Box<dyn Decoder>>]>,
+    spares: Spares,
+    pub counters: AppCounters,
+}
+
+/// Whose bytes come, and when.
+#[derive(Copy, Clone, Debug)]
+pub struct Source {
+    /// The session's, as its opener has it.
+    pub tuple: FlowTuple,
+    pub time: Time,
+    pub dir: Dir,
+}
+
+impl Source {
+    fn carrier(&self) -> Carrier {
+        if self.tuple.proto == crate::wire::ip_proto::TCP { Carrier::Tcp } else { Carrier::Udp }
+    }
+}
+
+impl Apps {
+    pub fn new(limits: Limits) -> Apps {
+        Apps {
+            limits,
+            slots: Vec::new(),
+            free: Vec::new(),
+            decoders: AppProto::ALL.iter().map(|_| Vec::new()).collect(),
+            spares: Spares::default(),
+            counters: AppCounters::default(),
+        }
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub fn get(&self, handle: u32) -> Option<&AppState> {
+        self.slots.get(handle as usize)
+    }
+
+    pub fn get_mut(&mut self, handle: u32) -> Option<&mut AppState> {
+        self.slots.get_mut(handle as usize)
+    }
+
+    /// Sessions with application state.
+    pub fn open(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Bytes of their transactions.
+    pub fn memory(&self) -> usize {
+        self.spares.memory
+    }
+
+    /// The next bytes of a direction: of a TCP stream, or a datagram. Whether rules on the stream should look at once.
+    pub fn data(&mut self, handle: &mut u32, source: &Source, wanted: &Wanted, bytes: &[u8]) -> bool {
+        if bytes.is_empty() || !self.take_slot(handle, wanted) {
+            return false;
+        }
+        self.run(*handle, |run| run.data(source, bytes))
+    }
+
+    /// So many bytes of the direction are lost.
+    pub fn gap(&mut self, handle: u32, source: &Source, missing: u64) {
+        self.counters.gaps += 1;
+        self.run(handle, |run| run.gap(source, missing));
+    }
+
+    /// No more bytes will come in that direction.
+    pub fn end(&mut self, handle: u32, source: &Source) {
+        self.run(handle, |run| run.end(source));
+    }
+
+    /// Nothing more will come at all: transactions end as they stand.
+    pub fn finish(&mut self, handle: u32, source: &Source) {
+        for dir in Dir::BOTH {
+            self.end(handle, &Source { dir, ..*source });
+        }
+        if let Some(state) = self.get_mut(handle) {
+            state.transactions.complete_all();
+        }
+    }
+
+    /// Takes back the transactions that are through.
+    pub fn sweep(&mut self, handle: u32) {
+        self.run(handle, |run| {
+            run.state.transactions.sweep();
+        });
+    }
+
+    /// The session ends.
+    pub fn release(&mut self, handle: &mut u32) {
+        let Some(state) = self.slots.get_mut(*handle as usize) else { return };
+        self.spares.memory = self.spares.memory.saturating_sub(state.transactions.memory());
+        std::mem::swap(&mut self.spares, &mut state.transactions.spares);
+        state.transactions.clear();
+        std::mem::swap(&mut self.spares, &mut state.transactions.spares);
+        if let (Some(decoder), Some(proto)) = (state.decoder.take(), state.known.proto) {
+            put_by(&mut self.decoders, proto, decoder);
+        }
+        self.free.push(*handle);
+        *handle = NONE;
+    }
+
+    fn take_slot(&mut self, handle: &mut u32, wanted: &Wanted) -> bool {
+        if *handle != NONE {
+            return true;
+        }
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None if self.slots.len() < self.limits.sessions => {
+                self.slots.push(AppState::new());
+                self.slots.len() as u32 - 1
+            }
+            None => {
+                self.counters.refused += 1;
+                return false;
+            }
+        };
+        if let Some(state) = self.slots.get_mut(slot as usize) {
+            state.renew(wanted);
+        }
+        *handle = slot;
+        true
+    }
+
+    fn run<R: Default>(&mut self, handle: u32, work: impl FnOnce(&mut Run<'_>) -> R) -> R {
+        let Some(state) = self.slots.get_mut(handle as usize) else { return R::default() };
+        let spares = &mut self.spares;
+        let before = state.transactions.memory();
+        std::mem::swap(spares, &mut state.transactions.spares);
+        let (decoders, limits, counters) = (&mut self.decoders, &self.limits, &mut self.counters);
+        let result = work(&mut Run { state, decoders, limits, counters });
+        std::mem::swap(spares, &mut state.transactions.spares);
+        spares.memory = (spares.memory + state.transactions.memory()).saturating_sub(before);
+        result
+    }
+}
+
+fn put_by(decoders: &mut [Vec<Box<dyn Decoder>>], proto: AppProto, mut decoder: Box<dyn Decoder>) {
+    if let Some(spare) = decoders.get_mut(proto as usize)
+        && spare.len() < MAX_SPARE_DECODERS
+    {
+        decoder.reset();
+        spare.push(decoder);
+    }
+}
+
+/// A session at work.
+struct Run<'a> {
+    state: &'a mut AppState,
+    decoders: &'a mut [Vec<Box<dyn Decoder>>],
+    limits: &'a Limits,
+    counters: &'a mut AppCounters,
+}
+
+impl Run<'_> {
+    fn data(&mut self, source: &Source, bytes: &[u8]) -> bool {
+        let mut flush = false;
+        if self.state.stopped || self.state.known.failed {
+            return false;
+        }
+        if self.state.decoder.is_some() {
+            self.decode(source, bytes, &mut flush);
+        } else {
+            self.look(source, bytes, &mut flush);
+        }
+        flush
+    }
+
+    /// The protocol is not known: more of its first bytes.
+    fn look(&mut self, source: &Source, bytes: &[u8], flush: &mut bool) {
+        let (dir, carrier) = (source.dir, source.carrier());
+        let state = &mut *self.state;
+        let start = &mut state.start[dir];
+        let room = self.limits.probe.saturating_sub(start.len());
+        start.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+        let beyond = bytes.get(room..).unwrap_or_default();
+        if state.known.failed_direction[dir] {
+            return;
+        }
+        let ports = (source.tuple.sport, source.tuple.dport);
+        let last = start.len() >= self.limits.probe;
+        match detect(carrier, dir, start, ports, last) {
+            Found::Open => {}
+            Found::Is(proto) => self.found(source, proto, beyond, flush),
+            Found::Nothing => self.nothing(source),
+        }
+        if carrier == Carrier::Udp {
+            self.state.start[dir].clear();
+        }
+    }
+
+    fn found(&mut self, source: &Source, proto: AppProto, beyond: &[u8], flush: &mut bool) {
+        self.counters.found += 1;
+        let state = &mut *self.state;
+        state.known.by_direction[source.dir] = Some(proto);
+        state.known.proto = Some(proto);
+        state.transactions.proto = proto;
+        if state.expected.take().is_some_and(|expected| expected != proto) {
+            state.raise(source.dir, "applayer_unexpected_protocol");
+        }
+        if state.known.failed_direction[source.dir.reversed()] {
+            state.raise(source.dir, "applayer_detect_protocol_only_one_direction");
+        }
+        let Some(make) = registry::of(proto).and_then(|entry| entry.make) else {
+            state.stopped = true;
+            state.forget_start();
+            return;
+        };
+        let spare = self.decoders.get_mut(proto as usize).and_then(Vec::pop);
+        state.decoder = Some(spare.unwrap_or_else(make));
+        // The other direction's first bytes came before, where there are any.
+        for dir in [source.dir.reversed(), source.dir] {
+            let start = std::mem::take(&mut self.state.start[dir]);
+            if !start.is_empty() {
+                self.decode(&Source { dir, ..*source }, &start, flush);
+            }
+            let start_again = &mut self.state.start[dir];
+            if start_again.is_empty() {
+                *start_again = start;
+                start_again.clear();
+            }
+        }
+        if !beyond.is_empty() {
+            self.data(source, beyond);
+        }
+    }
+
+    fn nothing(&mut self, source: &Source) {
+        let (state, dir) = (&mut *self.state, source.dir);
+        // A later datagram may still tell.
+        if source.carrier() == Carrier::Udp {
+            return;
+        }
+        state.known.failed_direction[dir] = true;
+        if state.known.failed_direction[dir.reversed()] {
+            state.known.failed = true;
+            state.forget_start();
+            self.counters.failed += 1;
+        }
+    }
+
+    fn decode(&mut self, source: &Source, bytes: &[u8], flush: &mut bool) {
+        if self.state.stopped {
+            return;
+        }
+        let next = self.with_decoder(source, flush, |decoder, sink| decoder.data(source.dir, bytes, sink));
+        match next {
+            Some(Next::More) | None => {}
+            Some(Next::Stop) => self.stop(),
+            Some(Next::Change { consumed, to }) => {
+                let rest = bytes.get(consumed..).unwrap_or_default();
+                self.change(source, to, rest, flush);
+            }
+        }
+    }
+
+    fn with_decoder(
+        &mut self,
+        source: &Source,
+        flush: &mut bool,
+        work: impl FnOnce(&mut dyn Decoder, &mut Sink<'_>) -> Next,
+    ) -> Option<Next> {
+        let AppState { decoder, transactions, .. } = &mut *self.state;
+        let mut sink =
+            Sink { transactions, limits: self.limits, tuple: source.tuple, time: source.time, flush };
+        Some(work(decoder.as_deref_mut()?, &mut sink))
+    }
+
+    fn stop(&mut self) {
+        self.state.stopped = true;
+        self.state.transactions.complete_all();
+        if let (Some(decoder), Some(proto)) = (self.state.decoder.take(), self.state.known.proto) {
+            put_by(self.decoders, proto, decoder);
+        }
+    }
+
+    fn change(&mut self, source: &Source, to: Option<AppProto>, rest: &[u8], flush: &mut bool) {
+        self.stop();
+        let state = &mut *self.state;
+        state.changes += 1;
+        if state.changes > MAX_CHANGES {
+            return;
+        }
+        state.stopped = false;
+        state.known.original = state.known.original.or(state.known.proto);
+        state.known.proto = None;
+        state.known.by_direction = PerDir::default();
+        state.known.failed_direction = PerDir::default();
+        state.expected = to;
+        state.forget_start();
+        if !rest.is_empty() {
+            self.look(source, rest, flush);
+        }
+    }
+
+    fn gap(&mut self, source: &Source, missing: u64) {
+        if self.state.stopped {
+            return;
+        }
+        if self.state.decoder.is_none() {
+            self.state.start[source.dir].clear();
+            self.nothing(source);
+            return;
+        }
+        let next =
+            self.with_decoder(source, &mut false, |decoder, sink| decoder.gap(source.dir, missing, sink));
+        if next != Some(Next::More) {
+            self.stop();
+        }
+    }
+
+    fn end(&mut self, source: &Source) {
+        if std::mem::replace(&mut self.state.ended[source.dir], true) || self.state.stopped {
+            return;
+        }
+        self.with_decoder(source, &mut false, |decoder, sink| {
+            decoder.end(source.dir, sink);
+            Next::More
+        });
+    }
+}

@@ -1,0 +1,66 @@
+//! Every bound of this layer.
+
+/// What a buffer's memory is cut down to when its owner is put by for the next session, in bytes.
+pub const KEPT: usize = 16 * 1024;
+
+/// What the configuration says of decoders. Defaults are those of Suricata's stock configuration where it has one.
+#[derive(Copy, Clone, Debug)]
+pub struct Limits {
+    /// Sessions of one worker whose protocol is looked for or decoded at once; beyond, a session has no protocol.
+    pub sessions: usize,
+    /// Bytes of all transactions and decoders of one worker; beyond, new transactions are refused.
+    pub memory: usize,
+    /// First bytes of a direction that are kept while its protocol is not known.
+    pub probe: usize,
+    /// Transactions of one session at once; beyond, the oldest ends as it stands.
+    pub transactions: usize,
+    /// Bytes of the named buffers of one transaction, streamed ones apart; what comes beyond is cut off.
+    pub transaction: usize,
+    /// A line or a header field; longer ones are an event of their protocol, and cut.
+    pub line: usize,
+    /// All header fields of a message.
+    pub header: usize,
+    /// Bytes of an HTTP request's and response's body that are inspected (`request-body-limit`, `response-body-limit`).
+    pub request_body: u64,
+    pub response_body: u64,
+    /// Inspection of a body waits for so many bytes, or its end, and then looks back so far.
+    pub request_body_minimum: u64,
+    pub request_body_window: u64,
+    pub response_body_minimum: u64,
+    pub response_body_window: u64,
+    /// Of files carried by other protocols.
+    pub file: u64,
+    pub file_minimum: u64,
+    pub file_window: u64,
+    /// A body decompressed may be so many times longer than it came, once it is longer than `bomb_free`.
+    pub bomb_ratio: u64,
+    pub bomb_free: u64,
+    /// Layers of compression that are undone.
+    pub compression_layers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            sessions: 1 << 18,
+            memory: 256 << 20,
+            probe: 4096,
+            transactions: 256,
+            transaction: 256 << 10,
+            line: 18_000,
+            header: 64 << 10,
+            request_body: 100 << 10,
+            response_body: 100 << 10,
+            request_body_minimum: 32 << 10,
+            request_body_window: 4 << 10,
+            response_body_minimum: 40 << 10,
+            response_body_window: 16 << 10,
+            file: 100 << 10,
+            file_minimum: 32 << 10,
+            file_window: 4 << 10,
+            bomb_ratio: 2048,
+            bomb_free: 1 << 20,
+            compression_layers: 2,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Application decoders: what a session's bytes mean, as transactions with named buffers.
+//!
+//! Owes: the protocol of each session (by what its bytes are, helped by ports), and of each protocol that has a decoder its
+//! transactions: named buffers and numbers that rules match, events, files, and notes for eve.json; in bounded memory,
+//! on any bytes. Owns the decoders and their transactions, found by the handle in [`Session::app`](crate::session::Session).
+//!
+//! A packet's way: [`Apps::data`] (or [`Apps::gap`], [`Apps::end`]) with the next bytes of a direction, then whoever
+//! inspects walks the session's [`Transactions`], and [`Apps::sweep`] takes back those that are through.
+//!
+//! **To add a decoder**: a file or folder that implements [`Decoder`], and one line in [`registry::TABLE`].
+
+mod apps;
+mod carry;
+mod decoder;
+mod detect;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod limits;
+pub mod registry;
+mod sink;
+mod streamed;
+mod transaction;
+mod transactions;
+mod wanted;
+
+pub use apps::{AppCounters, AppState, Apps, Known, Source};
+pub use carry::{Carry, Framed};
+pub use decoder::{Decoder, Next, Probe};
+pub use limits::Limits;
+pub use sink::Sink;
+pub use streamed::{Streamed, Window};
+pub use transaction::{COMPLETE, File, FileId, Item, Marks, Note, NoteRef, Pending, START, Transaction};
+pub use transactions::{Transactions, TxId};
+pub use wanted::Wanted;
+
+pub use crate::rules::app::AppProto;

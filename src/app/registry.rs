@@ -1,0 +1,64 @@
+//! All decoders and probes, a line each. **To add a decoder: its module, and one line in [`TABLE`]**; that it is there
+//! `rules` learns by the list [`DECODED`](crate::rules::app::DECODED), which a test holds to this table.
+
+use super::decoder::{Decoder, Probe};
+use super::transaction::COMPLETE;
+use crate::base::Dir;
+use crate::rules::app::AppProto;
+use crate::rules::context::BufferId;
+
+/// Names of a direction's stages, for `app-layer-state` and rule hooks.
+pub type States = &'static [(&'static str, u8)];
+
+pub struct Entry {
+    pub proto: AppProto,
+    /// Server's ports on which the protocol is looked for though its bytes prove little.
+    pub tcp: &'static [u16],
+    pub udp: &'static [u16],
+    /// Its first bytes prove it on any port, by these transports.
+    pub anywhere_tcp: bool,
+    pub anywhere_udp: bool,
+    /// What the first bytes of a direction say.
+    pub probe: fn(Dir, &[u8]) -> Probe,
+    /// `None`: found, and not decoded.
+    pub make: Option<fn() -> Box<dyn Decoder>>,
+    /// The stage of its direction from which on a buffer that was not put will not come.
+    pub stage: fn(BufferId) -> u8,
+    /// To the server, to the client.
+    pub states: [States; 2],
+}
+
+/// For protocols whose buffers are all there when the direction is complete.
+pub fn at_the_end(_buffer: BufferId) -> u8 {
+    COMPLETE
+}
+
+pub const NO_STATES: [States; 2] = [&[], &[]];
+
+/// Probed in this order: those that prove themselves by more come first.
+#[rustfmt::skip]
+pub static TABLE: &[Entry] = &[
+];
+
+pub fn of(proto: AppProto) -> Option<&'static Entry> {
+    TABLE.iter().find(|entry| entry.proto == proto)
+}
+
+/// The stage from which on a buffer of that protocol that was not put will not come.
+pub fn stage_of(proto: AppProto, buffer: BufferId) -> u8 {
+    of(proto).map_or(COMPLETE, |entry| (entry.stage)(buffer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::app::DECODED;
+
+    #[test]
+    fn rules_know_of_every_decoder() {
+        for &proto in AppProto::ALL {
+            let decoder = of(proto).is_some_and(|entry| entry.make.is_some());
+            assert_eq!(DECODED.contains(proto), decoder, "{}", proto.name());
+        }
+    }
+}

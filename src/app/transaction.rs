@@ -1,0 +1,449 @@
+//! A transaction: a request and its answer, a handshake, a message; what a decoder found in it.
+
+use super::limits::{KEPT, Limits};
+use super::streamed::{Streamed, Window};
+use super::wanted::Wanted;
+use crate::base::{Dir, PerDir, RuleIndex};
+use crate::rules::app::AppProto;
+use crate::rules::context::{self, BufferId};
+use crate::rules::field::FieldId;
+use arrayvec::ArrayVec;
+use std::ops::Range;
+
+/// Nothing of that direction came yet.
+pub const START: u8 = 0;
+/// All of that direction came.
+pub const COMPLETE: u8 = u8::MAX;
+
+const FILE_NAME: BufferId = context::id("file.name");
+const FILE_DATA: BufferId = context::id("file.data");
+
+/// Items, fields and files of one transaction at most; further ones are not kept.
+const MAX_ITEMS: usize = 4096;
+const MAX_FIELDS: usize = 4096;
+const MAX_STREAMED: usize = 64;
+/// Different events of one transaction.
+const MAX_EVENTS: usize = 16;
+/// Notes for eve.json of one transaction.
+const MAX_NOTES: usize = 512;
+
+/// A buffer that is whole.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    pub id: BufferId,
+    pub dir: Dir,
+    at: u32,
+    len: u32,
+}
+
+/// A number or a text that rules ask for by a keyword.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct FieldValue {
+    pub id: FieldId,
+    pub dir: Dir,
+    value: Value,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Value {
+    Number(u64),
+    Text { at: u32, len: u32 },
+}
+
+/// One of the transaction's files: its place among [`Transaction::files`].
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct FileId(u16);
+
+/// A name and a value for eve.json. Names are paths below the protocol's object: `hostname`, `tls.sni`; a name that ends
+/// in `[]` adds to an array, and within an array of objects `answers[].rrname` sets a field of its newest element, which
+/// a note `answers[]` without a value begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub name: &'static str,
+    value: NoteValue,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum NoteValue {
+    Begin,
+    Number(u64),
+    Bool(bool),
+    Text(Range<u32>),
+}
+
+/// A file that a transaction carries.
+#[derive(Clone, Debug)]
+pub struct File {
+    pub dir: Dir,
+    name: Range<u32>,
+    /// Number of its bytes among the streamed buffers, where anyone wants them.
+    data: Option<usize>,
+    pub size: u64,
+    pub closed: bool,
+    /// Bytes within it are missing, or it did not come to its end.
+    pub truncated: bool,
+}
+
+/// A rule that may yet match, and which of its parts have held.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    pub rule: RuleIndex,
+    pub held: u64,
+}
+
+/// What inspection keeps of a transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Marks {
+    /// Items that were scanned for fast patterns.
+    pub scanned: usize,
+    pub fields_seen: usize,
+    pub events_seen: usize,
+    /// The rules without a fast pattern were added, a direction.
+    pub begun: PerDir<bool>,
+    pub pending: Vec<Pending>,
+    /// Rules that matched already.
+    pub matched: Vec<RuleIndex>,
+    /// A `pass` rule matched: nothing more is asked of it.
+    pub passed: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    /// Counted within the session, from 0.
+    pub id: u64,
+    /// Whose transaction it is.
+    pub proto: AppProto,
+    stage: PerDir<u8>,
+    /// The direction was inspected at this stage.
+    pub inspected: PerDir<Option<u8>>,
+    /// Something was added since inspection last looked, a direction.
+    pub changed: PerDir<bool>,
+    store: Vec<u8>,
+    items: Vec<Item>,
+    fields: Vec<FieldValue>,
+    streamed: Vec<Streamed>,
+    files: Vec<File>,
+    events: ArrayVec<(Dir, &'static str), MAX_EVENTS>,
+    notes: Vec<Note>,
+    /// Its record was written.
+    pub logged: bool,
+    pub marks: Marks,
+    wanted: Wanted,
+    limit: usize,
+}
+
+impl Transaction {
+    pub(super) fn new() -> Transaction {
+        Transaction {
+            id: 0,
+            proto: AppProto::Http1,
+            stage: PerDir::default(),
+            inspected: PerDir::default(),
+            changed: PerDir::default(),
+            store: Vec::new(),
+            items: Vec::new(),
+            fields: Vec::new(),
+            streamed: Vec::new(),
+            files: Vec::new(),
+            events: ArrayVec::new(),
+            notes: Vec::new(),
+            logged: false,
+            marks: Marks::default(),
+            wanted: Wanted::default(),
+            limit: 0,
+        }
+    }
+
+    /// Makes a used one new. Streamed buffers' memory goes.
+    pub(super) fn renew(&mut self, id: u64, proto: AppProto, wanted: &Wanted, limits: &Limits) {
+        (self.id, self.proto) = (id, proto);
+        (self.stage, self.inspected, self.changed) = Default::default();
+        self.store.clear();
+        self.store.shrink_to(KEPT);
+        self.items.clear();
+        self.fields.clear();
+        self.streamed.clear();
+        self.files.clear();
+        self.events.clear();
+        self.notes.clear();
+        self.logged = false;
+        let marks = &mut self.marks;
+        marks.pending.clear();
+        marks.matched.clear();
+        (marks.scanned, marks.fields_seen, marks.events_seen) = (0, 0, 0);
+        (marks.begun, marks.passed) = Default::default();
+        (self.wanted, self.limit) = (*wanted, limits.transaction);
+    }
+
+    /// Bytes it occupies.
+    pub(super) fn memory(&self) -> usize {
+        let streamed: usize = self.streamed.iter().map(Streamed::memory).sum();
+        size_of::<Transaction>() + self.store.capacity() + streamed
+    }
+
+    // For decoders.
+
+    pub fn wants(&self, id: BufferId) -> bool {
+        self.wanted.has(id)
+    }
+
+    pub fn wants_notes(&self) -> bool {
+        self.wanted.notes
+    }
+
+    pub fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    /// A buffer, whole. Put again it is a further one of the same name.
+    pub fn put(&mut self, dir: Dir, id: BufferId, bytes: &[u8]) {
+        self.put_with(dir, id, |out| out.extend_from_slice(bytes));
+    }
+
+    /// A buffer that `build` writes behind what is there; it must only append.
+    pub fn put_with(&mut self, dir: Dir, id: BufferId, build: impl FnOnce(&mut Vec<u8>)) {
+        if !self.wants(id) || self.items.len() >= MAX_ITEMS {
+            return;
+        }
+        let Some(Range { start, end }) = self.keep(build) else { return };
+        self.items.push(Item { id, dir, at: start, len: end - start });
+        self.changed[dir] = true;
+    }
+
+    fn keep(&mut self, build: impl FnOnce(&mut Vec<u8>)) -> Option<Range<u32>> {
+        let at = self.store.len();
+        if at > self.limit {
+            return None;
+        }
+        build(&mut self.store);
+        self.store.truncate(self.limit.max(at));
+        Some(u32::try_from(at).ok()?..u32::try_from(self.store.len()).ok()?)
+    }
+
+    pub fn field(&mut self, dir: Dir, id: FieldId, value: u64) {
+        self.add_field(FieldValue { id, dir, value: Value::Number(value) });
+    }
+
+    pub fn text_field(&mut self, dir: Dir, id: FieldId, text: &[u8]) {
+        if let Some(Range { start, end }) = self.keep(|out| out.extend_from_slice(text)) {
+            self.add_field(FieldValue { id, dir, value: Value::Text { at: start, len: end - start } });
+        }
+    }
+
+    fn add_field(&mut self, value: FieldValue) {
+        if self.fields.len() < MAX_FIELDS {
+            self.changed[value.dir] = true;
+            self.fields.push(value);
+        }
+    }
+
+    /// An event under its whole name (`http.invalid_content_length`), once a transaction.
+    pub fn event(&mut self, dir: Dir, name: &'static str) {
+        if !self.events.iter().any(|(_, known)| *known == name) && self.events.try_push((dir, name)).is_ok() {
+            self.changed[dir] = true;
+        }
+    }
+
+    /// The direction has come so far: numbers are the protocol's, ascending. A buffer that belongs to an earlier stage
+    /// and was not put will not come.
+    pub fn advance(&mut self, dir: Dir, stage: u8) {
+        if stage > self.stage[dir] {
+            self.stage[dir] = stage;
+            self.changed[dir] = true;
+        }
+    }
+
+    pub fn complete(&mut self, dir: Dir) {
+        self.advance(dir, COMPLETE);
+        for at in 0..self.streamed.len() {
+            if self.streamed.get(at).is_some_and(|s| s.dir == dir && !s.ended) {
+                self.end_streamed(at);
+            }
+        }
+    }
+
+    /// Begins a buffer that comes in pieces; its number is for [`grow`](Self::grow). `None` when nobody wants it.
+    pub fn begin(&mut self, dir: Dir, id: BufferId, window: Window) -> Option<usize> {
+        if !self.wants(id) || self.streamed.len() >= MAX_STREAMED {
+            return None;
+        }
+        self.streamed.push(Streamed::new(dir, id, window, Vec::new()));
+        Some(self.streamed.len() - 1)
+    }
+
+    pub fn grow(&mut self, streamed: usize, bytes: &[u8]) {
+        let Some(buffer) = self.streamed.get_mut(streamed) else { return };
+        buffer.grow(bytes);
+        let dir = buffer.dir;
+        self.changed[dir] = true;
+    }
+
+    pub fn end_streamed(&mut self, streamed: usize) {
+        let Some(buffer) = self.streamed.get_mut(streamed) else { return };
+        buffer.ended = true;
+        let dir = buffer.dir;
+        self.changed[dir] = true;
+    }
+
+    pub fn truncate_streamed(&mut self, streamed: usize) {
+        if let Some(buffer) = self.streamed.get_mut(streamed) {
+            buffer.truncated = true;
+        }
+        self.end_streamed(streamed);
+    }
+
+    /// A file begins. `name` may be empty; `window` is that of its bytes, the buffer `file.data`.
+    pub fn open_file(&mut self, dir: Dir, name: &[u8], window: Window) -> Option<FileId> {
+        if self.files.len() >= MAX_STREAMED {
+            return None;
+        }
+        let kept = self.keep(|out| out.extend_from_slice(name))?;
+        if !name.is_empty() {
+            self.put(dir, FILE_NAME, name);
+        }
+        let data = self.begin(dir, FILE_DATA, window);
+        self.files.push(File { dir, name: kept, data, size: 0, closed: false, truncated: false });
+        self.changed[dir] = true;
+        Some(FileId(self.files.len() as u16 - 1))
+    }
+
+    pub fn grow_file(&mut self, id: FileId, bytes: &[u8]) {
+        let Some(file) = self.files.get_mut(usize::from(id.0)) else { return };
+        file.size = file.size.saturating_add(bytes.len() as u64);
+        if let Some(data) = file.data {
+            self.grow(data, bytes);
+        }
+    }
+
+    pub fn close_file(&mut self, id: FileId, truncated: bool) {
+        let Some(file) = self.files.get_mut(usize::from(id.0)) else { return };
+        (file.closed, file.truncated) = (true, truncated);
+        let (dir, data) = (file.dir, file.data);
+        self.changed[dir] = true;
+        match data {
+            Some(data) if truncated => self.truncate_streamed(data),
+            Some(data) => self.end_streamed(data),
+            None => {}
+        }
+    }
+
+    /// Notes for eve.json; see [`Note`].
+    pub fn note(&mut self, name: &'static str, text: &[u8]) {
+        if !self.wanted.notes || self.notes.len() >= MAX_NOTES {
+            return;
+        }
+        if let Some(range) = self.keep(|out| out.extend_from_slice(text)) {
+            self.notes.push(Note { name, value: NoteValue::Text(range) });
+        }
+    }
+
+    pub fn note_number(&mut self, name: &'static str, number: u64) {
+        self.add_note(name, NoteValue::Number(number));
+    }
+
+    pub fn note_bool(&mut self, name: &'static str, value: bool) {
+        self.add_note(name, NoteValue::Bool(value));
+    }
+
+    /// A new element of an array of objects.
+    pub fn note_begin(&mut self, name: &'static str) {
+        self.add_note(name, NoteValue::Begin);
+    }
+
+    fn add_note(&mut self, name: &'static str, value: NoteValue) {
+        if self.wanted.notes && self.notes.len() < MAX_NOTES {
+            self.notes.push(Note { name, value });
+        }
+    }
+
+    // For inspection and logs.
+
+    pub fn stage(&self, dir: Dir) -> u8 {
+        self.stage[dir]
+    }
+
+    pub fn is_complete(&self, dir: Dir) -> bool {
+        self.stage[dir] == COMPLETE
+    }
+
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    pub fn bytes(&self, item: &Item) -> &[u8] {
+        self.store.get(item.at as usize..(item.at + item.len) as usize).unwrap_or_default()
+    }
+
+    /// All buffers of that name that are whole.
+    pub fn buffers(&self, id: BufferId) -> impl Iterator<Item = (Dir, &[u8])> {
+        self.items.iter().filter(move |item| item.id == id).map(|item| (item.dir, self.bytes(item)))
+    }
+
+    pub fn streamed(&self) -> &[Streamed] {
+        &self.streamed
+    }
+
+    pub fn streamed_mut(&mut self) -> &mut [Streamed] {
+        &mut self.streamed
+    }
+
+    /// Numbers of that name.
+    pub fn numbers(&self, id: FieldId) -> impl DoubleEndedIterator<Item = (Dir, u64)> {
+        self.fields.iter().filter(move |f| f.id == id).filter_map(|f| match f.value {
+            Value::Number(number) => Some((f.dir, number)),
+            Value::Text { .. } => None,
+        })
+    }
+
+    pub fn texts(&self, id: FieldId) -> impl Iterator<Item = (Dir, &[u8])> {
+        self.fields.iter().filter(move |f| f.id == id).filter_map(|f| match f.value {
+            Value::Number(_) => None,
+            Value::Text { at, len } => {
+                Some((f.dir, self.store.get(at as usize..(at + len) as usize).unwrap_or_default()))
+            }
+        })
+    }
+
+    pub fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    pub fn file_name(&self, file: &File) -> &[u8] {
+        self.store.get(file.name.start as usize..file.name.end as usize).unwrap_or_default()
+    }
+
+    pub fn events(&self) -> &[(Dir, &'static str)] {
+        &self.events
+    }
+
+    pub fn notes(&self) -> impl Iterator<Item = (&'static str, NoteRef<'_>)> {
+        self.notes.iter().map(|note| {
+            let value = match &note.value {
+                NoteValue::Begin => NoteRef::Begin,
+                NoteValue::Number(number) => NoteRef::Number(*number),
+                NoteValue::Bool(value) => NoteRef::Bool(*value),
+                NoteValue::Text(range) => {
+                    let range = range.start as usize..range.end as usize;
+                    NoteRef::Text(self.store.get(range).unwrap_or_default())
+                }
+            };
+            (note.name, value)
+        })
+    }
+
+    /// Complete both ways, and inspected so.
+    pub(super) fn is_through(&self) -> bool {
+        Dir::BOTH
+            .into_iter()
+            .all(|dir| self.is_complete(dir) && self.inspected[dir] == Some(COMPLETE) && !self.changed[dir])
+    }
+}
+
+/// A note's value, lent.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum NoteRef<'a> {
+    Begin,
+    Number(u64),
+    Bool(bool),
+    Text(&'a [u8]),
+}

@@ -1,0 +1,169 @@
+//! A session's transactions, oldest first.
+
+use super::limits::Limits;
+use super::transaction::Transaction;
+use super::wanted::Wanted;
+use crate::base::Dir;
+use crate::rules::app::AppProto;
+use std::collections::VecDeque;
+
+/// Counted within the session, from 0.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TxId(pub u64);
+
+/// Transactions kept for later use, by all sessions of a worker together.
+#[derive(Default)]
+pub(super) struct Spares {
+    #[expect(clippy::vec_box, reason = "they move between sessions, and are large")]
+    free: Vec<Box<Transaction>>,
+    /// Bytes of those in use.
+    pub(super) memory: usize,
+    /// Refused for want of memory.
+    pub(super) refused: u64,
+    /// Ended before their time because a session had too many.
+    pub(super) cut_short: u64,
+}
+
+/// Spare transactions kept at most.
+const MAX_SPARES: usize = 4096;
+
+impl Spares {
+    fn give_back(&mut self, tx: Box<Transaction>) {
+        if self.free.len() < MAX_SPARES {
+            self.free.push(tx);
+        }
+    }
+}
+
+pub struct Transactions {
+    live: VecDeque<Box<Transaction>>,
+    next: u64,
+    /// Of those that are opened now.
+    pub(super) proto: AppProto,
+    wanted: Wanted,
+    /// Taken from the worker's before a decoder runs, so that opening needs no other borrow.
+    pub(super) spares: Spares,
+}
+
+impl Transactions {
+    pub(super) fn new() -> Transactions {
+        Transactions {
+            live: VecDeque::new(),
+            next: 0,
+            proto: AppProto::Http1,
+            wanted: Wanted::default(),
+            spares: Spares::default(),
+        }
+    }
+
+    pub(super) fn renew(&mut self, wanted: &Wanted) {
+        self.next = 0;
+        self.wanted = *wanted;
+    }
+
+    pub fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    pub(super) fn open(&mut self, limits: &Limits) -> Option<TxId> {
+        if self.spares.memory >= limits.memory {
+            self.spares.refused += 1;
+            return None;
+        }
+        while self.live.len() >= limits.transactions.max(1) {
+            self.spares.cut_short += 1;
+            self.drop_oldest();
+        }
+        let mut tx = self.spares.free.pop().unwrap_or_else(|| Box::new(Transaction::new()));
+        tx.renew(self.next, self.proto, &self.wanted, limits);
+        self.live.push_back(tx);
+        let id = TxId(self.next);
+        self.next += 1;
+        Some(id)
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(tx) = self.live.pop_front() {
+            self.spares.give_back(tx);
+        }
+    }
+
+    fn place(&self, id: TxId) -> Option<usize> {
+        self.live.binary_search_by_key(&id.0, |tx| tx.id).ok()
+    }
+
+    pub fn get(&self, id: TxId) -> Option<&Transaction> {
+        self.live.get(self.place(id)?).map(|tx| &**tx)
+    }
+
+    pub fn get_mut(&mut self, id: TxId) -> Option<&mut Transaction> {
+        let at = self.place(id)?;
+        self.live.get_mut(at).map(|tx| &mut **tx)
+    }
+
+    pub(super) fn find_mut(
+        &mut self,
+        mut passes: impl FnMut(&Transaction) -> bool,
+    ) -> Option<&mut Transaction> {
+        self.live.iter_mut().map(|tx| &mut **tx).find(|tx| passes(tx))
+    }
+
+    pub(super) fn newest_mut(&mut self) -> Option<&mut Transaction> {
+        self.live.back_mut().map(|tx| &mut **tx)
+    }
+
+    pub fn newest(&self) -> Option<&Transaction> {
+        self.live.back().map(|tx| &**tx)
+    }
+
+    pub fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    /// Oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Transaction> {
+        self.live.iter().map(|tx| &**tx)
+    }
+
+    /// Oldest first.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Transaction> {
+        self.live.iter_mut().map(|tx| &mut **tx)
+    }
+
+    /// Nothing more will come: all end as they stand.
+    pub(super) fn complete_all(&mut self) {
+        for tx in self.iter_mut() {
+            Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
+        }
+    }
+
+    /// Takes back those that are complete and were inspected both ways.
+    pub(super) fn sweep(&mut self) {
+        while self.live.front().is_some_and(|tx| tx.is_through()) {
+            self.drop_oldest();
+        }
+        // Those behind one that is slow go too, where there are any.
+        if self.live.iter().any(|tx| tx.is_through()) {
+            for _ in 0..self.live.len() {
+                if let Some(tx) = self.live.pop_front() {
+                    if tx.is_through() { self.spares.give_back(tx) } else { self.live.push_back(tx) }
+                }
+            }
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        while !self.live.is_empty() {
+            self.drop_oldest();
+        }
+    }
+
+    /// Bytes that those which are open occupy.
+    pub(super) fn memory(&self) -> usize {
+        self.live.iter().map(|tx| tx.memory()).sum()
+    }
+}

@@ -1,0 +1,48 @@
+//! Which buffers anyone looks at: those that no rule and no log wants are not even made.
+
+use crate::rules::context::{self, BufferId};
+
+/// Room for as many buffers as the table of contexts has.
+const WORDS: usize = 6;
+
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    buffers: [u64; WORDS],
+    /// Notes for eve.json.
+    pub notes: bool,
+    /// Sums and types of files, which cost a pass over their bytes.
+    pub md5: bool,
+    pub sha1: bool,
+    pub sha256: bool,
+    pub magic: bool,
+}
+
+impl Wanted {
+    pub fn all() -> Wanted {
+        let buffers = [u64::MAX; WORDS];
+        Wanted { buffers, notes: true, md5: true, sha1: true, sha256: true, magic: true }
+    }
+
+    pub fn add(&mut self, id: BufferId) {
+        if let Some(word) = self.buffers.get_mut(usize::from(id.0 / 64)) {
+            *word |= 1 << (id.0 % 64);
+        }
+    }
+
+    pub fn has(&self, id: BufferId) -> bool {
+        self.buffers.get(usize::from(id.0 / 64)).is_some_and(|word| word & 1 << (id.0 % 64) != 0)
+    }
+
+    /// What either wants.
+    pub fn or(mut self, other: &Wanted) -> Wanted {
+        self.buffers.iter_mut().zip(other.buffers).for_each(|(a, b)| *a |= b);
+        self.notes |= other.notes;
+        self.md5 |= other.md5;
+        self.sha1 |= other.sha1;
+        self.sha256 |= other.sha256;
+        self.magic |= other.magic;
+        self
+    }
+}
+
+const _: () = assert!(context::COUNT <= WORDS * 64);
