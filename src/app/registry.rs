@@ -43,6 +43,10 @@ pub static TABLE: &[Entry] = &[
     super::dns::TCP_ENTRY,
     super::dns::MDNS_ENTRY,
     super::dns::LLMNR_ENTRY,
+    super::snmp::ENTRY,
+    super::dhcp::ENTRY,
+    super::ntp::ENTRY,
+    super::tftp::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

@@ -138,6 +138,10 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Mdns,
     AppProto::Llmnr,
     AppProto::Sip,
+    AppProto::Snmp,
+    AppProto::Dhcp,
+    AppProto::Ntp,
+    AppProto::Tftp,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
