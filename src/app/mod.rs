@@ -13,6 +13,7 @@ mod apps;
 mod carry;
 mod decoder;
 mod detect;
+pub mod dns;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod limits;

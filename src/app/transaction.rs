@@ -268,6 +268,16 @@ impl Transaction {
         }
     }
 
+    /// All there is of a transaction that has one direction only: the other is not looked into at all, so that what is absent
+    /// there says nothing.
+    pub fn complete_one_way(&mut self, dir: Dir) {
+        self.complete(dir);
+        let other = dir.reversed();
+        self.stage[other] = COMPLETE;
+        self.inspected[other] = Some(COMPLETE);
+        self.changed[other] = false;
+    }
+
     /// Begins a buffer that comes in pieces; its number is for [`grow`](Self::grow). `None` when nobody wants it.
     pub fn begin(&mut self, dir: Dir, id: BufferId, window: Window) -> Option<usize> {
         if !self.wants(id) || self.streamed.len() >= MAX_STREAMED {

@@ -134,6 +134,9 @@ protocols! {
 /// that arrives adds itself here.
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
+    AppProto::Dns,
+    AppProto::Mdns,
+    AppProto::Llmnr,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
