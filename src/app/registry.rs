@@ -42,6 +42,7 @@ pub static TABLE: &[Entry] = &[
     super::dns::TCP_ENTRY,
     super::dns::MDNS_ENTRY,
     super::dns::LLMNR_ENTRY,
+    super::dcerpc::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

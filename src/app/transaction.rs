@@ -1,5 +1,6 @@
 //! A transaction: a request and its answer, a handshake, a message; what a decoder found in it.
 
+use super::cursor::Order;
 use super::limits::{KEPT, Limits};
 use super::streamed::{Streamed, Window};
 use super::wanted::Wanted;
@@ -114,6 +115,8 @@ pub struct Transaction {
     /// Whose transaction it is.
     pub proto: AppProto,
     stage: PerDir<u8>,
+    /// How its message writes numbers, for `byte_test` and its like with `dce`.
+    order: Order,
     /// The direction was inspected at this stage.
     pub inspected: PerDir<Option<u8>>,
     /// Something was added since inspection last looked, a direction.
@@ -140,6 +143,7 @@ impl Transaction {
             id: 0,
             proto: AppProto::Http1,
             stage: PerDir::default(),
+            order: Order::default(),
             inspected: PerDir::default(),
             changed: PerDir::default(),
             touched: PerDir::default(),
@@ -159,7 +163,7 @@ impl Transaction {
 
     /// Makes a used one new. Streamed buffers' memory goes.
     pub(super) fn renew(&mut self, id: u64, proto: AppProto, wanted: &Wanted, limits: &Limits) {
-        (self.id, self.proto) = (id, proto);
+        (self.id, self.proto, self.order) = (id, proto, Order::default());
         (self.stage, self.inspected, self.changed, self.touched) = Default::default();
         self.store.clear();
         self.store.shrink_to(KEPT);
@@ -191,6 +195,10 @@ impl Transaction {
 
     pub fn wants(&self, id: BufferId) -> bool {
         self.wanted.has(id)
+    }
+
+    pub fn set_order(&mut self, order: Order) {
+        self.order = order;
     }
 
     pub fn wants_notes(&self) -> bool {
@@ -373,6 +381,10 @@ impl Transaction {
     }
 
     // For inspection and logs.
+
+    pub fn order(&self) -> Order {
+        self.order
+    }
 
     pub fn stage(&self, dir: Dir) -> u8 {
         self.stage[dir]

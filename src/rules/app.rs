@@ -137,6 +137,7 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Dns,
     AppProto::Mdns,
     AppProto::Llmnr,
+    AppProto::Dcerpc,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
