@@ -11,6 +11,8 @@
 
 mod apps;
 mod carry;
+pub mod cursor;
+pub mod dcerpc;
 mod decoder;
 mod detect;
 mod dhcp;

@@ -47,6 +47,7 @@ pub static TABLE: &[Entry] = &[
     super::dhcp::ENTRY,
     super::ntp::ENTRY,
     super::tftp::ENTRY,
+    super::dcerpc::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

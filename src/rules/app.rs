@@ -142,6 +142,7 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Dhcp,
     AppProto::Ntp,
     AppProto::Tftp,
+    AppProto::Dcerpc,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
