@@ -1,4 +1,4 @@
-//! As much of BER (X.690) as SNMP uses (RFC 3417, 8): definite lengths, tags of one byte.
+//! As much of BER (X.690) as SNMP uses (RFC 3417, 8): definite lengths, tags below 31, in whichever form they come.
 
 /// An element's tag and contents.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -14,15 +14,24 @@ pub(super) const SEQUENCE: u8 = 0x30;
 /// An IPv4 address (RFC 2578, 7.1.5).
 pub(super) const ADDRESS: u8 = 0x40;
 
+/// A tag's bits for its number; all of them: the number follows.
+const NUMBER: u8 = 0x1f;
+
 /// Elements one behind the other.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
     pub(super) fn next(&mut self) -> Option<Element<'a>> {
-        let (&tag, rest) = self.0.split_first()?;
-        if tag & 0x1f == 0x1f {
-            return None;
+        let (&tag, mut rest) = self.0.split_first()?;
+        let mut tag = tag;
+        if tag & NUMBER == NUMBER {
+            // The long form of a tag, that a small number should not have, and that is understood none the less.
+            let (&number, behind) = rest.split_first()?;
+            if number >= NUMBER {
+                return None;
+            }
+            (tag, rest) = (tag & !NUMBER | number, behind);
         }
         let (&first, rest) = rest.split_first()?;
         let (len, rest) = match first {
@@ -118,7 +127,8 @@ mod tests {
         assert_eq!(reader.expect(OCTETS), Some(&b"ab"[..]));
         assert_eq!(reader.next(), None);
         assert_eq!(Reader(&[0x30, 0x80, 0, 0]).next(), None);
-        assert_eq!(Reader(&[0xbf, 0x12, 0]).next(), None);
+        assert_eq!(Reader(&[0xbf, 0x84, 1, 0]).next(), None);
+        assert_eq!(Reader(&[0xbf, 4, 0]).next(), Some(Element { tag: 0xa4, data: &[] }));
     }
 
     proptest! {
