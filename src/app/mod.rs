@@ -21,6 +21,7 @@ pub(crate) mod fixture;
 mod limits;
 pub mod registry;
 mod sink;
+pub mod sip;
 mod streamed;
 mod transaction;
 mod transactions;

@@ -138,6 +138,7 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Mdns,
     AppProto::Llmnr,
     AppProto::Dcerpc,
+    AppProto::Sip,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
