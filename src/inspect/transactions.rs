@@ -10,10 +10,11 @@ use super::inspector::Candidates;
 use super::matcher::Seen;
 use super::steps::{Program, Subject};
 use super::turn::{Done, Turn, Where};
+use crate::app::cursor::Order;
 use crate::app::{Pending, Transaction, Transactions, registry};
 use crate::base::{Dir, RuleIndex};
 use crate::rules::Rule;
-use crate::rules::ruleset::{Absence, BufferId, BufferMatch, Check, Context};
+use crate::rules::ruleset::{Absence, BufferId, BufferMatch, Check, Context, Endian};
 
 /// Parts of a rule whose state is kept; further ones are looked at each time.
 const KEPT_PARTS: usize = 64;
@@ -208,15 +209,19 @@ impl Turn<'_> {
         }
         let (mut there, mut open) = (false, tx.stage(dir) < registry::stage_of(tx.proto, id));
         let mut holds = false;
+        let order = match tx.order() {
+            Order::Big => Endian::Big,
+            Order::Little => Endian::Little,
+        };
         for (_, bytes) in tx.buffers(id).filter(|(way, _)| *way == dir) {
             there = true;
-            holds = holds || self.transformed_matches(buffer, program, Subject::whole(bytes));
+            holds = holds || self.transformed_matches(buffer, program, Subject::whole(bytes).in_order(order));
         }
         for streamed in tx.streamed().iter().filter(|s| s.id == id && s.dir == dir) {
             there |= !streamed.is_empty();
             open |= !streamed.is_full();
             if let Some((bytes, base, fresh_from)) = streamed.ready() {
-                let subject = Subject { bytes, base, fresh_from };
+                let subject = Subject::window(bytes, base, fresh_from).in_order(order);
                 holds = holds || self.transformed_matches(buffer, program, subject);
             }
         }
