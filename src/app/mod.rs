@@ -15,11 +15,13 @@ pub mod cursor;
 pub mod dcerpc;
 mod decoder;
 mod detect;
+pub mod digits;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod limits;
 pub mod registry;
 mod sink;
+pub mod smb;
 mod streamed;
 mod transaction;
 mod transactions;
