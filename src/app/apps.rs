@@ -80,6 +80,11 @@ impl AppState {
         self.events.clear();
     }
 
+    /// No further byte will be decoded.
+    pub fn is_over(&self) -> bool {
+        self.stopped || self.known.failed
+    }
+
     fn forget_start(&mut self) {
         for dir in Dir::BOTH {
             self.start[dir].clear();

@@ -16,6 +16,7 @@ pub mod dcerpc;
 mod decoder;
 mod detect;
 pub mod digits;
+pub mod dns;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod limits;

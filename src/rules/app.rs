@@ -135,6 +135,9 @@ protocols! {
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
     AppProto::Smb,
+    AppProto::Dns,
+    AppProto::Mdns,
+    AppProto::Llmnr,
     AppProto::Dcerpc,
 ]);
 
