@@ -15,6 +15,7 @@ pub mod cursor;
 pub mod dcerpc;
 mod decoder;
 mod detect;
+pub mod digits;
 pub mod dns;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -22,6 +23,7 @@ mod limits;
 pub mod registry;
 mod sink;
 pub mod sip;
+pub mod smb;
 mod streamed;
 mod transaction;
 mod transactions;

@@ -355,10 +355,15 @@ impl Transaction {
 
     /// Notes for eve.json; see [`Note`].
     pub fn note(&mut self, name: &'static str, text: &[u8]) {
+        self.note_with(name, |out| out.extend_from_slice(text));
+    }
+
+    /// A text that `build` writes behind what is there; it must only append.
+    pub fn note_with(&mut self, name: &'static str, build: impl FnOnce(&mut Vec<u8>)) {
         if !self.wanted.notes || self.notes.len() >= MAX_NOTES {
             return;
         }
-        if let Some(range) = self.keep(|out| out.extend_from_slice(text)) {
+        if let Some(range) = self.keep(build) {
             self.notes.push(Note { name, value: NoteValue::Text(range) });
         }
     }
