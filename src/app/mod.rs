@@ -16,6 +16,7 @@ pub mod dcerpc;
 mod decoder;
 mod detect;
 mod dhcp;
+pub mod digits;
 pub mod dns;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -25,6 +26,8 @@ pub mod registry;
 mod sink;
 mod sip;
 mod snmp;
+pub mod sip;
+pub mod smb;
 mod streamed;
 mod tftp;
 mod transaction;

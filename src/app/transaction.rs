@@ -89,6 +89,8 @@ pub struct File {
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
     pub rule: RuleIndex,
+    /// A rule that says no direction is looked at in each by itself.
+    pub dir: Dir,
     pub held: u64,
 }
 
@@ -102,8 +104,8 @@ pub struct Marks {
     /// The rules on events were added.
     pub events: PerDir<bool>,
     pub pending: Vec<Pending>,
-    /// Rules that matched already.
-    pub matched: Vec<RuleIndex>,
+    /// Rules that matched already, each in its direction.
+    pub matched: Vec<(RuleIndex, Dir)>,
     /// A `pass` rule matched: nothing more is asked of it.
     pub passed: bool,
 }

@@ -61,11 +61,13 @@ fn probe(bytes: &[u8]) -> Probe {
     let mut best = begins(RESPONSE);
     for method in METHODS {
         match begins(method) {
-            Probe::Yes => match bytes.get(method.len()..).and_then(|rest| rest.strip_prefix(b" ")) {
-                Some(target) => return probe_target(target.trim_ascii_start()),
-                None if bytes.len() == method.len() => best = Probe::More,
-                None => {}
-            },
+            Probe::Yes | Probe::Reversed => {
+                match bytes.get(method.len()..).and_then(|rest| rest.strip_prefix(b" ")) {
+                    Some(target) => return probe_target(target.trim_ascii_start()),
+                    None if bytes.len() == method.len() => best = Probe::More,
+                    None => {}
+                }
+            }
             Probe::More => best = Probe::More,
             Probe::No => {}
         }
