@@ -19,6 +19,7 @@ mod limits;
 pub mod registry;
 mod sink;
 mod streamed;
+mod tls;
 mod transaction;
 mod transactions;
 mod wanted;
