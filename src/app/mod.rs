@@ -29,6 +29,7 @@ pub mod smb;
 mod snmp;
 mod streamed;
 mod tftp;
+mod tls;
 mod transaction;
 mod transactions;
 mod wanted;
