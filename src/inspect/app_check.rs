@@ -19,7 +19,8 @@ pub(super) enum Part {
 }
 
 pub(super) fn holds(check: &AppCheck, tx: &Transaction, dir: Dir, facts: &PacketFacts<'_>) -> Part {
-    let open = if tx.is_complete(dir) { Part::Never } else { Part::Open };
+    let later = matches!(check, AppCheck::State { .. }) || !tx.is_complete(dir);
+    let open = if later { Part::Open } else { Part::Never };
     let holds = match check {
         AppCheck::Field { field, test, .. } if is_of_file(*field) => {
             tx.files().iter().any(|file| file.dir == dir && file_holds(*field, test, file, tx))
@@ -27,7 +28,7 @@ pub(super) fn holds(check: &AppCheck, tx: &Transaction, dir: Dir, facts: &Packet
         AppCheck::Field { field, test, which } => field_holds(*field, test, which, tx, dir),
         AppCheck::Event(name) if name.contains('.') => tx.events().iter().any(|(_, event)| **event == **name),
         AppCheck::Event(_) | AppCheck::Protocol { .. } => holds_for_packet(check, facts, dir),
-        AppCheck::State { name, order } => state_holds(name, *order, tx),
+        AppCheck::State { name, order } => state_holds(name, *order, tx, dir),
         AppCheck::Facility(_) => false,
     };
     if holds { Part::Holds } else { open }
@@ -99,14 +100,11 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(text, part).is_some()
 }
 
-/// `app-layer-state` and hooks: where either direction's stages have that name.
-fn state_holds(name: &str, order: Ordering, tx: &Transaction) -> bool {
-    let Some(entry) = registry::of(tx.proto) else { return false };
-    Dir::BOTH.into_iter().any(|dir| {
-        let states = entry.states.get(dir.index()).copied().unwrap_or_default();
-        let found = states.iter().find(|(state, _)| *state == name);
-        found.is_some_and(|(_, stage)| tx.stage(dir).cmp(stage) == order)
-    })
+/// `app-layer-state` and hooks: a stage of the direction at work.
+fn state_holds(name: &str, order: Ordering, tx: &Transaction, dir: Dir) -> bool {
+    let states = registry::of(tx.proto).and_then(|entry| entry.states.get(dir.index()).copied());
+    let found = states.unwrap_or_default().iter().find(|(state, _)| *state == name);
+    found.is_some_and(|(_, stage)| tx.stage(dir).cmp(stage) == order)
 }
 
 /// What is asked of a packet's session, not of a transaction.
