@@ -15,6 +15,7 @@ mod decoder;
 mod detect;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod http1;
 mod limits;
 pub mod registry;
 mod sink;

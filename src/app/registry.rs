@@ -38,6 +38,7 @@ pub const NO_STATES: [States; 2] = [&[], &[]];
 /// Probed in this order: those that prove themselves by more come first.
 #[rustfmt::skip]
 pub static TABLE: &[Entry] = &[
+    super::http1::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

@@ -134,6 +134,7 @@ protocols! {
 /// that arrives adds itself here.
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
+    AppProto::Http1,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
