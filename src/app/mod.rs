@@ -11,14 +11,20 @@
 
 mod apps;
 mod carry;
+pub mod cursor;
+pub mod dcerpc;
 mod decoder;
 mod detect;
+pub mod digits;
+pub mod dns;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod http1;
 mod limits;
 pub mod registry;
 mod sink;
+pub mod sip;
+pub mod smb;
 mod streamed;
 mod transaction;
 mod transactions;

@@ -39,6 +39,13 @@ pub const NO_STATES: [States; 2] = [&[], &[]];
 #[rustfmt::skip]
 pub static TABLE: &[Entry] = &[
     super::http1::ENTRY,
+    super::sip::ENTRY,
+    super::smb::ENTRY,
+    super::dns::ENTRY,
+    super::dns::TCP_ENTRY,
+    super::dns::MDNS_ENTRY,
+    super::dns::LLMNR_ENTRY,
+    super::dcerpc::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

@@ -1,5 +1,6 @@
 //! A transaction: a request and its answer, a handshake, a message; what a decoder found in it.
 
+use super::cursor::Order;
 use super::limits::{KEPT, Limits};
 use super::streamed::{Streamed, Window};
 use super::wanted::Wanted;
@@ -88,21 +89,23 @@ pub struct File {
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
     pub rule: RuleIndex,
+    /// A rule that says no direction is looked at in each by itself.
+    pub dir: Dir,
     pub held: u64,
 }
 
 /// What inspection keeps of a transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Marks {
-    /// Items that were scanned for fast patterns.
-    pub scanned: usize,
-    pub fields_seen: usize,
-    pub events_seen: usize,
+    /// Items that were scanned for fast patterns, a direction.
+    pub scanned: PerDir<usize>,
     /// The rules without a fast pattern were added, a direction.
     pub begun: PerDir<bool>,
+    /// The rules on events were added.
+    pub events: PerDir<bool>,
     pub pending: Vec<Pending>,
-    /// Rules that matched already.
-    pub matched: Vec<RuleIndex>,
+    /// Rules that matched already, each in its direction.
+    pub matched: Vec<(RuleIndex, Dir)>,
     /// A `pass` rule matched: nothing more is asked of it.
     pub passed: bool,
 }
@@ -114,10 +117,14 @@ pub struct Transaction {
     /// Whose transaction it is.
     pub proto: AppProto,
     stage: PerDir<u8>,
+    /// How its message writes numbers, for `byte_test` and its like with `dce`.
+    order: Order,
     /// The direction was inspected at this stage.
     pub inspected: PerDir<Option<u8>>,
     /// Something was added since inspection last looked, a direction.
     pub changed: PerDir<bool>,
+    /// Something of that direction was found.
+    touched: PerDir<bool>,
     store: Vec<u8>,
     items: Vec<Item>,
     fields: Vec<FieldValue>,
@@ -138,8 +145,10 @@ impl Transaction {
             id: 0,
             proto: AppProto::Http1,
             stage: PerDir::default(),
+            order: Order::default(),
             inspected: PerDir::default(),
             changed: PerDir::default(),
+            touched: PerDir::default(),
             store: Vec::new(),
             items: Vec::new(),
             fields: Vec::new(),
@@ -156,8 +165,8 @@ impl Transaction {
 
     /// Makes a used one new. Streamed buffers' memory goes.
     pub(super) fn renew(&mut self, id: u64, proto: AppProto, wanted: &Wanted, limits: &Limits) {
-        (self.id, self.proto) = (id, proto);
-        (self.stage, self.inspected, self.changed) = Default::default();
+        (self.id, self.proto, self.order) = (id, proto, Order::default());
+        (self.stage, self.inspected, self.changed, self.touched) = Default::default();
         self.store.clear();
         self.store.shrink_to(KEPT);
         self.items.clear();
@@ -170,8 +179,7 @@ impl Transaction {
         let marks = &mut self.marks;
         marks.pending.clear();
         marks.matched.clear();
-        (marks.scanned, marks.fields_seen, marks.events_seen) = (0, 0, 0);
-        (marks.begun, marks.passed) = Default::default();
+        (marks.scanned, marks.begun, marks.events, marks.passed) = Default::default();
         (self.wanted, self.limit) = (*wanted, limits.transaction);
     }
 
@@ -181,10 +189,18 @@ impl Transaction {
         size_of::<Transaction>() + self.store.capacity() + streamed
     }
 
+    fn touch(&mut self, dir: Dir) {
+        (self.changed[dir], self.touched[dir]) = (true, true);
+    }
+
     // For decoders.
 
     pub fn wants(&self, id: BufferId) -> bool {
         self.wanted.has(id)
+    }
+
+    pub fn set_order(&mut self, order: Order) {
+        self.order = order;
     }
 
     pub fn wants_notes(&self) -> bool {
@@ -207,7 +223,7 @@ impl Transaction {
         }
         let Some(Range { start, end }) = self.keep(build) else { return };
         self.items.push(Item { id, dir, at: start, len: end - start });
-        self.changed[dir] = true;
+        self.touch(dir);
     }
 
     fn keep(&mut self, build: impl FnOnce(&mut Vec<u8>)) -> Option<Range<u32>> {
@@ -232,7 +248,7 @@ impl Transaction {
 
     fn add_field(&mut self, value: FieldValue) {
         if self.fields.len() < MAX_FIELDS {
-            self.changed[value.dir] = true;
+            self.touch(value.dir);
             self.fields.push(value);
         }
     }
@@ -240,7 +256,7 @@ impl Transaction {
     /// An event under its whole name (`http.invalid_content_length`), once a transaction.
     pub fn event(&mut self, dir: Dir, name: &'static str) {
         if !self.events.iter().any(|(_, known)| *known == name) && self.events.try_push((dir, name)).is_ok() {
-            self.changed[dir] = true;
+            self.changed = PerDir([true; 2]);
         }
     }
 
@@ -262,6 +278,16 @@ impl Transaction {
         }
     }
 
+    /// All there is of a transaction that has one direction only: the other is not looked into at all, so that what is absent
+    /// there says nothing.
+    pub fn complete_one_way(&mut self, dir: Dir) {
+        self.complete(dir);
+        let other = dir.reversed();
+        self.stage[other] = COMPLETE;
+        self.inspected[other] = Some(COMPLETE);
+        self.changed[other] = false;
+    }
+
     /// Begins a buffer that comes in pieces; its number is for [`grow`](Self::grow). `None` when nobody wants it.
     pub fn begin(&mut self, dir: Dir, id: BufferId, window: Window) -> Option<usize> {
         if !self.wants(id) || self.streamed.len() >= MAX_STREAMED {
@@ -275,7 +301,7 @@ impl Transaction {
         let Some(buffer) = self.streamed.get_mut(streamed) else { return };
         buffer.grow(bytes);
         let dir = buffer.dir;
-        self.changed[dir] = true;
+        self.touch(dir);
     }
 
     pub fn end_streamed(&mut self, streamed: usize) {
@@ -303,7 +329,7 @@ impl Transaction {
         }
         let data = self.begin(dir, FILE_DATA, window);
         self.files.push(File { dir, name: kept, data, size: 0, closed: false, truncated: false });
-        self.changed[dir] = true;
+        self.touch(dir);
         Some(FileId(self.files.len() as u16 - 1))
     }
 
@@ -329,10 +355,15 @@ impl Transaction {
 
     /// Notes for eve.json; see [`Note`].
     pub fn note(&mut self, name: &'static str, text: &[u8]) {
+        self.note_with(name, |out| out.extend_from_slice(text));
+    }
+
+    /// A text that `build` writes behind what is there; it must only append.
+    pub fn note_with(&mut self, name: &'static str, build: impl FnOnce(&mut Vec<u8>)) {
         if !self.wanted.notes || self.notes.len() >= MAX_NOTES {
             return;
         }
-        if let Some(range) = self.keep(|out| out.extend_from_slice(text)) {
+        if let Some(range) = self.keep(build) {
             self.notes.push(Note { name, value: NoteValue::Text(range) });
         }
     }
@@ -357,6 +388,10 @@ impl Transaction {
     }
 
     // For inspection and logs.
+
+    pub fn order(&self) -> Order {
+        self.order
+    }
 
     pub fn stage(&self, dir: Dir) -> u8 {
         self.stage[dir]
@@ -431,11 +466,17 @@ impl Transaction {
         })
     }
 
-    /// Complete both ways, and inspected so.
+    /// Complete both ways, and inspected so where anything was found.
     pub(super) fn is_through(&self) -> bool {
-        Dir::BOTH
-            .into_iter()
-            .all(|dir| self.is_complete(dir) && self.inspected[dir] == Some(COMPLETE) && !self.changed[dir])
+        let seen = |dir| self.inspected[dir] == Some(COMPLETE) && !self.changed[dir];
+        Dir::BOTH.into_iter().all(|dir| self.is_complete(dir) && (!self.touched[dir] || seen(dir)))
+    }
+
+    /// Inspection looked at all that is there of the direction.
+    pub fn looked_at(&mut self, dir: Dir) {
+        self.changed[dir] = false;
+        self.inspected[dir] = Some(self.stage[dir]);
+        self.streamed.iter_mut().filter(|s| s.dir == dir).for_each(Streamed::looked_at);
     }
 }
 

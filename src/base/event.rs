@@ -55,6 +55,10 @@ pub struct AlertEvent {
     /// What became of the packet: a rule may say drop and the mode not allow it.
     pub blocked: bool,
     pub flow: Option<FlowStats>,
+    /// The session's application protocol, as eve.json names it.
+    pub app_proto: Option<&'static str>,
+    /// The transaction that it matched in.
+    pub tx: Option<u64>,
 }
 
 /// Why a session ended (spec 30).

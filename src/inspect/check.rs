@@ -100,7 +100,7 @@ pub fn holds(check: &Check, facts: &PacketFacts<'_>) -> bool {
         Check::FlowBytes { side, count } => counted(facts, *side, count, |flow| flow.stats.bytes),
         Check::StreamSize { side, bytes } => stream_size(facts, *side, bytes),
         Check::FlowStart => facts.flow.as_ref().is_some_and(|flow| flow.stats.packets[flow.dir] <= 1),
-        // No decoder has found anything.
+        // Asked of the session or of a transaction, not of a packet by itself.
         Check::App(_) => false,
     }
 }

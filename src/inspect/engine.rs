@@ -3,13 +3,15 @@
 //! A packet asks at most three groups: that of rules for any port, that of its destination port and that of its source
 //! port. Rules that name ports are filed under the side whose ports are fewer.
 
-use super::group::{Group, Set, fast_pattern};
+use super::apps::Apps;
+use super::group::{Group, Set};
 use super::kind::{Class, Kind};
 use super::matcher::{Matcher, TooLarge};
 use super::steps::{Pcres, Program};
+use crate::app::Wanted;
 use crate::base::interval::IntervalSet;
 use crate::base::{Dir, Generation, PerDir, RuleIndex};
-use crate::rules::ruleset::{Action, Context, PayloadScope};
+use crate::rules::ruleset::{Action, PayloadScope};
 use crate::rules::{Rule, RuleSet};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -62,9 +64,8 @@ pub struct Engine {
     rules: Arc<RuleSet>,
     compiled: Box<[Compiled]>,
     tables: Box<[PerDir<Table>]>,
-    /// Rules whose fast pattern stands in a decoder's buffer: one set a buffer, whatever the port.
-    #[expect(dead_code, reason = "searched from the day the first decoder yields a buffer")]
-    apps: PerDir<Group>,
+    /// Rules over transactions, whatever the port.
+    apps: Apps,
     pcres: Pcres,
     max_patterns: usize,
     reads_streams: bool,
@@ -91,11 +92,10 @@ impl Engine {
             tables.push(PerDir([one(Dir::ToServer)?, one(Dir::ToClient)?]));
         }
         let tables: Box<[PerDir<Table>]> = tables.into();
-        let app = |dir| Group::build(&rules, &app_members(&rules, dir));
-        let apps = PerDir([app(Dir::ToServer)?, app(Dir::ToClient)?]);
-        let max_patterns = tables.iter().flat_map(|t| &t.0).flat_map(Table::groups).chain(&apps.0);
-        let max_patterns = max_patterns.flat_map(|g| &g.sets).map(|s| s.patterns()).max().unwrap_or(0);
-        let reads_streams = compiled.iter().any(Compiled::reads_stream);
+        let apps = Apps::build(&rules, &compiled)?;
+        let sets = tables.iter().flat_map(|t| &t.0).flat_map(Table::groups).flat_map(|g| &g.sets);
+        let max_patterns = sets.chain(apps.all_sets()).map(Set::patterns).max().unwrap_or(0);
+        let reads_streams = apps.reads_payload() || compiled.iter().any(Compiled::reads_stream);
         let mut both = rules.rules.iter().zip(&compiled);
         let streams_touch_hosts = both.any(|(rule, c)| c.reads_stream() && touches_hosts(rule));
         Ok(Engine { rules, compiled, tables, apps, pcres, max_patterns, reads_streams, streams_touch_hosts })
@@ -122,10 +122,24 @@ impl Engine {
         self.compiled.get(index.index()).is_some_and(Compiled::reads_stream)
     }
 
-    /// The matchers of all groups that packets meet, for measurements; not those that wait for decoders.
+    /// The matchers of all groups that packets and transactions meet, for measurements.
     pub fn matchers(&self) -> impl Iterator<Item = &Matcher> {
         let groups = self.tables.iter().flat_map(|t| &t.0).flat_map(Table::groups);
-        groups.flat_map(|group| &group.sets).map(Set::matcher)
+        groups.flat_map(|group| &group.sets).chain(self.apps.all_sets()).map(Set::matcher)
+    }
+
+    /// Whether any rule looks at what decoders yield, or asks for a session's protocol.
+    pub fn uses_apps(&self) -> bool {
+        self.apps.used()
+    }
+
+    /// Buffers that some rule looks into.
+    pub fn wanted(&self) -> &Wanted {
+        self.apps.wanted()
+    }
+
+    pub(crate) fn apps(&self) -> &Apps {
+        &self.apps
     }
 
     pub(crate) fn pcres(&self) -> &Pcres {
@@ -179,6 +193,7 @@ fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> 
     for (n, (rule, compiled)) in set.rules.iter().zip(compiled).enumerate() {
         let index = RuleIndex(n as u32);
         if compiled.kind == Kind::Waiting
+            || compiled.kind == Kind::Transaction
             || !class.takes(rule.protocol)
             || rule.flow.dir.is_some_and(|d| d != dir)
         {
@@ -195,18 +210,6 @@ fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> 
     let by_source = build_ports(set, &by_source, &mut any)?;
     any.sort_unstable();
     Ok(Table { any: Group::build(set, &any)?, by_destination, by_source, ip_only: ip_only.into() })
-}
-
-/// Rules that a decoder's buffer of that direction announces.
-fn app_members(set: &RuleSet, dir: Dir) -> Vec<RuleIndex> {
-    let announced = |rule: &Rule| {
-        let Some((buffer, _)) = fast_pattern(rule) else { return false };
-        let Context::App(id) = buffer.context else { return false };
-        let own = if rule.whole_transaction { None } else { rule.flow.dir };
-        id.get().dir.or(buffer.dir).or(own).is_none_or(|only| only == dir)
-    };
-    let numbered = set.rules.iter().enumerate();
-    numbered.filter(|(_, rule)| announced(rule)).map(|(n, _)| RuleIndex(n as u32)).collect()
 }
 
 /// The port group that a rule is filed under.

@@ -1,5 +1,6 @@
 //! What is known of one packet when its rules are evaluated.
 
+use crate::app::Known;
 use crate::base::event::FlowStats;
 use crate::base::{Dir, PerDir, Time};
 use crate::decode::Decoded;
@@ -9,6 +10,8 @@ pub struct PacketFacts<'a> {
     pub decoded: &'a Decoded,
     pub time: Time,
     pub flow: Option<FlowFacts>,
+    /// Events of the session's protocol detection that came with this packet.
+    pub app_events: &'a [(Dir, &'static str)],
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -19,4 +22,6 @@ pub struct FlowFacts {
     pub stats: FlowStats,
     /// Bytes of each direction's TCP stream so far, by sequence numbers (what it sent last, less where it began).
     pub stream: PerDir<u64>,
+    /// What is known of its application protocol.
+    pub app: Known,
 }

@@ -3,7 +3,7 @@
 use super::kind::Kind;
 use super::matcher::{Matcher, PatternId, Patterns, Seen, TooLarge};
 use crate::base::RuleIndex;
-use crate::rules::ruleset::{BufferId, BufferMatch, Context, PayloadScope, Step};
+use crate::rules::ruleset::{BufferMatch, Context, PayloadScope, Step};
 use crate::rules::{Rule, RuleSet};
 use arrayvec::ArrayVec;
 use std::collections::BTreeMap;
@@ -17,8 +17,6 @@ pub(crate) enum Place {
     Stream,
     /// A header, or another buffer that each packet has.
     Buffer(Context),
-    /// A decoder's buffer, after that chain of transformations.
-    App(BufferId, u16),
 }
 
 /// Fast patterns of one place and the rules behind each.
@@ -46,6 +44,11 @@ impl Set {
         }
         let rules = filed.into_iter().map(|(_, rule)| rule).collect();
         Ok(Set { place, matcher: Matcher::build(&patterns)?, starts: starts.into(), rules })
+    }
+
+    /// For a decoder's buffer.
+    pub(crate) fn build_app(members: &[(RuleIndex, &[u8])]) -> Result<Set, TooLarge> {
+        Set::build(Place::Buffer(Context::Payload), members)
     }
 
     pub(crate) fn matcher(&self) -> &Matcher {
@@ -109,7 +112,6 @@ pub(crate) fn fast_pattern(rule: &Rule) -> Option<(&BufferMatch, &[u8])> {
 fn places_of(rule: &Rule, buffer: &BufferMatch) -> ArrayVec<Place, 2> {
     let mut places = ArrayVec::new();
     match (buffer.context, Kind::of(rule)) {
-        (Context::App(id), _) => places.push(Place::App(id, buffer.transforms)),
         (Context::Payload, Kind::Payload(scope)) => {
             if scope != PayloadScope::Stream {
                 places.push(Place::Packet);

@@ -1,10 +1,10 @@
 //! What kind of rule a rule is: when it is evaluated, and what its action touches.
 //!
-//! The categories are those of Suricata's documentation ("Rule types"), as far as rules without application contexts go.
+//! The categories are those of Suricata's documentation ("Rule types").
 
 use crate::decode::{Decoded, L4};
 use crate::rules::Rule;
-use crate::rules::ruleset::{BitAction, Context, PayloadScope, RuleProtocol};
+use crate::rules::ruleset::{AppCheck, BitAction, BufferMatch, Check, Context, PayloadScope, RuleProtocol};
 
 /// In which list a packet finds its rules.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub(crate) enum Kind {
     /// Contents in the packet's payload, or in the stream's bytes. Its action touches the session when it matched in the
     /// stream, else the packet.
     Payload(PayloadScope),
+    /// Evaluated for the transactions of a session that its decoder finds. Its action touches the session.
+    Transaction,
     /// Never: it needs what no decoder gives yet.
     Waiting,
 }
@@ -76,6 +78,18 @@ impl Kind {
     pub(crate) fn of(rule: &Rule) -> Kind {
         if rule.waits_for().is_some() {
             return Kind::Waiting;
+        }
+        let of_decoder = |check: &Check| match check {
+            Check::App(app) => match &**app {
+                AppCheck::Field { .. } | AppCheck::State { .. } => true,
+                AppCheck::Event(name) => name.contains('.'),
+                AppCheck::Protocol { .. } | AppCheck::Facility(_) => false,
+            },
+            _ => false,
+        };
+        let app_buffer = |buffer: &BufferMatch| matches!(buffer.context, Context::App(_));
+        if rule.buffers.iter().any(app_buffer) || rule.checks.iter().any(of_decoder) {
+            return Kind::Transaction;
         }
         if rule.buffers.iter().any(|b| b.context == Context::Payload) {
             return Kind::Payload(rule.scope);
@@ -88,7 +102,8 @@ impl Kind {
         let says_flow =
             flow.dir.is_some() || flow.state.is_some() || flow.stream.is_some() || flow.fragment.is_some();
         let ip = !matches!(rule.protocol, RuleProtocol::Packet | RuleProtocol::Ethernet | RuleProtocol::Arp);
-        let header_only = rule.buffers.is_empty() && rule.checks.is_empty() && !bits && !says_flow;
+        let header_only =
+            rule.app.is_empty() && rule.buffers.is_empty() && rule.checks.is_empty() && !bits && !says_flow;
         if ip && header_only { Kind::IpOnly } else { Kind::Packet }
     }
 }
@@ -97,7 +112,7 @@ impl Kind {
 mod tests {
     use super::*;
     use crate::inspect::fixture;
-    use crate::rules::ruleset::{Action, Check, FlowMatch, FlowbitOp, NumRange};
+    use crate::rules::ruleset::{Action, FlowMatch, FlowbitOp, NumRange};
 
     #[test]
     fn a_header_alone_is_ip_only_until_a_keyword_makes_it_a_packet_rule() {

@@ -4,6 +4,8 @@
 //! state; what is keyed by host is one structure for all of them (`hosts`). Owes its caller one [`Outcome`] a packet, within a bounded amount of work, without
 //! allocating.
 
+mod app_check;
+mod apps;
 mod base64;
 mod buffers;
 pub mod check;
@@ -20,6 +22,7 @@ mod outcome;
 mod state;
 mod steps;
 pub mod threshold;
+mod transactions;
 mod transform;
 mod turn;
 

@@ -57,6 +57,8 @@ pub struct Alert {
     pub on_stream: bool,
     /// The action taken stops the packet, where stopping is allowed.
     pub blocks: bool,
+    /// The transaction that it matched in.
+    pub tx: Option<u64>,
 }
 
 /// How a match settles the session: its later packets are not inspected.

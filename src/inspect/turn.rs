@@ -3,6 +3,7 @@
 //! Rules come sorted by action (pass, drop, reject, alert): the first `pass` that matches ends the turn, so nothing
 //! behind it acts or alerts. A drop does not end it: the alerts behind it are still written.
 
+use super::app_check;
 use super::buffers;
 use super::check;
 use super::engine::{Compiled, Engine};
@@ -14,11 +15,11 @@ use super::state::{StateHandle, StateSlab};
 use super::steps::{self, Budget, PcreCaches, Program, Subject};
 use super::threshold::{self, Decision};
 use super::transform::Bench;
-use crate::base::{DropReason, RuleIndex, Verdict};
+use crate::base::{Dir, DropReason, RuleIndex, Verdict};
 use crate::rules::Rule;
 use crate::rules::flowint::FlowintValue;
 use crate::rules::ruleset::{
-    Absence, Action, BitAction, BufferMatch, Context, FlowMatch, FlowState, FlowbitOp, FlowintOp,
+    Absence, Action, BitAction, BufferMatch, Check, Context, FlowMatch, FlowState, FlowbitOp, FlowintOp,
     FlowintVerb, PayloadScope, RejectTo,
 };
 
@@ -45,13 +46,17 @@ pub(super) struct Turn<'t> {
 
 /// Where a rule matched.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-enum Where {
+pub(super) enum Where {
+    /// In a header, the first of its direction: the rule is about the session.
+    Header,
     Packet,
     Stream,
+    /// In the transaction with that number.
+    Transaction(u64),
 }
 
 /// The packet's turn is over.
-struct Done;
+pub(super) struct Done;
 
 impl Turn<'_> {
     pub(super) fn run(&mut self, candidates: &[RuleIndex]) {
@@ -65,29 +70,47 @@ impl Turn<'_> {
                 return;
             }
             if let Some(place) = self.matches(rule, compiled)
-                && let Err(Done) = self.matched(index, rule, compiled.kind, place)
+                && let Err(Done) = self.matched(index, rule, place)
             {
                 return;
             }
         }
     }
 
-    /// The cheap tests first.
-    fn matches(&mut self, rule: &Rule, compiled: &Compiled) -> Option<Where> {
+    /// What asks for no look into a buffer, nor into a transaction.
+    pub(super) fn cheap(&mut self, rule: &Rule) -> bool {
         let facts = self.facts;
-        let cheap = check::header_matches(rule, facts.decoded)
+        check::header_matches(rule, facts.decoded)
             && self.flow_matches(&rule.flow)
-            && rule.checks.iter().all(|check| check::holds(check, facts))
+            && rule.checks.iter().all(|check| matches!(check, Check::App(_)) || check::holds(check, facts))
             && rule.flowbits.iter().all(|op| self.bit_holds(op))
             && rule.flowints.iter().all(|op| self.int_holds(op))
-            && self.host_bits_hold(rule);
-        if !cheap {
+            && self.host_bits_hold(rule)
+    }
+
+    /// Of a packet's session: its protocol, and what its detection found odd.
+    fn app_matches(&self, rule: &Rule) -> bool {
+        let flow = self.facts.flow.as_ref();
+        let proto = || flow.and_then(|flow| flow.app.proto);
+        let dir = flow.map_or(Dir::ToServer, |flow| flow.dir);
+        let asked = |check: &Check| match check {
+            Check::App(app) => app_check::holds_for_packet(app, self.facts, dir),
+            _ => true,
+        };
+        (rule.app.is_empty() || proto().is_some_and(|proto| rule.app.contains(proto)))
+            && rule.checks.iter().all(asked)
+    }
+
+    /// The cheap tests first.
+    fn matches(&mut self, rule: &Rule, compiled: &Compiled) -> Option<Where> {
+        if !self.app_matches(rule) || !self.cheap(rule) {
             return None;
         }
         match compiled.kind {
             Kind::Payload(scope) => self.payload_matches(rule, compiled, scope),
-            Kind::IpOnly | Kind::Packet => self.buffers_match(rule, compiled, None).then_some(Where::Packet),
-            Kind::Waiting => None,
+            Kind::IpOnly => self.buffers_match(rule, compiled, None).then_some(Where::Header),
+            Kind::Packet => self.buffers_match(rule, compiled, None).then_some(Where::Packet),
+            Kind::Transaction | Kind::Waiting => None,
         }
     }
 
@@ -159,7 +182,7 @@ impl Turn<'_> {
     fn payload_matches(&mut self, rule: &Rule, compiled: &Compiled, scope: PayloadScope) -> Option<Where> {
         let window = self.payload.window().filter(|_| scope != PayloadScope::Packet);
         if let Some(window) = window.filter(|w| w.fresh_from < w.bytes.len()) {
-            let subject = Subject { bytes: window.bytes, base: window.offset, fresh_from: window.fresh_from };
+            let subject = Subject::window(window.bytes, window.offset, window.fresh_from);
             if self.buffers_match(rule, compiled, Some(subject)) {
                 return Some(Where::Stream);
             }
@@ -181,15 +204,43 @@ impl Turn<'_> {
                 (_, Some(subject)) if context == Context::Payload && buffer.transforms == 0 => {
                     self.evaluate(program, subject)
                 }
-                _ => buffers::any(context, facts, |bytes| self.transformed_matches(buffer, program, bytes)),
+                _ => buffers::any(context, facts, |bytes| {
+                    self.transformed_matches(buffer, program, Subject::whole(bytes))
+                }),
             }
         })
     }
 
-    fn transformed_matches(&mut self, buffer: &BufferMatch, program: &Program, bytes: &[u8]) -> bool {
-        if buffer.transforms == 0 {
-            return self.evaluate(program, Subject::whole(bytes));
+    /// A buffer of the packet or of its stream that a rule over transactions asks for as well.
+    pub(super) fn packet_buffer_matches(
+        &mut self,
+        rule: &Rule,
+        buffer: &BufferMatch,
+        program: &Program,
+    ) -> bool {
+        let window = self.payload.window().filter(|_| rule.scope != PayloadScope::Packet);
+        if let Some(window) = window
+            && buffer.context == Context::Payload
+        {
+            let subject = Subject::window(window.bytes, window.offset, window.fresh_from);
+            return self.evaluate(program, subject);
         }
+        let facts = self.facts;
+        buffers::any(buffer.context, facts, |bytes| {
+            self.transformed_matches(buffer, program, Subject::whole(bytes))
+        })
+    }
+
+    pub(super) fn transformed_matches(
+        &mut self,
+        buffer: &BufferMatch,
+        program: &Program,
+        subject: Subject<'_>,
+    ) -> bool {
+        if buffer.transforms == 0 {
+            return self.evaluate(program, subject);
+        }
+        let bytes = subject.bytes;
         let chain = self.engine.rules().transforms(buffer);
         // What goes in once for each link; what comes out, which may be much more, when it is known.
         if !self.pay(bytes.len().saturating_mul(chain.len())) {
@@ -201,7 +252,7 @@ impl Turn<'_> {
         matches
     }
 
-    fn pay(&mut self, bytes: usize) -> bool {
+    pub(super) fn pay(&mut self, bytes: usize) -> bool {
         let paid = self.budget.pay(bytes);
         self.outcome.out_of_budget |= !paid;
         paid
@@ -219,7 +270,7 @@ impl Turn<'_> {
     }
 
     /// What a match brings about: bits at once, then, as far as its thresholds allow, the alert and the action.
-    fn matched(&mut self, index: RuleIndex, rule: &Rule, kind: Kind, place: Where) -> Result<(), Done> {
+    pub(super) fn matched(&mut self, index: RuleIndex, rule: &Rule, place: Where) -> Result<(), Done> {
         self.matches += 1;
         self.set_bits(rule);
         self.set_ints(rule);
@@ -229,7 +280,11 @@ impl Turn<'_> {
         let written = !rule.noalert && (action != Action::Pass || rule.alert);
         if decision.alert && written {
             let blocks = matches!(action, Action::Drop | Action::Reject(_));
-            let alert = Alert { rule: index, on_stream: place == Where::Stream, blocks };
+            let tx = match place {
+                Where::Transaction(id) => Some(id),
+                _ => None,
+            };
+            let alert = Alert { rule: index, on_stream: place == Where::Stream, blocks, tx };
             if self.outcome.alerts.len() >= self.max_alerts || self.outcome.alerts.try_push(alert).is_err() {
                 self.outcome.lost += 1;
             }
@@ -237,7 +292,7 @@ impl Turn<'_> {
         if !decision.act {
             return Ok(());
         }
-        let for_session = self.session.is_some() && (kind == Kind::IpOnly || place == Where::Stream);
+        let for_session = self.session.is_some() && place != Where::Packet;
         if rule.bypass && self.session.is_some() {
             self.outcome.settled.get_or_insert(Settlement::Bypass);
         }

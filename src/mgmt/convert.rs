@@ -107,6 +107,7 @@ pub fn streams(config: &Config) -> stream::Settings {
         ahead: u32::try_from(s.ahead.0).unwrap_or(u32::MAX),
         blocks: u32::try_from(s.memory.0 / STREAM_BLOCK).unwrap_or(u32::MAX),
         streams: s.streams,
+        decode: true,
     }
 }
 

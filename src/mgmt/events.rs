@@ -179,7 +179,8 @@ mod tests {
             let tuple = FlowTuple { proto: 6, ..FlowTuple::default() };
             let origin = Origin { packet, time: Time::from_secs(packet), tuple, ..Origin::default() };
             let (rule, generation) = (RuleIndex(0), Generation(1));
-            let alert = AlertEvent { rule, generation, blocked: false, flow: None };
+            let alert =
+                AlertEvent { rule, generation, blocked: false, flow: None, app_proto: None, tx: None };
             sender.send(Event { origin, body: EventBody::Alert(alert) });
         }
         assert_eq!(log.turn(Time::ZERO), 0, "nothing before the worker says how far it is");

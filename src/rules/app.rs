@@ -135,6 +135,12 @@ protocols! {
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
     AppProto::Http1,
+    AppProto::Smb,
+    AppProto::Dns,
+    AppProto::Mdns,
+    AppProto::Llmnr,
+    AppProto::Dcerpc,
+    AppProto::Sip,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.

@@ -228,18 +228,11 @@ pub enum Facility {
     IpReputation,
     GeoIp,
     FileStore,
-    /// Sessions' application protocols, by whatever decoder.
-    ProtocolDetection,
 }
 
 impl Facility {
-    pub const ALL: [Facility; 5] = [
-        Facility::Dataset,
-        Facility::IpReputation,
-        Facility::GeoIp,
-        Facility::FileStore,
-        Facility::ProtocolDetection,
-    ];
+    pub const ALL: [Facility; 4] =
+        [Facility::Dataset, Facility::IpReputation, Facility::GeoIp, Facility::FileStore];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -247,7 +240,6 @@ impl Facility {
             Facility::IpReputation => "IP reputation",
             Facility::GeoIp => "GeoIP",
             Facility::FileStore => "file store",
-            Facility::ProtocolDetection => "protocol detection",
         }
     }
 }

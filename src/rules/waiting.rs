@@ -29,10 +29,10 @@ impl Rule {
         let facility = self.checks.iter().find_map(|check| match check {
             Check::App(check) => match &**check {
                 AppCheck::Facility(facility) => Some(*facility),
-                AppCheck::Protocol { .. } | AppCheck::Event(_) | AppCheck::State { .. } => {
-                    Some(Facility::ProtocolDetection)
-                }
-                AppCheck::Field { .. } => None,
+                AppCheck::Protocol { .. }
+                | AppCheck::Event(_)
+                | AppCheck::State { .. }
+                | AppCheck::Field { .. } => None,
             },
             _ => None,
         });

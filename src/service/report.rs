@@ -1,5 +1,6 @@
 //! The events a worker sends: what happened to which packet of which session.
 
+use crate::app::AppProto;
 use crate::base::event::{
     AlertEvent, Cause, CloseReason, Event, EventBody, EventSender, Origin, PluginFault,
 };
@@ -63,6 +64,7 @@ impl Reporter {
         outcome: &Outcome,
         rules: &RuleSet,
         session: Option<&Session>,
+        app_proto: Option<AppProto>,
         inline: bool,
     ) {
         for alert in &outcome.alerts {
@@ -71,6 +73,8 @@ impl Reporter {
                 generation: rules.generation,
                 blocked: inline && alert.blocks,
                 flow: session.map(Session::stats),
+                app_proto: app_proto.map(AppProto::name),
+                tx: alert.tx,
             });
             self.events.send(Event { origin: *origin, body });
         }

@@ -74,6 +74,8 @@ pub struct Session {
     pub inspection: u32,
     /// Each direction's stream, or [`NO_HANDLE`]; as `inspection`.
     pub streams: PerDir<u32>,
+    /// Its application state (protocol, decoder, transactions), or [`NO_HANDLE`]; as `inspection`.
+    pub app: u32,
     /// What plugins keep of it, or [`NO_HANDLE`].
     pub services: u32,
     /// Plugins of its chain that still want packets of a direction, one bit a member.

@@ -257,6 +257,7 @@ impl SessionTable {
             last_packet: packet.number,
             inspection: NO_HANDLE,
             streams: PerDir([NO_HANDLE; 2]),
+            app: NO_HANDLE,
             services: NO_HANDLE,
             wanting: PerDir::default(),
             chain: NO_CHAIN,

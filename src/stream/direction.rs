@@ -21,6 +21,13 @@ pub(super) struct Stream {
     lent: u64,
     /// Missing bytes before the first fresh one.
     gap: u64,
+    /// All before this were given to the decoder; what `next` is when none looks.
+    decoded: u64,
+    /// Where the chunk that is out ends.
+    decoding: u64,
+    /// Missing bytes before the decoder's next one.
+    decoder_gap: u64,
+    undecoded: bool,
     /// The whole length, once a FIN was seen.
     length: Option<u64>,
     chain: Chain,
@@ -48,8 +55,8 @@ impl Brought {
 }
 
 impl Stream {
-    pub(super) fn new(base: SeqNum) -> Stream {
-        Stream { base, ..Stream::default() }
+    pub(super) fn new(base: SeqNum, decode: bool) -> Stream {
+        Stream { base, undecoded: !decode, ..Stream::default() }
     }
 
     /// The stream offset of a sequence number near `next`; negative before the stream's beginning.
@@ -80,7 +87,7 @@ impl Stream {
             return self.beyond_depth(start == self.next);
         }
         let payload = &payload[..(end - start) as usize];
-        if end > self.inspected + u64::from(settings.ahead) {
+        if end > self.done() + u64::from(settings.ahead) {
             return Brought::refused(Anomaly::StreamReassemblyInsertLimit);
         }
         let conflict = !self.agrees(start, payload, blocks);
@@ -173,14 +180,14 @@ impl Stream {
 
     pub(super) fn fin(&mut self, seq: SeqNum, blocks: &mut Blocks, settings: &Settings) {
         self.length = u64::try_from(self.offset(seq)).ok();
-        if self.ends_at(self.inspected) {
+        if self.ends_at(self.done()) {
             self.trim(blocks, settings);
         }
     }
 
     /// Whether bytes lie here that were not inspected yet.
     pub(super) fn unread(&self) -> bool {
-        self.inspected < self.next || !self.ahead.is_empty()
+        self.done() < self.next || !self.ahead.is_empty()
     }
 
     pub(super) fn finish(&mut self) {
@@ -193,13 +200,8 @@ impl Stream {
 
     /// The bytes to inspect now, as (first byte of the window, first fresh byte, end); `None` when there is nothing to do yet.
     pub(super) fn ready(&mut self, dir: Dir, room: usize, settings: &Settings) -> Option<(u64, u64, u64)> {
-        if self.inspected == self.next {
-            self.pass_gap();
-        }
-        let limit = match settings.delivery {
-            Delivery::Acknowledged { .. } if !self.ended => self.acked.min(self.next),
-            _ => self.next,
-        };
+        self.pass_gap();
+        let limit = self.limit(settings);
         let waiting = limit.saturating_sub(self.inspected);
         let enough = match settings.delivery {
             Delivery::Inline => true,
@@ -223,11 +225,62 @@ impl Stream {
         Some((from, self.inspected, to))
     }
 
-    /// Everything before the gap was inspected: go on behind it.
+    /// Bytes before this may be looked at.
+    fn limit(&self, settings: &Settings) -> u64 {
+        match settings.delivery {
+            Delivery::Acknowledged { .. } if !self.ended => self.acked.min(self.next),
+            _ => self.next,
+        }
+    }
+
+    /// The bytes for the decoder, as (first, end); `None` when there are none yet.
+    pub(super) fn undecoded(&mut self, room: usize, settings: &Settings) -> Option<(u64, u64)> {
+        if self.undecoded {
+            return None;
+        }
+        self.pass_gap();
+        let to = self.limit(settings).min(self.decoded + room as u64);
+        self.decoding = to;
+        (to > self.decoded).then_some((self.decoded, to))
+    }
+
+    /// The chunk that was out is decoded; the missing bytes before it are told.
+    pub(super) fn decoded(&mut self, blocks: &mut Blocks, settings: &Settings) {
+        self.decoded = self.decoded.max(self.decoding);
+        self.decoder_gap = 0;
+        self.trim(blocks, settings);
+    }
+
+    pub(super) fn decoder_gap(&self) -> u64 {
+        self.decoder_gap
+    }
+
+    /// No decoder looks at it any more, and nothing waits for one.
+    pub(super) fn stop_decoding(&mut self, blocks: &mut Blocks, settings: &Settings) {
+        self.undecoded = true;
+        self.trim(blocks, settings);
+    }
+
+    /// No rule looks at the bytes themselves.
+    pub(super) fn skip(&mut self, blocks: &mut Blocks, settings: &Settings) {
+        self.lent = self.limit(settings);
+        self.consumed(blocks, settings);
+    }
+
+    /// Before this everyone looked at everything.
+    fn done(&self) -> u64 {
+        if self.undecoded { self.inspected } else { self.inspected.min(self.decoded) }
+    }
+
+    /// Everything before the gap was looked at: go on behind it.
     fn pass_gap(&mut self) {
+        if self.done() < self.next {
+            return;
+        }
         let Some(to) = self.gap_ahead() else { return };
         self.gap += to - self.next;
-        (self.inspected, self.kept) = (to, to);
+        self.decoder_gap += to - self.next;
+        (self.inspected, self.decoded, self.kept) = (to, to, to);
         self.next = self.ahead.absorb(to);
         self.gap_reported = false;
     }
@@ -240,6 +293,11 @@ impl Stream {
     pub(super) fn ends_at(&self, to: u64) -> bool {
         let all = to == self.next && self.ahead.is_empty();
         all && (self.ended || self.depth_reached || self.length == Some(to))
+    }
+
+    /// The decoder has all that will ever come.
+    pub(super) fn is_over(&self) -> bool {
+        !self.undecoded && self.ends_at(self.decoded)
     }
 
     pub(super) fn read<'a>(&self, from: u64, to: u64, blocks: &'a Blocks, scratch: &'a mut [u8]) -> &'a [u8] {
@@ -260,10 +318,13 @@ impl Stream {
     /// other bytes in its place, and a retransmission must be held against the first copy. At most `ahead` bytes wait so.
     pub(super) fn trim(&mut self, blocks: &mut Blocks, settings: &Settings) {
         let compared = settings.delivery == Delivery::Inline && !self.ended && self.acked < self.next;
-        if self.ends_at(self.inspected) && !compared {
+        if self.ends_at(self.done()) && !compared {
             return self.release(blocks);
         }
         let mut needed = self.inspected.saturating_sub(u64::from(settings.lookback));
+        if !self.undecoded {
+            needed = needed.min(self.decoded);
+        }
         if compared {
             needed = needed.min(self.acked).max(self.next.saturating_sub(u64::from(settings.ahead)));
         }

@@ -5,7 +5,8 @@
 //! handle in [`Session::streams`](crate::session::Session), freed by [`Streams::release`] when the session ends.
 //!
 //! A packet's way: [`Streams::feed`] with what the tracker said of the segment; then, for the packet's own direction,
-//! [`Streams::window`] and [`Streams::consumed`] until there is no window left.
+//! [`Streams::window`] and [`Streams::consumed`] until there is no window left. A decoder has a place of its own in each
+//! stream ([`Streams::chunk`], [`Streams::decoded`]): it is given each byte once, as soon as it may be looked at.
 //!
 //! Two modes of [`Delivery`]:
 //! - `Inline`: every byte in order can be inspected at once, before the segment that brought it leaves.
@@ -23,4 +24,4 @@ mod settings;
 mod streams;
 
 pub use settings::{Delivery, OverlapPolicy, Settings};
-pub use streams::{Counters, Fed, Streams, Window};
+pub use streams::{Chunk, Counters, Fed, Streams, Window};

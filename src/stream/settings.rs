@@ -33,6 +33,8 @@ pub struct Settings {
     pub blocks: u32,
     /// Directions with payload that one worker follows at once.
     pub streams: u32,
+    /// A decoder reads them as well.
+    pub decode: bool,
 }
 
 impl Settings {
@@ -59,6 +61,7 @@ impl Default for Settings {
             ahead: 1 << 20,
             blocks: 1 << 17,
             streams: 1 << 18,
+            decode: false,
         }
     }
 }

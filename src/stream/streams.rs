@@ -35,6 +35,16 @@ pub struct Window<'a> {
     pub end: bool,
 }
 
+/// The next bytes of one direction, each given once: for decoders.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Chunk<'a> {
+    pub bytes: &'a [u8],
+    /// Bytes lost for good just before the first.
+    pub gap: u64,
+    /// No byte of this direction will follow.
+    pub end: bool,
+}
+
 /// Plain numbers of one worker.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -67,6 +77,11 @@ impl Streams {
 
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Whether a decoder will read the streams that open from now on.
+    pub fn decode(&mut self, decode: bool) {
+        self.settings.decode = decode;
     }
 
     /// Bytes of blocks in use.
@@ -111,7 +126,7 @@ impl Streams {
         self.counters.segments += 1;
         if session.streams[dir] == NO_HANDLE {
             let Some(base) = session.tcp.stream_start(dir) else { return };
-            let Some(handle) = self.take_slot(Stream::new(base)) else {
+            let Some(handle) = self.take_slot(Stream::new(base, self.settings.decode)) else {
                 self.counters.refused += 1;
                 fed.refused = Some(DropReason::StreamMemoryCap);
                 fed.anomalies.push(Anomaly::StreamReassemblyInsertMemcap);
@@ -164,6 +179,41 @@ impl Streams {
         self.counters.gaps += u64::from(stream.gap() > 0);
         self.counters.gap_bytes += stream.gap();
         stream.consumed(&mut self.blocks, &self.settings);
+    }
+
+    /// The next bytes of `dir` for its decoder; `scratch` as for [`window`](Self::window). Then call
+    /// [`decoded`](Self::decoded) and ask again.
+    pub fn chunk<'a>(&'a mut self, session: &Session, dir: Dir, scratch: &'a mut [u8]) -> Option<Chunk<'a>> {
+        let stream = self.slots.get_mut(session.streams[dir] as usize)?;
+        let (from, to) = stream.undecoded(scratch.len(), &self.settings)?;
+        let (gap, end) = (stream.decoder_gap(), stream.ends_at(to));
+        Some(Chunk { bytes: stream.read(from, to, &self.blocks, scratch), gap, end })
+    }
+
+    /// The last [`chunk`](Self::chunk) of `dir` was decoded.
+    pub fn decoded(&mut self, session: &Session, dir: Dir) {
+        if let Some(stream) = self.slots.get_mut(session.streams[dir] as usize) {
+            stream.decoded(&mut self.blocks, &self.settings);
+        }
+    }
+
+    /// No decoder wants more of `dir`.
+    pub fn stop_decoding(&mut self, session: &Session, dir: Dir) {
+        if let Some(stream) = self.slots.get_mut(session.streams[dir] as usize) {
+            stream.stop_decoding(&mut self.blocks, &self.settings);
+        }
+    }
+
+    /// No rule looks at the bytes of `dir` themselves: as if those there were inspected.
+    pub fn skip(&mut self, session: &Session, dir: Dir) {
+        if let Some(stream) = self.slots.get_mut(session.streams[dir] as usize) {
+            stream.skip(&mut self.blocks, &self.settings);
+        }
+    }
+
+    /// Whether a FIN, a reset or the session's end says that no byte of `dir` will follow those that were decoded.
+    pub fn is_over(&self, session: &Session, dir: Dir) -> bool {
+        self.slots.get(session.streams[dir] as usize).is_some_and(Stream::is_over)
     }
 
     /// Hand out what is acknowledged of `dir`, even less than a chunk.

@@ -36,7 +36,15 @@ impl Sample {
             bytes: &self.bytes,
             decoded: &self.decoded,
             time: Time::from_secs(110),
-            flow: Some(FlowFacts { id: 1, dir: Dir::ToServer, established: true, stats, stream }),
+            flow: Some(FlowFacts {
+                id: 1,
+                dir: Dir::ToServer,
+                established: true,
+                stats,
+                stream,
+                app: Default::default(),
+            }),
+            app_events: &[],
         }
     }
 }

@@ -4,6 +4,7 @@
 //! whoever calls says which one judges. Memory is taken at start and when management makes a generation, never for a packet
 //! (but the states of a regular expression's automaton, which are found as traffic needs them, within a bound an expression).
 
+use crate::app::Transactions;
 use crate::base::counters::Counter;
 use crate::base::{Anomaly, Dir, DropReason, RuleIndex, Verdict};
 use crate::inspect::buffers;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub seed: u64,
     pub work_per_packet: u32,
     pub when_spent: WhenSpent,
+    /// Of decoders and their transactions.
+    pub apps: crate::app::Limits,
 }
 
 impl Default for Settings {
@@ -63,6 +66,7 @@ impl Default for Settings {
             seed: 0x5eed,
             work_per_packet: WORK_PER_PACKET,
             when_spent: WhenSpent::Forward,
+            apps: crate::app::Limits::default(),
         }
     }
 }
@@ -83,7 +87,7 @@ pub struct InspectCounters {
 }
 
 /// Candidates of the present packet, each once.
-struct Candidates {
+pub(in crate::inspect) struct Candidates {
     rules: Vec<RuleIndex>,
     stamps: Box<[u32]>,
     now: u32,
@@ -94,7 +98,7 @@ impl Candidates {
         Candidates { rules: Vec::with_capacity(rules), stamps: vec![0; rules].into(), now: 0 }
     }
 
-    fn begin(&mut self) {
+    pub(in crate::inspect) fn begin(&mut self) {
         self.rules.clear();
         self.now = self.now.wrapping_add(1);
         if self.now == 0 {
@@ -103,8 +107,13 @@ impl Candidates {
         }
     }
 
+    /// Since [`begin`](Self::begin), each once, in no order.
+    pub(in crate::inspect) fn found(&self) -> &[RuleIndex] {
+        &self.rules
+    }
+
     /// There is room for every rule once, so this never allocates.
-    fn add(&mut self, rule: RuleIndex) {
+    pub(in crate::inspect) fn add(&mut self, rule: RuleIndex) {
         if let Some(stamp) = self.stamps.get_mut(rule.index())
             && *stamp != self.now
         {
@@ -151,6 +160,11 @@ impl Inspector {
         self.position = position;
     }
 
+    /// What its settings say of decoders.
+    pub fn app_limits(&self) -> &crate::app::Limits {
+        &self.settings.apps
+    }
+
     pub fn counters(&self) -> &Arc<InspectCounters> {
         &self.counters
     }
@@ -189,6 +203,23 @@ impl Inspector {
         self.evaluate(rules, facts, None, Payload::Packet)
     }
 
+    /// What the rules over transactions say of those that changed in the packet's direction. The alerts of the packet's own
+    /// turn, so many, count against its maximum.
+    pub fn inspect_transactions(
+        &mut self,
+        rules: &mut InForce,
+        facts: &PacketFacts<'_>,
+        session: Option<&mut StateHandle>,
+        payload: Payload<'_>,
+        transactions: &mut Transactions,
+        alerts: usize,
+    ) -> &Outcome {
+        let dir = facts.flow.as_ref().map_or(Dir::ToServer, |flow| flow.dir);
+        self.turn(rules, facts, session, &payload, alerts, |turn, candidates, seen| {
+            turn.transactions(transactions, dir, candidates, seen);
+        })
+    }
+
     fn evaluate(
         &mut self,
         rules: &mut InForce,
@@ -196,27 +227,41 @@ impl Inspector {
         session: Option<&mut StateHandle>,
         payload: Payload<'_>,
     ) -> &Outcome {
+        self.counters.packets.add(1);
+        self.turn(rules, facts, session, &payload, 0, |turn, candidates, _| turn.run(&candidates.rules))
+    }
+
+    fn turn(
+        &mut self,
+        rules: &mut InForce,
+        facts: &PacketFacts<'_>,
+        session: Option<&mut StateHandle>,
+        payload: &Payload<'_>,
+        alerts: usize,
+        work: impl FnOnce(&mut Turn<'_>, &mut Candidates, &mut Seen),
+    ) -> &Outcome {
         self.outcome.clear();
+        let InForce { engine, candidates, seen, caches, bench } = rules;
         let mut turn = Turn {
-            engine: &rules.engine,
+            engine,
             facts,
-            payload: &payload,
+            payload,
             session,
             slab: &mut self.slab,
             hosts: &self.hosts,
             order: self.order.as_mut(),
             position: self.position,
-            caches: &mut rules.caches,
-            bench: &mut rules.bench,
+            caches,
+            bench,
             budget: Budget(self.settings.work_per_packet),
             outcome: &mut self.outcome,
-            max_alerts: self.settings.packet_alert_max.min(MAX_ALERTS),
+            max_alerts: self.settings.packet_alert_max.min(MAX_ALERTS).saturating_sub(alerts),
             matches: 0,
             suppressed: 0,
         };
-        turn.run(&rules.candidates.rules);
+        work(&mut turn, candidates, seen);
         let (matches, suppressed) = (turn.matches, turn.suppressed);
-        self.count(rules.candidates.rules.len() as u64, matches, suppressed);
+        self.count(candidates.rules.len() as u64, matches, suppressed);
         if self.outcome.out_of_budget && self.settings.when_spent == WhenSpent::Drop {
             self.outcome.verdict = self.outcome.verdict.and(Verdict::Drop(DropReason::InspectionBudget));
         }
@@ -225,7 +270,6 @@ impl Inspector {
 
     fn count(&mut self, candidates: u64, matches: u64, suppressed: u64) {
         let counters = &self.counters;
-        counters.packets.add(1);
         counters.candidates.add(candidates);
         counters.matches.add(matches);
         if suppressed > 0 {
@@ -277,8 +321,6 @@ fn scan(
         (Place::Stream, Payload::Queued) => return,
         (Place::Stream, Payload::Packet) | (Place::Packet, _) => Context::Payload,
         (Place::Buffer(context), _) => context,
-        // A decoder brings these.
-        (Place::App(..), _) => return,
     };
     buffers::any(context, facts, |bytes| {
         set.scan(bytes, seen, |rule| candidates.add(rule));

@@ -78,14 +78,27 @@ fn packet(dir: Dir, number: u64, payload: &[u8]) -> Packet {
             ..Decoded::default()
         },
         payload: payload.to_vec(),
-        flow: Some(FlowFacts { id: 1, dir, established: true, stats, stream: PerDir::default() }),
+        flow: Some(FlowFacts {
+            id: 1,
+            dir,
+            established: true,
+            stats,
+            stream: PerDir::default(),
+            app: Default::default(),
+        }),
         time: Time::from_secs(number),
     }
 }
 
 impl Packet {
     fn facts(&self) -> PacketFacts<'_> {
-        PacketFacts { bytes: &self.payload, decoded: &self.decoded, time: self.time, flow: self.flow }
+        PacketFacts {
+            bytes: &self.payload,
+            decoded: &self.decoded,
+            time: self.time,
+            flow: self.flow,
+            app_events: &[],
+        }
     }
 }
 
@@ -403,7 +416,7 @@ proptest! {
             ip: Some(ip), l4, l4_at: l4_at % 1000, l4_len, payload: payload % 100, payload_len: payload_len % 100,
             ethernet: Some(3), ..Decoded::default()
         };
-        let facts = PacketFacts { bytes: &bytes, decoded: &decoded, time: Time::ZERO, flow: None };
+        let facts = PacketFacts { bytes: &bytes, decoded: &decoded, time: Time::ZERO, flow: None, app_events: &[] };
         let window = StreamWindow { dir: Dir::ToClient, bytes: &bytes, fresh_from: fresh, offset, end: true, rest: kind == 1 };
         for payload in [Payload::Packet, Payload::Queued, Payload::Stream(window)] {
             i.inspect(&facts, None, payload);
@@ -428,7 +441,8 @@ fn sctp_rules_see_the_chunks_headers_and_the_first_data_chunks_payload() {
     let mut i = inspector(rules);
     // The checksum stands between tag and chunks.
     let bytes = [&bytes[..28], &[0; 4], &bytes[32..]].concat();
-    let facts = PacketFacts { bytes: &bytes, decoded: &decoded, time: Time::ZERO, flow: None };
+    let facts =
+        PacketFacts { bytes: &bytes, decoded: &decoded, time: Time::ZERO, flow: None, app_events: &[] };
     i.inspect(&facts, None, Payload::Packet);
     assert_eq!(sids(&i), [1, 2, 4]);
 }

@@ -215,7 +215,8 @@ fn an_alert_has_the_rule_the_session_so_far_and_who_is_the_target() {
     let origin = origin(tuple(6, 40000, 80));
     let flow = Some(flow_event().stats);
     let (rule, generation) = (RuleIndex(0), Generation(4));
-    let alert = crate::base::event::AlertEvent { rule, generation, blocked: true, flow };
+    let alert =
+        crate::base::event::AlertEvent { rule, generation, blocked: true, flow, app_proto: None, tx: None };
     let alerts = written_with(book(), Medium::Capture, &[Event { origin, body: EventBody::Alert(alert) }]);
     let expected = json!({
         "timestamp": "2026-11-21T01:39:33.123456+0000",

@@ -4,6 +4,8 @@
 //! ([`Engine`]): a session is judged by the generation that it was opened under. Its verdict may settle it, and then the
 //! plugin ignores the rest of it.
 
+mod at_work;
+mod decode;
 mod generations;
 mod worker;
 

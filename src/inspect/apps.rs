@@ -1,0 +1,178 @@
+//! Rules over transactions as a transaction meets them: by the buffer that announces them, or by protocol.
+//!
+//! Ports and addresses are not looked at here: a rule's header is compared when it is evaluated.
+
+use super::engine::Compiled;
+use super::group::{Set, fast_pattern};
+use super::kind::Kind;
+use super::matcher::TooLarge;
+use crate::app::Wanted;
+use crate::base::{Dir, PerDir, RuleIndex};
+use crate::rules::app::AppProto;
+use crate::rules::context;
+use crate::rules::field;
+use crate::rules::ruleset::{AppCheck, BufferId, Check, Context, Transform};
+use crate::rules::{Rule, RuleSet};
+use std::collections::BTreeMap;
+
+/// Immutable, a part of the engine.
+#[derive(Debug, Default)]
+pub(crate) struct Apps {
+    /// By buffer: one set a chain of transformations, with the chain's number.
+    sets: PerDir<Box<[Box<[(u16, Set)]>]>>,
+    /// By protocol: rules that no pattern announces.
+    bare: PerDir<Box<[Box<[RuleIndex]>]>>,
+    /// By protocol: rules that ask for an event.
+    events: PerDir<Box<[Box<[RuleIndex]>]>>,
+    wanted: Wanted,
+    /// Any rule asks for a session's protocol, or looks into what decoders yield.
+    used: bool,
+    reads_payload: bool,
+}
+
+impl Apps {
+    pub(crate) fn build(set: &RuleSet, compiled: &[Compiled]) -> Result<Apps, TooLarge> {
+        let rules = || set.rules.iter().zip(compiled).filter(|(_, c)| c.kind != Kind::Waiting);
+        let mut apps = Apps { used: rules().any(|(rule, c)| uses_apps(rule, c.kind)), ..Apps::default() };
+        for (rule, _) in rules() {
+            want(rule, &mut apps.wanted);
+        }
+        let of_transactions = || rules().filter(|(_, c)| c.kind == Kind::Transaction).map(|(rule, _)| rule);
+        apps.reads_payload =
+            of_transactions().any(|rule| rule.buffers.iter().any(|b| b.context == Context::Payload));
+        for dir in Dir::BOTH {
+            let members = set.rules.iter().zip(compiled).enumerate();
+            let members = members.filter(|(_, (rule, c))| {
+                c.kind == Kind::Transaction && direction(rule).is_none_or(|only| only == dir)
+            });
+            let members: Vec<(RuleIndex, &Rule)> =
+                members.map(|(n, (rule, _))| (RuleIndex(n as u32), rule)).collect();
+            apps.sets[dir] = build_sets(&members, dir)?;
+            let (events, bare): (Vec<_>, Vec<_>) =
+                members.into_iter().filter(|(_, rule)| announced(rule).is_none()).partition(asks_event);
+            apps.bare[dir] = by_protocol(&bare);
+            apps.events[dir] = by_protocol(&events);
+        }
+        Ok(apps)
+    }
+
+    pub(crate) fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    pub(crate) fn used(&self) -> bool {
+        self.used
+    }
+
+    pub(crate) fn reads_payload(&self) -> bool {
+        self.reads_payload
+    }
+
+    /// The sets to scan a buffer with, each behind its chain of transformations.
+    pub(crate) fn sets(&self, dir: Dir, buffer: BufferId) -> &[(u16, Set)] {
+        self.sets[dir].get(usize::from(buffer.0)).map_or(&[], |sets| sets)
+    }
+
+    pub(crate) fn bare(&self, dir: Dir, proto: AppProto) -> &[RuleIndex] {
+        self.bare[dir].get(proto as usize).map_or(&[], |rules| rules)
+    }
+
+    pub(crate) fn on_events(&self, dir: Dir, proto: AppProto) -> &[RuleIndex] {
+        self.events[dir].get(proto as usize).map_or(&[], |rules| rules)
+    }
+
+    pub(crate) fn all_sets(&self) -> impl Iterator<Item = &Set> {
+        self.sets.0.iter().flat_map(|sets| sets.iter()).flat_map(|sets| sets.iter()).map(|(_, set)| set)
+    }
+}
+
+/// The direction that a part of a rule is about; `None` for both.
+pub(crate) fn direction_of(rule: &Rule, buffer: BufferId, said: Option<Dir>) -> Option<Dir> {
+    let own = if rule.whole_transaction { None } else { rule.flow.dir };
+    buffer.get().dir.or(said).or(own)
+}
+
+/// The direction in which a rule is looked at, if it is only one.
+fn direction(rule: &Rule) -> Option<Dir> {
+    if rule.whole_transaction {
+        return None;
+    }
+    let of_buffers = rule.buffers.iter().find_map(|buffer| match buffer.context {
+        Context::App(id) => id.get().dir.or(buffer.dir),
+        _ => None,
+    });
+    rule.flow.dir.or(of_buffers)
+}
+
+/// The content of a decoder's buffer that announces the rule.
+fn announced(rule: &Rule) -> Option<(BufferId, u16, Option<Dir>, &[u8])> {
+    let (buffer, pattern) = fast_pattern(rule)?;
+    let Context::App(id) = buffer.context else { return None };
+    Some((id, buffer.transforms, direction_of(rule, id, buffer.dir), pattern))
+}
+
+fn asks_event(&(_, rule): &(RuleIndex, &Rule)) -> bool {
+    let event = |check: &Check| matches!(check, Check::App(app) if matches!(**app, AppCheck::Event(_)));
+    rule.checks.iter().any(event)
+}
+
+fn uses_apps(rule: &Rule, kind: Kind) -> bool {
+    let asks = |check: &Check| matches!(check, Check::App(_));
+    kind == Kind::Transaction || !rule.app.is_empty() || rule.checks.iter().any(asks)
+}
+
+type Chains<'r> = BTreeMap<u16, Vec<(RuleIndex, &'r [u8])>>;
+
+fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir) -> Result<Box<[Box<[(u16, Set)]>]>, TooLarge> {
+    let mut buffers: Vec<Chains<'_>> = vec![BTreeMap::new(); context::COUNT];
+    for &(index, rule) in members {
+        let Some((id, chain, only, pattern)) = announced(rule) else { continue };
+        if only.is_none_or(|only| only == dir)
+            && let Some(chains) = buffers.get_mut(usize::from(id.0))
+        {
+            chains.entry(chain).or_default().push((index, pattern));
+        }
+    }
+    let build = |chains: Chains<'_>| {
+        let sets = chains.into_iter().map(|(chain, members)| Ok((chain, Set::build_app(&members)?)));
+        sets.collect::<Result<Box<[_]>, TooLarge>>()
+    };
+    buffers.into_iter().map(build).collect()
+}
+
+fn by_protocol(rules: &[(RuleIndex, &Rule)]) -> Box<[Box<[RuleIndex]>]> {
+    let of = |proto: AppProto| {
+        let fits = |rule: &Rule| rule.app.is_empty() || rule.app.contains(proto);
+        rules.iter().filter(|(_, rule)| fits(rule)).map(|&(index, _)| index).collect()
+    };
+    AppProto::ALL.iter().map(|&proto| of(proto)).collect()
+}
+
+/// What the rule looks into must be made.
+fn want(rule: &Rule, wanted: &mut Wanted) {
+    for buffer in &rule.buffers {
+        if let Context::App(id) = buffer.context {
+            wanted.add(id);
+        }
+    }
+    for check in &rule.checks {
+        if let Check::App(app) = check
+            && let AppCheck::Field { field, .. } = &**app
+        {
+            let name = field.get().name;
+            wanted.md5 |= *field == MD5;
+            wanted.sha1 |= name == "filesha1";
+            wanted.sha256 |= name == "filesha256";
+            wanted.magic |= name == "filemagic";
+        }
+    }
+    wanted.magic |= wanted.has(MAGIC);
+}
+
+const MD5: field::FieldId = field::id("filemd5");
+const MAGIC: BufferId = context::id("file.magic");
+
+/// A chain's steps, by number; number 0 is the empty one.
+pub(crate) fn chain(set: &RuleSet, number: u16) -> &[Transform] {
+    set.transforms.get(usize::from(number)).map_or(&[], |chain| chain)
+}

@@ -1,0 +1,247 @@
+//! The rules over one session's transactions: which may match, which parts of them have held, which match now.
+//!
+//! A rule is taken up when its fast pattern occurs in a buffer (or with the transaction, where it has none) and stays with
+//! the transaction until all its parts have held, or one never will. Parts that held are not looked at again.
+
+use super::app_check::{self, Part};
+use super::apps::{self, direction_of};
+use super::engine::Compiled;
+use super::inspector::Candidates;
+use super::matcher::Seen;
+use super::steps::{Program, Subject};
+use super::turn::{Done, Turn, Where};
+use crate::app::cursor::Order;
+use crate::app::{Pending, Transaction, Transactions, registry};
+use crate::base::{Dir, RuleIndex};
+use crate::rules::Rule;
+use crate::rules::ruleset::{Absence, BufferId, BufferMatch, Check, Context, Endian};
+
+/// Parts of a rule whose state is kept; further ones are looked at each time.
+const KEPT_PARTS: usize = 64;
+
+/// What became of a rule for now.
+enum Fate {
+    /// More of the transaction may decide it.
+    Waits,
+    /// It will not match this transaction.
+    Gone,
+    Matches,
+}
+
+impl Turn<'_> {
+    /// Looks at the transactions that changed in `dir`; `candidates` and `seen` are scratch memory.
+    pub(super) fn transactions(
+        &mut self,
+        all: &mut Transactions,
+        dir: Dir,
+        candidates: &mut Candidates,
+        seen: &mut Seen,
+    ) {
+        for tx in all.iter_mut().filter(|tx| tx.changed[dir]) {
+            if !tx.marks.passed {
+                self.collect(tx, dir, candidates, seen);
+                self.evaluate_pending(tx, dir);
+            }
+            tx.looked_at(dir);
+            if self.outcome.passed || self.outcome.out_of_budget {
+                return;
+            }
+        }
+    }
+
+    /// Rules that what is new in the transaction announces join those that wait.
+    fn collect(&mut self, tx: &mut Transaction, dir: Dir, candidates: &mut Candidates, seen: &mut Seen) {
+        candidates.begin();
+        let apps = self.engine.apps();
+        if !std::mem::replace(&mut tx.marks.begun[dir], true) {
+            apps.bare(dir, tx.proto).iter().for_each(|&rule| candidates.add(rule));
+        }
+        if !tx.events().is_empty() && !std::mem::replace(&mut tx.marks.events[dir], true) {
+            apps.on_events(dir, tx.proto).iter().for_each(|&rule| candidates.add(rule));
+        }
+        let items = tx.items().len();
+        let from = std::mem::replace(&mut tx.marks.scanned[dir], items);
+        for item in tx.items().get(from..).unwrap_or_default().iter().filter(|item| item.dir == dir) {
+            self.scan(dir, item.id, tx.bytes(item), candidates, seen);
+        }
+        for streamed in tx.streamed().iter().filter(|s| s.dir == dir) {
+            if let Some((bytes, ..)) = streamed.ready() {
+                self.scan(dir, streamed.id, bytes, candidates, seen);
+            }
+        }
+        let marks = &mut tx.marks;
+        let before = marks.pending.len();
+        for &rule in candidates.found() {
+            let way = self.way(rule, dir);
+            let known = marks.pending.iter().take(before).any(|p| (p.rule, p.dir) == (rule, way));
+            if !known && !marks.matched.contains(&(rule, way)) {
+                marks.pending.push(Pending { rule, dir: way, held: 0 });
+            }
+        }
+        if marks.pending.len() > before {
+            marks.pending.sort_unstable_by_key(|p| p.rule);
+        }
+    }
+
+    /// The direction that a rule is filed under: one over a request and its response is looked at in both as one.
+    fn way(&self, rule: RuleIndex, dir: Dir) -> Dir {
+        let whole = self.engine.rule(rule).is_some_and(|(rule, _)| rule.whole_transaction);
+        if whole { Dir::ToServer } else { dir }
+    }
+
+    fn scan(
+        &mut self,
+        dir: Dir,
+        buffer: BufferId,
+        bytes: &[u8],
+        candidates: &mut Candidates,
+        seen: &mut Seen,
+    ) {
+        let engine = self.engine;
+        for (number, set) in engine.apps().sets(dir, buffer) {
+            if *number == 0 {
+                set.scan(bytes, seen, |rule| candidates.add(rule));
+                continue;
+            }
+            let chain = apps::chain(engine.rules(), *number);
+            if !self.pay(bytes.len().saturating_mul(chain.len())) {
+                return;
+            }
+            let made = self.bench.run(*number, chain, bytes);
+            set.scan(&made, seen, |rule| candidates.add(rule));
+            self.bench.put_back(made);
+        }
+    }
+
+    fn evaluate_pending(&mut self, tx: &mut Transaction, dir: Dir) {
+        let mut pending = std::mem::take(&mut tx.marks.pending);
+        let mut ended = false;
+        pending.retain_mut(|waiting| {
+            if ended || self.outcome.out_of_budget {
+                return true;
+            }
+            let Some((rule, compiled)) = self.engine.rule(waiting.rule) else { return false };
+            if waiting.dir != dir && !rule.whole_transaction {
+                return true;
+            }
+            if !self.pay(0) {
+                return true;
+            }
+            match self.fate(rule, compiled, waiting, tx, dir) {
+                Fate::Waits => true,
+                Fate::Gone => false,
+                Fate::Matches => {
+                    ended = self.transaction_matched(waiting, rule, tx).is_err();
+                    false
+                }
+            }
+        });
+        tx.marks.pending = pending;
+    }
+
+    fn transaction_matched(
+        &mut self,
+        found: &Pending,
+        rule: &Rule,
+        tx: &mut Transaction,
+    ) -> Result<(), Done> {
+        tx.marks.matched.push((found.rule, found.dir));
+        let done = self.matched(found.rule, rule, Where::Transaction(tx.id));
+        tx.marks.passed |= done.is_err();
+        done
+    }
+
+    fn fate(
+        &mut self,
+        rule: &Rule,
+        compiled: &Compiled,
+        waiting: &mut Pending,
+        tx: &Transaction,
+        dir: Dir,
+    ) -> Fate {
+        if !rule.app.is_empty() && !rule.app.contains(tx.proto) {
+            return Fate::Gone;
+        }
+        let own_way = rule.whole_transaction || rule.flow.dir.is_none_or(|only| only == dir);
+        if !own_way || !self.cheap(rule) {
+            return Fate::Waits;
+        }
+        let mut all = true;
+        let buffers = rule.buffers.iter().zip(&compiled.programs);
+        for (at, (buffer, program)) in buffers.enumerate() {
+            match self.part(waiting, at, |turn| turn.buffer_part(rule, buffer, program, tx, dir)) {
+                Part::Holds => {}
+                Part::Open => all = false,
+                Part::Never => return Fate::Gone,
+            }
+        }
+        let checks = rule.checks.iter().filter_map(|check| match check {
+            Check::App(app) => Some(&**app),
+            _ => None,
+        });
+        for (at, check) in checks.enumerate() {
+            let part = |turn: &mut Turn<'_>| app_check::holds(check, tx, dir, turn.facts);
+            match self.part(waiting, rule.buffers.len() + at, part) {
+                Part::Holds => {}
+                Part::Open => all = false,
+                Part::Never => return Fate::Gone,
+            }
+        }
+        if all { Fate::Matches } else { Fate::Waits }
+    }
+
+    /// A part that held before still does.
+    fn part(&mut self, waiting: &mut Pending, at: usize, look: impl FnOnce(&mut Self) -> Part) -> Part {
+        let bit = if at < KEPT_PARTS { 1 << at } else { 0 };
+        if waiting.held & bit != 0 {
+            return Part::Holds;
+        }
+        let part = look(self);
+        if part == Part::Holds {
+            waiting.held |= bit;
+        }
+        part
+    }
+
+    fn buffer_part(
+        &mut self,
+        rule: &Rule,
+        buffer: &BufferMatch,
+        program: &Program,
+        tx: &Transaction,
+        dir: Dir,
+    ) -> Part {
+        let Context::App(id) = buffer.context else {
+            return if self.packet_buffer_matches(rule, buffer, program) { Part::Holds } else { Part::Open };
+        };
+        if direction_of(rule, id, buffer.dir).is_some_and(|only| only != dir) {
+            return Part::Open;
+        }
+        let (mut there, mut open) = (false, tx.stage(dir) < registry::stage_of(tx.proto, id));
+        let mut holds = false;
+        let order = match tx.order() {
+            Order::Big => Endian::Big,
+            Order::Little => Endian::Little,
+        };
+        for (_, bytes) in tx.buffers(id).filter(|(way, _)| *way == dir) {
+            there = true;
+            holds = holds || self.transformed_matches(buffer, program, Subject::whole(bytes).in_order(order));
+        }
+        for streamed in tx.streamed().iter().filter(|s| s.id == id && s.dir == dir) {
+            there |= !streamed.is_empty();
+            open |= !streamed.is_full();
+            if let Some((bytes, base, fresh_from)) = streamed.ready() {
+                let subject = Subject::window(bytes, base, fresh_from).in_order(order);
+                holds = holds || self.transformed_matches(buffer, program, subject);
+            }
+        }
+        match buffer.absence {
+            Absence::Wanted if there => Part::Never,
+            Absence::Wanted | Absence::Allowed if !there && !open => Part::Holds,
+            Absence::Wanted => Part::Open,
+            Absence::Fails | Absence::Allowed if holds => Part::Holds,
+            _ if open => Part::Open,
+            _ => Part::Never,
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The worker with one generation of rules: a packet into its stream, its stream to the decoder, all of it to the rules.
+
+use crate::app::{Apps, Known};
+use crate::base::event::{Cause, Origin};
+use crate::base::{Anomaly, Dir, DropReason, PerDir, Verdict};
+use crate::decode::{Decoded, Ip, L4};
+use crate::inspect::{
+    FlowFacts, InForce, Inspector, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow,
+};
+use crate::service::context::PacketAt;
+use crate::service::{Reporter, origin};
+use crate::session::{Fit, Session, Settled};
+use crate::stream::{Streams, Window};
+use arrayvec::ArrayVec;
+
+/// What the rules and the stream engine said of a packet so far.
+#[derive(Default)]
+pub(super) struct Judgement {
+    pub(super) verdict: Verdict,
+    pub(super) settled: Option<Settled>,
+    pub(super) alerted: bool,
+    passed: bool,
+    alerts: usize,
+}
+
+/// All that judging a packet takes.
+pub(super) struct AtWork<'a> {
+    pub(super) streams: &'a mut Streams,
+    pub(super) apps: &'a mut Apps,
+    pub(super) inspector: &'a mut Inspector,
+    pub(super) gather: &'a mut [u8],
+    pub(super) rules: &'a mut InForce,
+    pub(super) report: &'a mut Reporter,
+}
+
+/// Where the bytes are that rules on payloads look at.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(super) enum Payloads {
+    OfPacket,
+    OfStream,
+}
+
+/// Events of the protocol's detection that one packet brought.
+pub(super) type AppEvents = ArrayVec<(Dir, &'static str), 4>;
+
+impl AtWork<'_> {
+    /// The segment into its stream; what the stream has to say of it.
+    pub(super) fn feed(
+        &mut self,
+        packet: &mut PacketAt<'_>,
+        session: &mut Session,
+        dir: Dir,
+        judgement: &mut Judgement,
+    ) -> Payloads {
+        let Some(tracked) = packet.tracked else { return Payloads::OfPacket };
+        complain(self.report, packet, session, dir, &tracked.anomalies);
+        let engine = self.rules.engine();
+        let (raw, decoded) = (engine.reads_streams(), engine.uses_apps());
+        if tracked.fit == Fit::Valid && (raw || decoded) {
+            let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
+            self.streams.decode(decoded);
+            let fed = self.streams.feed(session, dir, tracked, payload);
+            if !raw {
+                Dir::BOTH.into_iter().for_each(|dir| self.streams.skip(session, dir));
+            }
+            complain(self.report, packet, session, dir, &fed.anomalies);
+            if let Some(reason) = fed.refused.filter(|_| packet.inline) {
+                judgement.verdict = Verdict::Drop(reason);
+            }
+            if fed.conflict && packet.inline {
+                judgement.verdict = Verdict::Drop(DropReason::StreamInvalid);
+            }
+        }
+        if tracked.fit != Fit::Valid || tracked.early { Payloads::OfPacket } else { Payloads::OfStream }
+    }
+
+    /// The rules, for the packet and its session's transactions, and then for each further window of its stream that is
+    /// ready.
+    pub(super) fn judge(
+        &mut self,
+        packet: &PacketAt<'_>,
+        session: &mut Session,
+        dir: Dir,
+        payloads: Payloads,
+        app_events: &AppEvents,
+        judgement: &mut Judgement,
+    ) {
+        let AtWork { streams, apps, inspector, gather, rules, report } = self;
+        let known = apps.get(session.app).map(|state| state.known).unwrap_or_default();
+        let facts = PacketFacts {
+            bytes: packet.bytes,
+            decoded: packet.decoded,
+            time: packet.meta.clock,
+            flow: Some(flow_facts(session, dir, known)),
+            app_events,
+        };
+        let mut state = StateHandle::from_raw(session.inspection);
+        let mut first = true;
+        loop {
+            let window = match payloads {
+                Payloads::OfPacket => None,
+                Payloads::OfStream => streams.window(session, dir, gather),
+            };
+            if !first && window.is_none() {
+                break;
+            }
+            let payload = match (&window, payloads) {
+                (Some(window), _) => Payload::Stream(stream_window(window, dir, !first)),
+                (None, Payloads::OfPacket) => Payload::Packet,
+                (None, Payloads::OfStream) => Payload::Queued,
+            };
+            let origin = || origin_of(packet, Some(session), dir);
+            let outcome = inspector.inspect(rules, &facts, Some(&mut state), payload);
+            judgement.take(outcome);
+            if !outcome.alerts.is_empty() {
+                let set = rules.engine().rules();
+                report.alerts(&origin(), outcome, set, Some(session), known.proto, packet.inline);
+            }
+            if let Some(app) = apps.get_mut(session.app).filter(|_| !judgement.passed) {
+                let (txs, before) = (&mut app.transactions, judgement.alerts);
+                let outcome =
+                    inspector.inspect_transactions(rules, &facts, Some(&mut state), payload, txs, before);
+                judgement.take(outcome);
+                if !outcome.alerts.is_empty() {
+                    let set = rules.engine().rules();
+                    report.alerts(&origin(), outcome, set, Some(session), known.proto, packet.inline);
+                }
+            }
+            if window.is_none() {
+                break;
+            }
+            streams.consumed(session, dir);
+            first = false;
+        }
+        session.inspection = state.raw();
+        session.alerted |= judgement.alerted;
+    }
+
+    /// Both directions' last bytes; the alerts are dated by the packet with that number.
+    pub(super) fn rest(&mut self, session: &mut Session, number: u64) {
+        self.decode_rest(session);
+        for dir in Dir::BOTH {
+            self.last_bytes(session, dir, number);
+        }
+    }
+
+    /// What still waited for an acknowledgement or for a whole chunk, and the transactions as they ended. No packet brings
+    /// it: only rules on streams and on transactions look.
+    fn last_bytes(&mut self, session: &mut Session, dir: Dir, number: u64) {
+        let AtWork { streams, apps, inspector, gather, rules, report } = self;
+        let tuple = if dir == Dir::ToServer { session.tuple } else { session.tuple.reversed() };
+        let known = apps.get(session.app).map(|state| state.known).unwrap_or_default();
+        let mut state = StateHandle::from_raw(session.inspection);
+        let decoded = Decoded {
+            ip: Some(Ip { family: tuple.family, proto: tuple.proto, ..Ip::default() }),
+            l4: L4::Tcp(Default::default()),
+            tuple,
+            ..Decoded::default()
+        };
+        let origin = Origin {
+            time: session.last,
+            packet: number,
+            tuple,
+            flow_id: session.flow_id,
+            dir,
+            cause: Cause::Ending,
+            ..Origin::default()
+        };
+        let flow = Some(flow_facts(session, dir, known));
+        let facts = PacketFacts { bytes: &[], decoded: &decoded, time: session.last, flow, app_events: &[] };
+        let mut alerted = false;
+        loop {
+            let window = streams.window(session, dir, gather);
+            let payload = match &window {
+                Some(window) => Payload::Stream(stream_window(window, dir, true)),
+                None => Payload::Queued,
+            };
+            let mut tell = |outcome: &Outcome, rules: &InForce| {
+                if !outcome.alerts.is_empty() {
+                    alerted = true;
+                    let set = rules.engine().rules();
+                    report.alerts(&origin, outcome, set, Some(session), known.proto, false);
+                }
+            };
+            if window.is_some() {
+                tell(inspector.inspect(rules, &facts, Some(&mut state), payload), rules);
+            }
+            if let Some(app) = apps.get_mut(session.app) {
+                let txs = &mut app.transactions;
+                let outcome =
+                    inspector.inspect_transactions(rules, &facts, Some(&mut state), payload, txs, 0);
+                tell(outcome, rules);
+            }
+            if window.is_none() {
+                break;
+            }
+            streams.consumed(session, dir);
+        }
+        session.alerted |= alerted;
+        session.inspection = state.raw();
+    }
+}
+
+impl Judgement {
+    fn take(&mut self, outcome: &Outcome) {
+        self.verdict = self.verdict.and(outcome.verdict);
+        self.alerted |= !outcome.alerts.is_empty();
+        self.alerts += outcome.alerts.len();
+        self.passed |= outcome.passed;
+        if let Some(settled) = outcome.settled.map(settlement) {
+            self.settled = Some(settled);
+        }
+    }
+}
+
+fn settlement(settlement: Settlement) -> Settled {
+    match settlement {
+        Settlement::Pass => Settled::Pass,
+        Settlement::Drop => Settled::Drop(DropReason::SessionDropped),
+        Settlement::Bypass => Settled::Bypass,
+    }
+}
+
+pub(super) fn origin_of(packet: &PacketAt<'_>, session: Option<&Session>, dir: Dir) -> Origin {
+    Origin { cause: packet.cause, ..origin(packet.number, packet.meta, packet.decoded, session, dir) }
+}
+
+fn stream_window<'a>(window: &Window<'a>, dir: Dir, rest: bool) -> StreamWindow<'a> {
+    StreamWindow {
+        dir,
+        bytes: window.bytes,
+        fresh_from: window.fresh_from,
+        offset: window.offset,
+        end: window.end,
+        rest,
+    }
+}
+
+fn flow_facts(session: &Session, dir: Dir, app: Known) -> FlowFacts {
+    let sent = |dir| {
+        session
+            .tcp
+            .stream_start(dir)
+            .map_or(0, |start| session.tcp.position(dir).0.distance_from(start).max(0) as u64)
+    };
+    let (mut stats, mut stream) = (session.stats(), PerDir(Dir::BOTH.map(sent)));
+    if app.reversed {
+        stats.packets.0.swap(0, 1);
+        stats.bytes.0.swap(0, 1);
+        stream.0.swap(0, 1);
+    }
+    let (id, established) = (session.flow_id, session.established());
+    FlowFacts { id, dir: app.direction(dir), established, stats, stream, app }
+}
+
+/// Anomalies of the packet's stream join those of its layers.
+fn complain(
+    report: &mut Reporter,
+    packet: &mut PacketAt<'_>,
+    session: &Session,
+    dir: Dir,
+    anomalies: &[Anomaly],
+) {
+    if anomalies.is_empty() {
+        return;
+    }
+    report.anomalies(&origin_of(packet, Some(session), dir), anomalies);
+    for &anomaly in anomalies {
+        // As many as there is room for; the first say it all.
+        let _ = packet.decoded.anomalies.try_push(anomaly);
+    }
+}

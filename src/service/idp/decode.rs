@@ -1,0 +1,84 @@
+//! The bytes that a packet makes ready, to its session's decoder.
+
+use super::at_work::{AppEvents, AtWork, Payloads};
+use crate::app::Source;
+use crate::base::{Dir, Time};
+use crate::decode::L4;
+use crate::service::context::PacketAt;
+use crate::session::{NO_HANDLE, Session};
+
+impl AtWork<'_> {
+    /// Of both directions: an acknowledgement makes the other's bytes ready.
+    pub(super) fn decode(
+        &mut self,
+        packet: &PacketAt<'_>,
+        session: &mut Session,
+        dir: Dir,
+        payloads: Payloads,
+    ) -> AppEvents {
+        if !self.rules.engine().uses_apps() {
+            return AppEvents::new();
+        }
+        let time = packet.meta.time;
+        match (payloads, &packet.decoded.l4) {
+            (Payloads::OfStream, _) => {
+                self.decode_stream(session, dir.reversed(), time);
+                self.decode_stream(session, dir, time);
+            }
+            (Payloads::OfPacket, L4::Udp) => self.decode_datagram(packet, session, dir),
+            (Payloads::OfPacket, _) => {}
+        }
+        match self.apps.get_mut(session.app) {
+            Some(state) => std::mem::take(&mut state.events),
+            None => AppEvents::new(),
+        }
+    }
+
+    fn decode_datagram(&mut self, packet: &PacketAt<'_>, session: &mut Session, dir: Dir) {
+        let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
+        let source = source(session, packet.meta.time, dir);
+        self.apps.data(&mut session.app, &source, self.rules.engine().wanted(), payload);
+    }
+
+    /// What is ready of one direction.
+    fn decode_stream(&mut self, session: &mut Session, dir: Dir, time: Time) {
+        let source = source(session, time, dir);
+        let mut flush = false;
+        while let Some(chunk) = self.streams.chunk(session, dir, self.gather) {
+            if chunk.gap > 0 {
+                self.apps.gap(session.app, &source, chunk.gap);
+            }
+            let wanted = self.rules.engine().wanted();
+            flush |= self.apps.data(&mut session.app, &source, wanted, chunk.bytes);
+            self.streams.decoded(session, dir);
+            if self.apps.get(session.app).is_none_or(|state| state.is_over()) {
+                Dir::BOTH.into_iter().for_each(|dir| self.streams.stop_decoding(session, dir));
+            }
+        }
+        if session.app != NO_HANDLE && self.streams.is_over(session, dir) {
+            self.apps.end(session.app, &source);
+        }
+        if flush {
+            self.streams.trigger(session, dir);
+        }
+    }
+
+    /// All that is left, at the session's end.
+    pub(super) fn decode_rest(&mut self, session: &mut Session) {
+        if !self.rules.engine().uses_apps() || !session.is_tcp() {
+            return;
+        }
+        let time = session.last;
+        for dir in Dir::BOTH {
+            self.decode_stream(session, dir, time);
+        }
+        let source = source(session, time, Dir::ToServer);
+        self.apps.finish(session.app, &source);
+    }
+}
+
+fn source(session: &Session, time: Time, dir: Dir) -> Source {
+    // Whose first packet of a datagram protocol is seen first proves nothing; a handshake does.
+    let opening_seen = session.is_tcp() && session.tcp.opening_seen();
+    Source { tuple: session.tuple, time, dir, opening_seen }
+}
