@@ -20,6 +20,7 @@ pub mod digits;
 pub mod dns;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod http1;
 mod limits;
 mod ntp;
 pub mod registry;

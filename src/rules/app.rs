@@ -135,6 +135,7 @@ protocols! {
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
     AppProto::Tls,
+    AppProto::Http1,
     AppProto::Smb,
     AppProto::Dns,
     AppProto::Mdns,
