@@ -51,10 +51,20 @@ pub static TABLE: &[Entry] = &[
     super::ntp::ENTRY,
     super::tftp::ENTRY,
     super::dcerpc::ENTRY,
+    super::smtp::ENTRY,
+    super::ftp::ENTRY,
+    super::ftp::DATA_ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {
     TABLE.iter().find(|entry| entry.proto == proto)
+}
+
+/// Whether its first bytes prove nothing: it is only found where another protocol says that it comes.
+pub fn is_only_told(proto: AppProto) -> bool {
+    of(proto).is_some_and(|entry| {
+        !(entry.anywhere_tcp || entry.anywhere_udp) && entry.tcp.is_empty() && entry.udp.is_empty()
+    })
 }
 
 /// The stage from which on a buffer of that protocol that was not put will not come.

@@ -146,6 +146,9 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Ntp,
     AppProto::Tftp,
     AppProto::Dcerpc,
+    AppProto::Smtp,
+    AppProto::Ftp,
+    AppProto::FtpData,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
