@@ -14,11 +14,13 @@ mod carry;
 pub mod cursor;
 pub mod dcerpc;
 mod decoder;
+pub mod der;
 mod detect;
 pub mod digits;
 pub mod dns;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod krb5;
 mod limits;
 pub mod registry;
 mod sink;

@@ -45,6 +45,7 @@ pub static TABLE: &[Entry] = &[
     super::dns::MDNS_ENTRY,
     super::dns::LLMNR_ENTRY,
     super::dcerpc::ENTRY,
+    super::krb5::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

@@ -139,6 +139,7 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Mdns,
     AppProto::Llmnr,
     AppProto::Dcerpc,
+    AppProto::Krb5,
     AppProto::Sip,
 ]);
 
