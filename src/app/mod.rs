@@ -20,6 +20,7 @@ pub mod digits;
 pub mod dns;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod http2;
 pub mod krb5;
 mod limits;
 pub mod registry;

@@ -39,6 +39,7 @@ pub const NO_STATES: [States; 2] = [&[], &[]];
 #[rustfmt::skip]
 pub static TABLE: &[Entry] = &[
     super::sip::ENTRY,
+    super::http2::ENTRY,
     super::smb::ENTRY,
     super::dns::ENTRY,
     super::dns::TCP_ENTRY,

@@ -134,6 +134,7 @@ protocols! {
 /// that arrives adds itself here.
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
+    AppProto::Http2,
     AppProto::Smb,
     AppProto::Dns,
     AppProto::Mdns,
