@@ -41,6 +41,7 @@ pub static TABLE: &[Entry] = &[
     super::tls::ENTRY,
     super::http1::ENTRY,
     super::sip::ENTRY,
+    super::http2::ENTRY,
     super::smb::ENTRY,
     super::dns::ENTRY,
     super::dns::TCP_ENTRY,
@@ -54,6 +55,7 @@ pub static TABLE: &[Entry] = &[
     super::smtp::ENTRY,
     super::ftp::ENTRY,
     super::ftp::DATA_ENTRY,
+    super::krb5::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

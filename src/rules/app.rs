@@ -136,10 +136,13 @@ protocols! {
 pub const DECODED: Protos = Protos::of(&[
     AppProto::Tls,
     AppProto::Http1,
+    AppProto::Http2,
     AppProto::Smb,
     AppProto::Dns,
     AppProto::Mdns,
     AppProto::Llmnr,
+    AppProto::Dcerpc,
+    AppProto::Krb5,
     AppProto::Sip,
     AppProto::Snmp,
     AppProto::Dhcp,
