@@ -6,7 +6,7 @@ use super::hpack::{self, Fields, Flaw};
 use super::stream::{Found, Streams};
 use crate::app::cursor::Cursor;
 use crate::app::{Carry, Decoder, Next, Sink, Transaction, TxId};
-use crate::base::{Dir, PerDir};
+use crate::base::Dir;
 use crate::rules::context::{self, BufferId};
 use crate::rules::field::{self, FieldId};
 
@@ -32,7 +32,11 @@ enum At {
     /// A frame that is worked on when it is whole.
     Payload(Header),
     /// Data of a stream, then padding.
-    Data { header: Header, left: u32, padding: u32 },
+    Data {
+        header: Header,
+        left: u32,
+        padding: u32,
+    },
     Skip(u32),
 }
 
