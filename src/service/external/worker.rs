@@ -31,6 +31,10 @@ pub struct ExternalWorker {
     dead: bool,
 }
 
+/// The largest replies of events that ask for an opinion, and of those that ask for none.
+const OPINION: c_int = abi::HOLD;
+const NO_OPINION: c_int = abi::FORWARD;
+
 /// What a plugin reads where it can have attached nothing.
 static NOTHING_ATTACHED: [u64; 2] = [0; 2];
 
@@ -94,11 +98,12 @@ impl ExternalWorker {
         }
     }
 
-    /// Over the border and back.
+    /// Over the border and back. `most` is the largest reply that is right.
     #[inline(always)]
     fn call(
         &mut self,
         event: u32,
+        most: c_int,
         data: &mut abi::Data,
         context: *mut Context<'static>,
         host: *mut Host<'static>,
@@ -112,22 +117,24 @@ impl ExternalWorker {
         // SAFETY: the handler is the registration's; all that `data` points to lives until it returns, and nothing of it is
         // touched meanwhile but by the host's functions.
         let reply = catch_unwind(AssertUnwindSafe(|| unsafe { handler(me, event, data) }));
+        let reply = reply.unwrap_or(abi::PANICKED);
         data.call = null_mut();
-        if self.kept.shares.leaked {
-            self.misbehaved(PluginFault::LeakedFrames);
+        if !(abi::OK..=most).contains(&reply) || self.kept.shares.leaked {
+            return self.misbehaved(reply);
         }
-        reply.unwrap_or(abi::PANICKED)
+        reply
     }
 
     /// A call that is made on other threads than the worker's too, and so has to be marked apart.
-    fn call_outside(&mut self, event: u32, data: &mut abi::Data) -> c_int {
-        marks::outside(self.suspect, || self.call(event, data, null_mut(), null_mut()))
+    fn call_outside(&mut self, event: u32, data: &mut abi::Data) {
+        marks::outside(self.suspect, || self.call(event, NO_OPINION, data, null_mut(), null_mut()));
     }
 
     #[inline(always)]
     fn with_context(
         &mut self,
         event: u32,
+        most: c_int,
         context: &mut Context<'_>,
         fill: impl FnOnce(&mut abi::Data),
     ) -> c_int {
@@ -168,67 +175,56 @@ impl ExternalWorker {
         };
         fill(&mut data);
         // The lifetimes are forgotten only while the call lasts, during which `context` is not used here.
-        let context = (&raw mut *context).cast::<Context<'static>>();
-        self.call(event, &mut data, context, null_mut())
+        let lent = (&raw mut *context).cast::<Context<'static>>();
+        let reply = self.call(event, most, &mut data, lent, null_mut());
+        context.host.misbehaved |= self.dead;
+        reply
     }
 
-    /// A reply where an opinion is asked for.
-    #[inline]
-    fn opinion(&mut self, reply: c_int) -> Reply {
-        match reply {
-            abi::OK => Reply::Ok,
+    /// An event whose reply counts.
+    #[inline(always)]
+    fn opinion(&mut self, event: u32, context: &mut Context<'_>, fill: impl FnOnce(&mut abi::Data)) -> Reply {
+        match self.with_context(event, OPINION, context, fill) {
             abi::FORWARD => Reply::Forward,
             abi::DISCARD => Reply::Discard(DropReason::PluginDiscard),
             abi::HOLD => Reply::Hold,
-            other => {
-                self.noted(other);
-                Reply::Ok
-            }
+            _ => Reply::Ok,
         }
     }
 
-    /// A reply where none is.
-    fn noted(&mut self, reply: c_int) {
-        match reply {
-            abi::OK | abi::FORWARD => {}
-            abi::PANICKED => self.misbehaved(PluginFault::Panicked),
-            _ => self.misbehaved(PluginFault::BadReply),
-        }
-    }
-
+    /// What it replied or did is wrong: it is never called again.
     #[cold]
-    fn misbehaved(&mut self, fault: PluginFault) {
-        if !self.dead {
-            self.dead = true;
-            self.fault = Some(fault);
-            self.kept.shares.clear();
-        }
+    fn misbehaved(&mut self, reply: c_int) -> c_int {
+        self.dead = true;
+        self.fault = Some(match reply {
+            _ if self.kept.shares.leaked => PluginFault::LeakedFrames,
+            abi::PANICKED => PluginFault::Panicked,
+            _ => PluginFault::BadReply,
+        });
+        self.kept.shares.clear();
+        abi::OK
     }
 }
 
 impl DataPlugin for ExternalWorker {
     fn worker_init(&mut self, _worker: WorkerId) {
         let mut data = self.bare();
-        let reply = self.call_outside(abi::EVENT_WORKER_INIT, &mut data);
+        self.call_outside(abi::EVENT_WORKER_INIT, &mut data);
         self.me = data.worker_self;
-        self.noted(reply);
     }
 
     fn init(&mut self, set: SetId) {
         let mut data = self.bare();
         data.set = u32::from(set.0);
-        let reply = self.call_outside(abi::EVENT_INIT, &mut data);
-        self.noted(reply);
+        self.call_outside(abi::EVENT_INIT, &mut data);
     }
 
     fn first_packet(&mut self, context: &mut Context<'_>) -> Reply {
-        let reply = self.with_context(abi::EVENT_FIRST_PACKET, context, |_| {});
-        self.opinion(reply)
+        self.opinion(abi::EVENT_FIRST_PACKET, context, |_| {})
     }
 
     fn packet(&mut self, context: &mut Context<'_>) -> Reply {
-        let reply = self.with_context(abi::EVENT_PACKET, context, |_| {});
-        self.opinion(reply)
+        self.opinion(abi::EVENT_PACKET, context, |_| {})
     }
 
     fn alone(&mut self, context: &mut Context<'_>) -> Reply {
@@ -236,35 +232,29 @@ impl DataPlugin for ExternalWorker {
     }
 
     fn session_open(&mut self, context: &mut Context<'_>) {
-        let reply = self.with_context(abi::EVENT_SESSION_OPEN, context, |_| {});
-        self.noted(reply);
+        self.with_context(abi::EVENT_SESSION_OPEN, NO_OPINION, context, |_| {});
     }
 
     fn session_close(&mut self, context: &mut Context<'_>, reason: CloseReason) {
         let fill = |data: &mut abi::Data| data.reason = reason as u32;
-        let reply = self.with_context(abi::EVENT_SESSION_CLOSE, context, fill);
-        self.noted(reply);
+        self.with_context(abi::EVENT_SESSION_CLOSE, NO_OPINION, context, fill);
     }
 
     fn session_destroy(&mut self, context: &mut Context<'_>) {
-        let reply = self.with_context(abi::EVENT_SESSION_DESTROY, context, |_| {});
-        self.noted(reply);
+        self.with_context(abi::EVENT_SESSION_DESTROY, NO_OPINION, context, |_| {});
     }
 
     fn user(&mut self, context: &mut Context<'_>, class: ClassId, bytes: &[u8]) -> Reply {
-        let fill = |data: &mut abi::Data| {
+        self.opinion(abi::EVENT_USER, context, |data: &mut abi::Data| {
             data.kind = u32::from(class.0);
             (data.bytes, data.length) = (bytes.as_ptr().cast(), bytes.len() as u64);
-        };
-        let reply = self.with_context(abi::EVENT_USER, context, fill);
-        self.opinion(reply)
+        })
     }
 
     fn public_data(&mut self, kind: u32, argument: u64, to: &mut dyn FnMut(PublicData<'_>)) -> bool {
         let mut data = self.bare();
         (data.kind, data.argument) = (kind, argument);
-        let reply = self.call(abi::EVENT_PUBLIC_DATA, &mut data, null_mut(), null_mut());
-        self.noted(reply);
+        self.call(abi::EVENT_PUBLIC_DATA, NO_OPINION, &mut data, null_mut(), null_mut());
         if self.dead {
             return false;
         }
@@ -279,8 +269,7 @@ impl DataPlugin for ExternalWorker {
         data.plugin = u32::from(host.me.0);
         data.now_us = now.micros();
         let host = (&raw mut *host).cast::<Host<'static>>();
-        let reply = self.call(abi::EVENT_TURN, &mut data, null_mut(), host);
-        self.noted(reply);
+        self.call(abi::EVENT_TURN, NO_OPINION, &mut data, null_mut(), host);
     }
 
     fn fault(&mut self) -> Option<PluginFault> {
