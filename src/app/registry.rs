@@ -40,6 +40,7 @@ pub const NO_STATES: [States; 2] = [&[], &[]];
 pub static TABLE: &[Entry] = &[
     super::sip::ENTRY,
     super::http2::ENTRY,
+    super::http2::DOH_ENTRY,
     super::smb::ENTRY,
     super::dns::ENTRY,
     super::dns::TCP_ENTRY,

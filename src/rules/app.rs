@@ -135,6 +135,7 @@ protocols! {
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
     AppProto::Http2,
+    AppProto::Doh2,
     AppProto::Smb,
     AppProto::Dns,
     AppProto::Mdns,

@@ -5,6 +5,7 @@ use super::headers;
 use super::hpack::{self, Fields, Flaw};
 use super::stream::{Found, Streams};
 use crate::app::cursor::Cursor;
+use crate::app::dns::Name;
 use crate::app::{Carry, Decoder, Next, Sink, Transaction, TxId};
 use crate::base::{Dir, PerDir};
 use crate::rules::context::{self, BufferId};
@@ -32,7 +33,11 @@ enum At {
     /// A frame that is worked on when it is whole.
     Payload(Header),
     /// Data of a stream, then padding.
-    Data { header: Header, left: u32, padding: u32 },
+    Data {
+        header: Header,
+        left: u32,
+        padding: u32,
+    },
     Skip(u32),
 }
 
@@ -60,6 +65,8 @@ pub struct Http2 {
     lines: [Line; 2],
     streams: Streams,
     fields: Fields,
+    /// For names of DNS over HTTPS.
+    name: Name,
 }
 
 impl Line {
@@ -190,6 +197,7 @@ impl Http2 {
         let Found::Live(place) = self.streams.find(header.stream) else { return };
         let Some(stream) = self.streams.get_mut(place) else { return };
         stream.body[dir].grow(stream.tx, dir, piece, sink);
+        stream.doh.data(dir, piece, stream.tx, sink);
         if let Some(tx) = sink.tx(stream.tx)
             && tx.wants(DATA_FRAME)
             && piece.len() == header.len as usize
@@ -203,7 +211,7 @@ impl Http2 {
         if header.ends_stream()
             && let Found::Live(place) = self.streams.find(header.stream)
         {
-            self.streams.end(place, dir, sink);
+            self.streams.end(place, dir, &mut self.name, sink);
             sink.flush_stream();
         }
     }
@@ -292,7 +300,7 @@ impl Http2 {
 
     /// A block is whole.
     fn block(&mut self, dir: Dir, sink: &mut Sink<'_>) {
-        let Http2 { lines: [to_server, to_client], streams, fields } = self;
+        let Http2 { lines: [to_server, to_client], streams, fields, name } = self;
         let line = if dir == Dir::ToServer { to_server } else { to_client };
         let Line { hpack, block, .. } = line;
         let mut sizes = arrayvec::ArrayVec::<u64, 4>::new();
@@ -325,8 +333,11 @@ impl Http2 {
                 None => {}
             }
         }
+        if !is_trailer && !block.is_promise {
+            stream.doh.headers(dir, fields, stream.tx, name, sink);
+        }
         if block.ends_stream {
-            streams.end(place, dir, sink);
+            streams.end(place, dir, name, sink);
         }
         sink.flush_stream();
     }

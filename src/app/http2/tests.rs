@@ -63,10 +63,16 @@ fn a_stream_is_a_transaction_with_the_buffers_of_http() {
     );
     let text = |name| bench.text(0, name).unwrap_or_default();
     assert_eq!((text("http.uri"), text("http.method")), ("/dir/a.html?q".into(), "GET".into()));
-    assert_eq!((text("http.host"), text("http.host.raw")), ("example.com".into(), "User@Example.COM:8080".into()));
+    assert_eq!(
+        (text("http.host"), text("http.host.raw")),
+        ("example.com".into(), "User@Example.COM:8080".into())
+    );
     assert_eq!((text("http.user_agent"), text("http.cookie")), ("tester".into(), "a=1, b=2".into()));
     assert_eq!((text("http.stat_code"), text("http.server")), ("200".into(), "x".into()));
-    assert_eq!(text("http.header"), ":method: GET\r\n:path: /dir/a.html?q\r\n:authority: User@Example.COM:8080\r\nuser-agent: tester\r\n");
+    assert_eq!(
+        text("http.header"),
+        ":method: GET\r\n:path: /dir/a.html?q\r\n:authority: User@Example.COM:8080\r\nuser-agent: tester\r\n"
+    );
     assert_eq!(bench.texts(0, "http.request_header").len(), 6);
     assert_eq!(bench.texts(0, "http.response_header"), [":status: 200", "server: x"]);
     assert_eq!(bench.texts(0, "http.protocol"), ["HTTP/2", "HTTP/2"]);
@@ -138,6 +144,37 @@ fn behind_an_upgrade_the_server_answers_what_nobody_asked_here() {
     bench.data(Dir::ToClient, &frame(kind::HEADERS, ALL, 1, &block(&[(":status", "404")])));
     assert_eq!(bench.text(1, "http.stat_code").unwrap(), "404");
     assert!(bench.complete(1, Dir::ToServer) && bench.complete(1, Dir::ToClient));
+}
+
+/// A question for `a.b`.
+const QUESTION: &[u8] = b"\0\0\x01\0\0\x01\0\0\0\0\0\0\x01a\x01b\0\0\x01\0\x01";
+
+#[test]
+fn dns_is_found_in_a_parameter_and_in_bodies() {
+    let mut bench = opened();
+    let post = block(&[(":method", "POST"), (":path", "/q"), ("content-type", "application/dns-message")]);
+    bench.data(Dir::ToServer, &frame(kind::HEADERS, flag::END_HEADERS, 1, &post));
+    let (first, rest) = QUESTION.split_at(9);
+    bench.data(Dir::ToServer, &frame(kind::DATA, 0, 1, first));
+    bench.data(Dir::ToServer, &frame(kind::DATA, flag::END_STREAM, 1, rest));
+    assert_eq!(bench.text(0, "dns.query").unwrap(), "a.b");
+    assert_eq!(bench.transactions.iter().next().unwrap().proto, AppProto::Doh2);
+    let path = "/q?dns=AAABAAABAAAAAAAAAWEBYgAAAQAB";
+    let get = block(&[(":method", "GET"), (":path", path), ("accept", "application/dns-message")]);
+    bench.data(Dir::ToServer, &frame(kind::HEADERS, ALL, 3, &get));
+    assert_eq!(bench.text(1, "dns.query").unwrap(), "a.b");
+    assert!(bench.events().is_empty());
+}
+
+#[test]
+fn dns_that_is_too_long_is_an_event() {
+    let mut bench = opened();
+    let post = block(&[(":method", "POST"), (":path", "/q"), ("content-type", "application/dns-message")]);
+    bench.data(Dir::ToServer, &frame(kind::HEADERS, flag::END_HEADERS, 1, &post));
+    for _ in 0..5 {
+        bench.data(Dir::ToServer, &frame(kind::DATA, 0, 1, &[b'A'; 16_384]));
+    }
+    assert_eq!(bench.events(), ["http2.dns_request_too_long"]);
 }
 
 #[test]
