@@ -23,6 +23,7 @@ pub(crate) mod fixture;
 pub mod http2;
 pub mod krb5;
 mod limits;
+pub mod nfs;
 pub mod registry;
 mod sink;
 pub mod sip;

@@ -48,6 +48,7 @@ pub static TABLE: &[Entry] = &[
     super::dns::LLMNR_ENTRY,
     super::dcerpc::ENTRY,
     super::krb5::ENTRY,
+    super::nfs::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

@@ -142,6 +142,7 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Llmnr,
     AppProto::Dcerpc,
     AppProto::Krb5,
+    AppProto::Nfs,
     AppProto::Sip,
 ]);
 

@@ -211,7 +211,7 @@ impl Http2 {
         if header.ends_stream()
             && let Found::Live(place) = self.streams.find(header.stream)
         {
-            self.streams.end(place, dir, &mut self.name, sink);
+            self.streams.end(place, dir, false, &mut self.name, sink);
             sink.flush_stream();
         }
     }
@@ -257,7 +257,7 @@ impl Http2 {
             }
             kind::RST_STREAM => {
                 if let Found::Live(place) = self.streams.find(header.stream) {
-                    self.streams.cancel(place, sink);
+                    self.streams.end(place, dir, true, &mut self.name, sink);
                 }
             }
             _ => {}
@@ -337,7 +337,7 @@ impl Http2 {
             stream.doh.headers(dir, fields, stream.tx, name, sink);
         }
         if block.ends_stream {
-            streams.end(place, dir, name, sink);
+            streams.end(place, dir, false, name, sink);
         }
         sink.flush_stream();
     }

@@ -86,11 +86,12 @@ impl Streams {
         Some(self.live.len() - 1)
     }
 
-    /// A direction of a stream ends; when both have, the stream goes. `name` is scratch memory.
-    pub fn end(&mut self, place: usize, dir: Dir, name: &mut Name, sink: &mut Sink<'_>) {
+    /// A direction of a stream ends; when both have, the stream goes. `cut` says that it is cut short: the other direction may
+    /// be on its way still. `name` is scratch memory.
+    pub fn end(&mut self, place: usize, dir: Dir, cut: bool, name: &mut Name, sink: &mut Sink<'_>) {
         let Some(stream) = self.live.get_mut(place) else { return };
         stream.ended[dir] = true;
-        stream.body[dir].end(stream.tx, false, sink);
+        stream.body[dir].end(stream.tx, cut, sink);
         stream.doh.end(dir, stream.tx, name, sink);
         if let Some(tx) = sink.tx(stream.tx) {
             tx.complete(dir);
@@ -100,20 +101,6 @@ impl Streams {
             stream.clear();
             self.spare.push(stream);
         }
-    }
-
-    /// Both directions end at once.
-    pub fn cancel(&mut self, place: usize, sink: &mut Sink<'_>) {
-        let Some(stream) = self.live.get_mut(place) else { return };
-        for dir in Dir::BOTH {
-            stream.body[dir].end(stream.tx, true, sink);
-        }
-        if let Some(tx) = sink.tx(stream.tx) {
-            Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
-        }
-        let mut stream = self.live.remove(place);
-        stream.clear();
-        self.spare.push(stream);
     }
 }
 

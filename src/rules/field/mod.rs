@@ -38,6 +38,11 @@ pub enum FieldKind {
         max: u64,
         names: &'static [(&'static str, u64)],
     },
+    /// The same, and a range takes in its ends.
+    ClosedNames {
+        max: u64,
+        names: &'static [(&'static str, u64)],
+    },
     /// Names of bits, `!` before those that must not be set; or a number under a mask.
     Flags {
         max: u64,

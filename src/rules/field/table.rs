@@ -2,7 +2,7 @@
 
 use super::{Field, FieldKind};
 use crate::rules::app::{AppProto, DNS, FILES, Protos};
-use FieldKind::{Date, Flags, Free, Interface, Names, Number, Present, Ranges, Text, Words};
+use FieldKind::{ClosedNames, Date, Flags, Free, Interface, Names, Number, Present, Ranges, Text, Words};
 
 const U8: u64 = 0xff;
 const U16: u64 = 0xffff;
@@ -65,7 +65,7 @@ pub(super) const TABLE: &[Field] = &[
     field("krb5_msg_type", only(AppProto::Krb5), Names { max: U8, names: KRB5_MESSAGES }, "type of the message").also(&["krb5.msg_type"]),
     field("krb5_err_code", only(AppProto::Krb5), Number { max: U32 }, "code of an error").also(&["krb5.err_code"]),
     field("krb5.ticket_encryption", only(AppProto::Krb5), Free, "encryption of the ticket: weak, or names and numbers"),
-    field("nfs_procedure", only(AppProto::Nfs), Names { max: U32, names: NFS_PROCEDURES }, "procedure called").also(&["nfs.procedure"]),
+    field("nfs_procedure", only(AppProto::Nfs), ClosedNames { max: U32, names: NFS_PROCEDURES }, "procedure called").also(&["nfs.procedure"]),
     field("nfs.version", only(AppProto::Nfs), Number { max: U32 }, "version of the protocol").also(&["nfs_version"]),
     field("snmp.version", only(AppProto::Snmp), Number { max: U32 }, "1, 2 or 3"),
     field("snmp.pdu_type", only(AppProto::Snmp), Names { max: U32, names: SNMP_PDUS }, "type of the message"),
