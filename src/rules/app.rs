@@ -134,6 +134,8 @@ protocols! {
 /// that arrives adds itself here.
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
+    AppProto::Tls,
+    AppProto::Http1,
     AppProto::Http2,
     AppProto::Doh2,
     AppProto::Smb,
@@ -144,6 +146,14 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Krb5,
     AppProto::Nfs,
     AppProto::Sip,
+    AppProto::Snmp,
+    AppProto::Dhcp,
+    AppProto::Ntp,
+    AppProto::Tftp,
+    AppProto::Dcerpc,
+    AppProto::Smtp,
+    AppProto::Ftp,
+    AppProto::FtpData,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
