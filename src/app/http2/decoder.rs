@@ -334,6 +334,7 @@ impl Http2 {
             }
         }
         if !is_trailer && !block.is_promise {
+            stream.body[dir].coding(fields);
             stream.doh.headers(dir, fields, stream.tx, name, sink);
         }
         if block.ends_stream {

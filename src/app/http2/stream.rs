@@ -91,7 +91,7 @@ impl Streams {
     pub fn end(&mut self, place: usize, dir: Dir, cut: bool, name: &mut Name, sink: &mut Sink<'_>) {
         let Some(stream) = self.live.get_mut(place) else { return };
         stream.ended[dir] = true;
-        stream.body[dir].end(stream.tx, cut, sink);
+        stream.body[dir].end(stream.tx, dir, cut, sink);
         stream.doh.end(dir, stream.tx, name, sink);
         if let Some(tx) = sink.tx(stream.tx) {
             tx.complete(dir);

@@ -148,6 +148,33 @@ fn behind_an_upgrade_the_server_answers_what_nobody_asked_here() {
     assert!(bench.complete(1, Dir::ToServer) && bench.complete(1, Dir::ToClient));
 }
 
+#[test]
+fn a_coded_body_is_decoded() {
+    let mut bench = opened();
+    bench.data(Dir::ToServer, &frame(kind::HEADERS, ALL, 1, &request("/")));
+    let head = block(&[(":status", "200"), ("content-encoding", "deflate")]);
+    bench.data(Dir::ToClient, &frame(kind::HEADERS, flag::END_HEADERS, 1, &head));
+    let coded = miniz_oxide::deflate::compress_to_vec_zlib(&b"many words ".repeat(500), 6);
+    let (first, rest) = coded.split_at(10);
+    bench.data(Dir::ToClient, &frame(kind::DATA, 0, 1, first));
+    bench.data(Dir::ToClient, &frame(kind::DATA, flag::END_STREAM, 1, rest));
+    assert_eq!(bench.streamed(0, "http.response_body").unwrap(), "many words ".repeat(500));
+    assert!(!bench.events().contains(&"http2.failed_decompression"));
+}
+
+#[test]
+fn a_body_that_decodes_to_far_too_much_is_an_event() {
+    let mut bench = opened();
+    bench.limits.bomb_ratio = 10;
+    bench.limits.bomb_free = 1000;
+    bench.data(Dir::ToServer, &frame(kind::HEADERS, ALL, 1, &request("/")));
+    let head = block(&[(":status", "200"), ("content-encoding", "deflate")]);
+    bench.data(Dir::ToClient, &frame(kind::HEADERS, flag::END_HEADERS, 1, &head));
+    let coded = miniz_oxide::deflate::compress_to_vec_zlib(&[0; 1 << 20], 6);
+    bench.data(Dir::ToClient, &frame(kind::DATA, flag::END_STREAM, 1, &coded));
+    assert!(bench.events().contains(&"http2.failed_decompression"));
+}
+
 /// A question for `a.b`.
 const QUESTION: &[u8] = b"\0\0\x01\0\0\x01\0\0\0\0\0\0\x01a\x01b\0\0\x01\0\x01";
 
