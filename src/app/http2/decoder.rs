@@ -9,6 +9,7 @@ use crate::app::dns::Name;
 use crate::app::{Carry, Decoder, Next, Sink, Transaction, TxId};
 use crate::base::{Dir, PerDir};
 use crate::rules::context::{self, BufferId};
+use crate::rules::field::http2::setting_value;
 use crate::rules::field::{self, FieldId};
 
 /// Bytes of one frame that are kept; what is longer is passed over, but for data.
@@ -20,6 +21,7 @@ const FRAME_TYPE: FieldId = field::id("http2.frametype");
 const ERROR_CODE: FieldId = field::id("http2.errorcode");
 const PRIORITY: FieldId = field::id("http2.priority");
 const WINDOW: FieldId = field::id("http2.window");
+const SETTINGS: FieldId = field::id("http2.settings");
 const SIZE_UPDATE: FieldId = field::id("http2.size_update");
 const HDR_FRAME: BufferId = context::id("http2.hdr");
 const DATA_FRAME: BufferId = context::id("http2.data");
@@ -360,6 +362,12 @@ fn numbers(tx: &mut Transaction, dir: Dir, header: &Header, payload: &[u8]) -> O
         kind::GOAWAY => {
             fields.skip(4)?;
             tx.field(dir, ERROR_CODE, u64::from(fields.u32()?));
+        }
+        kind::SETTINGS => {
+            while !fields.is_empty() {
+                let (number, value) = (fields.u16()?, fields.u32()?);
+                tx.field(dir, SETTINGS, setting_value(number, value));
+            }
         }
         kind::WINDOW_UPDATE => tx.field(dir, WINDOW, u64::from(fields.u32()? & 0x7fff_ffff)),
         _ => {}

@@ -94,6 +94,7 @@ fn a_frame_of_the_connection_is_a_transaction_of_its_own() {
     ];
     bench.data(Dir::ToServer, &bytes.concat());
     assert_eq!(bench.transactions.len(), 3);
+    assert_eq!(bench.numbers(0, "http2.settings"), [3 << 32 | 100]);
     assert_eq!(bench.numbers(1, "http2.window"), [0x1000]);
     assert_eq!(bench.numbers(2, "http2.errorcode"), [11]);
     assert!(bench.complete(2, Dir::ToServer) && bench.complete(2, Dir::ToClient));

@@ -1,5 +1,7 @@
 //! Numbers, names and flags that decoders find and rules ask for. **To add one: one line in [`table::TABLE`]**.
 
+pub mod http2;
+pub mod kerberos;
 mod parse;
 mod table;
 
@@ -60,6 +62,10 @@ pub enum FieldKind {
     Date,
     /// A UUID, a version, `any_frag`.
     Interface,
+    /// A kind of Kerberos's encryption: see [`kerberos`].
+    Encryption,
+    /// A setting of HTTP/2: see [`http2`].
+    Setting,
     /// No value: it is so.
     Present,
     /// With or without words of its own, which are kept as they are.

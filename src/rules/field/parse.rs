@@ -33,6 +33,8 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
         FieldKind::Text => text(value),
         FieldKind::Date => date(value.unquoted()),
         FieldKind::Interface => interface(value),
+        FieldKind::Encryption => super::kerberos::parse(value),
+        FieldKind::Setting => super::http2::parse(value),
         FieldKind::Present => Ok(FieldTest::Present),
         FieldKind::Free => Ok(FieldTest::Text { text: value.bytes.into(), negated: false }),
     }
