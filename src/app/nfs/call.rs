@@ -93,6 +93,7 @@ fn compound<'a>(fields: &mut Cursor<'a>, at: usize, call: &mut Call<'a>) -> Opti
             v4::GETATTR => fields.u32().and_then(|words| fields.skip((words as usize).checked_mul(4)?))?,
             v4::LOOKUP | v4::REMOVE => call.name = opaque(fields, MAX_NAME)?,
             v4::RENEW => fields.skip(8)?,
+            v4::SEQUENCE => fields.skip(32)?,
             v4::CLOSE => {
                 fields.skip(4 + 16)?;
                 call.closes = true;
@@ -182,6 +183,7 @@ fn read_results(fields: &mut Cursor<'_>, at: usize, reply: &mut Reply) -> Option
             v4::PUTFH | v4::PUTROOTFH | v4::LOOKUP | v4::SAVEFH | v4::RESTOREFH => {}
             v4::GETFH => reply.handle = Some(handle(opaque(fields, MAX_HANDLE)?)),
             v4::ACCESS => fields.skip(8)?,
+            v4::SEQUENCE => fields.skip(36)?,
             v4::READ => {
                 reply.at_end = fields.u32()? == 1;
                 let len = fields.u32()?;

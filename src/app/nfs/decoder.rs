@@ -50,8 +50,9 @@ pub struct Nfs {
     state: State,
 }
 
-/// What every transaction says of its call.
+/// What a call's transaction says of it.
 fn begin(tx: &mut Transaction, version: u32, procedure: u32, operations: &[u32]) {
+    note_call(tx, version, procedure, operations);
     tx.field(Dir::ToServer, VERSION, u64::from(version));
     let own = [procedure];
     let all = if version == 4 { operations } else { &own[..] };
@@ -61,13 +62,16 @@ fn begin(tx: &mut Transaction, version: u32, procedure: u32, operations: &[u32])
             tx.field(Dir::ToServer, PROCEDURE, u64::from(known));
         }
     }
-    if tx.wants_notes() {
-        tx.note_number("version", u64::from(version));
-        tx.note_number("id", tx.id);
-        if let Some(number) = all.last() {
-            tx.note("procedure", procedure::name(version, *number).as_bytes());
-        }
+}
+
+fn note_call(tx: &mut Transaction, version: u32, procedure: u32, operations: &[u32]) {
+    if !tx.wants_notes() {
+        return;
     }
+    tx.note_number("version", u64::from(version));
+    tx.note_number("id", tx.id);
+    let number = operations.last().filter(|_| version == 4).copied().unwrap_or(procedure);
+    tx.note("procedure", procedure::name(version, number).as_bytes());
 }
 
 impl State {
@@ -81,7 +85,8 @@ impl State {
             (Some(Message::Reply { xid, accepted, body }), Dir::ToClient) => {
                 self.reply(xid, accepted, body, bytes, sink)
             }
-            _ => {
+            (Some(_), _) => None,
+            (None, _) => {
                 sink.event(dir, "nfs.malformed_data");
                 None
             }
@@ -194,9 +199,9 @@ impl State {
         }
         let ((handle, offset), data) = pending.read.zip(given.data)?;
         let (version, procedure) = (pending.version, pending.procedure);
+        // Rules on the call look at the call's own transaction.
         let mut opened = |tx: &mut Transaction| {
-            let operations = [procedure::v4::READ];
-            begin(tx, version, procedure, if version == 4 { &operations } else { &[] });
+            note_call(tx, version, procedure, &[procedure::v4::READ]);
             tx.complete(Dir::ToServer);
         };
         self.target[Dir::ToClient] = self.files.begin(&handle, Dir::ToClient, offset, &mut opened, sink);

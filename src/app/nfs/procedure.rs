@@ -46,8 +46,8 @@ const V3: [&str; 22] = [
     "COMMIT",
 ];
 
-/// Operations of version 4, from number 3 on.
-const V4: [&str; 37] = [
+/// Operations of version 4 and 4.1 (RFC 8881), from number 3 on.
+const V4: [&str; 56] = [
     "ACCESS",
     "CLOSE",
     "COMMIT",
@@ -85,6 +85,25 @@ const V4: [&str; 37] = [
     "VERIFY",
     "WRITE",
     "RELEASE_LOCKOWNER",
+    "BACKCHANNEL_CTL",
+    "BIND_CONN_TO_SESSION",
+    "EXCHANGE_ID",
+    "CREATE_SESSION",
+    "DESTROY_SESSION",
+    "FREE_STATEID",
+    "GET_DIR_DELEGATION",
+    "GETDEVICEINFO",
+    "GETDEVICELIST",
+    "LAYOUTCOMMIT",
+    "LAYOUTGET",
+    "LAYOUTRETURN",
+    "SECINFO_NO_NAME",
+    "SEQUENCE",
+    "SET_SSV",
+    "TEST_STATEID",
+    "WANT_DELEGATION",
+    "DESTROY_CLIENTID",
+    "RECLAIM_COMPLETE",
 ];
 
 pub fn name(version: u32, procedure: u32) -> &'static str {
@@ -135,4 +154,6 @@ pub mod v4 {
     pub const RESTOREFH: u32 = 31;
     pub const SAVEFH: u32 = 32;
     pub const WRITE: u32 = 38;
+    /// Of version 4.1 (RFC 8881, 18.46): first in each of its compounds.
+    pub const SEQUENCE: u32 = 53;
 }

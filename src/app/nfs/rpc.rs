@@ -22,6 +22,8 @@ pub enum Message<'a> {
         accepted: bool,
         body: Body<'a>,
     },
+    /// A call to another program: NFS 4.1's servers call their clients back by the same connection.
+    Other,
 }
 
 /// What follows the header, and how far from the message's beginning.
@@ -63,8 +65,11 @@ pub fn read(bytes: &[u8]) -> Option<Message<'_>> {
     let (xid, kind) = (fields.u32()?, fields.u32()?);
     match kind {
         CALL => {
-            if fields.u32()? != RPC_VERSION || fields.u32()? != NFS {
+            if fields.u32()? != RPC_VERSION {
                 return None;
+            }
+            if fields.u32()? != NFS {
+                return Some(Message::Other);
             }
             let (version, procedure) = (fields.u32()?, fields.u32()?);
             skip_auth(&mut fields)?;
