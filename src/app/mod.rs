@@ -29,6 +29,7 @@ pub mod krb5;
 mod limits;
 mod lines;
 mod mime;
+pub mod nfs;
 mod ntp;
 pub mod registry;
 mod sink;

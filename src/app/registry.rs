@@ -39,9 +39,10 @@ pub const NO_STATES: [States; 2] = [&[], &[]];
 #[rustfmt::skip]
 pub static TABLE: &[Entry] = &[
     super::tls::ENTRY,
+    super::http2::ENTRY,
+    super::http2::DOH_ENTRY,
     super::http1::ENTRY,
     super::sip::ENTRY,
-    super::http2::ENTRY,
     super::smb::ENTRY,
     super::dns::ENTRY,
     super::dns::TCP_ENTRY,
@@ -56,6 +57,7 @@ pub static TABLE: &[Entry] = &[
     super::ftp::ENTRY,
     super::ftp::DATA_ENTRY,
     super::krb5::ENTRY,
+    super::nfs::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

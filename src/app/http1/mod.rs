@@ -11,7 +11,7 @@
 
 mod authority;
 mod chunked;
-mod coding;
+pub(super) mod coding;
 #[cfg(test)]
 mod coding_tests;
 mod content;

@@ -102,6 +102,8 @@ fn payload_is_looked_for_where_suricata_looks() {
         ("ip", r#"content:"a";"#, PayloadScope::Stream),
         ("ip", r#"content:"a"; depth:1;"#, PayloadScope::Both),
         ("ip", r#"content:"a"; ttl:3;"#, PayloadScope::Packet),
+        ("dcerpc", r#"content:"a";"#, PayloadScope::Stream),
+        ("dcerpc", r#"content:"a"; offset:1;"#, PayloadScope::Both),
     ];
     for (protocol, options, scope) in table {
         assert_eq!(one_of(protocol, options).scope, scope, "{protocol} {options}");
