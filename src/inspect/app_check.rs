@@ -22,7 +22,9 @@ pub(super) fn holds(check: &AppCheck, tx: &Transaction, dir: Dir, facts: &Packet
     let open = if tx.is_complete(dir) { Part::Never } else { Part::Open };
     let holds = match check {
         AppCheck::Field { field, test, which } => field_holds(*field, test, which, tx, dir),
-        AppCheck::Event(name) if name.contains('.') => tx.events().iter().any(|(_, event)| **event == **name),
+        AppCheck::Event(name) if name.contains('.') => {
+            tx.events().iter().any(|(way, event)| *way == dir && **event == **name)
+        }
         AppCheck::Event(_) | AppCheck::Protocol { .. } => holds_for_packet(check, facts, dir),
         AppCheck::State { name, order } => state_holds(name, *order, tx),
         AppCheck::Facility(_) => false,
