@@ -24,6 +24,7 @@ pub mod registry;
 mod sink;
 pub mod sip;
 pub mod smb;
+mod ssh;
 mod streamed;
 mod tls;
 mod transaction;

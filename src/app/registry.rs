@@ -39,6 +39,7 @@ pub const NO_STATES: [States; 2] = [&[], &[]];
 #[rustfmt::skip]
 pub static TABLE: &[Entry] = &[
     super::tls::ENTRY,
+    super::ssh::ENTRY,
     super::sip::ENTRY,
     super::smb::ENTRY,
     super::dns::ENTRY,

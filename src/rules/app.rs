@@ -135,6 +135,7 @@ protocols! {
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
     AppProto::Tls,
+    AppProto::Ssh,
     AppProto::Smb,
     AppProto::Dns,
     AppProto::Mdns,

@@ -18,6 +18,7 @@ const LISTS: &[(&str, &[&str])] = &[
             "invalid_authorities",
         ],
     ),
+    ("ssh", &["invalid_banner", "long_banner", "invalid_record"]),
     (
         "tls",
         &[
