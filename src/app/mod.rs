@@ -20,6 +20,7 @@ pub mod dns;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod limits;
+mod quic;
 pub mod registry;
 mod sink;
 pub mod sip;

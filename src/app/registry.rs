@@ -40,6 +40,7 @@ pub const NO_STATES: [States; 2] = [&[], &[]];
 pub static TABLE: &[Entry] = &[
     super::tls::ENTRY,
     super::ssh::ENTRY,
+    super::quic::ENTRY,
     super::sip::ENTRY,
     super::smb::ENTRY,
     super::dns::ENTRY,

@@ -136,6 +136,7 @@ protocols! {
 pub const DECODED: Protos = Protos::of(&[
     AppProto::Tls,
     AppProto::Ssh,
+    AppProto::Quic,
     AppProto::Smb,
     AppProto::Dns,
     AppProto::Mdns,
