@@ -41,6 +41,8 @@ pub static TABLE: &[Entry] = &[
     super::tls::ENTRY,
     super::http2::ENTRY,
     super::http2::DOH_ENTRY,
+    super::ssh::ENTRY,
+    super::quic::ENTRY,
     super::http1::ENTRY,
     super::sip::ENTRY,
     super::smb::ENTRY,

@@ -135,6 +135,8 @@ protocols! {
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
     AppProto::Tls,
+    AppProto::Ssh,
+    AppProto::Quic,
     AppProto::Http1,
     AppProto::Http2,
     AppProto::Doh2,
