@@ -98,7 +98,11 @@ fn sessions_that_come_and_go_allocate_nothing() {
                 let count = allocations(|| seen += session(&mut apps, &wanted, &conversation, piece));
                 assert!(round < WARM || count == 0, "{}: {count}, pieces of {piece}", conversation.name);
             }
-            assert!(seen >= (WARM + ROUNDS) * conversation.said.len(), "{}: {seen} transactions", conversation.name);
+            assert!(
+                seen >= (WARM + ROUNDS) * conversation.said.len(),
+                "{}: {seen} transactions",
+                conversation.name
+            );
         }
     }
     assert_eq!(apps.memory(), 0);
