@@ -23,6 +23,7 @@ mod ftp;
 mod limits;
 mod lines;
 mod mime;
+mod mqtt;
 pub mod registry;
 mod sink;
 mod smtp;

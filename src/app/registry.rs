@@ -46,6 +46,7 @@ pub static TABLE: &[Entry] = &[
     super::smtp::ENTRY,
     super::ftp::ENTRY,
     super::ftp::DATA_ENTRY,
+    super::mqtt::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

@@ -141,6 +141,7 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Smtp,
     AppProto::Ftp,
     AppProto::FtpData,
+    AppProto::Mqtt,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
