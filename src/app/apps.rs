@@ -40,6 +40,15 @@ pub struct Known {
     /// Neither direction's bytes are known, nor will be.
     pub failed: bool,
     pub failed_direction: PerDir<bool>,
+    /// The session's opener is the server: directions are to be read the other way round.
+    pub reversed: bool,
+}
+
+impl Known {
+    /// A direction of the session as its protocol has it.
+    pub fn direction(&self, dir: Dir) -> Dir {
+        if self.reversed { dir.reversed() } else { dir }
+    }
 }
 
 /// A session's.
@@ -115,9 +124,16 @@ pub struct Source {
     pub tuple: FlowTuple,
     pub time: Time,
     pub dir: Dir,
+    /// Who opened the session is known: its handshake was seen.
+    pub opening_seen: bool,
 }
 
 impl Source {
+    /// As seen from the other side.
+    fn reversed(&self) -> Source {
+        Source { tuple: self.tuple.reversed(), dir: self.dir.reversed(), ..*self }
+    }
+
     fn carrier(&self) -> Carrier {
         if self.tuple.proto == crate::wire::ip_proto::TCP { Carrier::Tcp } else { Carrier::Udp }
     }
@@ -166,19 +182,19 @@ impl Apps {
         }
         match is_new.then(|| self.expected.take(&source.tuple, source.time)).flatten() {
             Some(announced) => self.run(*handle, |run| run.announced(source, &announced, bytes)),
-            None => self.run(*handle, |run| run.data(source, bytes)),
+            None => self.run(*handle, |run| run.data(&run.seen(source), bytes)),
         }
     }
 
     /// So many bytes of the direction are lost.
     pub fn gap(&mut self, handle: u32, source: &Source, missing: u64) {
         self.counters.gaps += 1;
-        self.run(handle, |run| run.gap(source, missing));
+        self.run(handle, |run| run.gap(&run.seen(source), missing));
     }
 
     /// No more bytes will come in that direction.
     pub fn end(&mut self, handle: u32, source: &Source) {
-        self.run(handle, |run| run.end(source));
+        self.run(handle, |run| run.end(&run.seen(source)));
     }
 
     /// Nothing more will come at all: transactions end as they stand.
@@ -266,6 +282,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// The source as the session's protocol has it.
+    fn seen(&self, source: &Source) -> Source {
+        if self.state.known.reversed { source.reversed() } else { *source }
+    }
+
     fn data(&mut self, source: &Source, bytes: &[u8]) -> bool {
         let mut flush = false;
         if self.state.stopped || self.state.known.failed {
@@ -309,12 +330,26 @@ impl Run<'_> {
         let last = start.len() >= self.limits.probe;
         match detect(carrier, dir, start, ports, last) {
             Found::Open => {}
-            Found::Is(proto) => self.found(source, proto, beyond, flush),
+            Found::Reversed(proto) if !source.opening_seen && !self.state.known.reversed => {
+                self.reverse();
+                let source = source.reversed();
+                self.found(&source, proto, beyond, flush);
+            }
+            Found::Is(proto) | Found::Reversed(proto) => self.found(source, proto, beyond, flush),
             Found::Nothing => self.nothing(source),
         }
         if carrier == Carrier::Udp {
             self.state.start[dir].clear();
         }
+    }
+
+    /// What was the client is the server.
+    fn reverse(&mut self) {
+        let state = &mut *self.state;
+        state.known.reversed = true;
+        state.start.0.swap(0, 1);
+        state.ended.0.swap(0, 1);
+        state.known.failed_direction.0.swap(0, 1);
     }
 
     fn found(&mut self, source: &Source, proto: AppProto, beyond: &[u8], flush: &mut bool) {

@@ -8,6 +8,9 @@ use crate::rules::app::AppProto;
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
     Yes,
+    /// The protocol, but these are the other direction's bytes: whoever sent the first packet that was seen is not the
+    /// client. Taken as [`Yes`](Self::Yes) where the session's opening was seen.
+    Reversed,
     No,
     /// Too few bytes to tell.
     More,

@@ -19,6 +19,7 @@ pub(super) enum Found {
     #[default]
     Open,
     Is(AppProto),
+    Reversed(AppProto),
     /// No probe knows them, and none will.
     Nothing,
 }
@@ -29,6 +30,7 @@ pub(super) fn detect(carrier: Carrier, dir: Dir, bytes: &[u8], ports: (u16, u16)
     for entry in TABLE.iter().filter(|entry| applies(entry, carrier, ports)) {
         match (entry.probe)(dir, bytes) {
             Probe::Yes => return Found::Is(entry.proto),
+            Probe::Reversed => return Found::Reversed(entry.proto),
             Probe::More => open = true,
             Probe::No => {}
         }

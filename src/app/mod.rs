@@ -15,6 +15,7 @@ pub mod cursor;
 pub mod dcerpc;
 mod decoder;
 mod detect;
+pub mod digits;
 pub mod dns;
 mod expected;
 #[cfg(test)]
@@ -27,6 +28,8 @@ mod mqtt;
 pub mod registry;
 mod sink;
 mod smtp;
+pub mod sip;
+pub mod smb;
 mod streamed;
 mod text;
 mod transaction;

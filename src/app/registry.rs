@@ -38,6 +38,8 @@ pub const NO_STATES: [States; 2] = [&[], &[]];
 /// Probed in this order: those that prove themselves by more come first.
 #[rustfmt::skip]
 pub static TABLE: &[Entry] = &[
+    super::sip::ENTRY,
+    super::smb::ENTRY,
     super::dns::ENTRY,
     super::dns::TCP_ENTRY,
     super::dns::MDNS_ENTRY,

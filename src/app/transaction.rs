@@ -89,6 +89,8 @@ pub struct File {
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
     pub rule: RuleIndex,
+    /// A rule that says no direction is looked at in each by itself.
+    pub dir: Dir,
     pub held: u64,
 }
 
@@ -102,8 +104,8 @@ pub struct Marks {
     /// The rules on events were added.
     pub events: PerDir<bool>,
     pub pending: Vec<Pending>,
-    /// Rules that matched already.
-    pub matched: Vec<RuleIndex>,
+    /// Rules that matched already, each in its direction.
+    pub matched: Vec<(RuleIndex, Dir)>,
     /// A `pass` rule matched: nothing more is asked of it.
     pub passed: bool,
 }
@@ -353,10 +355,15 @@ impl Transaction {
 
     /// Notes for eve.json; see [`Note`].
     pub fn note(&mut self, name: &'static str, text: &[u8]) {
+        self.note_with(name, |out| out.extend_from_slice(text));
+    }
+
+    /// A text that `build` writes behind what is there; it must only append.
+    pub fn note_with(&mut self, name: &'static str, build: impl FnOnce(&mut Vec<u8>)) {
         if !self.wanted.notes || self.notes.len() >= MAX_NOTES {
             return;
         }
-        if let Some(range) = self.keep(|out| out.extend_from_slice(text)) {
+        if let Some(range) = self.keep(build) {
             self.notes.push(Note { name, value: NoteValue::Text(range) });
         }
     }

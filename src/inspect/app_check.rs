@@ -1,6 +1,7 @@
 //! What rules ask of a transaction beside its buffers: numbers, texts, events, how far it is.
 
 use super::facts::PacketFacts;
+use crate::app::dcerpc::Interface;
 use crate::app::{Known, Transaction, registry};
 use crate::base::Dir;
 use crate::rules::app::Protos;
@@ -36,7 +37,11 @@ fn field_holds(id: FieldId, test: &FieldTest, which: &Occurrence, tx: &Transacti
             let mut texts = tx.texts(id).filter(|(way, _)| *way == dir).peekable();
             texts.peek().is_some() && texts.any(|(_, found)| contains(found, text)) != *negated
         }
-        (FieldTest::Interface { .. }, _) => false,
+        (FieldTest::Interface { uuid, version, any_fragment }, _) => {
+            let texts = tx.texts(id).filter(|(way, _)| *way == dir);
+            let mut interfaces = texts.filter_map(|(_, text)| Interface::from_bytes(text));
+            interfaces.any(|found| found.is(uuid, version.as_ref(), *any_fragment))
+        }
         (test, Occurrence::Any) => numbers().any(|n| test.holds_for(n)),
         (test, Occurrence::All) => tx.is_complete(dir) && numbers().all(|n| test.holds_for(n)),
         (test, Occurrence::AllOfSome) => {

@@ -10,10 +10,11 @@ use super::inspector::Candidates;
 use super::matcher::Seen;
 use super::steps::{Program, Subject};
 use super::turn::{Done, Turn, Where};
+use crate::app::cursor::Order;
 use crate::app::{Pending, Transaction, Transactions, registry};
 use crate::base::{Dir, RuleIndex};
 use crate::rules::Rule;
-use crate::rules::ruleset::{Absence, BufferId, BufferMatch, Check, Context};
+use crate::rules::ruleset::{Absence, BufferId, BufferMatch, Check, Context, Endian};
 
 /// Parts of a rule whose state is kept; further ones are looked at each time.
 const KEPT_PARTS: usize = 64;
@@ -71,14 +72,21 @@ impl Turn<'_> {
         let marks = &mut tx.marks;
         let before = marks.pending.len();
         for &rule in candidates.found() {
-            let known = marks.pending.iter().take(before).any(|p| p.rule == rule);
-            if !known && !marks.matched.contains(&rule) {
-                marks.pending.push(Pending { rule, held: 0 });
+            let way = self.way(rule, dir);
+            let known = marks.pending.iter().take(before).any(|p| (p.rule, p.dir) == (rule, way));
+            if !known && !marks.matched.contains(&(rule, way)) {
+                marks.pending.push(Pending { rule, dir: way, held: 0 });
             }
         }
         if marks.pending.len() > before {
             marks.pending.sort_unstable_by_key(|p| p.rule);
         }
+    }
+
+    /// The direction that a rule is filed under: one over a request and its response is looked at in both as one.
+    fn way(&self, rule: RuleIndex, dir: Dir) -> Dir {
+        let whole = self.engine.rule(rule).is_some_and(|(rule, _)| rule.whole_transaction);
+        if whole { Dir::ToServer } else { dir }
     }
 
     fn scan(
@@ -113,6 +121,9 @@ impl Turn<'_> {
                 return true;
             }
             let Some((rule, compiled)) = self.engine.rule(waiting.rule) else { return false };
+            if waiting.dir != dir && !rule.whole_transaction {
+                return true;
+            }
             if !self.pay(0) {
                 return true;
             }
@@ -120,7 +131,7 @@ impl Turn<'_> {
                 Fate::Waits => true,
                 Fate::Gone => false,
                 Fate::Matches => {
-                    ended = self.transaction_matched(waiting.rule, rule, tx).is_err();
+                    ended = self.transaction_matched(waiting, rule, tx).is_err();
                     false
                 }
             }
@@ -130,12 +141,12 @@ impl Turn<'_> {
 
     fn transaction_matched(
         &mut self,
-        index: RuleIndex,
+        found: &Pending,
         rule: &Rule,
         tx: &mut Transaction,
     ) -> Result<(), Done> {
-        tx.marks.matched.push(index);
-        let done = self.matched(index, rule, Where::Transaction(tx.id));
+        tx.marks.matched.push((found.rule, found.dir));
+        let done = self.matched(found.rule, rule, Where::Transaction(tx.id));
         tx.marks.passed |= done.is_err();
         done
     }
@@ -208,15 +219,19 @@ impl Turn<'_> {
         }
         let (mut there, mut open) = (false, tx.stage(dir) < registry::stage_of(tx.proto, id));
         let mut holds = false;
+        let order = match tx.order() {
+            Order::Big => Endian::Big,
+            Order::Little => Endian::Little,
+        };
         for (_, bytes) in tx.buffers(id).filter(|(way, _)| *way == dir) {
             there = true;
-            holds = holds || self.transformed_matches(buffer, program, Subject::whole(bytes));
+            holds = holds || self.transformed_matches(buffer, program, Subject::whole(bytes).in_order(order));
         }
         for streamed in tx.streamed().iter().filter(|s| s.id == id && s.dir == dir) {
             there |= !streamed.is_empty();
             open |= !streamed.is_full();
             if let Some((bytes, base, fresh_from)) = streamed.ready() {
-                let subject = Subject { bytes, base, fresh_from };
+                let subject = Subject::window(bytes, base, fresh_from).in_order(order);
                 holds = holds || self.transformed_matches(buffer, program, subject);
             }
         }

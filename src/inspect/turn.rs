@@ -182,7 +182,7 @@ impl Turn<'_> {
     fn payload_matches(&mut self, rule: &Rule, compiled: &Compiled, scope: PayloadScope) -> Option<Where> {
         let window = self.payload.window().filter(|_| scope != PayloadScope::Packet);
         if let Some(window) = window.filter(|w| w.fresh_from < w.bytes.len()) {
-            let subject = Subject { bytes: window.bytes, base: window.offset, fresh_from: window.fresh_from };
+            let subject = Subject::window(window.bytes, window.offset, window.fresh_from);
             if self.buffers_match(rule, compiled, Some(subject)) {
                 return Some(Where::Stream);
             }
@@ -222,7 +222,7 @@ impl Turn<'_> {
         if let Some(window) = window
             && buffer.context == Context::Payload
         {
-            let subject = Subject { bytes: window.bytes, base: window.offset, fresh_from: window.fresh_from };
+            let subject = Subject::window(window.bytes, window.offset, window.fresh_from);
             return self.evaluate(program, subject);
         }
         let facts = self.facts;

@@ -134,6 +134,7 @@ protocols! {
 /// that arrives adds itself here.
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
+    AppProto::Smb,
     AppProto::Dns,
     AppProto::Mdns,
     AppProto::Llmnr,
@@ -142,6 +143,7 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Ftp,
     AppProto::FtpData,
     AppProto::Mqtt,
+    AppProto::Sip,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.

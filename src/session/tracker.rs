@@ -134,6 +134,11 @@ impl TcpTracker {
         self.sides[dir].flags
     }
 
+    /// The handshake was seen: who opened the session is known.
+    pub fn opening_seen(&self) -> bool {
+        !self.lenient
+    }
+
     /// The first sequence number of a direction's stream; `None` before anything of it was seen.
     pub fn stream_start(&self, dir: Dir) -> Option<SeqNum> {
         let side = &self.sides[dir];

@@ -1,7 +1,7 @@
 //! One client's talk with one server over a connection or a named pipe: what was bound, and the calls under way.
 
 use super::interface::Interface;
-use super::names::{Names, write_uuid};
+use super::names::Names;
 use super::pdu::{self, HEADER_LEN, Header, kind};
 use crate::app::{Sink, Transaction, TxId, Window};
 use crate::base::Dir;
@@ -42,10 +42,6 @@ pub(super) struct Stub {
 }
 
 impl Stub {
-    pub(super) fn is_new(&self) -> bool {
-        self.fragments == 0
-    }
-
     pub(super) fn fragments(&self) -> u64 {
         self.fragments
     }
@@ -181,7 +177,7 @@ impl Association {
         let tx = sink.tx(call.tx)?;
         if fresh {
             (call.opnum, call.interface) = (Some(request.opnum), interface);
-            put_call(tx, dir, call);
+            put_call(tx, call);
         }
         call.request.add(tx, dir, request.stub, header.is_last());
         if header.is_last() {
@@ -210,9 +206,6 @@ impl Association {
         if let Some(tx) = sink.tx(id) {
             if fresh {
                 tx.complete(dir.reversed());
-            }
-            if call.response.is_new() {
-                put_call(tx, dir, call);
             }
             call.response.add(tx, dir, stub, header.is_last());
             if header.is_last() {
@@ -287,8 +280,7 @@ impl Association {
             let Some(context) = known else { return };
             context.accepted = result == 0;
             if let Some(tx) = tx.as_deref_mut().filter(|tx| tx.wants_notes()) {
-                let text = write_uuid(&context.uuid);
-                carrier.names.interface(tx, &text, (context.version, context.minor), result);
+                carrier.names.interface(tx, &context.uuid, (context.version, context.minor), result);
             }
         });
         if let Some(tx) = tx {
@@ -323,13 +315,15 @@ impl Association {
     }
 }
 
-/// What rules ask of a call, for one direction.
-fn put_call(tx: &mut Transaction, dir: Dir, call: &Call) {
-    if let Some(opnum) = call.opnum {
-        tx.field(dir, OPNUM, u64::from(opnum));
-    }
-    if let Some(interface) = call.interface {
-        tx.text_field(dir, IFACE, &interface.to_bytes());
+/// What rules ask of a call: of its answer too, from its request on.
+fn put_call(tx: &mut Transaction, call: &Call) {
+    for dir in Dir::BOTH {
+        if let Some(opnum) = call.opnum {
+            tx.field(dir, OPNUM, u64::from(opnum));
+        }
+        if let Some(interface) = call.interface {
+            tx.text_field(dir, IFACE, &interface.to_bytes());
+        }
     }
 }
 

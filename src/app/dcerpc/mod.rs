@@ -18,7 +18,8 @@ mod udp;
 pub use association::{Association, Carrier};
 pub use interface::Interface;
 pub use names::IN_SMB;
-pub use pdu::{HEADER_LEN, header, may_begin};
+pub use pdu::HEADER_LEN;
+pub use tcp::frame;
 
 use super::decoder::{Decoder, Next, Probe};
 use super::registry::{Entry, NO_STATES, at_the_end};
@@ -26,6 +27,7 @@ use super::sink::Sink;
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 use crate::wire::ip_proto;
+use pdu::{header, may_begin};
 use tcp::Tcp;
 use udp::Udp;
 

@@ -2,6 +2,7 @@
 
 use super::pdu::{Header, kind};
 use crate::app::Transaction;
+use crate::app::digits::{push_number, push_uuid};
 
 /// Names of the notes.
 #[derive(Debug)]
@@ -91,68 +92,17 @@ impl Names {
     pub(super) fn interface(
         &self,
         tx: &mut Transaction,
-        uuid: &[u8],
+        uuid: &[u8; 16],
         (major, minor): (u16, u16),
         result: u16,
     ) {
         tx.note_begin(self.interface);
-        tx.note(self.uuid, uuid);
-        let (text, len) = version(major, minor);
-        tx.note(self.version, text.get(..len).unwrap_or_default());
+        tx.note_with(self.uuid, |out| push_uuid(out, uuid));
+        tx.note_with(self.version, |out| {
+            push_number(out, u64::from(major));
+            out.push(b'.');
+            push_number(out, u64::from(minor));
+        });
         tx.note_number(self.ack_result, u64::from(result));
-    }
-}
-
-/// `3.0`, and how many bytes of it there are.
-fn version(major: u16, minor: u16) -> ([u8; 11], usize) {
-    let (mut text, mut len) = ([0; 11], 0);
-    let mut push = |byte| {
-        if let Some(place) = text.get_mut(len) {
-            (*place, len) = (byte, len + 1);
-        }
-    };
-    for (at, number) in [major, minor].into_iter().enumerate() {
-        if at > 0 {
-            push(b'.');
-        }
-        let mut leading = true;
-        for unit in [10_000, 1_000, 100, 10, 1] {
-            let digit = number / unit % 10;
-            leading &= digit == 0 && unit > 1;
-            if !leading {
-                push(b'0' + digit as u8);
-            }
-        }
-    }
-    (text, len)
-}
-
-/// A UUID as text: `367abb81-9844-35f1-ad32-98f038001003`.
-pub fn write_uuid(uuid: &[u8; 16]) -> [u8; 36] {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let digit = |n: u8| HEX.get(usize::from(n & 15)).copied().unwrap_or(b'?');
-    let mut text = [b'-'; 36];
-    let groups = [0..8, 9..13, 14..18, 19..23, 24..36];
-    let mut digits = uuid.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]);
-    for place in groups.into_iter().flatten() {
-        if let (Some(place), Some(digit)) = (text.get_mut(place), digits.next()) {
-            *place = digit;
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_uuid_and_a_version_as_text() {
-        let uuid = [0x36, 0x7a, 0xbb, 0x81, 0x98, 0x44, 0x35, 0xf1, 0xad, 0x32, 0x98, 0xf0, 0x38, 0, 0x10, 3];
-        assert_eq!(&write_uuid(&uuid), b"367abb81-9844-35f1-ad32-98f038001003");
-        for (major, minor, expected) in [(3, 0, "3.0"), (65_535, 100, "65535.100"), (0, 65_535, "0.65535")] {
-            let (text, len) = version(major, minor);
-            assert_eq!(std::str::from_utf8(&text[..len]).unwrap(), expected);
-        }
     }
 }

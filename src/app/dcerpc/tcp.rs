@@ -18,7 +18,8 @@ pub struct Tcp {
     lost: PerDir<bool>,
 }
 
-fn frame(bytes: &[u8]) -> Framed {
+/// How long the unit that begins with these bytes is.
+pub fn frame(bytes: &[u8]) -> Framed {
     if !pdu::may_begin(bytes) {
         return Framed::Broken;
     }

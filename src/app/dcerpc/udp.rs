@@ -2,9 +2,9 @@
 
 use super::association::{IFACE, OPNUM, Stub};
 use super::interface::Interface;
-use super::names::write_uuid;
 use super::pdu::uuid;
 use crate::app::cursor::{Cursor, Order};
+use crate::app::digits::push_uuid;
 use crate::app::{Decoder, Next, Sink, Transaction, TxId};
 use crate::base::Dir;
 
@@ -100,8 +100,9 @@ impl Udp {
         self.calls.push(Call { activity: header.activity, sequence: header.sequence, tx, stubs });
         let opened = sink.tx(tx)?;
         opened.set_order(header.order);
+        put_call(opened, header);
         if opened.wants_notes() {
-            opened.note("activityuuid", &write_uuid(&header.activity));
+            opened.note_with("activityuuid", |out| push_uuid(out, &header.activity));
             opened.note_number("seqnum", u64::from(header.sequence));
             opened.note("rpc_version", b"4.0");
         }
@@ -113,9 +114,6 @@ impl Udp {
         let call = self.calls.get_mut(place)?;
         let stub = call.stubs.get_mut(dir.index())?;
         if let Some(tx) = sink.tx(call.tx) {
-            if stub.is_new() {
-                put_call(tx, dir, header);
-            }
             stub.add(tx, dir, body, header.is_last());
             if header.is_last() {
                 note(tx, header, stub);
@@ -132,14 +130,17 @@ impl Udp {
     }
 }
 
-fn put_call(tx: &mut Transaction, dir: Dir, header: &Header) {
-    tx.field(dir, OPNUM, u64::from(header.opnum));
+/// What rules ask of a call: of its answer too, from its request on.
+fn put_call(tx: &mut Transaction, header: &Header) {
     let interface = Interface {
         uuid: header.interface,
         version: header.version as u16,
         first_fragment: header.fragment == 0,
     };
-    tx.text_field(dir, IFACE, &interface.to_bytes());
+    for dir in Dir::BOTH {
+        tx.field(dir, OPNUM, u64::from(header.opnum));
+        tx.text_field(dir, IFACE, &interface.to_bytes());
+    }
 }
 
 fn note(tx: &mut Transaction, header: &Header, stub: &Stub) {

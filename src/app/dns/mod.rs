@@ -37,7 +37,7 @@ pub const ENTRY: Entry = Entry {
     udp: &[53],
     anywhere_tcp: false,
     anywhere_udp: false,
-    probe: |_, bytes| probe_datagram(bytes),
+    probe: |dir, bytes| placed(dir, bytes, probe_datagram(bytes)),
     make: Some(|| Box::new(Dns::new(&DNS))),
     stage: at_the_end,
     states: NO_STATES,
@@ -49,7 +49,7 @@ pub const MDNS_ENTRY: Entry = Entry {
     proto: AppProto::Mdns,
     tcp: &[],
     udp: &[5353],
-    probe: |_, bytes| probe_datagram(bytes),
+    probe: |dir, bytes| placed(dir, bytes, probe_datagram(bytes)),
     make: Some(|| Box::new(Dns::new(&MDNS))),
     ..ENTRY
 };
@@ -58,7 +58,7 @@ pub const LLMNR_ENTRY: Entry = Entry {
     proto: AppProto::Llmnr,
     tcp: &[],
     udp: &[5355],
-    probe: |_, bytes| probe_datagram(bytes),
+    probe: |dir, bytes| placed(dir, bytes, probe_datagram(bytes)),
     make: Some(|| Box::new(Dns::new(&LLMNR))),
     ..ENTRY
 };
@@ -78,6 +78,18 @@ fn probe_datagram(bytes: &[u8]) -> Probe {
     };
     if sound { Probe::Yes } else { Probe::No }
 }
+
+/// A response that comes first was asked for by the other side.
+fn placed(dir: Dir, bytes: &[u8], probe: Probe) -> Probe {
+    let response = bytes.get(2).is_some_and(|flags| flags & RESPONSE != 0);
+    match probe {
+        Probe::Yes if dir == Dir::ToServer && response => Probe::Reversed,
+        other => other,
+    }
+}
+
+/// The bit of a header's third byte that says which it is.
+const RESPONSE: u8 = 0x80;
 
 /// Of a message that is not there yet the header must do.
 fn probe_stream(bytes: &[u8]) -> Probe {
@@ -127,7 +139,7 @@ impl Dns {
     fn stream(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
         if self.lost[dir] {
             match probe_stream(bytes) {
-                Probe::Yes => self.lost[dir] = false,
+                Probe::Yes | Probe::Reversed => self.lost[dir] = false,
                 Probe::No | Probe::More => return,
             }
         }

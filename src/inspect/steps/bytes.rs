@@ -17,7 +17,7 @@ struct Field {
 
 fn field(subject: &Subject<'_>, at: i64, width: i64, form: NumberForm) -> Option<Field> {
     let bytes = subject.bytes.get(subject.index(at)?..)?;
-    let (value, taken) = number::read(bytes, usize::try_from(width).ok()?, form)?;
+    let (value, taken) = number::read(bytes, usize::try_from(width).ok()?, subject.form(form)?)?;
     Some(Field { value, end: at.checked_add(taken as i64)? })
 }
 

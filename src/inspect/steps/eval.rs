@@ -4,6 +4,7 @@ use super::pcre::MAX_DECODED;
 use super::program::{Base64Op, ContentOp, Op, PcreOp, Program, Variables, operand};
 use super::{Budget, PcreCaches, bytes, measure};
 use crate::inspect::base64;
+use crate::rules::ruleset::{Endian, NumberForm};
 use crate::rules::transform::Base64Mode;
 
 /// A buffer, or the window of a stream that can be seen.
@@ -14,12 +15,31 @@ pub(crate) struct Subject<'a> {
     pub(crate) base: u64,
     /// Bytes before this one were inspected earlier: a match must reach past them.
     pub(crate) fresh_from: usize,
+    /// How the message that it is part of writes its numbers, where that is known.
+    pub(crate) order: Option<Endian>,
 }
 
 impl<'a> Subject<'a> {
     /// A buffer nothing of which was seen before.
     pub(crate) fn whole(bytes: &'a [u8]) -> Subject<'a> {
-        Subject { bytes, base: 0, fresh_from: 0 }
+        Subject::window(bytes, 0, 0)
+    }
+
+    /// Bytes from the place `base` on, of which those before the index `fresh_from` were inspected.
+    pub(crate) fn window(bytes: &'a [u8], base: u64, fresh_from: usize) -> Subject<'a> {
+        Subject { bytes, base, fresh_from, order: None }
+    }
+
+    pub(crate) fn in_order(self, order: Endian) -> Subject<'a> {
+        Subject { order: Some(order), ..self }
+    }
+
+    /// How a number of that form is written here; `None` when only a decoder could say, and none does.
+    pub(super) fn form(&self, form: NumberForm) -> Option<NumberForm> {
+        match form {
+            NumberForm::Binary(Endian::Dcerpc) => self.order.map(NumberForm::Binary),
+            other => Some(other),
+        }
     }
 
     fn start(&self) -> i64 {

@@ -15,7 +15,7 @@ pub(super) fn read(bytes: &[u8], width: usize, form: NumberForm) -> Option<(u64,
         NumberForm::Binary(_) if width > MAX_BINARY => None,
         NumberForm::Binary(Endian::Big) => Some((fold(field.iter()), width)),
         NumberForm::Binary(Endian::Little) => Some((fold(field.iter().rev()), width)),
-        // Only the decoder knows, and there is none.
+        // The subject says which of the two, if anyone knows.
         NumberForm::Binary(Endian::Dcerpc) => None,
         NumberForm::Text { .. } if width > MAX_TEXT => None,
         NumberForm::Text { base } => text(field, base),

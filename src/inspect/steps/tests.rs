@@ -228,7 +228,7 @@ fn a_search_that_explodes_stops_at_its_budget() {
 #[test]
 fn a_chain_on_a_stream_must_reach_into_its_new_bytes() {
     let on = |steps: &[Step], bytes: &[u8], fresh_from, base| {
-        verdict_on(steps, Subject { bytes, base, fresh_from }, 10_000) == Verdict::Match
+        verdict_on(steps, Subject::window(bytes, base, fresh_from), 10_000) == Verdict::Match
     };
     assert!(!on(&[find(b"evil")], b"evil....", 4, 0), "all old");
     assert!(on(&[find(b"evil")], b"evil....", 3, 0), "the last byte is new");
@@ -327,7 +327,7 @@ proptest! {
             extract(width as u8, a, relative, form, 200), is_data_at(a, relative, from_end),
         ] {
             let steps = [extract(1, 0, false, BINARY, 0), step, after(b"y", b)];
-            verdict_on(&steps, Subject { bytes: &bytes, base, fresh_from }, 1000);
+            verdict_on(&steps, Subject::window(&bytes, base, fresh_from), 1000);
         }
     }
 }

@@ -243,14 +243,14 @@ fn flow_facts(session: &Session, dir: Dir, app: Known) -> FlowFacts {
             .stream_start(dir)
             .map_or(0, |start| session.tcp.position(dir).0.distance_from(start).max(0) as u64)
     };
-    FlowFacts {
-        id: session.flow_id,
-        dir,
-        established: session.established(),
-        stats: session.stats(),
-        stream: PerDir(Dir::BOTH.map(sent)),
-        app,
+    let (mut stats, mut stream) = (session.stats(), PerDir(Dir::BOTH.map(sent)));
+    if app.reversed {
+        stats.packets.0.swap(0, 1);
+        stats.bytes.0.swap(0, 1);
+        stream.0.swap(0, 1);
     }
+    let (id, established) = (session.flow_id, session.established());
+    FlowFacts { id, dir: app.direction(dir), established, stats, stream, app }
 }
 
 /// Anomalies of the packet's stream join those of its layers.

@@ -36,13 +36,13 @@ impl AtWork<'_> {
 
     fn decode_datagram(&mut self, packet: &PacketAt<'_>, session: &mut Session, dir: Dir) {
         let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
-        let source = Source { tuple: session.tuple, time: packet.meta.time, dir };
+        let source = source(session, packet.meta.time, dir);
         self.apps.data(&mut session.app, &source, self.rules.engine().wanted(), payload);
     }
 
     /// What is ready of one direction.
     fn decode_stream(&mut self, session: &mut Session, dir: Dir, time: Time) {
-        let source = Source { tuple: session.tuple, time, dir };
+        let source = source(session, time, dir);
         let mut flush = false;
         while let Some(chunk) = self.streams.chunk(session, dir, self.gather) {
             if chunk.gap > 0 {
@@ -72,7 +72,13 @@ impl AtWork<'_> {
         for dir in Dir::BOTH {
             self.decode_stream(session, dir, time);
         }
-        let source = Source { tuple: session.tuple, time, dir: Dir::ToServer };
+        let source = source(session, time, Dir::ToServer);
         self.apps.finish(session.app, &source);
     }
+}
+
+fn source(session: &Session, time: Time, dir: Dir) -> Source {
+    // Whose first packet of a datagram protocol is seen first proves nothing; a handshake does.
+    let opening_seen = session.is_tcp() && session.tcp.opening_seen();
+    Source { tuple: session.tuple, time, dir, opening_seen }
 }

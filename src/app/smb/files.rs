@@ -1,0 +1,227 @@
+//! What a client has open: files and named pipes, their names, and the transactions of their data.
+
+use crate::app::dcerpc::{self, Association};
+use crate::app::{Carry, FileId, Framed, Sink, Transaction, TxId, Window};
+use crate::base::{Dir, PerDir};
+
+/// Open at once in a session; a further one takes the place of the one opened longest ago.
+const MAX_OPEN: usize = 128;
+/// Bytes of a name that are kept.
+const MAX_NAME: usize = 4096;
+/// Bytes of one file that rules look into; memory holds only the part that they have yet to see.
+const MAX_FILE: u64 = 16 << 20;
+/// A DCE/RPC unit's length has 16 bits.
+const MAX_RPC: usize = 65_535;
+
+/// A handle: SMB 2's 16 bytes, SMB 1's two and zeros.
+pub type Handle = [u8; 16];
+
+/// SMB 2: the handle that the message before, in the same compound, opened.
+pub const RELATED: Handle = [0xff; 16];
+
+/// One of what is open.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct OpenId(usize);
+
+#[derive(Debug, Default)]
+pub struct Open {
+    used: bool,
+    /// Known from the answer on.
+    pub handle: Option<Handle>,
+    pub name: Vec<u8>,
+    pub is_pipe: bool,
+    /// Nobody saw it opened, nor its data yet.
+    adopted: bool,
+    age: u64,
+    tx: PerDir<Option<TxId>>,
+    file: PerDir<Option<FileId>>,
+    /// Where the file's next byte belongs.
+    next: PerDir<u64>,
+    rpc: Association,
+    carry: PerDir<Carry>,
+}
+
+#[derive(Debug, Default)]
+pub struct Opens {
+    all: Vec<Open>,
+    clock: u64,
+}
+
+impl Opens {
+    pub fn reset(&mut self) {
+        for open in &mut self.all {
+            open.clear();
+        }
+    }
+
+    pub fn get_mut(&mut self, id: OpenId) -> Option<&mut Open> {
+        self.all.get_mut(id.0).filter(|open| open.used)
+    }
+
+    /// Something is to be opened; `name` writes what it is called.
+    pub fn add(&mut self, is_pipe: bool, name: impl FnOnce(&mut Vec<u8>), sink: &mut Sink<'_>) -> OpenId {
+        self.clock += 1;
+        let place = match self.all.iter().position(|open| !open.used) {
+            Some(place) => place,
+            None if self.all.len() < MAX_OPEN => {
+                self.all.push(Open::default());
+                self.all.len() - 1
+            }
+            None => {
+                let oldest = self.all.iter().enumerate().min_by_key(|(_, open)| open.age);
+                oldest.map_or(0, |(place, _)| place)
+            }
+        };
+        if let Some(open) = self.all.get_mut(place) {
+            open.close(true, sink);
+            (open.used, open.is_pipe, open.age) = (true, is_pipe, self.clock);
+            name(&mut open.name);
+            open.name.truncate(MAX_NAME);
+        }
+        OpenId(place)
+    }
+
+    pub fn find(&self, handle: &Handle) -> Option<OpenId> {
+        let known = |open: &Open| open.used && open.handle.as_ref() == Some(handle);
+        self.all.iter().position(known).map(OpenId)
+    }
+
+    /// The one opened or asked for last.
+    pub fn newest(&self) -> Option<OpenId> {
+        let used = self.all.iter().enumerate().filter(|(_, open)| open.used);
+        used.max_by_key(|(_, open)| open.age).map(|(place, _)| OpenId(place))
+    }
+
+    /// The handle was opened before anyone looked: it is known from now on.
+    pub fn adopt(&mut self, handle: Handle, is_pipe: bool, sink: &mut Sink<'_>) -> OpenId {
+        let id = self.add(is_pipe, |_| {}, sink);
+        if let Some(open) = self.get_mut(id) {
+            (open.handle, open.adopted) = (Some(handle), true);
+        }
+        id
+    }
+
+    pub fn close(&mut self, id: OpenId, sink: &mut Sink<'_>) {
+        if let Some(open) = self.get_mut(id) {
+            open.close(false, sink);
+        }
+    }
+}
+
+impl Open {
+    /// Forgets it; memory stays.
+    fn clear(&mut self) {
+        (self.used, self.handle, self.is_pipe, self.adopted) = Default::default();
+        (self.tx, self.file, self.next) = Default::default();
+        self.name.clear();
+        self.rpc.reset();
+        Dir::BOTH.into_iter().for_each(|dir| self.carry[dir].reset());
+    }
+
+    pub fn is_adopted(&self) -> bool {
+        self.adopted
+    }
+
+    /// Its data tells what it is.
+    pub fn settle(&mut self, is_pipe: bool) {
+        (self.adopted, self.is_pipe) = (false, is_pipe);
+    }
+
+    fn close(&mut self, truncated: bool, sink: &mut Sink<'_>) {
+        for dir in Dir::BOTH {
+            let Some(tx) = self.tx[dir].and_then(|id| sink.tx(id)) else { continue };
+            if let Some(file) = self.file[dir] {
+                tx.close_file(file, truncated);
+            }
+            tx.complete(dir);
+            tx.complete(dir.reversed());
+        }
+        self.clear();
+    }
+
+    /// Data at a place of the file begins: a piece that does not continue what came is a file of its own.
+    pub fn seek(
+        &mut self,
+        dir: Dir,
+        offset: u64,
+        opened: &mut dyn FnMut(&mut Transaction),
+        sink: &mut Sink<'_>,
+    ) -> Option<TxId> {
+        if self.tx[dir].is_none_or(|id| sink.tx(id).is_none()) {
+            let id = sink.open()?;
+            (self.tx[dir], self.file[dir]) = (Some(id), None);
+            let tx = sink.tx(id)?;
+            opened(tx);
+            if !self.name.is_empty() {
+                tx.note("filename", &self.name);
+            }
+        }
+        let tx = sink.tx(self.tx[dir]?)?;
+        if let Some(file) = self.file[dir].filter(|_| self.next[dir] != offset) {
+            tx.close_file(file, true);
+            self.file[dir] = None;
+        }
+        self.next[dir] = offset;
+        self.begin_piece(dir, sink);
+        self.tx[dir]
+    }
+
+    /// Opens the file, or its next piece, where none is open.
+    fn begin_piece(&mut self, dir: Dir, sink: &mut Sink<'_>) {
+        if self.file[dir].is_some() {
+            return;
+        }
+        let window = Window {
+            limit: MAX_FILE.max(sink.limits.file),
+            minimum: sink.limits.file_minimum,
+            back: sink.limits.file_window,
+        };
+        if let Some(tx) = self.tx[dir].and_then(|id| sink.tx(id)) {
+            self.file[dir] = tx.open_file(dir, &self.name, window);
+        }
+    }
+
+    /// More of the data that [`seek`](Self::seek) began.
+    pub fn grow(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
+        self.next[dir] = self.next[dir].saturating_add(bytes.len() as u64);
+        self.begin_piece(dir, sink);
+        if let (Some(tx), Some(file)) = (self.tx[dir].and_then(|id| sink.tx(id)), self.file[dir]) {
+            tx.grow_file(file, bytes);
+        }
+    }
+
+    /// Bytes of the data are lost: what follows is a file of its own.
+    pub fn lose(&mut self, dir: Dir, missing: u64, sink: &mut Sink<'_>) {
+        self.next[dir] = self.next[dir].saturating_add(missing);
+        if let (Some(tx), Some(file)) = (self.tx[dir].and_then(|id| sink.tx(id)), self.file[dir].take()) {
+            tx.close_file(file, true);
+        }
+        self.carry[dir].clear();
+    }
+
+    /// More of what a pipe carries: DCE/RPC. The newest transaction of it.
+    pub fn rpc(
+        &mut self,
+        dir: Dir,
+        bytes: &[u8],
+        opened: &mut dyn FnMut(Dir, &mut Transaction),
+        sink: &mut Sink<'_>,
+    ) -> Option<TxId> {
+        let mut found = None;
+        let mut carrier = dcerpc::Carrier { names: &dcerpc::IN_SMB, opened };
+        let Open { rpc, carry, .. } = self;
+        let whole = carry[dir].cut(bytes, MAX_RPC, dcerpc::frame, |unit| {
+            found = rpc.unit(dir, unit, &mut carrier, sink).or(found);
+            true
+        });
+        if !whole {
+            carry[dir].clear();
+        }
+        found
+    }
+}
+
+/// Whether data of a handle that nobody saw opened is DCE/RPC by its looks.
+pub fn looks_like_rpc(bytes: &[u8]) -> bool {
+    matches!(dcerpc::frame(bytes), Framed::Whole(_))
+}
