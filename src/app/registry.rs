@@ -49,6 +49,9 @@ pub static TABLE: &[Entry] = &[
     super::ftp::ENTRY,
     super::ftp::DATA_ENTRY,
     super::mqtt::ENTRY,
+    super::websocket::ENTRY,
+    super::rfb::ENTRY,
+    super::telnet::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

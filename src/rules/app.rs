@@ -143,6 +143,9 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Ftp,
     AppProto::FtpData,
     AppProto::Mqtt,
+    AppProto::Websocket,
+    AppProto::Rfb,
+    AppProto::Telnet,
     AppProto::Sip,
 ]);
 

@@ -97,10 +97,8 @@ impl Decoder for Mqtt {
     }
 
     fn end(&mut self, dir: Dir, sink: &mut Sink<'_>) {
-        for waiting in &self.waiting {
-            if let Some(tx) = sink.tx(waiting.tx) {
-                tx.complete(dir);
-            }
+        for waiting in self.waiting.iter().filter(|waiting| waiting.dir == dir) {
+            finish(waiting.tx, dir, sink);
         }
     }
 
@@ -182,8 +180,16 @@ impl Mqtt {
         {
             tx.event(way, "mqtt.malformed_traffic");
         }
-        // Last: they are the first to be cut where a message is long.
-        put::frames(tx, dir, pdu, header.len);
+        if way == dir {
+            // Last: they are the first to be cut where a message is long.
+            put::frames(tx, dir, pdu, header.len);
+        } else if put::wants_frames(sink.wanted())
+            && let Some(tx) = sink.open().and_then(|id| sink.tx(id))
+        {
+            // The other direction of its transaction is not looked into.
+            put::frames(tx, dir, pdu, header.len);
+            tx.complete_one_way(dir);
+        }
         if header.kind() == kind::CONNECT {
             self.version = version;
         }
@@ -283,14 +289,12 @@ impl Mqtt {
             _ => false,
         };
         if !is_answered {
-            Dir::BOTH.into_iter().for_each(|dir| sink.tx(tx).into_iter().for_each(|tx| tx.complete(dir)));
+            finish(tx, dir, sink);
             return Some((tx, dir));
         }
         if self.waiting.len() >= MAX_WAITING {
             let oldest = self.waiting.remove(0);
-            if let Some(tx) = sink.tx(oldest.tx) {
-                Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
-            }
+            finish(oldest.tx, oldest.dir, sink);
             sink.tx(tx)?.event(dir, "mqtt.too_many_transactions");
         }
         self.waiting.push(Waiting { tx, kind, dir, id });
@@ -317,16 +321,21 @@ impl Mqtt {
             if !missing.is_empty() && (!self.gapped || began == kind::CONNECT) {
                 found.event(dir, missing);
             }
-            Dir::BOTH.into_iter().for_each(|dir| found.complete(dir));
+            found.complete_one_way(dir);
             return Some((tx, dir));
         };
         if last {
             self.waiting.retain(|w| w.tx != waiting.tx);
-            if let Some(tx) = sink.tx(waiting.tx) {
-                Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
-            }
+            finish(waiting.tx, waiting.dir, sink);
         }
         Some((waiting.tx, waiting.dir))
+    }
+}
+
+/// Nothing more will come of a transaction.
+fn finish(tx: TxId, dir: Dir, sink: &mut Sink<'_>) {
+    if let Some(tx) = sink.tx(tx) {
+        tx.complete_one_way(dir);
     }
 }
 

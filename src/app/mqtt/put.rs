@@ -1,7 +1,7 @@
 //! What a message says, into its transaction.
 
 use super::message::{self, Connect, Header, Publish, kind};
-use crate::app::Transaction;
+use crate::app::{Transaction, Wanted};
 use crate::base::Dir;
 use crate::rules::context::{self, BufferId};
 use crate::rules::field::{self, FieldId};
@@ -27,6 +27,10 @@ const VERSION: FieldId = field::id("mqtt.protocol_version");
 const REASON: FieldId = field::id("mqtt.reason_code");
 const SESSION_PRESENT: FieldId = field::id("mqtt.connack.session_present");
 const CONNECT_FLAGS: FieldId = field::id("mqtt.connect.flags");
+
+pub fn wants_frames(wanted: &Wanted) -> bool {
+    [PDU, HEADER, DATA].into_iter().any(|frame| wanted.has(frame))
+}
 
 pub fn frames(tx: &mut Transaction, dir: Dir, pdu: &[u8], header: usize) {
     let (head, data) = pdu.split_at(header.min(pdu.len()));
