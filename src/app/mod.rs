@@ -11,6 +11,7 @@
 
 mod apps;
 mod carry;
+mod clipped;
 pub mod cursor;
 pub mod dcerpc;
 mod decoder;
@@ -21,6 +22,7 @@ mod expected;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod ftp;
+mod ldap;
 mod limits;
 mod lines;
 mod mime;

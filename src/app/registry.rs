@@ -52,6 +52,7 @@ pub static TABLE: &[Entry] = &[
     super::websocket::ENTRY,
     super::rfb::ENTRY,
     super::telnet::ENTRY,
+    super::ldap::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

@@ -146,6 +146,7 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Websocket,
     AppProto::Rfb,
     AppProto::Telnet,
+    AppProto::Ldap,
     AppProto::Sip,
 ]);
 

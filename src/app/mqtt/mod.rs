@@ -8,7 +8,8 @@ mod put;
 #[cfg(test)]
 mod tests;
 
-use super::limits::KEPT;
+use super::carry::Framed;
+use super::clipped::{Clipped, Taken};
 use super::registry::{Entry, NO_STATES, at_the_end};
 use super::{Decoder, Next, Probe, Sink, TxId};
 use crate::base::{Dir, PerDir};
@@ -32,16 +33,6 @@ const MAX_MESSAGE: usize = 128 << 10;
 /// Messages that wait for an answer; the oldest is forgotten beyond (`max-tx`).
 const MAX_WAITING: usize = 1024;
 
-/// A message under way, its fixed header before it.
-#[derive(Debug, Default)]
-struct Incoming {
-    bytes: Vec<u8>,
-    /// Bytes of it that will not be kept and have not come.
-    beyond: usize,
-    /// Its framing cannot be followed.
-    lost: bool,
-}
-
 /// A transaction that is open.
 #[derive(Copy, Clone, Debug)]
 struct Waiting {
@@ -54,7 +45,9 @@ struct Waiting {
 
 #[derive(Debug, Default)]
 struct Mqtt {
-    incoming: PerDir<Incoming>,
+    incoming: PerDir<Clipped>,
+    /// The direction's framing cannot be followed.
+    lost: PerDir<bool>,
     waiting: Vec<Waiting>,
     version: u8,
     connecting: bool,
@@ -67,32 +60,26 @@ impl Decoder for Mqtt {
     fn data(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) -> Next {
         let mut incoming = std::mem::take(&mut self.incoming[dir]);
         let mut rest = bytes;
-        while !rest.is_empty() && !incoming.lost {
-            match incoming.take(&mut rest) {
+        while !rest.is_empty() && !self.lost[dir] {
+            match incoming.take(&mut rest, MAX_MESSAGE, frame) {
                 Taken::Part => {}
-                Taken::Broken => self.broken(&mut incoming, dir, sink),
-                Taken::Whole(header) => {
-                    self.message(dir, header, &incoming.bytes, sink);
-                    incoming.bytes.clear();
-                    incoming.bytes.shrink_to(KEPT);
+                Taken::Broken => self.broken(dir, sink),
+                Taken::Whole { cut } => {
+                    if let Ok(Some(header)) = Header::parse(incoming.bytes()) {
+                        self.message(dir, header, incoming.bytes(), cut, sink);
+                    }
+                    incoming.clear();
                 }
             }
         }
         self.incoming[dir] = incoming;
-        if Dir::BOTH.into_iter().all(|dir| self.incoming[dir].lost) { Next::Stop } else { Next::More }
+        if Dir::BOTH.into_iter().all(|dir| self.lost[dir]) { Next::Stop } else { Next::More }
     }
 
     fn gap(&mut self, dir: Dir, missing: u64, _sink: &mut Sink<'_>) -> Next {
-        let incoming = &mut self.incoming[dir];
-        // Within what is stepped over nothing is lost; else the next bytes are taken for a message's first.
-        match usize::try_from(missing) {
-            Ok(missing) if missing <= incoming.beyond => incoming.beyond -= missing,
-            _ => {
-                incoming.bytes.clear();
-                incoming.beyond = 0;
-            }
+        if !self.incoming[dir].gap(missing) {
+            (self.gapped, self.connected) = (true, true);
         }
-        (self.gapped, self.connected) = (true, true);
         Next::More
     }
 
@@ -103,55 +90,17 @@ impl Decoder for Mqtt {
     }
 
     fn reset(&mut self) {
-        for dir in Dir::BOTH {
-            let incoming = &mut self.incoming[dir];
-            incoming.bytes.clear();
-            incoming.bytes.shrink_to(KEPT);
-            (incoming.beyond, incoming.lost) = (0, false);
-        }
+        Dir::BOTH.into_iter().for_each(|dir| self.incoming[dir].clear());
+        self.lost = PerDir::default();
         self.waiting.clear();
         self.waiting.shrink_to(16);
         (self.version, self.connecting, self.connected, self.gapped) = Default::default();
     }
 }
 
-enum Taken {
-    Part,
-    Whole(Header),
-    Broken,
-}
-
-impl Incoming {
-    /// More of the message: as much as belongs to it.
-    fn take(&mut self, rest: &mut &[u8]) -> Taken {
-        let header = loop {
-            match Header::parse(&self.bytes) {
-                Ok(Some(header)) => break header,
-                Err(()) => return Taken::Broken,
-                Ok(None) => {
-                    let Some((&byte, later)) = rest.split_first() else { return Taken::Part };
-                    self.bytes.push(byte);
-                    *rest = later;
-                }
-            }
-        };
-        let kept = (header.len + header.remaining).min(MAX_MESSAGE);
-        if self.bytes.len() <= header.len && self.beyond == 0 {
-            self.beyond = header.len + header.remaining - kept;
-        }
-        let (now, later) = rest.split_at(kept.saturating_sub(self.bytes.len()).min(rest.len()));
-        self.bytes.extend_from_slice(now);
-        let (over, later) = later.split_at(self.beyond.min(later.len()));
-        self.beyond -= over.len();
-        *rest = later;
-        if self.bytes.len() < kept || self.beyond > 0 { Taken::Part } else { Taken::Whole(header) }
-    }
-}
-
 impl Mqtt {
-    fn broken(&mut self, incoming: &mut Incoming, dir: Dir, sink: &mut Sink<'_>) {
-        incoming.lost = true;
-        incoming.bytes.clear();
+    fn broken(&mut self, dir: Dir, sink: &mut Sink<'_>) {
+        self.lost[dir] = true;
         if !self.gapped {
             self.alone(dir, sink, "mqtt.malformed_traffic");
         }
@@ -165,7 +114,7 @@ impl Mqtt {
         }
     }
 
-    fn message(&mut self, dir: Dir, header: Header, pdu: &[u8], sink: &mut Sink<'_>) {
+    fn message(&mut self, dir: Dir, header: Header, pdu: &[u8], cut: bool, sink: &mut Sink<'_>) {
         let body = pdu.get(header.len..).unwrap_or_default();
         let version = self.version;
         let Some((tx, way)) = self.transaction(dir, &header, body, sink) else { return };
@@ -175,9 +124,7 @@ impl Mqtt {
             tx.event(way, "mqtt.invalid_qos_level");
         }
         let version = if header.kind() == kind::CONNECT { put::version(body) } else { version };
-        if put::body(tx, way, &header, body, version).is_none()
-            && header.remaining + header.len <= MAX_MESSAGE
-        {
+        if put::body(tx, way, &header, body, version).is_none() && !cut {
             tx.event(way, "mqtt.malformed_traffic");
         }
         if way == dir {
@@ -329,6 +276,14 @@ impl Mqtt {
             finish(waiting.tx, waiting.dir, sink);
         }
         Some((waiting.tx, waiting.dir))
+    }
+}
+
+fn frame(bytes: &[u8]) -> Framed {
+    match Header::parse(bytes) {
+        Ok(Some(header)) => Framed::Whole(header.len + header.remaining),
+        Ok(None) => Framed::Need(bytes.len() + 1),
+        Err(()) => Framed::Broken,
     }
 }
 
