@@ -25,6 +25,7 @@ mod ftp;
 mod ldap;
 mod limits;
 mod lines;
+mod mailbox;
 mod mime;
 mod mqtt;
 pub mod registry;

@@ -53,6 +53,8 @@ pub static TABLE: &[Entry] = &[
     super::rfb::ENTRY,
     super::telnet::ENTRY,
     super::ldap::ENTRY,
+    super::mailbox::POP3,
+    super::mailbox::IMAP,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

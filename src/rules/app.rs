@@ -147,6 +147,8 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Rfb,
     AppProto::Telnet,
     AppProto::Ldap,
+    AppProto::Pop3,
+    AppProto::Imap,
     AppProto::Sip,
 ]);
 

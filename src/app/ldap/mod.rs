@@ -127,8 +127,9 @@ impl Ldap {
         if !self.gapped
             && let Some(tx) = sink.open().and_then(|id| sink.tx(id))
         {
+            tx.only_way(dir);
             tx.event(dir, event);
-            tx.complete_one_way(dir);
+            tx.complete(dir);
         }
     }
 
@@ -178,12 +179,13 @@ impl Ldap {
         let at = self.waiting.iter().rposition(|waiting| waiting.id == message.id);
         let Some(waiting) = at.and_then(|at| self.waiting.get_mut(at)) else {
             if let Some(tx) = sink.open().and_then(|id| sink.tx(id)) {
+                tx.only_way(dir);
                 put_response(tx, dir, message, pdu, 1);
                 // A notification that nobody asks for has no number.
                 if message.id != 0 && !self.gapped {
                     tx.event(dir, "ldap.request_not_found");
                 }
-                tx.complete_one_way(dir);
+                tx.complete(dir);
             }
             return false;
         };

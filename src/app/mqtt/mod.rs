@@ -109,8 +109,9 @@ impl Mqtt {
     /// A transaction of its own for an event.
     fn alone(&mut self, dir: Dir, sink: &mut Sink<'_>, event: &'static str) {
         if let Some(tx) = sink.open().and_then(|id| sink.tx(id)) {
+            tx.only_way(dir);
             tx.event(dir, event);
-            tx.complete_one_way(dir);
+            tx.complete(dir);
         }
     }
 
@@ -226,6 +227,7 @@ impl Mqtt {
         sink: &mut Sink<'_>,
     ) -> Option<(TxId, Dir)> {
         let tx = sink.open()?;
+        sink.tx(tx)?.only_way(dir);
         if let Some(event) = event {
             sink.tx(tx)?.event(dir, event);
         }
@@ -265,10 +267,11 @@ impl Mqtt {
         let Some(waiting) = at.and_then(|at| self.waiting.get(at).copied()) else {
             let tx = sink.open()?;
             let found = sink.tx(tx)?;
+            found.only_way(dir);
             if !missing.is_empty() && (!self.gapped || began == kind::CONNECT) {
                 found.event(dir, missing);
             }
-            found.complete_one_way(dir);
+            found.complete(dir);
             return Some((tx, dir));
         };
         if last {
@@ -290,7 +293,7 @@ fn frame(bytes: &[u8]) -> Framed {
 /// Nothing more will come of a transaction.
 fn finish(tx: TxId, dir: Dir, sink: &mut Sink<'_>) {
     if let Some(tx) = sink.tx(tx) {
-        tx.complete_one_way(dir);
+        tx.complete(dir);
     }
 }
 
