@@ -42,6 +42,8 @@ pub struct Known {
     pub failed_direction: PerDir<bool>,
     /// The session's opener is the server: directions are to be read the other way round.
     pub reversed: bool,
+    /// What each direction's bytes say was told to a packet of it.
+    told: PerDir<bool>,
 }
 
 impl Known {
@@ -88,6 +90,13 @@ impl AppState {
         self.forget_start();
         (self.expected, self.changes, self.stopped, self.ended) = Default::default();
         self.events.clear();
+    }
+
+    /// Whether the packet at work is the first of its direction since that direction's protocol is known.
+    pub fn news(&mut self, dir: Dir) -> bool {
+        let (dir, known) = (self.known.direction(dir), &mut self.known);
+        let settled = known.by_direction[dir].is_some() || known.failed_direction[dir];
+        settled && !std::mem::replace(&mut known.told[dir], true)
     }
 
     /// No further byte will be decoded.
@@ -293,11 +302,41 @@ impl Run<'_> {
             return false;
         }
         if self.state.decoder.is_some() {
+            self.confirm(source, bytes);
             self.decode(source, bytes, &mut flush);
         } else {
             self.look(source, bytes, &mut flush);
         }
         flush
+    }
+
+    /// The protocol was found in the other direction: what this one's bytes say by themselves.
+    fn confirm(&mut self, source: &Source, bytes: &[u8]) {
+        let (state, dir) = (&mut *self.state, source.dir);
+        let known = &mut state.known;
+        if known.by_direction[dir].is_some() || known.failed_direction[dir] {
+            return;
+        }
+        let start = &mut state.start[dir];
+        let room = self.limits.probe.saturating_sub(start.len());
+        start.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+        let (ports, last) = ((source.tuple.sport, source.tuple.dport), start.len() >= self.limits.probe);
+        match detect(source.carrier(), dir, start, ports, last) {
+            Found::Open => return,
+            Found::Is(proto) | Found::Reversed(proto) => {
+                known.by_direction[dir] = Some(proto);
+                if known.proto.is_some_and(|known| known != proto) {
+                    state.raise(dir, "applayer_mismatch_protocol_both_directions");
+                }
+            }
+            Found::Nothing => {
+                known.failed_direction[dir] = true;
+                if source.carrier() == Carrier::Tcp {
+                    state.raise(dir, "applayer_detect_protocol_only_one_direction");
+                }
+            }
+        }
+        self.state.start[dir].clear();
     }
 
     /// The first bytes of a session that another announced.

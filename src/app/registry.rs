@@ -38,12 +38,19 @@ pub const NO_STATES: [States; 2] = [&[], &[]];
 /// Probed in this order: those that prove themselves by more come first.
 #[rustfmt::skip]
 pub static TABLE: &[Entry] = &[
+    super::tls::ENTRY,
+    super::http1::ENTRY,
     super::sip::ENTRY,
+    super::http2::ENTRY,
     super::smb::ENTRY,
     super::dns::ENTRY,
     super::dns::TCP_ENTRY,
     super::dns::MDNS_ENTRY,
     super::dns::LLMNR_ENTRY,
+    super::snmp::ENTRY,
+    super::dhcp::ENTRY,
+    super::ntp::ENTRY,
+    super::tftp::ENTRY,
     super::dcerpc::ENTRY,
     super::smtp::ENTRY,
     super::ftp::ENTRY,
@@ -55,6 +62,7 @@ pub static TABLE: &[Entry] = &[
     super::ldap::ENTRY,
     super::mailbox::POP3,
     super::mailbox::IMAP,
+    super::krb5::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

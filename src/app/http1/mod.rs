@@ -1,0 +1,181 @@
+//! HTTP/0.9, 1.0 and 1.1 (RFC 9112), read as servers read requests and browsers read responses: what they accept is what
+//! an attacker can send.
+//!
+//! Owes: a transaction an exchange, with its lines, fields, hosts, targets and bodies (codings undone) as Suricata's
+//! keywords have them, its files, events and the record for eve.json. Owns both directions' state. Where a message says
+//! two things of itself, the reading is chosen that shows the content: a body that is not chunked though it says so is
+//! the content as it stands, and so is one that is not compressed.
+//!
+//! Requests wait in the order in which they came; a response belongs to the oldest. A hole within a body whose end is
+//! known is passed over; behind any other hole that direction is not decoded any further.
+
+mod authority;
+mod chunked;
+mod coding;
+#[cfg(test)]
+mod coding_tests;
+mod content;
+mod exchange;
+mod fields;
+mod gzip;
+mod head;
+mod inflate;
+mod message;
+mod method;
+mod multipart;
+mod notes;
+mod opening;
+mod params;
+mod probe;
+#[cfg(test)]
+mod properties;
+mod publish;
+mod request;
+mod response;
+mod start_line;
+#[cfg(test)]
+mod tests;
+mod unpack;
+mod uri;
+
+use super::decoder::{Decoder, Next};
+use super::registry::{Entry, States};
+use super::sink::Sink;
+use super::transaction::{COMPLETE, START, Transaction};
+use crate::base::Dir;
+use crate::rules::app::AppProto;
+use crate::rules::context::{self, BufferId};
+use exchange::Exchanges;
+use request::Request;
+use response::Response;
+
+/// Stages of both directions: what is there when they are reached.
+const LINE: u8 = 1;
+const HEADERS: u8 = 2;
+const BODY: u8 = 3;
+const TRAILER: u8 = 4;
+
+const REQUEST_STATES: States = &[
+    ("request_started", START),
+    ("request_line", LINE),
+    ("request_headers", HEADERS),
+    ("request_body", BODY),
+    ("request_trailer", TRAILER),
+    ("request_complete", COMPLETE),
+];
+const RESPONSE_STATES: States = &[
+    ("response_started", START),
+    ("response_line", LINE),
+    ("response_headers", HEADERS),
+    ("response_body", BODY),
+    ("response_trailer", TRAILER),
+    ("response_complete", COMPLETE),
+];
+
+pub const ENTRY: Entry = Entry {
+    proto: AppProto::Http1,
+    tcp: &[],
+    udp: &[],
+    anywhere_tcp: true,
+    anywhere_udp: false,
+    probe: probe::probe,
+    make: Some(|| Box::new(Http1::new())),
+    stage,
+    states: [REQUEST_STATES, RESPONSE_STATES],
+};
+
+const URI: BufferId = context::id("http.uri");
+const BY_LINE: &[BufferId] = &[
+    context::id("http.uri.raw"),
+    context::id("http.method"),
+    context::id("http.request_line"),
+    context::id("http.protocol"),
+    context::id("http.response_line"),
+    context::id("http.stat_code"),
+    context::id("http.stat_msg"),
+    URI,
+];
+const BY_END: &[BufferId] = &[
+    context::id("http.request_body"),
+    context::id("http.response_body"),
+    context::id("http.request_header"),
+    context::id("http.response_header"),
+    context::id("file.data"),
+    context::id("file.name"),
+    context::id("file.magic"),
+    context::id("http1.request"),
+    context::id("http1.response"),
+    context::id("http1.stream"),
+];
+
+fn stage(buffer: BufferId) -> u8 {
+    match () {
+        () if BY_LINE.contains(&buffer) => LINE,
+        () if BY_END.contains(&buffer) => COMPLETE,
+        () => HEADERS,
+    }
+}
+
+/// The path of the transaction's target, where it is kept.
+fn path_of(tx: &Transaction) -> &[u8] {
+    let uri = tx.buffers(URI).next().map(|(_, uri)| uri).unwrap_or_default();
+    uri.get(..memchr::memchr2(b'?', b'#', uri).unwrap_or(uri.len())).unwrap_or_default()
+}
+
+struct Http1 {
+    request: Request,
+    response: Response,
+    exchanges: Exchanges,
+}
+
+impl Http1 {
+    fn new() -> Http1 {
+        Http1 { request: Request::new(), response: Response::new(), exchanges: Exchanges::default() }
+    }
+}
+
+impl Decoder for Http1 {
+    fn data(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) -> Next {
+        match dir {
+            Dir::ToServer => {
+                self.request.data(bytes, &mut self.exchanges, sink);
+                if self.response.is_lost() {
+                    self.response.settle(&mut self.exchanges, sink);
+                }
+            }
+            Dir::ToClient => {
+                self.request.answered(&mut self.exchanges, sink);
+                let connecting = self.exchanges.connecting;
+                let mut rest = bytes;
+                if let Some(to) = self.response.data(&mut rest, &mut self.exchanges, sink) {
+                    return Next::Change { consumed: bytes.len() - rest.len(), to };
+                }
+                if connecting && !self.exchanges.connecting {
+                    self.request.resume(&mut self.exchanges, sink);
+                }
+            }
+        }
+        Next::More
+    }
+
+    fn gap(&mut self, dir: Dir, missing: u64, sink: &mut Sink<'_>) -> Next {
+        match dir {
+            Dir::ToServer => self.request.gap(missing, &mut self.exchanges, sink),
+            Dir::ToClient => self.response.gap(missing, &mut self.exchanges, sink),
+        }
+        Next::More
+    }
+
+    fn end(&mut self, dir: Dir, sink: &mut Sink<'_>) {
+        match dir {
+            Dir::ToServer => self.request.end(&mut self.exchanges, sink),
+            Dir::ToClient => self.response.end(&mut self.exchanges, sink),
+        }
+    }
+
+    fn reset(&mut self) {
+        self.request.reset();
+        self.response.reset();
+        self.exchanges.clear();
+    }
+}

@@ -1,0 +1,460 @@
+//! The client's direction: requests, one behind the other.
+
+use super::authority::Authority;
+use super::content::Kind;
+use super::exchange::{Exchange, Exchanges, Upgrade};
+use super::fields::{Known, contains};
+use super::head::{Blank, Ends, Line};
+use super::message::{Body, Framing, Message};
+use super::method::Method;
+use super::start_line::{RequestLine, Version, request_line};
+use super::uri::Target;
+use super::{BODY, HEADERS, LINE, TRAILER, notes, publish};
+use crate::app::carry::Carry;
+use crate::app::limits::KEPT;
+use crate::app::sink::Sink;
+use crate::app::transaction::Transaction;
+use crate::base::Dir;
+use crate::rules::context::{self, BufferId};
+
+const REQUEST_LINE: BufferId = context::id("http.request_line");
+const METHOD: BufferId = context::id("http.method");
+const URI: BufferId = context::id("http.uri");
+const URI_RAW: BufferId = context::id("http.uri.raw");
+const PROTOCOL: BufferId = context::id("http.protocol");
+const HOST: BufferId = context::id("http.host");
+const HOST_RAW: BufferId = context::id("http.host.raw");
+
+const DIR: Dir = Dir::ToServer;
+/// What a client sends before a CONNECT is answered is kept so far.
+const MAX_EARLY: usize = 64 * 1024;
+
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Line,
+    /// A line without a protocol came: the request is over unless header lines follow.
+    Simple,
+    Headers,
+    /// A line of a single space came, which ends the head unless an empty one follows.
+    HeadersMaybeOver,
+    Body,
+    Trailer,
+    /// Bytes are lost, and with them where the next request begins.
+    Lost,
+}
+
+pub(super) struct Request {
+    message: Message,
+    state: State,
+    method: Method,
+    /// The first line's end in the head's bytes.
+    line_end: usize,
+    /// Target and method, normalised path.
+    uri: Vec<u8>,
+    path: Vec<u8>,
+    early: Carry,
+}
+
+impl Request {
+    pub(super) fn new() -> Request {
+        Request {
+            message: Message::new(DIR),
+            state: State::Line,
+            method: Method::Unknown,
+            line_end: 0,
+            uri: Vec::new(),
+            path: Vec::new(),
+            early: Carry::default(),
+        }
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.message.reset();
+        self.state = State::Line;
+        self.uri.clear();
+        self.uri.shrink_to(KEPT);
+        self.path.clear();
+        self.path.shrink_to(KEPT);
+        self.early.reset();
+    }
+
+    pub(super) fn data(&mut self, mut input: &[u8], exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
+        while !input.is_empty() && self.state != State::Lost {
+            if exchanges.connecting {
+                self.early.push(input, MAX_EARLY);
+                return;
+            }
+            let before = input;
+            let on = self.step(&mut input, exchanges, sink);
+            let taken = before.len() - input.len();
+            self.message.add_frame(before.get(..taken).unwrap_or_default(), sink);
+            if on == Step::Complete {
+                self.complete(false, exchanges, sink);
+            }
+        }
+    }
+
+    /// The server speaks: a request without header lines is over.
+    pub(super) fn answered(&mut self, exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
+        if self.state == State::Simple {
+            self.headers_over(exchanges, sink);
+            self.complete(false, exchanges, sink);
+        }
+    }
+
+    /// The CONNECT was refused: what came meanwhile are requests.
+    pub(super) fn resume(&mut self, exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
+        let early = std::mem::take(&mut self.early);
+        self.data(early.bytes(), exchanges, sink);
+        self.early = early;
+        self.early.clear();
+    }
+
+    fn step(&mut self, input: &mut &[u8], exchanges: &mut Exchanges, sink: &mut Sink<'_>) -> Step {
+        match self.state {
+            State::Line => {
+                if let Some(line) = self.message.head.next(input, Ends::Lf, sink.limits) {
+                    self.first_line(&line, exchanges, sink);
+                }
+            }
+            State::Simple => return self.simple(input, exchanges, sink),
+            State::Headers => {
+                if let Some(line) = self.message.head.next(input, Ends::Lf, sink.limits) {
+                    return self.header_line(&line, exchanges, sink);
+                }
+            }
+            State::HeadersMaybeOver => {
+                self.state = State::Headers;
+                if input.first() != Some(&b'\n') {
+                    return self.headers_over(exchanges, sink);
+                }
+            }
+            State::Body => match self.message.body(input, sink) {
+                Body::More | Body::Broken => {}
+                Body::Done => return Step::Complete,
+                Body::Trailer => {
+                    self.state = State::Trailer;
+                    self.message.head.clear();
+                    self.message.fields.clear();
+                    self.message.with_tx(sink, |tx| tx.advance(DIR, TRAILER));
+                }
+            },
+            State::Trailer => {
+                if let Some(line) = self.message.head.next(input, Ends::Lf, sink.limits) {
+                    return self.trailer_line(&line, sink);
+                }
+            }
+            State::Lost => *input = &[],
+        }
+        Step::On
+    }
+
+    fn first_line(&mut self, line: &Line, exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
+        let head = std::mem::take(&mut self.message.head);
+        let text = head.text(&line.text);
+        let parsed = request_line(text);
+        if text.iter().all(|b| b.is_ascii_whitespace() || *b == 0) {
+            // Empty lines before a request.
+        } else if self.message.tx.is_some() && !looks_like_request(&parsed) {
+            // Nothing that begins a request: more of the last one's content than it announced.
+            self.message.content.write(head.bytes(), self.message.tx, sink);
+            self.message.content.finish(false, self.message.tx, sink);
+            self.message.event(sink, "http.request_body_unexpected", "");
+        } else {
+            self.open(line, text, &parsed, exchanges, sink);
+            self.line_end = head.bytes().len();
+            self.message.head = head;
+            return;
+        }
+        self.message.head = head;
+        self.message.head.clear();
+    }
+
+    fn open(
+        &mut self,
+        line: &Line,
+        text: &[u8],
+        parsed: &RequestLine<'_>,
+        exchanges: &mut Exchanges,
+        sink: &mut Sink<'_>,
+    ) {
+        self.message.fields.clear();
+        self.message.tx = sink.open();
+        self.message.version = parsed.version;
+        self.method = Method::of(parsed.method);
+        let (head, connect) = (self.method == Method::Head, self.method == Method::Connect);
+        exchanges
+            .add(Exchange { tx: self.message.tx, head, connect, upgrade: None }, sink.limits.transactions);
+        self.uri.clear();
+        self.uri.extend_from_slice(parsed.uri);
+        self.state = if parsed.version == Version::None { State::Simple } else { State::Headers };
+        let (target, path) = (Target::of(parsed.uri, connect), &mut self.path);
+        path.clear();
+        target.append_normal(path);
+        let path = &*path;
+        self.message.with_tx(sink, |tx| {
+            tx.put(DIR, REQUEST_LINE, text);
+            tx.put(DIR, METHOD, parsed.method);
+            if !parsed.uri.is_empty() {
+                tx.put(DIR, URI_RAW, parsed.uri);
+            }
+            if !path.is_empty() {
+                tx.put(DIR, URI, path);
+            }
+            if !parsed.protocol.is_empty() {
+                tx.put(DIR, PROTOCOL, parsed.protocol);
+            }
+            line_events(parsed, line, tx);
+            notes::request_line(parsed, tx);
+            tx.advance(DIR, LINE);
+        });
+    }
+
+    /// Behind a line without a protocol: an empty line ends it, any other shows that the protocol was forgotten.
+    fn simple(&mut self, input: &mut &[u8], exchanges: &mut Exchanges, sink: &mut Sink<'_>) -> Step {
+        let blank = input.iter().take_while(|b| matches!(b, b'\r' | b' ' | b'\t')).count();
+        match input.get(blank) {
+            None => *input = &[],
+            Some(b'\n') => {
+                *input = input.get(blank + 1..).unwrap_or_default();
+                return self.headers_over(exchanges, sink);
+            }
+            Some(_) => {
+                self.state = State::Headers;
+                self.message.event(sink, "http.request_line_missing_protocol", "");
+            }
+        }
+        Step::On
+    }
+
+    fn header_line(&mut self, line: &Line, exchanges: &mut Exchanges, sink: &mut Sink<'_>) -> Step {
+        match line.blank {
+            Blank::Yes => return self.headers_over(exchanges, sink),
+            Blank::IfNoneFollows => self.state = State::HeadersMaybeOver,
+            Blank::No => {}
+        }
+        let Message { head, fields, .. } = &mut self.message;
+        let text = head.text(&line.text);
+        let folded = matches!(text.first(), Some(b' ' | b'\t' | 0));
+        let continues = folded && fields.fold(text);
+        let faults = if continues { None } else { Some(fields.begin(text)) };
+        if let Some(faults) = faults {
+            self.message.note_faults(faults);
+        }
+        if folded && !continues {
+            self.message.event(sink, "http.invalid_request_field_folding", "");
+        }
+        if line.cut {
+            self.message.raise_too_long(sink);
+        }
+        Step::On
+    }
+
+    fn headers_over(&mut self, exchanges: &mut Exchanges, sink: &mut Sink<'_>) -> Step {
+        let faults = self.message.fields.finish();
+        self.message.note_faults(faults);
+        self.message.raise_faults(sink);
+        self.publish(sink);
+        if let (Some(value), Some(exchange)) =
+            (self.message.fields.first(Known::Upgrade), exchanges.newest_mut())
+        {
+            exchange.upgrade = Some(Upgrade::of(value));
+        }
+        self.begin_body(sink);
+        self.message.with_tx(sink, |tx| tx.advance(DIR, HEADERS));
+        if matches!(self.message.framing, Framing::None | Framing::Length(0)) {
+            return Step::Complete;
+        }
+        self.state = State::Body;
+        self.message.with_tx(sink, |tx| tx.advance(DIR, BODY));
+        Step::On
+    }
+
+    fn publish(&self, sink: &mut Sink<'_>) {
+        let message = &self.message;
+        let bytes = message.head.bytes();
+        let (line, raw) = bytes.split_at(self.line_end.min(bytes.len()));
+        let dport = sink.tuple.dport;
+        message.with_tx(sink, |tx| {
+            publish::head(message, line.trim_ascii_end(), raw, tx);
+            self.hosts(dport, tx);
+            if let Some(value) = message.fields.first(Known::Authorization) {
+                let scheme = value.split(|b| b.is_ascii_whitespace()).next().unwrap_or_default();
+                let known: [&[u8]; 3] = [b"basic", b"digest", b"bearer"];
+                if !known.iter().any(|k| k.eq_ignore_ascii_case(scheme)) {
+                    tx.event(DIR, "http.request_auth_unrecognized");
+                }
+            }
+            notes::request_head(&message.fields, tx);
+        });
+    }
+
+    /// The host by the target, or else by the Host fields.
+    fn hosts(&self, dport: u16, tx: &mut Transaction) {
+        let target = Target::of(&self.uri, self.method == Method::Connect);
+        let by_field = self.message.fields.get(Known::Host);
+        let by_target = target.authority.map(Authority::of);
+        let first = by_field.and_then(|named| named.values().next()).map(Authority::of);
+        if let Some(authority) = by_target {
+            tx.put(DIR, HOST_RAW, authority.host);
+            tx.put_with(DIR, HOST, |out| authority.append_normal(out));
+        } else if let Some(named) = by_field {
+            tx.put_with(DIR, HOST_RAW, |out| named.append_joined(out));
+            tx.put_with(DIR, HOST, |out| {
+                for (at, value) in named.values().enumerate() {
+                    out.extend_from_slice(if at > 0 { b", " } else { b"" });
+                    Authority::of(value).append_normal(out);
+                }
+            });
+        }
+        match (by_target, first) {
+            (None, None) if self.message.version == Version::Http11 => {
+                tx.event(DIR, "http.missing_host_header");
+            }
+            (Some(target), Some(field)) if !target.host.eq_ignore_ascii_case(field.host) => {
+                tx.event(DIR, "http.host_header_ambiguous");
+            }
+            _ => {}
+        }
+        if by_target.is_some_and(|target| !target.is_valid()) {
+            tx.event(DIR, "http.request_uri_host_invalid");
+        }
+        if by_target.is_some_and(|target| target.bad_port) {
+            tx.event(DIR, "http.invalid_authority_port");
+        }
+        if first.is_some_and(|field| !field.is_valid()) {
+            tx.event(DIR, "http.request_header_host_invalid");
+        }
+        if first.is_some_and(|field| field.bad_port) {
+            tx.event(DIR, "http.invalid_server_port_in_request");
+        }
+        let port = by_target.or(first).and_then(|authority| authority.port);
+        // A CONNECT's port is where the proxy is to go.
+        if self.method != Method::Connect && port.is_some_and(|port| port != dport) {
+            tx.event(DIR, "http.request_server_port_tcp_port_mismatch");
+        }
+        notes::host(by_target.or(first), tx);
+    }
+
+    fn begin_body(&mut self, sink: &mut Sink<'_>) {
+        self.message.framing = self.framing(sink);
+        let Message { fields, content, .. } = &mut self.message;
+        let content_type = fields.first(Known::ContentType).unwrap_or_default();
+        let kind = match self.method {
+            Method::Post | Method::Put if content.is_form(content_type) => Kind::Form,
+            Method::Post | Method::Put => Kind::File,
+            _ => Kind::Plain,
+        };
+        let query = memchr::memchr2(b'?', b'#', &self.path).unwrap_or(self.path.len());
+        content.begin(DIR, kind, self.path.get(..query).unwrap_or_default());
+        let encodings =
+            fields.get(Known::ContentEncoding).map(|named| content.codings(named.values(), sink.limits));
+        self.message.raise_encodings(encodings, sink);
+    }
+
+    fn framing(&self, sink: &mut Sink<'_>) -> Framing {
+        let message = &self.message;
+        let length = message.content_length(sink);
+        if let Some(value) = message.fields.first(Known::TransferEncoding) {
+            if !value.eq_ignore_ascii_case(b"chunked") || message.version < Version::Http11 {
+                message.event(sink, "http.invalid_transfer_encoding_value_in_request", "");
+            }
+            if contains(value, b"chunked") {
+                return Framing::Chunked;
+            }
+        }
+        length.map_or(Framing::None, Framing::Length)
+    }
+
+    fn trailer_line(&mut self, line: &Line, sink: &mut Sink<'_>) -> Step {
+        let Message { head, fields, .. } = &mut self.message;
+        if line.blank == Blank::No {
+            fields.begin(head.text(&line.text));
+            return Step::On;
+        }
+        fields.finish();
+        self.message.with_tx(sink, |tx| publish::each_field(&self.message, tx));
+        Step::Complete
+    }
+
+    fn complete(&mut self, truncated: bool, exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
+        self.message.complete(truncated, sink);
+        self.message.clear();
+        self.state = State::Line;
+        exchanges.connecting = self.method == Method::Connect && !exchanges.is_empty() && !truncated;
+    }
+
+    pub(super) fn gap(&mut self, missing: u64, exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
+        let known = self.state == State::Body && self.message.gap(missing, sink);
+        if !known {
+            if !matches!(self.state, State::Line | State::Lost) {
+                self.complete(true, exchanges, sink);
+            }
+            self.message.clear();
+            self.state = State::Lost;
+        }
+    }
+
+    /// No more will come: the request at work ends as it stands.
+    pub(super) fn end(&mut self, exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
+        let last = match self.state {
+            State::Line | State::Headers => self.message.head.last(sink.limits),
+            _ => None,
+        };
+        match (self.state, last) {
+            (State::Line, Some(line)) => {
+                self.first_line(&line, exchanges, sink);
+                if self.state != State::Line {
+                    self.end(exchanges, sink);
+                }
+                return;
+            }
+            (State::Headers, Some(line)) => {
+                self.header_line(&line, exchanges, sink);
+                self.headers_over(exchanges, sink);
+            }
+            (State::Simple | State::Headers | State::HeadersMaybeOver, _) => {
+                self.headers_over(exchanges, sink);
+            }
+            (State::Line | State::Lost, _) => return,
+            (State::Body | State::Trailer, _) => {}
+        }
+        let whole = matches!(self.message.framing, Framing::None | Framing::Length(0) | Framing::Close);
+        self.complete(!whole, exchanges, sink);
+        exchanges.connecting = false;
+    }
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Step {
+    On,
+    Complete,
+}
+
+fn looks_like_request(line: &RequestLine<'_>) -> bool {
+    match Method::of(line.method) {
+        Method::Unknown => {
+            line.version != Version::None
+                || (!line.method.is_empty()
+                    && line.method.iter().all(u8::is_ascii_uppercase)
+                    && line.uri.first() == Some(&b'/'))
+        }
+        _ => true,
+    }
+}
+
+fn line_events(parsed: &RequestLine<'_>, line: &Line, tx: &mut Transaction) {
+    for (odd, name) in [
+        (parsed.leading_space, "http.request_line_leading_whitespace"),
+        (parsed.odd_after_method, "http.method_delim_non_compliant"),
+        (parsed.odd_after_uri, "http.uri_delim_non_compliant"),
+        (parsed.uri.is_empty(), "http.request_line_incomplete"),
+        (parsed.version == Version::Invalid, "http.request_line_invalid"),
+        (line.cut, "http.request_field_too_long"),
+    ] {
+        if odd {
+            tx.event(DIR, name);
+        }
+    }
+}
