@@ -24,10 +24,10 @@ mod expected;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod ftp;
-mod ldap;
 mod http1;
 pub mod http2;
 pub mod krb5;
+mod ldap;
 mod limits;
 mod lines;
 mod mailbox;

@@ -126,11 +126,10 @@ impl<'a> Message<'a> {
         match self.operation {
             SEARCH_REQUEST => {
                 fields.expect(OCTETS)?;
-                (fields.number(ENUMERATED)?, fields.number(ENUMERATED)?);
-                (fields.number(INTEGER)?, fields.number(INTEGER)?);
-                fields.expect(BOOLEAN)?;
-                // The filter.
-                fields.next()?;
+                // Scope, aliases, limits, whether types alone are wanted, the filter.
+                for _ in 0..6 {
+                    fields.next()?;
+                }
                 let selected = Reader::new(fields.expect(SEQUENCE)?);
                 selected
                     .filter(|element| element.tag == OCTETS)

@@ -163,7 +163,8 @@ impl Ldap {
         tx.put(dir, PDU, pdu);
         tx.complete(dir);
         if is_unanswered(message.operation) {
-            tx.complete_one_way(dir);
+            tx.field(dir.reversed(), RESPONSE_COUNT, 0);
+            tx.complete(dir.reversed());
             return;
         }
         if self.waiting.len() >= MAX_WAITING {

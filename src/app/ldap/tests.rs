@@ -71,6 +71,7 @@ fn entries_of_other_requests() {
     assert_eq!(bench.text(0, "ldap.request.dn").as_deref(), Some("cn=admin"));
     assert_eq!(bench.text(1, "ldap.request.dn").as_deref(), Some("cn=gone"));
     assert!(bench.complete(2, Dir::ToClient) && !bench.complete(0, Dir::ToClient));
+    assert_eq!(bench.numbers(2, "ldap.responses.count"), [0]);
 }
 
 #[test]

@@ -310,31 +310,36 @@ fn probe(dir: Dir, bytes: &[u8]) -> Probe {
         _ => return Probe::No,
     };
     let body = bytes.get(header.len..).unwrap_or_default();
-    match (dir, header.first) {
-        (Dir::ToServer, 0x10) => {
-            let begins = |name: &[u8]| name.iter().zip(body).all(|(a, b)| a == b);
-            let [short, long] = [&b"\0\x04MQTT"[..], &b"\0\x06MQIsdp"[..]];
-            match (begins(short), begins(long), body.len()) {
-                (true, _, 6..) | (_, true, 8..) => Probe::Yes,
-                (false, false, _) => Probe::No,
-                _ => Probe::More,
-            }
-        }
-        (Dir::ToClient, 0x20) => match body {
-            _ if !(2..=512).contains(&header.remaining) => Probe::No,
-            [0 | 1, code, rest @ ..] if *code <= 5 || *code >= 0x80 => {
-                let whole = header.remaining == 2
-                    || rest.first().is_some_and(|len| usize::from(*len) + 3 == header.remaining);
-                if whole {
-                    Probe::Yes
-                } else if rest.is_empty() {
-                    Probe::More
-                } else {
-                    Probe::No
-                }
-            }
-            [] | [0 | 1] => Probe::More,
-            _ => Probe::No,
+    let (found, sender) = if header.first == 0x10 {
+        (connects(body), Dir::ToServer)
+    } else {
+        (consents(&header, body), Dir::ToClient)
+    };
+    if found == Probe::Yes && sender != dir { Probe::Reversed } else { found }
+}
+
+/// Whether a CONNECT's body begins so.
+fn connects(body: &[u8]) -> Probe {
+    let begins = |name: &[u8]| name.iter().zip(body).all(|(a, b)| a == b);
+    match (begins(b"\0\x04MQTT"), begins(b"\0\x06MQIsdp"), body.len()) {
+        (true, _, 6..) | (_, true, 8..) => Probe::Yes,
+        (false, false, _) => Probe::No,
+        _ => Probe::More,
+    }
+}
+
+/// Whether it is a CONNACK: flags, a code that there is, and in version 5 properties that fill the rest.
+fn consents(header: &Header, body: &[u8]) -> Probe {
+    if header.first != 0x20 || !(2..=512).contains(&header.remaining) {
+        return Probe::No;
+    }
+    match body {
+        [] | [0 | 1] => Probe::More,
+        [0 | 1, code, rest @ ..] if *code <= 5 || *code >= 0x80 => match rest.first() {
+            _ if header.remaining == 2 => Probe::Yes,
+            Some(len) if usize::from(*len) + 3 == header.remaining => Probe::Yes,
+            Some(_) => Probe::No,
+            None => Probe::More,
         },
         _ => Probe::No,
     }

@@ -143,6 +143,10 @@ fn first_bytes_tell() {
     assert_eq!(probe(Dir::ToClient, CONNACK), Probe::Yes);
     assert_eq!(probe(Dir::ToClient, b"\x20\x02\x07\0"), Probe::No);
     assert_eq!(probe(Dir::ToClient, b"HTTP/1.1"), Probe::No);
+    assert_eq!(
+        (probe(Dir::ToClient, CONNECT), probe(Dir::ToServer, CONNACK)),
+        (Probe::Reversed, Probe::Reversed)
+    );
 }
 
 fn summary(bench: &Bench) -> Vec<String> {
