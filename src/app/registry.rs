@@ -58,6 +58,13 @@ pub static TABLE: &[Entry] = &[
     super::smtp::ENTRY,
     super::ftp::ENTRY,
     super::ftp::DATA_ENTRY,
+    super::mqtt::ENTRY,
+    super::websocket::ENTRY,
+    super::rfb::ENTRY,
+    super::telnet::ENTRY,
+    super::ldap::ENTRY,
+    super::mailbox::POP3,
+    super::mailbox::IMAP,
     super::krb5::ENTRY,
     super::nfs::ENTRY,
 ];

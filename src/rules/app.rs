@@ -156,6 +156,14 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Smtp,
     AppProto::Ftp,
     AppProto::FtpData,
+    AppProto::Mqtt,
+    AppProto::Websocket,
+    AppProto::Rfb,
+    AppProto::Telnet,
+    AppProto::Ldap,
+    AppProto::Pop3,
+    AppProto::Imap,
+    AppProto::Sip,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
