@@ -168,7 +168,7 @@ impl Request {
             return;
         }
         self.message.head = head;
-        self.message.head.clear();
+        self.message.forget_line();
     }
 
     fn open(
@@ -181,6 +181,7 @@ impl Request {
     ) {
         self.message.fields.clear();
         self.message.tx = sink.open();
+        self.message.begun = true;
         self.message.version = parsed.version;
         self.method = Method::of(parsed.method);
         let (head, connect) = (self.method == Method::Head, self.method == Method::Connect);

@@ -55,6 +55,8 @@ pub(super) struct Response {
     line_end: usize,
     /// Lines before the status line that are none.
     junk: bool,
+    /// The line at work began with bytes that were taken for content.
+    mid_line: bool,
     /// An interim response (100) was seen for this request.
     interim: bool,
     /// What was kept of bytes that may begin the next response.
@@ -71,6 +73,7 @@ impl Response {
             status: None,
             line_end: 0,
             junk: false,
+            mid_line: false,
             interim: false,
             held: Vec::new(),
             path: Vec::new(),
@@ -80,7 +83,7 @@ impl Response {
     pub(super) fn reset(&mut self) {
         self.message.reset();
         self.state = State::Line;
-        (self.junk, self.interim) = (false, false);
+        (self.junk, self.mid_line, self.interim) = (false, false, false);
         self.held.clear();
         self.held.shrink_to(KEPT);
         self.path.clear();
@@ -157,20 +160,24 @@ impl Response {
         };
         let (mut emit, mut forget) = (false, false);
         match (opening(text, line.is_some()), &line) {
+            _ if self.mid_line => emit = true,
             (Opening::Status, Some(line)) => self.open(line, text, exchanges, sink),
             (Opening::Status | Opening::Undecided, _) => {}
             (Opening::Blank, _) => forget = line.is_some() && !self.junk,
             // One line of junk is overlooked if a status line follows it.
             (Opening::Junk, Some(_)) if !self.junk => self.junk = true,
             (Opening::Junk, Some(_)) | (Opening::TooMuch, _) => emit = true,
-            (Opening::Junk, None) => emit = self.junk,
+            (Opening::Junk, None) => {}
         }
         if emit {
+            self.mid_line = line.is_none();
             self.content_without_head(head.bytes(), exchanges, sink);
         }
         self.line_end = head.bytes().len();
         self.message.head = head;
-        if emit || forget {
+        if forget || (emit && !self.message.begun) {
+            self.message.forget_line();
+        } else if emit {
             self.message.head.clear();
         }
     }
@@ -193,6 +200,7 @@ impl Response {
     }
 
     fn take_exchange(&mut self, exchanges: &Exchanges, sink: &mut Sink<'_>) {
+        self.message.begun = true;
         if let Some(exchange) = exchanges.front() {
             self.exchange = exchange;
             self.message.tx = exchange.tx;
