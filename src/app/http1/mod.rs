@@ -31,7 +31,10 @@ mod probe;
 mod properties;
 mod publish;
 mod request;
+mod request_head;
 mod response;
+mod response_head;
+mod response_start;
 mod start_line;
 #[cfg(test)]
 mod tests;
