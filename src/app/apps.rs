@@ -2,6 +2,7 @@
 
 use super::decoder::{Decoder, Next};
 use super::detect::{Carrier, Found, detect};
+use super::expected::{Announced, Expected};
 use super::limits::{KEPT, Limits};
 use super::registry;
 use super::sink::Sink;
@@ -41,6 +42,8 @@ pub struct Known {
     pub failed_direction: PerDir<bool>,
     /// The session's opener is the server: directions are to be read the other way round.
     pub reversed: bool,
+    /// What each direction's bytes say was told to a packet of it.
+    told: PerDir<bool>,
 }
 
 impl Known {
@@ -89,6 +92,13 @@ impl AppState {
         self.events.clear();
     }
 
+    /// Whether the packet at work is the first of its direction since that direction's protocol is known.
+    pub fn news(&mut self, dir: Dir) -> bool {
+        let (dir, known) = (self.known.direction(dir), &mut self.known);
+        let settled = known.by_direction[dir].is_some() || known.failed_direction[dir];
+        settled && !std::mem::replace(&mut known.told[dir], true)
+    }
+
     /// No further byte will be decoded.
     pub fn is_over(&self) -> bool {
         self.stopped || self.known.failed
@@ -112,6 +122,7 @@ pub struct Apps {
     free: Vec<u32>,
     decoders: Box<[Vec<Box<dyn Decoder>>]>,
     spares: Spares,
+    expected: Expected,
     pub counters: AppCounters,
 }
 
@@ -145,6 +156,7 @@ impl Apps {
             free: Vec::new(),
             decoders: AppProto::ALL.iter().map(|_| Vec::new()).collect(),
             spares: Spares::default(),
+            expected: Expected::default(),
             counters: AppCounters::default(),
         }
     }
@@ -173,10 +185,14 @@ impl Apps {
 
     /// The next bytes of a direction: of a TCP stream, or a datagram. Whether rules on the stream should look at once.
     pub fn data(&mut self, handle: &mut u32, source: &Source, wanted: &Wanted, bytes: &[u8]) -> bool {
+        let is_new = *handle == NONE;
         if bytes.is_empty() || !self.take_slot(handle, wanted) {
             return false;
         }
-        self.run(*handle, |run| run.data(&run.seen(source), bytes))
+        match is_new.then(|| self.expected.take(&source.tuple, source.time)).flatten() {
+            Some(announced) => self.run(*handle, |run| run.announced(source, &announced, bytes)),
+            None => self.run(*handle, |run| run.data(&run.seen(source), bytes)),
+        }
     }
 
     /// So many bytes of the direction are lost.
@@ -249,7 +265,7 @@ impl Apps {
         let before = state.transactions.memory();
         std::mem::swap(spares, &mut state.transactions.spares);
         let (decoders, limits, counters) = (&mut self.decoders, &self.limits, &mut self.counters);
-        let result = work(&mut Run { state, decoders, limits, counters });
+        let result = work(&mut Run { state, decoders, limits, counters, expected: &mut self.expected });
         std::mem::swap(spares, &mut state.transactions.spares);
         spares.memory = (spares.memory + state.transactions.memory()).saturating_sub(before);
         result
@@ -271,6 +287,7 @@ struct Run<'a> {
     decoders: &'a mut [Vec<Box<dyn Decoder>>],
     limits: &'a Limits,
     counters: &'a mut AppCounters,
+    expected: &'a mut Expected,
 }
 
 impl Run<'_> {
@@ -285,9 +302,51 @@ impl Run<'_> {
             return false;
         }
         if self.state.decoder.is_some() {
+            self.confirm(source, bytes);
             self.decode(source, bytes, &mut flush);
         } else {
             self.look(source, bytes, &mut flush);
+        }
+        flush
+    }
+
+    /// The protocol was found in the other direction: what this one's bytes say by themselves.
+    fn confirm(&mut self, source: &Source, bytes: &[u8]) {
+        let (state, dir) = (&mut *self.state, source.dir);
+        let known = &mut state.known;
+        if known.by_direction[dir].is_some() || known.failed_direction[dir] {
+            return;
+        }
+        let start = &mut state.start[dir];
+        let room = self.limits.probe.saturating_sub(start.len());
+        start.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+        let (ports, last) = ((source.tuple.sport, source.tuple.dport), start.len() >= self.limits.probe);
+        match detect(source.carrier(), dir, start, ports, last) {
+            Found::Open => return,
+            Found::Is(proto) | Found::Reversed(proto) => {
+                known.by_direction[dir] = Some(proto);
+                if known.proto.is_some_and(|known| known != proto) {
+                    state.raise(dir, "applayer_mismatch_protocol_both_directions");
+                }
+            }
+            Found::Nothing => {
+                known.failed_direction[dir] = true;
+                if source.carrier() == Carrier::Tcp {
+                    state.raise(dir, "applayer_detect_protocol_only_one_direction");
+                }
+            }
+        }
+        self.state.start[dir].clear();
+    }
+
+    /// The first bytes of a session that another announced.
+    fn announced(&mut self, source: &Source, announced: &Announced, bytes: &[u8]) -> bool {
+        let mut flush = false;
+        let proto = announced.proto;
+        self.begin(source, proto);
+        if let Some(decoder) = &mut self.state.decoder {
+            decoder.told(announced);
+            self.decode(source, bytes, &mut flush);
         }
         flush
     }
@@ -302,6 +361,9 @@ impl Run<'_> {
         let beyond = bytes.get(room..).unwrap_or_default();
         if state.known.failed_direction[dir] {
             return;
+        }
+        if let Some(proto) = state.expected.filter(|proto| registry::is_only_told(*proto)) {
+            return self.found(source, proto, beyond, flush);
         }
         let ports = (source.tuple.sport, source.tuple.dport);
         let last = start.len() >= self.limits.probe;
@@ -330,6 +392,26 @@ impl Run<'_> {
     }
 
     fn found(&mut self, source: &Source, proto: AppProto, beyond: &[u8], flush: &mut bool) {
+        self.begin(source, proto);
+        // The other direction's first bytes came before, where there are any.
+        for dir in [source.dir.reversed(), source.dir] {
+            let start = std::mem::take(&mut self.state.start[dir]);
+            if !start.is_empty() {
+                self.decode(&Source { dir, ..*source }, &start, flush);
+            }
+            let start_again = &mut self.state.start[dir];
+            if start_again.is_empty() {
+                *start_again = start;
+                start_again.clear();
+            }
+        }
+        if !beyond.is_empty() {
+            self.data(source, beyond);
+        }
+    }
+
+    /// The session speaks that protocol: its decoder.
+    fn begin(&mut self, source: &Source, proto: AppProto) {
         self.counters.found += 1;
         let state = &mut *self.state;
         state.known.by_direction[source.dir] = Some(proto);
@@ -348,21 +430,6 @@ impl Run<'_> {
         };
         let spare = self.decoders.get_mut(proto as usize).and_then(Vec::pop);
         state.decoder = Some(spare.unwrap_or_else(make));
-        // The other direction's first bytes came before, where there are any.
-        for dir in [source.dir.reversed(), source.dir] {
-            let start = std::mem::take(&mut self.state.start[dir]);
-            if !start.is_empty() {
-                self.decode(&Source { dir, ..*source }, &start, flush);
-            }
-            let start_again = &mut self.state.start[dir];
-            if start_again.is_empty() {
-                *start_again = start;
-                start_again.clear();
-            }
-        }
-        if !beyond.is_empty() {
-            self.data(source, beyond);
-        }
     }
 
     fn nothing(&mut self, source: &Source) {
@@ -401,8 +468,14 @@ impl Run<'_> {
         work: impl FnOnce(&mut dyn Decoder, &mut Sink<'_>) -> Next,
     ) -> Option<Next> {
         let AppState { decoder, transactions, .. } = &mut *self.state;
-        let mut sink =
-            Sink { transactions, limits: self.limits, tuple: source.tuple, time: source.time, flush };
+        let mut sink = Sink {
+            transactions,
+            limits: self.limits,
+            tuple: source.tuple,
+            time: source.time,
+            flush,
+            expected: self.expected,
+        };
         Some(work(decoder.as_deref_mut()?, &mut sink))
     }
 

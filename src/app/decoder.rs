@@ -1,6 +1,6 @@
 //! The contract of a protocol decoder.
 
-use super::Sink;
+use super::{Announced, Sink};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 
@@ -46,6 +46,9 @@ pub trait Decoder: Send {
 
     /// No more bytes will come in that direction.
     fn end(&mut self, _dir: Dir, _sink: &mut Sink<'_>) {}
+
+    /// The session was announced by another, and so: told once, before its first bytes.
+    fn told(&mut self, _announced: &Announced) {}
 
     /// As new. Memory beyond [`KEPT`](super::limits::KEPT) a buffer is given back.
     fn reset(&mut self);

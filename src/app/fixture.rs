@@ -1,6 +1,7 @@
 //! A decoder under test: fed by hand, what it found read back.
 
 use super::decoder::{Decoder, Next};
+use super::expected::Expected;
 use super::limits::Limits;
 use super::sink::Sink;
 use super::transactions::Transactions;
@@ -16,6 +17,7 @@ pub(crate) struct Bench {
     pub(crate) limits: Limits,
     pub(crate) tuple: FlowTuple,
     pub(crate) flushed: bool,
+    pub(crate) expected: Expected,
 }
 
 impl Bench {
@@ -25,13 +27,13 @@ impl Bench {
         transactions.renew(&Wanted::all());
         transactions.proto = proto;
         let (limits, tuple) = (Limits::default(), FlowTuple::default());
-        Bench { decoder, transactions, limits, tuple, flushed: false }
+        Bench { decoder, transactions, limits, tuple, flushed: false, expected: Expected::default() }
     }
 
     fn with(&mut self, work: impl FnOnce(&mut dyn Decoder, &mut Sink<'_>) -> Next) -> Next {
-        let Bench { decoder, transactions, limits, tuple, flushed } = self;
+        let Bench { decoder, transactions, limits, tuple, flushed, expected } = self;
         let time = Time::from_secs(0);
-        let mut sink = Sink { transactions, limits, tuple: *tuple, time, flush: flushed };
+        let mut sink = Sink { transactions, limits, tuple: *tuple, time, flush: flushed, expected };
         work(decoder.as_mut(), &mut sink)
     }
 

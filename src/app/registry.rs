@@ -38,18 +38,35 @@ pub const NO_STATES: [States; 2] = [&[], &[]];
 /// Probed in this order: those that prove themselves by more come first.
 #[rustfmt::skip]
 pub static TABLE: &[Entry] = &[
+    super::tls::ENTRY,
     super::http1::ENTRY,
     super::sip::ENTRY,
+    super::http2::ENTRY,
     super::smb::ENTRY,
     super::dns::ENTRY,
     super::dns::TCP_ENTRY,
     super::dns::MDNS_ENTRY,
     super::dns::LLMNR_ENTRY,
+    super::snmp::ENTRY,
+    super::dhcp::ENTRY,
+    super::ntp::ENTRY,
+    super::tftp::ENTRY,
     super::dcerpc::ENTRY,
+    super::smtp::ENTRY,
+    super::ftp::ENTRY,
+    super::ftp::DATA_ENTRY,
+    super::krb5::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {
     TABLE.iter().find(|entry| entry.proto == proto)
+}
+
+/// Whether its first bytes prove nothing: it is only found where another protocol says that it comes.
+pub fn is_only_told(proto: AppProto) -> bool {
+    of(proto).is_some_and(|entry| {
+        !(entry.anywhere_tcp || entry.anywhere_udp) && entry.tcp.is_empty() && entry.udp.is_empty()
+    })
 }
 
 /// The stage from which on a buffer of that protocol that was not put will not come.

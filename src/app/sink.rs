@@ -1,5 +1,6 @@
 //! Where a decoder puts what it finds.
 
+use super::expected::{Announced, End, Expected};
 use super::limits::Limits;
 use super::transaction::Transaction;
 use super::transactions::{Transactions, TxId};
@@ -15,6 +16,7 @@ pub struct Sink<'a> {
     /// Capture time of the packet at work.
     pub time: Time,
     pub(super) flush: &'a mut bool,
+    pub(super) expected: &'a mut Expected,
 }
 
 impl<'a> Sink<'a> {
@@ -54,6 +56,11 @@ impl<'a> Sink<'a> {
         if let Some(tx) = self.newest() {
             tx.event(dir, name);
         }
+    }
+
+    /// Someone will soon connect to that end, and carry that.
+    pub fn expect(&mut self, end: End, announced: Announced) {
+        self.expected.add(end, announced, self.time);
     }
 
     /// A message is whole: rules on the stream's bytes look now, without waiting for more of them.

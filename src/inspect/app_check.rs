@@ -2,10 +2,10 @@
 
 use super::facts::PacketFacts;
 use crate::app::dcerpc::Interface;
-use crate::app::{Known, Transaction, registry};
+use crate::app::{File, Known, Transaction, registry};
 use crate::base::Dir;
-use crate::rules::app::Protos;
-use crate::rules::field::{FieldId, FieldTest, Occurrence};
+use crate::rules::app::AppProto;
+use crate::rules::field::{self, FieldId, FieldTest, Occurrence};
 use crate::rules::ruleset::{AppCheck, ProtocolSide, ProtocolWord};
 use std::cmp::Ordering;
 
@@ -19,12 +19,16 @@ pub(super) enum Part {
 }
 
 pub(super) fn holds(check: &AppCheck, tx: &Transaction, dir: Dir, facts: &PacketFacts<'_>) -> Part {
-    let open = if tx.is_complete(dir) { Part::Never } else { Part::Open };
+    let later = matches!(check, AppCheck::State { .. }) || !tx.is_complete(dir);
+    let open = if later { Part::Open } else { Part::Never };
     let holds = match check {
+        AppCheck::Field { field, test, .. } if is_of_file(*field) => {
+            tx.files().iter().any(|file| file.dir == dir && file_holds(*field, test, file, tx))
+        }
         AppCheck::Field { field, test, which } => field_holds(*field, test, which, tx, dir),
         AppCheck::Event(name) if name.contains('.') => tx.events().iter().any(|(_, event)| **event == **name),
         AppCheck::Event(_) | AppCheck::Protocol { .. } => holds_for_packet(check, facts, dir),
-        AppCheck::State { name, order } => state_holds(name, *order, tx),
+        AppCheck::State { name, order } => state_holds(name, *order, tx, dir),
         AppCheck::Facility(_) => false,
     };
     if holds { Part::Holds } else { open }
@@ -60,18 +64,47 @@ fn field_holds(id: FieldId, test: &FieldTest, which: &Occurrence, tx: &Transacti
     }
 }
 
+const FILE_NAME: FieldId = field::id("filename");
+const FILE_EXTENSION: FieldId = field::id("fileext");
+const FILE_SIZE: FieldId = field::id("filesize");
+
+fn is_of_file(id: FieldId) -> bool {
+    [FILE_NAME, FILE_EXTENSION, FILE_SIZE].contains(&id)
+}
+
+/// Names are compared whatever their case; a size when it is known.
+fn file_holds(id: FieldId, test: &FieldTest, file: &File, tx: &Transaction) -> bool {
+    let name = tx.file_name(file);
+    match test {
+        FieldTest::Text { text, negated } if !name.is_empty() => {
+            let found = match id {
+                FILE_EXTENSION => has_extension(name, text),
+                _ => name.windows(text.len().max(1)).any(|part| part.eq_ignore_ascii_case(text)),
+            };
+            found != *negated
+        }
+        test if id == FILE_SIZE && file.closed => test.holds_for(file.size),
+        _ => false,
+    }
+}
+
+fn has_extension(name: &[u8], extension: &[u8]) -> bool {
+    let Some((start, end)) = name.len().checked_sub(extension.len()).and_then(|at| name.split_at_checked(at))
+    else {
+        return false;
+    };
+    start.ends_with(b".") && end.eq_ignore_ascii_case(extension)
+}
+
 fn contains(text: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(text, part).is_some()
 }
 
-/// `app-layer-state` and hooks: where either direction's stages have that name.
-fn state_holds(name: &str, order: Ordering, tx: &Transaction) -> bool {
-    let Some(entry) = registry::of(tx.proto) else { return false };
-    Dir::BOTH.into_iter().any(|dir| {
-        let states = entry.states.get(dir.index()).copied().unwrap_or_default();
-        let found = states.iter().find(|(state, _)| *state == name);
-        found.is_some_and(|(_, stage)| tx.stage(dir).cmp(stage) == order)
-    })
+/// `app-layer-state` and hooks: a stage of the direction at work.
+fn state_holds(name: &str, order: Ordering, tx: &Transaction, dir: Dir) -> bool {
+    let states = registry::of(tx.proto).and_then(|entry| entry.states.get(dir.index()).copied());
+    let found = states.unwrap_or_default().iter().find(|(state, _)| *state == name);
+    found.is_some_and(|(_, stage)| tx.stage(dir).cmp(stage) == order)
 }
 
 /// What is asked of a packet's session, not of a transaction.
@@ -86,23 +119,31 @@ pub(super) fn holds_for_packet(check: &AppCheck, facts: &PacketFacts<'_>, dir: D
 }
 
 fn protocol_holds(known: &Known, word: ProtocolWord, negated: bool, side: ProtocolSide, dir: Dir) -> bool {
-    let is = |found: Option<_>, failed: bool| match (word, found) {
-        (ProtocolWord::Named(protos), Some(proto)) => Some(Protos::contains(protos, proto) != negated),
-        // What is not known yet is neither.
-        (ProtocolWord::Named(_), None) if !failed => None,
-        (ProtocolWord::Named(_), None) => Some(negated),
-        (ProtocolWord::Unknown, found) => Some((found.is_none() && !failed) != negated),
-        (ProtocolWord::Failed, found) => Some((found.is_none() && failed) != negated),
+    let of = |dir: Dir| (known.by_direction[dir], known.failed_direction[dir]);
+    let (client, server) = (of(Dir::ToServer), of(Dir::ToClient));
+    let is = |found| says(word, found);
+    // What is not known yet neither is the protocol nor is it not.
+    let holds = match side {
+        ProtocolSide::Direction => is(of(dir)),
+        ProtocolSide::ToServer => is(client),
+        ProtocolSide::ToClient => is(server),
+        ProtocolSide::Final => is((known.proto, known.failed)),
+        ProtocolSide::Original => is((known.original.or(known.proto), known.failed)),
+        ProtocolSide::Both => is(client).zip(is(server)).map(|(a, b)| a && b),
+        ProtocolSide::Either => match (is(client), is(server)) {
+            (Some(a), Some(b)) => Some(a || b),
+            (one, other) => one.or(other),
+        },
     };
-    let at =
-        |dir: Dir| is(known.by_direction[dir].or(known.proto), known.failed_direction[dir]) == Some(true);
-    match side {
-        ProtocolSide::Direction => at(dir),
-        ProtocolSide::ToServer => at(Dir::ToServer),
-        ProtocolSide::ToClient => at(Dir::ToClient),
-        ProtocolSide::Either => at(Dir::ToServer) || at(Dir::ToClient),
-        ProtocolSide::Both => at(Dir::ToServer) && at(Dir::ToClient),
-        ProtocolSide::Final => is(known.proto, known.failed) == Some(true),
-        ProtocolSide::Original => is(known.original.or(known.proto), known.failed) == Some(true),
+    holds.is_some_and(|holds| holds != negated)
+}
+
+/// Whether a protocol that was found, or not (`failed`: and will not be), is what the word says.
+fn says(word: ProtocolWord, (found, failed): (Option<AppProto>, bool)) -> Option<bool> {
+    match (word, found) {
+        (ProtocolWord::Named(protos), Some(proto)) => Some(protos.contains(proto)),
+        (ProtocolWord::Named(_), None) => failed.then_some(false),
+        (ProtocolWord::Unknown, found) => Some(found.is_none() && !failed),
+        (ProtocolWord::Failed, found) => Some(found.is_none() && failed),
     }
 }

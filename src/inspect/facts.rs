@@ -24,4 +24,6 @@ pub struct FlowFacts {
     pub stream: PerDir<u64>,
     /// What is known of its application protocol.
     pub app: Known,
+    /// The first packet of its direction since what that direction speaks is known.
+    pub app_news: bool,
 }

@@ -68,6 +68,8 @@ pub(crate) enum Kind {
     /// Contents in the packet's payload, or in the stream's bytes. Its action touches the session when it matched in the
     /// stream, else the packet.
     Payload(PayloadScope),
+    /// Only `app-layer-protocol`: evaluated once a direction, when what it speaks is known.
+    Protocol,
     /// Evaluated for the transactions of a session that its decoder finds. Its action touches the session.
     Transaction,
     /// Never: it needs what no decoder gives yet.
@@ -101,6 +103,16 @@ impl Kind {
         let flow = &rule.flow;
         let says_flow =
             flow.dir.is_some() || flow.state.is_some() || flow.stream.is_some() || flow.fragment.is_some();
+        let protocol =
+            |check: &Check| matches!(check, Check::App(app) if matches!(**app, AppCheck::Protocol { .. }));
+        if rule.buffers.is_empty()
+            && !rule.checks.is_empty()
+            && rule.checks.iter().all(protocol)
+            && rule.app.is_empty()
+            && !bits
+        {
+            return Kind::Protocol;
+        }
         let ip = !matches!(rule.protocol, RuleProtocol::Packet | RuleProtocol::Ethernet | RuleProtocol::Arp);
         let header_only =
             rule.app.is_empty() && rule.buffers.is_empty() && rule.checks.is_empty() && !bits && !says_flow;

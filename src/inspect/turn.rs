@@ -110,6 +110,9 @@ impl Turn<'_> {
             Kind::Payload(scope) => self.payload_matches(rule, compiled, scope),
             Kind::IpOnly => self.buffers_match(rule, compiled, None).then_some(Where::Header),
             Kind::Packet => self.buffers_match(rule, compiled, None).then_some(Where::Packet),
+            Kind::Protocol => {
+                self.facts.flow.as_ref().is_some_and(|flow| flow.app_news).then_some(Where::Packet)
+            }
             Kind::Transaction | Kind::Waiting => None,
         }
     }

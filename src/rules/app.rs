@@ -134,13 +134,24 @@ protocols! {
 /// that arrives adds itself here.
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
+    AppProto::Tls,
     AppProto::Http1,
+    AppProto::Http2,
     AppProto::Smb,
     AppProto::Dns,
     AppProto::Mdns,
     AppProto::Llmnr,
     AppProto::Dcerpc,
+    AppProto::Krb5,
     AppProto::Sip,
+    AppProto::Snmp,
+    AppProto::Dhcp,
+    AppProto::Ntp,
+    AppProto::Tftp,
+    AppProto::Dcerpc,
+    AppProto::Smtp,
+    AppProto::Ftp,
+    AppProto::FtpData,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.

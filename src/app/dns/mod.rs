@@ -120,12 +120,10 @@ impl Dns {
 
     fn message(kind: &'static Kind, name: &mut Name, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
         let Some(id) = sink.open() else { return };
-        let opened_by_server = sink.tuple.sport == 53 && sink.tuple.dport != 53;
         let Some(tx) = sink.tx(id) else { return };
         report(tx, dir, kind, bytes, name);
-        if let Some(header) = Header::read(bytes)
-            && kind.proto == AppProto::Dns
-            && !opened_by_server
+        if kind.proto == AppProto::Dns
+            && let Some(header) = Header::read(bytes)
         {
             match dir {
                 Dir::ToServer if header.is_response() => tx.event(dir, kind.events.not_request),

@@ -160,11 +160,11 @@ fn events_tell_what_is_amiss() {
 }
 
 #[test]
-fn an_answer_that_opens_the_session_is_none_amiss() {
-    let mut bench = bench(&DNS);
-    (bench.tuple.sport, bench.tuple.dport) = (53, 40000);
-    bench.data(TO_SERVER, &answer("example.com"));
-    assert!(bench.events().is_empty());
+fn an_answer_that_comes_first_turns_the_session_round() {
+    let first = |dir, bytes: &[u8]| (ENTRY.probe)(dir, bytes);
+    assert_eq!(first(TO_SERVER, &answer("example.com")), Probe::Reversed);
+    assert_eq!(first(TO_CLIENT, &answer("example.com")), Probe::Yes);
+    assert_eq!(first(TO_SERVER, &query("example.com")), Probe::Yes);
 }
 
 #[test]

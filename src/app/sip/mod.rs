@@ -103,6 +103,14 @@ fn message(dir: Dir, bytes: &[u8], head: usize, sink: &mut Sink<'_>) {
     sink.flush_stream();
 }
 
+/// Something that is no message, as a transaction of nothing else.
+fn junk(dir: Dir, sink: &mut Sink<'_>) {
+    let Some(id) = sink.open() else { return };
+    let Some(tx) = sink.tx(id) else { return };
+    tx.event(dir, "sip.invalid_data");
+    tx.complete_one_way(dir);
+}
+
 impl Decoder for Sip {
     fn data(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) -> Next {
         if sink.tuple.proto != ip_proto::TCP {
@@ -111,14 +119,14 @@ impl Decoder for Sip {
             if is_first_line(bytes) {
                 message(dir, bytes, head_len(bytes).unwrap_or(bytes.len()), sink);
             } else if bytes.len() > stream::KEEP_ALIVE {
-                sink.event(dir, "sip.invalid_data");
+                junk(dir, sink);
             }
             return Next::More;
         }
         let limit = sink.limits.header;
         self.streams[dir].push(bytes, limit, |cut| match cut {
             Cut::Message { bytes, head } => message(dir, bytes, head, sink),
-            Cut::Junk => sink.event(dir, "sip.invalid_data"),
+            Cut::Junk => junk(dir, sink),
         });
         Next::More
     }

@@ -80,6 +80,7 @@ fn when(rule: &Rule) -> String {
             "for the stream's bytes as they come, and payload without a stream"
         }
         Kind::Payload(PayloadScope::Both) => "for each packet's payload and for the stream's bytes",
+        Kind::Protocol => "once for each direction of a session, when its protocol is known",
         Kind::Transaction => "for each transaction that a decoder finds",
         Kind::Waiting => "never, while it waits",
     }

@@ -43,6 +43,7 @@ impl Sample {
                 stats,
                 stream,
                 app: Default::default(),
+                app_news: false,
             }),
             app_events: &[],
         }

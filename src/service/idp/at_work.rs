@@ -86,12 +86,15 @@ impl AtWork<'_> {
         judgement: &mut Judgement,
     ) {
         let AtWork { streams, apps, inspector, gather, rules, report } = self;
-        let known = apps.get(session.app).map(|state| state.known).unwrap_or_default();
+        let (known, news) = match apps.get_mut(session.app) {
+            Some(state) => (state.known, state.news(dir)),
+            None => Default::default(),
+        };
         let facts = PacketFacts {
             bytes: packet.bytes,
             decoded: packet.decoded,
             time: packet.meta.clock,
-            flow: Some(flow_facts(session, dir, known)),
+            flow: Some(FlowFacts { app_news: news, ..flow_facts(session, dir, known) }),
             app_events,
         };
         let mut state = StateHandle::from_raw(session.inspection);
@@ -250,7 +253,7 @@ fn flow_facts(session: &Session, dir: Dir, app: Known) -> FlowFacts {
         stream.0.swap(0, 1);
     }
     let (id, established) = (session.flow_id, session.established());
-    FlowFacts { id, dir: app.direction(dir), established, stats, stream, app }
+    FlowFacts { id, dir: app.direction(dir), established, stats, stream, app, app_news: false }
 }
 
 /// Anomalies of the packet's stream join those of its layers.
