@@ -218,6 +218,7 @@ impl Request {
                 return self.headers_over(exchanges, sink);
             }
             Some(_) => {
+                *input = input.get(blank..).unwrap_or_default();
                 self.state = State::Headers;
                 self.message.event(sink, "http.request_line_missing_protocol", "");
             }
