@@ -49,6 +49,8 @@ pub(super) struct Request {
     /// The target as it stands and normalised.
     pub(super) uri: Vec<u8>,
     pub(super) path: Vec<u8>,
+    /// Bytes before the query, which name files that nobody else names.
+    pub(super) path_len: usize,
     early: Carry,
 }
 
@@ -61,6 +63,7 @@ impl Request {
             line_end: 0,
             uri: Vec::new(),
             path: Vec::new(),
+            path_len: 0,
             early: Carry::default(),
         }
     }
@@ -181,15 +184,15 @@ impl Request {
         self.message.version = parsed.version;
         self.method = Method::of(parsed.method);
         let (head, connect) = (self.method == Method::Head, self.method == Method::Connect);
-        exchanges
-            .add(Exchange { tx: self.message.tx, head, connect, upgrade: None }, sink.limits.transactions);
         self.uri.clear();
         self.uri.extend_from_slice(parsed.uri);
         self.state = if parsed.version == Version::None { State::Simple } else { State::Headers };
-        let (target, path) = (Target::of(parsed.uri, connect), &mut self.path);
-        path.clear();
-        target.append_normal(path);
-        let path = &*path;
+        self.path.clear();
+        self.path_len = Target::of(parsed.uri, connect).append_normal(&mut self.path);
+        let exchange = Exchange { tx: self.message.tx, head, connect, ..Exchange::default() };
+        let path = self.path.get(..self.path_len).unwrap_or_default();
+        exchanges.add(exchange, path, sink.limits.transactions);
+        let path = &self.path;
         self.message.with_tx(sink, |tx| {
             tx.put(DIR, REQUEST_LINE, text);
             tx.put(DIR, METHOD, parsed.method);

@@ -88,6 +88,7 @@ impl Request {
 
     pub(super) fn begin_body(&mut self, sink: &mut Sink<'_>) {
         self.message.framing = self.framing(sink);
+        let path = self.path.get(..self.path_len).unwrap_or_default();
         let Message { fields, content, .. } = &mut self.message;
         let content_type = fields.first(Known::ContentType).unwrap_or_default();
         let kind = match self.method {
@@ -95,8 +96,7 @@ impl Request {
             Method::Post | Method::Put => Kind::File,
             _ => Kind::Plain,
         };
-        let query = memchr::memchr2(b'?', b'#', &self.path).unwrap_or(self.path.len());
-        content.begin(DIR, kind, self.path.get(..query).unwrap_or_default());
+        content.begin(DIR, kind, path);
         let encodings =
             fields.get(Known::ContentEncoding).map(|named| content.codings(named.values(), sink.limits));
         self.message.raise_encodings(encodings, sink);

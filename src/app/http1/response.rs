@@ -53,6 +53,7 @@ pub(super) struct Response {
     pub(super) interim: bool,
     /// What was kept of bytes that may begin the next response.
     held: Vec<u8>,
+    /// The request's path.
     pub(super) path: Vec<u8>,
 }
 

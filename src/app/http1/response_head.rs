@@ -83,7 +83,7 @@ impl Response {
 
     pub(super) fn begin_body(&mut self, sink: &mut Sink<'_>) {
         self.message.framing = self.framing(sink);
-        self.name_file(sink);
+        self.name_file();
         let Message { fields, content, .. } = &mut self.message;
         let encodings =
             fields.get(Known::ContentEncoding).map(|named| content.codings(named.values(), sink.limits));
@@ -91,16 +91,10 @@ impl Response {
     }
 
     /// The content is a file under the name that the server gives it, or else the request's path.
-    pub(super) fn name_file(&mut self, sink: &mut Sink<'_>) {
-        let Message { fields, content, tx, .. } = &mut self.message;
+    pub(super) fn name_file(&mut self) {
+        let Message { fields, content, .. } = &mut self.message;
         let told = fields.first(Known::ContentDisposition).and_then(params::file_name);
-        self.path.clear();
-        match (told, tx.and_then(|id| sink.tx(id))) {
-            (Some(name), _) => self.path.extend_from_slice(name),
-            (None, Some(tx)) => self.path.extend_from_slice(super::path_of(tx)),
-            (None, None) => {}
-        }
-        content.begin(DIR, Kind::File, &self.path);
+        content.begin(DIR, Kind::File, told.unwrap_or(&self.path));
     }
 
     fn framing(&self, sink: &mut Sink<'_>) -> Framing {

@@ -57,13 +57,15 @@ impl Response {
         self.message.fields.clear();
         self.message.framing = Framing::Close;
         self.state = State::Body;
-        self.name_file(sink);
+        self.name_file();
         self.message.with_tx(sink, |tx| tx.advance(DIR, BODY));
         self.message.content.write(bytes, self.message.tx, sink);
     }
 
     fn take_exchange(&mut self, exchanges: &Exchanges, sink: &mut Sink<'_>) {
         self.message.begun = true;
+        self.path.clear();
+        self.path.extend(exchanges.front_path());
         if let Some(exchange) = exchanges.front() {
             self.exchange = exchange;
             self.message.tx = exchange.tx;

@@ -5,8 +5,10 @@ use crate::app::decoder::Next;
 use crate::app::fixture::Bench;
 use crate::app::limits::Limits;
 use crate::app::transaction::NoteRef;
+use crate::app::wanted::Wanted;
 use crate::base::Dir;
 use crate::rules::app::AppProto;
+use crate::rules::context;
 
 const SERVER: Dir = Dir::ToServer;
 const CLIENT: Dir = Dir::ToClient;
@@ -310,6 +312,18 @@ fn forms_give_their_files_and_posts_are_files() {
     assert_eq!((bench.text(0, "file.name"), body(&bench).as_str()), (one("/d/f.txt"), "abc"));
     let named = answered(b"HTTP/1.1 200 ok\r\nContent-Disposition: attachment; filename=\"n.exe\"\r\n\r\nMZ");
     assert_eq!(named.text(0, "file.name"), one("n.exe"));
+}
+
+#[test]
+fn a_response_is_named_by_its_request_though_nobody_wants_the_target() {
+    let mut bench = bench();
+    let mut wanted = Wanted::default();
+    wanted.add(context::id("file.name"));
+    bench.transactions.renew(&wanted);
+    bench.data(SERVER, b"GET /one/a?x HTTP/1.0\r\n\r\nGET /b.pdf HTTP/1.0\r\n\r\n");
+    bench.data(CLIENT, b"HTTP/1.0 200 ok\r\nContent-Length: 1\r\n\r\n1HTTP/1.0 200 ok\r\n\r\n2");
+    assert_eq!(bench.text(0, "file.name"), one("/one/a"));
+    assert_eq!(bench.text(1, "file.name"), one("/b.pdf"));
 }
 
 #[test]
