@@ -10,9 +10,13 @@
 //! holds, for the many; the `nibbles`, all in registers, for the few and the short. `docs/matcher.md` has the figures.
 
 mod aho;
+mod bigram;
+#[cfg(target_arch = "x86_64")]
+mod bigram_avx512;
 mod chunk;
 #[cfg(target_arch = "x86_64")]
 mod chunk_avx2;
+mod cover;
 mod entry;
 mod filter;
 mod nibbles;
@@ -34,7 +38,7 @@ pub use stream::StreamState;
 pub(in crate::inspect) use window::commonness;
 
 use aho::Aho;
-use filter::Filter;
+use filter::{Filter, Level};
 use plan::Plan;
 
 /// How to add an engine: a variant here and in `Engine`, its arm in the functions below, nothing else; the tests run
@@ -48,11 +52,14 @@ pub enum Kind {
     /// Our filters, one position at a time.
     Scalar,
     /// Our filters with AVX2 (scalar on a CPU without).
+    Avx2,
+    /// Our filters with the best that this CPU has: AVX-512 VBMI, AVX2 or neither.
     Simd,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 4] = [Kind::AhoCorasick, Kind::AhoCorasickDfa, Kind::Scalar, Kind::Simd];
+    pub const ALL: [Kind; 5] =
+        [Kind::AhoCorasick, Kind::AhoCorasickDfa, Kind::Scalar, Kind::Avx2, Kind::Simd];
 }
 
 #[derive(Debug)]
@@ -97,13 +104,19 @@ impl Matcher {
     }
 
     pub fn build_as(kind: Kind, patterns: &Patterns) -> Result<Matcher, TooLarge> {
-        let filter =
-            |simd| Filter::build(patterns, Plan::of(patterns), simd).map(Box::new).map(Engine::Filter);
+        let filter = |level: Level| {
+            let plan = match level.min(Level::of_cpu()) {
+                Level::Avx512 => Plan::with_bigrams(patterns),
+                _ => Plan::of(patterns),
+            };
+            Filter::build(patterns, plan, level).map(Box::new).map(Engine::Filter)
+        };
         let engine = match kind {
             Kind::AhoCorasick => Engine::Aho(Box::new(Aho::build(patterns, false)?)),
             Kind::AhoCorasickDfa => Engine::Aho(Box::new(Aho::build(patterns, true)?)),
-            Kind::Scalar => filter(false)?,
-            Kind::Simd => filter(true)?,
+            Kind::Scalar => filter(Level::Scalar)?,
+            Kind::Avx2 => filter(Level::Avx2)?,
+            Kind::Simd => filter(Level::Avx512)?,
         };
         Ok(Matcher { engine, patterns: patterns.len() })
     }

@@ -12,7 +12,9 @@
 //! 4. The shelves' entries, compared by eight bytes and then whole.
 
 use super::PatternId;
+use super::bigram::Bigrams;
 use super::chunk::Gate;
+use super::cover;
 use super::entry::Entry;
 use super::shelf::{Bits, Filing, SHELVES, Shelf, bits_of};
 use super::window::{Chooser, FOLD, SHORTEST, WINDOW, window};
@@ -32,11 +34,24 @@ pub(super) const fn shortest(stride: usize) -> usize {
 
 #[derive(Debug)]
 pub(super) struct Sieve {
-    pub(super) stride: usize,
-    pub(super) words: Box<[u32]>,
+    pub(super) first: First,
     /// The windows, by another hash.
     pub(super) windows: Bits,
     pub(super) shelves: [Shelf; SHELVES],
+}
+
+/// The first filter.
+#[derive(Debug)]
+pub(super) enum First {
+    Words(Words),
+    Bigrams(Bigrams),
+}
+
+/// A look into a table at every `stride`-th position.
+#[derive(Debug)]
+pub(super) struct Words {
+    pub(super) stride: usize,
+    pub(super) words: Box<[u32]>,
     /// Whether any window has n bytes.
     lengths: [bool; WINDOW + 1],
     pub(super) gate: Option<Gate>,
@@ -64,18 +79,43 @@ impl Sieve {
                 filing.file(pattern, at, Entry::new(id, pattern, at));
             }
         }
-        let mut sieve = Sieve {
+        let mut first = Words {
             stride,
             words: vec![0; if windows.len() <= SOME / 2 { SOME } else { MANY }].into(),
-            windows: bits_of(&windows),
-            shelves: filing.finish(),
             lengths: std::array::from_fn(|len| windows.iter().any(|w| w.len() == len)),
             gate: gated.then_some(gate),
         };
-        windows.iter().for_each(|window| sieve.insert(window));
-        sieve
+        windows.iter().for_each(|window| first.insert(window));
+        Sieve { first: First::Words(first), windows: bits_of(&windows), shelves: filing.finish() }
     }
 
+    /// With bigrams before it, for patterns of [`SHORTEST`] bytes and more.
+    pub(super) fn with_bigrams<'p>(patterns: impl Iterator<Item = (PatternId, &'p [u8])>) -> Sieve {
+        let (ids, patterns): (Vec<PatternId>, Vec<&[u8]>) = patterns.unzip();
+        let windows = cover::choose(&patterns);
+        let mut filing = Filing::default();
+        for (id, window) in ids.into_iter().zip(&windows) {
+            filing.file(window.pattern, window.at, Entry::new(id, window.pattern, window.at));
+        }
+        let first = First::Bigrams(Bigrams::of(&windows));
+        let windows: Vec<&[u8]> = windows.iter().map(|window| window.bytes()).collect();
+        Sieve { first, windows: bits_of(&windows), shelves: filing.finish() }
+    }
+
+    pub(super) fn crowd(&self) -> usize {
+        self.shelves.iter().map(Shelf::crowd).max().unwrap_or(0)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let first = match &self.first {
+            First::Words(first) => 4 * first.words.len(),
+            First::Bigrams(bigrams) => bigrams.bytes(),
+        };
+        first + self.windows.bytes() + self.shelves.iter().map(Shelf::bytes).sum::<usize>()
+    }
+}
+
+impl Words {
     /// Sets all that the window's missing bytes might be.
     fn insert(&mut self, window: &[u8]) {
         let byte = |n: usize| window.get(n).map_or(SEEN, |&b| u32::from(b | FOLD)..u32::from(b | FOLD) + 1);
@@ -93,14 +133,6 @@ impl Sieve {
     /// Fewest neighbouring bytes of the gate's that an occurrence of any pattern has about its window.
     pub(super) fn neighbours(&self) -> usize {
         if self.lengths[SHORTEST] { SHORTEST + 1 } else { WINDOW }
-    }
-
-    pub(super) fn crowd(&self) -> usize {
-        self.shelves.iter().map(Shelf::crowd).max().unwrap_or(0)
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        4 * self.words.len() + self.windows.bytes() + self.shelves.iter().map(Shelf::bytes).sum::<usize>()
     }
 }
 

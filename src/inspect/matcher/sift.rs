@@ -1,10 +1,10 @@
 //! Running a block through the sieve.
 
 use super::Look;
-use super::chunk::{CHUNK, Chunk, FOLDED, GROUP, Gate, LEAD, PLACES};
+use super::chunk::{CHUNK, Chunk, FOLDED, GROUP, LEAD, PLACES};
 use super::entry::Entry;
 use super::shelf::{ABOUT, BEFORE, SHELVES, hash_of, hashes};
-use super::sieve::{MANY, SOME, Sieve, first};
+use super::sieve::{First, MANY, SOME, Sieve, Words, first};
 
 /// Open positions of a group from which all of it is looked at instead of each of them.
 const DENSE: u32 = 24;
@@ -17,14 +17,27 @@ const UNPACK: usize = 4;
 const RUN_BEFORE: usize = 16;
 const RUN: usize = 32;
 
-/// Calls `look` with each entry that may stand at a position, and that position. Scalar twin of [`scan_avx2`].
+/// Calls `look` with each entry that may stand at a position, and that position; `brief`: not at all positions of a run if
+/// where it begins will do for a whole text. Scalar twin of [`scan_avx2`] and
+/// [`scan_avx512`].
 pub(super) fn scan(
     sieve: &Sieve,
     text: &[u8],
     chunk: &mut Chunk,
+    brief: bool,
     look: &mut impl FnMut(&Entry, usize) -> Look,
 ) {
-    scan_with(sieve, text, chunk, super::chunk::take, look);
+    let first = |chunk: &mut Chunk, text: &[u8]| match &sieve.first {
+        First::Words(words) => {
+            super::chunk::take(chunk, text, words.gate.as_ref());
+            find(words, chunk, text.len().min(CHUNK))
+        }
+        First::Bigrams(bigrams) => {
+            super::chunk::take(chunk, text, None);
+            bigrams.find(chunk, text, brief)
+        }
+    };
+    scan_with(sieve, text, chunk, first, look);
 }
 
 /// The same code compiled for a CPU with AVX2 and its bit instructions, chunks taken by AVX2.
@@ -34,9 +47,40 @@ pub(super) fn scan_avx2(
     sieve: &Sieve,
     text: &[u8],
     chunk: &mut Chunk,
+    brief: bool,
     look: &mut impl FnMut(&Entry, usize) -> Look,
 ) {
-    scan_with(sieve, text, chunk, |c, t, g| super::chunk_avx2::take(c, t, g), look);
+    let first = |chunk: &mut Chunk, text: &[u8]| match &sieve.first {
+        First::Words(words) => {
+            super::chunk_avx2::take(chunk, text, words.gate.as_ref());
+            find(words, chunk, text.len().min(CHUNK))
+        }
+        First::Bigrams(bigrams) => {
+            super::chunk_avx2::take(chunk, text, None);
+            bigrams.find(chunk, text, brief)
+        }
+    };
+    scan_with(sieve, text, chunk, first, look);
+}
+
+/// The same for a CPU with AVX-512 and its byte permutations.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt,avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
+pub(super) fn scan_avx512(
+    sieve: &Sieve,
+    text: &[u8],
+    chunk: &mut Chunk,
+    brief: bool,
+    look: &mut impl FnMut(&Entry, usize) -> Look,
+) {
+    let first = |chunk: &mut Chunk, text: &[u8]| match &sieve.first {
+        First::Words(words) => {
+            super::chunk_avx2::take(chunk, text, words.gate.as_ref());
+            find(words, chunk, text.len().min(CHUNK))
+        }
+        First::Bigrams(bigrams) => super::bigram_avx512::find(bigrams, chunk, text, brief),
+    };
+    scan_with(sieve, text, chunk, first, look);
 }
 
 #[inline(always)]
@@ -44,65 +88,72 @@ fn scan_with(
     sieve: &Sieve,
     text: &[u8],
     chunk: &mut Chunk,
-    take: impl Fn(&mut Chunk, &[u8], Option<&Gate>),
+    first: impl Fn(&mut Chunk, &[u8]) -> usize,
     look: &mut impl FnMut(&Entry, usize) -> Look,
 ) {
     let mut base = 0;
     while let Some(rest) = text.get(base..).filter(|rest| !rest.is_empty()) {
-        let len = rest.len().min(CHUNK);
         chunk.lead(text, base);
-        take(chunk, rest, sieve.gate.as_ref());
-        let passed =
-            match (sieve.words.first_chunk::<MANY>(), sieve.words.first_chunk::<SOME>(), sieve.stride) {
-                (Some(words), _, 2) => stages::<MANY, 2>(sieve, words, chunk, len),
-                (Some(words), _, _) => stages::<MANY, 4>(sieve, words, chunk, len),
-                (_, Some(words), 2) => stages::<SOME, 2>(sieve, words, chunk, len),
-                (_, Some(words), _) => stages::<SOME, 4>(sieve, words, chunk, len),
-                _ => [0; SHELVES],
-            };
-        if !settle(sieve, text, base, chunk, passed, look) {
+        let found = first(chunk, rest);
+        let kept = narrow(sieve, chunk, found);
+        if !settle(sieve, text, base, chunk, kept, look) {
             return;
         }
-        base += len;
+        base += rest.len().min(CHUNK);
     }
 }
 
-/// The filters; how many positions passed for each shelf. They are in `chunk.kept`.
+/// The first filter by words: how many positions of the chunk, of `len` bytes, are in `chunk.passed` then.
 #[inline(always)]
-fn stages<const WORDS: usize, const STRIDE: usize>(
-    sieve: &Sieve,
+fn find(words: &Words, chunk: &mut Chunk, len: usize) -> usize {
+    match (words.words.first_chunk::<MANY>(), words.words.first_chunk::<SOME>(), words.stride) {
+        (Some(table), _, 2) => find_in::<MANY, 2>(words, table, chunk, len),
+        (Some(table), _, _) => find_in::<MANY, 4>(words, table, chunk, len),
+        (_, Some(table), 2) => find_in::<SOME, 2>(words, table, chunk, len),
+        (_, Some(table), _) => find_in::<SOME, 4>(words, table, chunk, len),
+        _ => 0,
+    }
+}
+
+#[inline(always)]
+fn find_in<const WORDS: usize, const STRIDE: usize>(
+    sieve: &Words,
     words: &[u32; WORDS],
     chunk: &mut Chunk,
     len: usize,
-) -> [usize; SHELVES] {
-    let mut found = 0;
-    if sieve.gate.is_some() {
-        let mut waiting = 0;
-        // The byte before a chunk is unknown: taken for open.
-        let mut before = u64::MAX;
-        for group in 0..len.div_ceil(GROUP) {
-            let (here, next) = (chunk.open[group], chunk.open[group + 1]);
-            let at = |n: u32| here >> n | next << (64 - n);
-            let about = here << 1 | before >> 63;
-            let about = if sieve.neighbours() > 3 { at(2) & (at(3) | about) } else { at(2) | about };
-            let grid = if STRIDE == 2 { 0x5555_5555_5555_5555 } else { 0x1111_1111_1111_1111 };
-            let open = here & at(1) & about & grid;
-            before = here;
-            if open.count_ones() * STRIDE as u32 > DENSE {
-                let range = group * GROUP..(group + 1) * GROUP;
-                found = every::<WORDS, STRIDE>(words, &chunk.folded, &mut chunk.passed, found, range);
-            } else {
-                waiting = unpack(&mut chunk.waiting, waiting, open, group * GROUP);
-            }
-        }
-        for n in 0..waiting {
-            let position = chunk.waiting[n & (PLACES - 1)];
-            chunk.passed[found & (PLACES - 1)] = position;
-            found += first(words, window(&chunk.folded, position));
-        }
-    } else {
-        found = every::<WORDS, STRIDE>(words, &chunk.folded, &mut chunk.passed, 0, 0..len);
+) -> usize {
+    if sieve.gate.is_none() {
+        return every::<WORDS, STRIDE>(words, &chunk.folded, &mut chunk.passed, 0, 0..len);
     }
+    let (mut found, mut waiting) = (0, 0);
+    // The byte before a chunk is unknown: taken for open.
+    let mut before = u64::MAX;
+    for group in 0..len.div_ceil(GROUP) {
+        let (here, next) = (chunk.open[group], chunk.open[group + 1]);
+        let at = |n: u32| here >> n | next << (64 - n);
+        let about = here << 1 | before >> 63;
+        let about = if sieve.neighbours() > 3 { at(2) & (at(3) | about) } else { at(2) | about };
+        let grid = if STRIDE == 2 { 0x5555_5555_5555_5555 } else { 0x1111_1111_1111_1111 };
+        let open = here & at(1) & about & grid;
+        before = here;
+        if open.count_ones() * STRIDE as u32 > DENSE {
+            let range = group * GROUP..(group + 1) * GROUP;
+            found = every::<WORDS, STRIDE>(words, &chunk.folded, &mut chunk.passed, found, range);
+        } else {
+            waiting = unpack(&mut chunk.waiting, waiting, open, group * GROUP);
+        }
+    }
+    for n in 0..waiting {
+        let position = chunk.waiting[n & (PLACES - 1)];
+        chunk.passed[found & (PLACES - 1)] = position;
+        found += first(words, window(&chunk.folded, position));
+    }
+    found
+}
+
+/// The filters behind the first; how many positions are left for each shelf. They are in `chunk.kept`.
+#[inline(always)]
+fn narrow(sieve: &Sieve, chunk: &mut Chunk, found: usize) -> [usize; SHELVES] {
     let mut waiting = 0;
     for n in 0..found {
         let position = chunk.passed[n & (PLACES - 1)];

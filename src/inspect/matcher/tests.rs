@@ -15,11 +15,12 @@ fn set(patterns: &[&[u8]]) -> Patterns {
 fn engines(patterns: &Patterns) -> Vec<(String, Matcher)> {
     let whole =
         Kind::ALL.into_iter().map(|kind| (format!("{kind:?}"), Matcher::build_as(kind, patterns).unwrap()));
-    let plans = [Plan::nibbles(), Plan::sieve(patterns, 2), Plan::sieve(patterns, 4)];
+    let plans =
+        [Plan::nibbles(), Plan::sieve(patterns, 2), Plan::sieve(patterns, 4), Plan::with_bigrams(patterns)];
     let forced =
-        plans.into_iter().flat_map(|plan| [false, true].map(|simd| (plan, simd))).map(|(plan, simd)| {
-            let engine = Engine::Filter(Box::new(Filter::build(patterns, plan, simd).unwrap()));
-            (format!("{plan:?}, SIMD {simd}"), Matcher { engine, patterns: patterns.len() })
+        plans.into_iter().flat_map(|plan| Level::ALL.map(|level| (plan, level))).map(|(plan, level)| {
+            let engine = Engine::Filter(Box::new(Filter::build(patterns, plan, level).unwrap()));
+            (format!("{plan:?}, {level:?}"), Matcher { engine, patterns: patterns.len() })
         });
     whole.chain(forced).collect()
 }
@@ -188,7 +189,7 @@ fn a_large_set_is_found_whole() {
     let words: Vec<Vec<u8>> = (0..12_000u32).map(|n| format!("w{n:05}-{}", n * 7919).into_bytes()).collect();
     let patterns = set(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let block = words.concat();
-    for kind in [Kind::AhoCorasick, Kind::Scalar, Kind::Simd] {
+    for kind in [Kind::AhoCorasick, Kind::Scalar, Kind::Avx2, Kind::Simd] {
         let matcher = Matcher::build_as(kind, &patterns).unwrap();
         assert_eq!(found(&matcher, &block).len(), words.len(), "{kind:?}");
     }
@@ -304,6 +305,30 @@ proptest! {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+proptest! {
+    #[test]
+    fn bigrams_are_found_alike_with_and_without_simd(
+        patterns in prop::collection::vec(pattern(), 1..24),
+        text in prop_oneof![pieces(200), prop::collection::vec(any::<u8>(), 0..1700)],
+        brief: bool,
+    ) {
+        prop_assume!(Level::of_cpu() == Level::Avx512);
+        let patterns: Vec<&[u8]> = patterns.iter().map(Vec::as_slice).filter(|p| p.len() > 1).collect();
+        prop_assume!(!patterns.is_empty());
+        let bigrams = bigram::Bigrams::of(&cover::choose(&patterns));
+        let (mut scalar, mut simd) = (Box::<chunk::Chunk>::default(), Box::<chunk::Chunk>::default());
+        chunk::take(&mut scalar, &text, None);
+        let found = bigrams.find(&mut scalar, &text, brief);
+        #[allow(unsafe_code)] // see below
+        // SAFETY: the CPU has what it asks for.
+        let simd_found = unsafe { bigram_avx512::find(&bigrams, &mut simd, &text, brief) };
+        prop_assert_eq!(&scalar.passed[..found], &simd.passed[..simd_found]);
+        prop_assert_eq!(&scalar.folded[chunk::LEAD..][..text.len().min(chunk::CHUNK)],
+            &simd.folded[chunk::LEAD..][..text.len().min(chunk::CHUNK)]);
+    }
+}
+
 /// Sets in which a position may cost hundreds of looks, and texts that make it do so.
 #[test]
 fn no_text_makes_a_set_cost_more_than_its_bound_and_nothing_is_missed() {
@@ -320,7 +345,7 @@ fn no_text_makes_a_set_cost_more_than_its_bound_and_nothing_is_missed() {
         crowd.iter().for_each(|pattern| _ = patterns.add(pattern));
         let wanted = naive(&patterns, &text);
         assert!(!wanted.is_empty());
-        for kind in [Kind::Scalar, Kind::Simd] {
+        for kind in [Kind::Scalar, Kind::Avx2, Kind::Simd] {
             let matcher = Matcher::build_as(kind, &patterns).unwrap();
             let Engine::Filter(filter) = &matcher.engine else { panic!("it is a filter") };
             assert!(filter.is_steady(), "a crowd needs the steady engine");

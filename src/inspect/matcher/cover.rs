@@ -1,0 +1,193 @@
+//! Choosing one window a pattern so that the bigram filter lets as little of real traffic through as may be.
+//!
+//! The model of traffic is a Markov chain over classes of bytes, from the counts in `pairs`. A position passes if its first
+//! pair of bytes is in the one table and its second in the other: the sum, over the byte they share, of the share of
+//! positions that the first lets come there and the chance that the second lets them go on. Patterns are placed one by one,
+//! those with the least choice first, each where it adds least; then all are taken up and placed again.
+
+use super::bigram::{ALPHABETS, CLASSES, TEXT, WIDE, Window, class};
+use super::window::{REACH, WINDOW, is_text, window};
+use std::sync::LazyLock;
+
+/// How often all patterns are placed.
+const ROUNDS: usize = 2;
+/// What comparing a pattern costs beside letting a position through.
+const COMPARING: f32 = 4.0;
+
+/// Share of traffic that is in runs, of whatever byte: fillings and padding come in kinds that no count foresees.
+const RUNS: f32 = 0.01;
+
+/// Shares of traffic by pairs of classes.
+struct Model {
+    /// Of a pair among all positions.
+    pairs: [[f32; CLASSES]; CLASSES],
+    /// Of the second class among what follows the first.
+    follows: [[f32; CLASSES]; CLASSES],
+}
+
+static MODELS: LazyLock<[Box<Model>; ALPHABETS]> =
+    LazyLock::new(|| [TEXT, WIDE].map(|alphabet| Box::new(Model::of(alphabet))));
+
+impl Model {
+    fn of(alphabet: usize) -> Model {
+        let bytes = || (0..=255u8).filter(|b| !b.is_ascii_uppercase() && (alphabet == WIDE || is_text(*b)));
+        let mut model = Model { pairs: [[0.0; CLASSES]; CLASSES], follows: [[0.0; CLASSES]; CLASSES] };
+        for a in bytes() {
+            for b in bytes() {
+                let share = (super::pairs::commonness(a, b) as f32 - 19.0).exp2();
+                let place =
+                    &mut model.pairs[usize::from(class(alphabet, a))][usize::from(class(alphabet, b))];
+                // The counts of bytes below 0x80 are those of their classes already.
+                *place = if a < 0x80 && b < 0x80 { place.max(share) } else { *place + share };
+            }
+        }
+        for a in 0..CLASSES {
+            let all: f32 = model.pairs[a].iter().sum();
+            model.follows[a] = model.pairs[a].map(|share| share / all.max(f32::MIN_POSITIVE));
+        }
+        model
+    }
+}
+
+/// The windows chosen so far: how many have each pair, and what that lets through.
+struct Cover {
+    model: &'static Model,
+    heads: [[u32; CLASSES]; CLASSES],
+    tails: [[u32; CLASSES]; CLASSES],
+    /// Windows of two bytes, by their second.
+    ends: [u32; CLASSES],
+    /// Share of positions that come to each class through `heads`.
+    come: [f32; CLASSES],
+    /// Chance to go on from each class through `tails`.
+    go: [f32; CLASSES],
+}
+
+impl Cover {
+    fn new(alphabet: usize) -> Box<Cover> {
+        Box::new(Cover {
+            model: &MODELS[alphabet],
+            heads: [[0; CLASSES]; CLASSES],
+            tails: [[0; CLASSES]; CLASSES],
+            ends: [0; CLASSES],
+            come: [0.0; CLASSES],
+            go: [0.0; CLASSES],
+        })
+    }
+
+    fn goes(&self, class: usize) -> f32 {
+        if self.ends[class] > 0 { 1.0 } else { self.go[class] }
+    }
+
+    /// What the window would let through beyond what others do.
+    fn more(&self, window: &[usize]) -> f32 {
+        let [a, b] = [window[0], window[1]];
+        let come = if self.heads[a][b] == 0 { self.model.pairs[a][b] } else { 0.0 };
+        let (goes, go) = (
+            self.goes(b),
+            window.get(2).map_or(
+                1.0,
+                |&c| {
+                    if self.tails[b][c] == 0 { self.model.follows[b][c] } else { 0.0 }
+                },
+            ),
+        );
+        let mut chance = self.model.pairs[a][b];
+        for pair in window[1..].windows(2) {
+            chance *= self.model.follows[pair[0]][pair[1]];
+        }
+        (self.come[b] + come) * (goes + go).min(1.0) - self.come[b] * goes + COMPARING * chance
+    }
+
+    fn place(&mut self, window: &[usize]) {
+        let [a, b] = [window[0], window[1]];
+        if self.heads[a][b] == 0 {
+            self.come[b] += self.model.pairs[a][b];
+        }
+        self.heads[a][b] += 1;
+        match window.get(2) {
+            Some(&c) => {
+                if self.tails[b][c] == 0 {
+                    self.go[b] += self.model.follows[b][c];
+                }
+                self.tails[b][c] += 1;
+            }
+            None => self.ends[b] += 1,
+        }
+    }
+
+    fn take_up(&mut self, window: &[usize]) {
+        let [a, b] = [window[0], window[1]];
+        self.heads[a][b] -= 1;
+        if self.heads[a][b] == 0 {
+            self.come[b] -= self.model.pairs[a][b];
+        }
+        match window.get(2) {
+            Some(&c) => {
+                self.tails[b][c] -= 1;
+                if self.tails[b][c] == 0 {
+                    self.go[b] -= self.model.follows[b][c];
+                }
+            }
+            None => self.ends[b] -= 1,
+        }
+    }
+}
+
+/// The window of each pattern. Patterns of two bytes and more.
+pub(super) fn choose<'p>(patterns: &[&'p [u8]]) -> Vec<Window<'p>> {
+    let has_text = |pattern: &[u8]| offsets(pattern, TEXT).next().is_some();
+    // A second alphabet is looked up for all of a block: only where it must be.
+    let alphabets = if patterns.iter().all(|p| has_text(p)) { &[TEXT][..] } else { &[TEXT, WIDE] };
+    let mut choices: Vec<Choice<'p>> =
+        patterns.iter().map(|pattern| Choice::new(pattern, alphabets)).collect();
+    let mut order: Vec<usize> = (0..patterns.len()).collect();
+    order.sort_by_key(|&n| choices[n].windows.len());
+    let mut covers = [TEXT, WIDE].map(Cover::new);
+    for round in 0..ROUNDS {
+        for &n in &order {
+            let Choice { windows, classes, chosen } = &mut choices[n];
+            let of = |window: &Window<'_>| {
+                let classes = &classes[window.alphabet];
+                &classes[window.at..REACH.min(window.pattern.len()).min(window.at + WINDOW)]
+            };
+            if let Some(window) = windows.get(*chosen).filter(|_| round > 0) {
+                covers[window.alphabet].take_up(of(window));
+            }
+            let more = |window: &Window<'_>| {
+                let runs = window.asks_for_runs().map_or(0.0, |_| RUNS);
+                covers[window.alphabet].more(of(window)) + runs
+            };
+            let costs = windows.iter().map(more).enumerate();
+            *chosen = costs.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(best, _)| best);
+            if let Some(window) = windows.get(*chosen) {
+                covers[window.alphabet].place(of(window));
+            }
+        }
+    }
+    choices.iter().filter_map(|choice| choice.windows.get(choice.chosen)).copied().collect()
+}
+
+/// What a pattern may be filed under.
+struct Choice<'p> {
+    windows: Vec<Window<'p>>,
+    /// The classes of the bytes within reach, for each alphabet.
+    classes: [[usize; REACH]; ALPHABETS],
+    chosen: usize,
+}
+
+impl<'p> Choice<'p> {
+    fn new(pattern: &'p [u8], alphabets: &[usize]) -> Choice<'p> {
+        let of =
+            |&alphabet: &usize| offsets(pattern, alphabet).map(move |at| Window { pattern, alphabet, at });
+        let classes = [TEXT, WIDE].map(|alphabet| {
+            std::array::from_fn(|at| pattern.get(at).map_or(0, |&byte| usize::from(class(alphabet, byte))))
+        });
+        Choice { windows: alphabets.iter().flat_map(of).collect(), classes, chosen: 0 }
+    }
+}
+
+/// Where the pattern's windows stand that are of the alphabet. Only one that is shorter has a short window.
+fn offsets(pattern: &[u8], alphabet: usize) -> impl Iterator<Item = usize> {
+    let last = pattern.len().min(REACH).saturating_sub(WINDOW);
+    (0..=last).filter(move |&at| alphabet == WIDE || window(pattern, at).iter().all(|&b| is_text(b)))
+}
