@@ -16,14 +16,14 @@ struct Loaded {
 }
 
 /// What is known of a group when the next has been looked at.
-#[derive(Copy, Clone)]
 struct Group<const NETS: usize> {
     heads: [u64; NETS],
     tails: [u64; NETS],
     /// Bytes whose runs need a look only where they begin.
     brief: [u64; NETS],
-    /// Bytes that the next one repeats.
+    /// Bytes that the next one repeats, and whether the group before ended with one.
     repeats: u64,
+    repeated: u64,
 }
 
 /// Takes the chunk that begins `text` and finds the positions at which a window may stand: in `chunk.passed`; how many.
@@ -41,41 +41,58 @@ pub(super) fn find(bigrams: &Bigrams, chunk: &mut Chunk, text: &[u8], brief: boo
 fn find_in<const NETS: usize>(nets: [&Net; NETS], chunk: &mut Chunk, text: &[u8], brief: bool) -> usize {
     let nets = nets.map(|net| loaded(net));
     let len = text.len().min(CHUNK);
-    let mut found = 0;
-    let (mut last, mut repeated) =
-        (Group { heads: [0; NETS], tails: [0; NETS], brief: [0; NETS], repeats: 0 }, 0);
-    let mut at = 0;
-    // One group more than the chunk has: the last positions depend on what stands behind them.
-    while at < len + GROUP {
-        let (first, second) = (load(text, at), load(text, at + 1));
-        let Some(folded) = chunk.folded.get_mut(LEAD + at..).and_then(|f| f.first_chunk_mut::<GROUP>())
-        else {
-            return found;
-        };
-        let lower = _mm512_or_si512(first, _mm512_set1_epi8(FOLD as i8));
+    let mut last = Group { heads: [0; NETS], tails: [0; NETS], brief: [0; NETS], repeats: 0, repeated: 0 };
+    let (mut found, mut at) = (0, 0);
+    while at < len {
+        let (first, second) = load(text, at);
+        fold(chunk, first, at);
+        let mut next = Group { repeats: 0, repeated: last.repeats >> 63, ..last };
+        if brief {
+            next.repeats = _mm512_cmpeq_epi8_mask(first, second);
+        }
+        for n in 0..NETS {
+            (next.heads[n], next.tails[n], next.brief[n]) = masks(&nets[n], first, second);
+        }
+        // Before the first group there is nothing to find.
+        found = unpack(&mut chunk.passed, found, hits(&last, &next), at.wrapping_sub(GROUP));
+        last = next;
+        at += GROUP;
+    }
+    // The last positions depend on what stands behind the chunk.
+    let (first, second) = load(text, at);
+    fold(chunk, first, at);
+    let mut next = Group { heads: [0; NETS], tails: [0; NETS], brief: [0; NETS], repeats: 0, repeated: 0 };
+    if at < text.len() {
+        next.repeats = if brief { _mm512_cmpeq_epi8_mask(first, second) } else { 0 };
+        for n in 0..NETS {
+            next.tails[n] = masks(&nets[n], first, second).1;
+        }
+    }
+    // Zeroes behind the end are no text.
+    let there = u64::MAX >> (at.saturating_sub(len) & (GROUP - 1));
+    unpack(&mut chunk.passed, found, hits(&last, &next) & there, at.wrapping_sub(GROUP))
+}
+
+/// Where in `last` a window may stand.
+#[inline(always)]
+fn hits<const NETS: usize>(last: &Group<NETS>, next: &Group<NETS>) -> u64 {
+    let run = last.repeats
+        & (last.repeats << 1 | last.repeated)
+        & (last.repeats >> 1 | next.repeats << 63)
+        & (last.repeats >> 2 | next.repeats << 62);
+    let of = |n: usize| last.heads[n] & (last.tails[n] >> 1 | next.tails[n] << 63) & !(run & last.brief[n]);
+    (0..NETS).fold(0, |all, n| all | of(n))
+}
+
+/// Keeps a group for the filters to come.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn fold(chunk: &mut Chunk, bytes: __m512i, at: usize) {
+    if let Some(folded) = chunk.folded.get_mut(LEAD + at..).and_then(|f| f.first_chunk_mut::<GROUP>()) {
+        let lower = _mm512_or_si512(bytes, _mm512_set1_epi8(FOLD as i8));
         // SAFETY: 64 bytes can be written; storeu needs no alignment.
         unsafe { _mm512_storeu_si512(folded.as_mut_ptr().cast(), lower) };
-        let repeats = if brief { _mm512_cmpeq_epi8_mask(first, second) } else { 0 };
-        let run = last.repeats
-            & (last.repeats << 1 | repeated)
-            & (last.repeats >> 1 | repeats << 63)
-            & (last.repeats >> 2 | repeats << 62);
-        repeated = last.repeats >> 63;
-        last.repeats = repeats;
-        let mut hits = 0;
-        for n in 0..NETS {
-            let (heads, tails, brief) = masks(&nets[n], first, second);
-            hits |= last.heads[n] & (last.tails[n] >> 1 | tails << 63) & !(run & last.brief[n]);
-            (last.heads[n], last.tails[n], last.brief[n]) = (heads, tails, brief);
-        }
-        at += GROUP;
-        // Before the first group nothing is found.
-        let from = at.wrapping_sub(2 * GROUP);
-        // Zeroes behind the end are no text.
-        let beyond = at.saturating_sub(GROUP).saturating_sub(len);
-        found = unpack(&mut chunk.passed, found, hits & u64::MAX >> (beyond & (GROUP - 1)), from);
     }
-    found
 }
 
 #[inline]
@@ -95,17 +112,24 @@ fn line(line: &Line) -> __m512i {
     unsafe { _mm512_loadu_si512(line.0.as_ptr().cast()) }
 }
 
-/// The 64 bytes at `at`, zeroes for what lies past the end.
+/// The 64 bytes at `at` and those at the next place, zeroes for what lies past the end.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi2")]
-fn load(text: &[u8], at: usize) -> __m512i {
+fn load(text: &[u8], at: usize) -> (__m512i, __m512i) {
     let rest = text.get(at..).unwrap_or_default();
-    match rest.first_chunk::<GROUP>() {
-        // SAFETY: 64 bytes can be read; loadu needs no alignment.
-        Some(bytes) => unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) },
-        // SAFETY: the mask lets only the bytes that are there be read.
-        None => unsafe { _mm512_maskz_loadu_epi8((1 << rest.len()) - 1, rest.as_ptr().cast()) },
+    if let Some(bytes) = rest.first_chunk::<{ GROUP + 1 }>() {
+        // SAFETY: 65 bytes can be read; loadu needs no alignment.
+        return unsafe {
+            (_mm512_loadu_si512(bytes.as_ptr().cast()), _mm512_loadu_si512(bytes.as_ptr().add(1).cast()))
+        };
     }
+    // A load of nothing from nowhere is allowed, and slow.
+    let part = |bytes: &[u8]| match bytes.len() {
+        0 => _mm512_setzero_si512(),
+        // SAFETY: the mask lets only the bytes that are there be read: 64 at most.
+        len => unsafe { _mm512_maskz_loadu_epi8(u64::MAX >> (GROUP - len), bytes.as_ptr().cast()) },
+    };
+    (part(rest), part(rest.get(1..).unwrap_or_default()))
 }
 
 /// For each of 64 positions whether its pair of bytes begins a window, whether it goes on with one, and whether its byte is
