@@ -48,7 +48,7 @@ fn find_in<const NETS: usize>(nets: [&Net; NETS], chunk: &mut Chunk, text: &[u8]
         fold(chunk, first, at);
         let mut next = Group { repeats: 0, repeated: last.repeats >> 63, ..last };
         if brief {
-            next.repeats = _mm512_cmpeq_epi8_mask(first, second);
+            next.repeats = repeats(first, second, text.len() - at);
         }
         for n in 0..NETS {
             (next.heads[n], next.tails[n], next.brief[n]) = masks(&nets[n], first, second);
@@ -63,7 +63,7 @@ fn find_in<const NETS: usize>(nets: [&Net; NETS], chunk: &mut Chunk, text: &[u8]
     fold(chunk, first, at);
     let mut next = Group { heads: [0; NETS], tails: [0; NETS], brief: [0; NETS], repeats: 0, repeated: 0 };
     if at < text.len() {
-        next.repeats = if brief { _mm512_cmpeq_epi8_mask(first, second) } else { 0 };
+        next.repeats = if brief { repeats(first, second, text.len() - at) } else { 0 };
         for n in 0..NETS {
             next.tails[n] = masks(&nets[n], first, second).1;
         }
@@ -71,6 +71,15 @@ fn find_in<const NETS: usize>(nets: [&Net; NETS], chunk: &mut Chunk, text: &[u8]
     // Zeroes behind the end are no text.
     let there = u64::MAX >> (at.saturating_sub(len) & (GROUP - 1));
     unpack(&mut chunk.passed, found, hits(&last, &next) & there, at.wrapping_sub(GROUP))
+}
+
+/// Which of 64 bytes the next one repeats, `left` of them being text.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn repeats(first: __m512i, second: __m512i, left: usize) -> u64 {
+    let pairs = left.saturating_sub(1).min(GROUP);
+    let there = u64::MAX.checked_shr((GROUP - pairs) as u32).unwrap_or(0);
+    _mm512_cmpeq_epi8_mask(first, second) & there
 }
 
 /// Where in `last` a window may stand.
