@@ -47,6 +47,9 @@ impl Plan {
 
     /// For a CPU with the registers for bigrams.
     pub(super) fn with_bigrams(patterns: &Patterns) -> Plan {
+        if patterns.len() <= FEW {
+            return Plan::nibbles();
+        }
         let short = patterns.iter().filter(|(_, p)| p.len() <= SHORTEST).count();
         let shortest = if short > CRAMPED { SHORTEST + 1 } else { SHORTEST };
         Plan { stride: 1, shortest, gated: false, bigrams: true }
