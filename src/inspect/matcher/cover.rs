@@ -6,13 +6,16 @@
 //! those with the least choice first, each where it adds least; then all are taken up and placed again.
 
 use super::bigram::{ALPHABETS, CLASSES, TEXT, WIDE, Window, class};
-use super::window::{REACH, WINDOW, is_text, window};
+use super::window::{COUNTERS, REACH, WINDOW, counter, is_text, window};
 use std::sync::LazyLock;
 
 /// How often all patterns are placed.
 const ROUNDS: usize = 2;
 /// What comparing a pattern costs beside letting a position through.
 const COMPARING: f32 = 4.0;
+
+/// What each pattern costs that has the same window already: a text may be made of what many have.
+const CROWD: f32 = 0.000_02;
 
 /// Share of traffic that is in runs, of whatever byte: fillings and padding come in kinds that no count foresees.
 const RUNS: f32 = 0.01;
@@ -142,6 +145,8 @@ pub(super) fn choose<'p>(patterns: &[&'p [u8]]) -> Vec<Window<'p>> {
         patterns.iter().map(|pattern| Choice::new(pattern, alphabets)).collect();
     let mut order: Vec<usize> = (0..patterns.len()).collect();
     order.sort_by_key(|&n| choices[n].windows.len());
+    // Patterns under each window, by a hash of it.
+    let mut taken = vec![0u16; 1 << COUNTERS];
     let mut covers = [TEXT, WIDE].map(Cover::new);
     for round in 0..ROUNDS {
         for &n in &order {
@@ -152,15 +157,21 @@ pub(super) fn choose<'p>(patterns: &[&'p [u8]]) -> Vec<Window<'p>> {
             };
             if let Some(window) = windows.get(*chosen).filter(|_| round > 0) {
                 covers[window.alphabet].take_up(of(window));
+                let taken = &mut taken[counter(window.bytes())];
+                *taken = taken.saturating_sub(1);
             }
             let more = |window: &Window<'_>| {
                 let runs = window.asks_for_runs().map_or(0.0, |_| RUNS);
-                covers[window.alphabet].more(of(window)) + runs
+                covers[window.alphabet].more(of(window))
+                    + runs
+                    + CROWD * f32::from(taken[counter(window.bytes())])
             };
             let costs = windows.iter().map(more).enumerate();
             *chosen = costs.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(best, _)| best);
             if let Some(window) = windows.get(*chosen) {
                 covers[window.alphabet].place(of(window));
+                let taken = &mut taken[counter(window.bytes())];
+                *taken = taken.saturating_add(1);
             }
         }
     }

@@ -19,7 +19,7 @@ const ZERO: u32 = 3;
 /// What it pays each time the number of patterns filed under it doubles.
 const CROWD: u32 = 4;
 /// Counters of windows chosen so far, log 2.
-const COUNTERS: u32 = 14;
+pub(super) const COUNTERS: u32 = 14;
 
 /// Bytes that text is made of: a filter may skip all else if all its windows are text.
 pub(super) fn is_text(byte: u8) -> bool {
@@ -72,7 +72,7 @@ fn stands_in_text(pattern: &[u8], at: usize) -> bool {
     window(pattern, at).iter().chain(&pattern[from..at]).all(|&b| is_text(b))
 }
 
-fn counter(window: &[u8]) -> usize {
+pub(super) fn counter(window: &[u8]) -> usize {
     let word = window.iter().fold(0u32, |word, &b| word << 8 | u32::from(b | FOLD));
     (word.wrapping_mul(0x9e37_79b1) >> (32 - COUNTERS)) as usize
 }
