@@ -4,7 +4,7 @@
 
 use super::bigram::{BRIEF, Bigrams, Line, Net};
 use super::chunk::{CHUNK, Chunk, GROUP, LEAD, PLACES};
-use super::window::FOLD;
+use super::window::{FOLD, WINDOW};
 use std::arch::x86_64::*;
 
 /// A net in registers.
@@ -15,8 +15,9 @@ struct Loaded {
     tails: [__m512i; 8],
 }
 
-/// What is known of a group when the next has been looked at.
+/// What 64 bytes are, to be known until the next have been looked at.
 struct Group<const NETS: usize> {
+    /// Bytes with which a window begins, by its first pair, and with which it goes on, by its second.
     heads: [u64; NETS],
     tails: [u64; NETS],
     /// Bytes whose runs need a look only where they begin.
@@ -41,45 +42,48 @@ pub(super) fn find(bigrams: &Bigrams, chunk: &mut Chunk, text: &[u8], brief: boo
 fn find_in<const NETS: usize>(nets: [&Net; NETS], chunk: &mut Chunk, text: &[u8], brief: bool) -> usize {
     let nets = nets.map(|net| loaded(net));
     let len = text.len().min(CHUNK);
+    // Before the first group there is nothing to find.
     let mut last = Group { heads: [0; NETS], tails: [0; NETS], brief: [0; NETS], repeats: 0, repeated: 0 };
     let (mut found, mut at) = (0, 0);
     while at < len {
-        let (first, second) = load(text, at);
-        fold(chunk, first, at);
-        let mut next = Group { repeats: 0, repeated: last.repeats >> 63, ..last };
-        if brief {
-            next.repeats = repeats(first, second, text.len() - at);
-        }
-        for n in 0..NETS {
-            (next.heads[n], next.tails[n], next.brief[n]) = masks(&nets[n], first, second);
-        }
-        // Before the first group there is nothing to find.
+        let next = group(&nets, &last, chunk, text, at, brief);
         found = unpack(&mut chunk.passed, found, hits(&last, &next), at.wrapping_sub(GROUP));
         last = next;
         at += GROUP;
     }
-    // The last positions depend on what stands behind the chunk.
-    let (first, second) = load(text, at);
-    fold(chunk, first, at);
-    let mut next = Group { heads: [0; NETS], tails: [0; NETS], brief: [0; NETS], repeats: 0, repeated: 0 };
-    if at < text.len() {
-        next.repeats = if brief { repeats(first, second, text.len() - at) } else { 0 };
-        for n in 0..NETS {
-            next.tails[n] = masks(&nets[n], first, second).1;
-        }
-    }
+    // A window may go on behind the last group.
+    let next = if at - len < WINDOW {
+        group(&nets, &last, chunk, text, at, brief)
+    } else {
+        fold(chunk, _mm512_setzero_si512(), at);
+        Group { heads: [0; NETS], tails: [0; NETS], repeats: 0, ..last }
+    };
     // Zeroes behind the end are no text.
-    let there = u64::MAX >> (at.saturating_sub(len) & (GROUP - 1));
+    let there = u64::MAX >> ((at - len) & (GROUP - 1));
     unpack(&mut chunk.passed, found, hits(&last, &next) & there, at.wrapping_sub(GROUP))
 }
 
-/// Which of 64 bytes the next one repeats, `left` of them being text.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn repeats(first: __m512i, second: __m512i, left: usize) -> u64 {
-    let pairs = left.saturating_sub(1).min(GROUP);
-    let there = u64::MAX.checked_shr((GROUP - pairs) as u32).unwrap_or(0);
-    _mm512_cmpeq_epi8_mask(first, second) & there
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt,avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
+fn group<const NETS: usize>(
+    nets: &[Loaded; NETS],
+    last: &Group<NETS>,
+    chunk: &mut Chunk,
+    text: &[u8],
+    at: usize,
+    brief: bool,
+) -> Group<NETS> {
+    let rest = text.get(at..).unwrap_or_default();
+    let (first, second) = (load(rest), load(rest.get(1..).unwrap_or_default()));
+    fold(chunk, first, at);
+    let mut next = Group { repeated: last.repeats >> 63, repeats: 0, ..*last };
+    if brief {
+        next.repeats = repeats(first, second, rest.len());
+    }
+    for (n, net) in nets.iter().enumerate() {
+        (next.heads[n], next.tails[n], next.brief[n]) = pairs(net, first, second);
+    }
+    next
 }
 
 /// Where in `last` a window may stand.
@@ -89,7 +93,10 @@ fn hits<const NETS: usize>(last: &Group<NETS>, next: &Group<NETS>) -> u64 {
         & (last.repeats << 1 | last.repeated)
         & (last.repeats >> 1 | next.repeats << 63)
         & (last.repeats >> 2 | next.repeats << 62);
-    let of = |n: usize| last.heads[n] & (last.tails[n] >> 1 | next.tails[n] << 63) & !(run & last.brief[n]);
+    let of = |n: usize| {
+        let tails = last.tails[n] >> 1 | next.tails[n] << 63;
+        last.heads[n] & tails & !(run & last.brief[n])
+    };
     (0..NETS).fold(0, |all, n| all | of(n))
 }
 
@@ -102,6 +109,15 @@ fn fold(chunk: &mut Chunk, bytes: __m512i, at: usize) {
         // SAFETY: 64 bytes can be written; storeu needs no alignment.
         unsafe { _mm512_storeu_si512(folded.as_mut_ptr().cast(), lower) };
     }
+}
+
+/// Which of 64 bytes the next one repeats, `left` of them being text.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn repeats(first: __m512i, second: __m512i, left: usize) -> u64 {
+    let pairs = left.saturating_sub(1).min(GROUP);
+    let there = u64::MAX.checked_shr((GROUP - pairs) as u32).unwrap_or(0);
+    _mm512_cmpeq_epi8_mask(first, second) & there
 }
 
 #[inline]
@@ -121,40 +137,33 @@ fn line(line: &Line) -> __m512i {
     unsafe { _mm512_loadu_si512(line.0.as_ptr().cast()) }
 }
 
-/// The 64 bytes at `at` and those at the next place, zeroes for what lies past the end.
+/// The first 64 bytes, zeroes for those that are not there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi2")]
-fn load(text: &[u8], at: usize) -> (__m512i, __m512i) {
-    let rest = text.get(at..).unwrap_or_default();
-    if let Some(bytes) = rest.first_chunk::<{ GROUP + 1 }>() {
-        // SAFETY: 65 bytes can be read; loadu needs no alignment.
-        return unsafe {
-            (_mm512_loadu_si512(bytes.as_ptr().cast()), _mm512_loadu_si512(bytes.as_ptr().add(1).cast()))
-        };
+fn load(text: &[u8]) -> __m512i {
+    match text.first_chunk::<GROUP>() {
+        // SAFETY: 64 bytes can be read; loadu needs no alignment.
+        Some(bytes) => unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) },
+        // A load of nothing from nowhere is allowed, and slow.
+        None if text.is_empty() => _mm512_setzero_si512(),
+        // SAFETY: the mask lets only the bytes that are there be read.
+        None => unsafe { _mm512_maskz_loadu_epi8((1 << text.len()) - 1, text.as_ptr().cast()) },
     }
-    // A load of nothing from nowhere is allowed, and slow.
-    let part = |bytes: &[u8]| match bytes.len() {
-        0 => _mm512_setzero_si512(),
-        // SAFETY: the mask lets only the bytes that are there be read: 64 at most.
-        len => unsafe { _mm512_maskz_loadu_epi8(u64::MAX >> (GROUP - len), bytes.as_ptr().cast()) },
-    };
-    (part(rest), part(rest.get(1..).unwrap_or_default()))
 }
 
-/// For each of 64 positions whether its pair of bytes begins a window, whether it goes on with one, and whether its byte is
+/// For each of 64 bytes whether a window begins with it and the next, whether one goes on with them, and whether it is
 /// brief.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn masks(net: &Loaded, first: __m512i, second: __m512i) -> (u64, u64, u64) {
+fn pairs(net: &Loaded, first: __m512i, second: __m512i) -> (u64, u64, u64) {
     let (first, second) = (class(net, first), class(net, second));
     // Bit 6 of an index takes the second of two lines; what it says of `first` is another thing.
     let bit_6 = _mm512_set1_epi8(0x40);
     let index = _mm512_ternarylogic_epi32::<0xca>(bit_6, _mm512_slli_epi16::<3>(second), first);
     let by_sixteen = _mm512_test_epi8_mask(second, _mm512_set1_epi8(0x10));
     let by_half = _mm512_test_epi8_mask(second, _mm512_set1_epi8(0x20));
-    let bits =
-        _mm512_broadcast_i32x4(_mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128));
-    let bit = _mm512_shuffle_epi8(bits, second);
+    let bits = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
+    let bit = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(bits), second);
     let look = |lines: &[__m512i; 8]| {
         let pair = |n: usize| _mm512_permutex2var_epi8(lines[2 * n], index, lines[2 * n + 1]);
         let low = _mm512_mask_blend_epi8(by_sixteen, pair(0), pair(1));
@@ -176,7 +185,7 @@ fn class(net: &Loaded, bytes: __m512i) -> __m512i {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,popcnt")]
 fn unpack(places: &mut [u16; PLACES], count: usize, bits: u64, from: usize) -> usize {
-    let lanes = _mm512_maskz_compress_epi8(bits, iota());
+    let lanes = _mm512_maskz_compress_epi8(bits, lanes());
     let from = _mm512_set1_epi16(from as i16);
     let Some(room) = places.get_mut(count..).and_then(|rest| rest.first_chunk_mut::<GROUP>()) else {
         return count;
@@ -193,9 +202,10 @@ fn unpack(places: &mut [u16; PLACES], count: usize, bits: u64, from: usize) -> u
     count + ones
 }
 
+/// The numbers of the lanes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn iota() -> __m512i {
+fn lanes() -> __m512i {
     const LANES: [u8; GROUP] = {
         let mut lanes = [0; GROUP];
         let mut n = 0;
