@@ -8,16 +8,13 @@
 //! Patterns of text and the others have an alphabet and tables of their own: classes that text shares with other bytes
 //! would let it all through.
 
-use super::chunk::{CHUNK, Chunk, PLACES};
-use super::window::{WINDOW, window};
+use super::chunk::{CHUNK, Chunk, GROUP, LEAD, PLACES};
+use super::window::{FOLD, WINDOW, is_text, window};
 
-/// Classes of bytes; the first is for bytes that stand in no window.
+/// The most classes of bytes that an alphabet has.
 pub(super) const CLASSES: usize = 64;
-/// Alphabets there are: of text, and of all bytes.
-pub(super) const ALPHABETS: usize = 2;
-pub(super) const TEXT: usize = 0;
-pub(super) const WIDE: usize = 1;
-
+/// Set in the class of a byte that stands in no window.
+const NONE: u8 = 0x80;
 /// Set beside the class of a byte whose runs need a look only where they begin.
 pub(super) const BRIEF: u8 = 0x40;
 /// Bytes of a run: the one before a position, and a window.
@@ -50,6 +47,9 @@ impl Pairs {
 /// The windows of one alphabet.
 #[derive(Clone, Debug)]
 pub(super) struct Net {
+    pub(super) alphabet: Alphabet,
+    /// Whether runs of any byte need a look only where they begin.
+    pub(super) brief: bool,
     /// The class of each byte.
     pub(super) classes: [Line; 4],
     /// The first byte of a window and the second.
@@ -60,17 +60,29 @@ pub(super) struct Net {
 
 impl Net {
     /// The windows, each of two bytes or more, and the alphabet they are all of.
-    fn of<'w>(windows: impl Iterator<Item = Window<'w>> + Clone, alphabet: usize) -> Net {
-        let mut net = Net { classes: [Line([0; CLASSES]); 4], heads: Pairs::new(), tails: Pairs::new() };
+    fn of<'w>(windows: impl Iterator<Item = Window<'w>> + Clone, alphabet: Alphabet) -> Net {
+        let mut net = Net {
+            alphabet,
+            classes: [Line([0; CLASSES]); 4],
+            brief: windows.clone().all(|w| w.asks_for_runs().is_none()),
+            heads: Pairs::new(),
+            tails: Pairs::new(),
+        };
         let cases = |b: u8| [b.to_ascii_lowercase(), b.to_ascii_uppercase()];
-        for byte in windows.clone().flat_map(|w| w.bytes()).copied().flat_map(cases) {
-            net.classes[usize::from(byte >> 6)].0[usize::from(byte & 63)] = class(alphabet, byte) | BRIEF;
-        }
-        for byte in windows.clone().filter_map(|w| w.asks_for_runs()).flat_map(cases) {
-            net.classes[usize::from(byte >> 6)].0[usize::from(byte & 63)] &= !BRIEF;
+        if alphabet.is_narrow() {
+            for byte in 0..=255 {
+                *net.place(byte) = alphabet.class(byte) | if net.brief { BRIEF } else { 0 };
+            }
+        } else {
+            for byte in windows.clone().flat_map(|w| w.bytes()).copied().flat_map(cases) {
+                *net.place(byte) = alphabet.class(byte) | BRIEF;
+            }
+            for byte in windows.clone().filter_map(|w| w.asks_for_runs()).flat_map(cases) {
+                *net.place(byte) &= !BRIEF;
+            }
         }
         for window in windows.map(|w| w.bytes()) {
-            let mut classes = window.iter().map(|&byte| class(alphabet, byte));
+            let mut classes = window.iter().map(|&byte| alphabet.class(byte));
             let (Some(first), Some(second)) = (classes.next(), classes.next()) else { continue };
             net.heads.insert(first, second);
             match classes.next() {
@@ -82,24 +94,72 @@ impl Net {
         net
     }
 
+    fn place(&mut self, byte: u8) -> &mut u8 {
+        &mut self.classes[usize::from(byte >> 6)].0[usize::from(byte & 63)]
+    }
+
     #[inline]
     fn class(&self, byte: u8) -> u8 {
         self.classes[usize::from(byte >> 6)].0[usize::from(byte & 63)]
     }
 
-    /// Whether a window may begin with these bytes; `run`: they go on and on.
+    /// Whether a window may begin with these bytes; `run`: whether they go on and on.
     #[inline]
-    fn has(&self, bytes: [u8; 3], run: bool) -> bool {
-        let [first, second, third] = bytes.map(|byte| self.class(byte));
-        self.heads.has(first, second) && self.tails.has(second, third) && !(run && first & BRIEF != 0)
+    fn has(&self, bytes: [u8; 3], run: impl Fn() -> bool) -> bool {
+        let [first, second] = [self.class(bytes[0]), self.class(bytes[1])];
+        if (first | second) & NONE != 0 || !self.heads.has(first, second) {
+            return false;
+        }
+        let third = self.class(bytes[2]);
+        third & NONE == 0 && self.tails.has(second, third) && !(first & BRIEF != 0 && run())
     }
+}
+
+/// What is known of 64 bytes when the next have been looked at: a bit for each.
+pub(super) struct Group<const NETS: usize> {
+    /// A window begins with this byte and the next; one goes on with them.
+    pub(super) heads: [u64; NETS],
+    pub(super) tails: [u64; NETS],
+    /// Bytes whose runs need a look only where they begin.
+    pub(super) brief: [u64; NETS],
+    /// Bytes that the next one repeats, and whether the group before ended with one.
+    pub(super) repeats: u64,
+    pub(super) repeated: u64,
+}
+
+impl<const NETS: usize> Group<NETS> {
+    /// Nothing, as before the first.
+    pub(super) fn none() -> Group<NETS> {
+        Group { heads: [0; NETS], tails: [0; NETS], brief: [0; NETS], repeats: 0, repeated: 0 }
+    }
+
+    /// Where a window may stand.
+    #[inline(always)]
+    pub(super) fn hits(&self, next: &Group<NETS>) -> u64 {
+        let run = self.repeats
+            & (self.repeats << 1 | self.repeated)
+            & (self.repeats >> 1 | next.repeats << 63)
+            & (self.repeats >> 2 | next.repeats << 62);
+        let of = |n: usize| {
+            let tails = self.tails[n] >> 1 | next.tails[n] << 63;
+            self.heads[n] & tails & !(run & self.brief[n])
+        };
+        (0..NETS).fold(0, |all, n| all | of(n))
+    }
+}
+
+/// A bit for each of 64 bytes at `from` that are there: what is behind them is no text.
+#[inline(always)]
+pub(super) fn within(len: usize, from: usize) -> u64 {
+    let there = len.saturating_sub(from).min(GROUP) as u32;
+    !u64::MAX.checked_shl(there).unwrap_or(0)
 }
 
 /// A window that stands at `at` in its pattern.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Window<'p> {
     pub(super) pattern: &'p [u8],
-    pub(super) alphabet: usize,
+    pub(super) alphabet: Alphabet,
     pub(super) at: usize,
 }
 
@@ -118,49 +178,108 @@ impl<'p> Window<'p> {
 }
 
 #[derive(Debug)]
-pub(super) struct Bigrams(pub(super) Box<[Net]>);
+pub(super) struct Bigrams {
+    pub(super) nets: Box<[Net]>,
+    /// Whether the alphabets are narrow.
+    pub(super) narrow: bool,
+}
 
 impl Bigrams {
     pub(super) fn of(windows: &[Window<'_>]) -> Bigrams {
-        let nets = (0..ALPHABETS).filter(|n| windows.iter().any(|w| w.alphabet == *n));
+        let nets = Alphabet::ALL.into_iter().filter(|n| windows.iter().any(|w| w.alphabet == *n));
         let of = |n| Net::of(windows.iter().filter(move |w| w.alphabet == n).copied(), n);
-        Bigrams(nets.map(of).collect())
+        let narrow = windows.iter().all(|w| w.alphabet.is_narrow());
+        Bigrams { nets: nets.map(of).collect(), narrow }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.0)
+        size_of_val(&*self.nets)
     }
 
-    /// Fills `chunk.passed` with the positions of a chunk of `len` bytes, which has been taken, at which a window may
-    /// stand; how many they are. `brief`: of runs some need a look only where they begin. Scalar twin of
+    /// Takes the chunk that begins `text` and finds the positions at which a window may stand: in `chunk.passed`; how many.
+    /// `brief`: of runs some need a look only where they begin. Scalar twin of `bigram_avx2::find` and
     /// `bigram_avx512::find`.
     pub(super) fn find(&self, chunk: &mut Chunk, text: &[u8], brief: bool) -> usize {
+        let len = text.len().min(CHUNK);
         let byte = |at: usize| text.get(at).copied().unwrap_or(0);
+        let groups = (len + WINDOW - 1).div_ceil(GROUP);
+        let taken =
+            chunk.folded.get_mut(LEAD..).and_then(|f| f.get_mut(..groups * GROUP)).unwrap_or_default();
+        taken.iter_mut().enumerate().for_each(|(at, place)| *place = byte(at) | FOLD);
+        chunk.close(groups * GROUP);
         let mut found = 0;
-        for at in 0..text.len().min(CHUNK) {
-            let bytes = [byte(at), byte(at + 1), byte(at + 2)];
-            let about = at.checked_sub(1).and_then(|from| text.get(from..)?.first_chunk::<RUN>());
-            let run = brief && about.is_some_and(|about| about.iter().all(|b| *b == about[0]));
-            chunk.passed[found & (PLACES - 1)] = at as u16;
-            found += usize::from(self.0.iter().any(|net| net.has(bytes, run)));
+        let mut bytes = [byte(0), byte(0), byte(1)];
+        for at in 0..len {
+            bytes = [bytes[1], bytes[2], byte(at + 2)];
+            if self.nets.iter().any(|net| net.has(bytes, || brief && is_in_run(text, at))) {
+                chunk.passed[found & (PLACES - 1)] = at as u16;
+                found += 1;
+            }
         }
         found
     }
 }
 
-/// The class of a byte that may stand in a window of the alphabet: never 0.
-pub(super) const fn class(alphabet: usize, byte: u8) -> u8 {
-    // What has no class of its own goes to the rarest of text.
-    const SPARE: u8 = 62;
-    const OWN: u8 = 32;
-    match byte {
-        0x20 if alphabet == TEXT => OWN,
-        0 if alphabet == WIDE => OWN,
-        b'@' | b'`' => SPARE,
-        0x40..0x80 => OWN + (byte & 0x1f),
-        0x80.. if byte & 0x3f == 0 => SPARE,
-        0x80.. => byte & 0x3f,
-        _ if byte & 0x1f == 0 => SPARE,
-        _ => byte & 0x1f,
+/// Whether the byte before `at` and all of a window there are the same.
+fn is_in_run(text: &[u8], at: usize) -> bool {
+    let about = at.checked_sub(1).and_then(|from| text.get(from..)?.first_chunk::<RUN>());
+    about.is_some_and(|about| about.iter().all(|byte| *byte == about[0]))
+}
+
+/// Which bytes are one class: upper and lower case always.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Alphabet {
+    Text,
+    Wide,
+    /// With 32 classes.
+    NarrowText,
+    NarrowWide,
+}
+
+impl Alphabet {
+    pub(super) const ALL: [Alphabet; 4] =
+        [Alphabet::Text, Alphabet::Wide, Alphabet::NarrowText, Alphabet::NarrowWide];
+
+    pub(super) fn is_narrow(self) -> bool {
+        matches!(self, Alphabet::NarrowText | Alphabet::NarrowWide)
+    }
+
+    pub(super) fn is_wide(self) -> bool {
+        matches!(self, Alphabet::Wide | Alphabet::NarrowWide)
+    }
+
+    /// Whether a window of these bytes, two or more, may be of the alphabet.
+    pub(super) fn has(self, window: &[u8]) -> bool {
+        match self {
+            Alphabet::Text => window.iter().all(|&b| is_text(b)),
+            Alphabet::NarrowText => window.len() > 2 && window.iter().all(|b| (0x20..0x7f).contains(b)),
+            Alphabet::Wide | Alphabet::NarrowWide => true,
+        }
+    }
+
+    pub(super) const fn class(self, byte: u8) -> u8 {
+        // What has no class of its own goes to the rarest of text.
+        const SPARE: u8 = 62;
+        const OWN: u8 = 32;
+        match self {
+            Alphabet::NarrowText => (byte & 15) ^ NARROW_TEXT[(byte >> 4) as usize],
+            Alphabet::NarrowWide => (byte & 15) ^ NARROW_WIDE[(byte >> 4) as usize],
+            Alphabet::Text | Alphabet::Wide => match byte {
+                0x20 if matches!(self, Alphabet::Text) => OWN,
+                0 if matches!(self, Alphabet::Wide) => OWN,
+                b'@' | b'`' => SPARE,
+                0x40..0x80 => OWN + (byte & 0x1f),
+                0x80.. if byte & 0x3f == 0 => SPARE,
+                0x80.. => byte & 0x3f,
+                _ if byte & 0x1f == 0 => SPARE,
+                _ => byte & 0x1f,
+            },
+        }
     }
 }
+
+/// A narrow class is a byte's low half, changed by what stands here for its high half. Digits fall upon the last letters
+/// and what follows them.
+pub(super) const NARROW_TEXT: [u8; 16] =
+    [NONE, NONE, 14, 31, 0, 16, 0, 16, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE];
+pub(super) const NARROW_WIDE: [u8; 16] = [0, 16, 14, 31, 0, 16, 0, 16, 5, 21, 10, 26, 3, 19, 12, 16];

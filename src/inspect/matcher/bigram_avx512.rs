@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)] // AVX-512 loads and stores; every block says why it is sound
 
-use super::bigram::{BRIEF, Bigrams, Line, Net};
+use super::bigram::{BRIEF, Bigrams, Group, Line, Net, within};
 use super::chunk::{CHUNK, Chunk, GROUP, LEAD, PLACES};
 use super::window::{FOLD, WINDOW};
 use std::arch::x86_64::*;
@@ -15,22 +15,10 @@ struct Loaded {
     tails: [__m512i; 8],
 }
 
-/// What 64 bytes are, to be known until the next have been looked at.
-struct Group<const NETS: usize> {
-    /// Bytes with which a window begins, by its first pair, and with which it goes on, by its second.
-    heads: [u64; NETS],
-    tails: [u64; NETS],
-    /// Bytes whose runs need a look only where they begin.
-    brief: [u64; NETS],
-    /// Bytes that the next one repeats, and whether the group before ended with one.
-    repeats: u64,
-    repeated: u64,
-}
-
 /// Takes the chunk that begins `text` and finds the positions at which a window may stand: in `chunk.passed`; how many.
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
 pub(super) fn find(bigrams: &Bigrams, chunk: &mut Chunk, text: &[u8], brief: bool) -> usize {
-    match &*bigrams.0 {
+    match &*bigrams.nets {
         [one] => find_in([one], chunk, text, brief),
         [one, other] => find_in([one, other], chunk, text, brief),
         _ => 0,
@@ -42,25 +30,20 @@ pub(super) fn find(bigrams: &Bigrams, chunk: &mut Chunk, text: &[u8], brief: boo
 fn find_in<const NETS: usize>(nets: [&Net; NETS], chunk: &mut Chunk, text: &[u8], brief: bool) -> usize {
     let nets = nets.map(|net| loaded(net));
     let len = text.len().min(CHUNK);
-    // Before the first group there is nothing to find.
-    let mut last = Group { heads: [0; NETS], tails: [0; NETS], brief: [0; NETS], repeats: 0, repeated: 0 };
+    let mut last = Group::none();
     let (mut found, mut at) = (0, 0);
-    while at < len {
+    // A window may go on behind the last group.
+    while at < len + WINDOW - 1 {
         let next = group(&nets, &last, chunk, text, at, brief);
-        found = unpack(&mut chunk.passed, found, hits(&last, &next), at.wrapping_sub(GROUP));
+        // Before the first group there is nothing to find.
+        let from = at.wrapping_sub(GROUP);
+        found = unpack(&mut chunk.passed, found, last.hits(&next) & within(len, from), from);
         last = next;
         at += GROUP;
     }
-    // A window may go on behind the last group.
-    let next = if at - len < WINDOW {
-        group(&nets, &last, chunk, text, at, brief)
-    } else {
-        fold(chunk, _mm512_setzero_si512(), at);
-        Group { heads: [0; NETS], tails: [0; NETS], repeats: 0, ..last }
-    };
-    // Zeroes behind the end are no text.
-    let there = u64::MAX >> ((at - len) & (GROUP - 1));
-    unpack(&mut chunk.passed, found, hits(&last, &next) & there, at.wrapping_sub(GROUP))
+    chunk.close(at);
+    let from = at.wrapping_sub(GROUP);
+    unpack(&mut chunk.passed, found, last.hits(&Group::none()) & within(len, from), from)
 }
 
 #[inline]
@@ -84,20 +67,6 @@ fn group<const NETS: usize>(
         (next.heads[n], next.tails[n], next.brief[n]) = pairs(net, first, second);
     }
     next
-}
-
-/// Where in `last` a window may stand.
-#[inline(always)]
-fn hits<const NETS: usize>(last: &Group<NETS>, next: &Group<NETS>) -> u64 {
-    let run = last.repeats
-        & (last.repeats << 1 | last.repeated)
-        & (last.repeats >> 1 | next.repeats << 63)
-        & (last.repeats >> 2 | next.repeats << 62);
-    let of = |n: usize| {
-        let tails = last.tails[n] >> 1 | next.tails[n] << 63;
-        last.heads[n] & tails & !(run & last.brief[n])
-    };
-    (0..NETS).fold(0, |all, n| all | of(n))
 }
 
 /// Keeps a group for the filters to come.

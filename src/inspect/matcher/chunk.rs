@@ -77,6 +77,14 @@ impl Chunk {
             *place = byte.copied().unwrap_or(0) | super::window::FOLD;
         }
     }
+
+    /// Ends what has been taken at `end`, a multiple of [`GROUP`].
+    #[inline]
+    pub(super) fn close(&mut self, end: usize) {
+        if let Some(behind) = self.folded.get_mut(LEAD + end..).and_then(|f| f.first_chunk_mut::<MARGIN>()) {
+            *behind = [0; MARGIN];
+        }
+    }
 }
 
 /// Takes the chunk that begins `text`. Scalar twin of `chunk_avx2::take`.

@@ -5,8 +5,8 @@
 //! positions that the first lets come there and the chance that the second lets them go on. Patterns are placed one by one,
 //! those with the least choice first, each where it adds least; then all are taken up and placed again.
 
-use super::bigram::{ALPHABETS, CLASSES, TEXT, WIDE, Window, class};
-use super::window::{COUNTERS, REACH, WINDOW, counter, is_text, window};
+use super::bigram::{Alphabet, CLASSES, Window};
+use super::window::{COUNTERS, REACH, WINDOW, counter, window};
 use std::sync::LazyLock;
 
 /// How often all patterns are placed.
@@ -28,20 +28,18 @@ struct Model {
     follows: [[f32; CLASSES]; CLASSES],
 }
 
-static MODELS: LazyLock<[Box<Model>; ALPHABETS]> =
-    LazyLock::new(|| [TEXT, WIDE].map(|alphabet| Box::new(Model::of(alphabet))));
+static MODELS: LazyLock<[Box<Model>; 4]> = LazyLock::new(|| Alphabet::ALL.map(|a| Box::new(Model::of(a))));
 
 impl Model {
-    fn of(alphabet: usize) -> Model {
-        let bytes = || (0..=255u8).filter(|b| !b.is_ascii_uppercase() && (alphabet == WIDE || is_text(*b)));
+    fn of(alphabet: Alphabet) -> Model {
+        // One byte of those that `pairs` counts as one, if they are one here too.
+        let counts_once = |b: u8| b >= 0x80 || b & 0x20 != 0 || alphabet.class(b) != alphabet.class(b | 0x20);
+        let bytes = || (0..=255u8).filter(|&b| alphabet.has(&[b; 3]) && counts_once(b));
         let mut model = Model { pairs: [[0.0; CLASSES]; CLASSES], follows: [[0.0; CLASSES]; CLASSES] };
         for a in bytes() {
             for b in bytes() {
                 let share = (super::pairs::commonness(a, b) as f32 - 19.0).exp2();
-                let place =
-                    &mut model.pairs[usize::from(class(alphabet, a))][usize::from(class(alphabet, b))];
-                // The counts of bytes below 0x80 are those of their classes already.
-                *place = if a < 0x80 && b < 0x80 { place.max(share) } else { *place + share };
+                model.pairs[usize::from(alphabet.class(a))][usize::from(alphabet.class(b))] += share;
             }
         }
         for a in 0..CLASSES {
@@ -66,9 +64,9 @@ struct Cover {
 }
 
 impl Cover {
-    fn new(alphabet: usize) -> Box<Cover> {
+    fn new(alphabet: Alphabet) -> Box<Cover> {
         Box::new(Cover {
-            model: &MODELS[alphabet],
+            model: &MODELS[alphabet as usize],
             heads: [[0; CLASSES]; CLASSES],
             tails: [[0; CLASSES]; CLASSES],
             ends: [0; CLASSES],
@@ -137,39 +135,43 @@ impl Cover {
 }
 
 /// The window of each pattern. Patterns of two bytes and more.
-pub(super) fn choose<'p>(patterns: &[&'p [u8]]) -> Vec<Window<'p>> {
-    let has_text = |pattern: &[u8]| offsets(pattern, TEXT).next().is_some();
+pub(super) fn choose<'p>(patterns: &[&'p [u8]], narrow: bool) -> Vec<Window<'p>> {
+    let both = match narrow {
+        true => [Alphabet::NarrowText, Alphabet::NarrowWide],
+        false => [Alphabet::Text, Alphabet::Wide],
+    };
+    let has_text = |pattern: &[u8]| offsets(pattern, both[0]).next().is_some();
     // A second alphabet is looked up for all of a block: only where it must be.
-    let alphabets = if patterns.iter().all(|p| has_text(p)) { &[TEXT][..] } else { &[TEXT, WIDE] };
+    let alphabets = if patterns.iter().all(|p| has_text(p)) { &both[..1] } else { &both };
     let mut choices: Vec<Choice<'p>> =
-        patterns.iter().map(|pattern| Choice::new(pattern, alphabets)).collect();
+        patterns.iter().map(|pattern| Choice::new(pattern, alphabets, both)).collect();
     let mut order: Vec<usize> = (0..patterns.len()).collect();
     order.sort_by_key(|&n| choices[n].windows.len());
     // Patterns under each window, by a hash of it.
     let mut taken = vec![0u16; 1 << COUNTERS];
-    let mut covers = [TEXT, WIDE].map(Cover::new);
+    let mut covers = both.map(Cover::new);
     for round in 0..ROUNDS {
         for &n in &order {
             let Choice { windows, classes, chosen } = &mut choices[n];
             let of = |window: &Window<'_>| {
-                let classes = &classes[window.alphabet];
+                let classes = &classes[usize::from(window.alphabet.is_wide())];
                 &classes[window.at..REACH.min(window.pattern.len()).min(window.at + WINDOW)]
             };
             if let Some(window) = windows.get(*chosen).filter(|_| round > 0) {
-                covers[window.alphabet].take_up(of(window));
+                covers[usize::from(window.alphabet.is_wide())].take_up(of(window));
                 let taken = &mut taken[counter(window.bytes())];
                 *taken = taken.saturating_sub(1);
             }
             let more = |window: &Window<'_>| {
                 let runs = window.asks_for_runs().map_or(0.0, |_| RUNS);
-                covers[window.alphabet].more(of(window))
+                covers[usize::from(window.alphabet.is_wide())].more(of(window))
                     + runs
                     + CROWD * f32::from(taken[counter(window.bytes())])
             };
             let costs = windows.iter().map(more).enumerate();
             *chosen = costs.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(best, _)| best);
             if let Some(window) = windows.get(*chosen) {
-                covers[window.alphabet].place(of(window));
+                covers[usize::from(window.alphabet.is_wide())].place(of(window));
                 let taken = &mut taken[counter(window.bytes())];
                 *taken = taken.saturating_add(1);
             }
@@ -182,23 +184,25 @@ pub(super) fn choose<'p>(patterns: &[&'p [u8]]) -> Vec<Window<'p>> {
 struct Choice<'p> {
     windows: Vec<Window<'p>>,
     /// The classes of the bytes within reach, for each alphabet.
-    classes: [[usize; REACH]; ALPHABETS],
+    classes: [[usize; REACH]; 2],
     chosen: usize,
 }
 
 impl<'p> Choice<'p> {
-    fn new(pattern: &'p [u8], alphabets: &[usize]) -> Choice<'p> {
+    fn new(pattern: &'p [u8], alphabets: &[Alphabet], both: [Alphabet; 2]) -> Choice<'p> {
         let of =
-            |&alphabet: &usize| offsets(pattern, alphabet).map(move |at| Window { pattern, alphabet, at });
-        let classes = [TEXT, WIDE].map(|alphabet| {
-            std::array::from_fn(|at| pattern.get(at).map_or(0, |&byte| usize::from(class(alphabet, byte))))
+            |&alphabet: &Alphabet| offsets(pattern, alphabet).map(move |at| Window { pattern, alphabet, at });
+        let classes = both.map(|alphabet| {
+            std::array::from_fn(|at| {
+                pattern.get(at).map_or(0, |&byte| usize::from(alphabet.class(byte) & 63))
+            })
         });
         Choice { windows: alphabets.iter().flat_map(of).collect(), classes, chosen: 0 }
     }
 }
 
 /// Where the pattern's windows stand that are of the alphabet. Only one that is shorter has a short window.
-fn offsets(pattern: &[u8], alphabet: usize) -> impl Iterator<Item = usize> {
+fn offsets(pattern: &[u8], alphabet: Alphabet) -> impl Iterator<Item = usize> {
     let last = pattern.len().min(REACH).saturating_sub(WINDOW);
-    (0..=last).filter(move |&at| alphabet == WIDE || window(pattern, at).iter().all(|&b| is_text(b)))
+    (0..=last).filter(move |&at| alphabet.has(window(pattern, at)))
 }

@@ -69,8 +69,8 @@ impl Filter {
         let store = Store::build(patterns)?;
         let (sieved, others): (Vec<_>, Vec<_>) = patterns.iter().partition(|(_, p)| plan.sieves(p));
         let sieve = (!sieved.is_empty()).then(|| match plan.bigrams {
-            true => Sieve::with_bigrams(sieved.into_iter()),
-            false => Sieve::build(sieved.into_iter(), plan.stride, plan.gated),
+            Some(narrow) => Sieve::with_bigrams(sieved.into_iter(), narrow),
+            None => Sieve::build(sieved.into_iter(), plan.stride, plan.gated),
         });
         let nibbles = (!others.is_empty()).then(|| Nibbles::build(others.into_iter()));
         let crowd = sieve.as_ref().map_or(0, Sieve::crowd).max(nibbles.as_ref().map_or(0, Nibbles::crowd));
@@ -281,7 +281,7 @@ mod tests {
     fn after_a_look_that_says_so_there_is_no_other() {
         let mut patterns = Patterns::default();
         (0..100).for_each(|n| _ = patterns.add(format!("{}{n:03}", "a".repeat(16)).as_bytes()));
-        let plans = [Plan::of(&patterns), Plan::nibbles(), Plan::with_bigrams(&patterns)];
+        let plans = [Plan::of(&patterns), Plan::nibbles(), Plan::with_bigrams(&patterns, true)];
         for (plan, level) in plans.into_iter().flat_map(|plan| Level::ALL.map(|level| (plan, level))) {
             let filter = Filter::build(&patterns, plan, level).unwrap();
             let (mut looks, mut seen) = (0, Seen::with_capacity(patterns.len()));

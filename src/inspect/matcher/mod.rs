@@ -12,6 +12,8 @@
 mod aho;
 mod bigram;
 #[cfg(target_arch = "x86_64")]
+mod bigram_avx2;
+#[cfg(target_arch = "x86_64")]
 mod bigram_avx512;
 mod chunk;
 #[cfg(target_arch = "x86_64")]
@@ -106,8 +108,9 @@ impl Matcher {
     pub fn build_as(kind: Kind, patterns: &Patterns) -> Result<Matcher, TooLarge> {
         let filter = |level: Level| {
             let plan = match level.min(Level::of_cpu()) {
-                Level::Avx512 => Plan::with_bigrams(patterns),
-                _ => Plan::of(patterns),
+                Level::Avx512 => Plan::with_bigrams(patterns, false),
+                Level::Avx2 => Plan::with_bigrams(patterns, true),
+                Level::Scalar => Plan::with_bigrams(patterns, false),
             };
             Filter::build(patterns, plan, level).map(Box::new).map(Engine::Filter)
         };

@@ -21,8 +21,8 @@ pub(super) struct Plan {
     shortest: usize,
     /// Whether the sieve looks only where text is.
     pub(super) gated: bool,
-    /// Whether bigrams are the sieve's first filter; then stride and gate do not matter.
-    pub(super) bigrams: bool,
+    /// Whether bigrams are the sieve's first filter, and whether of narrow alphabets; then stride and gate do not matter.
+    pub(super) bigrams: Option<bool>,
 }
 
 impl Plan {
@@ -42,28 +42,28 @@ impl Plan {
         if patterns.len() - shorter(least) <= FEW {
             return Plan::nibbles();
         }
-        Plan { stride, shortest: least, gated: false, bigrams: false }.with_gate(patterns, MOST)
+        Plan { stride, shortest: least, gated: false, bigrams: None }.with_gate(patterns, MOST)
     }
 
     /// For a CPU with the registers for bigrams.
-    pub(super) fn with_bigrams(patterns: &Patterns) -> Plan {
+    pub(super) fn with_bigrams(patterns: &Patterns, narrow: bool) -> Plan {
         if patterns.len() <= FEW {
             return Plan::nibbles();
         }
         let short = patterns.iter().filter(|(_, p)| p.len() <= SHORTEST).count();
         let shortest = if short > CRAMPED { SHORTEST + 1 } else { SHORTEST };
-        Plan { stride: 1, shortest, gated: false, bigrams: true }
+        Plan { stride: 1, shortest, gated: false, bigrams: Some(narrow) }
     }
 
     /// All to the nibbles.
     pub(super) fn nibbles() -> Plan {
-        Plan { stride: 2, shortest: usize::MAX, gated: false, bigrams: false }
+        Plan { stride: 2, shortest: usize::MAX, gated: false, bigrams: None }
     }
 
     /// To a sieve whatever fits into it.
     #[cfg(test)]
     pub(super) fn sieve(patterns: &Patterns, stride: usize) -> Plan {
-        Plan { stride, shortest: shortest(stride), gated: false, bigrams: false }.with_gate(patterns, 0)
+        Plan { stride, shortest: shortest(stride), gated: false, bigrams: None }.with_gate(patterns, 0)
     }
 
     /// With a gate if that leaves the nibbles no more than `most`.
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn text_gets_a_gate_and_a_wide_stride() {
-        assert_eq!(Plan::of(&set(words(100))), Plan { stride: 4, shortest: 5, gated: true, bigrams: false });
+        assert_eq!(Plan::of(&set(words(100))), Plan { stride: 4, shortest: 5, gated: true, bigrams: None });
     }
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
         let short = (0..20u8).map(|n| vec![b'a' + n, b'b', b'c']);
         assert_eq!(
             Plan::of(&set(words(100).chain(short))),
-            Plan { stride: 2, shortest: 3, gated: true, bigrams: false }
+            Plan { stride: 2, shortest: 3, gated: true, bigrams: None }
         );
     }
 

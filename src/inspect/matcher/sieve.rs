@@ -90,9 +90,12 @@ impl Sieve {
     }
 
     /// With bigrams before it, for patterns of [`SHORTEST`] bytes and more.
-    pub(super) fn with_bigrams<'p>(patterns: impl Iterator<Item = (PatternId, &'p [u8])>) -> Sieve {
+    pub(super) fn with_bigrams<'p>(
+        patterns: impl Iterator<Item = (PatternId, &'p [u8])>,
+        narrow: bool,
+    ) -> Sieve {
         let (ids, patterns): (Vec<PatternId>, Vec<&[u8]>) = patterns.unzip();
-        let windows = cover::choose(&patterns);
+        let windows = cover::choose(&patterns, narrow);
         let mut filing = Filing::default();
         for (id, window) in ids.into_iter().zip(&windows) {
             filing.file(window.pattern, window.at, Entry::new(id, window.pattern, window.at));

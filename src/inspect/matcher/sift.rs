@@ -32,10 +32,7 @@ pub(super) fn scan(
             super::chunk::take(chunk, text, words.gate.as_ref());
             find(words, chunk, text.len().min(CHUNK))
         }
-        First::Bigrams(bigrams) => {
-            super::chunk::take(chunk, text, None);
-            bigrams.find(chunk, text, brief)
-        }
+        First::Bigrams(bigrams) => bigrams.find(chunk, text, brief),
     };
     scan_with(sieve, text, chunk, first, look);
 }
@@ -55,10 +52,8 @@ pub(super) fn scan_avx2(
             super::chunk_avx2::take(chunk, text, words.gate.as_ref());
             find(words, chunk, text.len().min(CHUNK))
         }
-        First::Bigrams(bigrams) => {
-            super::chunk_avx2::take(chunk, text, None);
-            bigrams.find(chunk, text, brief)
-        }
+        First::Bigrams(bigrams) if bigrams.narrow => super::bigram_avx2::find(bigrams, chunk, text, brief),
+        First::Bigrams(bigrams) => bigrams.find(chunk, text, brief),
     };
     scan_with(sieve, text, chunk, first, look);
 }
@@ -78,6 +73,7 @@ pub(super) fn scan_avx512(
             super::chunk_avx2::take(chunk, text, words.gate.as_ref());
             find(words, chunk, text.len().min(CHUNK))
         }
+        First::Bigrams(bigrams) if bigrams.narrow => super::bigram_avx2::find(bigrams, chunk, text, brief),
         First::Bigrams(bigrams) => super::bigram_avx512::find(bigrams, chunk, text, brief),
     };
     scan_with(sieve, text, chunk, first, look);
@@ -215,12 +211,12 @@ fn turn<const WORDS: usize, const STRIDE: usize>(words: &[u32; WORDS], bytes: &[
 
 /// Adds `from + n` for each bit n of `bits`; how many wait then.
 #[inline(always)]
-fn unpack(waiting: &mut [u16; PLACES], count: usize, mut bits: u64, from: usize) -> usize {
+pub(super) fn unpack(waiting: &mut [u16; PLACES], count: usize, mut bits: u64, from: usize) -> usize {
     let all = count + bits.count_ones() as usize;
     let mut at = count;
     loop {
         for n in 0..UNPACK {
-            waiting[(at + n) & (PLACES - 1)] = (from + bits.trailing_zeros() as usize) as u16;
+            waiting[(at + n) & (PLACES - 1)] = from.wrapping_add(bits.trailing_zeros() as usize) as u16;
             bits &= bits.wrapping_sub(1);
         }
         at += UNPACK;

@@ -15,8 +15,13 @@ fn set(patterns: &[&[u8]]) -> Patterns {
 fn engines(patterns: &Patterns) -> Vec<(String, Matcher)> {
     let whole =
         Kind::ALL.into_iter().map(|kind| (format!("{kind:?}"), Matcher::build_as(kind, patterns).unwrap()));
-    let plans =
-        [Plan::nibbles(), Plan::sieve(patterns, 2), Plan::sieve(patterns, 4), Plan::with_bigrams(patterns)];
+    let plans = [
+        Plan::nibbles(),
+        Plan::sieve(patterns, 2),
+        Plan::sieve(patterns, 4),
+        Plan::with_bigrams(patterns, false),
+        Plan::with_bigrams(patterns, true),
+    ];
     let forced =
         plans.into_iter().flat_map(|plan| Level::ALL.map(|level| (plan, level))).map(|(plan, level)| {
             let engine = Engine::Filter(Box::new(Filter::build(patterns, plan, level).unwrap()));
@@ -313,19 +318,27 @@ proptest! {
         text in prop_oneof![pieces(200), prop::collection::vec(any::<u8>(), 0..1700)],
         brief: bool,
     ) {
-        prop_assume!(Level::of_cpu() == Level::Avx512);
         let patterns: Vec<&[u8]> = patterns.iter().map(Vec::as_slice).filter(|p| p.len() > 1).collect();
         prop_assume!(!patterns.is_empty());
-        let bigrams = bigram::Bigrams::of(&cover::choose(&patterns));
-        let (mut scalar, mut simd) = (Box::<chunk::Chunk>::default(), Box::<chunk::Chunk>::default());
-        chunk::take(&mut scalar, &text, None);
-        let found = bigrams.find(&mut scalar, &text, brief);
-        #[allow(unsafe_code)] // see below
-        // SAFETY: the CPU has what it asks for.
-        let simd_found = unsafe { bigram_avx512::find(&bigrams, &mut simd, &text, brief) };
-        prop_assert_eq!(&scalar.passed[..found], &simd.passed[..simd_found]);
-        prop_assert_eq!(&scalar.folded[chunk::LEAD..][..text.len().min(chunk::CHUNK)],
-            &simd.folded[chunk::LEAD..][..text.len().min(chunk::CHUNK)]);
+        for (level, narrow) in [(Level::Avx2, true), (Level::Avx512, false)] {
+            if Level::of_cpu() < level {
+                continue;
+            }
+            let bigrams = bigram::Bigrams::of(&cover::choose(&patterns, narrow));
+            let (mut scalar, mut simd) = (Box::<chunk::Chunk>::default(), Box::<chunk::Chunk>::default());
+            let found = bigrams.find(&mut scalar, &text, brief);
+            #[allow(unsafe_code)] // see below
+            // SAFETY: the CPU has what it asks for.
+            let simd_found = unsafe {
+                match narrow {
+                    true => bigram_avx2::find(&bigrams, &mut simd, &text, brief),
+                    false => bigram_avx512::find(&bigrams, &mut simd, &text, brief),
+                }
+            };
+            prop_assert_eq!(&scalar.passed[..found], &simd.passed[..simd_found], "{:?}", level);
+            let taken = |chunk: &chunk::Chunk| chunk.folded[chunk::LEAD..][..text.len().min(chunk::CHUNK) + 16].to_vec();
+            prop_assert_eq!(taken(&scalar), taken(&simd), "{:?}", level);
+        }
     }
 }
 
