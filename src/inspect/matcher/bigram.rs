@@ -1,20 +1,17 @@
-//! The first filter where there is AVX-512 VBMI: which pairs of bytes a window begins with, exactly, at every position.
+//! The sieve's first filter: which pairs of bytes a window begins with, exactly, at every position.
 //!
-//! An [`Alphabet`] puts bytes into 63 classes, upper and lower case in one; class 0 is for the bytes that no window has.
-//! A window's first two bytes are one of 64 x 64 pairs of classes, its second and third another: a table of 512 bytes for
-//! each, which is eight registers, so that 64 positions are looked up at once and none of them in memory. Which windows
-//! let the least of real traffic through is for `cover` to choose.
+//! An [`Alphabet`] puts bytes into 64 classes, or 32. A window's first two bytes are one of 64 x 64 pairs of classes, its
+//! second and third another: a set of pairs is a table of 512 bytes, eight registers of AVX-512, so that 64 positions are
+//! looked up at once and none of them in memory. With 32 classes it is 128 bytes, which AVX2 permutes 16 at a time. Which
+//! windows let the least of real traffic through is for `cover` to choose.
 //!
-//! Patterns of text and the others have an alphabet and tables of their own: classes that text shares with other bytes
-//! would let it all through.
+//! Windows of text and the others have an alphabet and tables of their own, a [`Net`]: classes that text shares with
+//! other bytes would let it all through.
 
+use super::alphabet::{Alphabet, CLASSES, NONE};
 use super::chunk::{CHUNK, Chunk, GROUP, LEAD, PLACES};
-use super::window::{FOLD, WINDOW, is_text, window};
+use super::window::{FOLD, WINDOW, window};
 
-/// The most classes of bytes that an alphabet has.
-pub(super) const CLASSES: usize = 64;
-/// Set in the class of a byte that stands in no window.
-const NONE: u8 = 0x80;
 /// Set beside the class of a byte whose runs need a look only where they begin.
 pub(super) const BRIEF: u8 = 0x40;
 /// Bytes of a run: the one before a position, and a window.
@@ -225,61 +222,3 @@ fn is_in_run(text: &[u8], at: usize) -> bool {
     let about = at.checked_sub(1).and_then(|from| text.get(from..)?.first_chunk::<RUN>());
     about.is_some_and(|about| about.iter().all(|byte| *byte == about[0]))
 }
-
-/// Which bytes are one class: upper and lower case always.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Alphabet {
-    Text,
-    Wide,
-    /// With 32 classes.
-    NarrowText,
-    NarrowWide,
-}
-
-impl Alphabet {
-    pub(super) const ALL: [Alphabet; 4] =
-        [Alphabet::Text, Alphabet::Wide, Alphabet::NarrowText, Alphabet::NarrowWide];
-
-    pub(super) fn is_narrow(self) -> bool {
-        matches!(self, Alphabet::NarrowText | Alphabet::NarrowWide)
-    }
-
-    pub(super) fn is_wide(self) -> bool {
-        matches!(self, Alphabet::Wide | Alphabet::NarrowWide)
-    }
-
-    /// Whether a window of these bytes, two or more, may be of the alphabet.
-    pub(super) fn has(self, window: &[u8]) -> bool {
-        match self {
-            Alphabet::Text => window.iter().all(|&b| is_text(b)),
-            Alphabet::NarrowText => window.len() > 2 && window.iter().all(|b| (0x20..0x7f).contains(b)),
-            Alphabet::Wide | Alphabet::NarrowWide => true,
-        }
-    }
-
-    pub(super) const fn class(self, byte: u8) -> u8 {
-        // What has no class of its own goes to the rarest of text.
-        const SPARE: u8 = 62;
-        const OWN: u8 = 32;
-        match self {
-            Alphabet::NarrowText => (byte & 15) ^ NARROW_TEXT[(byte >> 4) as usize],
-            Alphabet::NarrowWide => (byte & 15) ^ NARROW_WIDE[(byte >> 4) as usize],
-            Alphabet::Text | Alphabet::Wide => match byte {
-                0x20 if matches!(self, Alphabet::Text) => OWN,
-                0 if matches!(self, Alphabet::Wide) => OWN,
-                b'@' | b'`' => SPARE,
-                0x40..0x80 => OWN + (byte & 0x1f),
-                0x80.. if byte & 0x3f == 0 => SPARE,
-                0x80.. => byte & 0x3f,
-                _ if byte & 0x1f == 0 => SPARE,
-                _ => byte & 0x1f,
-            },
-        }
-    }
-}
-
-/// A narrow class is a byte's low half, changed by what stands here for its high half. Digits fall upon the last letters
-/// and what follows them.
-pub(super) const NARROW_TEXT: [u8; 16] =
-    [NONE, NONE, 14, 31, 0, 16, 0, 16, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE];
-pub(super) const NARROW_WIDE: [u8; 16] = [0, 16, 14, 31, 0, 16, 0, 16, 5, 21, 10, 26, 3, 19, 12, 16];

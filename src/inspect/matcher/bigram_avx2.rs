@@ -2,10 +2,14 @@
 
 #![allow(unsafe_code)] // AVX2 loads; every block says why it is sound
 
-use super::bigram::{Alphabet, Bigrams, Group, Line, NARROW_TEXT, NARROW_WIDE, Net, within};
+use super::alphabet::{Alphabet, NARROW_TEXT, NARROW_WIDE};
+use super::bigram::{Bigrams, Group, Line, Net, within};
 use super::chunk::{CHUNK, Chunk, GROUP, LEAD, PLACES};
 use super::window::{FOLD, WINDOW};
 use std::arch::x86_64::*;
+
+/// Bits unpacked at a time.
+const UNPACK: usize = 4;
 
 /// 64 bytes.
 struct Halves {
@@ -172,6 +176,15 @@ fn load(bytes: &[u8; GROUP + 1], from: usize) -> __m256i {
 /// Adds `from + n` for each bit n of `bits`; how many there are then.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-fn unpack(places: &mut [u16; PLACES], count: usize, bits: u64, from: usize) -> usize {
-    if bits == 0 { count } else { super::sift::unpack(places, count, bits, from) }
+fn unpack(places: &mut [u16; PLACES], count: usize, mut bits: u64, from: usize) -> usize {
+    let all = count + bits.count_ones() as usize;
+    let mut at = count;
+    while bits != 0 {
+        for n in 0..UNPACK {
+            places[(at + n) & (PLACES - 1)] = from.wrapping_add(bits.trailing_zeros() as usize) as u16;
+            bits &= bits.wrapping_sub(1);
+        }
+        at += UNPACK;
+    }
+    all
 }

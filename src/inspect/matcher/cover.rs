@@ -5,7 +5,8 @@
 //! positions that the first lets come there and the chance that the second lets them go on. Patterns are placed one by one,
 //! those with the least choice first, each where it adds least; then all are taken up and placed again.
 
-use super::bigram::{Alphabet, CLASSES, Window};
+use super::alphabet::{Alphabet, CLASSES};
+use super::bigram::Window;
 use super::window::{COUNTERS, REACH, WINDOW, counter, window};
 use std::sync::LazyLock;
 

@@ -39,6 +39,7 @@ pub(super) enum Level {
 }
 
 impl Level {
+    #[cfg(test)]
     pub(super) const ALL: [Level; 3] = [Level::Scalar, Level::Avx2, Level::Avx512];
 
     /// The highest that this CPU has.
@@ -68,10 +69,7 @@ impl Filter {
     pub(super) fn build(patterns: &Patterns, plan: Plan, level: Level) -> Result<Filter, TooLarge> {
         let store = Store::build(patterns)?;
         let (sieved, others): (Vec<_>, Vec<_>) = patterns.iter().partition(|(_, p)| plan.sieves(p));
-        let sieve = (!sieved.is_empty()).then(|| match plan.bigrams {
-            Some(narrow) => Sieve::with_bigrams(sieved.into_iter(), narrow),
-            None => Sieve::build(sieved.into_iter(), plan.stride, plan.gated),
-        });
+        let sieve = (!sieved.is_empty()).then(|| Sieve::build(sieved.into_iter(), plan.narrow));
         let nibbles = (!others.is_empty()).then(|| Nibbles::build(others.into_iter()));
         let crowd = sieve.as_ref().map_or(0, Sieve::crowd).max(nibbles.as_ref().map_or(0, Nibbles::crowd));
         let steady = if crowd > CROWD { Some(Box::new(Aho::build(patterns, false)?)) } else { None };
@@ -281,7 +279,7 @@ mod tests {
     fn after_a_look_that_says_so_there_is_no_other() {
         let mut patterns = Patterns::default();
         (0..100).for_each(|n| _ = patterns.add(format!("{}{n:03}", "a".repeat(16)).as_bytes()));
-        let plans = [Plan::of(&patterns), Plan::nibbles(), Plan::with_bigrams(&patterns, true)];
+        let plans = [Plan::nibbles(), Plan::sieve(&patterns, false), Plan::sieve(&patterns, true)];
         for (plan, level) in plans.into_iter().flat_map(|plan| Level::ALL.map(|level| (plan, level))) {
             let filter = Filter::build(&patterns, plan, level).unwrap();
             let (mut looks, mut seen) = (0, Seen::with_capacity(patterns.len()));

@@ -4,20 +4,19 @@
 //! One face ([`Matcher`]), several engines behind it; [`tests`] runs every engine on one table of cases and holds each
 //! to a naive search. A pattern is reported at most once a block ([`Seen`]); case is verified later, by the rule's steps.
 //!
-//! Our own engine (`filter`) never walks a text byte by byte. Each pattern has a few windows of up to four bytes, chosen
-//! where traffic shows least (`window`, `pairs`); a filter finds the positions where a window may stand, and only there
-//! patterns are compared. Two filters share a set between them (`plan`): the `sieve`, a table that the first-level cache
-//! holds, for the many; the `nibbles`, all in registers, for the few and the short. `docs/matcher.md` has the figures.
+//! Our own engine (`filter`) never walks a text byte by byte. Each pattern has a window of up to four bytes, chosen so that
+//! of traffic, as `pairs` knows it, least looks like one (`cover`); a filter finds the positions where a window may stand,
+//! and only there patterns are compared. Two filters share a set between them (`plan`), both in registers: the `sieve` by
+//! pairs of bytes (`bigram`) for the many, the `nibbles` for the few and the shortest. `docs/matcher.md` has the figures.
 
 mod aho;
+mod alphabet;
 mod bigram;
 #[cfg(target_arch = "x86_64")]
 mod bigram_avx2;
 #[cfg(target_arch = "x86_64")]
 mod bigram_avx512;
 mod chunk;
-#[cfg(target_arch = "x86_64")]
-mod chunk_avx2;
 mod cover;
 mod entry;
 mod filter;
@@ -107,12 +106,8 @@ impl Matcher {
 
     pub fn build_as(kind: Kind, patterns: &Patterns) -> Result<Matcher, TooLarge> {
         let filter = |level: Level| {
-            let plan = match level.min(Level::of_cpu()) {
-                Level::Avx512 => Plan::with_bigrams(patterns, false),
-                Level::Avx2 => Plan::with_bigrams(patterns, true),
-                Level::Scalar => Plan::with_bigrams(patterns, false),
-            };
-            Filter::build(patterns, plan, level).map(Box::new).map(Engine::Filter)
+            let level = level.min(Level::of_cpu());
+            Filter::build(patterns, Plan::of(patterns, level), level).map(Box::new).map(Engine::Filter)
         };
         let engine = match kind {
             Kind::AhoCorasick => Engine::Aho(Box::new(Aho::build(patterns, false)?)),

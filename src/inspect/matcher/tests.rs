@@ -15,13 +15,7 @@ fn set(patterns: &[&[u8]]) -> Patterns {
 fn engines(patterns: &Patterns) -> Vec<(String, Matcher)> {
     let whole =
         Kind::ALL.into_iter().map(|kind| (format!("{kind:?}"), Matcher::build_as(kind, patterns).unwrap()));
-    let plans = [
-        Plan::nibbles(),
-        Plan::sieve(patterns, 2),
-        Plan::sieve(patterns, 4),
-        Plan::with_bigrams(patterns, false),
-        Plan::with_bigrams(patterns, true),
-    ];
+    let plans = [Plan::nibbles(), Plan::sieve(patterns, false), Plan::sieve(patterns, true)];
     let forced =
         plans.into_iter().flat_map(|plan| Level::ALL.map(|level| (plan, level))).map(|(plan, level)| {
             let engine = Engine::Filter(Box::new(Filter::build(patterns, plan, level).unwrap()));
@@ -287,26 +281,6 @@ proptest! {
         for (name, matcher) in engines(&patterns) {
             prop_assert_eq!(&found(&matcher, &block), &expected, "{}", name);
         }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-proptest! {
-    #[test]
-    fn a_chunk_is_taken_alike_with_and_without_simd(
-        text in prop::collection::vec(any::<u8>(), 0..1700),
-        gate in any::<[u8; 16]>(),
-        gated: bool,
-    ) {
-        prop_assume!(std::arch::is_x86_feature_detected!("avx2"));
-        let gate = gated.then_some(chunk::Gate(gate));
-        let (mut scalar, mut simd) = (Box::<chunk::Chunk>::default(), Box::<chunk::Chunk>::default());
-        chunk::take(&mut scalar, &text, gate.as_ref());
-        #[allow(unsafe_code)] // see below
-        // SAFETY: the CPU has AVX2, and with it all that came with it.
-        unsafe { chunk_avx2::take(&mut simd, &text, gate.as_ref()) };
-        prop_assert_eq!(scalar.folded, simd.folded);
-        prop_assert_eq!(scalar.open, simd.open);
     }
 }
 
