@@ -222,3 +222,47 @@ fn is_in_run(text: &[u8], at: usize) -> bool {
     let about = at.checked_sub(1).and_then(|from| text.get(from..)?.first_chunk::<RUN>());
     about.is_some_and(|about| about.iter().all(|byte| *byte == about[0]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::cover::choose;
+    use super::*;
+
+    fn found(patterns: &[&[u8]], narrow: bool, text: &[u8], brief: bool) -> Vec<u16> {
+        let mut chunk = Box::<Chunk>::default();
+        let count = Bigrams::of(&choose(patterns, narrow)).find(&mut chunk, text, brief);
+        chunk.passed[..count].to_vec()
+    }
+
+    #[test]
+    fn every_window_is_let_through_in_either_case() {
+        let words: Vec<Vec<u8>> = (0..=255u8).map(|n| vec![n, n ^ 0x55, n.wrapping_mul(7), b'k']).collect();
+        let patterns: Vec<&[u8]> = words.iter().map(Vec::as_slice).chain([&b"\xff\0"[..], b"pk"]).collect();
+        for narrow in [false, true] {
+            let bigrams = Bigrams::of(&choose(&patterns, narrow));
+            let mut chunk = Box::<Chunk>::default();
+            for pattern in &patterns {
+                for text in [pattern.to_ascii_lowercase(), pattern.to_ascii_uppercase()] {
+                    assert!(bigrams.find(&mut chunk, &text, true) > 0 && chunk.passed[0] == 0, "{text:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_window_begins_with_is_not() {
+        for narrow in [false, true] {
+            assert_eq!(found(&[b"abcd"], narrow, b"abxd axcd xbcd ABCD", true), [15]);
+        }
+    }
+
+    #[test]
+    fn of_a_run_only_its_begin_is_looked_at_if_that_will_do() {
+        let late = [&[b'A'; 16][..], b"b"].concat();
+        for narrow in [false, true] {
+            assert_eq!(found(&[&[0; 5]], narrow, &[0; 20], true), [0, 17, 18, 19]);
+            assert_eq!(found(&[&[0; 5]], narrow, &[0; 20], false).len(), 20);
+            assert_eq!(found(&[&late], narrow, &[b'a'; 20], true).len(), 20 - 2);
+        }
+    }
+}

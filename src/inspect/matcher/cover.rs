@@ -14,12 +14,13 @@ use std::sync::LazyLock;
 const ROUNDS: usize = 2;
 /// What comparing a pattern costs beside letting a position through.
 const COMPARING: f32 = 4.0;
-
 /// What each pattern costs that has the same window already: a text may be made of what many have.
 const CROWD: f32 = 0.000_02;
-
 /// Share of traffic that is in runs, of whatever byte: fillings and padding come in kinds that no count foresees.
 const RUNS: f32 = 0.01;
+
+/// Log 2 of the share of pairs of blanks in text, as in `pairs`.
+const TWO_BLANKS: u32 = 11;
 
 /// Shares of traffic by pairs of classes.
 struct Model {
@@ -39,7 +40,12 @@ impl Model {
         let mut model = Model { pairs: [[0.0; CLASSES]; CLASSES], follows: [[0.0; CLASSES]; CLASSES] };
         for a in bytes() {
             for b in bytes() {
-                let share = (super::pairs::commonness(a, b) as f32 - 19.0).exp2();
+                let mut log = super::pairs::commonness(a, b);
+                // Blanks are counted as zeroes are, which stand in rows as nothing in text does.
+                if (a, b) == (b' ', b' ') && !alphabet.is_wide() {
+                    log = log.min(TWO_BLANKS);
+                }
+                let share = (log as f32 - 19.0).exp2();
                 model.pairs[usize::from(alphabet.class(a))][usize::from(alphabet.class(b))] += share;
             }
         }
@@ -80,24 +86,19 @@ impl Cover {
         if self.ends[class] > 0 { 1.0 } else { self.go[class] }
     }
 
-    /// What the window would let through beyond what others do.
+    /// What the window would let through beyond what others do, and what comparing it costs.
     fn more(&self, window: &[usize]) -> f32 {
         let [a, b] = [window[0], window[1]];
         let come = if self.heads[a][b] == 0 { self.model.pairs[a][b] } else { 0.0 };
-        let (goes, go) = (
-            self.goes(b),
-            window.get(2).map_or(
-                1.0,
-                |&c| {
-                    if self.tails[b][c] == 0 { self.model.follows[b][c] } else { 0.0 }
-                },
-            ),
-        );
-        let mut chance = self.model.pairs[a][b];
-        for pair in window[1..].windows(2) {
-            chance *= self.model.follows[pair[0]][pair[1]];
-        }
-        (self.come[b] + come) * (goes + go).min(1.0) - self.come[b] * goes + COMPARING * chance
+        let go = match window.get(2) {
+            Some(&c) if self.tails[b][c] > 0 => 0.0,
+            Some(&c) => self.model.follows[b][c],
+            None => 1.0,
+        };
+        let goes = self.goes(b);
+        let passes = (self.come[b] + come) * (goes + go).min(1.0) - self.come[b] * goes;
+        let chance = window[1..].windows(2).map(|pair| self.model.follows[pair[0]][pair[1]]).product::<f32>();
+        passes + COMPARING * self.model.pairs[a][b] * chance
     }
 
     fn place(&mut self, window: &[usize]) {
@@ -206,4 +207,56 @@ impl<'p> Choice<'p> {
 fn offsets(pattern: &[u8], alphabet: Alphabet) -> impl Iterator<Item = usize> {
     let last = pattern.len().min(REACH).saturating_sub(WINDOW);
     (0..=last).filter(move |&at| alphabet.has(window(pattern, at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rarest_window_is_not_the_common_prefix() {
+        assert!(choose(&[b"the zqxj"], false)[0].at > 2);
+        // Where digits share classes with the last letters less is sure.
+        assert!(choose(&[b"the zqxj"], true)[0].at > 0);
+    }
+
+    #[test]
+    fn windows_are_whole_where_the_pattern_is_and_stay_within_reach() {
+        let mut long = vec![b'e'; 40];
+        long[20..24].copy_from_slice(b"~~~~");
+        for narrow in [false, true] {
+            for pattern in [&long[..], b"abcdefghijklmnopqrstuvwxyz", b"abcd", b"\0\x01\0\x01\0\x01"] {
+                let window = choose(&[pattern], narrow)[0];
+                assert!(window.bytes().len() == WINDOW && window.at + WINDOW <= REACH, "{window:?}");
+            }
+            assert_eq!(choose(&[b"ab"], narrow)[0].bytes(), b"ab");
+        }
+    }
+
+    #[test]
+    fn a_set_of_text_has_one_alphabet() {
+        let text: [&[u8]; 3] = [b"user-agent", b"zqxj", b"...."];
+        assert!(choose(&text, false).iter().all(|w| w.alphabet == Alphabet::Text));
+        assert!(choose(&text, true).iter().all(|w| w.alphabet == Alphabet::NarrowText));
+        let mixed: [&[u8]; 2] = [b"user-agent", b"\x90\xff\x90\xfe"];
+        assert_eq!(choose(&mixed, false)[1].alphabet, Alphabet::Wide);
+    }
+
+    #[test]
+    fn a_run_is_left_for_another_window_unless_the_pattern_is_nothing_else() {
+        for pattern in [&b"\0\0\0\0\0\0\x01\0"[..], b"aaaaaaaaab"] {
+            assert_eq!(choose(&[pattern], false)[0].asks_for_runs(), None, "{pattern:?}");
+        }
+        assert_eq!(choose(&[&[b'a'; 30]], false)[0].asks_for_runs(), None);
+        let late = [&[b'a'; 30][..], b"b"].concat();
+        assert_eq!(choose(&[&late], false)[0].asks_for_runs(), Some(b'a'));
+    }
+
+    #[test]
+    fn a_crowded_window_is_left_for_another() {
+        let patterns: Vec<Vec<u8>> = (0..200u32).map(|n| format!("qqzz{n:03}e").into_bytes()).collect();
+        let patterns: Vec<&[u8]> = patterns.iter().map(Vec::as_slice).collect();
+        let alike = |windows: Vec<Window<'_>>| windows.iter().filter(|w| w.bytes() == b"qqzz").count();
+        assert!(alike(choose(&patterns, false)) < 100);
+    }
 }

@@ -184,6 +184,15 @@ fn a_long_pattern_is_found_over_many_chunks() {
 }
 
 #[test]
+fn a_run_found_whole_is_unfinished_again_at_the_chunks_end() {
+    let patterns = set(&[&[b'a'; 20], &[0; 4], b"0123456789abcdef01"]);
+    let chunks: [&[u8]; 4] = [&[b'a'; 50], b"aAa", b"b\0\0\0\0\0\0\0\0", b"\0x"];
+    for (name, matcher) in engines(&patterns) {
+        assert_eq!(found_in_stream(&matcher, &chunks), [vec![0], vec![0], vec![1], vec![1]], "{name}");
+    }
+}
+
+#[test]
 fn a_large_set_is_found_whole() {
     let words: Vec<Vec<u8>> = (0..12_000u32).map(|n| format!("w{n:05}-{}", n * 7919).into_bytes()).collect();
     let patterns = set(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
@@ -203,7 +212,8 @@ fn tables_take_some_tens_of_bytes_a_pattern() {
 }
 
 /// Pieces of which patterns and texts are made, so that they often meet.
-const PIECES: [&[u8]; 14] = [
+const PIECES: [&[u8]; 15] = [
+    &[b'z'; 40],
     b"a",
     b"B",
     b"@`",
