@@ -1,4 +1,5 @@
-//! The bigram filter of narrow alphabets, 64 positions a turn. Twin: `Bigrams::find`; a property test holds the two together.
+//! The bigram filter of narrow alphabets, 64 positions a turn. Twin: `Bigrams::find`; a property test holds the two
+//! together.
 
 #![allow(unsafe_code)] // AVX2 loads; every block says why it is sound
 
@@ -91,8 +92,7 @@ fn group<const NETS: usize>(
         let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(first.high, second.high)) as u32;
         next.repeats = (u64::from(low) | u64::from(high) << 32) & there;
     }
-    for n in 0..NETS {
-        let net = nets[n];
+    for (n, net) in nets.iter().enumerate() {
         let (low, high) = (pairs(net, first.low, second.low), pairs(net, first.high, second.high));
         next.heads[n] = u64::from(low.0) | u64::from(high.0) << 32;
         next.tails[n] = u64::from(low.1) | u64::from(high.1) << 32;

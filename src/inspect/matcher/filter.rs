@@ -231,9 +231,10 @@ impl Filter {
         if self.level >= Level::Avx2 {
             #[allow(unsafe_code)] // see below
             if let Some(sieve) = &self.sieve {
-                // SAFETY: `level` says that the CPU has what the function asks for.
                 match self.level {
+                    // SAFETY: `level` says that the CPU has what the function asks for.
                     Level::Avx512 => unsafe { sift::scan_avx512(sieve, text, chunk, brief, look) },
+                    // SAFETY: as above.
                     _ => unsafe { sift::scan_avx2(sieve, text, chunk, brief, look) },
                 }
             }
