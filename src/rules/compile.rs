@@ -16,6 +16,7 @@ use super::text::{Fault, Text, nearest};
 use super::vars::Vars;
 use crate::base::Generation;
 use ahash::{AHashMap, AHashSet};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Compiles all files into one set. Its generation is 0 until it is published.
@@ -41,7 +42,7 @@ pub struct Loading {
 }
 
 /// A rule that is in the files and not in force.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Disabled {
     pub gid: u32,
     pub sid: u32,
@@ -55,7 +56,7 @@ pub struct Disabled {
 }
 
 /// Why a rule of the files is not in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Why {
     Commented,
     /// By a line, `file:line`.

@@ -356,6 +356,8 @@ fn compile_pcre(draft: DraftPcre, shared: &mut Shared) -> Result<Pcre, Fault> {
         flags: draft.flags,
         negated: draft.negated,
         relative: draft.relative,
+        expression: draft.expression.into(),
+        unlimited: draft.unlimited,
         regex,
         captures: draft.captures.into(),
     })
