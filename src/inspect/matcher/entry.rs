@@ -31,6 +31,11 @@ impl Entry {
         Entry { value, id, at: at as u8, span: span as u8, spare }
     }
 
+    /// The same pattern under another of its windows.
+    pub(super) fn under(self, at: usize) -> Entry {
+        Entry { at: at as u8, ..self }
+    }
+
     pub(super) fn id(&self) -> PatternId {
         self.id
     }

@@ -54,6 +54,7 @@ impl Sieve {
         let mut filing = Filing::default();
         let mut chooser = Chooser::new(stride);
         for (id, pattern) in patterns {
+            let entry = Entry::new(id, pattern, 0);
             for phase in 0..stride {
                 let Some(at) = chooser.choose(pattern, phase, gated) else { continue };
                 let bytes = window(pattern, at);
@@ -61,7 +62,7 @@ impl Sieve {
                 let from = if bytes.len() < WINDOW { at.saturating_sub(1) } else { at };
                 pattern[from..at + bytes.len()].iter().for_each(|&b| gate.insert(b));
                 windows.push(bytes);
-                filing.file(pattern, at, Entry::new(id, pattern, at));
+                filing.file(pattern, at, entry.under(at));
             }
         }
         let mut sieve = Sieve {
