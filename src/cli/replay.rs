@@ -65,7 +65,7 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
     let captures = captures(&args.read)?;
     let selection = Selection { saved: args.saved, ..args.lists.selection(args.only, args.also) };
     let rules = start::rules(&loaded.config, &loaded.base, &selection, Keep::No)?;
-    rules.loaded.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    rules.loaded.notes.iter().for_each(|note| eprintln!("note: {}", note.text));
     rules::print_faults(&rules.loaded, false);
     let mut progress = Progress::new();
     let mut request = Request {

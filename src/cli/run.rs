@@ -33,7 +33,7 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     let restarted = watchdog::restarted();
     let selection = Selection { saved: args.saved, ..Selection::default() };
     let rules = start::rules(&loaded.config, &loaded.base, &selection, Keep::Yes)?;
-    rules.loaded.notes.iter().for_each(|note| tracing::warn!("{note}"));
+    rules.loaded.log_saved();
     // The process before this one has said them, and traffic waits.
     if restarted == Restarted::default() {
         rules::print_faults(&rules.loaded, false);

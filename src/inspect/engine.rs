@@ -3,7 +3,7 @@
 //! A packet asks at most three groups: that of rules for any port, that of its destination port and that of its source
 //! port. Rules that name ports are filed under the side whose ports are fewer.
 
-use super::group::{Group, Set, fast_pattern};
+use super::group::{Group, Plan, Set, fast_pattern};
 use super::kind::{Class, Kind};
 use super::matcher::{Matcher, TooLarge};
 use super::steps::{Pcres, Program};
@@ -77,13 +77,15 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Takes seconds for a large set: not on an lcore that forwards.
+    /// Takes all CPUs of the calling thread, for long with a large set: not on an lcore that forwards.
     pub fn compile(rules: Arc<RuleSet>) -> Result<Engine, TooLarge> {
         let (compiled, pcres) = compile_rules(&rules);
         let sides: Vec<_> = Class::ALL.iter().flat_map(|&class| Dir::BOTH.map(|dir| (class, dir))).collect();
         let plans = parallel::map(&sides, |&(class, dir)| build_table(&rules, &compiled, class, dir));
         let apps = Dir::BOTH.map(|dir| app_members(&rules, dir));
-        let mut groups = build_groups(&rules, plans.iter().flat_map(Table::groups).chain(&apps))?.into_iter();
+        let members: Vec<&Members> = plans.iter().flat_map(Table::groups).chain(&apps).collect();
+        let planned = parallel::map(&members, |members| Plan::of(&rules, members));
+        let mut groups = Group::build_all(&planned)?.into_iter();
         let mut next = || groups.next().unwrap_or_default();
         let mut filled = plans.into_iter().map(|plan| plan.filled(&mut next));
         let mut both = || PerDir([filled.next().unwrap_or_default(), filled.next().unwrap_or_default()]);
@@ -160,7 +162,10 @@ impl Engine {
 
 /// Each rule's kind and steps, and the expressions of those that are evaluated: workers need memory for these only.
 fn compile_rules(set: &RuleSet) -> (Box<[Compiled]>, Pcres) {
-    let kinds: Vec<Kind> = set.rules.iter().map(Kind::of).collect();
+    let size = parallel::share(set.rules.len());
+    let parts: Vec<_> = set.rules.chunks(size).collect();
+    let kinds = parallel::map(&parts, |rules| rules.iter().map(Kind::of).collect::<Vec<_>>());
+    let kinds: Vec<Kind> = kinds.into_iter().flatten().collect();
     let mut pcres = Pcres::default();
     let evaluated = set.rules.iter().zip(&kinds).filter(|(_, kind)| **kind != Kind::Waiting);
     evaluated.flat_map(|(rule, _)| &rule.buffers).for_each(|buffer| pcres.add(&buffer.steps));
@@ -168,24 +173,9 @@ fn compile_rules(set: &RuleSet) -> (Box<[Compiled]>, Pcres) {
         kind,
         programs: rule.buffers.iter().map(|b| Program::compile(&b.steps, &pcres)).collect(),
     };
-    let size = parallel::share(set.rules.len());
-    let parts: Vec<_> = set.rules.chunks(size).zip(kinds.chunks(size)).collect();
+    let parts: Vec<_> = parts.into_iter().zip(kinds.chunks(size)).collect();
     let some = |(rules, kinds): &(&[Rule], &[Kind])| rules.iter().zip(*kinds).map(one).collect::<Vec<_>>();
     (parallel::map(&parts, some).into_iter().flatten().collect(), pcres)
-}
-
-/// The groups of these members, in their order. The largest are begun first: they take longest.
-fn build_groups<'m>(
-    set: &RuleSet,
-    members: impl Iterator<Item = &'m Members>,
-) -> Result<Vec<Group>, TooLarge> {
-    let mut members: Vec<(usize, &Members)> = members.enumerate().collect();
-    members.sort_by_key(|(_, members)| std::cmp::Reverse(members.len()));
-    let built = parallel::map(&members, |(number, members)| (*number, Group::build(set, members)));
-    let mut built: Vec<(usize, Group)> =
-        built.into_iter().map(|(number, group)| Ok((number, group?))).collect::<Result<_, TooLarge>>()?;
-    built.sort_by_key(|(number, _)| *number);
-    Ok(built.into_iter().map(|(_, group)| group).collect())
 }
 
 fn touches_hosts(rule: &Rule) -> bool {

@@ -210,7 +210,7 @@ impl Operator {
         let (config, base) = (&self.loaded.config, &self.loaded.base);
         let mut loaded = rule_sets::load(config, base, &self.selection, Keep::Yes)
             .map_err(|error| refused(error.to_string()))?;
-        loaded.notes.iter().for_each(|note| tracing::warn!("{note}"));
+        loaded.log_saved();
         let faults = loaded.refused();
         // What was good and is no more: a slip in a file must not take it out of a running line.
         let more = |count: usize, known: &AtomicU64| count as u64 > known.load(Ordering::Relaxed);

@@ -41,18 +41,41 @@ pub struct Loaded {
     pub disabled: Vec<Disabled>,
     /// What each line of the lists came to.
     pub touched: Vec<Touched>,
+    /// The saved set that all this was taken from.
+    pub saved: Option<PathBuf>,
     /// What is to be said of saved sets: one that was not used and why, one that could not be written.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
+}
+
+/// What is to be said of a saved set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub text: String,
+    /// It is what a change of the rules brings about, and no fault.
+    pub expected: bool,
 }
 
 impl From<Loading> for Loaded {
     fn from(loading: Loading) -> Loaded {
         let Loading { rules, diagnostics, disabled, touched } = loading;
-        Loaded { rules, diagnostics, disabled, touched, notes: Vec::new() }
+        Loaded { rules, diagnostics, disabled, touched, saved: None, notes: Vec::new() }
     }
 }
 
 impl Loaded {
+    /// Tells the log where the rules came from, as far as saved sets go.
+    pub fn log_saved(&self) {
+        if let Some(path) = &self.saved {
+            tracing::info!("the rules are those of the saved set {}", path.display());
+        }
+        for note in &self.notes {
+            match note.expected {
+                true => tracing::info!("{}", note.text),
+                false => tracing::warn!("{}", note.text),
+            }
+        }
+    }
+
     /// Rules that are commented out or that a list disables.
     pub fn switched_off(&self) -> usize {
         self.disabled.iter().filter(|rule| matches!(rule.why, Why::Commented | Why::List(_))).count()

@@ -4,7 +4,7 @@
 //! and the text is compiled.
 
 use crate::mgmt::config::Config;
-use crate::mgmt::rule_files::{Loaded, RuleFileError, Selection};
+use crate::mgmt::rule_files::{Loaded, Note, RuleFileError, Selection};
 use crate::mgmt::rule_inputs::Inputs;
 use crate::rules::Loading;
 use crate::rules::saved::{self, Fingerprint, Unreadable};
@@ -49,14 +49,14 @@ pub fn load(
             return alone(path, &inputs);
         }
         match use_saved(path, inputs.fingerprint()?) {
-            Ok(loading) => return Ok(loading.into()),
+            Ok(loading) => return Ok(taken(path, loading)),
             Err(why) => notes.push(unused(path, &why)),
         }
     }
     let cache = cache(config, base);
     if let Some(path) = cache.as_ref().filter(|path| path.exists()) {
         match use_saved(path, inputs.fingerprint()?) {
-            Ok(loading) => return Ok(Loaded { notes, ..loading.into() }),
+            Ok(loading) => return Ok(Loaded { notes, ..taken(path, loading) }),
             Err(why) => notes.push(unused(path, &why)),
         }
     }
@@ -64,10 +64,11 @@ pub fn load(
     if let Some(path) = cache.filter(|_| keep == Keep::Yes)
         && let Err(why) = save(&path, &loading, fingerprint)
     {
-        notes.push(format!(
+        let text = format!(
             "cannot write the compiled rules to {}: {why}; correct rules.cache, or its permissions",
             path.display()
-        ));
+        );
+        notes.push(Note { text, expected: false });
     }
     Ok(Loaded { notes, ..loading.into() })
 }
@@ -90,11 +91,15 @@ fn cache(config: &Config, base: &Path) -> Option<PathBuf> {
     (!folder.as_os_str().is_empty()).then(|| base.join(folder).join(FILE))
 }
 
-fn unused(path: &Path, why: &Unused) -> String {
-    format!(
-        "the saved rule set {} is not used: {why}; the rules are compiled from their text",
-        path.display()
-    )
+fn taken(path: &Path, loading: Loading) -> Loaded {
+    Loaded { saved: Some(path.to_owned()), ..loading.into() }
+}
+
+fn unused(path: &Path, why: &Unused) -> Note {
+    let path = path.display();
+    let text =
+        format!("the saved rule set {path} is not used: {why}; the rules are compiled from their text");
+    Note { text, expected: matches!(why, Unused::Stale) }
 }
 
 fn use_saved(path: &Path, fingerprint: Fingerprint) -> Result<Loading, Unused> {
@@ -113,7 +118,7 @@ fn alone(path: &Path, inputs: &Inputs) -> Result<Loaded, RuleFileError> {
     }
     let load = || -> Result<Loading, Unused> { Ok(saved::read(&fs::read(path)?)?.load()?) };
     let bad = |why: Unused| RuleFileError::Saved { path: path.to_owned(), reason: why.to_string() };
-    load().map(Loaded::from).map_err(bad)
+    load().map(|loading| taken(path, loading)).map_err(bad)
 }
 
 /// Writes beside and renames, so that at each moment a whole set stands there or none. Rule texts may be licensed: for the

@@ -34,7 +34,8 @@ impl Place {
     /// Loads by default; what is said, and how many rules there are.
     fn said(&self) -> (String, usize) {
         let loaded = self.load(&Selection::default());
-        (loaded.notes.join("\n"), loaded.rules.rules.len())
+        let notes: Vec<&str> = loaded.notes.iter().map(|note| note.text.as_str()).collect();
+        (notes.join("\n"), loaded.rules.rules.len())
     }
 }
 
