@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn heaps_are_joined_as_a_search_of_all_pairs_would() {
-        let words = (0..40u8).map(|n| [n.wrapping_mul(37), b'a' + n % 26, n % 5, 0xf0 | n % 3]);
+        let words = (0..40u8).map(|n| [n.wrapping_mul(37), b'a' + n % 26, n % 5, 0xf0 | (n % 3)]);
         let heaps: Vec<Heap> = words.map(|word| Heap::of(&word[..2 + usize::from(word[1] % 3)])).collect();
         let mut plain = heaps.clone();
         while plain.len() > BUCKETS {
