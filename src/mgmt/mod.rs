@@ -13,6 +13,8 @@ pub mod operator;
 pub mod replay;
 pub mod rpc;
 pub mod rule_files;
+pub mod rule_inputs;
+pub mod rule_sets;
 pub mod rulebook;
 pub mod run;
 pub mod services;

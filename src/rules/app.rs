@@ -1,8 +1,10 @@
 //! Application protocols, as rules name them. **To add one: one line in the table**; its buffers are in
 //! [`context`](super::context), its numbers and flags in [`field`](super::field).
 
+use serde::{Deserialize, Serialize};
+
 /// A set of application protocols, a bit each.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Protos(pub u64);
 
 impl Protos {

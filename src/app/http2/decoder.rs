@@ -253,7 +253,8 @@ impl Http2 {
         }
         match header.kind {
             kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION => {
-                if self.block_frame(dir, header, payload, sink).is_none() {
+                let read = self.block_frame(dir, header, payload, sink);
+                if read.is_none() {
                     sink.event(dir, "http2.invalid_frame_data");
                 }
             }

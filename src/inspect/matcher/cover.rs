@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn windows_are_whole_where_the_pattern_is_and_stay_within_reach() {
-        let mut long = vec![b'e'; 40];
+        let mut long = [b'e'; 40];
         long[20..24].copy_from_slice(b"~~~~");
         for narrow in [false, true] {
             for pattern in [&long[..], b"abcdefghijklmnopqrstuvwxyz", b"abcd", b"\0\x01\0\x01\0\x01"] {
