@@ -415,6 +415,7 @@ impl Decoder for Http2 {
             line.at = At::Preface;
             line.block.open = false;
             line.block.bytes.clear();
+            line.block.bytes.shrink_to(crate::app::limits::KEPT);
         }
         self.streams.reset();
     }

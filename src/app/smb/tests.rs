@@ -283,6 +283,26 @@ fn a_handle_that_nobody_saw_opened_tells_by_its_data() {
     assert_eq!(bench.streamed(1, "file.data").unwrap(), "no call at all");
 }
 
+#[test]
+fn what_all_pipes_hold_is_bounded() {
+    let mut bench = bench();
+    let mut start = rpc(0, &[7; 60_000]);
+    start.truncate(50_000);
+    for n in 0..100 {
+        let mut handle = [0; 16];
+        handle[0] = n;
+        bench.data(Dir::ToServer, &session(&[ask(new::WRITE, n.into(), 5, &write(handle, 0, &start))]));
+    }
+    // The last one lost what it held: what ends it is no unit.
+    let mut handle = [0; 16];
+    handle[0] = 99;
+    bench.data(Dir::ToServer, &session(&[ask(new::WRITE, 200, 5, &write(handle, 0, &[7; 10_024]))]));
+    assert_eq!(bench.transactions.len(), 0);
+    // The first did not.
+    bench.data(Dir::ToServer, &session(&[ask(new::WRITE, 201, 5, &write([0; 16], 0, &[7; 10_024]))]));
+    assert_eq!(bench.text(0, "dcerpc.stub_data").map(|stub| stub.len()), Some(60_000));
+}
+
 /// An SMB 1 message with text in UTF-16.
 fn smb1(command: u16, is_answer: bool, words: &[u8], bytes: &[u8]) -> Vec<u8> {
     let mut message = b"\xffSMB".to_vec();
