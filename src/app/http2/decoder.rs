@@ -8,7 +8,7 @@ use super::told::{DATA_FRAME, FRAME_TYPE, numbers, put_frames, put_header_frame}
 use crate::app::cursor::Cursor;
 use crate::app::dns::Name;
 use crate::app::{Carry, Decoder, Next, Sink, TxId};
-use crate::base::{Dir, PerDir};
+use crate::base::Dir;
 use crate::rules::field::{self, FieldId};
 
 /// Bytes of one frame that are kept; what is longer is passed over, but for data.
