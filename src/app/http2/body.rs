@@ -100,7 +100,7 @@ impl Body {
     /// The next bytes as they came, or the end of them, to where decoded bytes go.
     fn decode(&mut self, bytes: Option<&[u8]>, dir: Dir, tx: &mut Transaction, limits: &Limits) {
         let (streamed, file) = (self.streamed, self.file);
-        let mut take = |tx: &mut Transaction, bytes: &[u8]| {
+        let take = |tx: &mut Transaction, bytes: &[u8]| {
             if let Some(streamed) = streamed {
                 tx.grow(streamed, bytes);
             }
