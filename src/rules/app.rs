@@ -135,6 +135,8 @@ protocols! {
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
     AppProto::Tls,
+    AppProto::Ssh,
+    AppProto::Quic,
     AppProto::Http1,
     AppProto::Http2,
     AppProto::Doh2,
@@ -154,6 +156,14 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Smtp,
     AppProto::Ftp,
     AppProto::FtpData,
+    AppProto::Mqtt,
+    AppProto::Websocket,
+    AppProto::Rfb,
+    AppProto::Telnet,
+    AppProto::Ldap,
+    AppProto::Pop3,
+    AppProto::Imap,
+    AppProto::Sip,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.

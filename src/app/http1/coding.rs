@@ -251,7 +251,12 @@ impl Layer {
             made += bytes.len();
             true
         }) {
-            Inflated::End => made > 0,
+            // Text that happens to end as DEFLATE does leaves most of itself behind.
+            Inflated::End => {
+                made > 0
+                    && input.len() <= self.kept.len() / 2
+                    && (input.is_empty() || self.kept.len() >= PROOF)
+            }
             Inflated::More => made > 0 && (!last || self.kept.len() >= PROOF),
             Inflated::Failed | Inflated::Stopped => false,
         }

@@ -243,10 +243,10 @@ impl Http2 {
             return;
         }
         match header.kind {
-            kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION => {
-                if self.block_frame(dir, header, payload, sink).is_none() {
-                    sink.event(dir, "http2.invalid_frame_data");
-                }
+            kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION
+                if self.block_frame(dir, header, payload, sink).is_none() =>
+            {
+                sink.event(dir, "http2.invalid_frame_data");
             }
             kind::RST_STREAM => {
                 if let Found::Live(place) = self.streams.find(header.stream) {

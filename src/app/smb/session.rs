@@ -133,7 +133,7 @@ impl Session {
     }
 
     pub fn is_pipe_tree(&self, tree: u32) -> bool {
-        self.trees.iter().any(|known| *known == (tree, true))
+        self.trees.contains(&(tree, true))
     }
 
     /// What a handle means.

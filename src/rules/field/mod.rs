@@ -50,7 +50,8 @@ pub enum FieldKind {
         max: u64,
         names: &'static [(&'static str, u64)],
     },
-    /// Some of these words, `!` in front to negate; the value's number is the word's place.
+    /// Some of these words, any of which will do; with `!` in front, anything but that word will. The value's number is
+    /// the word's place.
     Words(&'static [&'static str]),
     /// Numbers and ranges that take in their ends, any of which will do.
     Ranges {
@@ -58,6 +59,8 @@ pub enum FieldKind {
     },
     /// Quoted or not, `!` in front to negate.
     Text,
+    /// A text of which decoders only yield lower case.
+    LowerText,
     /// A year, month, day and time: `<`, `>`, or a range.
     Date,
     /// A UUID, a version, `any_frag`.
@@ -124,7 +127,8 @@ impl FieldTest {
             FieldTest::Number { mask, range } => range.contains(value & mask),
             FieldTest::Flags { set, clear } => value & set == *set && value & clear == 0,
             FieldTest::Words { any, none } => {
-                word.is_some_and(|word| (any.is_empty() || any.contains(&word)) && !none.contains(&word))
+                let others = |word: &u16| !none.is_empty() && !none.contains(word);
+                word.is_some_and(|word| any.contains(&word) || others(&word))
             }
             FieldTest::Ranges(ranges) => ranges.iter().any(|range| range.contains(value)),
             FieldTest::Present => true,

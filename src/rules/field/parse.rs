@@ -30,7 +30,8 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
         FieldKind::Flags { max, names } => flags(value, max, names),
         FieldKind::Words(words) => some_of(value, words),
         FieldKind::Ranges { max } => ranges(value, max),
-        FieldKind::Text => text(value),
+        FieldKind::Text => text(value, false),
+        FieldKind::LowerText => text(value, true),
         FieldKind::Date => date(value.unquoted()),
         FieldKind::Interface => interface(value),
         FieldKind::Encryption => super::kerberos::parse(value),
@@ -163,7 +164,7 @@ fn ranges(value: Text<'_>, max: u64) -> Result<FieldTest, Fault> {
     Ok(FieldTest::Ranges(value.unquoted().split(b',').map(one).collect::<Result<_, _>>()?))
 }
 
-fn text(value: Text<'_>) -> Result<FieldTest, Fault> {
+fn text(value: Text<'_>, lower: bool) -> Result<FieldTest, Fault> {
     let (negated, rest) = value.negation();
     let inner = rest.unquoted();
     if rest.bytes.first() == Some(&b'"') && inner.bytes.len() == rest.bytes.len() {
@@ -172,7 +173,8 @@ fn text(value: Text<'_>) -> Result<FieldTest, Fault> {
     if inner.is_empty() {
         return Err(value.fault("an empty text says nothing"));
     }
-    Ok(FieldTest::Text { text: inner.bytes.into(), negated })
+    let text = if lower { inner.bytes.to_ascii_lowercase() } else { inner.bytes.to_vec() };
+    Ok(FieldTest::Text { text: text.into(), negated })
 }
 
 /// Seconds since 1970 of `2015`, `2015-10`, `2015-10-22`, `2015-10-22T23:59[:59]`, as the start of what it names.

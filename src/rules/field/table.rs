@@ -3,8 +3,8 @@
 use super::{Field, FieldKind};
 use crate::rules::app::{AppProto, DNS, FILES, Protos};
 use FieldKind::{
-    ClosedNames, Date, Encryption, Flags, Free, Interface, Names, Number, Present, Ranges, Setting, Text,
-    Words,
+    ClosedNames, Date, Encryption, Flags, Free, Interface, LowerText, Names, Number, Present, Ranges,
+    Setting, Text, Words,
 };
 
 const U8: u64 = 0xff;
@@ -58,7 +58,7 @@ pub(super) const TABLE: &[Field] = &[
     field("tls_cert_valid", TLS, Present, "the certificate has not ended"),
     field("tls.subject", TLS, Text, "the certificate's subject, whole"),
     field("tls.issuerdn", TLS, Text, "the certificate's issuer, whole"),
-    field("tls.fingerprint", TLS, Text, "SHA-1 of the certificate"),
+    field("tls.fingerprint", TLS, LowerText, "SHA-1 of the certificate"),
     field("tls.store", TLS, Present, "keeps the certificate"),
     field("ssh.protoversion", SSH, Text, "version of the protocol").also(&["ssh_protoversion"]),
     field("ssh.softwareversion", SSH, Text, "software and its version").also(&["ssh_softwareversion"]),

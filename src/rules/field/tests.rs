@@ -114,3 +114,20 @@ fn what_cannot_be_is_told_with_its_place() {
         assert_eq!((fault.message.as_str(), &value[fault.span.range()]), (message, place), "{name}:{value}");
     }
 }
+
+#[test]
+fn any_of_some_words_will_do_and_a_negated_one_leaves_the_others() {
+    let holds = |value: &str| {
+        let (test, _) = read("ssl_version", value).unwrap();
+        (0..6).filter(|version| test.holds_for(*version)).collect::<Vec<_>>()
+    };
+    assert_eq!(holds("tls1.0,tls1.1"), [2, 3]);
+    assert_eq!(holds("!sslv3"), [0, 2, 3, 4, 5]);
+    assert_eq!(holds("!tls1.3,tls1.2"), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_fingerprint_is_the_same_in_any_case() {
+    let (test, _) = read("tls.fingerprint", "!\"4A:a3\"").unwrap();
+    assert_eq!(test, FieldTest::Text { text: b"4a:a3".as_slice().into(), negated: true });
+}
