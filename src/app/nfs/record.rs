@@ -16,7 +16,7 @@ fn len_of(mark: [u8; MARK]) -> u32 {
 
 /// Whether a stream may begin so.
 pub fn is_plausible(bytes: &[u8]) -> bool {
-    bytes.first_chunk().is_some_and(|mark| (40..=MAX_FRAGMENT).contains(&len_of(*mark)))
+    bytes.first_chunk().is_some_and(|mark| (20..=MAX_FRAGMENT).contains(&len_of(*mark)))
 }
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]

@@ -250,7 +250,9 @@ impl Session {
     ) -> Option<TxId> {
         let dialect = self.dialect;
         let open = self.opens.get_mut(id)?;
-        open.rpc(dir, bytes, &mut |_, tx| begin(tx, header, dialect), sink)
+        let tx = open.rpc(dir, bytes, &mut |_, tx| begin(tx, header, dialect), sink);
+        self.opens.bound(id);
+        tx
     }
 }
 
