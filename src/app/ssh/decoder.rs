@@ -166,7 +166,6 @@ impl Ssh {
                         self.put_offer(dir, sink);
                     }
                     if message == NEWKEYS {
-                        sink.flush_stream();
                         return self.finish(dir, sink);
                     }
                 }
