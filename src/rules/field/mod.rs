@@ -1,5 +1,7 @@
 //! Numbers, names and flags that decoders find and rules ask for. **To add one: one line in [`table::TABLE`]**.
 
+pub mod http2;
+pub mod kerberos;
 mod parse;
 mod table;
 
@@ -38,6 +40,11 @@ pub enum FieldKind {
         max: u64,
         names: &'static [(&'static str, u64)],
     },
+    /// The same, and a range takes in its ends.
+    ClosedNames {
+        max: u64,
+        names: &'static [(&'static str, u64)],
+    },
     /// Names of bits, `!` before those that must not be set; or a number under a mask.
     Flags {
         max: u64,
@@ -58,6 +65,10 @@ pub enum FieldKind {
     Date,
     /// A UUID, a version, `any_frag`.
     Interface,
+    /// A kind of Kerberos's encryption: see [`kerberos`].
+    Encryption,
+    /// A setting of HTTP/2: see [`http2`].
+    Setting,
     /// No value: it is so.
     Present,
     /// With or without words of its own, which are kept as they are.

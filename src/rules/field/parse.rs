@@ -26,6 +26,7 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
     match kind {
         FieldKind::Number { max } => numeric(value.unquoted(), max, &[]),
         FieldKind::Names { max, names } => numeric(value.unquoted(), max, names),
+        FieldKind::ClosedNames { max, names } => closed(value.unquoted(), max, names),
         FieldKind::Flags { max, names } => flags(value, max, names),
         FieldKind::Words(words) => some_of(value, words),
         FieldKind::Ranges { max } => ranges(value, max),
@@ -33,6 +34,8 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
         FieldKind::LowerText => text(value, true),
         FieldKind::Date => date(value.unquoted()),
         FieldKind::Interface => interface(value),
+        FieldKind::Encryption => super::kerberos::parse(value),
+        FieldKind::Setting => super::http2::parse(value),
         FieldKind::Present => Ok(FieldTest::Present),
         FieldKind::Free => Ok(FieldTest::Text { text: value.bytes.into(), negated: false }),
     }
@@ -81,6 +84,16 @@ fn numeric(text: Text<'_>, max: u64, names: &'static [(&'static str, u64)]) -> R
         }
     })?;
     Ok(FieldTest::Number { mask: u64::MAX, range })
+}
+
+/// The same, and a range takes in its ends.
+fn closed(text: Text<'_>, max: u64, names: &'static [(&'static str, u64)]) -> Result<FieldTest, Fault> {
+    let Some(at) = memchr::memmem::find(text.bytes, b"<>") else { return numeric(text, max, names) };
+    let (low, high) = (unsigned(text.sub(0, at).trim(), max)?, unsigned(text.from(at + 2).trim(), max)?);
+    if low > high {
+        return Err(text.fault("a range goes from the lower to the higher number"));
+    }
+    Ok(FieldTest::Number { mask: u64::MAX, range: NumRange { low, high, negated: false } })
 }
 
 /// `MASK=VALUE`, `MASK!=VALUE`; without a value, all bits of the mask.
