@@ -6,6 +6,7 @@
 use super::app_check::{self, Part};
 use super::apps::{self, direction_of};
 use super::engine::Compiled;
+use super::frames::is_frame;
 use super::inspector::Candidates;
 use super::matcher::Seen;
 use super::steps::{Program, Subject};
@@ -39,8 +40,10 @@ impl Turn<'_> {
     ) {
         for tx in all.iter_mut().filter(|tx| tx.changed[dir]) {
             if !tx.marks.passed {
+                let fresh = tx.marks.scanned[dir];
                 self.collect(tx, dir, candidates, seen);
                 self.evaluate_pending(tx, dir);
+                self.frames(tx, dir, fresh, candidates, seen);
             }
             tx.looked_at(dir);
             if self.outcome.passed || self.outcome.out_of_budget {
@@ -61,7 +64,8 @@ impl Turn<'_> {
         }
         let items = tx.items().len();
         let from = std::mem::replace(&mut tx.marks.scanned[dir], items);
-        for item in tx.items().get(from..).unwrap_or_default().iter().filter(|item| item.dir == dir) {
+        let fresh = tx.items().get(from..).unwrap_or_default();
+        for item in fresh.iter().filter(|item| item.dir == dir && !is_frame(item.id)) {
             self.scan(dir, item.id, tx.bytes(item), candidates, seen);
         }
         for streamed in tx.streamed().iter().filter(|s| s.dir == dir) {
@@ -89,7 +93,7 @@ impl Turn<'_> {
         if whole { Dir::ToServer } else { dir }
     }
 
-    fn scan(
+    pub(super) fn scan(
         &mut self,
         dir: Dir,
         buffer: BufferId,
@@ -203,7 +207,7 @@ impl Turn<'_> {
         part
     }
 
-    fn buffer_part(
+    pub(super) fn buffer_part(
         &mut self,
         rule: &Rule,
         buffer: &BufferMatch,
