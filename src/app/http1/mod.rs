@@ -10,6 +10,8 @@
 //! known is passed over; behind any other hole that direction is not decoded any further.
 
 mod authority;
+#[cfg(test)]
+mod body_tests;
 mod chunked;
 mod coding;
 #[cfg(test)]
