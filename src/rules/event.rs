@@ -81,6 +81,8 @@ const LISTS: &[(&str, &[&str])] = &[
             "invalid_authorities",
         ],
     ),
+    ("quic", &["failed_decrypt", "error_on_data", "crypto_frag_too_long"]),
+    ("ssh", &["invalid_banner", "long_banner", "invalid_record"]),
     (
         "tls",
         &[

@@ -13,7 +13,7 @@ mod authority;
 #[cfg(test)]
 mod body_tests;
 mod chunked;
-mod coding;
+pub(super) mod coding;
 #[cfg(test)]
 mod coding_tests;
 mod content;
