@@ -12,6 +12,7 @@
 mod authority;
 #[cfg(test)]
 mod body_tests;
+mod budget;
 mod chunked;
 pub(super) mod coding;
 #[cfg(test)]
