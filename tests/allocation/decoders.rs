@@ -2,7 +2,7 @@
 //! [`conversations`].**
 
 use super::allocations;
-use weir::app::{Apps, COMPLETE, Limits, Source, Wanted};
+use weir::app::{Apps, Limits, Source, Wanted};
 use weir::base::{Dir, FlowTuple, Time};
 
 const TCP: u8 = 6;
