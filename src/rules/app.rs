@@ -154,7 +154,6 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Dhcp,
     AppProto::Ntp,
     AppProto::Tftp,
-    AppProto::Dcerpc,
     AppProto::Smtp,
     AppProto::Ftp,
     AppProto::FtpData,
@@ -165,7 +164,6 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Ldap,
     AppProto::Pop3,
     AppProto::Imap,
-    AppProto::Sip,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
