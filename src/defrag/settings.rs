@@ -1,39 +1,11 @@
 //! What the configuration says of fragments.
 
 use super::policy::OverlapPolicy;
-use crate::base::{Addr, Family};
+use crate::base::NetworkTable;
 use std::time::Duration;
 
 /// Overlap policies by destination network.
-#[derive(Clone, Debug, Default)]
-pub struct PolicyTable {
-    default: OverlapPolicy,
-    /// Longest prefix first.
-    networks: Vec<(Family, Addr, u8, OverlapPolicy)>,
-}
-
-impl PolicyTable {
-    pub fn new(default: OverlapPolicy) -> PolicyTable {
-        PolicyTable { default, networks: Vec::new() }
-    }
-
-    /// `prefix` in bits of the family's address: at most 32 or 128.
-    pub fn add(&mut self, family: Family, network: Addr, prefix: u8, policy: OverlapPolicy) {
-        let at = self.networks.partition_point(|&(_, _, longer, _)| longer >= prefix);
-        self.networks.insert(at, (family, network, prefix, policy));
-    }
-
-    pub fn of(&self, family: Family, destination: Addr) -> OverlapPolicy {
-        let width: u32 = if family == Family::V4 { 32 } else { 128 };
-        let within = |network: Addr, prefix: u8| {
-            let rest = width.saturating_sub(u32::from(prefix));
-            let shifted = |a: Addr| a.0.checked_shr(rest).unwrap_or(0);
-            shifted(network) == shifted(destination)
-        };
-        let found = self.networks.iter().find(|n| n.0 == family && within(n.1, n.2));
-        found.map_or(self.default, |n| n.3)
-    }
-}
+pub type PolicyTable = NetworkTable<OverlapPolicy>;
 
 /// Every cap has its drop reason. "Buffer bytes" are what a frame pins of its pool, not what it says.
 #[derive(Clone, Debug)]
@@ -97,22 +69,5 @@ impl Settings {
             drop_v6_overlaps: false,
             ..Settings::default()
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longest_network_that_holds_the_destination_decides() {
-        let mut table = PolicyTable::new(OverlapPolicy::Bsd);
-        table.add(Family::V4, Addr::v4([10, 0, 0, 0]), 8, OverlapPolicy::Linux);
-        table.add(Family::V4, Addr::v4([10, 1, 0, 0]), 16, OverlapPolicy::Windows);
-        table.add(Family::V6, Addr(0), 0, OverlapPolicy::Last);
-        assert_eq!(table.of(Family::V4, Addr::v4([10, 1, 2, 3])), OverlapPolicy::Windows);
-        assert_eq!(table.of(Family::V4, Addr::v4([10, 2, 2, 3])), OverlapPolicy::Linux);
-        assert_eq!(table.of(Family::V4, Addr::v4([11, 2, 2, 3])), OverlapPolicy::Bsd);
-        assert_eq!(table.of(Family::V6, Addr(77)), OverlapPolicy::Last);
     }
 }

@@ -1,12 +1,13 @@
 //! The configuration in the words of the layers below: their settings, ports and pools.
 
-use crate::base::{Addr, Family, PerDir, PortId, Time};
+use crate::base::{Addr, NetworkTable, PerDir, PortId, Time};
 use crate::inspect::{Engine, MAX_ALERTS};
 use crate::io::dpdk::{EalConfig, HashFields, LogLevel, Memory, PoolConfig, PortConfig, Stamp};
 use crate::io::{LinkType, PortInfo};
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{
-    Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, Poll, Profile, check,
+    Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, Poll, Profile, Urgent,
+    check,
 };
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
@@ -55,28 +56,51 @@ pub fn sessions(config: &Config, now: Time, seed: u64) -> session::Settings {
     }
 }
 
-fn overlap(policy: Overlap) -> defrag::OverlapPolicy {
+/// A policy for fragments; systems of old that TCP alone sets apart are filed with their kin.
+fn fragment_overlap(policy: Overlap) -> defrag::OverlapPolicy {
     match policy {
-        Overlap::First => defrag::OverlapPolicy::First,
+        Overlap::First | Overlap::OldSolaris | Overlap::Hpux11 | Overlap::Macos => {
+            defrag::OverlapPolicy::First
+        }
         Overlap::Last => defrag::OverlapPolicy::Last,
-        Overlap::Bsd => defrag::OverlapPolicy::Bsd,
+        Overlap::Bsd | Overlap::Hpux10 | Overlap::Irix => defrag::OverlapPolicy::Bsd,
         Overlap::BsdRight => defrag::OverlapPolicy::BsdRight,
-        Overlap::Linux => defrag::OverlapPolicy::Linux,
+        Overlap::Linux | Overlap::OldLinux => defrag::OverlapPolicy::Linux,
         Overlap::Solaris => defrag::OverlapPolicy::Solaris,
-        Overlap::Windows => defrag::OverlapPolicy::Windows,
+        Overlap::Windows | Overlap::Vista | Overlap::Windows2k3 => defrag::OverlapPolicy::Windows,
     }
+}
+
+/// A policy for TCP segments.
+fn segment_overlap(policy: Overlap) -> stream::OverlapPolicy {
+    match policy {
+        Overlap::First | Overlap::Vista => stream::OverlapPolicy::First,
+        Overlap::Last => stream::OverlapPolicy::Last,
+        Overlap::Bsd | Overlap::BsdRight | Overlap::Windows | Overlap::Windows2k3 | Overlap::Macos => {
+            stream::OverlapPolicy::Bsd
+        }
+        Overlap::Linux | Overlap::Hpux11 | Overlap::Irix => stream::OverlapPolicy::Linux,
+        Overlap::OldLinux => stream::OverlapPolicy::OldLinux,
+        Overlap::Solaris | Overlap::OldSolaris => stream::OverlapPolicy::Solaris,
+        Overlap::Hpux10 => stream::OverlapPolicy::Hpux10,
+    }
+}
+
+/// `[host-os-policy]` over a default, in the words of a layer.
+fn by_network<T: Copy>(config: &Config, default: Overlap, word: fn(Overlap) -> T) -> NetworkTable<T> {
+    let mut table = NetworkTable::new(word(default));
+    for (network, policy) in &config.host_os_policy {
+        // Both were checked when the configuration was read.
+        if let (Some((ip, length)), Some(policy)) = (check::parse_network(network), Overlap::parse(policy)) {
+            let (address, family) = Addr::from_ip(ip);
+            table.add(family, address, length, word(policy));
+        }
+    }
+    table
 }
 
 pub fn fragments(config: &Config, seed: u64) -> defrag::Settings {
     let f = &config.fragments;
-    let mut policies = defrag::PolicyTable::new(overlap(f.policy));
-    for (network, policy) in &config.host_os_policy {
-        // Both were checked when the configuration was read.
-        if let (Some((ip, length)), Some(policy)) = (check::parse_network(network), Overlap::parse(policy)) {
-            let (address, family): (Addr, Family) = Addr::from_ip(ip);
-            policies.add(family, address, length, overlap(policy));
-        }
-    }
     defrag::Settings {
         datagrams: f.datagrams,
         pieces: f.pieces,
@@ -86,7 +110,7 @@ pub fn fragments(config: &Config, seed: u64) -> defrag::Settings {
         datagram_memory: f.datagram_memory.0,
         datagram_fragments: f.datagram_fragments,
         timeout: f.timeout,
-        policies,
+        policies: by_network(config, f.policy, fragment_overlap),
         drop_v6_overlaps: f.drop_v6_overlaps,
         drop_tiny_first: f.drop_tiny_first,
         buffer_bytes: u32::try_from(config.pools.buffer_bytes()).unwrap_or(u32::MAX),
@@ -101,7 +125,11 @@ pub fn streams(config: &Config) -> stream::Settings {
             Inspect::Inline => stream::Delivery::Inline,
             Inspect::Acknowledged => stream::Delivery::Acknowledged { chunk: PerDir([s.chunk; 2]) },
         },
-        overlap: stream::OverlapPolicy::First,
+        overlap: by_network(config, s.policy, segment_overlap),
+        urgent: match s.urgent {
+            Urgent::OutOfBand => stream::Urgent::OutOfBand,
+            Urgent::Inline => stream::Urgent::Inline,
+        },
         depth: s.depth.0,
         lookback: s.lookback,
         ahead: u32::try_from(s.ahead.0).unwrap_or(u32::MAX),
@@ -301,6 +329,7 @@ pub fn ports(config: &Config, spreading: Spreading) -> Vec<PortConfig> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Family;
     use crate::mgmt::config::{Pair, Port};
 
     fn config() -> Config {
@@ -334,6 +363,18 @@ mod tests {
         assert_eq!(fragments(&suricata, 1).timeout, defrag::Settings::suricata().timeout);
         let inline = fragments(&Config::defaults(Profile::Inline), 1);
         assert_eq!(inline.datagram_memory, defrag::Settings::default().datagram_memory);
+    }
+
+    #[test]
+    fn the_receivers_network_chooses_the_overlap_policy_of_fragments_and_streams() {
+        let mut config = Config::defaults(Profile::Suricata);
+        config.host_os_policy.insert("10.0.0.0/8".into(), "hpux11".into());
+        let (v4, v6) = (Family::V4, Family::V6);
+        let (streams, fragments) = (streams(&config).overlap, fragments(&config, 1).policies);
+        assert_eq!(streams.of(v4, Addr::v4([10, 1, 1, 1])), stream::OverlapPolicy::Linux);
+        assert_eq!(fragments.of(v4, Addr::v4([10, 1, 1, 1])), defrag::OverlapPolicy::First);
+        assert_eq!(fragments.of(v4, Addr::v4([11, 1, 1, 1])), defrag::OverlapPolicy::Windows);
+        assert_eq!(streams.of(v6, Addr(1)), stream::OverlapPolicy::Bsd);
     }
 
     #[test]

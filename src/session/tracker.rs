@@ -3,7 +3,7 @@
 //! RFC 9293 (states, windows), RFC 7323 (window scaling, timestamps), RFC 5961 (resets and SYNs in the middle),
 //! RFC 7413 (Fast Open). What does not fit is an anomaly under Suricata's name; the caller decides whether it is dropped.
 
-use super::flags::{ACK, FIN, RST, SYN};
+use super::flags::{ACK, FIN, RST, SYN, URG};
 use super::settings::TcpSettings;
 use super::tcp::{Event, State, next};
 use crate::base::{Anomaly, Dir, PerDir, SeqNum, Time};
@@ -33,6 +33,8 @@ pub struct Tracked {
     pub fit: Fit,
     /// Where its payload stands in its direction's stream. `None` when it has none, or is not valid.
     pub data: Option<SeqNum>,
+    /// The byte that its urgent pointer names (RFC 6093: the last urgent one), in its payload or behind.
+    pub urgent: Option<SeqNum>,
     /// Its payload came with a SYN and without Fast Open: most servers leave it, so it is no part of the stream.
     pub early: bool,
     /// The other direction's stream is acknowledged up to here.
@@ -202,7 +204,10 @@ impl TcpTracker {
         let brings = out.fit == Fit::Valid && payload > 0 && tcp.flags & RST == 0;
         out.early = brings && tcp.flags & SYN != 0 && !self.fast_open;
         if brings && !out.early {
-            out.data = Some(SeqNum(tcp.seq).plus(u32::from(tcp.flags & SYN != 0)));
+            let data = SeqNum(tcp.seq).plus(u32::from(tcp.flags & SYN != 0));
+            out.data = Some(data);
+            let last = u32::from(tcp.urgent).checked_sub(1).filter(|_| tcp.flags & URG != 0);
+            out.urgent = last.map(|last| data.plus(last));
         }
         out
     }

@@ -150,6 +150,12 @@ impl Blocks {
         if within + len <= BLOCK {
             return self.find(chain, number).map_or(&[], |block| self.slice(block, within, len));
         }
+        let filled = self.gather(chain, at, len, scratch);
+        &scratch[..filled]
+    }
+
+    /// Copies the bytes from `at` on into `scratch`; how many there were and had room.
+    pub(super) fn gather(&self, chain: &Chain, at: u64, len: usize, scratch: &mut [u8]) -> usize {
         let len = len.min(scratch.len());
         let mut filled = 0;
         while filled < len {
@@ -159,7 +165,7 @@ impl Blocks {
             scratch[filled..filled + n].copy_from_slice(self.slice(block, within, n));
             filled += n;
         }
-        &scratch[..filled]
+        filled
     }
 
     /// Frees the blocks that lie wholly before `offset`.

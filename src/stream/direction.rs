@@ -1,9 +1,22 @@
 //! One direction: where it stands, what waits, what may be inspected.
 
 use super::blocks::{Blocks, Chain};
+use super::owners::{TableId, Tables};
+use super::policy::OverlapPolicy;
 use super::ranges::Ranges;
 use super::settings::{Delivery, Settings};
+use super::urgent::Urgent;
 use crate::base::{Anomaly, Dir, DropReason, SeqNum};
+
+mod insert;
+
+pub(super) use insert::Segment;
+
+/// What all streams of a worker keep their bytes in.
+pub(super) struct Store {
+    pub(super) blocks: Blocks,
+    pub(super) tables: Tables,
+}
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stream {
@@ -32,6 +45,10 @@ pub(super) struct Stream {
     length: Option<u64>,
     chain: Chain,
     ahead: Ranges,
+    /// The receiver's.
+    policy: OverlapPolicy,
+    owners: TableId,
+    urgent: Urgent,
     /// No more will come: what is there can be inspected, acknowledged or not.
     ended: bool,
     /// Hand out what is acknowledged, however little.
@@ -55,105 +72,14 @@ impl Brought {
 }
 
 impl Stream {
-    pub(super) fn new(base: SeqNum, decode: bool) -> Stream {
-        Stream { base, undecoded: !decode, ..Stream::default() }
+    pub(super) fn new(base: SeqNum, policy: OverlapPolicy, decode: bool) -> Stream {
+        Stream { base, policy, undecoded: !decode, ..Stream::default() }
     }
 
     /// The stream offset of a sequence number near `next`; negative before the stream's beginning.
     fn offset(&self, seq: SeqNum) -> i64 {
         let distance = seq.distance_from(self.base.plus(self.next as u32));
         self.next as i64 + i64::from(distance)
-    }
-
-    pub(super) fn insert(
-        &mut self,
-        seq: SeqNum,
-        payload: &[u8],
-        blocks: &mut Blocks,
-        settings: &Settings,
-    ) -> Brought {
-        let at = self.offset(seq);
-        let skip = usize::try_from(-at).unwrap_or(0);
-        let Some(payload) = payload.get(skip..).filter(|p| !p.is_empty()) else {
-            return Brought {
-                anomaly: Some(Anomaly::StreamReassemblySegmentBeforeBaseSeq),
-                ..Brought::default()
-            };
-        };
-        let start = u64::try_from(at).unwrap_or(0);
-        let limit = if settings.depth == 0 { u64::MAX } else { settings.depth };
-        let end = (start + payload.len() as u64).min(limit);
-        if end <= start || (self.depth_reached && start >= self.next) {
-            return self.beyond_depth(start == self.next);
-        }
-        let payload = &payload[..(end - start) as usize];
-        if end > self.done() + u64::from(settings.ahead) {
-            return Brought::refused(Anomaly::StreamReassemblyInsertLimit);
-        }
-        let conflict = !self.agrees(start, payload, blocks);
-        let mut brought = self.store(start, payload, blocks);
-        brought.conflict = conflict;
-        if conflict {
-            brought.anomaly = brought.anomaly.or(Some(Anomaly::StreamReassemblyOverlapDifferentData));
-        }
-        if self.next == limit && brought.anomaly.is_none() {
-            brought.anomaly = self.beyond_depth(true).anomaly;
-        }
-        brought
-    }
-
-    fn beyond_depth(&mut self, in_order: bool) -> Brought {
-        let first = in_order && !self.depth_reached;
-        self.depth_reached |= in_order;
-        Brought { anomaly: first.then_some(Anomaly::StreamReassemblyDepthReached), ..Brought::default() }
-    }
-
-    /// Writes what is not there yet: the first copy holds.
-    fn store(&mut self, start: u64, payload: &[u8], blocks: &mut Blocks) -> Brought {
-        let end = start + payload.len() as u64;
-        if end <= self.next {
-            return Brought::default();
-        }
-        let mut at = start.max(self.next);
-        if at > self.next && !self.ahead.takes(at, end) {
-            return Brought::refused(Anomaly::StreamReassemblyInsertLimit);
-        }
-        let from = at;
-        let mut write = |from: u64, to: u64| {
-            from >= to
-                || blocks.write(
-                    &mut self.chain,
-                    from,
-                    &payload[(from - start) as usize..(to - start) as usize],
-                )
-        };
-        for (present_from, present_to) in self.ahead.iter() {
-            if !write(at, end.min(present_from)) {
-                return Brought::refused(Anomaly::StreamReassemblyInsertMemcap);
-            }
-            at = at.max(present_to);
-        }
-        if !write(at, end) {
-            return Brought::refused(Anomaly::StreamReassemblyInsertMemcap);
-        }
-        if from == self.next {
-            self.next = self.ahead.absorb(end);
-            self.gap_reported = false;
-        } else {
-            self.ahead.add(from, end);
-        }
-        Brought::default()
-    }
-
-    /// Whether the payload says the same as what is there.
-    fn agrees(&self, start: u64, payload: &[u8], blocks: &Blocks) -> bool {
-        let end = start + payload.len() as u64;
-        let mut there = std::iter::once((self.kept, self.next)).chain(self.ahead.iter());
-        there.all(|(from, to)| {
-            let (from, to) = (from.max(start), to.min(end));
-            from >= to
-                || blocks.agrees(&self.chain, from, &payload[(from - start) as usize..(to - start) as usize])
-        })
     }
 
     /// The other side acknowledged up to `ack`. A gap that this makes known is reported once.
@@ -178,10 +104,10 @@ impl Stream {
         (self.acked > self.next).then(|| start.min(self.acked))
     }
 
-    pub(super) fn fin(&mut self, seq: SeqNum, blocks: &mut Blocks, settings: &Settings) {
+    pub(super) fn fin(&mut self, seq: SeqNum, store: &mut Store, settings: &Settings) {
         self.length = u64::try_from(self.offset(seq)).ok();
         if self.ends_at(self.done()) {
-            self.trim(blocks, settings);
+            self.trim(store, settings);
         }
     }
 
@@ -202,6 +128,7 @@ impl Stream {
     pub(super) fn ready(&mut self, dir: Dir, room: usize, settings: &Settings) -> Option<(u64, u64, u64)> {
         self.pass_gap();
         let limit = self.limit(settings);
+        self.inspected = self.urgent.skip(self.inspected, limit);
         let waiting = limit.saturating_sub(self.inspected);
         let enough = match settings.delivery {
             Delivery::Inline => true,
@@ -219,7 +146,7 @@ impl Stream {
             return None;
         }
         let lookback = u64::from(settings.lookback).min(room as u64 / 2);
-        let from = self.kept.max(self.inspected.saturating_sub(lookback));
+        let from = self.kept.max(self.urgent.floor).max(self.inspected.saturating_sub(lookback));
         let to = limit.min(from + room as u64);
         self.lent = to;
         Some((from, self.inspected, to))
@@ -239,16 +166,18 @@ impl Stream {
             return None;
         }
         self.pass_gap();
-        let to = self.limit(settings).min(self.decoded + room as u64);
+        let limit = self.limit(settings);
+        self.decoded = self.urgent.skip(self.decoded, limit);
+        let to = limit.min(self.decoded + room as u64);
         self.decoding = to;
         (to > self.decoded).then_some((self.decoded, to))
     }
 
     /// The chunk that was out is decoded; the missing bytes before it are told.
-    pub(super) fn decoded(&mut self, blocks: &mut Blocks, settings: &Settings) {
+    pub(super) fn decoded(&mut self, store: &mut Store, settings: &Settings) {
         self.decoded = self.decoded.max(self.decoding);
         self.decoder_gap = 0;
-        self.trim(blocks, settings);
+        self.trim(store, settings);
     }
 
     pub(super) fn decoder_gap(&self) -> u64 {
@@ -256,15 +185,15 @@ impl Stream {
     }
 
     /// No decoder looks at it any more, and nothing waits for one.
-    pub(super) fn stop_decoding(&mut self, blocks: &mut Blocks, settings: &Settings) {
+    pub(super) fn stop_decoding(&mut self, store: &mut Store, settings: &Settings) {
         self.undecoded = true;
-        self.trim(blocks, settings);
+        self.trim(store, settings);
     }
 
     /// No rule looks at the bytes themselves.
-    pub(super) fn skip(&mut self, blocks: &mut Blocks, settings: &Settings) {
+    pub(super) fn skip(&mut self, store: &mut Store, settings: &Settings) {
         self.lent = self.limit(settings);
-        self.consumed(blocks, settings);
+        self.consumed(store, settings);
     }
 
     /// Before this everyone looked at everything.
@@ -300,26 +229,39 @@ impl Stream {
         !self.undecoded && self.ends_at(self.decoded)
     }
 
-    pub(super) fn read<'a>(&self, from: u64, to: u64, blocks: &'a Blocks, scratch: &'a mut [u8]) -> &'a [u8] {
-        blocks.read(&self.chain, from, (to - from) as usize, scratch)
+    /// The bytes of a window, without the urgent ones among them.
+    pub(super) fn read<'a>(&self, from: u64, to: u64, store: &'a Store, scratch: &'a mut [u8]) -> &'a [u8] {
+        let len = (to - from) as usize;
+        if !self.urgent.any_in(from, to) {
+            return store.blocks.read(&self.chain, from, len, scratch);
+        }
+        let gathered = store.blocks.gather(&self.chain, from, len, scratch);
+        let left = self.urgent.take_out(from, scratch.get_mut(..gathered).unwrap_or_default());
+        scratch.get(..left).unwrap_or_default()
+    }
+
+    /// What a byte's offset is when those taken out before it do not count.
+    pub(super) fn position(&self, offset: u64) -> u64 {
+        offset.saturating_sub(self.urgent.before(offset))
     }
 
     /// The window that was out is inspected; blocks that no window will need again are freed.
-    pub(super) fn consumed(&mut self, blocks: &mut Blocks, settings: &Settings) {
+    pub(super) fn consumed(&mut self, store: &mut Store, settings: &Settings) {
         self.inspected = self.inspected.max(self.lent);
         self.gap = 0;
         if self.inspected >= self.next {
             self.triggered = false;
         }
-        self.trim(blocks, settings);
+        self.trim(store, settings);
     }
 
     /// Frees what nobody will look at again. Inline that is never what the receiver has not acknowledged: it may still take
     /// other bytes in its place, and a retransmission must be held against the first copy. At most `ahead` bytes wait so.
-    pub(super) fn trim(&mut self, blocks: &mut Blocks, settings: &Settings) {
+    pub(super) fn trim(&mut self, store: &mut Store, settings: &Settings) {
+        self.settle(&mut store.tables);
         let compared = settings.delivery == Delivery::Inline && !self.ended && self.acked < self.next;
         if self.ends_at(self.done()) && !compared {
-            return self.release(blocks);
+            return self.release(store);
         }
         let mut needed = self.inspected.saturating_sub(u64::from(settings.lookback));
         if !self.undecoded {
@@ -330,13 +272,16 @@ impl Stream {
         }
         if needed > self.kept {
             self.kept = needed;
-            blocks.free_before(&mut self.chain, self.kept);
+            store.blocks.free_before(&mut self.chain, self.kept);
+            self.urgent.forget_before(self.kept);
         }
     }
 
-    pub(super) fn release(&mut self, blocks: &mut Blocks) {
-        blocks.free_all(&mut self.chain);
+    pub(super) fn release(&mut self, store: &mut Store) {
+        store.blocks.free_all(&mut self.chain);
+        store.tables.give_back(&mut self.owners);
         self.ahead.clear();
         self.kept = self.next;
+        self.urgent.forget_before(self.kept);
     }
 }

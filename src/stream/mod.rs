@@ -14,14 +14,21 @@
 //!   and are handed out when a chunk of them waits, or at the stream's end ([`Streams::finish`] at the session's end), or when
 //!   [`Streams::trigger`] asks. The packet whose arrival hands them out is then a later one of the same direction.
 //!
-//! Overlaps: the first copy of a byte holds ([`OverlapPolicy::First`]). A different second copy is reported and, inline,
-//! is the caller's to drop or mend. Comparison reaches back to the lookback: older bytes are no longer there.
+//! Overlaps: a different second copy of a byte is reported. Where the caller drops its segment the first copy holds;
+//! elsewhere the receiver's [`OverlapPolicy`] chooses, among bytes that nobody looked at and the receiver has not
+//! acknowledged. Comparison reaches back to the lookback: older bytes are no longer there.
+//!
+//! The urgent byte of a segment stays out of windows and chunks ([`Urgent::OutOfBand`]).
 
 mod blocks;
 mod direction;
+mod owners;
+mod policy;
 mod ranges;
 mod settings;
 mod streams;
+mod urgent;
 
-pub use settings::{Delivery, OverlapPolicy, Settings};
+pub use policy::OverlapPolicy;
+pub use settings::{Delivery, PolicyTable, Settings, Urgent};
 pub use streams::{Chunk, Counters, Fed, Streams, Window};

@@ -1,6 +1,7 @@
 //! What the configuration says of streams.
 
-use crate::base::PerDir;
+use super::policy::OverlapPolicy;
+use crate::base::{NetworkTable, PerDir};
 
 /// When bytes can be inspected; see the [module](super).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -12,17 +13,25 @@ pub enum Delivery {
     },
 }
 
-/// Which copy of a byte holds when two differ.
+/// What becomes of the byte that the urgent pointer names.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub enum OverlapPolicy {
+pub enum Urgent {
+    /// It is no part of the stream (RFC 6093, 3.1): what systems do unless a program asks otherwise.
     #[default]
-    First,
+    OutOfBand,
+    /// It stays where it stands.
+    Inline,
 }
 
-#[derive(Copy, Clone, Debug)]
+/// Overlap policies by destination network.
+pub type PolicyTable = NetworkTable<OverlapPolicy>;
+
+#[derive(Clone, Debug)]
 pub struct Settings {
     pub delivery: Delivery,
-    pub overlap: OverlapPolicy,
+    /// By the receiver's address.
+    pub overlap: PolicyTable,
+    pub urgent: Urgent,
     /// Bytes of a direction that are inspected; what comes later costs nothing. 0: all.
     pub depth: u64,
     /// Inspected bytes that are kept before fresh ones, so that a match over the border is found.
@@ -46,6 +55,7 @@ impl Settings {
     pub fn suricata() -> Settings {
         Settings {
             delivery: Delivery::Acknowledged { chunk: PerDir([Settings::CHUNK; 2]) },
+            overlap: PolicyTable::new(OverlapPolicy::Bsd),
             ..Settings::default()
         }
     }
@@ -55,7 +65,8 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             delivery: Delivery::Inline,
-            overlap: OverlapPolicy::First,
+            overlap: PolicyTable::default(),
+            urgent: Urgent::OutOfBand,
             depth: Settings::DEPTH,
             lookback: Settings::CHUNK,
             ahead: 1 << 20,

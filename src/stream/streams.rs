@@ -1,9 +1,10 @@
 //! All streams of a worker, behind the handles that sessions carry.
 
 use super::blocks::{BLOCK, Blocks};
-use super::direction::Stream;
-use super::settings::{Delivery, Settings};
-use crate::base::{Anomaly, Dir, DropReason, SeqNum};
+use super::direction::{Segment, Store, Stream};
+use super::owners::Tables;
+use super::settings::{Delivery, Settings, Urgent};
+use crate::base::{Anomaly, Dir, DropReason};
 use crate::session::{NO_HANDLE, Session, Tracked};
 use arrayvec::ArrayVec;
 
@@ -27,7 +28,7 @@ pub struct Window<'a> {
     pub bytes: &'a [u8],
     /// Index of the first fresh byte; there is at least one.
     pub fresh_from: usize,
-    /// Stream offset of `bytes[0]`.
+    /// Stream offset of `bytes[0]`; urgent bytes that were taken out do not count.
     pub offset: u64,
     /// Bytes lost for good just before the first fresh one; there is no lookback over a gap.
     pub gap: u64,
@@ -57,7 +58,7 @@ pub struct Counters {
 
 pub struct Streams {
     settings: Settings,
-    blocks: Blocks,
+    store: Store,
     slots: Vec<Stream>,
     free: Vec<u32>,
     pub counters: Counters,
@@ -67,7 +68,7 @@ impl Streams {
     pub fn new(settings: Settings) -> Streams {
         let streams = settings.streams.min(IGNORED);
         Streams {
-            blocks: Blocks::new(settings.blocks),
+            store: Store { blocks: Blocks::new(settings.blocks), tables: Tables::new(streams) },
             slots: Vec::with_capacity(streams as usize),
             free: Vec::with_capacity(streams as usize),
             counters: Counters::default(),
@@ -91,7 +92,7 @@ impl Streams {
 
     /// Bytes of blocks in use.
     pub fn memory(&self) -> u64 {
-        u64::from(self.blocks.in_use()) * BLOCK as u64
+        u64::from(self.store.blocks.in_use()) * BLOCK as u64
     }
 
     /// Streams open now.
@@ -100,18 +101,27 @@ impl Streams {
     }
 
     /// Takes a tracked segment: its payload into its own stream, its acknowledgement into the other's.
-    /// A direction's stream is opened by its first payload.
-    pub fn feed(&mut self, session: &mut Session, dir: Dir, tracked: &Tracked, payload: &[u8]) -> Fed {
+    /// A direction's stream is opened by its first payload. `guarded`: the caller drops a segment that brings a conflict,
+    /// so the receiver never sees it and the first copy holds whatever the receiver's system.
+    pub fn feed(
+        &mut self,
+        session: &mut Session,
+        dir: Dir,
+        tracked: &Tracked,
+        payload: &[u8],
+        guarded: bool,
+    ) -> Fed {
         let mut fed = Fed::default();
         if let Some(seq) = tracked.data
             && session.streams[dir] != IGNORED
         {
-            self.insert(session, dir, seq, payload, &mut fed);
+            let urgent = tracked.urgent.filter(|_| self.settings.urgent == Urgent::OutOfBand);
+            self.insert(session, dir, &Segment { seq, payload, urgent, arrives: !guarded }, &mut fed);
         }
         if let Some(fin) = tracked.fin
             && let Some(stream) = self.slots.get_mut(session.streams[dir] as usize)
         {
-            stream.fin(fin, &mut self.blocks, &self.settings);
+            stream.fin(fin, &mut self.store, &self.settings);
         }
         if let Some(ack) = tracked.acked
             && let Some(stream) = self.slots.get_mut(session.streams[dir.reversed()] as usize)
@@ -119,7 +129,7 @@ impl Streams {
             if let Some(gap) = stream.acknowledge(ack) {
                 let _ = fed.anomalies.try_push(gap);
             }
-            stream.trim(&mut self.blocks, &self.settings);
+            stream.trim(&mut self.store, &self.settings);
         }
         if tracked.reset {
             self.finish(session);
@@ -127,11 +137,13 @@ impl Streams {
         fed
     }
 
-    fn insert(&mut self, session: &mut Session, dir: Dir, seq: SeqNum, payload: &[u8], fed: &mut Fed) {
+    fn insert(&mut self, session: &mut Session, dir: Dir, segment: &Segment<'_>, fed: &mut Fed) {
         self.counters.segments += 1;
         if session.streams[dir] == NO_HANDLE {
             let Some(base) = session.tcp.stream_start(dir) else { return };
-            let Some(handle) = self.take_slot(Stream::new(base, self.settings.decode)) else {
+            let receiver = if dir == Dir::ToServer { session.tuple.dst } else { session.tuple.src };
+            let policy = self.settings.overlap.of(session.tuple.family, receiver);
+            let Some(handle) = self.take_slot(Stream::new(base, policy, self.settings.decode)) else {
                 self.counters.refused += 1;
                 fed.refused = Some(DropReason::StreamMemoryCap);
                 fed.anomalies.push(Anomaly::StreamReassemblyInsertMemcap);
@@ -140,7 +152,7 @@ impl Streams {
             session.streams[dir] = handle;
         }
         let Some(stream) = self.slots.get_mut(session.streams[dir] as usize) else { return };
-        let brought = stream.insert(seq, payload, &mut self.blocks, &self.settings);
+        let brought = stream.insert(segment, &mut self.store, &self.settings);
         let gap = stream.report_gap();
         self.counters.refused += u64::from(brought.refused.is_some());
         self.counters.conflicts += u64::from(brought.conflict);
@@ -174,8 +186,9 @@ impl Streams {
         let stream = self.slots.get_mut(session.streams[dir] as usize)?;
         let (from, fresh, to) = stream.ready(dir, scratch.len(), &self.settings)?;
         let (gap, end) = (stream.gap(), stream.ends_at(to));
-        let bytes = stream.read(from, to, &self.blocks, scratch);
-        Some(Window { bytes, fresh_from: (fresh - from) as usize, offset: from, gap, end })
+        let bytes = stream.read(from, to, &self.store, scratch);
+        let (offset, fresh) = (stream.position(from), stream.position(fresh));
+        Some(Window { bytes, fresh_from: fresh.saturating_sub(offset) as usize, offset, gap, end })
     }
 
     /// The last [`window`](Self::window) of `dir` was inspected.
@@ -183,7 +196,7 @@ impl Streams {
         let Some(stream) = self.slots.get_mut(session.streams[dir] as usize) else { return };
         self.counters.gaps += u64::from(stream.gap() > 0);
         self.counters.gap_bytes += stream.gap();
-        stream.consumed(&mut self.blocks, &self.settings);
+        stream.consumed(&mut self.store, &self.settings);
     }
 
     /// The next bytes of `dir` for its decoder; `scratch` as for [`window`](Self::window). Then call
@@ -192,27 +205,27 @@ impl Streams {
         let stream = self.slots.get_mut(session.streams[dir] as usize)?;
         let (from, to) = stream.undecoded(scratch.len(), &self.settings)?;
         let (gap, end) = (stream.decoder_gap(), stream.ends_at(to));
-        Some(Chunk { bytes: stream.read(from, to, &self.blocks, scratch), gap, end })
+        Some(Chunk { bytes: stream.read(from, to, &self.store, scratch), gap, end })
     }
 
     /// The last [`chunk`](Self::chunk) of `dir` was decoded.
     pub fn decoded(&mut self, session: &Session, dir: Dir) {
         if let Some(stream) = self.slots.get_mut(session.streams[dir] as usize) {
-            stream.decoded(&mut self.blocks, &self.settings);
+            stream.decoded(&mut self.store, &self.settings);
         }
     }
 
     /// No decoder wants more of `dir`.
     pub fn stop_decoding(&mut self, session: &Session, dir: Dir) {
         if let Some(stream) = self.slots.get_mut(session.streams[dir] as usize) {
-            stream.stop_decoding(&mut self.blocks, &self.settings);
+            stream.stop_decoding(&mut self.store, &self.settings);
         }
     }
 
     /// No rule looks at the bytes of `dir` themselves: as if those there were inspected.
     pub fn skip(&mut self, session: &Session, dir: Dir) {
         if let Some(stream) = self.slots.get_mut(session.streams[dir] as usize) {
-            stream.skip(&mut self.blocks, &self.settings);
+            stream.skip(&mut self.store, &self.settings);
         }
     }
 
@@ -236,7 +249,8 @@ impl Streams {
 
     /// Half of the blocks or of the streams are taken.
     pub fn half_full(&self) -> bool {
-        self.blocks.in_use() > self.settings.blocks / 2 || self.open() > self.settings.streams as usize / 2
+        self.store.blocks.in_use() > self.settings.blocks / 2
+            || self.open() > self.settings.streams as usize / 2
     }
 
     /// Nothing more will come in either direction (reset, timeout, eviction, shutdown): windows now give all that is left.
@@ -265,7 +279,7 @@ impl Streams {
     fn release_one(&mut self, session: &Session, dir: Dir) {
         let handle = session.streams[dir];
         if let Some(stream) = self.slots.get_mut(handle as usize) {
-            stream.release(&mut self.blocks);
+            stream.release(&mut self.store);
             self.free.push(handle);
         }
     }

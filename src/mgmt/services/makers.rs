@@ -35,7 +35,7 @@ impl Makers for Stock {
             return Ok(Box::new(Idp::new(
                 Arc::clone(&self.engine),
                 Arc::clone(&self.hosts),
-                self.streams,
+                self.streams.clone(),
                 self.inspection,
             )));
         }

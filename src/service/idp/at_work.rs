@@ -59,7 +59,7 @@ impl AtWork<'_> {
         if tracked.fit == Fit::Valid && (raw || decoded) {
             let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
             self.streams.decode(decoded);
-            let fed = self.streams.feed(session, dir, tracked, payload);
+            let fed = self.streams.feed(session, dir, tracked, payload, packet.inline);
             if !raw {
                 Dir::BOTH.into_iter().for_each(|dir| self.streams.skip(session, dir));
             }

@@ -72,7 +72,7 @@ impl Plugin for Idp {
 
     fn data(&self, _worker: WorkerId) -> Box<dyn DataPlugin> {
         let inspector = Inspector::new(self.inspection, Arc::clone(&self.hosts));
-        Box::new(worker::IdpWorker::new(inspector, Arc::clone(&self.engine), self.streams))
+        Box::new(worker::IdpWorker::new(inspector, Arc::clone(&self.engine), self.streams.clone()))
     }
 
     /// The memory that a worker evaluates the rules with.

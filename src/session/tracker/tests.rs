@@ -85,6 +85,18 @@ fn a_handshake_data_and_both_fins_lead_through_the_states() {
 }
 
 #[test]
+fn the_urgent_byte_is_the_last_before_the_pointer_and_only_with_its_flag() {
+    let at = |flags, urgent| {
+        let mut t = Talk::open();
+        let (seq, ack) = (CLIENT.wrapping_add(1), SERVER.wrapping_add(1));
+        let fields = TcpFields { seq, ack, flags, urgent, window: 1000, ..TcpFields::default() };
+        t.tcp.segment(C, &fields, 10, t.now, &t.settings).urgent
+    };
+    assert_eq!(at(ACK | URG, 3), Some(SeqNum(CLIENT).plus(3)));
+    assert_eq!((at(ACK | URG, 0), at(ACK, 3)), (None, None));
+}
+
+#[test]
 fn a_server_that_closes_first_goes_through_fin_wait() {
     let mut t = Talk::open();
     let mut states = vec![];

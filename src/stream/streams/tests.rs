@@ -1,5 +1,5 @@
 use super::*;
-use crate::base::PerDir;
+use crate::base::{PerDir, SeqNum};
 use crate::decode::{Decoded, Ip, L4, TcpFields};
 use crate::session::{Lookup, Packet, Session, SessionTable, TCP, flags, v4_tuple};
 use crate::stream::Delivery;
@@ -33,10 +33,13 @@ fn streams(delivery: Delivery) -> Streams {
 
 const IDS: Delivery = Delivery::Acknowledged { chunk: PerDir([500, 500]) };
 
+mod overlap;
+
 struct Bench {
     streams: Streams,
     session: Session,
     isn: u32,
+    guarded: bool,
     /// Every fresh byte handed out, with zeroes where a gap was.
     out: Vec<u8>,
     gaps: Vec<(u64, u64)>,
@@ -49,6 +52,7 @@ impl Bench {
             streams: streams(delivery),
             session: session(isn),
             isn,
+            guarded: true,
             out: vec![],
             gaps: vec![],
             ended: false,
@@ -60,22 +64,27 @@ impl Bench {
     }
 
     fn put(&mut self, offset: usize, bytes: &[u8]) -> Fed {
-        let tracked = Tracked { data: Some(self.seq(offset)), ..Tracked::default() };
-        let fed = self.streams.feed(&mut self.session, Dir::ToServer, &tracked, bytes);
+        self.put_urgent(offset, bytes, None)
+    }
+
+    fn put_urgent(&mut self, offset: usize, bytes: &[u8], urgent: Option<usize>) -> Fed {
+        let urgent = urgent.map(|offset| self.seq(offset));
+        let tracked = Tracked { data: Some(self.seq(offset)), urgent, ..Tracked::default() };
+        let fed = self.streams.feed(&mut self.session, Dir::ToServer, &tracked, bytes, self.guarded);
         self.drain();
         fed
     }
 
     fn ack(&mut self, offset: usize) -> Fed {
         let tracked = Tracked { acked: Some(self.seq(offset)), ..Tracked::default() };
-        let fed = self.streams.feed(&mut self.session, Dir::ToClient, &tracked, &[]);
+        let fed = self.streams.feed(&mut self.session, Dir::ToClient, &tracked, &[], self.guarded);
         self.drain();
         fed
     }
 
     fn fin(&mut self, offset: usize) {
         let tracked = Tracked { fin: Some(self.seq(offset)), ..Tracked::default() };
-        self.streams.feed(&mut self.session, Dir::ToServer, &tracked, &[]);
+        self.streams.feed(&mut self.session, Dir::ToServer, &tracked, &[], self.guarded);
         self.drain();
     }
 
@@ -209,7 +218,7 @@ fn running_out_of_blocks_or_slots_is_refused_with_a_reason_and_forgotten_on_rele
     let mut sessions: Vec<Session> = (0..5).map(session).collect();
     let fed = sessions.iter_mut().map(|s| {
         let tracked = Tracked { data: s.tcp.stream_start(Dir::ToServer), ..Tracked::default() };
-        b.streams.feed(s, Dir::ToServer, &tracked, b"x").refused
+        b.streams.feed(s, Dir::ToServer, &tracked, b"x", true).refused
     });
     let expected = [None, None, None, None, Some(DropReason::StreamMemoryCap)];
     assert!(fed.eq(expected));

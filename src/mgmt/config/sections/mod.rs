@@ -16,4 +16,4 @@ pub use outputs::{Eve, EventType, Log, LogFormat, LogLevel, Outputs, Rpc};
 pub use ports::{Eal, Mode, NonIp, Pair, PairKind, Port};
 pub use rules::{Rules, Vars};
 pub use services::{HoldEnd, Inactive, OnFault, PluginEntry, ServiceSet, Services};
-pub use tables::{Fragments, FullTable, Inspect, Midstream, Overlap, Sessions, Streams, Timeouts};
+pub use tables::{Fragments, FullTable, Inspect, Midstream, Overlap, Sessions, Streams, Timeouts, Urgent};

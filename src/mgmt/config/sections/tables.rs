@@ -134,15 +134,24 @@ impl Section for Timeouts {
 }
 
 words! {
-    /// Which of two overlapping pieces is kept, under the names Suricata gives the ways of operating systems.
+    /// Which of two overlapping fragments or segments is kept: "first", "last", and the names Suricata gives the ways of
+    /// operating systems.
     Overlap {
         First = "first",
         Last = "last",
         Bsd = "bsd",
         BsdRight = "bsd-right",
+        OldLinux = "old-linux",
         Linux = "linux",
+        OldSolaris = "old-solaris",
         Solaris = "solaris",
+        Hpux10 = "hpux10",
+        Hpux11 = "hpux11",
+        Irix = "irix",
+        Macos = "macos",
         Windows = "windows",
+        Vista = "vista",
+        Windows2k3 = "windows2k3",
     }
 }
 
@@ -222,7 +231,7 @@ impl Section for Fragments {
         v.value("timeout", "From the first piece to the last.", &mut self.timeout);
         v.value(
             "policy",
-            "Overlapping IPv4 fragments: \"first\", \"last\", \"bsd\", \"bsd-right\", \"linux\", \"solaris\" or \"windows\".\n\
+            "Which of two overlapping IPv4 fragments holds: \"first\", \"last\", or as a system does (docs/overlaps.md).\n\
              [host-os-policy] says otherwise by destination.",
             &mut self.policy,
         );
@@ -236,6 +245,14 @@ impl Section for Fragments {
             "Drop a first TCP fragment too short for the fixed header (RFC 1858).",
             &mut self.drop_tiny_first,
         );
+    }
+}
+
+words! {
+    /// What becomes of the byte that TCP's urgent pointer names.
+    Urgent {
+        OutOfBand = "out-of-band",
+        Inline = "inline",
     }
 }
 
@@ -258,13 +275,15 @@ pub struct Streams {
     pub ahead: Bytes,
     pub memory: Bytes,
     pub streams: u32,
+    pub policy: Overlap,
+    pub urgent: Urgent,
 }
 
 impl Streams {
     pub fn of(profile: Profile) -> Streams {
-        let inspect = match profile {
-            Profile::Suricata => Inspect::Acknowledged,
-            Profile::Inline => Inspect::Inline,
+        let (inspect, policy) = match profile {
+            Profile::Suricata => (Inspect::Acknowledged, Overlap::Bsd),
+            Profile::Inline => (Inspect::Inline, Overlap::First),
         };
         Streams {
             inspect,
@@ -274,6 +293,8 @@ impl Streams {
             ahead: Bytes::mib(1),
             memory: Bytes::mib(256),
             streams: 1 << 18,
+            policy,
+            urgent: Urgent::OutOfBand,
         }
     }
 }
@@ -307,6 +328,17 @@ impl Section for Streams {
             "streams",
             "Directions with payload that one worker follows at once.",
             &mut Within(&mut self.streams, 64..=1 << 26),
+        );
+        v.value(
+            "policy",
+            "Which of two overlapping segments holds where neither was inspected or acknowledged: as in [fragments].\n\
+             [host-os-policy] says otherwise by destination. A line that drops lets no second version of a byte pass.",
+            &mut self.policy,
+        );
+        v.value(
+            "urgent",
+            "The byte that the urgent pointer names: \"out-of-band\" is no part of the stream, \"inline\" stays in it.",
+            &mut self.urgent,
         );
     }
 }
