@@ -83,6 +83,8 @@ pub struct File {
     pub closed: bool,
     /// Bytes within it are missing, or it did not come to its end.
     pub truncated: bool,
+    /// Its record was written.
+    logged: bool,
 }
 
 /// A rule that may yet match, and which of its parts have held.
@@ -328,7 +330,15 @@ impl Transaction {
             self.put(dir, FILE_NAME, name);
         }
         let data = self.begin(dir, FILE_DATA, window);
-        self.files.push(File { dir, name: kept, data, size: 0, closed: false, truncated: false });
+        self.files.push(File {
+            dir,
+            name: kept,
+            data,
+            size: 0,
+            closed: false,
+            truncated: false,
+            logged: false,
+        });
         self.touch(dir);
         Some(FileId(self.files.len() as u16 - 1))
     }
@@ -445,6 +455,18 @@ impl Transaction {
 
     pub fn file_name(&self, file: &File) -> &[u8] {
         self.store.get(file.name.start as usize..file.name.end as usize).unwrap_or_default()
+    }
+
+    /// A file whose record is due: one that ended, or with `any` one that never will. From now on its record is written.
+    pub fn take_file_to_log(&mut self, any: bool) -> Option<FileId> {
+        let due = |file: &File| (file.closed || any) && !file.logged;
+        let at = self.files.iter().position(due)?;
+        self.files.get_mut(at)?.logged = true;
+        Some(FileId(u16::try_from(at).ok()?))
+    }
+
+    pub fn file(&self, id: FileId) -> Option<&File> {
+        self.files.get(usize::from(id.0))
     }
 
     pub fn events(&self) -> &[(Dir, &'static str)] {

@@ -32,7 +32,11 @@ enum At {
     /// A frame that is worked on when it is whole.
     Payload(Header),
     /// Data of a stream, then padding.
-    Data { header: Header, left: u32, padding: u32 },
+    Data {
+        header: Header,
+        left: u32,
+        padding: u32,
+    },
     Skip(u32),
 }
 

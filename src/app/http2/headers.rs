@@ -200,7 +200,9 @@ mod tests {
 
     #[test]
     fn a_host_is_without_its_port() {
-        for (host, expected) in [("a.b:80", "a.b"), ("[::1]:443", "[::1]"), ("a", "a"), ("[::1", "[::1"), ("", "")] {
+        for (host, expected) in
+            [("a.b:80", "a.b"), ("[::1]:443", "[::1]"), ("a", "a"), ("[::1", "[::1"), ("", "")]
+        {
             assert_eq!(without_port(host.as_bytes()), expected.as_bytes());
         }
     }

@@ -115,13 +115,7 @@ impl Streams {
 
 impl Stream {
     fn new(tx: TxId) -> Stream {
-        Stream {
-            id: 0,
-            tx,
-            headed: PerDir::default(),
-            ended: PerDir::default(),
-            body: PerDir::default(),
-        }
+        Stream { id: 0, tx, headed: PerDir::default(), ended: PerDir::default(), body: PerDir::default() }
     }
 
     fn clear(&mut self) {
