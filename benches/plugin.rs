@@ -1,5 +1,6 @@
-//! What a chain costs a packet: none, detection without rules, an empty plugin built in, an empty external one, and it behind
-//! detection. The difference between the two empty ones is the border's, the rest is the chain's own.
+//! What a chain costs a packet: none, detection without rules, an empty plugin built in, an empty external one, one that
+//! looks at each packet and its session, and an empty one behind detection. The difference between the two empty ones is
+//! the border's, the rest is the chain's own.
 //!
 //! `cargo bench --bench plugin [-- CHAIN...]`, all chains or those named (`empty`, `idp+external`). Prints the lower quartile
 //! of rounds (of a shared machine the steadier number) in nanoseconds and cycles a packet, and the difference to the first chain
@@ -31,10 +32,12 @@ const ROUNDS: usize = 101;
 const BURSTS: usize = 400;
 const SESSIONS: u32 = 1000;
 
-fn empty() -> Box<dyn Plugin> {
+/// The empty sample; or one that looks at each packet and its session.
+fn external(name: &str) -> Box<dyn Plugin> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let out = top.join("target/empty-bench.so");
+    let out = top.join(format!("target/{name}-bench.so"));
     let mut cc = Command::new("cc");
+    cc.args(if name == "looking" { &["-DLOOKS"][..] } else { &[] });
     cc.args(["-shared", "-fPIC", "-O2", "-I"]).arg(top.join("plugins/include"));
     let built = cc.arg(top.join("plugins/samples/empty/empty.c")).arg("-o").arg(&out).status();
     assert!(built.is_ok_and(|status| status.success()), "cc builds the sample");
@@ -76,7 +79,7 @@ fn plan(names: &[&str]) -> ServicePlan {
                 Box::new(Idp::new(Arc::clone(&engine), hosts, streams, inspection))
             }
             "built-in" => Box::new(Nothing(About { name: name.into(), ..About::default() })),
-            _ => empty(),
+            name => external(name),
         });
     }
     let mut plan = ServicePlan::of(plugins, 1);
@@ -148,7 +151,8 @@ impl Bench {
 }
 
 fn main() {
-    let chains: [&[&str]; 5] = [&[], &["idp"], &["built-in"], &["external"], &["idp", "external"]];
+    let chains: [&[&str]; 6] =
+        [&[], &["idp"], &["built-in"], &["external"], &["looking"], &["idp", "external"]];
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let named = |names: &[&str]| if names.is_empty() { "empty".to_owned() } else { names.join("+") };
     let mut benches: Vec<Bench> = chains

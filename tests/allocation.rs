@@ -4,6 +4,8 @@
 #![allow(unsafe_code)] // a global allocator cannot be had without
 #![allow(clippy::unwrap_used)] // helpers of tests
 
+#[path = "allocation/decoders.rs"]
+mod decoders;
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};

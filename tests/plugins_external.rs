@@ -295,6 +295,15 @@ fn cos_marks_every_packet_without_sessions() {
 }
 
 #[test]
+fn each_packet_comes_with_its_own_views() {
+    let path = c_sample("empty", &["-DLOOKS"]);
+    let plan = plan_of(load(&[ExternalSpec::at("empty", &path, "")]).unwrap());
+    let packets = [question(4000, "q"), question(4000, "x"), answer(4000, "a"), question(4001, "x")];
+    let outcome = play(&plan, &frames(packets));
+    assert_eq!((outcome.sent.len(), outcome.faults), (2, Vec::new()));
+}
+
+#[test]
 fn another_abi_and_a_second_of_the_same_name_are_refused() {
     let other = c_sample("empty", &["-DVERSION=7"]);
     let refused = load(&[ExternalSpec::at("old", &other, "")]).map(|_| ()).unwrap_err();

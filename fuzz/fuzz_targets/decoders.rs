@@ -8,9 +8,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use weir::app::registry::TABLE;
-use weir::app::{Apps, COMPLETE, Limits, Source, Wanted};
-use weir::base::{Dir, FlowTuple, Time};
+use weir::app::registry::{TABLE, is_only_told};
+use weir::app::{AppProto, Apps, COMPLETE, Limits, Source, Wanted};
+use weir::base::{Addr, Dir, FlowTuple, Time};
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -35,6 +35,7 @@ fuzz_target!(|input: &[u8]| {
     let (mut apps, mut handle, wanted) = (Apps::new(Limits::default()), NONE, Wanted::all());
     let mut source =
         Source { tuple: tuple(which), time: Time::from_secs(0), dir: Dir::ToServer, opening_seen: which & 1 == 0 };
+    lead_in(&mut apps, &mut handle, &mut source, &wanted, which);
     while let [control, len, behind @ ..] = rest {
         source.dir = if control & 1 == 0 { Dir::ToServer } else { Dir::ToClient };
         let (piece, behind) = behind.split_at(behind.len().min(usize::from(*len)));
@@ -51,6 +52,28 @@ fuzz_target!(|input: &[u8]| {
     apps.release(&mut handle);
     assert_eq!(apps.memory(), 0);
 });
+
+/// What another protocol says before those that are found by nothing else.
+fn lead_in(apps: &mut Apps, handle: &mut u32, source: &mut Source, wanted: &Wanted, which: u8) {
+    let proto = TABLE[usize::from(which >> 1) % TABLE.len()].proto;
+    if !is_only_told(proto) {
+        return;
+    }
+    source.tuple.proto = TCP;
+    if proto == AppProto::FtpData {
+        let mut control = NONE;
+        source.tuple.dst = Addr::v4([10, 0, 0, 1]);
+        let announces = b"USER x\r\nPORT 10,0,0,1,156,65\r\nRETR name\r\n";
+        apps.data(&mut control, &Source { tuple: FlowTuple { dport: 21, ..source.tuple }, ..*source }, wanted, announces);
+        apps.finish(control, source);
+        apps.release(&mut control);
+    } else {
+        let asks = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        apps.data(handle, source, wanted, asks);
+        let agrees = b"HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        apps.data(handle, &Source { dir: Dir::ToClient, ..*source }, wanted, agrees);
+    }
+}
 
 /// As inspection does: all that is there was looked at.
 fn inspect(apps: &mut Apps, handle: u32) {

@@ -139,7 +139,8 @@ struct weir_packet {
 struct weir_host;
 struct weir_desk; /* the way to management; valid while the process runs, usable from any thread */
 
-/* One call of the data handler. */
+/* One call of the data handler. Write only what is said to be yours to set: the host does not make the rest anew for every
+ * packet. */
 struct weir_data {
     const struct weir_host *host;
     void *call;           /* the host's own: only for its functions, and only until the handler returns */

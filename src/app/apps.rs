@@ -60,6 +60,16 @@ impl Known {
     }
 }
 
+impl Known {
+    /// The protocol turns out to carry another.
+    fn becomes(&mut self, proto: AppProto) {
+        self.proto = Some(proto);
+        for dir in Dir::BOTH {
+            self.by_direction[dir] = self.by_direction[dir].map(|_| proto);
+        }
+    }
+}
+
 /// A session's.
 pub struct AppState {
     pub known: Known,
@@ -290,7 +300,9 @@ impl Apps {
 }
 
 fn put_by(decoders: &mut [Vec<Box<dyn Decoder>>], proto: AppProto, mut decoder: Box<dyn Decoder>) {
-    if let Some(spare) = decoders.get_mut(proto as usize)
+    // DNS over HTTPS is what a decoder of HTTP/2 found.
+    let made_for = if proto == AppProto::Doh2 { AppProto::Http2 } else { proto };
+    if let Some(spare) = decoders.get_mut(made_for as usize)
         && spare.len() < MAX_SPARE_DECODERS
     {
         decoder.reset();
@@ -485,7 +497,7 @@ impl Run<'_> {
         flush: &mut bool,
         work: impl FnOnce(&mut dyn Decoder, &mut Sink<'_>) -> Next,
     ) -> Option<Next> {
-        let AppState { decoder, transactions, .. } = &mut *self.state;
+        let AppState { decoder, transactions, known, .. } = &mut *self.state;
         let mut sink = Sink {
             transactions,
             limits: self.limits,
@@ -494,7 +506,11 @@ impl Run<'_> {
             flush,
             expected: self.expected,
         };
-        Some(work(decoder.as_deref_mut()?, &mut sink))
+        let next = work(decoder.as_deref_mut()?, &mut sink);
+        if known.proto.is_some_and(|proto| proto != transactions.proto) {
+            known.becomes(transactions.proto);
+        }
+        Some(next)
     }
 
     fn stop(&mut self) {

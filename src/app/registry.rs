@@ -39,9 +39,12 @@ pub const NO_STATES: [States; 2] = [&[], &[]];
 #[rustfmt::skip]
 pub static TABLE: &[Entry] = &[
     super::tls::ENTRY,
+    super::http2::ENTRY,
+    super::http2::DOH_ENTRY,
+    super::ssh::ENTRY,
+    super::quic::ENTRY,
     super::http1::ENTRY,
     super::sip::ENTRY,
-    super::http2::ENTRY,
     super::smb::ENTRY,
     super::dns::ENTRY,
     super::dns::TCP_ENTRY,
@@ -55,7 +58,15 @@ pub static TABLE: &[Entry] = &[
     super::smtp::ENTRY,
     super::ftp::ENTRY,
     super::ftp::DATA_ENTRY,
+    super::mqtt::ENTRY,
+    super::websocket::ENTRY,
+    super::rfb::ENTRY,
+    super::telnet::ENTRY,
+    super::ldap::ENTRY,
+    super::mailbox::POP3,
+    super::mailbox::IMAP,
     super::krb5::ENTRY,
+    super::nfs::ENTRY,
 ];
 
 pub fn of(proto: AppProto) -> Option<&'static Entry> {

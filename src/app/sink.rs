@@ -6,6 +6,7 @@ use super::transaction::Transaction;
 use super::transactions::{Transactions, TxId};
 use super::wanted::Wanted;
 use crate::base::{Dir, FlowTuple, Time};
+use crate::rules::app::AppProto;
 
 /// Lent to a decoder for one call.
 pub struct Sink<'a> {
@@ -46,6 +47,14 @@ impl<'a> Sink<'a> {
 
     pub fn wanted(&self) -> &Wanted {
         self.transactions.wanted()
+    }
+
+    /// The session's protocol turns out to be one that this one carries: all its transactions are of that.
+    pub fn becomes(&mut self, proto: AppProto) {
+        if self.transactions.proto != proto {
+            self.transactions.proto = proto;
+            self.transactions.iter_mut().for_each(|tx| tx.proto = proto);
+        }
     }
 
     /// An event that belongs to no transaction in particular: to the newest, or to one made for it.

@@ -123,6 +123,8 @@ pub struct Transaction {
     order: Order,
     /// The direction was inspected at this stage.
     pub inspected: PerDir<Option<u8>>,
+    /// Its only direction, where it has but one.
+    only: Option<Dir>,
     /// Something was added since inspection last looked, a direction.
     pub changed: PerDir<bool>,
     /// Something of that direction was found.
@@ -149,6 +151,7 @@ impl Transaction {
             stage: PerDir::default(),
             order: Order::default(),
             inspected: PerDir::default(),
+            only: None,
             changed: PerDir::default(),
             touched: PerDir::default(),
             store: Vec::new(),
@@ -258,7 +261,9 @@ impl Transaction {
     /// An event under its whole name (`http.invalid_content_length`), once a transaction.
     pub fn event(&mut self, dir: Dir, name: &'static str) {
         if !self.events.iter().any(|(_, known)| *known == name) && self.events.try_push((dir, name)).is_ok() {
-            self.changed = PerDir([true; 2]);
+            Dir::BOTH
+                .into_iter()
+                .for_each(|way| self.changed[way] |= self.only.is_none_or(|only| only == way));
         }
     }
 
@@ -280,14 +285,20 @@ impl Transaction {
         }
     }
 
-    /// All there is of a transaction that has one direction only: the other is not looked into at all, so that what is absent
-    /// there says nothing.
-    pub fn complete_one_way(&mut self, dir: Dir) {
-        self.complete(dir);
+    /// The transaction has one direction only: the other is not looked into at all, so that what is absent there says
+    /// nothing, and an event is seen once.
+    pub fn only_way(&mut self, dir: Dir) {
         let other = dir.reversed();
+        self.only = Some(dir);
         self.stage[other] = COMPLETE;
         self.inspected[other] = Some(COMPLETE);
         self.changed[other] = false;
+    }
+
+    /// All there is of a transaction that has one direction only.
+    pub fn complete_one_way(&mut self, dir: Dir) {
+        self.complete(dir);
+        self.only_way(dir);
     }
 
     /// Begins a buffer that comes in pieces; its number is for [`grow`](Self::grow). `None` when nobody wants it.

@@ -26,7 +26,9 @@ pub(super) fn holds(check: &AppCheck, tx: &Transaction, dir: Dir, facts: &Packet
             tx.files().iter().any(|file| file.dir == dir && file_holds(*field, test, file, tx))
         }
         AppCheck::Field { field, test, which } => field_holds(*field, test, which, tx, dir),
-        AppCheck::Event(name) if name.contains('.') => tx.events().iter().any(|(_, event)| **event == **name),
+        AppCheck::Event(name) if name.contains('.') => {
+            tx.events().iter().any(|(way, event)| *way == dir && **event == **name)
+        }
         AppCheck::Event(_) | AppCheck::Protocol { .. } => holds_for_packet(check, facts, dir),
         AppCheck::State { name, order } => state_holds(name, *order, tx, dir),
         AppCheck::Facility(_) => false,

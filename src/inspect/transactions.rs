@@ -214,20 +214,22 @@ impl Turn<'_> {
         let Context::App(id) = buffer.context else {
             return if self.packet_buffer_matches(rule, buffer, program) { Part::Holds } else { Part::Open };
         };
-        if direction_of(rule, id, buffer.dir).is_some_and(|only| only != dir) {
+        let way = direction_of(rule, id, buffer.dir).unwrap_or(dir);
+        // The response's turn looks at the request too: it was there before.
+        if way != dir && !(rule.whole_transaction && dir == Dir::ToClient) {
             return Part::Open;
         }
-        let (mut there, mut open) = (false, tx.stage(dir) < registry::stage_of(tx.proto, id));
+        let (mut there, mut open) = (false, tx.stage(way) < registry::stage_of(tx.proto, id));
         let mut holds = false;
         let order = match tx.order() {
             Order::Big => Endian::Big,
             Order::Little => Endian::Little,
         };
-        for (_, bytes) in tx.buffers(id).filter(|(way, _)| *way == dir) {
+        for (_, bytes) in tx.buffers(id).filter(|(found, _)| *found == way) {
             there = true;
             holds = holds || self.transformed_matches(buffer, program, Subject::whole(bytes).in_order(order));
         }
-        for streamed in tx.streamed().iter().filter(|s| s.id == id && s.dir == dir) {
+        for streamed in tx.streamed().iter().filter(|s| s.id == id && s.dir == way) {
             there |= !streamed.is_empty();
             open |= !streamed.is_full();
             if let Some((bytes, base, fresh_from)) = streamed.ready() {

@@ -163,10 +163,11 @@ impl Lane {
         if !Services::wants(session, dir) && !opened {
             return Verdict::Forward;
         }
-        let (at, packet) = (SessionAt { id, session }, subject.packet(decoded, tracked));
-        let passage = match opened {
-            true => services.first_packet(at, packet, dir, outside),
-            false => services.packet(at, packet, dir, 0, outside),
+        // Made once for each: what is made before the branch goes through memory.
+        let passage = if opened {
+            services.first_packet(SessionAt { id, session }, subject.packet(decoded, tracked), dir, outside)
+        } else {
+            services.packet(SessionAt { id, session }, subject.packet(decoded, tracked), dir, 0, outside)
         };
         match passage {
             Passage::Forward => Verdict::Forward,

@@ -145,14 +145,18 @@ impl AppProto {
 #[rustfmt::skip]
 pub const DECODED: Protos = Protos::of(&[
     AppProto::Tls,
+    AppProto::Ssh,
+    AppProto::Quic,
     AppProto::Http1,
     AppProto::Http2,
+    AppProto::Doh2,
     AppProto::Smb,
     AppProto::Dns,
     AppProto::Mdns,
     AppProto::Llmnr,
     AppProto::Dcerpc,
     AppProto::Krb5,
+    AppProto::Nfs,
     AppProto::Sip,
     AppProto::Snmp,
     AppProto::Dhcp,
@@ -162,6 +166,14 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Smtp,
     AppProto::Ftp,
     AppProto::FtpData,
+    AppProto::Mqtt,
+    AppProto::Websocket,
+    AppProto::Rfb,
+    AppProto::Telnet,
+    AppProto::Ldap,
+    AppProto::Pop3,
+    AppProto::Imap,
+    AppProto::Sip,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.

@@ -263,8 +263,8 @@ fn scope(draft: &Draft) -> Result<PayloadScope, Fault> {
 
 /// TCP, or what takes it in: packets of other protocols are their own stream.
 fn may_be_tcp(protocol: RuleProtocol) -> bool {
-    use RuleProtocol::{Ip, Ipv4, Ipv6, Tcp};
-    matches!(protocol, Tcp | Ip | Ipv4 | Ipv6)
+    use RuleProtocol::{Ip, Ipv4, Ipv6, Tcp, TcpOrUdp};
+    matches!(protocol, Tcp | TcpOrUdp | Ip | Ipv4 | Ipv6)
 }
 
 fn is_placed(content: &DraftContent) -> bool {

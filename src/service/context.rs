@@ -8,7 +8,7 @@ use super::report::Reporter;
 use super::running::NOBODY;
 use super::services::ChainState;
 use super::states::StateSlab;
-use super::table::PluginTable;
+use super::table::{PluginCounts, PluginTable};
 use crate::base::event::Cause;
 use crate::base::{ClassId, Dir, PerDir, PluginId, PortId, SetId, Time};
 use crate::decode::Decoded;
@@ -132,19 +132,24 @@ impl Context<'_> {
         self.held?.next_ticket().map(|ticket| ticket.0)
     }
 
-    /// Lends the event to a member of the chain; `None` when it is out.
+    /// Lends the event to a member of the chain: what it said, and what it counts. `None` when it is out.
     #[inline(always)]
     pub(super) fn call<R>(
         &mut self,
         member: u8,
         plugin: PluginId,
         event: impl FnOnce(&mut dyn DataPlugin, &mut Context<'_>) -> R,
-    ) -> Option<R> {
+    ) -> Option<(R, &PluginCounts)> {
         let mut lent = self.host.plugins.take(plugin)?;
         self.member = member;
         self.host.me = plugin;
         let result = event(&mut *lent.instance, self);
-        self.host.plugins.put_back(plugin, lent).then_some(result)
+        if self.host.misbehaved {
+            self.host.misbehaved = false;
+            self.host.plugins.put_back_asking(plugin, lent);
+            return None;
+        }
+        Some((result, self.host.plugins.put_back(plugin, lent)?))
     }
 
     /// Tells every subscriber of the class on this worker, now; how many there were. A subscriber that is itself waiting for
@@ -174,6 +179,8 @@ pub struct Host<'a> {
     pub closing_packet: u64,
     /// Of what is inspected, in a replay's order between workers.
     pub position: u64,
+    /// The plugin that is called has a fault to tell ([`DataPlugin::fault`]): it sets this, so that nobody else need be asked.
+    pub misbehaved: bool,
     pub report: &'a mut Reporter,
     pub(super) plugins: &'a mut PluginTable,
     pub(super) states: &'a mut StateSlab,
@@ -215,7 +222,7 @@ impl Host<'_> {
             to(answer);
             running.mark(asked);
         });
-        self.plugins.put_back(of, lent);
+        self.plugins.put_back_asking(of, lent);
         there
     }
 

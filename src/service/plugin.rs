@@ -220,7 +220,8 @@ pub trait DataPlugin: Send {
     /// Numbers for management, told once a turn: gauges and sums.
     fn publish(&self, _numbers: &mut dyn FnMut(Gauge, u64)) {}
 
-    /// What went wrong at the border of an external plugin since it was last asked: it is taken out.
+    /// What went wrong at the border of an external plugin since it was last asked: it is taken out. Events with a context ask
+    /// only when [`Host::misbehaved`](super::Host::misbehaved) was set.
     fn fault(&mut self) -> Option<PluginFault> {
         None
     }

@@ -53,7 +53,7 @@ impl Running {
         self.thread.load(Ordering::Acquire)
     }
 
-    /// A call of a plugin begins. Returns who ran before, for [`mark`](Self::mark) when the call has ended.
+    /// A call of a plugin begins. Returns who ran before, for [`leave`](Self::leave).
     #[inline]
     pub fn enter(&self, plugin: PluginId) -> u32 {
         let before = self.plugin.load(Ordering::Relaxed);
@@ -66,6 +66,12 @@ impl Running {
         calls.store(calls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         self.plugin.store(u32::from(plugin.0), Ordering::Release);
         before
+    }
+
+    /// The call has ended: who ran before goes on.
+    #[inline]
+    pub fn leave(&self, before: u32) {
+        self.plugin.store(before, Ordering::Release);
     }
 
     /// Somebody else's code runs from now on, in no new call. Returns whose it was.

@@ -66,6 +66,7 @@ impl Outside<'_> {
             now: self.now,
             closing_packet: self.closing_packet,
             position: self.position,
+            misbehaved: false,
             report: &mut *self.report,
             plugins,
             states,
@@ -325,7 +326,7 @@ impl Services {
             let mut host = outside.host(plugins, states, outbox);
             host.me = plugin;
             lent.instance.turn(&mut host, now);
-            self.plugins.put_back(plugin, lent);
+            self.plugins.put_back_asking(plugin, lent);
         }
     }
 

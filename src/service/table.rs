@@ -155,20 +155,28 @@ impl PluginTable {
         Some(Lent { instance, before })
     }
 
-    /// After the call. An external plugin that misbehaved is taken out: it stays here, uncalled, until management removes it.
-    /// False for one that is out.
+    /// After a call that asks for no fault: the caller knows of none. What it counts; `None` for one that is out.
     #[inline(always)]
-    pub fn put_back(&mut self, id: PluginId, lent: Lent) -> bool {
-        let Some(slot) = self.slots.get_mut(id.index()).and_then(Option::as_mut) else { return false };
-        let instance = slot.instance.insert(lent.instance);
+    pub fn put_back(&mut self, id: PluginId, lent: Lent) -> Option<&PluginCounts> {
+        let slot = self.slots.get_mut(id.index())?.as_mut()?;
+        let none = slot.instance.replace(lent.instance);
+        debug_assert!(none.is_none(), "nobody was put in its place meanwhile");
+        std::mem::forget(none); // so that nothing is dropped here for every packet
         if slot.external {
-            self.running.mark(lent.before);
-            if let Some(fault) = instance.fault() {
-                self.take_out(id, fault);
-                return false;
-            }
+            self.running.leave(lent.before);
         }
-        slot.out.is_none()
+        slot.out.is_none().then_some(&*slot.counts)
+    }
+
+    /// After a call that may have gone wrong at the border. Who misbehaved is taken out: it stays here, uncalled, until
+    /// management removes it.
+    #[inline(never)]
+    pub fn put_back_asking(&mut self, id: PluginId, mut lent: Lent) {
+        let fault = lent.instance.fault();
+        self.put_back(id, lent);
+        if let Some(fault) = fault {
+            self.take_out(id, fault);
+        }
     }
 
     pub fn running(&self) -> &Running {

@@ -134,6 +134,11 @@ impl TcpTracker {
         self.sides[dir].flags
     }
 
+    /// Both sides have ended it, or one has reset it.
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
     /// The handshake was seen: who opened the session is known.
     pub fn opening_seen(&self) -> bool {
         !self.lenient

@@ -2,7 +2,7 @@
 
 use super::blocks::{BLOCK, Blocks};
 use super::direction::Stream;
-use super::settings::Settings;
+use super::settings::{Delivery, Settings};
 use crate::base::{Anomaly, Dir, DropReason, SeqNum};
 use crate::session::{NO_HANDLE, Session, Tracked};
 use arrayvec::ArrayVec;
@@ -77,6 +77,11 @@ impl Streams {
 
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Bytes can be looked at before they are acknowledged.
+    pub fn is_inline(&self) -> bool {
+        self.settings.delivery == Delivery::Inline
     }
 
     /// Whether a decoder will read the streams that open from now on.

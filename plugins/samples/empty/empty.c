@@ -1,5 +1,6 @@
 /* Does nothing: what a plugin costs, and the shortest one that there can be. With -DVERSION=n,
- * -DSIZE=n or -DTAG=\"...\" it claims another ABI. */
+ * -DSIZE=n or -DTAG=\"...\" it claims another ABI. With -DLOOKS it looks at each packet and its session, discards
+ * payloads that begin with `x`, and replies badly to views that cannot be. */
 #include <string.h>
 #include "weir_plugin.h"
 
@@ -9,11 +10,25 @@ static int control(void *self, uint32_t event, const struct weir_control *contro
     return WEIR_OK;
 }
 
+#ifdef LOOKS
+static int data(void *self, uint32_t event, struct weir_data *data)
+{
+    const struct weir_session *session = data->session;
+    const struct weir_packet *packet = data->packet;
+    (void)self;
+    if (event != WEIR_EVENT_FIRST_PACKET && event != WEIR_EVENT_PACKET)
+        return packet == NULL ? WEIR_OK : -1;
+    if (session == NULL || packet == NULL || session->packets[data->direction] == 0 || session->tuple.family != 4)
+        return -1;
+    return packet->payload_length > 0 && packet->bytes[packet->payload] == 'x' ? WEIR_DISCARD : WEIR_OK;
+}
+#else
 static int data(void *self, uint32_t event, struct weir_data *data)
 {
     (void)self, (void)event, (void)data;
     return WEIR_OK;
 }
+#endif
 
 int weir_plugin_entry(const struct weir_host *host, struct weir_registration *out)
 {

@@ -86,6 +86,18 @@ fn a_query_is_a_transaction_of_its_own() {
 }
 
 #[test]
+fn a_message_goes_once_its_own_direction_was_inspected() {
+    let mut bench = bench(&DNS);
+    bench.data(TO_CLIENT, &answer("example.com"));
+    bench.transactions.sweep();
+    let tx = bench.transactions.iter_mut().next().unwrap();
+    assert!(tx.changed[TO_CLIENT] && !tx.changed[TO_SERVER]);
+    (tx.inspected[TO_CLIENT], tx.changed[TO_CLIENT]) = (Some(crate::app::COMPLETE), false);
+    bench.transactions.sweep();
+    assert!(bench.transactions.is_empty());
+}
+
+#[test]
 fn a_response_gives_names_of_records_and_of_data() {
     let mut bench = bench(&DNS);
     bench.data(TO_CLIENT, &answer("example.com"));

@@ -332,13 +332,15 @@ fn probe(dir: Dir, bytes: &[u8]) -> Probe {
         b"NLST",
         b"TYPE ",
     ];
+    let named = || text::contains(bytes, b"FTP") && !text::contains(bytes, b"SMTP");
     match dir {
+        Dir::ToServer if text::begins(bytes, &[b"220 ", b"220-"]) == Probe::Yes && named() => Probe::Reversed,
         Dir::ToServer => match text::begins(bytes, FIRST) {
             Probe::Yes if text::begins(bytes, &[b"USER "]) == Probe::Yes => user(bytes),
             other => other,
         },
         Dir::ToClient => match text::begins(bytes, &[b"220 ", b"220-"]) {
-            Probe::Yes if text::contains(bytes, b"FTP") && !text::contains(bytes, b"SMTP") => Probe::Yes,
+            Probe::Yes if named() => Probe::Yes,
             // SMTP begins so too: the client's first command tells.
             Probe::Yes => Probe::More,
             other => other,

@@ -139,7 +139,7 @@ fn a_file_of_a_data_channel() {
     let mut apps = Apps::new(Limits::default());
     let wanted = Wanted::all();
     let (mut first, mut second) = (u32::MAX, u32::MAX);
-    let at = |tuple, dir| Source { tuple, time: Time::from_secs(1), dir };
+    let at = |tuple, dir| Source { tuple, time: Time::from_secs(1), dir, opening_seen: true };
     apps.data(
         &mut first,
         &at(control(), Dir::ToServer),

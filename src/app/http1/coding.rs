@@ -8,7 +8,7 @@ use super::inflate::{Inflate, Inflated};
 use super::unpack::{Brotli, Lzma, Unpacked};
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(in crate::app) enum Coding {
     Gzip,
     Deflate,
     Brotli,
@@ -25,7 +25,7 @@ const KEEP: usize = 4096;
 const GZIP_TRAILER: u8 = 8;
 
 /// Where decoded bytes go; false when no more are wanted.
-pub(super) type Out<'a> = dyn FnMut(&[u8]) -> bool + 'a;
+pub(in crate::app) type Out<'a> = dyn FnMut(&[u8]) -> bool + 'a;
 
 enum State {
     /// The first bytes are kept until they tell what they are.
@@ -54,7 +54,7 @@ enum Flow {
 }
 
 /// One coding of a message's content.
-pub(super) struct Layer {
+pub(in crate::app) struct Layer {
     coding: Coding,
     state: State,
     inflate: Option<Box<Inflate>>,
@@ -62,12 +62,12 @@ pub(super) struct Layer {
     kept: Vec<u8>,
     /// Something was decoded, or more came than is kept.
     made: bool,
-    pub(super) failed: bool,
+    pub(in crate::app) failed: bool,
     pub(super) memory_limit: bool,
 }
 
 impl Layer {
-    pub(super) fn new(coding: Coding) -> Layer {
+    pub(in crate::app) fn new(coding: Coding) -> Layer {
         let (failed, memory_limit) = (false, false);
         Layer {
             coding,
@@ -80,7 +80,7 @@ impl Layer {
         }
     }
 
-    pub(super) fn restart(&mut self, coding: Coding) {
+    pub(in crate::app) fn restart(&mut self, coding: Coding) {
         self.coding = coding;
         self.state = State::Sniff;
         self.kept.clear();
@@ -88,12 +88,12 @@ impl Layer {
     }
 
     /// Lends the window's memory from one message to the next.
-    pub(super) fn forget_window(&mut self) {
+    pub(in crate::app) fn forget_window(&mut self) {
         self.inflate = None;
     }
 
     /// The next bytes; false when `out` wants no more.
-    pub(super) fn write(&mut self, mut input: &[u8], out: &mut Out<'_>) -> bool {
+    pub(in crate::app) fn write(&mut self, mut input: &[u8], out: &mut Out<'_>) -> bool {
         if matches!(self.state, State::Sniff) && !self.sniff(&mut input, false, out) {
             return false;
         }
@@ -109,7 +109,7 @@ impl Layer {
     }
 
     /// The content ended.
-    pub(super) fn finish(&mut self, out: &mut Out<'_>) -> bool {
+    pub(in crate::app) fn finish(&mut self, out: &mut Out<'_>) -> bool {
         if matches!(self.state, State::Sniff) && !self.sniff(&mut [].as_slice(), true, out) {
             return false;
         }
@@ -251,7 +251,12 @@ impl Layer {
             made += bytes.len();
             true
         }) {
-            Inflated::End => made > 0,
+            // Text that happens to end as DEFLATE does leaves most of itself behind.
+            Inflated::End => {
+                made > 0
+                    && input.len() <= self.kept.len() / 2
+                    && (input.is_empty() || self.kept.len() >= PROOF)
+            }
             Inflated::More => made > 0 && (!last || self.kept.len() >= PROOF),
             Inflated::Failed | Inflated::Stopped => false,
         }

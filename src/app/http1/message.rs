@@ -53,7 +53,13 @@ pub(super) struct Message {
     pub(super) version: Version,
     pub(super) tx: Option<TxId>,
     frame: Vec<u8>,
+    /// Bytes of the stream's frame for which there is no transaction yet.
+    early: Vec<u8>,
+    /// The bytes at work are no part of a frame.
+    forgotten: bool,
     stream: Option<usize>,
+    /// Its first line was found.
+    pub(super) begun: bool,
 }
 
 impl Message {
@@ -196,21 +202,38 @@ impl Message {
     pub(super) fn add_frame(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
         let wanted = sink.wanted();
         let (frame, stream) = (wanted.has(self.frame_id()), wanted.has(STREAM_FRAME));
-        if frame {
+        let forgotten = std::mem::take(&mut self.forgotten);
+        if frame && !forgotten {
             let room = MAX_FRAME.saturating_sub(self.frame.len()).min(bytes.len());
             self.frame.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
-        if stream {
-            let window = Window { limit: u64::MAX, minimum: 0, back: 4096 };
-            let (dir, mut at) = (self.dir, self.stream);
-            self.with_tx(sink, |tx| {
-                at = at.or_else(|| tx.begin(dir, STREAM_FRAME, window));
-                if let Some(at) = at {
-                    tx.grow(at, bytes);
-                }
-            });
-            self.stream = at;
+        if !stream {
+            return;
         }
+        if !self.begun {
+            let room = MAX_FRAME.saturating_sub(self.early.len()).min(bytes.len());
+            self.early.extend_from_slice(bytes.get(..room).unwrap_or_default());
+            return;
+        }
+        let window = Window { limit: u64::MAX, minimum: 0, back: 4096 };
+        let (dir, mut at, early) = (self.dir, self.stream, std::mem::take(&mut self.early));
+        self.with_tx(sink, |tx| {
+            at = at.or_else(|| tx.begin(dir, STREAM_FRAME, window));
+            if let Some(at) = at {
+                tx.grow(at, &early);
+                tx.grow(at, bytes);
+            }
+        });
+        self.stream = at;
+        self.early = early;
+        self.early.clear();
+    }
+
+    /// What came so far is no message's.
+    pub(super) fn forget_line(&mut self) {
+        self.head.clear();
+        self.frame.clear();
+        self.forgotten = true;
     }
 
     fn frame_id(&self) -> BufferId {
@@ -230,7 +253,7 @@ impl Message {
         });
         self.frame = frame;
         self.frame.clear();
-        self.stream = None;
+        (self.stream, self.begun) = (None, false);
         sink.flush_stream();
     }
 
@@ -252,7 +275,9 @@ impl Message {
         self.content.reset();
         self.frame.clear();
         self.frame.shrink_to(KEPT);
-        (self.tx, self.stream) = (None, None);
+        self.early.clear();
+        self.early.shrink_to(KEPT);
+        (self.tx, self.stream, self.begun, self.forgotten) = (None, None, false, false);
     }
 }
 

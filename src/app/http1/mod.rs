@@ -11,7 +11,7 @@
 
 mod authority;
 mod chunked;
-mod coding;
+pub(super) mod coding;
 #[cfg(test)]
 mod coding_tests;
 mod content;
@@ -31,7 +31,10 @@ mod probe;
 mod properties;
 mod publish;
 mod request;
+mod request_head;
 mod response;
+mod response_head;
+mod response_start;
 mod start_line;
 #[cfg(test)]
 mod tests;
@@ -41,7 +44,7 @@ mod uri;
 use super::decoder::{Decoder, Next};
 use super::registry::{Entry, States};
 use super::sink::Sink;
-use super::transaction::{COMPLETE, START, Transaction};
+use super::transaction::{COMPLETE, START};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 use crate::rules::context::{self, BufferId};
@@ -84,7 +87,6 @@ pub const ENTRY: Entry = Entry {
     states: [REQUEST_STATES, RESPONSE_STATES],
 };
 
-const URI: BufferId = context::id("http.uri");
 const BY_LINE: &[BufferId] = &[
     context::id("http.uri.raw"),
     context::id("http.method"),
@@ -93,7 +95,7 @@ const BY_LINE: &[BufferId] = &[
     context::id("http.response_line"),
     context::id("http.stat_code"),
     context::id("http.stat_msg"),
-    URI,
+    context::id("http.uri"),
 ];
 const BY_END: &[BufferId] = &[
     context::id("http.request_body"),
@@ -114,12 +116,6 @@ fn stage(buffer: BufferId) -> u8 {
         () if BY_END.contains(&buffer) => COMPLETE,
         () => HEADERS,
     }
-}
-
-/// The path of the transaction's target, where it is kept.
-fn path_of(tx: &Transaction) -> &[u8] {
-    let uri = tx.buffers(URI).next().map(|(_, uri)| uri).unwrap_or_default();
-    uri.get(..memchr::memchr2(b'?', b'#', uri).unwrap_or(uri.len())).unwrap_or_default()
 }
 
 struct Http1 {

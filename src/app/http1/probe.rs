@@ -17,9 +17,13 @@ pub(super) fn probe(dir: Dir, bytes: &[u8]) -> Probe {
         return Probe::No;
     }
     let rest = bytes.get(blank..).unwrap_or_default();
-    match dir {
-        Dir::ToServer => request(rest),
-        Dir::ToClient => response(rest),
+    let (own, other) = match dir {
+        Dir::ToServer => (request(rest), response(rest)),
+        Dir::ToClient => (response(rest), request(rest)),
+    };
+    match (own, other) {
+        (Probe::No, Probe::Yes) => Probe::Reversed,
+        (own, _) => own,
     }
 }
 
@@ -112,6 +116,7 @@ mod tests {
         for no in no {
             assert_eq!(probe(no), Probe::No, "{no:?}");
         }
+        assert_eq!(probe("HTTP/1.1 200 ok"), Probe::Reversed);
     }
 
     #[test]
@@ -121,6 +126,7 @@ mod tests {
         assert_eq!(probe("\r\nhttp/0.9 "), Probe::Yes);
         assert_eq!(probe("HTT"), Probe::More);
         assert_eq!(probe("HTTP/2"), Probe::No);
-        assert_eq!(probe("220 smtp"), Probe::No);
+        assert_eq!(probe("220-smtp"), Probe::No);
+        assert_eq!(probe("GET / HTTP/1.1"), Probe::Reversed);
     }
 }

@@ -1,9 +1,7 @@
 //! The client's direction: requests, one behind the other.
 
-use super::authority::Authority;
-use super::content::Kind;
 use super::exchange::{Exchange, Exchanges, Upgrade};
-use super::fields::{Known, contains};
+use super::fields::Known;
 use super::head::{Blank, Ends, Line};
 use super::message::{Body, Framing, Message};
 use super::method::Method;
@@ -22,8 +20,6 @@ const METHOD: BufferId = context::id("http.method");
 const URI: BufferId = context::id("http.uri");
 const URI_RAW: BufferId = context::id("http.uri.raw");
 const PROTOCOL: BufferId = context::id("http.protocol");
-const HOST: BufferId = context::id("http.host");
-const HOST_RAW: BufferId = context::id("http.host.raw");
 
 const DIR: Dir = Dir::ToServer;
 /// What a client sends before a CONNECT is answered is kept so far.
@@ -45,14 +41,16 @@ enum State {
 }
 
 pub(super) struct Request {
-    message: Message,
+    pub(super) message: Message,
     state: State,
-    method: Method,
+    pub(super) method: Method,
     /// The first line's end in the head's bytes.
-    line_end: usize,
-    /// Target and method, normalised path.
-    uri: Vec<u8>,
-    path: Vec<u8>,
+    pub(super) line_end: usize,
+    /// The target as it stands and normalised.
+    pub(super) uri: Vec<u8>,
+    pub(super) path: Vec<u8>,
+    /// Bytes before the query, which name files that nobody else names.
+    pub(super) path_len: usize,
     early: Carry,
 }
 
@@ -65,6 +63,7 @@ impl Request {
             line_end: 0,
             uri: Vec::new(),
             path: Vec::new(),
+            path_len: 0,
             early: Carry::default(),
         }
     }
@@ -168,7 +167,7 @@ impl Request {
             return;
         }
         self.message.head = head;
-        self.message.head.clear();
+        self.message.forget_line();
     }
 
     fn open(
@@ -181,18 +180,19 @@ impl Request {
     ) {
         self.message.fields.clear();
         self.message.tx = sink.open();
+        self.message.begun = true;
         self.message.version = parsed.version;
         self.method = Method::of(parsed.method);
         let (head, connect) = (self.method == Method::Head, self.method == Method::Connect);
-        exchanges
-            .add(Exchange { tx: self.message.tx, head, connect, upgrade: None }, sink.limits.transactions);
         self.uri.clear();
         self.uri.extend_from_slice(parsed.uri);
         self.state = if parsed.version == Version::None { State::Simple } else { State::Headers };
-        let (target, path) = (Target::of(parsed.uri, connect), &mut self.path);
-        path.clear();
-        target.append_normal(path);
-        let path = &*path;
+        self.path.clear();
+        self.path_len = Target::of(parsed.uri, connect).append_normal(&mut self.path);
+        let exchange = Exchange { tx: self.message.tx, head, connect, ..Exchange::default() };
+        let path = self.path.get(..self.path_len).unwrap_or_default();
+        exchanges.add(exchange, path, sink.limits.transactions);
+        let path = &self.path;
         self.message.with_tx(sink, |tx| {
             tx.put(DIR, REQUEST_LINE, text);
             tx.put(DIR, METHOD, parsed.method);
@@ -221,6 +221,7 @@ impl Request {
                 return self.headers_over(exchanges, sink);
             }
             Some(_) => {
+                *input = input.get(blank..).unwrap_or_default();
                 self.state = State::Headers;
                 self.message.event(sink, "http.request_line_missing_protocol", "");
             }
@@ -269,102 +270,6 @@ impl Request {
         self.state = State::Body;
         self.message.with_tx(sink, |tx| tx.advance(DIR, BODY));
         Step::On
-    }
-
-    fn publish(&self, sink: &mut Sink<'_>) {
-        let message = &self.message;
-        let bytes = message.head.bytes();
-        let (line, raw) = bytes.split_at(self.line_end.min(bytes.len()));
-        let dport = sink.tuple.dport;
-        message.with_tx(sink, |tx| {
-            publish::head(message, line.trim_ascii_end(), raw, tx);
-            self.hosts(dport, tx);
-            if let Some(value) = message.fields.first(Known::Authorization) {
-                let scheme = value.split(|b| b.is_ascii_whitespace()).next().unwrap_or_default();
-                let known: [&[u8]; 3] = [b"basic", b"digest", b"bearer"];
-                if !known.iter().any(|k| k.eq_ignore_ascii_case(scheme)) {
-                    tx.event(DIR, "http.request_auth_unrecognized");
-                }
-            }
-            notes::request_head(&message.fields, tx);
-        });
-    }
-
-    /// The host by the target, or else by the Host fields.
-    fn hosts(&self, dport: u16, tx: &mut Transaction) {
-        let target = Target::of(&self.uri, self.method == Method::Connect);
-        let by_field = self.message.fields.get(Known::Host);
-        let by_target = target.authority.map(Authority::of);
-        let first = by_field.and_then(|named| named.values().next()).map(Authority::of);
-        if let Some(authority) = by_target {
-            tx.put(DIR, HOST_RAW, authority.host);
-            tx.put_with(DIR, HOST, |out| authority.append_normal(out));
-        } else if let Some(named) = by_field {
-            tx.put_with(DIR, HOST_RAW, |out| named.append_joined(out));
-            tx.put_with(DIR, HOST, |out| {
-                for (at, value) in named.values().enumerate() {
-                    out.extend_from_slice(if at > 0 { b", " } else { b"" });
-                    Authority::of(value).append_normal(out);
-                }
-            });
-        }
-        match (by_target, first) {
-            (None, None) if self.message.version == Version::Http11 => {
-                tx.event(DIR, "http.missing_host_header");
-            }
-            (Some(target), Some(field)) if !target.host.eq_ignore_ascii_case(field.host) => {
-                tx.event(DIR, "http.host_header_ambiguous");
-            }
-            _ => {}
-        }
-        if by_target.is_some_and(|target| !target.is_valid()) {
-            tx.event(DIR, "http.request_uri_host_invalid");
-        }
-        if by_target.is_some_and(|target| target.bad_port) {
-            tx.event(DIR, "http.invalid_authority_port");
-        }
-        if first.is_some_and(|field| !field.is_valid()) {
-            tx.event(DIR, "http.request_header_host_invalid");
-        }
-        if first.is_some_and(|field| field.bad_port) {
-            tx.event(DIR, "http.invalid_server_port_in_request");
-        }
-        let port = by_target.or(first).and_then(|authority| authority.port);
-        // A CONNECT's port is where the proxy is to go.
-        if self.method != Method::Connect && port.is_some_and(|port| port != dport) {
-            tx.event(DIR, "http.request_server_port_tcp_port_mismatch");
-        }
-        notes::host(by_target.or(first), tx);
-    }
-
-    fn begin_body(&mut self, sink: &mut Sink<'_>) {
-        self.message.framing = self.framing(sink);
-        let Message { fields, content, .. } = &mut self.message;
-        let content_type = fields.first(Known::ContentType).unwrap_or_default();
-        let kind = match self.method {
-            Method::Post | Method::Put if content.is_form(content_type) => Kind::Form,
-            Method::Post | Method::Put => Kind::File,
-            _ => Kind::Plain,
-        };
-        let query = memchr::memchr2(b'?', b'#', &self.path).unwrap_or(self.path.len());
-        content.begin(DIR, kind, self.path.get(..query).unwrap_or_default());
-        let encodings =
-            fields.get(Known::ContentEncoding).map(|named| content.codings(named.values(), sink.limits));
-        self.message.raise_encodings(encodings, sink);
-    }
-
-    fn framing(&self, sink: &mut Sink<'_>) -> Framing {
-        let message = &self.message;
-        let length = message.content_length(sink);
-        if let Some(value) = message.fields.first(Known::TransferEncoding) {
-            if !value.eq_ignore_ascii_case(b"chunked") || message.version < Version::Http11 {
-                message.event(sink, "http.invalid_transfer_encoding_value_in_request", "");
-            }
-            if contains(value, b"chunked") {
-                return Framing::Chunked;
-            }
-        }
-        length.map_or(Framing::None, Framing::Length)
     }
 
     fn trailer_line(&mut self, line: &Line, sink: &mut Sink<'_>) -> Step {

@@ -1,28 +1,19 @@
 //! The server's direction: responses, each to the oldest request that waits.
 
-use super::content::Kind;
-use super::exchange::{Exchange, Exchanges, Upgrade};
-use super::fields::{Known, contains};
+use super::exchange::{Exchange, Exchanges};
 use super::head::{Blank, Ends, Line};
 use super::message::{Body, Framing, Message};
-use super::opening::{Opening, opening};
-use super::start_line::{StatusLine, Version, status_line};
-use super::{BODY, HEADERS, LINE, TRAILER, notes, params, publish};
+use super::start_line::Version;
+use super::{BODY, HEADERS, TRAILER, notes, publish};
 use crate::app::limits::KEPT;
 use crate::app::sink::Sink;
 use crate::base::Dir;
 use crate::rules::app::AppProto;
-use crate::rules::context::{self, BufferId};
-
-const RESPONSE_LINE: BufferId = context::id("http.response_line");
-const PROTOCOL: BufferId = context::id("http.protocol");
-const STAT_CODE: BufferId = context::id("http.stat_code");
-const STAT_MSG: BufferId = context::id("http.stat_msg");
 
 const DIR: Dir = Dir::ToClient;
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     #[default]
     Line,
     Headers,
@@ -48,18 +39,22 @@ pub(super) enum Step {
 }
 
 pub(super) struct Response {
-    message: Message,
-    state: State,
-    exchange: Exchange,
-    status: Option<u16>,
-    line_end: usize,
+    pub(super) message: Message,
+    pub(super) state: State,
+    pub(super) exchange: Exchange,
+    pub(super) status: Option<u16>,
+    /// The first line's end in the head's bytes.
+    pub(super) line_end: usize,
     /// Lines before the status line that are none.
-    junk: bool,
+    pub(super) junk: bool,
+    /// The line at work began with bytes that were taken for content.
+    pub(super) mid_line: bool,
     /// An interim response (100) was seen for this request.
-    interim: bool,
+    pub(super) interim: bool,
     /// What was kept of bytes that may begin the next response.
     held: Vec<u8>,
-    path: Vec<u8>,
+    /// The request's path.
+    pub(super) path: Vec<u8>,
 }
 
 impl Response {
@@ -71,6 +66,7 @@ impl Response {
             status: None,
             line_end: 0,
             junk: false,
+            mid_line: false,
             interim: false,
             held: Vec::new(),
             path: Vec::new(),
@@ -80,7 +76,7 @@ impl Response {
     pub(super) fn reset(&mut self) {
         self.message.reset();
         self.state = State::Line;
-        (self.junk, self.interim) = (false, false);
+        (self.junk, self.mid_line, self.interim) = (false, false, false);
         self.held.clear();
         self.held.shrink_to(KEPT);
         self.path.clear();
@@ -147,106 +143,8 @@ impl Response {
         Step::On
     }
 
-    /// Before the status line: empty lines, a line of junk, or no status line at all.
-    fn line(&mut self, input: &mut &[u8], exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
-        let line = self.message.head.next(input, Ends::Any, sink.limits);
-        let head = std::mem::take(&mut self.message.head);
-        let text = match &line {
-            Some(line) => head.text(&line.text),
-            None => head.unfinished(),
-        };
-        let (mut emit, mut forget) = (false, false);
-        match (opening(text, line.is_some()), &line) {
-            (Opening::Status, Some(line)) => self.open(line, text, exchanges, sink),
-            (Opening::Status | Opening::Undecided, _) => {}
-            (Opening::Blank, _) => forget = line.is_some() && !self.junk,
-            // One line of junk is overlooked if a status line follows it.
-            (Opening::Junk, Some(_)) if !self.junk => self.junk = true,
-            (Opening::Junk, Some(_)) | (Opening::TooMuch, _) => emit = true,
-            (Opening::Junk, None) => emit = self.junk,
-        }
-        if emit {
-            self.content_without_head(head.bytes(), exchanges, sink);
-        }
-        self.line_end = head.bytes().len();
-        self.message.head = head;
-        if emit || forget {
-            self.message.head.clear();
-        }
-    }
-
-    /// Bytes where a status line belongs: more of the last response's content, or a response without a head.
-    fn content_without_head(&mut self, bytes: &[u8], exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
-        self.junk = false;
-        if exchanges.is_empty() && self.message.tx.is_some_and(|id| sink.tx(id).is_some()) {
-            self.message.content.write(bytes, self.message.tx, sink);
-            self.message.content.finish(false, self.message.tx, sink);
-            return;
-        }
-        self.take_exchange(exchanges, sink);
-        self.message.fields.clear();
-        self.message.framing = Framing::Close;
-        self.state = State::Body;
-        self.name_file(sink);
-        self.message.with_tx(sink, |tx| tx.advance(DIR, BODY));
-        self.message.content.write(bytes, self.message.tx, sink);
-    }
-
-    fn take_exchange(&mut self, exchanges: &Exchanges, sink: &mut Sink<'_>) {
-        if let Some(exchange) = exchanges.front() {
-            self.exchange = exchange;
-            self.message.tx = exchange.tx;
-            return;
-        }
-        self.exchange = Exchange { tx: sink.open(), ..Exchange::default() };
-        self.message.tx = self.exchange.tx;
-        self.message.with_tx(sink, |tx| {
-            tx.event(DIR, "http.unable_to_match_response_to_request");
-            tx.complete(Dir::ToServer);
-        });
-    }
-
-    fn open(&mut self, line: &Line, text: &[u8], exchanges: &Exchanges, sink: &mut Sink<'_>) {
-        let start = text.iter().take_while(|b| b.is_ascii_whitespace() || **b == 0).count();
-        let text = text.get(start..).unwrap_or_default();
-        let parsed = status_line(text);
-        self.junk = false;
-        self.message.fields.clear();
-        self.message.version = parsed.version;
-        self.status = parsed.status;
-        self.state = State::Headers;
-        if !self.interim || self.message.tx.is_none() {
-            self.take_exchange(exchanges, sink);
-        }
-        if !self.is_interim() {
-            self.publish_line(line, text, &parsed, sink);
-        }
-    }
-
-    fn is_interim(&self) -> bool {
+    pub(super) fn is_interim(&self) -> bool {
         self.status.is_some_and(|status| (100..200).contains(&status) && status != 101)
-    }
-
-    fn publish_line(&self, line: &Line, text: &[u8], parsed: &StatusLine<'_>, sink: &mut Sink<'_>) {
-        self.message.with_tx(sink, |tx| {
-            tx.put(DIR, RESPONSE_LINE, text);
-            tx.put(DIR, PROTOCOL, parsed.protocol);
-            if !parsed.code.is_empty() {
-                tx.put(DIR, STAT_CODE, parsed.code);
-            }
-            tx.put(DIR, STAT_MSG, parsed.message);
-            if parsed.version == Version::Invalid {
-                tx.event(DIR, "http.response_invalid_protocol");
-            }
-            if parsed.status.is_none() {
-                tx.event(DIR, "http.response_invalid_status");
-            }
-            if line.cut {
-                tx.event(DIR, "http.response_field_too_long");
-            }
-            notes::status_line(parsed, tx);
-            tx.advance(DIR, LINE);
-        });
     }
 
     fn header_line(&mut self, line: &Line, sink: &mut Sink<'_>) -> Step {
@@ -312,83 +210,6 @@ impl Response {
         self.message.clear();
         self.state = State::Line;
         Step::On
-    }
-
-    fn has_told_body(&self) -> bool {
-        let fields = &self.message.fields;
-        fields.get(Known::ContentLength).is_some() || fields.get(Known::TransferEncoding).is_some()
-    }
-
-    fn changes_to(&self) -> Option<Option<AppProto>> {
-        let status = self.status?;
-        if self.exchange.connect && (200..300).contains(&status) {
-            return Some(None);
-        }
-        if status != 101 || self.has_told_body() {
-            return None;
-        }
-        let asked = self.message.fields.first(Known::Upgrade).map(Upgrade::of);
-        Some(match asked.or(self.exchange.upgrade)? {
-            Upgrade::Websocket => Some(AppProto::Websocket),
-            Upgrade::Http2 => Some(AppProto::Http2),
-            Upgrade::Other => None,
-        })
-    }
-
-    fn publish(&self, sink: &mut Sink<'_>) {
-        let message = &self.message;
-        let bytes = message.head.bytes();
-        let (line, raw) = bytes.split_at(self.line_end.min(bytes.len()));
-        let line = line.trim_ascii();
-        message.with_tx(sink, |tx| {
-            publish::head(message, line, raw, tx);
-            notes::response_head(&message.fields, tx);
-        });
-    }
-
-    fn begin_body(&mut self, sink: &mut Sink<'_>) {
-        self.message.framing = self.framing(sink);
-        self.name_file(sink);
-        let Message { fields, content, .. } = &mut self.message;
-        let encodings =
-            fields.get(Known::ContentEncoding).map(|named| content.codings(named.values(), sink.limits));
-        self.message.raise_encodings(encodings, sink);
-    }
-
-    /// The content is a file under the name that the server gives it, or else the request's path.
-    fn name_file(&mut self, sink: &mut Sink<'_>) {
-        let Message { fields, content, tx, .. } = &mut self.message;
-        let told = fields.first(Known::ContentDisposition).and_then(params::file_name);
-        self.path.clear();
-        match (told, tx.and_then(|id| sink.tx(id))) {
-            (Some(name), _) => self.path.extend_from_slice(name),
-            (None, Some(tx)) => self.path.extend_from_slice(super::path_of(tx)),
-            (None, None) => {}
-        }
-        content.begin(DIR, Kind::File, &self.path);
-    }
-
-    fn framing(&self, sink: &mut Sink<'_>) -> Framing {
-        let message = &self.message;
-        let length = message.content_length(sink);
-        if let Some(named) = message.fields.get(Known::TransferEncoding) {
-            let chunked = named.values().any(|value| contains(value, b"chunked"));
-            if chunked && message.version < Version::Http11 {
-                message.event(sink, "", "http.response_chunked_old_proto");
-            }
-            if chunked && !named.values().any(|value| value.eq_ignore_ascii_case(b"chunked")) {
-                message.event(sink, "", "http.response_abnormal_transfer_encoding");
-            }
-            if chunked {
-                return Framing::Chunked;
-            }
-            message.event(sink, "", "http.invalid_transfer_encoding_value_in_response");
-        }
-        let kind = message.fields.first(Known::ContentType).unwrap_or_default();
-        if length.is_none() && contains(kind, b"multipart/byteranges") {
-            message.event(sink, "", "http.response_multipart_byteranges");
-        }
-        length.map_or(Framing::Close, Framing::Length)
     }
 
     /// Behind LF CR CR LF browsers take one more CR LF for the head's.
@@ -507,18 +328,5 @@ impl Response {
             self.complete(!whole, exchanges, sink);
         }
         self.lose(exchanges, sink);
-    }
-
-    fn end_of_line(&mut self, exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
-        let line = self.message.head.last(sink.limits);
-        let head = std::mem::take(&mut self.message.head);
-        match line {
-            Some(line) if opening(head.text(&line.text), true) == Opening::Status => {
-                self.open(&line, head.text(&line.text), exchanges, sink);
-                self.line_end = head.bytes().len();
-            }
-            _ => self.content_without_head(head.bytes(), exchanges, sink),
-        }
-        self.message.head = head;
     }
 }

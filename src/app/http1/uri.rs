@@ -26,11 +26,12 @@ impl<'a> Target<'a> {
         Target { authority, path, query, fragment }
     }
 
-    /// Appends the normalised form.
-    pub(super) fn append_normal(&self, out: &mut Vec<u8>) {
+    /// Appends the normalised form; how many bytes of it are the path.
+    pub(super) fn append_normal(&self, out: &mut Vec<u8>) -> usize {
         let start = out.len();
         decode_path(self.path, out);
         remove_dots(out, start);
+        let path = out.len() - start;
         if let Some(query) = self.query {
             out.push(b'?');
             decode(query, out);
@@ -39,6 +40,7 @@ impl<'a> Target<'a> {
             out.push(b'#');
             decode(fragment, out);
         }
+        path
     }
 }
 

@@ -5,9 +5,11 @@ use super::headers;
 use super::hpack::{self, Fields, Flaw};
 use super::stream::{Found, Streams};
 use crate::app::cursor::Cursor;
+use crate::app::dns::Name;
 use crate::app::{Carry, Decoder, Next, Sink, Transaction, TxId};
-use crate::base::{Dir, PerDir};
+use crate::base::Dir;
 use crate::rules::context::{self, BufferId};
+use crate::rules::field::http2::setting_value;
 use crate::rules::field::{self, FieldId};
 
 /// Bytes of one frame that are kept; what is longer is passed over, but for data.
@@ -19,6 +21,7 @@ const FRAME_TYPE: FieldId = field::id("http2.frametype");
 const ERROR_CODE: FieldId = field::id("http2.errorcode");
 const PRIORITY: FieldId = field::id("http2.priority");
 const WINDOW: FieldId = field::id("http2.window");
+const SETTINGS: FieldId = field::id("http2.settings");
 const SIZE_UPDATE: FieldId = field::id("http2.size_update");
 const HDR_FRAME: BufferId = context::id("http2.hdr");
 const DATA_FRAME: BufferId = context::id("http2.data");
@@ -64,6 +67,8 @@ pub struct Http2 {
     lines: [Line; 2],
     streams: Streams,
     fields: Fields,
+    /// For names of DNS over HTTPS.
+    name: Name,
 }
 
 impl Line {
@@ -194,6 +199,7 @@ impl Http2 {
         let Found::Live(place) = self.streams.find(header.stream) else { return };
         let Some(stream) = self.streams.get_mut(place) else { return };
         stream.body[dir].grow(stream.tx, dir, piece, sink);
+        stream.doh.data(dir, piece, stream.tx, sink);
         if let Some(tx) = sink.tx(stream.tx)
             && tx.wants(DATA_FRAME)
             && piece.len() == header.len as usize
@@ -207,7 +213,7 @@ impl Http2 {
         if header.ends_stream()
             && let Found::Live(place) = self.streams.find(header.stream)
         {
-            self.streams.end(place, dir, sink);
+            self.streams.end(place, dir, false, &mut self.name, sink);
             sink.flush_stream();
         }
     }
@@ -253,7 +259,7 @@ impl Http2 {
             }
             kind::RST_STREAM => {
                 if let Found::Live(place) = self.streams.find(header.stream) {
-                    self.streams.cancel(place, sink);
+                    self.streams.end(place, dir, true, &mut self.name, sink);
                 }
             }
             _ => {}
@@ -296,7 +302,7 @@ impl Http2 {
 
     /// A block is whole.
     fn block(&mut self, dir: Dir, sink: &mut Sink<'_>) {
-        let Http2 { lines: [to_server, to_client], streams, fields } = self;
+        let Http2 { lines: [to_server, to_client], streams, fields, name } = self;
         let line = if dir == Dir::ToServer { to_server } else { to_client };
         let Line { hpack, block, .. } = line;
         let mut sizes = arrayvec::ArrayVec::<u64, 4>::new();
@@ -329,8 +335,12 @@ impl Http2 {
                 None => {}
             }
         }
+        if !is_trailer && !block.is_promise {
+            stream.body[dir].coding(fields);
+            stream.doh.headers(dir, fields, stream.tx, name, sink);
+        }
         if block.ends_stream {
-            streams.end(place, dir, sink);
+            streams.end(place, dir, false, name, sink);
         }
         sink.flush_stream();
     }
@@ -352,6 +362,12 @@ fn numbers(tx: &mut Transaction, dir: Dir, header: &Header, payload: &[u8]) -> O
         kind::GOAWAY => {
             fields.skip(4)?;
             tx.field(dir, ERROR_CODE, u64::from(fields.u32()?));
+        }
+        kind::SETTINGS => {
+            while !fields.is_empty() {
+                let (number, value) = (fields.u16()?, fields.u32()?);
+                tx.field(dir, SETTINGS, setting_value(number, value));
+            }
         }
         kind::WINDOW_UPDATE => tx.field(dir, WINDOW, u64::from(fields.u32()? & 0x7fff_ffff)),
         _ => {}

@@ -5,6 +5,7 @@
 
 mod body;
 mod decoder;
+mod doh;
 mod frame;
 mod headers;
 mod hpack;
@@ -31,6 +32,9 @@ pub const ENTRY: Entry = Entry {
     stage,
     states: NO_STATES,
 };
+
+/// DNS over HTTPS: what HTTP/2 turns out to carry.
+pub const DOH_ENTRY: Entry = Entry { proto: AppProto::Doh2, anywhere_tcp: false, ..ENTRY };
 
 fn stage(buffer: BufferId) -> u8 {
     if headers::is_of_headers(buffer) { headers::HEADERS_DONE } else { COMPLETE }

@@ -1,6 +1,8 @@
 //! Streams under way, each a transaction.
 
 use super::body::Body;
+use super::doh::Doh;
+use crate::app::dns::Name;
 use crate::app::{Sink, TxId};
 use crate::base::{Dir, PerDir};
 
@@ -15,6 +17,7 @@ pub struct Stream {
     pub headed: PerDir<bool>,
     pub ended: PerDir<bool>,
     pub body: PerDir<Body>,
+    pub doh: Doh,
 }
 
 #[derive(Debug, Default)]
@@ -83,11 +86,13 @@ impl Streams {
         Some(self.live.len() - 1)
     }
 
-    /// A direction of a stream ends; when both have, the stream goes.
-    pub fn end(&mut self, place: usize, dir: Dir, sink: &mut Sink<'_>) {
+    /// A direction of a stream ends; when both have, the stream goes. `cut` says that it is cut short: the other direction may
+    /// be on its way still. `name` is scratch memory.
+    pub fn end(&mut self, place: usize, dir: Dir, cut: bool, name: &mut Name, sink: &mut Sink<'_>) {
         let Some(stream) = self.live.get_mut(place) else { return };
         stream.ended[dir] = true;
-        stream.body[dir].end(stream.tx, false, sink);
+        stream.body[dir].end(stream.tx, dir, cut, sink);
+        stream.doh.end(dir, stream.tx, name, sink);
         if let Some(tx) = sink.tx(stream.tx) {
             tx.complete(dir);
         }
@@ -97,30 +102,24 @@ impl Streams {
             self.spare.push(stream);
         }
     }
-
-    /// Both directions end at once.
-    pub fn cancel(&mut self, place: usize, sink: &mut Sink<'_>) {
-        let Some(stream) = self.live.get_mut(place) else { return };
-        for dir in Dir::BOTH {
-            stream.body[dir].end(stream.tx, true, sink);
-        }
-        if let Some(tx) = sink.tx(stream.tx) {
-            Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
-        }
-        let mut stream = self.live.remove(place);
-        stream.clear();
-        self.spare.push(stream);
-    }
 }
 
 impl Stream {
     fn new(tx: TxId) -> Stream {
-        Stream { id: 0, tx, headed: PerDir::default(), ended: PerDir::default(), body: PerDir::default() }
+        Stream {
+            id: 0,
+            tx,
+            headed: PerDir::default(),
+            ended: PerDir::default(),
+            body: PerDir::default(),
+            doh: Doh::default(),
+        }
     }
 
     fn clear(&mut self) {
         self.id = 0;
         (self.headed, self.ended) = Default::default();
         Dir::BOTH.into_iter().for_each(|dir| self.body[dir].clear());
+        self.doh.clear();
     }
 }

@@ -1,10 +1,11 @@
 //! What a message says (RFC 4120, 5).
 
-use super::names::{encryption_name, error_name, is_weak, message_name};
+use super::names::{error_name, message_name};
 use crate::app::der::{self, Element, application, context, integer};
 use crate::app::{Sink, Transaction};
 use crate::base::Dir;
 use crate::rules::context::{self as buffers, BufferId};
+use crate::rules::field::kerberos::{encryption_name, encryption_value, is_weak};
 use crate::rules::field::{self, FieldId};
 
 const CNAME: BufferId = buffers::id("krb5.cname");
@@ -12,6 +13,7 @@ const SNAME: BufferId = buffers::id("krb5.sname");
 const PDU: BufferId = buffers::id("krb5.pdu");
 const MSG_TYPE: FieldId = field::id("krb5_msg_type");
 const ERR_CODE: FieldId = field::id("krb5_err_code");
+const TICKET_ENCRYPTION: FieldId = field::id("krb5.ticket_encryption");
 
 mod kind {
     pub const AS_REQ: u8 = 10;
@@ -76,6 +78,9 @@ fn reply(tx: &mut Transaction, dir: Dir, fields: &[u8]) -> Option<()> {
     put_name(tx, dir, SNAME, "sname", der::find(ticket, context(2))?);
     let of_ticket = encryption(der::find(ticket, context(3)));
     let of_reply = encryption(der::find(fields, context(6)));
+    if let Some(kind) = of_ticket {
+        tx.field(dir, TICKET_ENCRYPTION, encryption_value(kind));
+    }
     let mut weak = false;
     for (kind, name, weak_name) in [
         (of_reply, "encryption", "weak_encryption"),

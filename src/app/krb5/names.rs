@@ -16,42 +16,6 @@ pub fn message_name(number: u8) -> &'static str {
     }
 }
 
-/// DES, RC4 and their kin.
-pub fn is_weak(kind: i64) -> bool {
-    matches!(kind, 1..=9 | 23 | 24 | -128 | -133 | -135)
-}
-
-const ENCRYPTIONS: &[(i64, &str)] = &[
-    (1, "des-cbc-crc"),
-    (2, "des-cbc-md4"),
-    (3, "des-cbc-md5"),
-    (5, "des3-cbc-md5"),
-    (7, "des3-cbc-sha1"),
-    (9, "dsaWithSHA1-CmsOID"),
-    (10, "md5WithRSAEncryption-CmsOID"),
-    (11, "sha1WithRSAEncryption-CmsOID"),
-    (12, "rc2CBC-EnvOID"),
-    (13, "rsaEncryption-EnvOID"),
-    (14, "rsaES-OAEP-ENV-OID"),
-    (15, "des-ede3-cbc-Env-OID"),
-    (16, "des3-cbc-sha1-kd"),
-    (17, "aes128-cts-hmac-sha1-96"),
-    (18, "aes256-cts-hmac-sha1-96"),
-    (19, "aes128-cts-hmac-sha256-128"),
-    (20, "aes256-cts-hmac-sha384-192"),
-    (23, "rc4-hmac"),
-    (24, "rc4-hmac-exp"),
-    (25, "camellia128-cts-cmac"),
-    (26, "camellia256-cts-cmac"),
-    (-128, "rc4-md4"),
-    (-133, "rc4-hmac-old"),
-    (-135, "rc4-hmac-old-exp"),
-];
-
-pub fn encryption_name(kind: i64) -> &'static str {
-    ENCRYPTIONS.iter().find(|(number, _)| *number == kind).map_or("unknown", |(_, name)| name)
-}
-
 const ERRORS: &[(i64, &str)] = &[
     (0, "KDC_ERR_NONE"),
     (1, "KDC_ERR_NAME_EXP"),

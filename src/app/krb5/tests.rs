@@ -102,6 +102,7 @@ fn weak_encryption_and_errors_are_told() {
     let mut bench = bench();
     bench.data(Dir::ToClient, &[framed(&as_rep(23)), framed(&error(25))].concat());
     assert_eq!(bench.events(), ["krb5.weak_encryption"]);
+    assert_eq!(bench.numbers(0, "krb5.ticket_encryption"), [23]);
     assert_eq!(bench.numbers(1, "krb5_err_code"), [25]);
     assert_eq!(bench.texts(1, "krb5.sname"), ["cifs", "host"]);
 }

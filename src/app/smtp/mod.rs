@@ -353,15 +353,25 @@ impl Smtp {
 }
 
 fn probe(dir: Dir, bytes: &[u8]) -> Probe {
-    match dir {
-        Dir::ToServer => {
-            text::begins(bytes, &[b"EHLO ", b"HELO ", b"LHLO ", b"MAIL FROM", b"EHLO\r", b"HELO\r"])
+    const HELLO: &[&[u8]] = &[b"EHLO ", b"HELO ", b"LHLO "];
+    const GREETING: &[&[u8]] = &[b"220 ", b"220-"];
+    let named = || text::contains(bytes, b"SMTP") || text::contains(bytes, b"LMTP");
+    match (dir, text::begins(bytes, HELLO), text::begins(bytes, GREETING)) {
+        (Dir::ToServer, Probe::Yes, _) => Probe::Yes,
+        (Dir::ToServer, _, Probe::Yes) if named() => Probe::Reversed,
+        (Dir::ToServer, hello, _) => {
+            let other = text::begins(bytes, &[b"MAIL FROM", b"EHLO\r", b"HELO\r"]);
+            if hello == Probe::More { Probe::More } else { other }
         }
-        Dir::ToClient => match text::begins(bytes, &[b"220 ", b"220-"]) {
-            // FTP begins so too: the client's first command tells, unless the banner does.
-            Probe::Yes if text::contains(bytes, b"SMTP") || text::contains(bytes, b"LMTP") => Probe::Yes,
-            Probe::Yes => Probe::More,
-            other => other,
-        },
+        (Dir::ToClient, Probe::Yes, _) => Probe::Reversed,
+        // FTP begins so too: the client's first command tells, unless the banner does.
+        (Dir::ToClient, _, Probe::Yes) => {
+            if named() {
+                Probe::Yes
+            } else {
+                Probe::More
+            }
+        }
+        (Dir::ToClient, _, greeting) => greeting,
     }
 }

@@ -75,7 +75,7 @@ impl Smtp {
             Command::Data if code != 354 => {
                 put_event(tx, "smtp.data_command_rejected", sink);
                 if self.mode == Mode::Message {
-                    (self.mode, self.in_mail) = (Mode::Commands, false);
+                    self.refuse_message(sink);
                 }
             }
             Command::EndOfData | Command::Rset | Command::Quit | Command::Bdat { last: true, .. } => {
@@ -86,6 +86,15 @@ impl Smtp {
             _ => {}
         }
         None
+    }
+
+    /// The message that DATA announced is not to come. What came of it already is closed.
+    fn refuse_message(&mut self, sink: &mut Sink<'_>) {
+        self.mode = Mode::Commands;
+        if self.mail.has_begun() {
+            self.end_mail(false, sink);
+        }
+        self.in_mail = false;
     }
 
     fn note_line(&mut self, line: &Line<'_>, text: &[u8], sink: &mut Sink<'_>) {

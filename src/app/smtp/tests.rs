@@ -135,6 +135,19 @@ fn tls_refused_and_data_refused() {
 }
 
 #[test]
+fn a_message_that_was_sent_though_refused_is_closed() {
+    let mut bench = bench();
+    talk(
+        &mut bench,
+        "S: 220 x\nC: EHLO x\nS: 250 x\nC: DATA\\nContent-Type: x/y; name=n\\n\\nbody\nS: 503 no\nC: RSET",
+        9,
+    );
+    let tx = bench.transactions.iter().next().unwrap();
+    assert!(tx.files()[0].closed && tx.files()[0].truncated);
+    assert_eq!(bench.events(), ["smtp.invalid_pipelined_sequence", "smtp.data_command_rejected"]);
+}
+
+#[test]
 fn what_is_amiss_has_names() {
     let events = |text: &str| {
         let mut bench = bench();
@@ -211,6 +224,9 @@ fn first_bytes_tell() {
     assert_eq!(probe(Dir::ToClient, b"220 mail ESMTP Postfix\r\n"), Probe::Yes);
     assert_eq!(probe(Dir::ToClient, b"220 ready\r\n"), Probe::More);
     assert_eq!(probe(Dir::ToClient, b"HTTP/1.1 200"), Probe::No);
+    assert_eq!(probe(Dir::ToClient, b"EHLO x\r\n"), Probe::Reversed);
+    assert_eq!(probe(Dir::ToServer, b"220 x ESMTP\r\n"), Probe::Reversed);
+    assert_eq!(probe(Dir::ToServer, b"MAIL FROM:<a>"), Probe::Yes);
 }
 
 /// What a bench found, to compare.

@@ -72,7 +72,9 @@ impl Decoder for Tls {
     }
 
     fn gap(&mut self, dir: Dir, missing: u64, sink: &mut Sink<'_>) -> Next {
-        self.sides[dir].gap(missing);
+        let mut work =
+            Work { dir, session: &mut self.session, heartbeats: &mut self.heartbeats, sink: &mut *sink };
+        self.sides[dir].gap(missing, &mut work);
         if self.is_over(sink) || Dir::BOTH.into_iter().all(|dir| self.sides[dir].lost) {
             self.session.close(sink);
             return Next::Stop;

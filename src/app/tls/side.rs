@@ -31,8 +31,8 @@ pub(super) struct Side {
     record: Option<Record>,
     start: ArrayVec<u8, START>,
     messages: Messages,
-    /// The message of SSL 2.0 at hand.
-    body2: Vec<u8>,
+    /// The body of a handshake's record that has not come whole. No peer acts on a part of one either.
+    body: Vec<u8>,
     pub(super) frame: Frame,
     /// A record of TLS came: SSL 2.0 is no longer to be expected.
     is_tls: bool,
@@ -60,12 +60,12 @@ impl Side {
     pub(super) fn reset(&mut self) {
         let mut messages = std::mem::take(&mut self.messages);
         let mut frame = std::mem::take(&mut self.frame);
-        let mut body2 = std::mem::take(&mut self.body2);
+        let mut body = std::mem::take(&mut self.body);
         messages.reset();
         frame.reset();
-        body2.clear();
-        body2.shrink_to(KEPT);
-        *self = Side { messages, frame, body2, ..Side::default() };
+        body.clear();
+        body.shrink_to(KEPT);
+        *self = Side { messages, frame, body, ..Side::default() };
     }
 
     /// Nothing more of this direction will be understood.
@@ -105,11 +105,12 @@ impl Side {
             Header::Ssl2 { len } => {
                 let first = header.get(HEADER2..).unwrap_or_default();
                 self.record = Some(Record { kind: None, len, left: len - first.len(), opaque: false });
-                self.body2.clear();
-                self.body2.extend_from_slice(first);
+                self.body.clear();
+                self.body.extend_from_slice(first);
             }
             Header::Tls { kind, version, len } => {
                 self.is_tls = true;
+                self.body.clear();
                 self.encrypted |= kind == content::DATA;
                 if !work.session.hello[work.dir] && kind != content::HANDSHAKE {
                     work.session.speaks(work.dir, version, work.sink);
@@ -125,13 +126,14 @@ impl Side {
         self.frame.grow(now);
         match record.kind {
             None => {
-                self.body2.extend_from_slice(now);
+                self.body.extend_from_slice(now);
                 false
             }
-            Some(content::HANDSHAKE) if !record.opaque => {
-                let plain = self.handshake(now, work);
-                self.encrypted |= !plain;
-                !plain
+            Some(content::HANDSHAKE) if record.opaque => false,
+            Some(content::HANDSHAKE) if record.left == 0 && self.body.is_empty() => self.handshake(now, work),
+            Some(content::HANDSHAKE) => {
+                self.body.extend_from_slice(now);
+                record.left == 0 && self.gathered(work)
             }
             _ => {
                 let room = START - self.start.len();
@@ -141,27 +143,37 @@ impl Side {
         }
     }
 
-    /// Bytes of handshake messages; false when they are none.
+    /// The record that was gathered, or what there is of it.
+    fn gathered(&mut self, work: &mut Work<'_, '_>) -> bool {
+        let body = std::mem::take(&mut self.body);
+        let opaque = self.handshake(&body, work);
+        self.body = body;
+        self.body.clear();
+        opaque
+    }
+
+    /// Bytes of handshake messages; whether they are none, or encrypted.
     fn handshake(&mut self, now: &[u8], work: &mut Work<'_, '_>) -> bool {
-        let Some(first) = now.first() else { return true };
-        // After a change of ciphers only a hello that was asked for again is in the clear.
-        if self.changed && self.messages.at_border() && !handshake::is_hello(*first) {
-            return false;
-        }
+        let Some(first) = now.first() else { return false };
         let Work { dir, session, sink, .. } = work;
-        let understood =
-            self.messages.push(now, handshake::fate, |message| handshake::take(*dir, message, session, sink));
-        if !understood && !self.gapped {
+        // After a change of ciphers only a hello that was asked for again is in the clear.
+        let plain = !self.changed || !self.messages.at_border() || handshake::is_hello(*first);
+        let understood = plain
+            && self.messages.push(now, handshake::fate, |message| {
+                handshake::take(*dir, message, session, sink);
+            });
+        if plain && !understood && !self.gapped {
             session.event(*dir, "tls.invalid_handshake_message", sink);
             session.state(state::UNKNOWN, sink);
         }
-        understood
+        self.encrypted |= !understood;
+        !understood
     }
 
     fn end_record(&mut self, record: Record, work: &mut Work<'_, '_>) -> Result<(), Invalid> {
         let Work { dir, session, heartbeats, sink } = work;
         let Some(kind) = record.kind else {
-            self.over = ssl2::take(*dir, &self.body2, session, sink)?;
+            self.over = ssl2::take(*dir, &self.body, session, sink)?;
             self.frame.put_ssl2(*dir, session, sink);
             return Ok(());
         };
@@ -194,8 +206,12 @@ impl Side {
     }
 
     /// So many bytes are lost: within a record the rest of it is passed over, otherwise the next header is looked for.
-    pub(super) fn gap(&mut self, missing: u64) {
+    pub(super) fn gap(&mut self, missing: u64, work: &mut Work<'_, '_>) {
         self.gapped = true;
+        if self.record.is_some_and(|record| record.kind.is_some()) {
+            self.gathered(work);
+        }
+        self.body.clear();
         self.messages.reset();
         self.header.clear();
         self.frame.spoil();

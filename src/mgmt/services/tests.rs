@@ -91,6 +91,7 @@ impl DataPlugin for GateWorker {
     fn first_packet(&mut self, context: &mut Context<'_>) -> Reply {
         if self.name == "faulty" {
             self.fault = Some(PluginFault::Panicked);
+            context.host.misbehaved = true;
         }
         context.host.count(context.set, 0, 1);
         let drop = context.policy().and_then(|policy| policy.data.downcast_ref::<bool>()).copied();

@@ -64,7 +64,9 @@ struct FakeData {
 impl FakeData {
     fn event(&self, event: &str, context: &mut Context<'_>) -> Reply {
         self.log.lock().unwrap().push(format!("{} {event}", self.name));
-        (self.behaviour)(event, context)
+        let reply = (self.behaviour)(event, context);
+        context.host.misbehaved |= self.broken.load(Ordering::Relaxed);
+        reply
     }
 }
 

@@ -99,9 +99,13 @@ fn payload_is_looked_for_where_suricata_looks() {
         ("tcp-pkt", r#"content:"a";"#, PayloadScope::Packet),
         ("tcp-stream", r#"content:"a"; depth:1;"#, PayloadScope::Stream),
         ("udp", r#"content:"a"; depth:1;"#, PayloadScope::Packet),
+        ("dns", r#"content:"a";"#, PayloadScope::Stream),
+        ("dns", r#"content:"a"; depth:1;"#, PayloadScope::Both),
         ("ip", r#"content:"a";"#, PayloadScope::Stream),
         ("ip", r#"content:"a"; depth:1;"#, PayloadScope::Both),
         ("ip", r#"content:"a"; ttl:3;"#, PayloadScope::Packet),
+        ("dcerpc", r#"content:"a";"#, PayloadScope::Stream),
+        ("dcerpc", r#"content:"a"; offset:1;"#, PayloadScope::Both),
     ];
     for (protocol, options, scope) in table {
         assert_eq!(one_of(protocol, options).scope, scope, "{protocol} {options}");

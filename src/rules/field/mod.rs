@@ -1,5 +1,7 @@
 //! Numbers, names and flags that decoders find and rules ask for. **To add one: one line in [`table::TABLE`]**.
 
+pub mod http2;
+pub mod kerberos;
 mod parse;
 mod table;
 
@@ -38,12 +40,18 @@ pub enum FieldKind {
         max: u64,
         names: &'static [(&'static str, u64)],
     },
+    /// The same, and a range takes in its ends.
+    ClosedNames {
+        max: u64,
+        names: &'static [(&'static str, u64)],
+    },
     /// Names of bits, `!` before those that must not be set; or a number under a mask.
     Flags {
         max: u64,
         names: &'static [(&'static str, u64)],
     },
-    /// Some of these words, `!` in front to negate; the value's number is the word's place.
+    /// Some of these words, any of which will do; with `!` in front, anything but that word will. The value's number is
+    /// the word's place.
     Words(&'static [&'static str]),
     /// Numbers and ranges that take in their ends, any of which will do.
     Ranges {
@@ -51,10 +59,16 @@ pub enum FieldKind {
     },
     /// Quoted or not, `!` in front to negate.
     Text,
+    /// A text of which decoders only yield lower case.
+    LowerText,
     /// A year, month, day and time: `<`, `>`, or a range.
     Date,
     /// A UUID, a version, `any_frag`.
     Interface,
+    /// A kind of Kerberos's encryption: see [`kerberos`].
+    Encryption,
+    /// A setting of HTTP/2: see [`http2`].
+    Setting,
     /// No value: it is so.
     Present,
     /// With or without words of its own, which are kept as they are.
@@ -113,7 +127,8 @@ impl FieldTest {
             FieldTest::Number { mask, range } => range.contains(value & mask),
             FieldTest::Flags { set, clear } => value & set == *set && value & clear == 0,
             FieldTest::Words { any, none } => {
-                word.is_some_and(|word| (any.is_empty() || any.contains(&word)) && !none.contains(&word))
+                let others = |word: &u16| !none.is_empty() && !none.contains(word);
+                word.is_some_and(|word| any.contains(&word) || others(&word))
             }
             FieldTest::Ranges(ranges) => ranges.iter().any(|range| range.contains(value)),
             FieldTest::Present => true,

@@ -26,12 +26,16 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
     match kind {
         FieldKind::Number { max } => numeric(value.unquoted(), max, &[]),
         FieldKind::Names { max, names } => numeric(value.unquoted(), max, names),
+        FieldKind::ClosedNames { max, names } => closed(value.unquoted(), max, names),
         FieldKind::Flags { max, names } => flags(value, max, names),
         FieldKind::Words(words) => some_of(value, words),
         FieldKind::Ranges { max } => ranges(value, max),
-        FieldKind::Text => text(value),
+        FieldKind::Text => text(value, false),
+        FieldKind::LowerText => text(value, true),
         FieldKind::Date => date(value.unquoted()),
         FieldKind::Interface => interface(value),
+        FieldKind::Encryption => super::kerberos::parse(value),
+        FieldKind::Setting => super::http2::parse(value),
         FieldKind::Present => Ok(FieldTest::Present),
         FieldKind::Free => Ok(FieldTest::Text { text: value.bytes.into(), negated: false }),
     }
@@ -80,6 +84,16 @@ fn numeric(text: Text<'_>, max: u64, names: &'static [(&'static str, u64)]) -> R
         }
     })?;
     Ok(FieldTest::Number { mask: u64::MAX, range })
+}
+
+/// The same, and a range takes in its ends.
+fn closed(text: Text<'_>, max: u64, names: &'static [(&'static str, u64)]) -> Result<FieldTest, Fault> {
+    let Some(at) = memchr::memmem::find(text.bytes, b"<>") else { return numeric(text, max, names) };
+    let (low, high) = (unsigned(text.sub(0, at).trim(), max)?, unsigned(text.from(at + 2).trim(), max)?);
+    if low > high {
+        return Err(text.fault("a range goes from the lower to the higher number"));
+    }
+    Ok(FieldTest::Number { mask: u64::MAX, range: NumRange { low, high, negated: false } })
 }
 
 /// `MASK=VALUE`, `MASK!=VALUE`; without a value, all bits of the mask.
@@ -150,7 +164,7 @@ fn ranges(value: Text<'_>, max: u64) -> Result<FieldTest, Fault> {
     Ok(FieldTest::Ranges(value.unquoted().split(b',').map(one).collect::<Result<_, _>>()?))
 }
 
-fn text(value: Text<'_>) -> Result<FieldTest, Fault> {
+fn text(value: Text<'_>, lower: bool) -> Result<FieldTest, Fault> {
     let (negated, rest) = value.negation();
     let inner = rest.unquoted();
     if rest.bytes.first() == Some(&b'"') && inner.bytes.len() == rest.bytes.len() {
@@ -159,7 +173,8 @@ fn text(value: Text<'_>) -> Result<FieldTest, Fault> {
     if inner.is_empty() {
         return Err(value.fault("an empty text says nothing"));
     }
-    Ok(FieldTest::Text { text: inner.bytes.into(), negated })
+    let text = if lower { inner.bytes.to_ascii_lowercase() } else { inner.bytes.to_vec() };
+    Ok(FieldTest::Text { text: text.into(), negated })
 }
 
 /// Seconds since 1970 of `2015`, `2015-10`, `2015-10-22`, `2015-10-22T23:59[:59]`, as the start of what it names.

@@ -2,7 +2,10 @@
 
 use super::{Field, FieldKind};
 use crate::rules::app::{AppProto, DNS, FILES, Protos};
-use FieldKind::{Date, Flags, Free, Interface, Names, Number, Present, Ranges, Text, Words};
+use FieldKind::{
+    ClosedNames, Date, Encryption, Flags, Free, Interface, LowerText, Names, Number, Present, Ranges,
+    Setting, Text, Words,
+};
 
 const U8: u64 = 0xff;
 const U16: u64 = 0xffff;
@@ -41,7 +44,7 @@ pub(super) const TABLE: &[Field] = &[
     field("http2.priority", HTTP2, Number { max: U8 }, "weight of a PRIORITY frame"),
     field("http2.window", HTTP2, Number { max: U32 }, "increment of a WINDOW_UPDATE frame"),
     field("http2.size_update", HTTP2, Number { max: U64 }, "HPACK's dynamic table size update"),
-    field("http2.settings", HTTP2, Free, "a setting and its value"),
+    field("http2.settings", HTTP2, Setting, "a setting and its value"),
     field("dns.opcode", DNS, Number { max: U8 }, "operation of the message"),
     field("dns.rcode", DNS, Names { max: U16, names: DNS_RCODES }, "response code"),
     field("dns.rrtype", DNS, Names { max: U16, names: DNS_TYPES }, "type of a record").many(),
@@ -55,7 +58,7 @@ pub(super) const TABLE: &[Field] = &[
     field("tls_cert_valid", TLS, Present, "the certificate has not ended"),
     field("tls.subject", TLS, Text, "the certificate's subject, whole"),
     field("tls.issuerdn", TLS, Text, "the certificate's issuer, whole"),
-    field("tls.fingerprint", TLS, Text, "SHA-1 of the certificate"),
+    field("tls.fingerprint", TLS, LowerText, "SHA-1 of the certificate"),
     field("tls.store", TLS, Present, "keeps the certificate"),
     field("ssh.protoversion", SSH, Text, "version of the protocol").also(&["ssh_protoversion"]),
     field("ssh.softwareversion", SSH, Text, "software and its version").also(&["ssh_softwareversion"]),
@@ -64,8 +67,8 @@ pub(super) const TABLE: &[Field] = &[
     field("dcerpc.opnum", DCERPC, Ranges { max: U16 }, "number of the operation called").also(&["dce_opnum"]),
     field("krb5_msg_type", only(AppProto::Krb5), Names { max: U8, names: KRB5_MESSAGES }, "type of the message").also(&["krb5.msg_type"]),
     field("krb5_err_code", only(AppProto::Krb5), Number { max: U32 }, "code of an error").also(&["krb5.err_code"]),
-    field("krb5.ticket_encryption", only(AppProto::Krb5), Free, "encryption of the ticket: weak, or names and numbers"),
-    field("nfs_procedure", only(AppProto::Nfs), Names { max: U32, names: NFS_PROCEDURES }, "procedure called").also(&["nfs.procedure"]),
+    field("krb5.ticket_encryption", only(AppProto::Krb5), Encryption, "encryption of the ticket: weak, or names and numbers"),
+    field("nfs_procedure", only(AppProto::Nfs), ClosedNames { max: U32, names: NFS_PROCEDURES }, "procedure called").also(&["nfs.procedure"]),
     field("nfs.version", only(AppProto::Nfs), Number { max: U32 }, "version of the protocol").also(&["nfs_version"]),
     field("snmp.version", only(AppProto::Snmp), Number { max: U32 }, "1, 2 or 3"),
     field("snmp.pdu_type", only(AppProto::Snmp), Names { max: U32, names: SNMP_PDUS }, "type of the message"),

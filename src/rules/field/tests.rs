@@ -43,7 +43,19 @@ const NUMBERS: &[(&str, &str, &[u64], &[u64])] = &[
     ("tls.version", "1.2", &[0x303], &[0x304]),
     ("dcerpc.opnum", "4,10-12", &[4, 10, 12], &[5, 13]),
     ("dcerpc.opnum", ">3", &[4], &[3]),
-    ("nfs_procedure", "2<>4", &[3], &[2, 4]),
+    ("nfs_procedure", "2<>4", &[2, 3, 4], &[1, 5]),
+    ("nfs_procedure", "2<>3", &[2, 3], &[1, 4]),
+    ("krb5.ticket_encryption", "weak", &[23, 1], &[18]),
+    ("krb5.ticket_encryption", "!weak", &[18], &[23]),
+    ("krb5.ticket_encryption", "rc4-hmac, 18 -128", &[23, 18, 0xff80], &[17]),
+    ("http2.settings", "SETTINGS_ENABLE_PUSH", &[2 << 32, 2 << 32 | 1], &[1 << 32, 3 << 32]),
+    (
+        "http2.settings",
+        "SETTINGS_HEADER_TABLE_SIZE >4096",
+        &[1 << 32 | 4097],
+        &[1 << 32 | 4096, 2 << 32 | 9999],
+    ),
+    ("nfs_version", "2<>4", &[3], &[2, 4]),
     ("tls_cert_notafter", ">2015", &[1_420_070_401], &[1_420_070_400]),
     ("tls_cert_notbefore", "<2000-03-01T00:00:10", &[951_868_809], &[951_868_810]),
     ("ftp.reply_received", "yes", &[1], &[0]),
@@ -93,10 +105,29 @@ fn what_cannot_be_is_told_with_its_place() {
         ("tls_cert_notafter", "<soon", "expected a date", "soon"),
         ("dcerpc.iface", "1-2", "expected a UUID", "1-2"),
         ("dcerpc.opnum", "9-3", "a range goes from the lower to the higher number", "9-3"),
+        ("krb5.ticket_encryption", "rc4-hmak", "`rc4-hmak` is not a number", "rc4-hmak"),
+        ("http2.settings", "SETTINGS_PUSH >1", "`SETTINGS_PUSH` is no setting of HTTP/2", "SETTINGS_PUSH"),
         ("filename", "\"x", "this quote is never closed", "\"x"),
     ];
     for (name, value, message, place) in table {
         let fault = read(name, value).unwrap_err();
         assert_eq!((fault.message.as_str(), &value[fault.span.range()]), (message, place), "{name}:{value}");
     }
+}
+
+#[test]
+fn any_of_some_words_will_do_and_a_negated_one_leaves_the_others() {
+    let holds = |value: &str| {
+        let (test, _) = read("ssl_version", value).unwrap();
+        (0..6).filter(|version| test.holds_for(*version)).collect::<Vec<_>>()
+    };
+    assert_eq!(holds("tls1.0,tls1.1"), [2, 3]);
+    assert_eq!(holds("!sslv3"), [0, 2, 3, 4, 5]);
+    assert_eq!(holds("!tls1.3,tls1.2"), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_fingerprint_is_the_same_in_any_case() {
+    let (test, _) = read("tls.fingerprint", "!\"4A:a3\"").unwrap();
+    assert_eq!(test, FieldTest::Text { text: b"4a:a3".as_slice().into(), negated: true });
 }

@@ -24,12 +24,19 @@ pub struct ExternalWorker {
     shared: Arc<Shared>,
     worker: WorkerId,
     suspect: &'static Suspect,
+    /// What a packet's event hands over, from call to call: most of it stays as it is. Made and freed here; a pointer, because
+    /// the plugin has it too.
+    data: *mut abi::Data,
     /// What it keeps of the host's, for the host's functions.
     kept: Kept,
     fault: Option<PluginFault>,
     /// It misbehaved: never called again.
     dead: bool,
 }
+
+/// The largest replies of events that ask for an opinion, and of those that ask for none.
+const OPINION: c_int = abi::HOLD;
+const NO_OPINION: c_int = abi::FORWARD;
 
 /// What a plugin reads where it can have attached nothing.
 static NOTHING_ATTACHED: [u64; 2] = [0; 2];
@@ -39,8 +46,8 @@ pub(super) struct Kept {
     pub log: LogWriter,
 }
 
-// SAFETY: `me` is the plugin's own and only handed back to it; the ABI says that a worker's half is called by one thread at
-// a time, not always the same.
+// SAFETY: `me` is the plugin's own and only handed back to it, `data` is this half's alone; the ABI says that a worker's half is
+// called by one thread at a time, not always the same.
 unsafe impl Send for ExternalWorker {}
 
 /// What stands behind a call, for the host's functions: found through `weir_data.call`, for as long as the call lasts.
@@ -62,7 +69,11 @@ impl ExternalWorker {
         (worker, suspect): (WorkerId, &'static Suspect),
     ) -> ExternalWorker {
         let kept = Kept { shares: Shares::default(), log };
-        ExternalWorker { handler, me, host, shared, worker, suspect, kept, fault: None, dead: false }
+        let (fault, data) = (None, null_mut());
+        let mut half =
+            ExternalWorker { handler, me, host, shared, worker, suspect, data, kept, fault, dead: false };
+        half.data = Box::into_raw(Box::new(half.bare()));
+        half
     }
 
     /// An event without packet, session or host.
@@ -94,12 +105,13 @@ impl ExternalWorker {
         }
     }
 
-    /// Over the border and back.
+    /// Over the border and back. `most` is the largest reply that is right.
     #[inline(always)]
     fn call(
         &mut self,
         event: u32,
-        data: &mut abi::Data,
+        most: c_int,
+        data: *mut abi::Data,
         context: *mut Context<'static>,
         host: *mut Host<'static>,
     ) -> c_int {
@@ -107,29 +119,34 @@ impl ExternalWorker {
             return abi::OK;
         }
         let mut call = Call { context, host, kept: &raw mut self.kept };
-        data.call = (&raw mut call).cast();
         let (handler, me) = (self.handler, self.me);
+        // SAFETY: the caller's `data` is there until this returns; the plugin has it only while its handler runs.
+        unsafe { (*data).call = (&raw mut call).cast() };
         // SAFETY: the handler is the registration's; all that `data` points to lives until it returns, and nothing of it is
         // touched meanwhile but by the host's functions.
         let reply = catch_unwind(AssertUnwindSafe(|| unsafe { handler(me, event, data) }));
-        data.call = null_mut();
-        if self.kept.shares.leaked {
-            self.misbehaved(PluginFault::LeakedFrames);
+        let reply = reply.unwrap_or(abi::PANICKED);
+        // SAFETY: as above.
+        unsafe { (*data).call = null_mut() };
+        if !(abi::OK..=most).contains(&reply) || self.kept.shares.leaked {
+            return self.misbehaved(reply);
         }
-        reply.unwrap_or(abi::PANICKED)
+        reply
     }
 
     /// A call that is made on other threads than the worker's too, and so has to be marked apart.
-    fn call_outside(&mut self, event: u32, data: &mut abi::Data) -> c_int {
-        marks::outside(self.suspect, || self.call(event, data, null_mut(), null_mut()))
+    fn call_outside(&mut self, event: u32, data: &mut abi::Data) {
+        marks::outside(self.suspect, || self.call(event, NO_OPINION, data, null_mut(), null_mut()));
     }
 
+    /// An event of a packet or a session; `data` as [`bare`](Self::bare) makes it.
     #[inline(always)]
     fn with_context(
         &mut self,
         event: u32,
+        most: c_int,
+        data: *mut abi::Data,
         context: &mut Context<'_>,
-        fill: impl FnOnce(&mut abi::Data),
     ) -> c_int {
         // Views are made in their places: to move them costs more than to make them.
         let (session_seen, packet_seen);
@@ -154,81 +171,70 @@ impl ExternalWorker {
             }
             None => (null(), 0),
         };
-        let mut data = abi::Data {
-            set: u32::from(context.set.0),
-            plugin: u32::from(context.host.me.0),
-            direction: context.dir as u32,
-            action: context.actions().map_or(&raw const NOTHING_ATTACHED, |actions| &raw const actions.0),
-            policy,
-            policy_generation,
-            now_us: context.host.now.micros(),
-            session,
-            packet,
-            ..self.bare()
-        };
-        fill(&mut data);
+        // SAFETY: no handler runs that has it.
+        let told = unsafe { &mut *data };
+        told.set = u32::from(context.set.0);
+        told.plugin = u32::from(context.host.me.0);
+        told.direction = context.dir as u32;
+        told.action = context.actions().map_or(&raw const NOTHING_ATTACHED, |actions| &raw const actions.0);
+        (told.policy, told.policy_generation) = (policy, policy_generation);
+        told.now_us = context.host.now.micros();
+        (told.session, told.packet) = (session, packet);
         // The lifetimes are forgotten only while the call lasts, during which `context` is not used here.
-        let context = (&raw mut *context).cast::<Context<'static>>();
-        self.call(event, &mut data, context, null_mut())
+        let lent = (&raw mut *context).cast::<Context<'static>>();
+        let reply = self.call(event, most, data, lent, null_mut());
+        context.host.misbehaved |= self.dead;
+        reply
     }
 
-    /// A reply where an opinion is asked for.
-    #[inline]
-    fn opinion(&mut self, reply: c_int) -> Reply {
-        match reply {
-            abi::OK => Reply::Ok,
-            abi::FORWARD => Reply::Forward,
-            abi::DISCARD => Reply::Discard(DropReason::PluginDiscard),
-            abi::HOLD => Reply::Hold,
-            other => {
-                self.noted(other);
-                Reply::Ok
-            }
-        }
+    /// A packet's event.
+    #[inline(always)]
+    fn opinion(&mut self, event: u32, context: &mut Context<'_>) -> Reply {
+        reply(self.with_context(event, OPINION, self.data, context))
     }
 
-    /// A reply where none is.
-    fn noted(&mut self, reply: c_int) {
-        match reply {
-            abi::OK | abi::FORWARD => {}
-            abi::PANICKED => self.misbehaved(PluginFault::Panicked),
-            _ => self.misbehaved(PluginFault::BadReply),
-        }
+    /// A session's.
+    fn notice(&mut self, event: u32, reason: u32, context: &mut Context<'_>) {
+        let mut data = self.bare();
+        data.reason = reason;
+        self.with_context(event, NO_OPINION, &raw mut data, context);
     }
 
+    /// What it replied or did is wrong: it is never called again.
     #[cold]
-    fn misbehaved(&mut self, fault: PluginFault) {
-        if !self.dead {
-            self.dead = true;
-            self.fault = Some(fault);
-            self.kept.shares.clear();
-        }
+    fn misbehaved(&mut self, reply: c_int) -> c_int {
+        self.dead = true;
+        self.fault = Some(match reply {
+            _ if self.kept.shares.leaked => PluginFault::LeakedFrames,
+            abi::PANICKED => PluginFault::Panicked,
+            _ => PluginFault::BadReply,
+        });
+        self.kept.shares.clear();
+        abi::OK
     }
 }
 
 impl DataPlugin for ExternalWorker {
     fn worker_init(&mut self, _worker: WorkerId) {
         let mut data = self.bare();
-        let reply = self.call_outside(abi::EVENT_WORKER_INIT, &mut data);
+        self.call_outside(abi::EVENT_WORKER_INIT, &mut data);
         self.me = data.worker_self;
-        self.noted(reply);
+        // SAFETY: made by `new`, and no handler runs.
+        unsafe { *self.data = self.bare() };
     }
 
     fn init(&mut self, set: SetId) {
         let mut data = self.bare();
         data.set = u32::from(set.0);
-        let reply = self.call_outside(abi::EVENT_INIT, &mut data);
-        self.noted(reply);
+        self.call_outside(abi::EVENT_INIT, &mut data);
     }
 
     fn first_packet(&mut self, context: &mut Context<'_>) -> Reply {
-        let reply = self.with_context(abi::EVENT_FIRST_PACKET, context, |_| {});
-        self.opinion(reply)
+        self.opinion(abi::EVENT_FIRST_PACKET, context)
     }
 
     fn packet(&mut self, context: &mut Context<'_>) -> Reply {
-        let reply = self.with_context(abi::EVENT_PACKET, context, |_| {});
-        self.opinion(reply)
+        self.opinion(abi::EVENT_PACKET, context)
     }
 
     fn alone(&mut self, context: &mut Context<'_>) -> Reply {
@@ -236,35 +242,28 @@ impl DataPlugin for ExternalWorker {
     }
 
     fn session_open(&mut self, context: &mut Context<'_>) {
-        let reply = self.with_context(abi::EVENT_SESSION_OPEN, context, |_| {});
-        self.noted(reply);
+        self.notice(abi::EVENT_SESSION_OPEN, 0, context);
     }
 
     fn session_close(&mut self, context: &mut Context<'_>, reason: CloseReason) {
-        let fill = |data: &mut abi::Data| data.reason = reason as u32;
-        let reply = self.with_context(abi::EVENT_SESSION_CLOSE, context, fill);
-        self.noted(reply);
+        self.notice(abi::EVENT_SESSION_CLOSE, reason as u32, context);
     }
 
     fn session_destroy(&mut self, context: &mut Context<'_>) {
-        let reply = self.with_context(abi::EVENT_SESSION_DESTROY, context, |_| {});
-        self.noted(reply);
+        self.notice(abi::EVENT_SESSION_DESTROY, 0, context);
     }
 
     fn user(&mut self, context: &mut Context<'_>, class: ClassId, bytes: &[u8]) -> Reply {
-        let fill = |data: &mut abi::Data| {
-            data.kind = u32::from(class.0);
-            (data.bytes, data.length) = (bytes.as_ptr().cast(), bytes.len() as u64);
-        };
-        let reply = self.with_context(abi::EVENT_USER, context, fill);
-        self.opinion(reply)
+        let mut data = self.bare();
+        data.kind = u32::from(class.0);
+        (data.bytes, data.length) = (bytes.as_ptr().cast(), bytes.len() as u64);
+        reply(self.with_context(abi::EVENT_USER, OPINION, &raw mut data, context))
     }
 
     fn public_data(&mut self, kind: u32, argument: u64, to: &mut dyn FnMut(PublicData<'_>)) -> bool {
         let mut data = self.bare();
         (data.kind, data.argument) = (kind, argument);
-        let reply = self.call(abi::EVENT_PUBLIC_DATA, &mut data, null_mut(), null_mut());
-        self.noted(reply);
+        self.call(abi::EVENT_PUBLIC_DATA, NO_OPINION, &raw mut data, null_mut(), null_mut());
         if self.dead {
             return false;
         }
@@ -279,8 +278,7 @@ impl DataPlugin for ExternalWorker {
         data.plugin = u32::from(host.me.0);
         data.now_us = now.micros();
         let host = (&raw mut *host).cast::<Host<'static>>();
-        let reply = self.call(abi::EVENT_TURN, &mut data, null_mut(), host);
-        self.noted(reply);
+        self.call(abi::EVENT_TURN, NO_OPINION, &raw mut data, null_mut(), host);
     }
 
     fn fault(&mut self) -> Option<PluginFault> {
@@ -293,6 +291,17 @@ impl Drop for ExternalWorker {
         // What a plugin that misbehaved left stays where it is: nobody knows in what state.
         let mut data = self.bare();
         self.call_outside(abi::EVENT_WORKER_EXIT, &mut data);
+        // SAFETY: made by `new`, and no handler runs any more.
+        drop(unsafe { Box::from_raw(self.data) });
+    }
+}
+
+fn reply(number: c_int) -> Reply {
+    match number {
+        abi::FORWARD => Reply::Forward,
+        abi::DISCARD => Reply::Discard(DropReason::PluginDiscard),
+        abi::HOLD => Reply::Hold,
+        _ => Reply::Ok,
     }
 }
 

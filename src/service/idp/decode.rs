@@ -6,6 +6,7 @@ use crate::base::{Dir, Time};
 use crate::decode::L4;
 use crate::service::context::PacketAt;
 use crate::session::{NO_HANDLE, Session};
+use crate::wire::tcp::flag::SYN;
 
 impl AtWork<'_> {
     /// Of both directions: an acknowledgement makes the other's bytes ready.
@@ -22,6 +23,8 @@ impl AtWork<'_> {
         self.apps.notes = self.report.wants().notes();
         let time = packet.meta.time;
         match (payloads, &packet.decoded.l4) {
+            // What a SYN acknowledges is looked at with the segment behind it, as Suricata does.
+            (Payloads::OfStream, L4::Tcp(tcp)) if tcp.flags & SYN != 0 && !self.streams.is_inline() => {}
             (Payloads::OfStream, _) => {
                 self.decode_stream(session, dir.reversed(), time);
                 self.decode_stream(session, dir, time);
@@ -59,7 +62,8 @@ impl AtWork<'_> {
                 Dir::BOTH.into_iter().for_each(|dir| self.streams.stop_decoding(session, dir));
             }
         }
-        if session.app != NO_HANDLE && self.streams.is_over(session, dir) {
+        let closed = self.streams.is_inline() || session.tcp.is_closed();
+        if session.app != NO_HANDLE && closed && self.streams.is_over(session, dir) {
             self.apps.end(session.app, &source);
         }
         if flush {

@@ -110,7 +110,7 @@ impl Services {
         for &plugin in &state.chain.members {
             if let Some(mut lent) = self.plugins.take(plugin) {
                 lent.instance.init(id);
-                self.plugins.put_back(plugin, lent);
+                self.plugins.put_back_asking(plugin, lent);
             }
         }
         *self.chains.get_mut(index)? = Some(state);
@@ -144,7 +144,7 @@ impl Services {
         }
         if let Some(mut lent) = self.plugins.take(plugin) {
             lent.instance.adopt(set, &policy, prepared);
-            self.plugins.put_back(plugin, lent);
+            self.plugins.put_back_asking(plugin, lent);
         }
         Retired::Nothing
     }
@@ -291,7 +291,7 @@ impl Services {
         }
         let mut lent = self.plugins.take(plugin)?;
         let kept = lent.instance.retire(set, generation);
-        self.plugins.put_back(plugin, lent);
+        self.plugins.put_back_asking(plugin, lent);
         kept
     }
 

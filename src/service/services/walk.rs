@@ -7,7 +7,7 @@ use crate::service::context::{Context, NO_MEMBER, PacketAt, SessionAt};
 use crate::service::hold::WhenHeld;
 use crate::service::plugin::{DataPlugin, Reply};
 use crate::service::set::OnFault;
-use crate::service::table::PluginTable;
+use crate::service::table::PluginCounts;
 use crate::session::NO_HANDLE;
 
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -18,7 +18,11 @@ enum Step {
 
 enum Weighed {
     On,
+    /// There is no reply: it is out, or not there.
+    Out,
     Hold,
+    /// It may not hold a first packet.
+    HeldFirst,
     Drop(DropReason),
     Refuse(DropReason),
 }
@@ -72,6 +76,7 @@ impl Services {
         let order = &*state.chain.order[dir];
         // Where verdicts do not act, and within a tunnel, nothing can be held: the walk goes on.
         let holdable = packet.frame.is_some() && packet.inline;
+        let mut wanting = at.session.wanting[dir];
         let mut context = Context {
             set: state.chain.set,
             dir,
@@ -83,7 +88,6 @@ impl Services {
             held: holdable.then_some(&*held),
         };
         for (place, &member) in order.iter().enumerate().skip(usize::from(from)) {
-            let wanting = context.session.as_ref().map_or(0, |at| at.session.wanting[dir]);
             if wanting >> member & 1 == 0 {
                 continue;
             }
@@ -93,8 +97,11 @@ impl Services {
                 Step::First if !packet_mode => p.first_packet(context),
                 _ => p.packet(context),
             });
-            match weigh(context.host.plugins, plugin, reply, step, state.chain.on_fault) {
+            match weigh(reply, step) {
                 Weighed::On => {}
+                Weighed::Out if context.is_missed(plugin) => return Passage::Drop(DropReason::PluginOut),
+                Weighed::Out => {}
+                Weighed::HeldFirst => context.host.plugins.take_out(plugin, PluginFault::HeldFirstPacket),
                 Weighed::Hold if !holdable => {}
                 Weighed::Hold if context.may_hold() => {
                     return Passage::Hold { plugin, next: place as u8 + 1 };
@@ -110,6 +117,7 @@ impl Services {
                     return Passage::Refused(reason);
                 }
             }
+            wanting = context.session.as_ref().map_or(0, |at| at.session.wanting[dir]);
         }
         Passage::Forward
     }
@@ -169,10 +177,10 @@ impl Services {
                         if per_packet { p.packet(context) } else { p.alone(context) }
                     },
                 );
-            if let Weighed::Drop(reason) | Weighed::Refuse(reason) =
-                weigh(context.host.plugins, plugin, reply, Step::Later, state.chain.on_fault)
-            {
-                return Passage::Drop(reason);
+            match weigh(reply, Step::Later) {
+                Weighed::Drop(reason) | Weighed::Refuse(reason) => return Passage::Drop(reason),
+                Weighed::Out if context.is_missed(plugin) => return Passage::Drop(DropReason::PluginOut),
+                _ => {}
             }
         }
         Passage::Forward
@@ -219,27 +227,12 @@ impl Services {
 
 /// What a reply means at this step; counts it.
 #[inline]
-fn weigh(
-    plugins: &mut PluginTable,
-    plugin: PluginId,
-    reply: Option<Reply>,
-    step: Step,
-    on_fault: OnFault,
-) -> Weighed {
-    let Some(reply) = reply else {
-        return match (plugins.out(plugin), on_fault) {
-            (Some(_), OnFault::Drop) => Weighed::Drop(DropReason::PluginOut),
-            _ => Weighed::On,
-        };
-    };
-    let Some(counts) = plugins.counts(plugin) else { return Weighed::On };
+fn weigh(reply: Option<(Reply, &PluginCounts)>, step: Step) -> Weighed {
+    let Some((reply, counts)) = reply else { return Weighed::Out };
     counts.packets.add(1);
     match (reply, step) {
         (Reply::Ok | Reply::Forward, _) => Weighed::On,
-        (Reply::Hold, Step::First) => {
-            plugins.take_out(plugin, PluginFault::HeldFirstPacket);
-            Weighed::On
-        }
+        (Reply::Hold, Step::First) => Weighed::HeldFirst,
         (Reply::Hold, Step::Later) => {
             counts.holds.add(1);
             Weighed::Hold
@@ -256,6 +249,12 @@ fn weigh(
 }
 
 impl Context<'_> {
+    /// A plugin was taken out, and nothing may pass without it.
+    #[cold]
+    fn is_missed(&self, plugin: PluginId) -> bool {
+        self.chain.chain.on_fault == OnFault::Drop && self.host.plugins.out(plugin).is_some()
+    }
+
     /// Whether one more frame of the session may be held: neither it nor the worker has as many as may be.
     fn may_hold(&mut self) -> bool {
         let (Some(held), Some(at)) = (self.held, &self.session) else { return false };

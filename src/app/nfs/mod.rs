@@ -1,0 +1,43 @@
+//! NFS 2, 3 and 4 over ONC RPC (RFC 1094, 1813, 7530, 5531), by TCP and UDP.
+//!
+//! Owes a transaction for each call and its reply, and for each file that is read or written one a direction, with its
+//! bytes. Owns the calls without a reply, and the names of the file handles that were looked up.
+
+mod call;
+mod decoder;
+mod files;
+mod procedure;
+mod record;
+mod rpc;
+#[cfg(test)]
+mod tests;
+
+use super::decoder::Probe;
+use super::registry::{Entry, NO_STATES, at_the_end};
+use crate::base::Dir;
+use crate::rules::app::AppProto;
+
+pub const ENTRY: Entry = Entry {
+    proto: AppProto::Nfs,
+    tcp: &[2049],
+    udp: &[2049],
+    anywhere_tcp: true,
+    anywhere_udp: false,
+    probe,
+    make: Some(|| Box::new(decoder::Nfs::default())),
+    stage: at_the_end,
+    states: NO_STATES,
+};
+
+/// A call to NFS, as a datagram or in a stream's record. A reply says too little by itself.
+fn probe(dir: Dir, bytes: &[u8]) -> Probe {
+    if dir == Dir::ToClient {
+        return Probe::No;
+    }
+    match (rpc::begins_call(bytes), rpc::begins_call(bytes.get(record::MARK..).unwrap_or_default())) {
+        (Probe::Yes, _) => Probe::Yes,
+        (_, Probe::Yes) if record::is_plausible(bytes) => Probe::Yes,
+        (Probe::More, _) | (_, Probe::More) => Probe::More,
+        _ => Probe::No,
+    }
+}
