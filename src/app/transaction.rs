@@ -60,6 +60,8 @@ pub struct FileId(u16);
 /// a note `answers[]` without a value begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
+    /// Where the path begins: empty for the protocol's object, else another one's path from the root.
+    below: &'static str,
     pub name: &'static str,
     value: NoteValue,
 }
@@ -136,6 +138,8 @@ pub struct Transaction {
     files: Vec<File>,
     events: ArrayVec<(Dir, &'static str), MAX_EVENTS>,
     notes: Vec<Note>,
+    /// Of the notes to come.
+    below: &'static str,
     /// Its record was written.
     pub logged: bool,
     pub marks: Marks,
@@ -161,6 +165,7 @@ impl Transaction {
             files: Vec::new(),
             events: ArrayVec::new(),
             notes: Vec::new(),
+            below: "",
             logged: false,
             marks: Marks::default(),
             wanted: Wanted::default(),
@@ -180,6 +185,7 @@ impl Transaction {
         self.files.clear();
         self.events.clear();
         self.notes.clear();
+        self.below = "";
         self.logged = false;
         let marks = &mut self.marks;
         marks.pending.clear();
@@ -374,6 +380,11 @@ impl Transaction {
         }
     }
 
+    /// The notes to come are of another object, beside the protocol's: its path from the root, `/dns`. Empty: no longer.
+    pub fn notes_below(&mut self, path: &'static str) {
+        self.below = path;
+    }
+
     /// Notes for eve.json; see [`Note`].
     pub fn note(&mut self, name: &'static str, text: &[u8]) {
         self.note_with(name, |out| out.extend_from_slice(text));
@@ -385,7 +396,7 @@ impl Transaction {
             return;
         }
         if let Some(range) = self.keep(build) {
-            self.notes.push(Note { name, value: NoteValue::Text(range) });
+            self.notes.push(Note { below: self.below, name, value: NoteValue::Text(range) });
         }
     }
 
@@ -404,7 +415,7 @@ impl Transaction {
 
     fn add_note(&mut self, name: &'static str, value: NoteValue) {
         if self.wanted.notes && self.notes.len() < MAX_NOTES {
-            self.notes.push(Note { name, value });
+            self.notes.push(Note { below: self.below, name, value });
         }
     }
 
@@ -485,6 +496,11 @@ impl Transaction {
     }
 
     pub fn notes(&self) -> impl Iterator<Item = (&'static str, NoteRef<'_>)> {
+        self.placed_notes().map(|(_, name, value)| (name, value))
+    }
+
+    /// Each with where its path begins.
+    pub fn placed_notes(&self) -> impl Iterator<Item = (&'static str, &'static str, NoteRef<'_>)> {
         self.notes.iter().map(|note| {
             let value = match &note.value {
                 NoteValue::Begin => NoteRef::Begin,
@@ -495,7 +511,7 @@ impl Transaction {
                     NoteRef::Text(self.store.get(range).unwrap_or_default())
                 }
             };
-            (note.name, value)
+            (note.below, note.name, value)
         })
     }
 

@@ -5,14 +5,14 @@ use crate::base::event::record::{Entry, RecordBuffer};
 
 /// What its decoder noted.
 pub fn notes(tx: &Transaction, out: &mut RecordBuffer) {
-    for (name, value) in tx.notes() {
+    for (below, name, value) in tx.placed_notes() {
         let entry = match value {
             NoteRef::Begin => Entry::Begin,
             NoteRef::Number(number) => Entry::Number(number),
             NoteRef::Bool(value) => Entry::Bool(value),
             NoteRef::Text(text) => Entry::Text(text),
         };
-        out.add(name, entry);
+        out.add_below(below, name, entry);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The events a worker sends: what happened to which packet of which session.
 
 use super::record;
-use crate::app::{FileId, Protos, Transaction, Transactions, TxId};
+use crate::app::{AppProto, FileId, Protos, Transaction, Transactions, TxId};
 use crate::base::event::record::RecordBuffer;
 use crate::base::event::{
     AlertEvent, AppEvent, AppKind, Cause, CloseReason, Event, EventBody, EventSender, Origin, PluginFault,
@@ -34,7 +34,12 @@ impl Wanted {
 
     /// Protocols whose transactions keep notes: for records of their own, of their files, and in alerts.
     pub fn notes(&self) -> Protos {
-        if self.files { self.apps.or(FILES) } else { self.apps }
+        let mut notes = if self.files { self.apps.or(FILES) } else { self.apps };
+        if notes.contains(AppProto::Doh2) {
+            // What a session turns into once it asks for names.
+            notes = notes.or(Protos::of(&[AppProto::Http2]));
+        }
+        notes
     }
 }
 

@@ -48,9 +48,17 @@ impl RecordBuffer {
         &self.bytes
     }
 
-    /// Whether it fitted. An array's next entries may fit where this one did not.
+    /// Whether it fitted. Of what comes behind, something may fit where this did not.
     pub fn add(&mut self, name: &str, entry: Entry<'_>) -> bool {
-        let Ok(name_len) = u8::try_from(name.len()) else { return false };
+        self.add_below("", name, entry)
+    }
+
+    /// The same with a name whose beginning, without the dot behind it, is given apart.
+    pub fn add_below(&mut self, below: &str, name: &str, entry: Entry<'_>) -> bool {
+        let dot = if below.is_empty() { "" } else { "." };
+        let name = [below, dot, name];
+        let name_bytes: usize = name.iter().map(|part| part.len()).sum();
+        let Ok(name_len) = u8::try_from(name_bytes) else { return false };
         let text = match entry {
             Entry::Text(text) => text.get(..MAX_TEXT).unwrap_or(text),
             _ => &[],
@@ -60,7 +68,7 @@ impl RecordBuffer {
             Entry::Number(_) => 8,
             Entry::Text(_) => 2 + text.len(),
         };
-        if self.bytes.len() + 2 + name.len() + value > self.room {
+        if self.bytes.len() + 2 + name_bytes + value > self.room {
             return false;
         }
         self.bytes.push(match entry {
@@ -71,7 +79,7 @@ impl RecordBuffer {
             Entry::Text(_) => TEXT,
         });
         self.bytes.push(name_len);
-        self.bytes.extend_from_slice(name.as_bytes());
+        name.iter().for_each(|part| self.bytes.extend_from_slice(part.as_bytes()));
         match entry {
             Entry::Number(number) => self.bytes.extend_from_slice(&number.to_le_bytes()),
             Entry::Text(_) => {
@@ -182,7 +190,8 @@ mod tests {
         let before = buffer.bytes.capacity();
         let fitted = (0..10).filter(|_| buffer.add("text", Entry::Text(&[b'x'; 5000]))).count();
         assert_eq!(fitted, MAX_RECORD / (MAX_TEXT + 8));
-        assert!(buffer.add("small", Entry::Number(1)), "a later one may fit");
+        assert!(buffer.add_below("/a", "small", Entry::Number(1)), "a later one may fit");
+        assert_eq!(entries(buffer.bytes()).last(), Some(("/a.small", Entry::Number(1))));
         assert_eq!(buffer.bytes.capacity(), before);
         assert!(!RecordBuffer::new(false).add("n", Entry::Begin));
     }

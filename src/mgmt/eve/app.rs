@@ -30,11 +30,7 @@ impl Form {
             AppProto::BittorrentDht => ("bittorrent_dht", "bittorrent_dht"),
             _ => (plain, plain),
         };
-        let beside = match proto {
-            AppProto::Smtp => Some("email"),
-            AppProto::Doh2 => Some("dns"),
-            _ => None,
-        };
+        let beside = (proto == AppProto::Smtp).then_some("email");
         let shouts = matches!(proto, AppProto::Http1 | AppProto::Smtp | AppProto::Tls);
         Some(Form { proto, event_type, object, beside, shouts })
     }
