@@ -6,6 +6,8 @@
 
 #[path = "allocation/decoders.rs"]
 mod decoders;
+#[path = "allocation/records.rs"]
+mod records;
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
