@@ -6,6 +6,8 @@
 
 #[path = "allocation/decoders.rs"]
 mod decoders;
+#[path = "allocation/records.rs"]
+mod records;
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -149,7 +151,7 @@ fn settings(mode: Mode, workers: usize) -> Settings {
         replay: false,
         polling: weir::pipeline::Polling::Busy,
         event_ring: 1 << 14,
-        wanted: Wanted { flow: true, drop: true, anomaly: true },
+        wanted: Wanted { flow: true, drop: true, anomaly: true, ..Wanted::default() },
         drop_invalid: true,
         sessions: session::Settings { capacity: 4096, ..session::Settings::default() },
         fragments: defrag::Settings { datagrams: 512, pieces: 4096, ..defrag::Settings::default() },

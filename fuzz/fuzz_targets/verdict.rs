@@ -57,7 +57,7 @@ fn build() -> Weir {
         polling: Polling::Busy,
         replay: true,
         event_ring: 1 << 14,
-        wanted: Wanted { flow: true, drop: true, anomaly: true },
+        wanted: Wanted { flow: true, drop: true, anomaly: true, ..Wanted::default() },
         drop_invalid: true,
         // Small, so that full tables are met.
         sessions: session::Settings { capacity: 16, ..session::Settings::default() },

@@ -9,7 +9,8 @@ use super::sink::Sink;
 use super::transactions::{Spares, Transactions};
 use super::wanted::Wanted;
 use crate::base::{Dir, FlowTuple, PerDir, Time};
-use crate::rules::app::AppProto;
+use crate::rules::app::{AppProto, Protos};
+use crate::session::Spoken;
 
 /// No application state.
 const NONE: u32 = u32::MAX;
@@ -47,6 +48,12 @@ pub struct Known {
 }
 
 impl Known {
+    /// What the session keeps of it.
+    pub fn spoken(&self) -> Spoken {
+        let Known { proto, by_direction, original, failed, .. } = *self;
+        Spoken { proto, by_direction, original, failed }
+    }
+
     /// A direction of the session as its protocol has it.
     pub fn direction(&self, dir: Dir) -> Dir {
         if self.reversed { dir.reversed() } else { dir }
@@ -135,6 +142,8 @@ pub struct Apps {
     decoders: Box<[Vec<Box<dyn Decoder>>]>,
     spares: Spares,
     expected: Expected,
+    /// Protocols whose transactions keep notes, from a session's next protocol on.
+    pub notes: Protos,
     pub counters: AppCounters,
 }
 
@@ -169,6 +178,7 @@ impl Apps {
             decoders: AppProto::ALL.iter().map(|_| Vec::new()).collect(),
             spares: Spares::default(),
             expected: Expected::default(),
+            notes: Protos::NONE,
             counters: AppCounters::default(),
         }
     }
@@ -277,7 +287,14 @@ impl Apps {
         let before = state.transactions.memory();
         std::mem::swap(spares, &mut state.transactions.spares);
         let (decoders, limits, counters) = (&mut self.decoders, &self.limits, &mut self.counters);
-        let result = work(&mut Run { state, decoders, limits, counters, expected: &mut self.expected });
+        let result = work(&mut Run {
+            state,
+            decoders,
+            limits,
+            counters,
+            expected: &mut self.expected,
+            notes: self.notes,
+        });
         std::mem::swap(spares, &mut state.transactions.spares);
         spares.memory = (spares.memory + state.transactions.memory()).saturating_sub(before);
         result
@@ -302,6 +319,7 @@ struct Run<'a> {
     limits: &'a Limits,
     counters: &'a mut AppCounters,
     expected: &'a mut Expected,
+    notes: Protos,
 }
 
 impl Run<'_> {
@@ -430,7 +448,7 @@ impl Run<'_> {
         let state = &mut *self.state;
         state.known.by_direction[source.dir] = Some(proto);
         state.known.proto = Some(proto);
-        state.transactions.proto = proto;
+        state.transactions.begin(proto, self.notes.contains(proto));
         if state.expected.take().is_some_and(|expected| expected != proto) {
             state.raise(source.dir, "applayer_unexpected_protocol");
         }

@@ -66,4 +66,4 @@ pub use transaction::{COMPLETE, File, FileId, Item, Marks, Note, NoteRef, Pendin
 pub use transactions::{Transactions, TxId};
 pub use wanted::Wanted;
 
-pub use crate::rules::app::AppProto;
+pub use crate::rules::app::{AppProto, Protos};

@@ -60,6 +60,8 @@ pub struct FileId(u16);
 /// a note `answers[]` without a value begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
+    /// Where the path begins: empty for the protocol's object, else another one's path from the root.
+    below: &'static str,
     pub name: &'static str,
     value: NoteValue,
 }
@@ -83,6 +85,8 @@ pub struct File {
     pub closed: bool,
     /// Bytes within it are missing, or it did not come to its end.
     pub truncated: bool,
+    /// Its record was written.
+    logged: bool,
 }
 
 /// A rule that may yet match, and which of its parts have held.
@@ -134,6 +138,8 @@ pub struct Transaction {
     files: Vec<File>,
     events: ArrayVec<(Dir, &'static str), MAX_EVENTS>,
     notes: Vec<Note>,
+    /// Of the notes to come.
+    below: &'static str,
     /// Its record was written.
     pub logged: bool,
     pub marks: Marks,
@@ -159,6 +165,7 @@ impl Transaction {
             files: Vec::new(),
             events: ArrayVec::new(),
             notes: Vec::new(),
+            below: "",
             logged: false,
             marks: Marks::default(),
             wanted: Wanted::default(),
@@ -178,6 +185,7 @@ impl Transaction {
         self.files.clear();
         self.events.clear();
         self.notes.clear();
+        self.below = "";
         self.logged = false;
         let marks = &mut self.marks;
         marks.pending.clear();
@@ -339,7 +347,15 @@ impl Transaction {
             self.put(dir, FILE_NAME, name);
         }
         let data = self.begin(dir, FILE_DATA, window);
-        self.files.push(File { dir, name: kept, data, size: 0, closed: false, truncated: false });
+        self.files.push(File {
+            dir,
+            name: kept,
+            data,
+            size: 0,
+            closed: false,
+            truncated: false,
+            logged: false,
+        });
         self.touch(dir);
         Some(FileId(self.files.len() as u16 - 1))
     }
@@ -364,6 +380,11 @@ impl Transaction {
         }
     }
 
+    /// The notes to come are of another object, beside the protocol's: its path from the root, `/dns`. Empty: no longer.
+    pub fn notes_below(&mut self, path: &'static str) {
+        self.below = path;
+    }
+
     /// Notes for eve.json; see [`Note`].
     pub fn note(&mut self, name: &'static str, text: &[u8]) {
         self.note_with(name, |out| out.extend_from_slice(text));
@@ -375,7 +396,7 @@ impl Transaction {
             return;
         }
         if let Some(range) = self.keep(build) {
-            self.notes.push(Note { name, value: NoteValue::Text(range) });
+            self.notes.push(Note { below: self.below, name, value: NoteValue::Text(range) });
         }
     }
 
@@ -394,7 +415,7 @@ impl Transaction {
 
     fn add_note(&mut self, name: &'static str, value: NoteValue) {
         if self.wanted.notes && self.notes.len() < MAX_NOTES {
-            self.notes.push(Note { name, value });
+            self.notes.push(Note { below: self.below, name, value });
         }
     }
 
@@ -458,11 +479,28 @@ impl Transaction {
         self.store.get(file.name.start as usize..file.name.end as usize).unwrap_or_default()
     }
 
+    /// A file whose record is due: one that ended, or with `any` one that never will. From now on its record is written.
+    pub fn take_file_to_log(&mut self, any: bool) -> Option<FileId> {
+        let due = |file: &File| (file.closed || any) && !file.logged;
+        let at = self.files.iter().position(due)?;
+        self.files.get_mut(at)?.logged = true;
+        Some(FileId(u16::try_from(at).ok()?))
+    }
+
+    pub fn file(&self, id: FileId) -> Option<&File> {
+        self.files.get(usize::from(id.0))
+    }
+
     pub fn events(&self) -> &[(Dir, &'static str)] {
         &self.events
     }
 
     pub fn notes(&self) -> impl Iterator<Item = (&'static str, NoteRef<'_>)> {
+        self.placed_notes().map(|(_, name, value)| (name, value))
+    }
+
+    /// Each with where its path begins.
+    pub fn placed_notes(&self) -> impl Iterator<Item = (&'static str, &'static str, NoteRef<'_>)> {
         self.notes.iter().map(|note| {
             let value = match &note.value {
                 NoteValue::Begin => NoteRef::Begin,
@@ -473,7 +511,7 @@ impl Transaction {
                     NoteRef::Text(self.store.get(range).unwrap_or_default())
                 }
             };
-            (note.name, value)
+            (note.below, note.name, value)
         })
     }
 

@@ -41,6 +41,8 @@ pub struct Transactions {
     /// Of those that are opened now.
     pub(super) proto: AppProto,
     wanted: Wanted,
+    /// Notes are kept whatever the protocol.
+    all_notes: bool,
     /// Taken from the worker's before a decoder runs, so that opening needs no other borrow.
     pub(super) spares: Spares,
 }
@@ -52,6 +54,7 @@ impl Transactions {
             next: 0,
             proto: AppProto::Http1,
             wanted: Wanted::default(),
+            all_notes: false,
             spares: Spares::default(),
         }
     }
@@ -59,6 +62,13 @@ impl Transactions {
     pub(super) fn renew(&mut self, wanted: &Wanted) {
         self.next = 0;
         self.wanted = *wanted;
+        self.all_notes = wanted.notes;
+    }
+
+    /// Those that are opened from now on are of that protocol, and keep notes or not.
+    pub(super) fn begin(&mut self, proto: AppProto, notes: bool) {
+        self.proto = proto;
+        self.wanted.notes = self.all_notes || notes;
     }
 
     pub fn wanted(&self) -> &Wanted {

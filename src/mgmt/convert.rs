@@ -12,6 +12,7 @@ use crate::mgmt::config::{
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
+use crate::rules::app::Protos;
 use crate::service::watchdog::Restarted;
 use crate::{defrag, inspect, session, stream};
 use std::sync::Arc;
@@ -142,7 +143,14 @@ pub fn streams(config: &Config) -> stream::Settings {
 /// What management wants to be told.
 pub fn wanted(config: &Config) -> Wanted {
     let has = |kind| config.outputs.eve.enabled && config.outputs.eve.types.contains(&kind);
-    Wanted { flow: has(EventType::Flow), drop: has(EventType::Drop), anomaly: has(EventType::Anomaly) }
+    let eve = &config.outputs.eve;
+    Wanted {
+        flow: has(EventType::Flow),
+        drop: has(EventType::Drop),
+        anomaly: has(EventType::Anomaly),
+        apps: if eve.enabled { EventType::protocols(&eve.types) } else { Protos::NONE },
+        files: has(EventType::Files),
+    }
 }
 
 /// Everything for the pipeline but its ports.

@@ -51,7 +51,7 @@ impl EventLog {
     /// Empties the rings and writes what is due; how many events were handled. `now` only times the flush.
     pub fn turn(&mut self, now: Time) -> usize {
         let (alerts, eve, out) = (&mut self.alerts, &mut self.eve, &mut self.taken_out);
-        let handled = self.merger.turn(&mut |event| deliver(alerts, eve, out, &event));
+        let handled = self.merger.turn(&mut |event, record| deliver(alerts, eve, out, event, record));
         self.taken += handled as u64;
         if now.since(self.flushed) >= self.flush_interval {
             self.flushed = now;
@@ -66,9 +66,14 @@ impl EventLog {
     }
 
     pub fn stats(&mut self, now: Time, uptime_secs: u64, counters: &[NamedCount]) {
-        if let Some(eve) = &mut self.eve {
-            eve.stats(now, uptime_secs, counters);
-        }
+        let Some(eve) = &mut self.eve else { return };
+        let (sent, lost) = self.merger.sent_and_lost();
+        let own = [
+            NamedCount::new("events.sent", sent),
+            NamedCount::new("events.lost", lost),
+            NamedCount::new("events.without_record", self.merger.bare()),
+        ];
+        eve.stats(now, uptime_secs, &[counters, &own].concat());
     }
 
     pub fn flush(&mut self) {
@@ -98,7 +103,7 @@ impl EventLog {
     /// The workers have stopped: writes all that is left.
     pub fn finish(&mut self) -> EventTotals {
         let (alerts, eve, out) = (&mut self.alerts, &mut self.eve, &mut self.taken_out);
-        let handled = self.merger.finish(&mut |event| deliver(alerts, eve, out, &event));
+        let handled = self.merger.finish(&mut |event, record| deliver(alerts, eve, out, event, record));
         self.taken += handled as u64;
         if let Some(eve) = &mut self.eve {
             eve.finish();
@@ -107,7 +112,13 @@ impl EventLog {
     }
 }
 
-fn deliver(alerts: &mut AlertGate, eve: &mut Option<Eve>, out: &mut Vec<OutNotice>, event: &Event) {
+fn deliver(
+    alerts: &mut AlertGate,
+    eve: &mut Option<Eve>,
+    out: &mut Vec<OutNotice>,
+    event: &Event,
+    record: &[u8],
+) {
     if let EventBody::PluginOut { plugin, fault, worker } = event.body {
         out.push(OutNotice { plugin, fault, worker });
         return;
@@ -116,7 +127,7 @@ fn deliver(alerts: &mut AlertGate, eve: &mut Option<Eve>, out: &mut Vec<OutNotic
         return;
     }
     if let Some(eve) = eve {
-        eve.event(event);
+        eve.event(event, record);
     }
 }
 
@@ -155,7 +166,7 @@ impl AlertGate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::event::{AlertEvent, Origin, event_ring};
+    use crate::base::event::{AlertEvent, AppNames, Origin, event_ring};
     use crate::base::{FlowTuple, Generation, RuleIndex};
     use crate::mgmt::eve::Order;
     use crate::rules::{Classifications, References, SourceFile, Vars, load};
@@ -179,8 +190,17 @@ mod tests {
             let tuple = FlowTuple { proto: 6, ..FlowTuple::default() };
             let origin = Origin { packet, time: Time::from_secs(packet), tuple, ..Origin::default() };
             let (rule, generation) = (RuleIndex(0), Generation(1));
-            let alert =
-                AlertEvent { rule, generation, blocked: false, flow: None, app_proto: None, tx: None };
+            let app = AppNames::default();
+            let alert = AlertEvent {
+                rule,
+                generation,
+                blocked: false,
+                flow: None,
+                app,
+                tx: None,
+                tx_proto: None,
+                record: 0,
+            };
             sender.send(Event { origin, body: EventBody::Alert(alert) });
         }
         assert_eq!(log.turn(Time::ZERO), 0, "nothing before the worker says how far it is");

@@ -15,7 +15,7 @@ use super::settings::{MAX_PORTS, MAX_WORKERS, PortPlan, Settings};
 use super::spreading::{Owners, Spreading};
 use super::tables::TableCounts;
 use super::worker::{Pass, Worker, WorkerParts};
-use crate::base::event::{EventFeed, event_ring};
+use crate::base::event::{EventFeed, event_ring, event_ring_with_records};
 use crate::base::{DropReason, PluginId, PortId, WorkerId};
 use crate::inspect::HostState;
 use crate::io::clock::{Clock, Ticks, TimeBase};
@@ -347,7 +347,11 @@ impl Builder<'_> {
         board: &Arc<Board>,
         outside: &mut Outside,
     ) -> Box<Worker> {
-        let (events, feed) = event_ring(self.settings.event_ring, self.settings.replay);
+        let (capacity, replay) = (self.settings.event_ring, self.settings.replay);
+        let (events, feed) = match self.settings.wanted.decodes() {
+            true => event_ring_with_records(capacity, replay),
+            false => event_ring(capacity, replay),
+        };
         let (sender, mailbox) = mailbox();
         let tables = Arc::<TableCounts>::default();
         outside.feeds.push(feed);

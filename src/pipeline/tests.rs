@@ -61,7 +61,7 @@ fn settings(workers: usize, mode: Mode) -> Settings {
         polling: Polling::Busy,
         replay: true,
         event_ring: 1 << 16,
-        wanted: Wanted { flow: true, drop: true, anomaly: true },
+        wanted: Wanted { flow: true, drop: true, anomaly: true, ..Wanted::default() },
         drop_invalid: false,
         sessions: session::Settings { capacity: 4096, ..session::Settings::default() },
         fragments: defrag::Settings { datagrams: 512, pieces: 4096, ..defrag::Settings::default() },

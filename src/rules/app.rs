@@ -132,6 +132,16 @@ protocols! {
     Jabber = "jabber" TCP;
 }
 
+impl AppProto {
+    /// As eve.json writes it.
+    pub const fn log_name(self) -> &'static str {
+        match self {
+            AppProto::Http1 => "http",
+            other => other.name(),
+        }
+    }
+}
+
 /// Protocols that a decoder yields today. A rule that needs another waits: it is loaded and never evaluated. A decoder
 /// that arrives adds itself here.
 #[rustfmt::skip]

@@ -1,14 +1,17 @@
 //! The events a worker sends: what happened to which packet of which session.
 
-use crate::app::AppProto;
+use super::record;
+use crate::app::{AppProto, FileId, Protos, Transaction, Transactions, TxId};
+use crate::base::event::record::RecordBuffer;
 use crate::base::event::{
-    AlertEvent, Cause, CloseReason, Event, EventBody, EventSender, Origin, PluginFault,
+    AlertEvent, AppEvent, AppKind, Cause, CloseReason, Event, EventBody, EventSender, Origin, PluginFault,
 };
 use crate::base::{Anomaly, Dir, DropReason, Generation, PluginId, RuleIndex, Time, WorkerId};
 use crate::decode::{Decoded, L4};
 use crate::inspect::Outcome;
 use crate::io::FrameMeta;
 use crate::rules::RuleSet;
+use crate::rules::app::FILES;
 use crate::session::Session;
 
 /// Kinds of event that some output writes; others are not even made.
@@ -17,11 +20,33 @@ pub struct Wanted {
     pub flow: bool,
     pub drop: bool,
     pub anomaly: bool,
+    /// Protocols whose transactions get records of their own.
+    pub apps: Protos,
+    /// Files get records of their own.
+    pub files: bool,
+}
+
+impl Wanted {
+    /// Whether sessions are to be decoded though no rule asks for it.
+    pub fn decodes(&self) -> bool {
+        !self.notes().is_empty()
+    }
+
+    /// Protocols whose transactions keep notes: for records of their own, of their files, and in alerts.
+    pub fn notes(&self) -> Protos {
+        let mut notes = if self.files { self.apps.or(FILES) } else { self.apps };
+        if notes.contains(AppProto::Doh2) {
+            // What a session turns into once it asks for names.
+            notes = notes.or(Protos::of(&[AppProto::Http2]));
+        }
+        notes
+    }
 }
 
 pub struct Reporter {
     events: EventSender,
     wanted: Wanted,
+    record: RecordBuffer,
 }
 
 /// Where a packet's events come from. `number` is the packet's, at its full width.
@@ -50,34 +75,81 @@ pub fn origin(
 
 impl Reporter {
     pub fn new(events: EventSender, wanted: Wanted) -> Reporter {
-        Reporter { events, wanted }
+        Reporter { events, wanted, record: RecordBuffer::new(wanted.decodes()) }
     }
 
     pub fn wants(&self) -> Wanted {
         self.wanted
     }
 
-    /// One event an alert, in order of evaluation. Inline, those of rules that drop or reject say so.
+    /// One event an alert, in order of evaluation. Inline, those of rules that drop or reject say so. With an alert on a
+    /// transaction goes what was noted of that so far.
     pub fn alerts(
         &mut self,
         origin: &Origin,
         outcome: &Outcome,
         rules: &RuleSet,
         session: Option<&Session>,
-        app_proto: Option<AppProto>,
+        transactions: Option<&Transactions>,
         inline: bool,
     ) {
         for alert in &outcome.alerts {
+            self.record.clear();
+            let tx = alert.tx.and_then(|id| transactions?.get(TxId(id)));
+            if let Some(tx) = tx {
+                record::of_alert(tx, &mut self.record);
+            }
             let body = EventBody::Alert(AlertEvent {
                 rule: alert.rule,
                 generation: rules.generation,
                 blocked: inline && alert.blocks,
                 flow: session.map(Session::stats),
-                app_proto: app_proto.map(AppProto::name),
+                app: session.map(|session| session.spoken.names()).unwrap_or_default(),
                 tx: alert.tx,
+                tx_proto: tx.map(|tx| tx.proto.name()),
+                record: 0,
             });
-            self.events.send(Event { origin: *origin, body });
+            self.events.send_with(Event { origin: *origin, body }, self.record.bytes());
         }
+    }
+
+    /// A transaction is complete, or its session ends. Of one without notes there is nothing to say.
+    pub fn transaction(&mut self, origin: &Origin, tx: &Transaction) {
+        if self.wanted.apps.contains(tx.proto) {
+            self.record.clear();
+            record::notes(tx, &mut self.record);
+            if !self.record.bytes().is_empty() {
+                self.app(origin, AppKind::Transaction, tx.proto.name(), Some(tx.id));
+            }
+        }
+    }
+
+    /// A file of the transaction ended.
+    pub fn file(&mut self, origin: &Origin, tx: &Transaction, file: FileId) {
+        if let Some(file) = tx.file(file).filter(|_| self.wanted.files) {
+            self.record.clear();
+            record::of_file(tx, file, &mut self.record);
+            self.app(origin, AppKind::File, tx.proto.name(), Some(tx.id));
+        }
+    }
+
+    /// An event of a decoder, or of the protocol's detection.
+    pub fn app_anomaly(
+        &mut self,
+        origin: &Origin,
+        event: &'static str,
+        proto: &'static str,
+        tx: Option<u64>,
+    ) {
+        if self.wanted.anomaly {
+            self.record.clear();
+            self.app(origin, AppKind::Anomaly(event), proto, tx);
+        }
+    }
+
+    fn app(&mut self, origin: &Origin, kind: AppKind, proto: &'static str, tx: Option<u64>) {
+        let body = EventBody::App(AppEvent { kind, proto, tx, record: 0 });
+        self.events.send_with(Event { origin: *origin, body }, self.record.bytes());
     }
 
     pub fn dropped(

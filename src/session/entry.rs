@@ -3,8 +3,9 @@
 use super::settings::Timeouts;
 use super::tcp::State;
 use super::tracker::TcpTracker;
-use crate::base::event::{CloseReason, FlowEvent, FlowStats, TcpSummary};
+use crate::base::event::{AppNames, CloseReason, FlowEvent, FlowStats, TcpSummary};
 use crate::base::{Dir, DropReason, FlowTuple, Generation, PerDir, Time};
+use crate::rules::app::AppProto;
 
 /// A session's slot and the number of its use: an id of a session that has ended finds nothing.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +45,29 @@ impl Phase {
     }
 }
 
+/// Which application protocol a session speaks, as far as anyone looked.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spoken {
+    pub proto: Option<AppProto>,
+    /// What each direction's bytes say by themselves.
+    pub by_direction: PerDir<Option<AppProto>>,
+    /// Before it changed.
+    pub original: Option<AppProto>,
+    /// Nobody knows its bytes, nor will.
+    pub failed: bool,
+}
+
+impl Spoken {
+    pub fn names(&self) -> AppNames {
+        let name = |proto: Option<AppProto>| proto.map(AppProto::log_name);
+        AppNames {
+            proto: name(self.proto).or(self.failed.then_some("failed")),
+            by_direction: PerDir(self.by_direction.0.map(name)),
+            original: name(self.original),
+        }
+    }
+}
+
 /// No inspection state, no stream.
 pub const NO_HANDLE: u32 = u32::MAX;
 
@@ -76,6 +100,8 @@ pub struct Session {
     pub streams: PerDir<u32>,
     /// Its application state (protocol, decoder, transactions), or [`NO_HANDLE`]; as `inspection`.
     pub app: u32,
+    /// Kept up by whoever decodes it; it outlives that state.
+    pub spoken: Spoken,
     /// What plugins keep of it, or [`NO_HANDLE`].
     pub services: u32,
     /// Plugins of its chain that still want packets of a direction, one bit a member.
@@ -146,6 +172,13 @@ impl Session {
             flags: PerDir([self.tcp.flags(Dir::ToServer), self.tcp.flags(Dir::ToClient)]),
             state: self.tcp.state.name(),
         });
-        FlowEvent { stats: self.stats(), reason, state: self.phase.name(), alerted: self.alerted, tcp }
+        FlowEvent {
+            stats: self.stats(),
+            reason,
+            state: self.phase.name(),
+            alerted: self.alerted,
+            tcp,
+            app: self.spoken.names(),
+        }
     }
 }

@@ -20,7 +20,7 @@ pub mod tcp;
 mod timers;
 mod tracker;
 
-pub use entry::{NO_CHAIN, NO_HANDLE, Phase, Session, SessionId, Settled};
+pub use entry::{NO_CHAIN, NO_HANDLE, Phase, Session, SessionId, Settled, Spoken};
 #[cfg(test)]
 pub(crate) use key::v4_tuple;
 pub use key::{direction, flow_id};

@@ -1,6 +1,6 @@
 //! The session table: fixed slots, found by tuple, ended by packets, timers, eviction or command.
 
-use super::entry::{NO_CHAIN, NO_HANDLE, Phase, Session, SessionId, Settled};
+use super::entry::{NO_CHAIN, NO_HANDLE, Phase, Session, SessionId, Settled, Spoken};
 use super::flags;
 use super::index::Index;
 use super::key::{KeyHasher, direction, flow_id};
@@ -258,6 +258,7 @@ impl SessionTable {
             inspection: NO_HANDLE,
             streams: PerDir([NO_HANDLE; 2]),
             app: NO_HANDLE,
+            spoken: Spoken::default(),
             services: NO_HANDLE,
             wanting: PerDir::default(),
             chain: NO_CHAIN,

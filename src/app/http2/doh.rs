@@ -99,7 +99,9 @@ impl Doh {
 
     fn report(&mut self, dir: Dir, tx: TxId, name: &mut Name, sink: &mut Sink<'_>) {
         if let Some(tx) = sink.tx(tx) {
+            tx.notes_below("/dns");
             dns::report(tx, dir, &dns::DNS, &self.message[dir], name);
+            tx.notes_below("");
         }
         self.message[dir].clear();
     }

@@ -83,7 +83,7 @@ impl Config {
             services: Services::default(),
             rules: Rules::default(),
             vars: Vars::default(),
-            outputs: Outputs::default(),
+            outputs: Outputs::of(profile),
             rpc: Rpc::default(),
             log: Log::default(),
         }

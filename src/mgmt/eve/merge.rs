@@ -22,6 +22,8 @@ struct Waiting {
     worker: usize,
     serial: u64,
     event: Event,
+    /// What was noted of its transaction; mostly empty, and then without memory.
+    record: Box<[u8]>,
 }
 
 impl Waiting {
@@ -58,21 +60,26 @@ struct Source {
     taken: u64,
 }
 
+/// Is handed each event with its record.
+type Out<'a> = dyn FnMut(&Event, &[u8]) + 'a;
+
 /// Takes from all rings, gives one sequence.
 pub struct Merger {
     sources: Vec<Source>,
     order: Order,
     waiting: BinaryHeap<Reverse<Waiting>>,
+    /// The record at work.
+    record: Vec<u8>,
 }
 
 impl Merger {
     pub fn new(feeds: Vec<EventFeed>, order: Order) -> Merger {
         let sources = feeds.into_iter().map(|feed| Source { feed, last_packet: 0, taken: 0 }).collect();
-        Merger { sources, order, waiting: BinaryHeap::new() }
+        Merger { sources, order, waiting: BinaryHeap::new(), record: Vec::new() }
     }
 
     /// Empties the rings; hands over what is next in order. How many events were handed over.
-    pub fn turn(&mut self, out: &mut dyn FnMut(Event)) -> usize {
+    pub fn turn(&mut self, out: &mut Out<'_>) -> usize {
         match self.order {
             Order::AsTheyCome => self.pass_on(out),
             Order::ByPacket => {
@@ -85,7 +92,7 @@ impl Merger {
     }
 
     /// As [`turn`](Self::turn), and nothing is held back: the workers have stopped.
-    pub fn finish(&mut self, out: &mut dyn FnMut(Event)) -> usize {
+    pub fn finish(&mut self, out: &mut Out<'_>) -> usize {
         self.collect();
         self.release(u64::MAX, out)
     }
@@ -96,13 +103,18 @@ impl Merger {
         self.sources.iter().map(counts).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
     }
 
-    fn pass_on(&mut self, out: &mut dyn FnMut(Event)) -> usize {
+    /// Alerts that were sent without what was noted of their transaction, for which there was no room.
+    pub fn bare(&self) -> u64 {
+        self.sources.iter().map(|source| source.feed.counts.bare.get()).sum()
+    }
+
+    fn pass_on(&mut self, out: &mut Out<'_>) -> usize {
         let mut count = 0;
         for source in &mut self.sources {
             // What was there at the start of the turn: a worker that never stops sending cannot hold the others up.
             for _ in 0..source.feed.events.slots() {
-                let Ok(event) = source.feed.events.pop() else { break };
-                out(event);
+                let Some(event) = source.feed.take(&mut self.record) else { break };
+                out(&event, &self.record);
                 count += 1;
             }
         }
@@ -111,23 +123,24 @@ impl Merger {
 
     fn collect(&mut self) {
         for (worker, source) in self.sources.iter_mut().enumerate() {
-            while let Ok(event) = source.feed.events.pop() {
+            while let Some(event) = source.feed.take(&mut self.record) {
                 let packet = match event.origin.packet {
                     0 => source.last_packet,
                     packet => packet,
                 };
                 source.last_packet = source.last_packet.max(packet);
                 source.taken += 1;
-                self.waiting.push(Reverse(Waiting { packet, worker, serial: source.taken, event }));
+                let (serial, record) = (source.taken, self.record.as_slice().into());
+                self.waiting.push(Reverse(Waiting { packet, worker, serial, event, record }));
             }
         }
     }
 
-    fn release(&mut self, done: u64, out: &mut dyn FnMut(Event)) -> usize {
+    fn release(&mut self, done: u64, out: &mut Out<'_>) -> usize {
         let mut count = 0;
         while self.waiting.peek().is_some_and(|Reverse(next)| next.packet <= done) {
             let Some(Reverse(next)) = self.waiting.pop() else { break };
-            out(next.event);
+            out(&next.event, &next.record);
             count += 1;
         }
         count
@@ -137,11 +150,9 @@ impl Merger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::event::{EventBody, Origin};
+    use crate::base::event::{EventBody, EventSender, Origin, event_ring};
     use crate::base::{Anomaly, DropReason};
     use proptest::prelude::*;
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicU64;
 
     fn event(packet: u64, tag: u32) -> Event {
         let body = EventBody::Drop { reason: DropReason::RuleDrop, length: tag, rule: None };
@@ -155,16 +166,8 @@ mod tests {
         }
     }
 
-    fn feeds(n: usize) -> (Vec<rtrb::Producer<Event>>, Vec<Arc<AtomicU64>>, Vec<EventFeed>) {
-        let (mut producers, mut marks, mut feeds) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..n {
-            let (producer, events) = rtrb::RingBuffer::new(1024);
-            let watermark = Arc::new(AtomicU64::new(0));
-            producers.push(producer);
-            marks.push(Arc::clone(&watermark));
-            feeds.push(EventFeed { events, counts: Arc::default(), watermark });
-        }
-        (producers, marks, feeds)
+    fn feeds(n: usize) -> (Vec<EventSender>, Vec<EventFeed>) {
+        (0..n).map(|_| event_ring(1024, false)).unzip()
     }
 
     proptest! {
@@ -175,7 +178,7 @@ mod tests {
             workers in 1usize..5,
             steps in prop::collection::vec(0usize..4, 0..200),
         ) {
-            let (mut producers, marks, feeds) = feeds(workers);
+            let (mut senders, feeds) = feeds(workers);
             let mut merger = Merger::new(feeds, Order::ByPacket);
             let mut queues = vec![std::collections::VecDeque::new(); workers];
             let mut expected = Vec::new();
@@ -190,13 +193,13 @@ mod tests {
                 match queues[worker].pop_front() {
                     Some((number, events)) => {
                         for e in 0..events {
-                            producers[worker].push(event(number, e)).unwrap();
+                            senders[worker].send(event(number, e));
                         }
-                        marks[worker].store(number, Atomic::Release);
+                        senders[worker].set_watermark(number);
                     }
-                    None => marks[worker].store(u64::MAX, Atomic::Release),
+                    None => senders[worker].set_watermark(u64::MAX),
                 }
-                merger.turn(&mut |e| got.push(tag(&e)));
+                merger.turn(&mut |e, _| got.push(tag(e)));
                 prop_assert_eq!(&got[..], &expected[..got.len()]);
             }
             prop_assert_eq!(got, expected);
@@ -217,40 +220,40 @@ mod tests {
             made(Cause::Ending, 2, 3),
         ];
         for owners in [[0, 0, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 0, 0]] {
-            let (mut producers, _marks, feeds) = feeds(2);
+            let (mut senders, feeds) = feeds(2);
             let mut merger = Merger::new(feeds, Order::ByPacket);
             for (event, owner) in all.iter().zip(owners).rev() {
-                producers[owner].push(*event).unwrap();
+                senders[owner].send(*event);
             }
             let mut got = Vec::new();
-            merger.finish(&mut |e| got.push(tag(&e).1));
+            merger.finish(&mut |e, _| got.push(tag(e).1));
             assert_eq!(got, [0, 1, 2, 3], "{owners:?}");
         }
     }
 
     #[test]
     fn events_without_a_packet_follow_their_workers_last() {
-        let (mut producers, _marks, feeds) = feeds(2);
+        let (mut senders, feeds) = feeds(2);
         let mut merger = Merger::new(feeds, Order::ByPacket);
         for e in [event(5, 0), event(0, 1)] {
-            producers[0].push(e).unwrap();
+            senders[0].send(e);
         }
-        producers[1].push(event(3, 2)).unwrap();
-        producers[1].push(event(9, 3)).unwrap();
+        senders[1].send(event(3, 2));
+        senders[1].send(event(9, 3));
         let mut got = Vec::new();
-        assert_eq!(merger.turn(&mut |e| got.push(tag(&e))), 0, "no worker has said it is done");
-        assert_eq!(merger.finish(&mut |e| got.push(tag(&e))), 4);
+        assert_eq!(merger.turn(&mut |e, _| got.push(tag(e))), 0, "no worker has said it is done");
+        assert_eq!(merger.finish(&mut |e, _| got.push(tag(e))), 4);
         assert_eq!(got, [(3, 2), (5, 0), (0, 1), (9, 3)]);
     }
 
     #[test]
     fn a_running_appliance_does_not_wait_for_order() {
-        let (mut producers, _marks, feeds) = feeds(2);
+        let (mut senders, feeds) = feeds(2);
         let mut merger = Merger::new(feeds, Order::AsTheyCome);
-        producers[1].push(event(3, 0)).unwrap();
-        producers[0].push(event(9, 1)).unwrap();
+        senders[1].send(event(3, 0));
+        senders[0].send(event(9, 1));
         let mut got = Vec::new();
-        assert_eq!(merger.turn(&mut |e| got.push(tag(&e).0)), 2);
+        assert_eq!(merger.turn(&mut |e, _| got.push(tag(e).0)), 2);
         assert_eq!(got, [9, 3]);
     }
 }

@@ -1,5 +1,7 @@
 //! eve.json: events in the field names and types that Suricata gives them.
 
+mod anomaly;
+mod app;
 pub mod merge;
 pub mod record;
 pub mod sink;
@@ -14,11 +16,13 @@ pub use record::{Medium, proto_name};
 pub use sink::{FileSink, SinkCounts};
 pub use time::Stamp;
 
-use crate::base::event::{Event, EventBody};
+use crate::base::event::{AppEvent, AppKind, Event, EventBody};
 use crate::base::{Generation, RuleIndex, Time};
 use crate::mgmt::config::EventType;
 use crate::mgmt::control::NamedCount;
 use crate::mgmt::rulebook::RuleBook;
+use anomaly::AnomalyPart;
+use app::Form;
 use record::{AlertPart, DropPart, Record};
 use serde::Serialize;
 
@@ -45,8 +49,8 @@ impl Eve {
         Eve { sink, style, rules, line: Vec::with_capacity(4096) }
     }
 
-    /// Writes an event, unless its type is not wanted.
-    pub fn event(&mut self, event: &Event) {
+    /// Writes an event, unless its type is not wanted. `record`: what was noted of its transaction.
+    pub fn event(&mut self, event: &Event, record: &[u8]) {
         if !type_of(event).is_some_and(|kind| self.style.types.contains(&kind)) {
             return;
         }
@@ -56,7 +60,7 @@ impl Eve {
         let style = &self.style;
         let iface = style.ports.get(event.origin.port.index()).map(String::as_str);
         let head = |name| Record::new(name, &event.origin, style.medium, iface);
-        let record = match &event.body {
+        let line = match &event.body {
             EventBody::Alert(alert) => {
                 // A set that is no longer known: the alert came seconds after its last session, which takes a stalled ring.
                 let Some(rule) = rule(alert.generation, alert.rule) else {
@@ -64,18 +68,25 @@ impl Eve {
                     return;
                 };
                 let part = AlertPart::new(rule, &event.origin.tuple, alert.blocked, style.rule_text);
-                head("alert").alert(part, event.origin.dir, alert.flow.as_ref())
+                let form = alert.tx_proto.and_then(Form::of);
+                let members = form.map(|form| app::members(&form, record)).unwrap_or_default();
+                let head = head("alert").alert(part, event.origin.dir, alert.flow.as_ref());
+                head.application(&alert.app, alert.tx, members)
             }
             EventBody::Drop { reason, length, rule: by } => {
                 let by = by.and_then(|(generation, index)| rule(generation, index));
                 let alert = by.map(|rule| AlertPart::new(rule, &event.origin.tuple, true, style.rule_text));
                 head("drop").dropped(DropPart::new(*reason, *length), alert, event.origin.dir)
             }
-            EventBody::Anomaly(anomaly) => head("anomaly").anomaly(*anomaly),
+            EventBody::Anomaly(anomaly) => head("anomaly").anomaly(AnomalyPart::of_packet(*anomaly)),
             EventBody::Flow(flow) => head("flow").ended(flow),
+            EventBody::App(event) => {
+                let Some(line) = transaction(event, record, head) else { return };
+                line
+            }
             EventBody::PluginOut { .. } => return,
         };
-        write(&mut self.sink, &mut self.line, &record);
+        write(&mut self.sink, &mut self.line, &line);
     }
 
     pub fn stats(&mut self, now: Time, uptime_secs: u64, counters: &[NamedCount]) {
@@ -102,6 +113,24 @@ impl Eve {
     }
 }
 
+/// The record of a transaction, of one of its files, or of what is odd about it.
+fn transaction<'a>(
+    event: &AppEvent,
+    record: &[u8],
+    head: impl Fn(&'static str) -> Record<'a>,
+) -> Option<Record<'a>> {
+    let form = Form::of(event.proto);
+    let members = || form.map(|form| app::members(&form, record)).unwrap_or_default();
+    Some(match event.kind {
+        AppKind::Transaction => head(form?.event_type).transaction(event.tx, members()),
+        AppKind::File => head("fileinfo").file(form?.proto.log_name(), members()),
+        AppKind::Anomaly(name) => {
+            let head = head("anomaly").anomaly(AnomalyPart::of_app(name, form.as_ref(), event.tx));
+            head.transaction(event.tx, members())
+        }
+    })
+}
+
 fn write(sink: &mut FileSink, line: &mut Vec<u8>, record: &impl Serialize) {
     line.clear();
     // Into memory, and all keys are texts: this cannot fail. Were it to, the line would be missing from the file only.
@@ -118,6 +147,11 @@ pub fn type_of(event: &Event) -> Option<EventType> {
         EventBody::Flow(_) => EventType::Flow,
         EventBody::Drop { .. } => EventType::Drop,
         EventBody::Anomaly(_) => EventType::Anomaly,
+        EventBody::App(app) => match app.kind {
+            AppKind::Transaction => EventType::of_app(Form::of(app.proto)?.proto),
+            AppKind::File => EventType::Files,
+            AppKind::Anomaly(_) => EventType::Anomaly,
+        },
         EventBody::PluginOut { .. } => return None,
     })
 }

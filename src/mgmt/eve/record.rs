@@ -1,11 +1,13 @@
 //! The shape of eve.json's records: names, order and types of fields, as docs.suricata.io ("EVE JSON Format") gives them.
 
+use super::anomaly::AnomalyPart;
 use super::time::Stamp;
-use crate::base::event::{Cause, FlowEvent, FlowStats, Origin};
-use crate::base::{Anomaly, Dir, DropReason, FlowTuple, Time};
+use crate::base::event::{AppNames, Cause, FlowEvent, FlowStats, Origin};
+use crate::base::{Dir, DropReason, FlowTuple, Time};
 use crate::rules::Rule;
 use crate::rules::ruleset::Target;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -131,6 +133,8 @@ pub struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pkt_src: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    tx_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     alert: Option<AlertPart<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     drop: Option<DropPart>,
@@ -142,6 +146,36 @@ pub struct Record<'a> {
     flow: Option<FlowPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tcp: Option<TcpPart>,
+    #[serde(flatten)]
+    app: AppPart,
+    /// The protocol's object, and what stands beside it.
+    #[serde(flatten)]
+    members: Map<String, Value>,
+}
+
+/// The session's application protocol; what a direction says by itself only where it says something else.
+#[derive(Debug, Default, Serialize)]
+struct AppPart {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto_ts: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto_tc: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto_orig: Option<&'static str>,
+}
+
+impl AppPart {
+    fn new(app: &AppNames) -> AppPart {
+        let other = |name: Option<&'static str>| name.filter(|name| app.proto != Some(name));
+        AppPart {
+            app_proto: app.proto,
+            app_proto_ts: other(app.by_direction[Dir::ToServer]),
+            app_proto_tc: other(app.by_direction[Dir::ToClient]),
+            app_proto_orig: other(app.original),
+        }
+    }
 }
 
 /// Where the records come from.
@@ -191,6 +225,9 @@ impl<'a> Record<'a> {
             direction: None,
             flow: None,
             tcp: None,
+            tx_id: None,
+            app: AppPart::default(),
+            members: Map::new(),
         }
     }
 
@@ -208,14 +245,32 @@ impl<'a> Record<'a> {
         self
     }
 
-    pub fn anomaly(mut self, anomaly: Anomaly) -> Record<'a> {
-        self.anomaly = Some(AnomalyPart::new(anomaly));
+    pub fn anomaly(mut self, anomaly: AnomalyPart) -> Record<'a> {
+        self.anomaly = Some(anomaly);
+        self
+    }
+
+    /// What an alert says of its session's protocol, and of the transaction that it matched in.
+    pub fn application(mut self, app: &AppNames, tx: Option<u64>, members: Map<String, Value>) -> Record<'a> {
+        self.app = AppPart::new(app);
+        self.transaction(tx, members)
+    }
+
+    pub fn transaction(mut self, tx: Option<u64>, members: Map<String, Value>) -> Record<'a> {
+        (self.tx_id, self.members) = (tx, members);
+        self
+    }
+
+    pub fn file(mut self, proto: &'static str, members: Map<String, Value>) -> Record<'a> {
+        self.app.app_proto = Some(proto);
+        self.members = members;
         self
     }
 
     pub fn ended(mut self, flow: &FlowEvent) -> Record<'a> {
         self.flow = Some(FlowPart::ended(flow));
         self.tcp = flow.tcp.as_ref().map(TcpPart::new);
+        self.app = AppPart::new(&flow.app);
         self
     }
 }
@@ -294,26 +349,6 @@ pub struct DropPart {
 impl DropPart {
     pub fn new(reason: DropReason, length: u32) -> DropPart {
         DropPart { len: length, reason: reason.name() }
-    }
-}
-
-/// `anomaly`
-#[derive(Debug, Serialize)]
-pub struct AnomalyPart {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    event: String,
-}
-
-impl AnomalyPart {
-    fn new(anomaly: Anomaly) -> AnomalyPart {
-        use crate::base::anomaly::AnomalyKind;
-        let prefix = match anomaly.kind() {
-            AnomalyKind::Decode => "decoder",
-            AnomalyKind::Stream => "stream",
-        };
-        let kind = anomaly.kind().name();
-        AnomalyPart { kind, event: format!("{prefix}.{}", anomaly.name()) }
     }
 }
 

@@ -1,5 +1,7 @@
 use super::*;
-use crate::base::event::{Cause, CloseReason, FlowEvent, FlowStats, Origin, TcpSummary};
+use crate::base::event::{
+    AlertEvent, AppNames, Cause, CloseReason, FlowEvent, FlowStats, Origin, TcpSummary,
+};
 use crate::base::{Addr, Anomaly, Dir, DropReason, FlowTuple, PerDir, PortId};
 use serde_json::{Value, json};
 
@@ -44,7 +46,7 @@ fn written_with(rules: RuleBook, medium: Medium, events: &[Event]) -> Vec<Value>
         rule_text: false,
     };
     let mut eve = Eve::new(FileSink::create(&path).unwrap(), style, rules);
-    events.iter().for_each(|e| eve.event(e));
+    events.iter().for_each(|e| eve.event(e, &[]));
     eve.finish();
     let text = std::fs::read_to_string(&path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -63,6 +65,7 @@ fn flow_event() -> FlowEvent {
         state: "closed",
         alerted: true,
         tcp: Some(TcpSummary { flags: PerDir([0x1b, 0x12]), state: "closed" }),
+        app: AppNames::default(),
     }
 }
 
@@ -190,7 +193,7 @@ fn types_that_are_not_wanted_are_not_written() {
     let style =
         Style { types: vec![EventType::Stats], medium: Medium::Wire, ports: Vec::new(), rule_text: false };
     let mut eve = Eve::new(FileSink::create(&path).unwrap(), style, RuleBook::default());
-    eve.event(&Event { origin: origin(tuple(6, 1, 2)), body: EventBody::Flow(flow_event()) });
+    eve.event(&Event { origin: origin(tuple(6, 1, 2)), body: EventBody::Flow(flow_event()) }, &[]);
     eve.stats(Time::from_secs(1), 1, &[NamedCount::new("decoder.pkts", 3)]);
     assert_eq!(eve.finish(), SinkCounts { generated: 1, exported: 1, lost: 0 });
     assert!(std::fs::read_to_string(&path).unwrap().contains("\"decoder\":{\"pkts\":3}"));
@@ -215,8 +218,9 @@ fn an_alert_has_the_rule_the_session_so_far_and_who_is_the_target() {
     let origin = origin(tuple(6, 40000, 80));
     let flow = Some(flow_event().stats);
     let (rule, generation) = (RuleIndex(0), Generation(4));
+    let app = AppNames::default();
     let alert =
-        crate::base::event::AlertEvent { rule, generation, blocked: true, flow, app_proto: None, tx: None };
+        AlertEvent { rule, generation, blocked: true, flow, app, tx: None, tx_proto: None, record: 0 };
     let alerts = written_with(book(), Medium::Capture, &[Event { origin, body: EventBody::Alert(alert) }]);
     let expected = json!({
         "timestamp": "2026-11-21T01:39:33.123456+0000",

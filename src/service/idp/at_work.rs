@@ -1,7 +1,8 @@
 //! The worker with one generation of rules: a packet into its stream, its stream to the decoder, all of it to the rules.
 
-use crate::app::{Apps, Known};
-use crate::base::event::{Cause, Origin};
+use super::log::ending;
+use crate::app::{Apps, Known, Transactions};
+use crate::base::event::Origin;
 use crate::base::{Anomaly, Dir, DropReason, PerDir, Verdict};
 use crate::decode::{Decoded, Ip, L4};
 use crate::inspect::{
@@ -44,6 +45,11 @@ pub(super) enum Payloads {
 pub(super) type AppEvents = ArrayVec<(Dir, &'static str), 4>;
 
 impl AtWork<'_> {
+    /// Whether anyone asks for what decoders yield: a rule, or a log.
+    pub(super) fn decodes(&self) -> bool {
+        self.rules.engine().uses_apps() || self.report.wants().decodes()
+    }
+
     /// The segment into its stream; what the stream has to say of it.
     pub(super) fn feed(
         &mut self,
@@ -55,7 +61,7 @@ impl AtWork<'_> {
         let Some(tracked) = packet.tracked else { return Payloads::OfPacket };
         complain(self.report, packet, session, dir, &tracked.anomalies);
         let engine = self.rules.engine();
-        let (raw, decoded) = (engine.reads_streams(), engine.uses_apps());
+        let (raw, decoded) = (engine.reads_streams(), self.decodes());
         if tracked.fit == Fit::Valid && (raw || decoded) {
             let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
             self.streams.decode(decoded);
@@ -117,7 +123,7 @@ impl AtWork<'_> {
             judgement.take(outcome);
             if !outcome.alerts.is_empty() {
                 let set = rules.engine().rules();
-                report.alerts(&origin(), outcome, set, Some(session), known.proto, packet.inline);
+                report.alerts(&origin(), outcome, set, Some(session), None, packet.inline);
             }
             if let Some(app) = apps.get_mut(session.app).filter(|_| !judgement.passed) {
                 let (txs, before) = (&mut app.transactions, judgement.alerts);
@@ -126,7 +132,14 @@ impl AtWork<'_> {
                 judgement.take(outcome);
                 if !outcome.alerts.is_empty() {
                     let set = rules.engine().rules();
-                    report.alerts(&origin(), outcome, set, Some(session), known.proto, packet.inline);
+                    report.alerts(
+                        &origin(),
+                        outcome,
+                        set,
+                        Some(session),
+                        Some(&app.transactions),
+                        packet.inline,
+                    );
                 }
             }
             if window.is_none() {
@@ -151,7 +164,8 @@ impl AtWork<'_> {
     /// it: only rules on streams and on transactions look.
     fn last_bytes(&mut self, session: &mut Session, dir: Dir, number: u64) {
         let AtWork { streams, apps, inspector, gather, rules, report } = self;
-        let tuple = if dir == Dir::ToServer { session.tuple } else { session.tuple.reversed() };
+        let origin = ending(session, dir, number);
+        let tuple = origin.tuple;
         let known = apps.get(session.app).map(|state| state.known).unwrap_or_default();
         let mut state = StateHandle::from_raw(session.inspection);
         let decoded = Decoded {
@@ -159,15 +173,6 @@ impl AtWork<'_> {
             l4: L4::Tcp(Default::default()),
             tuple,
             ..Decoded::default()
-        };
-        let origin = Origin {
-            time: session.last,
-            packet: number,
-            tuple,
-            flow_id: session.flow_id,
-            dir,
-            cause: Cause::Ending,
-            ..Origin::default()
         };
         let flow = Some(flow_facts(session, dir, known));
         let facts = PacketFacts { bytes: &[], decoded: &decoded, time: session.last, flow, app_events: &[] };
@@ -178,21 +183,21 @@ impl AtWork<'_> {
                 Some(window) => Payload::Stream(stream_window(window, dir, true)),
                 None => Payload::Queued,
             };
-            let mut tell = |outcome: &Outcome, rules: &InForce| {
+            let mut tell = |outcome: &Outcome, rules: &InForce, txs: Option<&Transactions>| {
                 if !outcome.alerts.is_empty() {
                     alerted = true;
                     let set = rules.engine().rules();
-                    report.alerts(&origin, outcome, set, Some(session), known.proto, false);
+                    report.alerts(&origin, outcome, set, Some(session), txs, false);
                 }
             };
             if window.is_some() {
-                tell(inspector.inspect(rules, &facts, Some(&mut state), payload), rules);
+                tell(inspector.inspect(rules, &facts, Some(&mut state), payload), rules, None);
             }
             if let Some(app) = apps.get_mut(session.app) {
                 let txs = &mut app.transactions;
                 let outcome =
                     inspector.inspect_transactions(rules, &facts, Some(&mut state), payload, txs, 0);
-                tell(outcome, rules);
+                tell(outcome, rules, Some(&app.transactions));
             }
             if window.is_none() {
                 break;

@@ -1,6 +1,6 @@
 //! The bytes that a packet makes ready, to its session's decoder.
 
-use super::at_work::{AppEvents, AtWork, Payloads};
+use super::at_work::{AppEvents, AtWork, Payloads, origin_of};
 use crate::app::Source;
 use crate::base::{Dir, Time};
 use crate::decode::L4;
@@ -17,9 +17,10 @@ impl AtWork<'_> {
         dir: Dir,
         payloads: Payloads,
     ) -> AppEvents {
-        if !self.rules.engine().uses_apps() {
+        if !self.decodes() {
             return AppEvents::new();
         }
+        self.apps.notes = self.report.wants().notes();
         let time = packet.meta.time;
         match (payloads, &packet.decoded.l4) {
             // What a SYN acknowledges is looked at with the segment behind it, as Suricata does.
@@ -31,10 +32,13 @@ impl AtWork<'_> {
             (Payloads::OfPacket, L4::Udp) => self.decode_datagram(packet, session, dir),
             (Payloads::OfPacket, _) => {}
         }
-        match self.apps.get_mut(session.app) {
-            Some(state) => std::mem::take(&mut state.events),
-            None => AppEvents::new(),
+        let Some(state) = self.apps.get_mut(session.app) else { return AppEvents::new() };
+        session.spoken = state.known.spoken();
+        let events = std::mem::take(&mut state.events);
+        if !events.is_empty() {
+            self.log_detection(session, &events, || origin_of(packet, Some(session), dir));
         }
+        events
     }
 
     fn decode_datagram(&mut self, packet: &PacketAt<'_>, session: &mut Session, dir: Dir) {
@@ -69,7 +73,7 @@ impl AtWork<'_> {
 
     /// All that is left, at the session's end.
     pub(super) fn decode_rest(&mut self, session: &mut Session) {
-        if !self.rules.engine().uses_apps() || !session.is_tcp() {
+        if !self.decodes() || !session.is_tcp() {
             return;
         }
         let time = session.last;
@@ -78,6 +82,9 @@ impl AtWork<'_> {
         }
         let source = source(session, time, Dir::ToServer);
         self.apps.finish(session.app, &source);
+        if let Some(state) = self.apps.get(session.app) {
+            session.spoken = state.known.spoken();
+        }
     }
 }
 

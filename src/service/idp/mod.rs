@@ -7,6 +7,7 @@
 mod at_work;
 mod decode;
 mod generations;
+mod log;
 mod worker;
 
 use super::plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, Plugin};

@@ -2,6 +2,7 @@
 
 use super::at_work::{AtWork, Judgement, origin_of};
 use super::generations::{Generations, Prepared};
+use super::log::ending;
 use crate::app::Apps;
 use crate::base::event::CloseReason;
 use crate::base::{Anomaly, Dir, SetId, Verdict};
@@ -64,6 +65,7 @@ impl DataPlugin for IdpWorker {
         if packet.tracked.is_some_and(|tracked| tracked.reset) {
             work.rest(session, packet.number);
         }
+        work.log(session, false, || origin_of(packet, Some(session), dir));
         self.apps.sweep(session.app);
         if let Some(settled) = judgement.settled {
             session.settled = settled;
@@ -125,6 +127,7 @@ impl DataPlugin for IdpWorker {
         let number = context.host.closing_packet;
         if let Some(mut work) = self.at_work(context.set, session, context.host.report) {
             work.rest(session, number);
+            work.log(session, true, || ending(session, Dir::ToServer, number));
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! To add a key: a field, its default, and one line in the section's `visit`; then `weir config show --defaults > conf/weir.toml`.
 
+pub mod event_type;
 pub mod lcores;
 pub mod matching;
 pub mod outputs;
@@ -10,9 +11,10 @@ pub mod rules;
 pub mod services;
 pub mod tables;
 
+pub use event_type::EventType;
 pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools, Spread};
 pub use matching::MatchRule;
-pub use outputs::{Eve, EventType, Log, LogFormat, LogLevel, Outputs, Rpc};
+pub use outputs::{Eve, Log, LogFormat, LogLevel, Outputs, Rpc};
 pub use ports::{Eal, Mode, NonIp, Pair, PairKind, Port};
 pub use rules::{Rules, Vars};
 pub use services::{HoldEnd, Inactive, OnFault, PluginEntry, ServiceSet, Services};

@@ -1,28 +1,11 @@
 //! `[outputs]`, `[rpc]`, `[log]`.
 
+use super::event_type::EventType;
+use crate::mgmt::config::Profile;
 use crate::mgmt::config::value::{Auto, words};
 use crate::mgmt::config::visit::{Section, Visitor};
 use std::path::PathBuf;
 use std::time::Duration;
-
-words! {
-    /// Kinds of eve.json records.
-    EventType {
-        Alert = "alert",
-        Anomaly = "anomaly",
-        Drop = "drop",
-        Flow = "flow",
-        Stats = "stats",
-    }
-}
-
-// Lists need a value to fill.
-#[expect(clippy::derivable_impls, reason = "`words!` writes the enum")]
-impl Default for EventType {
-    fn default() -> EventType {
-        EventType::Alert
-    }
-}
 
 #[derive(Clone, Debug)]
 pub struct Eve {
@@ -34,13 +17,12 @@ pub struct Eve {
     pub rule_text: bool,
 }
 
-impl Default for Eve {
-    fn default() -> Eve {
-        use EventType::{Alert, Anomaly, Drop, Flow, Stats};
+impl Eve {
+    pub fn of(profile: Profile) -> Eve {
         Eve {
             enabled: true,
             file: "eve.json".into(),
-            types: vec![Alert, Anomaly, Drop, Flow, Stats],
+            types: EventType::stock(profile),
             flush_interval: Duration::from_secs(1),
             stats_interval: Duration::from_secs(8),
             rule_text: false,
@@ -54,7 +36,11 @@ impl Section for Eve {
         v.value("file", "Name in the directory of [outputs], or an absolute path.", &mut self.file);
         v.value(
             "types",
-            "Which records: any of \"alert\", \"anomaly\", \"drop\", \"flow\", \"stats\".",
+            "Which records: any of \"alert\", \"anomaly\", \"drop\", \"flow\", \"stats\", \"files\" (a fileinfo record a file), or a\n\
+             protocol's name for a record a transaction: \"http\", \"http2\", \"dns\", \"tls\", \"smtp\", \"ftp\" (with its data channels),\n\
+             \"smb\", \"dcerpc\", \"krb5\", \"sip\", \"snmp\", \"dhcp\", \"tftp\" and whatever else is decoded. Any of these makes workers\n\
+             decode all sessions, whatever the rules ask for; alerts on transactions of those protocols then say what was\n\
+             known of them.",
             &mut self.types,
         );
         v.value("flush-interval", "How long a record may wait in memory.", &mut self.flush_interval);
@@ -69,9 +55,9 @@ pub struct Outputs {
     pub eve: Eve,
 }
 
-impl Default for Outputs {
-    fn default() -> Outputs {
-        Outputs { directory: "/var/log/weir".into(), eve: Eve::default() }
+impl Outputs {
+    pub fn of(profile: Profile) -> Outputs {
+        Outputs { directory: "/var/log/weir".into(), eve: Eve::of(profile) }
     }
 }
 

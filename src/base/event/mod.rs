@@ -1,11 +1,13 @@
 //! Records that a worker hands to management: `Copy`, of fixed size, through a ring that may lose but counts.
 
-use crate::base::counters::Counter;
+pub mod record;
+mod ring;
+
+pub use ring::{EventCounts, EventFeed, EventSender, event_ring, event_ring_with_records};
+
 use crate::base::{
     Anomaly, Dir, DropReason, FlowTuple, Generation, PerDir, PluginId, PortId, RuleIndex, Time, WorkerId,
 };
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where an event comes from. What a reader needs to tie it to a packet and a session.
 #[derive(Copy, Clone, Debug, Default)]
@@ -55,10 +57,45 @@ pub struct AlertEvent {
     /// What became of the packet: a rule may say drop and the mode not allow it.
     pub blocked: bool,
     pub flow: Option<FlowStats>,
-    /// The session's application protocol, as eve.json names it.
-    pub app_proto: Option<&'static str>,
+    pub app: AppNames,
     /// The transaction that it matched in.
     pub tx: Option<u64>,
+    /// That transaction's protocol, as rules name it.
+    pub tx_proto: Option<&'static str>,
+    /// Bytes of what was noted of that transaction, in the ring of records; 0 for none.
+    pub record: u16,
+}
+
+/// A session's application protocol, as eve.json names it.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct AppNames {
+    /// `failed` when nobody knows its bytes.
+    pub proto: Option<&'static str>,
+    /// What each direction's bytes say by themselves.
+    pub by_direction: PerDir<Option<&'static str>>,
+    /// Before it changed.
+    pub original: Option<&'static str>,
+}
+
+/// What became known of an application transaction or of its session's protocol.
+#[derive(Copy, Clone, Debug)]
+pub struct AppEvent {
+    pub kind: AppKind,
+    /// As rules name the protocol; empty when it is not known.
+    pub proto: &'static str,
+    pub tx: Option<u64>,
+    /// Bytes of its record, in the ring of records.
+    pub record: u16,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum AppKind {
+    /// It is complete, or its session ended.
+    Transaction,
+    /// One of its files ended.
+    File,
+    /// An event of the decoder, or with no transaction of the protocol's detection, under its whole name.
+    Anomaly(&'static str),
 }
 
 /// Why a session ended (spec 30).
@@ -99,6 +136,7 @@ pub struct FlowEvent {
     pub state: &'static str,
     pub alerted: bool,
     pub tcp: Option<TcpSummary>,
+    pub app: AppNames,
 }
 
 /// The TCP part of a flow record.
@@ -152,6 +190,7 @@ pub enum EventBody {
         rule: Option<(Generation, RuleIndex)>,
     },
     Anomaly(Anomaly),
+    App(AppEvent),
     /// A plugin misbehaved on this worker, which goes on without it.
     PluginOut {
         plugin: PluginId,
@@ -166,57 +205,23 @@ pub struct Event {
     pub body: EventBody,
 }
 
-/// Counts of one worker's event ring.
-#[derive(Debug, Default)]
-pub struct EventCounts {
-    pub sent: Counter,
-    pub lost: Counter,
-}
-
-/// The worker's end of its event ring.
-pub struct EventSender {
-    ring: rtrb::Producer<Event>,
-    counts: Arc<EventCounts>,
-    watermark: Arc<AtomicU64>,
-    /// A replay waits for room; the fast path never does.
-    wait: bool,
-}
-
-/// Management's end of one worker's event ring.
-pub struct EventFeed {
-    pub events: rtrb::Consumer<Event>,
-    pub counts: Arc<EventCounts>,
-    /// All events of packets up to this number are in the ring. An idle worker raises it too; `u64::MAX` says that no more
-    /// will come. Only kept in a replay.
-    pub watermark: Arc<AtomicU64>,
-}
-
-/// A ring for so many events. `wait`: the sender waits for room instead of losing the event.
-pub fn event_ring(capacity: usize, wait: bool) -> (EventSender, EventFeed) {
-    let (ring, events) = rtrb::RingBuffer::new(capacity);
-    let (counts, watermark) = (Arc::<EventCounts>::default(), Arc::<AtomicU64>::default());
-    let feed = EventFeed { events, counts: Arc::clone(&counts), watermark: Arc::clone(&watermark) };
-    (EventSender { ring, counts, watermark, wait }, feed)
-}
-
-impl EventSender {
-    #[inline]
-    pub fn send(&mut self, event: Event) {
-        while self.wait && self.ring.is_full() && !self.ring.is_abandoned() {
-            std::thread::yield_now();
-        }
-        match self.ring.push(event) {
-            Ok(()) => self.counts.sent.add(1),
-            Err(_) => self.counts.lost.add(1),
+impl Event {
+    /// Bytes of its record in the ring of records.
+    pub fn record(&self) -> usize {
+        match &self.body {
+            EventBody::Alert(AlertEvent { record, .. }) | EventBody::App(AppEvent { record, .. }) => {
+                usize::from(*record)
+            }
+            _ => 0,
         }
     }
 
-    /// Every event of packets up to this number has been sent.
-    pub fn set_watermark(&self, packet: u64) {
-        self.watermark.store(packet, Ordering::Release);
-    }
-
-    pub fn counts(&self) -> &EventCounts {
-        &self.counts
+    fn set_record(&mut self, bytes: u16) {
+        match &mut self.body {
+            EventBody::Alert(AlertEvent { record, .. }) | EventBody::App(AppEvent { record, .. }) => {
+                *record = bytes;
+            }
+            _ => {}
+        }
     }
 }
