@@ -9,6 +9,8 @@ mod apps;
 mod base64;
 mod buffers;
 pub mod check;
+mod cost;
+mod effects;
 mod engine;
 mod facts;
 #[cfg(test)]
@@ -26,12 +28,14 @@ mod transactions;
 mod transform;
 mod turn;
 
+pub use cost::{CostBook, Costs, Quantiles, RuleCost};
 pub use engine::Engine;
 pub(crate) use engine::{Side as PortSide, side as port_side};
 pub use facts::{FlowFacts, PacketFacts};
 pub use hosts::{AsTheyCome, HostCounts, HostState, Order};
 pub use inspector::{InForce, InspectCounters, Inspector, Settings, WORK_PER_PACKET, WhenSpent};
-pub(crate) use kind::{Class, Kind};
+pub use kind::Class;
+pub(crate) use kind::Kind;
 pub use outcome::{Alert, MAX_ALERTS, Outcome, Payload, Settlement, StreamWindow};
 pub use state::{MAX_FLOWBITS, StateHandle};
 pub use threshold::Thresholds;

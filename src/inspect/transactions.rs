@@ -5,6 +5,7 @@
 
 use super::app_check::{self, Part};
 use super::apps::{self, direction_of};
+use super::cost::Meter;
 use super::engine::Compiled;
 use super::inspector::Candidates;
 use super::matcher::Seen;
@@ -36,11 +37,14 @@ impl Turn<'_> {
         dir: Dir,
         candidates: &mut Candidates,
         seen: &mut Seen,
+        meter: &mut impl Meter,
     ) {
         for tx in all.iter_mut().filter(|tx| tx.changed[dir]) {
             if !tx.marks.passed {
                 self.collect(tx, dir, candidates, seen);
-                self.evaluate_pending(tx, dir);
+                meter.searched();
+                self.evaluate_pending(tx, dir, meter);
+                meter.transaction(tx.proto);
             }
             tx.looked_at(dir);
             if self.outcome.passed || self.outcome.out_of_budget {
@@ -113,7 +117,7 @@ impl Turn<'_> {
         }
     }
 
-    fn evaluate_pending(&mut self, tx: &mut Transaction, dir: Dir) {
+    fn evaluate_pending(&mut self, tx: &mut Transaction, dir: Dir, meter: &mut impl Meter) {
         let mut pending = std::mem::take(&mut tx.marks.pending);
         let mut ended = false;
         pending.retain_mut(|waiting| {
@@ -127,14 +131,12 @@ impl Turn<'_> {
             if !self.pay(0) {
                 return true;
             }
-            match self.fate(rule, compiled, waiting, tx, dir) {
-                Fate::Waits => true,
-                Fate::Gone => false,
-                Fate::Matches => {
-                    ended = self.transaction_matched(waiting, rule, tx).is_err();
-                    false
-                }
+            let fate = self.fate(rule, compiled, waiting, tx, dir);
+            if let Fate::Matches = fate {
+                ended = self.transaction_matched(waiting, rule, tx).is_err();
             }
+            meter.evaluated(waiting.rule, matches!(fate, Fate::Matches));
+            matches!(fate, Fate::Waits)
         });
         tx.marks.pending = pending;
     }
