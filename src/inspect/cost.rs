@@ -7,6 +7,7 @@
 //! what it waited for the others.
 
 use super::engine::Engine;
+use super::group::fast_pattern;
 use super::kind::Class;
 use crate::base::counters::Counter;
 use crate::base::{Generation, RuleIndex};
@@ -165,6 +166,7 @@ impl CostBook {
             checks: total(&|sheet| Some(&sheet.rules.get(at)?.checks)),
             matches: total(&|sheet| Some(&sheet.rules.get(at)?.matches)),
             nanoseconds: nanoseconds(total(&|sheet| Some(&sheet.rules.get(at)?.ticks))),
+            bare: engine.rules().rules.get(at).is_some_and(|rule| fast_pattern(rule).is_none()),
         };
         let packets =
             |class: Class| (class, Quantiles::of(sheets.iter().map(|s| &s.packets[class as usize])));
@@ -193,6 +195,8 @@ pub struct RuleCost {
     pub checks: u64,
     pub matches: u64,
     pub nanoseconds: u64,
+    /// No fast pattern announces it.
+    pub bare: bool,
 }
 
 /// What a generation of rules has cost.

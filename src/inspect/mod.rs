@@ -8,6 +8,7 @@ mod app_check;
 mod apps;
 mod base64;
 mod buffers;
+mod census;
 pub mod check;
 mod cost;
 mod effects;
@@ -28,6 +29,7 @@ mod transactions;
 mod transform;
 mod turn;
 
+pub use census::{GroupFigures, ProtocolFigures};
 pub use cost::{CostBook, Costs, Quantiles, RuleCost};
 pub use engine::Engine;
 pub(crate) use engine::{Side as PortSide, side as port_side};

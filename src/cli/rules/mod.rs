@@ -1,6 +1,7 @@
 //! `weir rules`: what rule files hold, what becomes of them, and why. Exit code 1 where something is refused.
 
 mod check;
+mod cost;
 mod diff;
 mod explain;
 mod keywords;
@@ -28,6 +29,8 @@ pub enum Command {
     Show(show::Show),
     /// List every keyword, and what waits for a decoder
     Keywords(keywords::Keywords),
+    /// Show what rules cost in a replay: weir replay --rule-cost
+    Cost(cost::Cost),
     /// Compare two rule files or folders: rules added, removed, changed
     Diff(diff::Diff),
 }
@@ -99,6 +102,7 @@ pub fn run(command: Command) -> Result<Outcome, Failure> {
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Keywords(args) => keywords::run(&args),
+        Command::Cost(args) => cost::run(&args),
         Command::Diff(args) => diff::run(args),
     }
 }

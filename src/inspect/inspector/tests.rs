@@ -85,6 +85,7 @@ fn packet(dir: Dir, number: u64, payload: &[u8]) -> Packet {
             stats,
             stream: PerDir::default(),
             app: Default::default(),
+            app_news: false,
         }),
         time: Time::from_secs(number),
     }
