@@ -114,7 +114,8 @@ fn what_cannot_be_read_or_written_is_told_with_what_to_do() {
     fails(&bench.file("next.json", next), "is of version 2, and this weir reads version 1");
     fails(&bench.file("cut.json", next.replace('2', "1")), "missing field");
     let capture = bench.capture(&capture());
-    let folder = bench.path("log");
+    let taken = bench.file("taken/by-a-folder", "");
+    let folder = taken.parent().unwrap();
     let replayed = bench.replay(&capture, RULES, &[&format!("--rule-cost={}", folder.display())]);
     assert_eq!(replayed.code(), Some(1));
     assert!(replayed.stderr().contains("name another file with --rule-cost=FILE"), "{}", replayed.stderr());
