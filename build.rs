@@ -1,5 +1,7 @@
 //! Checks what the machine has before a long build fails half-way, and stamps the binary.
 
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::process::Command;
 
 /// The oldest DPDK whose interfaces we use.
@@ -12,6 +14,7 @@ fn main() {
     find_hyperscan();
     stamp_commit();
     stamp_compiler();
+    stamp_rules();
     #[cfg(feature = "manage")]
     compile_proto();
 }
@@ -74,6 +77,37 @@ fn stamp_compiler() {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let version = run(&rustc, &["--version"]).unwrap_or_else(|| "an unknown compiler".to_owned());
     println!("cargo::rustc-env=WEIR_BUILT_WITH={version}");
+}
+
+/// Sets `WEIR_RULES_BUILD`: 16 hex digits over the sources that say what a compiled rule set is. A saved set is of one build:
+/// numbers and orders in it mean what these files say.
+fn stamp_rules() {
+    let mut files = Vec::new();
+    for folder in ["src/rules", "src/base"] {
+        println!("cargo::rerun-if-changed={folder}");
+        sources(std::path::Path::new(folder), &mut files);
+    }
+    // The lock file says which regex engines and which form of encoding.
+    println!("cargo::rerun-if-changed=Cargo.lock");
+    files.push("Cargo.lock".into());
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        file.hash(&mut hasher);
+        std::fs::read(&file).unwrap_or_default().hash(&mut hasher);
+    }
+    println!("cargo::rustc-env=WEIR_RULES_BUILD={:016x}", hasher.finish());
+}
+
+fn sources(folder: &std::path::Path, files: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
 }
 
 fn run(program: &str, arguments: &[&str]) -> Option<String> {

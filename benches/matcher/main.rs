@@ -109,6 +109,7 @@ fn round(entrant: &mut Entrant<'_>, payload: &Payload, pairs: Option<&mut Vec<(u
 fn compare(set: &str, patterns: &[Vec<u8>], payload: &Payload, streaming: bool, rounds: usize) {
     let mut entrants = vec![
         ours("weir", Kind::Simd, patterns, streaming),
+        ours("weir, AVX2", Kind::Avx2, patterns, streaming),
         ours("weir, scalar", Kind::Scalar, patterns, streaming),
         ours("aho-corasick, DFA", Kind::AhoCorasickDfa, patterns, streaming),
         ours("aho-corasick, NFA", Kind::AhoCorasick, patterns, streaming),

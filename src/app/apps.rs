@@ -54,11 +54,13 @@ impl Known {
 }
 
 impl Known {
-    /// The protocol turns out to carry another.
+    /// The protocol turns out to carry another. A direction whose bytes said nothing yet is not asked any more: what carries
+    /// it would be no news.
     fn becomes(&mut self, proto: AppProto) {
         self.proto = Some(proto);
         for dir in Dir::BOTH {
-            self.by_direction[dir] = self.by_direction[dir].map(|_| proto);
+            self.told[dir] |= self.by_direction[dir].is_none();
+            self.by_direction[dir] = Some(proto);
         }
     }
 }

@@ -59,7 +59,7 @@ impl<'a> Sink<'a> {
 
     /// An event that belongs to no transaction in particular: to the newest, or to one made for it.
     pub fn event(&mut self, dir: Dir, name: &'static str) {
-        if self.transactions.len() == 0 {
+        if self.transactions.is_empty() {
             self.open();
         }
         if let Some(tx) = self.newest() {

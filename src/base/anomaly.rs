@@ -15,7 +15,7 @@ pub enum Effect {
 /// How to add one: one line below; rules find it by `decode-event:` or `stream-event:` and eve.json by the same name.
 macro_rules! anomalies {
     ($($variant:ident = $kind:ident $effect:ident $name:literal;)*) => {
-        #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         #[repr(u16)]
         pub enum Anomaly { $($variant),* }
 

@@ -1,5 +1,7 @@
 //! A sorted set of disjoint, inclusive intervals: what rules say of addresses and ports.
 
+use serde::{Deserialize, Serialize};
+
 /// Values that have a next one.
 pub trait Step: Copy + Ord {
     const MIN: Self;
@@ -21,8 +23,16 @@ macro_rules! step {
 step!(u16, u32, u128);
 
 /// Disjoint, sorted, never adjacent: two equal sets compare equal.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Vec<(T, T)>", bound(deserialize = "T: Step + Deserialize<'de>"))]
 pub struct IntervalSet<T>(Vec<(T, T)>);
+
+/// Whatever is read becomes such a set.
+impl<T: Step> From<Vec<(T, T)>> for IntervalSet<T> {
+    fn from(ranges: Vec<(T, T)>) -> Self {
+        Self::from_ranges(ranges)
+    }
+}
 
 impl<T: Step> IntervalSet<T> {
     pub fn empty() -> Self {

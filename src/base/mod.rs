@@ -1,6 +1,7 @@
 //! The words every layer shares: ids, time, directions, verdicts, drop reasons, anomalies, events.
 //!
-//! Small, pure and `Copy` wherever possible; nothing here allocates, locks or reads a clock.
+//! Small, pure and `Copy` wherever possible; nothing here allocates, locks or reads a clock, but
+//! [`parallel`], which is for set-up.
 
 pub mod addr;
 pub mod anomaly;
@@ -12,6 +13,7 @@ pub mod id;
 pub mod interval;
 pub mod key;
 pub mod links;
+pub mod parallel;
 pub mod seq;
 pub mod time;
 pub mod toeplitz;

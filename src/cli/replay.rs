@@ -5,6 +5,8 @@ use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
 use crate::mgmt::config::Sources;
 use crate::mgmt::replay::{self, Outcome as Replayed, Request};
+use crate::mgmt::rule_files::Selection;
+use crate::mgmt::rule_sets::Keep;
 use crate::mgmt::start::{self, RulesAtStart};
 use clap::{Args, ValueEnum};
 use std::io::IsTerminal;
@@ -25,6 +27,9 @@ pub struct Replay {
     source: ConfigArgs,
     #[command(flatten)]
     lists: rules::ListArgs,
+    /// Rules as `weir rules compile` has written them, used if they are of these rule files; without rule files as they are
+    #[arg(long = "load", value_name = "SET")]
+    saved: Option<PathBuf>,
     /// Where eve.json goes
     #[arg(short = 'l', value_name = "DIR", default_value = ".")]
     log: PathBuf,
@@ -65,8 +70,9 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
     loaded.config.ports.clear();
     loaded.check_cpus(&start::machine())?;
     let captures = captures(&args.read)?;
-    let selection = args.lists.selection(args.only, args.also);
-    let rules = start::rules(&loaded.config, &loaded.base, &selection)?;
+    let selection = Selection { saved: args.saved, ..args.lists.selection(args.only, args.also) };
+    let rules = start::rules(&loaded.config, &loaded.base, &selection, Keep::No)?;
+    rules.loaded.notes.iter().for_each(|note| eprintln!("note: {}", note.text));
     rules::print_faults(&rules.loaded, false);
     let rule_cost = args.rule_cost.map(|file| file.unwrap_or_else(|| args.log.join(COST_FILE)));
     let mut progress = Progress::new();

@@ -4,16 +4,22 @@ use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
 use crate::mgmt::config::{Log, LogFormat, Sources};
 use crate::mgmt::rule_files::Selection;
+use crate::mgmt::rule_sets::Keep;
 use crate::mgmt::{run, start, watchdog};
 use crate::service::watchdog::Restarted;
 use clap::Args;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Args)]
 pub struct Run {
     #[command(flatten)]
     source: ConfigArgs,
+    /// Rules as `weir rules compile` has written them, used if they are of the configuration's rule files; without rule files
+    /// as they are
+    #[arg(long = "load", value_name = "SET")]
+    saved: Option<PathBuf>,
 }
 
 pub fn run(args: Run) -> Result<Outcome, Failure> {
@@ -25,7 +31,9 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     loaded.check_cpus(&start::machine())?;
     start_log(&loaded.config.log);
     let restarted = watchdog::restarted();
-    let rules = start::rules(&loaded.config, &loaded.base, &Selection::default())?;
+    let selection = Selection { saved: args.saved, ..Selection::default() };
+    let rules = start::rules(&loaded.config, &loaded.base, &selection, Keep::Yes)?;
+    rules.loaded.log_saved();
     // The process before this one has said them, and traffic waits.
     if restarted == Restarted::default() {
         rules::print_faults(&rules.loaded, false);
@@ -37,7 +45,7 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     if let Some(note) = super::rules::waiting_note(rules.engine.rules()) {
         tracing::info!("rules: {note}");
     }
-    let ended = run::run(loaded, rules, restarted)?;
+    let ended = run::run(loaded, rules, selection, restarted)?;
     println!("conservation  {}", ended.balance);
     println!("events        {} sent, {} lost", ended.events.sent, ended.events.lost);
     let failed = super::tell_failed(&ended.failed, ended.written_off);

@@ -7,7 +7,7 @@ use super::group::{Set, fast_pattern};
 use super::kind::Kind;
 use super::matcher::TooLarge;
 use crate::app::Wanted;
-use crate::base::{Dir, PerDir, RuleIndex};
+use crate::base::{Dir, PerDir, RuleIndex, parallel};
 use crate::rules::app::AppProto;
 use crate::rules::context;
 use crate::rules::field;
@@ -15,11 +15,14 @@ use crate::rules::ruleset::{AppCheck, BufferId, Check, Context, Transform};
 use crate::rules::{Rule, RuleSet};
 use std::collections::BTreeMap;
 
+/// One buffer's, each with the number of its chain of transformations.
+type Sets = Box<[(u16, Set)]>;
+
 /// Immutable, a part of the engine.
 #[derive(Debug, Default)]
 pub(crate) struct Apps {
     /// By buffer: one set a chain of transformations, with the chain's number.
-    sets: PerDir<Box<[Box<[(u16, Set)]>]>>,
+    sets: PerDir<Box<[Sets]>>,
     /// By protocol: rules that no pattern announces.
     bare: PerDir<Box<[Box<[RuleIndex]>]>>,
     /// By protocol: rules that ask for an event.
@@ -123,7 +126,7 @@ fn uses_apps(rule: &Rule, kind: Kind) -> bool {
 
 type Chains<'r> = BTreeMap<u16, Vec<(RuleIndex, &'r [u8])>>;
 
-fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir) -> Result<Box<[Box<[(u16, Set)]>]>, TooLarge> {
+fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir) -> Result<Box<[Sets]>, TooLarge> {
     let mut buffers: Vec<Chains<'_>> = vec![BTreeMap::new(); context::COUNT];
     for &(index, rule) in members {
         let Some((id, chain, only, pattern)) = announced(rule) else { continue };
@@ -133,11 +136,11 @@ fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir) -> Result<Box<[Box<[(u16
             chains.entry(chain).or_default().push((index, pattern));
         }
     }
-    let build = |chains: Chains<'_>| {
-        let sets = chains.into_iter().map(|(chain, members)| Ok((chain, Set::build_app(&members)?)));
-        sets.collect::<Result<Box<[_]>, TooLarge>>()
+    let build = |chains: &Chains<'_>| {
+        let sets = chains.iter().map(|(&chain, members)| Ok((chain, Set::build_app(members)?)));
+        sets.collect::<Result<Sets, TooLarge>>()
     };
-    buffers.into_iter().map(build).collect()
+    parallel::map(&buffers, build).into_iter().collect()
 }
 
 fn by_protocol(rules: &[(RuleIndex, &Rule)]) -> Box<[Box<[RuleIndex]>]> {

@@ -4,12 +4,13 @@
 //! port. Rules that name ports are filed under the side whose ports are fewer.
 
 use super::apps::Apps;
-use super::group::{Group, Set};
+use super::group::{Group, Plan, Set};
 use super::kind::{Class, Kind};
 use super::matcher::{Matcher, TooLarge};
 use super::steps::{Pcres, Program};
 use crate::app::Wanted;
 use crate::base::interval::IntervalSet;
+use crate::base::parallel;
 use crate::base::{Dir, Generation, PerDir, RuleIndex};
 use crate::rules::ruleset::{Action, PayloadScope};
 use crate::rules::{Rule, RuleSet};
@@ -33,12 +34,16 @@ impl Compiled {
     }
 }
 
-/// Groups by port: between two neighbouring boundaries all ports have the same group.
+/// Rules that will share a group.
+type Members = Vec<RuleIndex>;
+
+/// Groups by port: between two neighbouring boundaries all ports have the same group. `G` is a group, or while the engine
+/// is made its members.
 #[derive(Debug, Default)]
-struct PortMap {
+struct PortMap<G = Group> {
     /// First port of each range, ascending, with the number of its group; 0 is none.
     ranges: Box<[(u16, u16)]>,
-    groups: Box<[Group]>,
+    groups: Box<[G]>,
 }
 
 impl PortMap {
@@ -51,10 +56,10 @@ impl PortMap {
 
 /// All groups that packets of one class and direction may meet.
 #[derive(Debug, Default)]
-struct Table {
-    any: Group,
-    by_destination: PortMap,
-    by_source: PortMap,
+struct Table<G = Group> {
+    any: G,
+    by_destination: PortMap<G>,
+    by_source: PortMap<G>,
     ip_only: Box<[RuleIndex]>,
 }
 
@@ -73,25 +78,18 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Takes seconds for a large set: not on an lcore that forwards.
+    /// Takes all CPUs of the calling thread, for long with a large set: not on an lcore that forwards.
     pub fn compile(rules: Arc<RuleSet>) -> Result<Engine, TooLarge> {
-        // Workers need memory for the expressions of rules that are evaluated, and of those only.
-        let (mut pcres, mut idle) = (Pcres::default(), Pcres::default());
-        let one = |rule: &Rule| {
-            let kind = Kind::of(rule);
-            let pcres = if kind == Kind::Waiting { &mut idle } else { &mut pcres };
-            Compiled {
-                kind,
-                programs: rule.buffers.iter().map(|b| Program::compile(&b.steps, pcres)).collect(),
-            }
-        };
-        let compiled: Box<[Compiled]> = rules.rules.iter().map(one).collect();
-        let mut tables = Vec::with_capacity(Class::ALL.len());
-        for class in Class::ALL {
-            let one = |dir| build_table(&rules, &compiled, class, dir);
-            tables.push(PerDir([one(Dir::ToServer)?, one(Dir::ToClient)?]));
-        }
-        let tables: Box<[PerDir<Table>]> = tables.into();
+        let (compiled, pcres) = compile_rules(&rules);
+        let sides: Vec<_> = Class::ALL.iter().flat_map(|&class| Dir::BOTH.map(|dir| (class, dir))).collect();
+        let plans = parallel::map(&sides, |&(class, dir)| build_table(&rules, &compiled, class, dir));
+        let members: Vec<&Members> = plans.iter().flat_map(Table::groups).collect();
+        let planned = parallel::map(&members, |members| Plan::of(&rules, members));
+        let mut groups = Group::build_all(&planned)?.into_iter();
+        let mut next = || groups.next().unwrap_or_default();
+        let mut filled = plans.into_iter().map(|plan| plan.filled(&mut next));
+        let mut both = || PerDir([filled.next().unwrap_or_default(), filled.next().unwrap_or_default()]);
+        let tables: Box<[PerDir<Table>]> = Class::ALL.iter().map(|_| both()).collect();
         let apps = Apps::build(&rules, &compiled)?;
         let sets = tables.iter().flat_map(|t| &t.0).flat_map(Table::groups).flat_map(|g| &g.sets);
         let max_patterns = sets.chain(apps.all_sets()).map(Set::patterns).max().unwrap_or(0);
@@ -181,18 +179,47 @@ impl Engine {
     }
 }
 
+/// Each rule's kind and steps, and the expressions of those that are evaluated: workers need memory for these only.
+fn compile_rules(set: &RuleSet) -> (Box<[Compiled]>, Pcres) {
+    let size = parallel::share(set.rules.len());
+    let parts: Vec<_> = set.rules.chunks(size).collect();
+    let kinds = parallel::map(&parts, |rules| rules.iter().map(Kind::of).collect::<Vec<_>>());
+    let kinds: Vec<Kind> = kinds.into_iter().flatten().collect();
+    let mut pcres = Pcres::default();
+    let evaluated = set.rules.iter().zip(&kinds).filter(|(_, kind)| **kind != Kind::Waiting);
+    evaluated.flat_map(|(rule, _)| &rule.buffers).for_each(|buffer| pcres.add(&buffer.steps));
+    let one = |(rule, &kind): (&Rule, &Kind)| Compiled {
+        kind,
+        programs: rule.buffers.iter().map(|b| Program::compile(&b.steps, &pcres)).collect(),
+    };
+    let parts: Vec<_> = parts.into_iter().zip(kinds.chunks(size)).collect();
+    let some = |(rules, kinds): &(&[Rule], &[Kind])| rules.iter().zip(*kinds).map(one).collect::<Vec<_>>();
+    (parallel::map(&parts, some).into_iter().flatten().collect(), pcres)
+}
+
 fn touches_hosts(rule: &Rule) -> bool {
     let counted = rule.threshold.is_some() || rule.detection_filter.is_some();
     !rule.host_bits.is_empty() || (counted && rule.action != Action::Alert) || rule.rate_filter.is_some()
 }
 
-impl Table {
-    fn groups(&self) -> impl Iterator<Item = &Group> {
+impl<G> Table<G> {
+    fn groups(&self) -> impl Iterator<Item = &G> {
         std::iter::once(&self.any).chain(&self.by_destination.groups).chain(&self.by_source.groups)
+    }
+
+    /// The same table with what `next` gives in the order of [`groups`](Table::groups).
+    fn filled<H>(self, next: &mut impl FnMut() -> H) -> Table<H> {
+        let any = next();
+        let mut ports = |map: PortMap<G>| PortMap {
+            ranges: map.ranges,
+            groups: map.groups.iter().map(|_| next()).collect(),
+        };
+        let (by_destination, by_source) = (ports(self.by_destination), ports(self.by_source));
+        Table { any, by_destination, by_source, ip_only: self.ip_only }
     }
 }
 
-fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> Result<Table, TooLarge> {
+fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> Table<Members> {
     let (mut any, mut ip_only) = (Vec::new(), Vec::new());
     let (mut by_destination, mut by_source) = (Vec::new(), Vec::new());
     for (n, (rule, compiled)) in set.rules.iter().zip(compiled).enumerate() {
@@ -211,10 +238,10 @@ fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> 
             Side::Source(ports) => by_source.push((index, ports)),
         }
     }
-    let by_destination = build_ports(set, &by_destination, &mut any)?;
-    let by_source = build_ports(set, &by_source, &mut any)?;
+    let by_destination = build_ports(&by_destination, &mut any);
+    let by_source = build_ports(&by_source, &mut any);
     any.sort_unstable();
-    Ok(Table { any: Group::build(set, &any)?, by_destination, by_source, ip_only: ip_only.into() })
+    Table { any, by_destination, by_source, ip_only: ip_only.into() }
 }
 
 /// The port group that a rule is filed under.
@@ -240,22 +267,18 @@ pub(crate) fn side(rule: &Rule, class: Class) -> Side<'_> {
     }
 }
 
-fn build_ports(
-    set: &RuleSet,
-    rules: &[(RuleIndex, &IntervalSet<u16>)],
-    any: &mut Vec<RuleIndex>,
-) -> Result<PortMap, TooLarge> {
+fn build_ports(rules: &[(RuleIndex, &IntervalSet<u16>)], any: &mut Members) -> PortMap<Members> {
     let mut cuts: BTreeSet<u16> = BTreeSet::from([0]);
     for (low, high) in rules.iter().flat_map(|(_, ports)| ports.ranges()) {
         cuts.insert(*low);
         cuts.extend(high.checked_add(1));
     }
-    let mut numbers: HashMap<Vec<RuleIndex>, u16> = HashMap::new();
-    let mut groups = Vec::new();
+    let mut numbers: HashMap<Members, u16> = HashMap::new();
+    let mut groups: Vec<Members> = Vec::new();
     let mut ranges = Vec::with_capacity(cuts.len());
     let mut overflow: BTreeSet<RuleIndex> = BTreeSet::new();
     for first in cuts {
-        let members: Vec<RuleIndex> =
+        let members: Members =
             rules.iter().filter(|(_, ports)| ports.contains(first)).map(|&(rule, _)| rule).collect();
         let number = match numbers.get(&members) {
             _ if members.is_empty() => 0,
@@ -265,7 +288,7 @@ fn build_ports(
                 0
             }
             None => {
-                groups.push(Group::build(set, &members)?);
+                groups.push(members.clone());
                 numbers.insert(members, groups.len() as u16);
                 groups.len() as u16
             }
@@ -273,5 +296,5 @@ fn build_ports(
         ranges.push((first, number));
     }
     any.extend(overflow);
-    Ok(PortMap { ranges: ranges.into(), groups: groups.into() })
+    PortMap { ranges: ranges.into(), groups: groups.into() }
 }

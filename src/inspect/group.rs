@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use super::matcher::{Matcher, PatternId, Patterns, Seen, TooLarge};
-use crate::base::RuleIndex;
+use crate::base::{RuleIndex, parallel};
 use crate::rules::ruleset::{BufferMatch, Context, PayloadScope, Step};
 use crate::rules::{Rule, RuleSet};
 use arrayvec::ArrayVec;
@@ -82,23 +82,47 @@ pub(crate) struct Group {
     pub(crate) bare: Box<[RuleIndex]>,
 }
 
-impl Group {
-    pub(crate) fn build(set: &RuleSet, members: &[RuleIndex]) -> Result<Group, TooLarge> {
-        let mut bare = Vec::new();
-        let mut places: BTreeMap<Place, Vec<(RuleIndex, &[u8])>> = BTreeMap::new();
+/// A group before its matchers are made: the patterns of each place, and the rules without.
+#[derive(Default)]
+pub(crate) struct Plan<'r> {
+    places: BTreeMap<Place, Vec<(RuleIndex, &'r [u8])>>,
+    bare: Vec<RuleIndex>,
+}
+
+impl<'r> Plan<'r> {
+    pub(crate) fn of(set: &'r RuleSet, members: &[RuleIndex]) -> Plan<'r> {
+        let mut plan = Plan::default();
         for &index in members {
             let Some(rule) = set.rule(index) else { continue };
             match fast_pattern(rule) {
-                None => bare.push(index),
+                None => plan.bare.push(index),
                 Some((buffer, pattern)) => {
                     for place in places_of(rule, buffer) {
-                        places.entry(place).or_default().push((index, pattern));
+                        plan.places.entry(place).or_default().push((index, pattern));
                     }
                 }
             }
         }
-        let sets = places.iter().map(|(&place, members)| Set::build(place, members));
-        Ok(Group { sets: sets.collect::<Result<_, _>>()?, bare: bare.into() })
+        plan
+    }
+}
+
+impl Group {
+    /// The groups of these plans. Their sets are made over all cores, the largest first: they take longest.
+    pub(crate) fn build_all(plans: &[Plan<'_>]) -> Result<Vec<Group>, TooLarge> {
+        let sets = plans.iter().flat_map(|plan| &plan.places).enumerate();
+        let mut sets: Vec<_> = sets.map(|(number, (place, members))| (number, *place, members)).collect();
+        sets.sort_by_key(|(_, _, members)| std::cmp::Reverse(members.len()));
+        let built = parallel::map(&sets, |(number, place, members)| (*number, Set::build(*place, members)));
+        let mut built: Vec<(usize, Set)> =
+            built.into_iter().map(|(number, set)| Ok((number, set?))).collect::<Result<_, TooLarge>>()?;
+        built.sort_by_key(|(number, _)| *number);
+        let mut built = built.into_iter().map(|(_, set)| set);
+        let group = |plan: &Plan<'_>| Group {
+            sets: built.by_ref().take(plan.places.len()).collect(),
+            bare: plan.bare.as_slice().into(),
+        };
+        Ok(plans.iter().map(group).collect())
     }
 }
 

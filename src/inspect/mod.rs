@@ -16,6 +16,7 @@ mod engine;
 mod facts;
 #[cfg(test)]
 mod fixture;
+mod frames;
 mod group;
 mod hosts;
 mod inspector;

@@ -7,6 +7,7 @@ use super::app_check::{self, Part};
 use super::apps::{self, direction_of};
 use super::cost::Meter;
 use super::engine::Compiled;
+use super::frames::is_frame;
 use super::inspector::Candidates;
 use super::matcher::Seen;
 use super::steps::{Program, Subject};
@@ -41,9 +42,11 @@ impl Turn<'_> {
     ) {
         for tx in all.iter_mut().filter(|tx| tx.changed[dir]) {
             if !tx.marks.passed {
+                let fresh = tx.marks.scanned[dir];
                 self.collect(tx, dir, candidates, seen);
                 meter.searched();
                 self.evaluate_pending(tx, dir, meter);
+                self.frames(tx, dir, fresh, candidates, seen, meter);
                 meter.transaction(tx.proto);
             }
             tx.looked_at(dir);
@@ -65,7 +68,8 @@ impl Turn<'_> {
         }
         let items = tx.items().len();
         let from = std::mem::replace(&mut tx.marks.scanned[dir], items);
-        for item in tx.items().get(from..).unwrap_or_default().iter().filter(|item| item.dir == dir) {
+        let fresh = tx.items().get(from..).unwrap_or_default();
+        for item in fresh.iter().filter(|item| item.dir == dir && !is_frame(item.id)) {
             self.scan(dir, item.id, tx.bytes(item), candidates, seen);
         }
         for streamed in tx.streamed().iter().filter(|s| s.dir == dir) {
@@ -93,7 +97,7 @@ impl Turn<'_> {
         if whole { Dir::ToServer } else { dir }
     }
 
-    fn scan(
+    pub(super) fn scan(
         &mut self,
         dir: Dir,
         buffer: BufferId,
@@ -205,7 +209,7 @@ impl Turn<'_> {
         part
     }
 
-    fn buffer_part(
+    pub(super) fn buffer_part(
         &mut self,
         rule: &Rule,
         buffer: &BufferMatch,

@@ -14,6 +14,8 @@ pub mod replay;
 pub mod rpc;
 pub mod rule_cost;
 pub mod rule_files;
+pub mod rule_inputs;
+pub mod rule_sets;
 pub mod rulebook;
 pub mod run;
 pub mod services;

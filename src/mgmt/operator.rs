@@ -7,7 +7,8 @@ use crate::io::clock::Clock;
 use crate::mgmt::config::{Loaded, Sources};
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
-use crate::mgmt::rule_files::{self, Refused, Selection};
+use crate::mgmt::rule_files::{Refused, Selection};
+use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
@@ -206,8 +207,10 @@ impl Operator {
 
     fn compile(&self) -> Result<(Arc<Engine>, Refused), ControlError> {
         let refused = |text: String| ControlError::Refused(text);
-        let mut loaded = rule_files::load(&self.loaded.config, &self.loaded.base, &self.selection)
+        let (config, base) = (&self.loaded.config, &self.loaded.base);
+        let mut loaded = rule_sets::load(config, base, &self.selection, Keep::Yes)
             .map_err(|error| refused(error.to_string()))?;
+        loaded.log_saved();
         let faults = loaded.refused();
         // What was good and is no more: a slip in a file must not take it out of a running line.
         let more = |count: usize, known: &AtomicU64| count as u64 > known.load(Ordering::Relaxed);

@@ -1,12 +1,9 @@
 //! Rule files, found and compiled as the configuration says.
 
 use crate::mgmt::config::Config;
-use crate::rules::lists::{Kind, Lists, Touched};
-use crate::rules::{
-    Classifications, Diagnostic, Disabled, Loading, Origin, References, RuleSet, SourceFile, Vars, Why,
-    load_listed, threshold_config,
-};
-use std::collections::HashSet;
+use crate::mgmt::rule_inputs::Inputs;
+use crate::rules::lists::{Kind, Touched};
+use crate::rules::{Diagnostic, Disabled, Loading, Origin, RuleSet, Why};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +20,16 @@ pub enum RuleFileError {
     Folder { path: PathBuf },
     #[error("cannot read {path}: {error}; correct its name, or its permissions")]
     Unreadable { path: PathBuf, error: std::io::Error },
+    #[error("cannot write {path}: {error}; give another file, or correct its folder's permissions")]
+    Unwritable { path: PathBuf, error: std::io::Error },
+    #[error(
+        "{path} cannot be used: {reason}; compile the rules anew with `weir rules compile`, or name the rule files"
+    )]
+    Saved { path: PathBuf, reason: String },
+    #[error(
+        "{path} holds its rules as they were compiled, and lists and thresholds are applied before that: give them to `weir rules compile`"
+    )]
+    Finished { path: PathBuf },
 }
 
 /// What loading came to.
@@ -34,9 +41,41 @@ pub struct Loaded {
     pub disabled: Vec<Disabled>,
     /// What each line of the lists came to.
     pub touched: Vec<Touched>,
+    /// The saved set that all this was taken from.
+    pub saved: Option<PathBuf>,
+    /// What is to be said of saved sets: one that was not used and why, one that could not be written.
+    pub notes: Vec<Note>,
+}
+
+/// What is to be said of a saved set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub text: String,
+    /// It is what a change of the rules brings about, and no fault.
+    pub expected: bool,
+}
+
+impl From<Loading> for Loaded {
+    fn from(loading: Loading) -> Loaded {
+        let Loading { rules, diagnostics, disabled, touched } = loading;
+        Loaded { rules, diagnostics, disabled, touched, saved: None, notes: Vec::new() }
+    }
 }
 
 impl Loaded {
+    /// Tells the log where the rules came from, as far as saved sets go.
+    pub fn log_saved(&self) {
+        if let Some(path) = &self.saved {
+            tracing::info!("the rules are those of the saved set {}", path.display());
+        }
+        for note in &self.notes {
+            match note.expected {
+                true => tracing::info!("{}", note.text),
+                false => tracing::warn!("{}", note.text),
+            }
+        }
+    }
+
     /// Rules that are commented out or that a list disables.
     pub fn switched_off(&self) -> usize {
         self.disabled.iter().filter(|rule| matches!(rule.why, Why::Commented | Why::List(_))).count()
@@ -102,118 +141,15 @@ pub struct Selection {
     pub also: Vec<PathBuf>,
     pub threshold: Vec<PathBuf>,
     pub lists: Vec<(Kind, PathBuf)>,
+    /// A compiled set, used if it is of these files; without rule files as it is.
+    pub saved: Option<PathBuf>,
 }
 
-/// Reads and compiles. `base` is where relative paths of the configuration start; those of the command line start at the
+/// Reads and compiles text. `base` is where relative paths of the configuration start; those of the command line start at the
 /// current folder.
 pub fn load(config: &Config, base: &Path, selection: &Selection) -> Result<Loaded, RuleFileError> {
-    let mut paths = Vec::new();
-    if selection.only.is_empty() {
-        for pattern in &config.rules.files {
-            paths.extend(expand(&base.join(pattern))?);
-        }
-        paths.extend(unfold(&selection.also)?);
-    } else {
-        paths.extend(unfold(&selection.only)?);
-    }
-    let files = read_once(&paths)?;
-    let mut diagnostics = Vec::new();
-    let beside = |path: &Path| (!path.as_os_str().is_empty()).then(|| read(&base.join(path))).transpose();
-    let mut classes = Classifications::default();
-    if let Some(file) = beside(&config.rules.classification)? {
-        let (read, faults) = Classifications::parse(&file);
-        (classes, diagnostics) = (read, faults);
-    }
-    let mut references = References::default();
-    if let Some(file) = beside(&config.rules.reference)? {
-        let (read, faults) = References::parse(&file);
-        references = read;
-        diagnostics.extend(faults);
-    }
-    let vars = Vars { addresses: config.vars.address.clone(), ports: config.vars.port.clone() };
-    let lists = lists(config, base, selection, &mut diagnostics)?;
-    let mut loading = load_listed(&files, &vars, &classes, &references, lists);
-    diagnostics.append(&mut loading.diagnostics);
-    for path in config.rules.threshold.iter().map(|path| base.join(path)).chain(selection.threshold.clone()) {
-        let (entries, faults) = threshold_config::parse(&read(&path)?, &vars);
-        diagnostics.extend(faults);
-        diagnostics.extend(threshold_config::apply(&mut loading.rules, &entries));
-    }
-    let Loading { rules, disabled, touched, .. } = loading;
-    Ok(Loaded { rules, diagnostics, disabled, touched })
-}
-
-/// The lists of the configuration and of the command line.
-fn lists(
-    config: &Config,
-    base: &Path,
-    selection: &Selection,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Result<Lists, RuleFileError> {
-    let mut lists = Lists::default();
-    for kind in Kind::ALL {
-        let configured = match kind {
-            Kind::Disable => &config.rules.disable,
-            Kind::Enable => &config.rules.enable,
-            Kind::Drop => &config.rules.drop,
-            Kind::Modify => &config.rules.modify,
-        };
-        let given = selection.lists.iter().filter(|(of, _)| *of == kind).map(|(_, path)| path.clone());
-        for path in configured.iter().map(|path| base.join(path)).chain(given) {
-            diagnostics.extend(lists.add(kind, &read(&path)?));
-        }
-    }
-    Ok(lists)
-}
-
-/// Each file once, however many patterns name it: its rules would be duplicates of each other.
-fn read_once(paths: &[PathBuf]) -> Result<Vec<SourceFile>, RuleFileError> {
-    let mut seen = HashSet::new();
-    let new =
-        paths.iter().filter(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_path_buf())));
-    new.map(|path| read(path)).collect()
-}
-
-/// Folders become their `*.rules`.
-fn unfold(paths: &[PathBuf]) -> Result<Vec<PathBuf>, RuleFileError> {
-    let mut files = Vec::new();
-    for path in paths {
-        match path.is_dir() {
-            true => files.extend(in_folder(path)?),
-            false => files.push(path.clone()),
-        }
-    }
-    Ok(files)
-}
-
-/// Its `*.rules`. Its name may hold what would be a wildcard in a pattern.
-fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, RuleFileError> {
-    let escaped = glob::Pattern::escape(&folder.to_string_lossy());
-    expand(&Path::new(&escaped).join("*.rules")).map_err(|error| match error {
-        RuleFileError::NoMatch { .. } => RuleFileError::EmptyFolder { folder: folder.to_owned() },
-        other => other,
-    })
-}
-
-fn read(path: &Path) -> Result<SourceFile, RuleFileError> {
-    if path.is_dir() {
-        return Err(RuleFileError::Folder { path: path.to_owned() });
-    }
-    SourceFile::read(path).map_err(|error| RuleFileError::Unreadable { path: path.to_owned(), error })
-}
-
-/// The files a pattern stands for, sorted; a name without wildcards stands for itself.
-fn expand(pattern: &Path) -> Result<Vec<PathBuf>, RuleFileError> {
-    let text = pattern.to_string_lossy();
-    if !text.contains(['*', '?', '[']) {
-        return if pattern.is_dir() { in_folder(pattern) } else { Ok(vec![pattern.to_owned()]) };
-    }
-    let bad = |e: glob::PatternError| RuleFileError::BadPattern {
-        pattern: text.to_string(),
-        reason: e.to_string(),
-    };
-    let found: Vec<PathBuf> = glob::glob(&text).map_err(bad)?.flatten().collect();
-    if found.is_empty() { Err(RuleFileError::NoMatch { pattern: text.to_string() }) } else { Ok(found) }
+    let (loading, _) = Inputs::find(config, base, selection)?.compile()?;
+    Ok(loading.into())
 }
 
 #[cfg(test)]

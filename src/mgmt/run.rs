@@ -51,9 +51,14 @@ pub struct Ended {
     pub leaked: u32,
 }
 
-/// Runs until it is asked to stop, by a signal or by RPC. The calling thread becomes the main lcore. `restarted`: what
-/// [`watchdog::restarted`] found.
-pub fn run(loaded: Loaded, rules: RulesAtStart, restarted: Restarted) -> Result<Ended, RunFault> {
+/// Runs until it is asked to stop, by a signal or by RPC. The calling thread becomes the main lcore. `selection`: of the rules,
+/// for reloads; `restarted`: what [`watchdog::restarted`] found.
+pub fn run(
+    loaded: Loaded,
+    rules: RulesAtStart,
+    selection: Selection,
+    restarted: Restarted,
+) -> Result<Ended, RunFault> {
     let config = &loaded.config;
     if config.ports.is_empty() {
         return Err(RunFault::NoPort);
@@ -99,7 +104,7 @@ pub fn run(loaded: Loaded, rules: RulesAtStart, restarted: Restarted) -> Result<
         running_mode: "run",
         cpus: platform.eal.cpus().to_vec(),
         loaded,
-        selection: Selection::default(),
+        selection,
         rules: rules.book,
         refused,
     }));

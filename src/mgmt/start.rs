@@ -9,7 +9,8 @@ use crate::mgmt::config::{Config, Machine, cpus};
 use crate::mgmt::convert;
 use crate::mgmt::eve::{Eve, FileSink, Medium, Merger, Order, Style};
 use crate::mgmt::events::EventLog;
-use crate::mgmt::rule_files::{self, Loaded, RuleFileError, Selection};
+use crate::mgmt::rule_files::{Loaded, RuleFileError, Selection};
+use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
 use crate::pipeline::launch::DpdkPlatform;
 use std::path::{Path, PathBuf};
@@ -36,9 +37,14 @@ pub struct RulesAtStart {
     pub loaded: Loaded,
 }
 
-/// Reads and compiles the rules as generation 1.
-pub fn rules(config: &Config, base: &Path, selection: &Selection) -> Result<RulesAtStart, StartError> {
-    let mut loaded = rule_files::load(config, base, selection)?;
+/// Reads and compiles the rules as generation 1, or takes them from a saved set.
+pub fn rules(
+    config: &Config,
+    base: &Path,
+    selection: &Selection,
+    keep: Keep,
+) -> Result<RulesAtStart, StartError> {
+    let mut loaded = rule_sets::load(config, base, selection, keep)?;
     loaded.rules.generation = Generation(1);
     let set = Arc::new(std::mem::take(&mut loaded.rules));
     let engine = Engine::compile(Arc::clone(&set)).map_err(|error| StartError::Engine(error.to_string()))?;

@@ -2,10 +2,11 @@
 
 use super::ruleset::{Action, AddrSet, Rule};
 use crate::base::{Addr, Family, FlowTuple};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Track {
     BySource,
     ByDestination,
@@ -14,7 +15,7 @@ pub enum Track {
     ByFlow,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThresholdKind {
     Limit,
     Threshold,
@@ -27,7 +28,7 @@ pub enum ThresholdKind {
 }
 
 /// `threshold:` or `detection_filter:`
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Threshold {
     pub kind: ThresholdKind,
     pub track: Track,
@@ -37,7 +38,7 @@ pub struct Threshold {
     pub unique_on: Option<UniqueOn>,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum UniqueOn {
     SourcePort,
     DestinationPort,
@@ -51,7 +52,7 @@ pub enum Suppress {
     Of(SuppressSide, Arc<AddrSet>),
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SuppressSide {
     Source,
     Destination,
@@ -75,7 +76,7 @@ impl Suppress {
 
 /// `rate_filter` of a threshold.config: beyond `count` matches within `window`, the rule's action is another one for
 /// `timeout`.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateFilter {
     pub track: Track,
     pub count: u32,
@@ -93,14 +94,14 @@ impl Rule {
 }
 
 /// `target:`, which side of the rule is the attacked one; only eve.json says it.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     Source,
     Destination,
 }
 
 /// `tag:`: packets to log after the alert.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
     /// `host` (with the direction) or `session`.
     pub of: TagOf,
@@ -108,14 +109,14 @@ pub struct Tag {
     pub unit: TagUnit,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TagOf {
     Session,
     SourceHost,
     DestinationHost,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TagUnit {
     Packets,
     Bytes,

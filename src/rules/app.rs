@@ -1,8 +1,10 @@
 //! Application protocols, as rules name them. **To add one: one line in the table**; its buffers are in
 //! [`context`](super::context), its numbers and flags in [`field`](super::field).
 
+use serde::{Deserialize, Serialize};
+
 /// A set of application protocols, a bit each.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Protos(pub u64);
 
 impl Protos {
@@ -152,7 +154,6 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Dhcp,
     AppProto::Ntp,
     AppProto::Tftp,
-    AppProto::Dcerpc,
     AppProto::Smtp,
     AppProto::Ftp,
     AppProto::FtpData,
@@ -163,7 +164,6 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Ldap,
     AppProto::Pop3,
     AppProto::Imap,
-    AppProto::Sip,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.

@@ -2,10 +2,10 @@
 
 use super::source::{LineIndex, Span};
 use super::text::Fault;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The rule or line is refused.
@@ -15,7 +15,7 @@ pub enum Severity {
 }
 
 /// What a diagnostic speaks of.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     Rule,
     /// A line of a file beside the rules: disable.conf and its like, threshold.config, classification.config.
@@ -40,12 +40,12 @@ pub struct Diagnostic {
     #[serde(skip)]
     pub origin: Origin,
     #[serde(skip)]
-    excerpt: Excerpt,
+    pub(super) excerpt: Excerpt,
 }
 
 /// The part of the line around the place, and the marked characters in it.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Excerpt {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Excerpt {
     text: String,
     before: usize,
     marked: usize,

@@ -11,7 +11,7 @@ use super::source::Span;
 use super::text::Fault;
 use crate::base::Dir;
 use ahash::{AHashMap, AHashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 const _: () = assert!(MAX_VARIABLES <= u8::MAX as usize);
 
@@ -23,23 +23,43 @@ pub struct Matching {
     pub fast_pattern: Option<FastPattern>,
 }
 
-/// What many rules say alike, held once.
+/// What rules of all parts say alike, held once. Readers meet here, and each keeps what it has got.
 #[derive(Default)]
-pub struct Shared {
+pub struct Pool {
+    strings: Mutex<AHashSet<Arc<str>>>,
+    regexes: Mutex<AHashMap<Expression, Arc<OnceLock<Compiled>>>>,
+}
+
+/// Its text, its flags, and whether it is without limits.
+type Expression = (String, PcreFlags, bool);
+type Compiled = Result<Arc<Regex>, pcre::BadExpression>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the rules of one part say alike, held once.
+pub struct Shared<'p> {
+    pool: &'p Pool,
     /// Number 0 is the empty chain, which is not in this list.
     transforms: Vec<Box<[Transform]>>,
-    regexes: AHashMap<(String, PcreFlags, bool), Arc<Regex>>,
     strings: AHashSet<Arc<str>>,
 }
 
-impl Shared {
+impl<'p> Shared<'p> {
+    pub fn new(pool: &'p Pool) -> Shared<'p> {
+        Shared { pool, transforms: Vec::new(), strings: AHashSet::new() }
+    }
+
     pub fn string(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.strings.get(text) {
             return Arc::clone(known);
         }
-        let new: Arc<str> = Arc::from(text);
-        self.strings.insert(Arc::clone(&new));
-        new
+        let mut all = lock(&self.pool.strings);
+        let shared = all.get(text).map_or_else(|| Arc::from(text), Arc::clone);
+        all.insert(Arc::clone(&shared));
+        self.strings.insert(Arc::clone(&shared));
+        shared
     }
 
     pub fn pair(&mut self, (a, b): &(String, String)) -> (Arc<str>, Arc<str>) {
@@ -55,13 +75,7 @@ impl Shared {
             self.transforms.push(chain.into());
             self.transforms.len() - 1
         });
-        u16::try_from(at + 1).map_err(|_| {
-            fault(
-                span,
-                "transformation",
-                "the rules of a set may have 65535 different chains of transformations",
-            )
-        })
+        u16::try_from(at + 1).map_err(|_| too_many_chains(span))
     }
 
     /// All chains, by number.
@@ -69,18 +83,25 @@ impl Shared {
         std::iter::once(Box::default()).chain(self.transforms).collect()
     }
 
-    fn regex(&mut self, draft: &DraftPcre) -> Result<Arc<Regex>, pcre::BadExpression> {
+    /// Compiled by whoever asks first; who asks meanwhile waits for it.
+    fn regex(&self, draft: &DraftPcre) -> Compiled {
         let key = (draft.expression.clone(), draft.flags, draft.unlimited);
-        if let Some(known) = self.regexes.get(&key) {
-            return Ok(Arc::clone(known));
-        }
-        let new = Arc::new(pcre::compile(&draft.expression, draft.flags, draft.unlimited)?);
-        self.regexes.insert(key, Arc::clone(&new));
-        Ok(new)
+        let place = Arc::clone(lock(&self.pool.regexes).entry(key).or_default());
+        let compile = || pcre::compile(&draft.expression, draft.flags, draft.unlimited).map(Arc::new);
+        place.get_or_init(compile).clone()
     }
 }
 
-pub fn finish(draft: &mut Draft, whole_transaction: bool, shared: &mut Shared) -> Result<Matching, Fault> {
+pub fn too_many_chains(span: Span) -> Fault {
+    let message = "the rules of a set may have 65535 different chains of transformations";
+    fault(span, "transformation", message)
+}
+
+pub fn finish(
+    draft: &mut Draft,
+    whole_transaction: bool,
+    shared: &mut Shared<'_>,
+) -> Result<Matching, Fault> {
     draft.close_buffer()?;
     draft.buffers.retain(|b| !b.steps.is_empty() || b.absence == Absence::Wanted);
     for buffer in &draft.buffers {
@@ -318,7 +339,7 @@ fn strength(pattern: &[u8]) -> u32 {
     pattern.iter().map(|&b| if std::mem::replace(&mut seen[b as usize], true) { 1 } else { weight(b) }).sum()
 }
 
-fn compile_buffer(buffer: DraftBuffer, shared: &mut Shared) -> Result<BufferMatch, Fault> {
+fn compile_buffer(buffer: DraftBuffer, shared: &mut Shared<'_>) -> Result<BufferMatch, Fault> {
     Ok(BufferMatch {
         context: buffer.context,
         transforms: shared.chain(buffer.transforms, buffer.span)?,
@@ -328,7 +349,7 @@ fn compile_buffer(buffer: DraftBuffer, shared: &mut Shared) -> Result<BufferMatc
     })
 }
 
-fn compile_steps(steps: Vec<DraftStep>, shared: &mut Shared) -> Result<Box<[Step]>, Fault> {
+fn compile_steps(steps: Vec<DraftStep>, shared: &mut Shared<'_>) -> Result<Box<[Step]>, Fault> {
     let compiled = steps.into_iter().map(|step| match step {
         DraftStep::Content(content) => Ok(Step::Content(content.content)),
         DraftStep::Pcre(pcre) => compile_pcre(pcre, shared).map(Step::Pcre),
@@ -343,7 +364,7 @@ fn compile_steps(steps: Vec<DraftStep>, shared: &mut Shared) -> Result<Box<[Step
     compiled.collect()
 }
 
-fn compile_pcre(draft: DraftPcre, shared: &mut Shared) -> Result<Pcre, Fault> {
+fn compile_pcre(draft: DraftPcre, shared: &mut Shared<'_>) -> Result<Pcre, Fault> {
     let regex = shared.regex(&draft).map_err(|bad| {
         // A place is exact only while every byte of the expression is one of the rule's text.
         let length = draft.span.end - draft.span.start;
@@ -356,6 +377,8 @@ fn compile_pcre(draft: DraftPcre, shared: &mut Shared) -> Result<Pcre, Fault> {
         flags: draft.flags,
         negated: draft.negated,
         relative: draft.relative,
+        expression: draft.expression.into(),
+        unlimited: draft.unlimited,
         regex,
         captures: draft.captures.into(),
     })

@@ -1,7 +1,9 @@
 //! `flowint:` numbers that rules keep with a session (docs.suricata.io, "flowint").
 
+use serde::{Deserialize, Serialize};
+
 /// One use of the keyword.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowintOp {
     /// Index into [`RuleSet::flowints`](super::ruleset::RuleSet::flowints).
     pub counter: u32,
@@ -9,14 +11,14 @@ pub struct FlowintOp {
     pub value: FlowintValue,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FlowintValue {
     Number(u32),
     /// Another counter of the session; a rule that names one that is not set does not match.
     Counter(u32),
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FlowintVerb {
     IsSet,
     IsNotSet,
@@ -30,6 +32,17 @@ pub enum FlowintVerb {
     Set,
     Add,
     Subtract,
+}
+
+impl FlowintOp {
+    /// All that it names.
+    pub fn counters(&self) -> impl Iterator<Item = u32> {
+        let other = match self.value {
+            FlowintValue::Counter(other) => Some(other),
+            FlowintValue::Number(_) => None,
+        };
+        std::iter::once(self.counter).chain(other)
+    }
 }
 
 impl FlowintVerb {

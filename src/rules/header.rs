@@ -7,9 +7,9 @@ use super::ruleset::{Action, AddrSet, Endpoint, RejectTo, RuleProtocol};
 use super::text::{Fault, Text, nearest};
 use super::vars::Vars;
 use crate::base::interval::IntervalSet;
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 const ACTIONS: &[(&str, Action)] = &[
     ("alert", Action::Alert),
@@ -115,16 +115,24 @@ pub fn direction(word: Text<'_>) -> Result<Direction, Fault> {
     Err(fault.keyword("direction"))
 }
 
+/// Sets that rules of all parts name, each once.
+#[derive(Default)]
+pub struct Pool {
+    addresses: Mutex<AHashSet<Arc<AddrSet>>>,
+    ports: Mutex<AHashSet<Arc<IntervalSet<u16>>>>,
+}
+
 /// Address and port expressions already read, by their text.
 pub struct Endpoints<'v> {
     vars: &'v Vars,
+    pool: &'v Pool,
     addresses: Interned<AddrSet>,
     ports: Interned<IntervalSet<u16>>,
 }
 
 impl<'v> Endpoints<'v> {
-    pub fn new(vars: &'v Vars) -> Endpoints<'v> {
-        Endpoints { vars, addresses: Interned::default(), ports: Interned::default() }
+    pub fn new(vars: &'v Vars, pool: &'v Pool) -> Endpoints<'v> {
+        Endpoints { vars, pool, addresses: Interned::default(), ports: Interned::default() }
     }
 
     pub fn source(&mut self, ast: &RuleAst<'_>) -> Result<Endpoint, Fault> {
@@ -137,40 +145,41 @@ impl<'v> Endpoints<'v> {
 
     fn endpoint(&mut self, addresses: Text<'_>, ports: Text<'_>) -> Result<Endpoint, Fault> {
         Ok(Endpoint {
-            addresses: self.addresses.read(addresses, &self.vars.addresses)?,
-            ports: self.ports.read(ports, &self.vars.ports)?,
+            addresses: self.addresses.read(addresses, &self.vars.addresses, &self.pool.addresses)?,
+            ports: self.ports.read(ports, &self.vars.ports, &self.pool.ports)?,
         })
     }
 }
 
-/// Sets by text and by value: two rules that say the same share one.
+/// Sets by text; by value they are in the pool: two rules that say the same share one.
 struct Interned<G> {
     by_text: AHashMap<Box<[u8]>, Option<Arc<G>>>,
-    by_value: AHashMap<Arc<G>, ()>,
 }
 
 impl<G> Default for Interned<G> {
     fn default() -> Self {
-        Interned { by_text: AHashMap::new(), by_value: AHashMap::new() }
+        Interned { by_text: AHashMap::new() }
     }
 }
 
 impl<G: Group + Eq + std::hash::Hash> Interned<G> {
     /// `None` is `any`.
-    fn read(&mut self, text: Text<'_>, vars: &BTreeMap<String, String>) -> Result<Option<Arc<G>>, Fault> {
+    fn read(
+        &mut self,
+        text: Text<'_>,
+        vars: &BTreeMap<String, String>,
+        pool: &Mutex<AHashSet<Arc<G>>>,
+    ) -> Result<Option<Arc<G>>, Fault> {
         if let Some(known) = self.by_text.get(text.bytes) {
             return Ok(known.clone());
         }
-        let set = Arc::new(group::parse::<G>(text, vars)?);
-        let shared = if set.is_full() {
-            None
-        } else {
-            let known = self.by_value.get_key_value(&set).map(|(known, ())| Arc::clone(known));
-            Some(known.unwrap_or_else(|| {
-                self.by_value.insert(Arc::clone(&set), ());
-                set
-            }))
-        };
+        let set = group::parse::<G>(text, vars)?;
+        let shared = (!set.is_full()).then(|| {
+            let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
+            let shared = pool.get(&set).map_or_else(|| Arc::new(set), Arc::clone);
+            pool.insert(Arc::clone(&shared));
+            shared
+        });
         self.by_text.insert(text.bytes.into(), shared.clone());
         Ok(shared)
     }

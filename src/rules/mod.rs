@@ -28,6 +28,7 @@ pub mod parser;
 pub mod pcre;
 pub mod port;
 pub mod ruleset;
+pub mod saved;
 pub mod source;
 pub mod step;
 pub mod text;

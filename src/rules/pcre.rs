@@ -17,6 +17,7 @@ const NFA_SIZE_LIMIT: usize = 1 << 20;
 const CACHE_LIMIT: usize = 1 << 17;
 
 /// What PCRE2 says of the expression when neither engine takes it, and at which byte.
+#[derive(Clone, Debug)]
 pub struct BadExpression {
     pub message: String,
     pub at: Option<usize>,

@@ -12,11 +12,12 @@ pub use super::step::*;
 pub use super::transform::Transform;
 use crate::base::interval::IntervalSet;
 use crate::base::{Anomaly, Dir, Family, Generation, RuleIndex};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What a rule asks for, in Suricata's default order of precedence.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     Pass,
     Drop,
@@ -25,7 +26,7 @@ pub enum Action {
     Alert,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RejectTo {
     Source,
     Destination,
@@ -33,7 +34,7 @@ pub enum RejectTo {
 }
 
 /// The protocol word of a rule.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RuleProtocol {
     /// Any packet, even one that could not be decoded (`pkthdr`).
     Packet,
@@ -61,7 +62,7 @@ pub enum RuleProtocol {
 }
 
 /// Addresses of both families; an IPv4 address never matches an IPv6 one of the same bits.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AddrSet {
     pub v4: IntervalSet<u32>,
     pub v6: IntervalSet<u128>,
@@ -76,7 +77,7 @@ pub struct Endpoint {
     pub ports: Option<Arc<IntervalSet<u16>>>,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FlowState {
     Established,
     NotEstablished,
@@ -84,7 +85,7 @@ pub enum FlowState {
 }
 
 /// `flow:`; `None` where the rule says nothing.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowMatch {
     pub dir: Option<Dir>,
     pub state: Option<FlowState>,
@@ -95,7 +96,7 @@ pub struct FlowMatch {
 }
 
 /// An inclusive range of numbers, as `dsize:`, `ttl:`, `itype:` and their like write it; `negated` for `!`.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NumRange {
     pub low: u64,
     pub high: u64,
@@ -111,7 +112,7 @@ impl NumRange {
 /// A cheap test of a packet's decoded fields or its session's counts; all of a rule's must hold.
 ///
 /// To add one: a variant here, its parser in `rules/keyword/`, its test in `inspect/check.rs`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Check {
     PayloadSize(NumRange),
     TcpFlags(TcpFlagsTest),
@@ -173,7 +174,7 @@ pub enum Check {
 }
 
 /// A check of what a decoder found in a session. Without a decoder none of them holds, negated or not.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AppCheck {
     Field {
         field: FieldId,
@@ -191,6 +192,7 @@ pub enum AppCheck {
     /// `app-layer-state:` or the hook of a rule's protocol word (`tls:client_hello_done`).
     State {
         name: Box<str>,
+        #[serde(with = "super::saved::ordering")]
         order: std::cmp::Ordering,
     },
     /// Something that no decoder gives: `dataset`, `iprep`, ...
@@ -198,7 +200,7 @@ pub enum AppCheck {
 }
 
 /// What `app-layer-protocol` names.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProtocolWord {
     Named(Protos),
     /// Not found out yet.
@@ -207,7 +209,7 @@ pub enum ProtocolWord {
     Failed,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProtocolSide {
     /// The packet's direction.
     Direction,
@@ -222,7 +224,7 @@ pub enum ProtocolSide {
 }
 
 /// Parts of the engine that rules ask for and this version does not have.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Facility {
     Dataset,
     IpReputation,
@@ -245,7 +247,7 @@ impl Facility {
 }
 
 /// Which of a packet's VLAN tags.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VlanLayer {
     Any,
     /// All of them, and at least one.
@@ -255,7 +257,7 @@ pub enum VlanLayer {
 }
 
 /// Which direction's counter a check reads.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Side {
     One(Dir),
     /// One of the two is so.
@@ -265,7 +267,7 @@ pub enum Side {
 }
 
 /// `flags:`; how the bits under `mask` must compare with `value`.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TcpFlagsTest {
     pub value: u8,
     /// Bits looked at: all eight less the ignored ones.
@@ -273,7 +275,7 @@ pub struct TcpFlagsTest {
     pub how: FlagsCompare,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FlagsCompare {
     Exactly,
     /// `+`
@@ -285,7 +287,7 @@ pub enum FlagsCompare {
 }
 
 /// `fragbits:` over the three bits above the IPv4 fragment offset.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FragBitsTest {
     /// Of [`FRAG_RESERVED`], [`FRAG_DONT`] and [`FRAG_MORE`].
     pub value: u8,
@@ -297,7 +299,7 @@ pub const FRAG_DONT: u8 = 2;
 pub const FRAG_MORE: u8 = 1;
 
 /// What a `*-csum` keyword verifies.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChecksumOf {
     Ipv4Header,
     Tcp(Family),
@@ -306,7 +308,7 @@ pub enum ChecksumOf {
 }
 
 /// The named buffers that contents look into.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Context {
     /// A packet's payload, or the stream's bytes: see [`PayloadScope`].
     Payload,
@@ -325,7 +327,7 @@ pub enum Context {
 }
 
 /// Where [`Context::Payload`] is looked for.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PayloadScope {
     Packet,
     Stream,
@@ -334,7 +336,7 @@ pub enum PayloadScope {
 }
 
 /// The content that the prefilter looks for; a rule without one is checked on every packet its group sees.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FastPattern {
     /// Index into [`Rule::buffers`].
     pub buffer: u16,
@@ -347,7 +349,7 @@ pub struct FastPattern {
 }
 
 /// `flowbits:`; names are numbered over the whole set.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BitAction {
     Set,
     Unset,
@@ -356,7 +358,7 @@ pub enum BitAction {
     IsNotSet,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowbitOp {
     pub action: BitAction,
     /// More than one for `isset,a|b`: any of them.
@@ -364,7 +366,7 @@ pub struct FlowbitOp {
 }
 
 /// Whose bit an `xbits` or `hostbits` is.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum HostBitTrack {
     Source,
     Destination,
@@ -373,7 +375,7 @@ pub enum HostBitTrack {
 }
 
 /// `xbits:` or `hostbits:`; names are numbered over the whole set, the two keywords apart ([`RuleSet::host_bits`]).
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostBitOp {
     pub action: BitAction,
     pub bit: u32,
@@ -383,7 +385,7 @@ pub struct HostBitOp {
 }
 
 /// Where a rule was written.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// Index into [`RuleSet::files`].
     pub file: u32,

@@ -2,10 +2,11 @@
 
 use super::ruleset::{Context, NumRange};
 use crate::base::Dir;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A number written in the rule, or a variable that `byte_extract` or `byte_math` filled.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operand {
     Value(i64),
     /// Index into the rule's variables.
@@ -16,7 +17,7 @@ pub enum Operand {
 pub const MAX_VARIABLES: usize = 16;
 
 /// `content:` with its modifiers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Content {
     /// Lower case when `nocase`.
     pub pattern: Box<[u8]>,
@@ -38,27 +39,31 @@ pub struct Pcre {
     pub negated: bool,
     /// `/R`: from the previous match's end.
     pub relative: bool,
+    /// As written, without flags.
+    pub expression: Arc<str>,
+    /// `/O`: without the limits on backtracking.
+    pub unlimited: bool,
     pub regex: Arc<Regex>,
     /// Variables that captures fill, in the order of the groups.
     pub captures: Box<[Capture]>,
 }
 
 /// Where a capture of an expression goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capture {
     /// `flow`: kept with the session; `pkt`: with the alert.
     pub scope: CaptureScope,
     pub name: Box<str>,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CaptureScope {
     Flow,
     Packet,
     Alert,
 }
 
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PcreFlags {
     pub case_insensitive: bool,
     pub multi_line: bool,
@@ -76,7 +81,7 @@ pub enum Regex {
     Backtracking(pcre2::bytes::Regex),
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Endian {
     Big,
     Little,
@@ -85,7 +90,7 @@ pub enum Endian {
 }
 
 /// How a number stands in the payload.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NumberForm {
     Binary(Endian),
     /// ASCII digits in this base: 8, 10, 16, or 0 for C's prefixes.
@@ -94,7 +99,7 @@ pub enum NumberForm {
     },
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Compare {
     Less,
     LessEqual,
@@ -106,7 +111,7 @@ pub enum Compare {
 }
 
 /// `byte_test:`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ByteTest {
     pub bytes: Operand,
     pub compare: Compare,
@@ -119,7 +124,7 @@ pub struct ByteTest {
 }
 
 /// `byte_jump:`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ByteJump {
     pub bytes: Operand,
     pub offset: Operand,
@@ -134,7 +139,7 @@ pub struct ByteJump {
 }
 
 /// `byte_extract:`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ByteExtract {
     pub bytes: u8,
     pub offset: Operand,
@@ -146,7 +151,7 @@ pub struct ByteExtract {
     pub into: u8,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MathOp {
     Add,
     Subtract,
@@ -157,7 +162,7 @@ pub enum MathOp {
 }
 
 /// `byte_math:`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ByteMath {
     pub bytes: Operand,
     pub offset: Operand,
@@ -170,18 +175,18 @@ pub struct ByteMath {
 }
 
 /// `isdataat:`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IsDataAt {
     pub at: Operand,
     pub relative: bool,
     pub negated: bool,
 }
 
-/// One step over a buffer. Steps run in order; a relative step may send an earlier one looking for its next match.
-#[derive(Clone, Debug)]
+/// One step over a buffer. Steps run in order; a relative step may send an earlier one looking for its next match. How those
+/// are saved that hold an expression is for `saved`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Step {
     Content(Content),
-    Pcre(Pcre),
     ByteTest(ByteTest),
     ByteJump(ByteJump),
     ByteExtract(ByteExtract),
@@ -189,10 +194,14 @@ pub enum Step {
     IsDataAt(IsDataAt),
     /// `bsize:` the buffer's whole length.
     BufferSize(NumRange),
-    /// `base64_decode` and what `base64_data` demands of its result.
-    Base64(Base64Step),
     Entropy(EntropyTest),
     Asn1(Asn1Test),
+    // What is skipped stands last: serde numbers the others without it when it reads.
+    #[serde(skip)]
+    Pcre(Pcre),
+    /// `base64_decode` and what `base64_data` demands of its result.
+    #[serde(skip)]
+    Base64(Base64Step),
 }
 
 /// `base64_decode:`
@@ -207,7 +216,7 @@ pub struct Base64Step {
 }
 
 /// `entropy:` Shannon's, in bits a byte.
-#[derive(Copy, Clone, Debug, PartialEq)]
+#[derive(Copy, Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EntropyTest {
     pub offset: u32,
     /// Bytes looked at; to the end where not said.
@@ -220,7 +229,7 @@ pub struct EntropyTest {
 }
 
 /// `asn1:` what must be wrong with the BER objects at a place.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asn1Test {
     pub bitstring_overflow: bool,
     pub double_overflow: bool,
@@ -243,7 +252,7 @@ pub struct BufferMatch {
 }
 
 /// What a buffer that is not there means.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Absence {
     /// No match.
     #[default]

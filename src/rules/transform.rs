@@ -1,12 +1,13 @@
 //! What a rule may do to a buffer before it looks into it (docs.suricata.io, "Transformations").
 
 use super::ruleset::Regex;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One transformation. Those behind it see what it made.
 ///
 /// To add one: a variant here, its parser in `rules/keyword/transforms.rs`, its meaning in `inspect/transform.rs`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Transform {
     /// A dot in front.
     DotPrefix,
@@ -26,16 +27,18 @@ pub enum Transform {
     ToSha256,
     Xor(XorKey),
     FromBase64(Base64),
-    /// The first capture of the expression takes the buffer's place.
-    Capture {
-        expression: Arc<str>,
-        regex: Arc<Regex>,
-    },
     Subslice(Subslice),
     Inflate {
         kind: Inflate,
         /// Bytes of output kept.
         max: u32,
+    },
+    // What is skipped stands last: serde numbers the others without it when it reads.
+    /// The first capture of the expression takes the buffer's place.
+    #[serde(skip)]
+    Capture {
+        expression: Arc<str>,
+        regex: Arc<Regex>,
     },
 }
 
@@ -54,14 +57,14 @@ impl PartialEq for Transform {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct XorKey {
     pub key: Key,
     /// Bytes before this one stay as they are.
     pub offset: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Key {
     Given(Box<[u8]>),
     /// `length` bytes of the buffer itself, from `at` on.
@@ -72,7 +75,7 @@ pub enum Key {
 }
 
 /// How strictly base64 is read.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Base64Mode {
     /// Other characters are skipped (RFC 2045).
     Rfc2045,
@@ -83,7 +86,7 @@ pub enum Base64Mode {
     Strict,
 }
 
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base64 {
     /// Bytes of the encoded text; to the buffer's end where not said.
     pub bytes: Option<u32>,
@@ -92,7 +95,7 @@ pub struct Base64 {
 }
 
 /// Negative numbers count from the end.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subslice {
     pub offset: i32,
     pub bytes: Option<i32>,
@@ -100,7 +103,7 @@ pub struct Subslice {
     pub truncate: bool,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Inflate {
     Gzip,
     Zlib,

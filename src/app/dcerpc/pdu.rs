@@ -14,8 +14,6 @@ pub mod kind {
     pub const BIND_NAK: u8 = 13;
     pub const ALTER_CONTEXT: u8 = 14;
     pub const ALTER_CONTEXT_RESP: u8 = 15;
-    pub const SHUTDOWN: u8 = 17;
-    pub const ORPHANED: u8 = 19;
     /// The highest that is assigned.
     pub const LAST: u8 = 20;
 }

@@ -64,9 +64,11 @@ fn header(bytes: &[u8]) -> Option<Header> {
     Some(Header { kind, flags, order, interface, activity, version, sequence, opnum, len, fragment })
 }
 
-/// Whether a datagram is one of these.
+/// Whether a datagram is one of these: its body is whole, and it belongs to an activity.
 pub(super) fn is_unit(bytes: &[u8]) -> bool {
-    header(bytes).is_some_and(|header| usize::from(header.len) <= bytes.len() - HEADER_LEN)
+    header(bytes).is_some_and(|header| {
+        usize::from(header.len) <= bytes.len() - HEADER_LEN && header.activity != [0; 16]
+    })
 }
 
 #[derive(Copy, Clone, Debug)]

@@ -87,9 +87,10 @@ impl Layer {
         (self.made, self.failed, self.memory_limit) = Default::default();
     }
 
-    /// Lends the window's memory from one message to the next.
+    /// The message is over: what decoding it needed goes.
     pub(in crate::app) fn forget_window(&mut self) {
         self.inflate = None;
+        self.state = State::Ended;
     }
 
     /// The next bytes; false when `out` wants no more.
@@ -139,10 +140,15 @@ impl Layer {
         let flow = match self.state {
             State::Plain => Flow::Failed,
             State::Inflate { .. } => {
-                self.begin_inflate(false);
                 // A zlib header has two bytes.
-                bytes = bytes.get(if is_zlib(bytes) { 2 } else { 0 }..).unwrap_or_default();
-                self.decode(&mut bytes, out)
+                let header = if is_zlib(bytes) { 2 } else { 0 };
+                match self.begin_inflate(false) {
+                    Flow::On => {
+                        bytes = bytes.get(header..).unwrap_or_default();
+                        self.decode(&mut bytes, out)
+                    }
+                    flow => flow,
+                }
             }
             _ => self.decode(&mut bytes, out),
         };
@@ -185,9 +191,10 @@ impl Layer {
                 }
                 State::GzipHeader(header) => {
                     if header.take(input) {
-                        self.begin_inflate(true);
+                        self.begin_inflate(true)
+                    } else {
+                        Flow::On
                     }
-                    Flow::On
                 }
                 State::GzipTrailer(left) => {
                     let skipped = usize::from(*left).min(input.len());
@@ -224,8 +231,13 @@ impl Layer {
     /// What the first bytes are; `None` while they do not tell.
     fn recognise(&mut self, full: bool, last: bool) -> Option<State> {
         match self.coding {
-            Coding::Brotli => return Some(State::Brotli(Brotli::new())),
-            Coding::Lzma if Lzma::may_begin(&self.kept) => return Some(State::Lzma(Lzma::new())),
+            Coding::Brotli => {
+                let first = self.kept.first().copied().unwrap_or_default();
+                return Some(Brotli::new(first).map_or(State::Plain, State::Brotli));
+            }
+            Coding::Lzma if Lzma::may_begin(&self.kept) => {
+                return Some(Lzma::new().map_or(State::Plain, State::Lzma));
+            }
             Coding::Lzma => return Some(State::Plain),
             Coding::Gzip | Coding::Deflate => {}
         }
@@ -243,8 +255,7 @@ impl Layer {
     }
 
     fn is_raw_deflate(&mut self, last: bool) -> bool {
-        let inflate = self.inflate.get_or_insert_with(Inflate::new);
-        inflate.restart();
+        let Some(inflate) = fresh(&mut self.inflate) else { return false };
         let mut made = 0;
         let mut input = self.kept.as_slice();
         match inflate.run(&mut input, &mut |bytes| {
@@ -262,9 +273,12 @@ impl Layer {
         }
     }
 
-    fn begin_inflate(&mut self, gzip: bool) {
-        self.inflate.get_or_insert_with(Inflate::new).restart();
+    fn begin_inflate(&mut self, gzip: bool) -> Flow {
+        if fresh(&mut self.inflate).is_none() {
+            return Flow::Failed;
+        }
         self.state = State::Inflate { gzip };
+        Flow::On
     }
 
     fn inflate(&mut self, input: &mut &[u8], out: &mut Out<'_>) -> Flow {
@@ -308,6 +322,16 @@ impl Layer {
             }
         }
     }
+}
+
+/// A decompressor at its start, in the memory that is there already or new.
+fn fresh(kept: &mut Option<Box<Inflate>>) -> Option<&mut Inflate> {
+    if kept.is_none() {
+        *kept = Inflate::new();
+    }
+    let inflate = kept.as_deref_mut()?;
+    inflate.restart();
+    Some(inflate)
 }
 
 /// CM 8, a window of up to 32 KiB, no preset dictionary, and the check of both bytes (RFC 1950).

@@ -150,6 +150,7 @@ impl Content {
     /// It ended; `truncated` when not by its own account.
     pub(super) fn finish(&mut self, truncated: bool, tx: Option<TxId>, sink: &mut Sink<'_>) {
         self.deliver(tx, sink, finish);
+        self.layers.iter_mut().for_each(Layer::forget_window);
         let truncated = truncated || self.delivery.holed || self.delivery.stopped;
         let Some(tx) = tx.and_then(|id| sink.tx(id)) else { return };
         self.delivery.finish(&mut self.multipart, truncated, tx);

@@ -1,5 +1,6 @@
 //! Raw DEFLATE (RFC 1951) in pieces, with all that was decoded before an error.
 
+use super::budget::Share;
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags::TINFL_FLAG_HAS_MORE_INPUT};
 
@@ -21,11 +22,14 @@ pub(super) struct Inflate {
     core: DecompressorOxide,
     window: [u8; WINDOW],
     at: usize,
+    _share: Share,
 }
 
 impl Inflate {
-    pub(super) fn new() -> Box<Inflate> {
-        Box::new(Inflate { core: DecompressorOxide::new(), window: [0; WINDOW], at: 0 })
+    /// `None` when decompressors have all the memory that they may.
+    pub(super) fn new() -> Option<Box<Inflate>> {
+        let share = Share::take(size_of::<Inflate>())?;
+        Some(Box::new(Inflate { core: DecompressorOxide::new(), window: [0; WINDOW], at: 0, _share: share }))
     }
 
     pub(super) fn restart(&mut self) {

@@ -47,6 +47,8 @@ pub(super) struct Message {
     pub(super) head: Head,
     pub(super) fields: Fields,
     pub(super) faults: Faults,
+    /// Names of fields before the trailer.
+    pub(super) names: usize,
     pub(super) chunks: Chunks,
     pub(super) framing: Framing,
     pub(super) content: Content,
@@ -180,6 +182,12 @@ impl Message {
                 }
             }
         }
+    }
+
+    /// Fields that follow the last chunk join those of the head.
+    pub(super) fn begin_trailer(&mut self) {
+        self.head.clear();
+        self.names = self.fields.iter().count();
     }
 
     /// Bytes are lost; whether what follows them is still known to be content.

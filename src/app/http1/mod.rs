@@ -10,6 +10,9 @@
 //! known is passed over; behind any other hole that direction is not decoded any further.
 
 mod authority;
+#[cfg(test)]
+mod body_tests;
+mod budget;
 mod chunked;
 pub(super) mod coding;
 #[cfg(test)]

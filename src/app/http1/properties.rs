@@ -121,6 +121,7 @@ fn endless(dir: Dir, start: &str, unit: &str, size: usize) -> Duration {
     }
     bench.data(dir, start.as_bytes());
     let piece = unit.repeat(64);
+    #[expect(clippy::disallowed_methods, reason = "the test is about how long it takes")]
     let begun = Instant::now();
     for _ in 0..size / piece.len() {
         bench.data(dir, piece.as_bytes());

@@ -69,14 +69,7 @@ pub(super) fn head(message: &Message, line: &[u8], raw: &[u8], tx: &mut Transact
     if fields.is_empty() {
         return;
     }
-    if tx.wants(HEADER) {
-        tx.put_with(dir, HEADER, |out| {
-            for named in fields.iter().filter(|named| !is_cookie(named.known, dir)) {
-                append_field(named, out);
-                out.extend_from_slice(b"\r\n");
-            }
-        });
-    }
+    all_fields(message, tx);
     if tx.wants(HEADER_NAMES) {
         tx.put_with(dir, HEADER_NAMES, |out| {
             out.extend_from_slice(b"\r\n");
@@ -87,7 +80,7 @@ pub(super) fn head(message: &Message, line: &[u8], raw: &[u8], tx: &mut Transact
             out.extend_from_slice(b"\r\n");
         });
     }
-    each_field(message, tx);
+    each_field(message, 0, tx);
     let values = if dir == Dir::ToServer { REQUEST_VALUES } else { RESPONSE_VALUES };
     for named in fields.iter() {
         if let Some((_, id)) = values.iter().find(|(known, _)| *known == named.known) {
@@ -96,12 +89,33 @@ pub(super) fn head(message: &Message, line: &[u8], raw: &[u8], tx: &mut Transact
     }
 }
 
-/// Every field by itself: also those of a trailer, when it is there.
-pub(super) fn each_field(message: &Message, tx: &mut Transaction) {
+/// http.header: all fields but cookies.
+fn all_fields(message: &Message, tx: &mut Transaction) {
+    let dir = message.dir;
+    if tx.wants(HEADER) {
+        tx.put_with(dir, HEADER, |out| {
+            for named in message.fields.iter().filter(|named| !is_cookie(named.known, dir)) {
+                append_field(named, out);
+                out.extend_from_slice(b"\r\n");
+            }
+        });
+    }
+}
+
+/// Every field by itself, from the name of that number on.
+fn each_field(message: &Message, from: usize, tx: &mut Transaction) {
     let id = if message.dir == Dir::ToServer { REQUEST_HEADER } else { RESPONSE_HEADER };
     if tx.wants(id) {
-        for named in message.fields.iter() {
+        for named in message.fields.iter().skip(from) {
             tx.put_with(message.dir, id, |out| append_field(named, out));
         }
+    }
+}
+
+/// Fields came behind the body: http.header is looked into once more, with them.
+pub(super) fn trailer(message: &Message, tx: &mut Transaction) {
+    if message.fields.iter().count() > message.names {
+        all_fields(message, tx);
+        each_field(message, message.names, tx);
     }
 }

@@ -134,8 +134,7 @@ impl Request {
                 Body::Done => return Step::Complete,
                 Body::Trailer => {
                     self.state = State::Trailer;
-                    self.message.head.clear();
-                    self.message.fields.clear();
+                    self.message.begin_trailer();
                     self.message.with_tx(sink, |tx| tx.advance(DIR, TRAILER));
                 }
             },
@@ -279,7 +278,7 @@ impl Request {
             return Step::On;
         }
         fields.finish();
-        self.message.with_tx(sink, |tx| publish::each_field(&self.message, tx));
+        self.message.with_tx(sink, |tx| publish::trailer(&self.message, tx));
         Step::Complete
     }
 

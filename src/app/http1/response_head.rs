@@ -77,6 +77,10 @@ impl Response {
         let line = line.trim_ascii();
         message.with_tx(sink, |tx| {
             publish::head(message, line, raw, tx);
+            let range = message.fields.first(Known::ContentRange);
+            if self.status == Some(206) && range.is_some_and(|range| !params::is_byte_range(range)) {
+                tx.event(DIR, "http.range_invalid");
+            }
             notes::response_head(&message.fields, tx);
         });
     }

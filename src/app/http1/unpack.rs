@@ -1,11 +1,14 @@
 //! Brotli (RFC 7932) and LZMA (the format of `.lzma` files), in pieces.
 
+use super::budget::Share;
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use lzma_rs::decompress::{Options, Stream};
 use std::io::Write;
 
 /// Decoded bytes are passed on in such pieces.
 const PIECE: usize = 8 * 1024;
+/// Brotli's codes and contexts, besides its window.
+const BROTLI_TABLES: usize = 128 << 10;
 /// LZMA's dictionary, which holds all that was decoded, at most (`lzma-memlimit`).
 const LZMA_MEMORY: usize = 1 << 20;
 
@@ -22,12 +25,16 @@ type State = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
 pub(super) struct Brotli {
     state: State,
     total: usize,
+    _share: Share,
 }
 
 impl Brotli {
-    pub(super) fn new() -> Box<Brotli> {
+    /// `first` is the stream's first byte, which tells its window. `None` when decompressors have all the memory that they may.
+    pub(super) fn new(first: u8) -> Option<Box<Brotli>> {
+        let _share = Share::take((1 << window_bits(first)) + BROTLI_TABLES)?;
         let memory = StandardAlloc::default;
-        Box::new(Brotli { state: State::new_strict(memory(), memory(), memory()), total: 0 })
+        let state = State::new_strict(memory(), memory(), memory());
+        Some(Box::new(Brotli { state, total: 0, _share }))
     }
 
     pub(super) fn run(&mut self, input: &mut &[u8], out: &mut dyn FnMut(&[u8]) -> bool) -> Unpacked {
@@ -59,9 +66,20 @@ impl Brotli {
     }
 }
 
+/// RFC 7932 section 9.1.
+fn window_bits(first: u8) -> u8 {
+    match (first & 1, first >> 1 & 7, first >> 4 & 7) {
+        (0, ..) => 16,
+        (_, 0, 0) => 17,
+        (_, 0, low) => 8 + low,
+        (_, high, _) => 17 + high,
+    }
+}
+
 /// Its decoder gives its bytes at the end, or when its dictionary is full.
 pub(super) struct Lzma {
     stream: Option<Stream<Vec<u8>>>,
+    _share: Share,
     pub(super) memory_limit: bool,
 }
 
@@ -71,10 +89,11 @@ impl Lzma {
         bytes.first().is_some_and(|props| *props < 225 && props % 9 + props / 9 % 5 <= 4)
     }
 
-    pub(super) fn new() -> Box<Lzma> {
+    pub(super) fn new() -> Option<Box<Lzma>> {
+        let _share = Share::take(2 * LZMA_MEMORY)?;
         let options = Options { memlimit: Some(LZMA_MEMORY), allow_incomplete: true, ..Options::default() };
         let stream = Some(Stream::new_with_options(&options, Vec::new()));
-        Box::new(Lzma { stream, memory_limit: false })
+        Some(Box::new(Lzma { stream, _share, memory_limit: false }))
     }
 
     pub(super) fn run(&mut self, input: &mut &[u8]) -> Unpacked {

@@ -9,6 +9,8 @@ use crate::rules::context::{self, BufferId};
 
 const REQUEST_BODY: BufferId = context::id("http.request_body");
 const RESPONSE_BODY: BufferId = context::id("http.response_body");
+/// Bytes of a body that rules look into; memory holds only the part that they have yet to see.
+const MAX_BODY: u64 = 16 << 20;
 /// Bytes of a file's name that are kept.
 const MAX_NAME: usize = 1024;
 
@@ -69,24 +71,9 @@ impl Body {
 
     pub fn grow(&mut self, id: TxId, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
         let limits = sink.limits;
-        let (buffer, window) = match dir {
-            Dir::ToServer => (
-                REQUEST_BODY,
-                Window {
-                    limit: limits.request_body,
-                    minimum: limits.request_body_minimum,
-                    back: limits.request_body_window,
-                },
-            ),
-            Dir::ToClient => (
-                RESPONSE_BODY,
-                Window {
-                    limit: limits.response_body,
-                    minimum: limits.response_body_minimum,
-                    back: limits.response_body_window,
-                },
-            ),
-        };
+        // Of HTTP/2 a body is looked into as files of other protocols are, not as HTTP/1's bodies.
+        let window = Window { limit: MAX_BODY, minimum: limits.file_minimum, back: limits.file_window };
+        let buffer = if dir == Dir::ToServer { REQUEST_BODY } else { RESPONSE_BODY };
         let Some(tx) = sink.tx(id) else { return };
         if !self.begun {
             self.begun = true;
@@ -100,7 +87,7 @@ impl Body {
     /// The next bytes as they came, or the end of them, to where decoded bytes go.
     fn decode(&mut self, bytes: Option<&[u8]>, dir: Dir, tx: &mut Transaction, limits: &Limits) {
         let (streamed, file) = (self.streamed, self.file);
-        let mut take = |tx: &mut Transaction, bytes: &[u8]| {
+        let take = |tx: &mut Transaction, bytes: &[u8]| {
             if let Some(streamed) = streamed {
                 tx.grow(streamed, bytes);
             }

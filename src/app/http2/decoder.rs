@@ -4,12 +4,11 @@ use super::frame::{HEADER_LEN, Header, PREFACE, flag, kind, unpadded};
 use super::headers;
 use super::hpack::{self, Fields, Flaw};
 use super::stream::{Found, Streams};
+use super::told::{DATA_FRAME, FRAME_TYPE, numbers, put_frames, put_header_frame};
 use crate::app::cursor::Cursor;
 use crate::app::dns::Name;
-use crate::app::{Carry, Decoder, Next, Sink, Transaction, TxId};
+use crate::app::{Carry, Decoder, Next, Sink, TxId};
 use crate::base::Dir;
-use crate::rules::context::{self, BufferId};
-use crate::rules::field::http2::setting_value;
 use crate::rules::field::{self, FieldId};
 
 /// Bytes of one frame that are kept; what is longer is passed over, but for data.
@@ -17,15 +16,7 @@ const MAX_FRAME: usize = 64 << 10;
 /// Bytes of one block of header fields, over all its frames.
 const MAX_BLOCK: usize = 128 << 10;
 
-const FRAME_TYPE: FieldId = field::id("http2.frametype");
-const ERROR_CODE: FieldId = field::id("http2.errorcode");
-const PRIORITY: FieldId = field::id("http2.priority");
-const WINDOW: FieldId = field::id("http2.window");
-const SETTINGS: FieldId = field::id("http2.settings");
 const SIZE_UPDATE: FieldId = field::id("http2.size_update");
-const HDR_FRAME: BufferId = context::id("http2.hdr");
-const DATA_FRAME: BufferId = context::id("http2.data");
-const PDU_FRAME: BufferId = context::id("http2.pdu");
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 enum At {
@@ -252,10 +243,10 @@ impl Http2 {
             return;
         }
         match header.kind {
-            kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION => {
-                if self.block_frame(dir, header, payload, sink).is_none() {
-                    sink.event(dir, "http2.invalid_frame_data");
-                }
+            kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION
+                if self.block_frame(dir, header, payload, sink).is_none() =>
+            {
+                sink.event(dir, "http2.invalid_frame_data");
             }
             kind::RST_STREAM => {
                 if let Found::Live(place) = self.streams.find(header.stream) {
@@ -346,58 +337,6 @@ impl Http2 {
     }
 }
 
-/// What rules ask of a frame by numbers.
-fn numbers(tx: &mut Transaction, dir: Dir, header: &Header, payload: &[u8]) -> Option<()> {
-    let mut fields = Cursor::big(payload);
-    match header.kind {
-        kind::PRIORITY => {
-            fields.skip(4)?;
-            tx.field(dir, PRIORITY, u64::from(fields.u8()?));
-        }
-        kind::HEADERS if header.has(flag::PRIORITY) => {
-            fields.skip(if header.has(flag::PADDED) { 5 } else { 4 })?;
-            tx.field(dir, PRIORITY, u64::from(fields.u8()?));
-        }
-        kind::RST_STREAM => tx.field(dir, ERROR_CODE, u64::from(fields.u32()?)),
-        kind::GOAWAY => {
-            fields.skip(4)?;
-            tx.field(dir, ERROR_CODE, u64::from(fields.u32()?));
-        }
-        kind::SETTINGS => {
-            while !fields.is_empty() {
-                let (number, value) = (fields.u16()?, fields.u32()?);
-                tx.field(dir, SETTINGS, setting_value(number, value));
-            }
-        }
-        kind::WINDOW_UPDATE => tx.field(dir, WINDOW, u64::from(fields.u32()? & 0x7fff_ffff)),
-        _ => {}
-    }
-    Some(())
-}
-
-fn header_bytes(header: &Header) -> [u8; HEADER_LEN] {
-    let [_, len @ ..] = header.len.to_be_bytes();
-    let ([a, b, c], [w, x, y, z]) = (len, header.stream.to_be_bytes());
-    [a, b, c, header.kind, header.flags, w, x, y, z]
-}
-
-fn put_header_frame(tx: &mut Transaction, dir: Dir, header: &Header) {
-    if tx.wants(HDR_FRAME) {
-        tx.put(dir, HDR_FRAME, &header_bytes(header));
-    }
-}
-
-fn put_frames(tx: &mut Transaction, dir: Dir, header: &Header, payload: &[u8]) {
-    put_header_frame(tx, dir, header);
-    tx.put(dir, DATA_FRAME, payload);
-    if tx.wants(PDU_FRAME) {
-        tx.put_with(dir, PDU_FRAME, |out| {
-            out.extend_from_slice(&header_bytes(header));
-            out.extend_from_slice(payload);
-        });
-    }
-}
-
 impl Decoder for Http2 {
     fn data(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) -> Next {
         let mut input = bytes;
@@ -415,6 +354,7 @@ impl Decoder for Http2 {
             line.at = At::Preface;
             line.block.open = false;
             line.block.bytes.clear();
+            line.block.bytes.shrink_to(crate::app::limits::KEPT);
         }
         self.streams.reset();
     }

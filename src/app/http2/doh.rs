@@ -10,6 +10,8 @@ const MEDIA_TYPE: &[u8] = b"application/dns-message";
 const PARAMETER: &[u8] = b"dns=";
 /// A DNS message's length has 16 bits.
 const MAX_MESSAGE: usize = 65_535;
+/// What is kept of a message's memory for the next.
+const KEPT_MESSAGE: usize = 1024;
 
 /// What a stream carries of it.
 #[derive(Debug, Default)]
@@ -51,7 +53,7 @@ impl Doh {
         self.in_body = PerDir::default();
         for dir in Dir::BOTH {
             self.message[dir].clear();
-            self.message[dir].shrink_to(crate::app::limits::KEPT);
+            self.message[dir].shrink_to(KEPT_MESSAGE);
         }
     }
 

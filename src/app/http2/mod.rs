@@ -12,6 +12,7 @@ mod hpack;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use super::decoder::Probe;
 use super::registry::{Entry, NO_STATES};

@@ -7,7 +7,9 @@ use crate::app::{Sink, TxId};
 use crate::base::{Dir, PerDir};
 
 /// Streams at once in a session; a further one takes the place of the oldest.
-const MAX_STREAMS: usize = 256;
+const MAX_STREAMS: usize = 128;
+/// Streams whose memory is kept from one session to the next.
+const KEPT_STREAMS: usize = 4;
 
 #[derive(Debug)]
 pub struct Stream {
@@ -46,7 +48,7 @@ fn opener(id: u32) -> Dir {
 impl Streams {
     pub fn reset(&mut self) {
         self.spare.append(&mut self.live);
-        self.spare.truncate(MAX_STREAMS);
+        self.spare.truncate(KEPT_STREAMS);
         self.spare.iter_mut().for_each(Stream::clear);
         self.newest = PerDir::default();
     }

@@ -151,7 +151,7 @@ fn nesting_without_end_is_bounded() {
 fn a_gap_cuts_the_attachment_and_no_more() {
     let (mut told, mut parser) = (Told::default(), Message::default());
     parser.begin();
-    let mut feed = |parser: &mut Message, told: &mut Told, text: &[u8]| {
+    let feed = |parser: &mut Message, told: &mut Told, text: &[u8]| {
         let (mut lines, mut text) = (Lines::default(), text);
         while let Some(line) = lines.next(&mut text, 1024) {
             parser.line(&line, told);

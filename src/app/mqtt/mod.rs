@@ -252,7 +252,6 @@ impl Mqtt {
 
     /// A message that belongs to the transaction of an earlier one, `of` that direction; or, where that was not seen, one
     /// of its own with the event `missing`.
-    #[expect(clippy::too_many_arguments, reason = "each is a column of the protocol's table of answers")]
     fn continues(
         &mut self,
         dir: Dir,

@@ -210,7 +210,7 @@ impl State {
 
     fn piece(&mut self, dir: Dir, piece: Piece<'_>, sink: &mut Sink<'_>) -> Option<(usize, u32)> {
         match piece {
-            Piece::Head(bytes, _) => return self.head(dir, bytes, sink),
+            Piece::Head(bytes) => return self.head(dir, bytes, sink),
             Piece::Data(bytes) => {
                 if let Some(place) = self.target[dir] {
                     self.files.grow(place, dir, bytes, sink);

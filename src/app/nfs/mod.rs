@@ -21,7 +21,7 @@ pub const ENTRY: Entry = Entry {
     proto: AppProto::Nfs,
     tcp: &[2049],
     udp: &[2049],
-    anywhere_tcp: true,
+    anywhere_tcp: false,
     anywhere_udp: false,
     probe,
     make: Some(|| Box::new(decoder::Nfs::default())),
@@ -29,12 +29,11 @@ pub const ENTRY: Entry = Entry {
     states: NO_STATES,
 };
 
-/// A call to NFS, as a datagram or in a stream's record. A reply says too little by itself.
+/// A call to NFS or a reply, as a datagram or in a stream's record.
 fn probe(dir: Dir, bytes: &[u8]) -> Probe {
-    if dir == Dir::ToClient {
-        return Probe::No;
-    }
-    match (rpc::begins_call(bytes), rpc::begins_call(bytes.get(record::MARK..).unwrap_or_default())) {
+    let begins =
+        |bytes: &[u8]| if dir == Dir::ToServer { rpc::begins_call(bytes) } else { rpc::begins_reply(bytes) };
+    match (begins(bytes), begins(bytes.get(record::MARK..).unwrap_or_default())) {
         (Probe::Yes, _) => Probe::Yes,
         (_, Probe::Yes) if record::is_plausible(bytes) => Probe::Yes,
         (Probe::More, _) | (_, Probe::More) => Probe::More,

@@ -16,7 +16,7 @@ fn len_of(mark: [u8; MARK]) -> u32 {
 
 /// Whether a stream may begin so.
 pub fn is_plausible(bytes: &[u8]) -> bool {
-    bytes.first_chunk().is_some_and(|mark| (40..=MAX_FRAGMENT).contains(&len_of(*mark)))
+    bytes.first_chunk().is_some_and(|mark| (20..=MAX_FRAGMENT).contains(&len_of(*mark)))
 }
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -31,8 +31,8 @@ enum At {
 
 /// What comes of a stream.
 pub enum Piece<'a> {
-    /// A record's head, and the record's length. Says where in it data begins and how long that is.
-    Head(&'a [u8], u32),
+    /// A record's head. Says where in it data begins and how long that is.
+    Head(&'a [u8]),
     Data(&'a [u8]),
     DataEnds,
 }
@@ -114,7 +114,7 @@ impl Records {
     fn whole(&mut self, bytes: &[u8], take: &mut dyn FnMut(Piece<'_>) -> Option<(usize, u32)>) -> bool {
         match (self.at, bytes.first_chunk()) {
             (At::Head(len), _) => {
-                let data = take(Piece::Head(bytes, len));
+                let data = take(Piece::Head(bytes));
                 let rest = len.saturating_sub(bytes.len() as u32);
                 let Some((from, all)) = data else {
                     self.go(0, rest);

@@ -42,22 +42,38 @@ fn skip_auth(fields: &mut Cursor<'_>) -> Option<()> {
     fields.skip((len as usize).next_multiple_of(4))
 }
 
-/// Whether the bytes begin a call to NFS.
-pub fn begins_call(bytes: &[u8]) -> Probe {
-    let word = |n: usize| {
-        bytes.get(n * 4..).and_then(|rest| rest.first_chunk()).map(|word| u32::from_be_bytes(*word))
-    };
-    let is = |n: usize, test: &dyn Fn(u32) -> bool| word(n).is_none_or(test);
-    let fits = is(1, &|kind| kind == CALL)
-        && is(2, &|version| version == RPC_VERSION)
-        && is(3, &|program| program == NFS)
-        && is(4, &|version| (2..=4).contains(&version))
-        && is(5, &|procedure| procedure <= 21);
-    match (fits, bytes.len() >= 24) {
+/// Whether each word of a header that is there is what `expected` says of it; all `len` of them prove it.
+fn begins(bytes: &[u8], len: usize, expected: impl Fn(usize, u32) -> bool) -> Probe {
+    let words = bytes.chunks_exact(4).filter_map(|word| word.first_chunk()).take(len);
+    let fits = words.enumerate().all(|(at, word)| expected(at, u32::from_be_bytes(*word)));
+    match (fits, bytes.len() >= len * 4) {
         (false, _) => Probe::No,
         (true, true) => Probe::Yes,
         (true, false) => Probe::More,
     }
+}
+
+/// Whether the bytes begin a call to NFS.
+pub fn begins_call(bytes: &[u8]) -> Probe {
+    begins(bytes, 6, |at, word| match at {
+        1 => word == CALL,
+        2 => word == RPC_VERSION,
+        3 => word == NFS,
+        4 => (2..=4).contains(&word),
+        5 => word <= 21,
+        _ => true,
+    })
+}
+
+/// Whether the bytes begin a reply, to whatever program.
+pub fn begins_reply(bytes: &[u8]) -> Probe {
+    begins(bytes, 5, |at, word| match at {
+        1 => word == REPLY,
+        2 => word <= 1,
+        // The verifier's length, or why the call was denied.
+        4 => word <= MAX_AUTH,
+        _ => true,
+    })
 }
 
 pub fn read(bytes: &[u8]) -> Option<Message<'_>> {

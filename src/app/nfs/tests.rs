@@ -127,6 +127,9 @@ fn probing_asks_for_a_call() {
     assert_eq!(probe(Dir::ToServer, &whole), Probe::Yes);
     assert_eq!(probe(Dir::ToServer, &whole[..10]), Probe::More);
     assert_eq!(probe(Dir::ToClient, &whole), Probe::No);
+    let answer = record(&reply(1, &words(&[0])));
+    assert_eq!((probe(Dir::ToClient, &answer), probe(Dir::ToServer, &answer)), (Probe::Yes, Probe::No));
+    assert_eq!(probe(Dir::ToClient, &answer[4..]), Probe::Yes);
     assert_eq!(probe(Dir::ToServer, b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"), Probe::No);
 }
 

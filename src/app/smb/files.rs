@@ -6,6 +6,10 @@ use crate::base::{Dir, PerDir};
 
 /// Open at once in a session; a further one takes the place of the one opened longest ago.
 const MAX_OPEN: usize = 128;
+/// Of what was open, so many are kept for their memory from one session to the next.
+const KEPT_OPEN: usize = 4;
+/// Bytes of unfinished units in all pipes of a session; a pipe that would hold more loses its own.
+const MAX_HELD: usize = 256 << 10;
 /// Bytes of a name that are kept.
 const MAX_NAME: usize = 4096;
 /// Bytes of one file that rules look into; memory holds only the part that they have yet to see.
@@ -49,8 +53,17 @@ pub struct Opens {
 
 impl Opens {
     pub fn reset(&mut self) {
-        for open in &mut self.all {
-            open.clear();
+        self.all.truncate(KEPT_OPEN);
+        self.all.iter_mut().for_each(Open::clear);
+    }
+
+    /// Keeps the unfinished units of all pipes within their bound, at the cost of this one's.
+    pub fn bound(&mut self, id: OpenId) {
+        let held: usize = self.all.iter().map(Open::held).sum();
+        if held > MAX_HELD
+            && let Some(open) = self.get_mut(id)
+        {
+            Dir::BOTH.into_iter().for_each(|dir| open.carry[dir].reset());
         }
     }
 
@@ -116,6 +129,10 @@ impl Open {
         self.name.clear();
         self.rpc.reset();
         Dir::BOTH.into_iter().for_each(|dir| self.carry[dir].reset());
+    }
+
+    fn held(&self) -> usize {
+        Dir::BOTH.into_iter().map(|dir| self.carry[dir].len()).sum()
     }
 
     pub fn is_adopted(&self) -> bool {
@@ -214,8 +231,8 @@ impl Open {
             found = rpc.unit(dir, unit, &mut carrier, sink).or(found);
             true
         });
-        if !whole {
-            carry[dir].clear();
+        if !whole || carry[dir].is_empty() {
+            carry[dir].reset();
         }
         found
     }

@@ -133,7 +133,7 @@ impl Session {
     }
 
     pub fn is_pipe_tree(&self, tree: u32) -> bool {
-        self.trees.iter().any(|known| *known == (tree, true))
+        self.trees.contains(&(tree, true))
     }
 
     /// What a handle means.
@@ -250,7 +250,9 @@ impl Session {
     ) -> Option<TxId> {
         let dialect = self.dialect;
         let open = self.opens.get_mut(id)?;
-        open.rpc(dir, bytes, &mut |_, tx| begin(tx, header, dialect), sink)
+        let tx = open.rpc(dir, bytes, &mut |_, tx| begin(tx, header, dialect), sink);
+        self.opens.bound(id);
+        tx
     }
 }
 

@@ -1,6 +1,7 @@
 //! `weir rules`: what rule files hold, what becomes of them, and why. Exit code 1 where something is refused.
 
 mod check;
+mod compile;
 mod cost;
 mod diff;
 mod explain;
@@ -13,7 +14,7 @@ pub use check::{print_faults, waiting_note};
 
 use super::{ConfigArgs, Failure, Outcome};
 use crate::mgmt::Profile;
-use crate::mgmt::config::Sources;
+use crate::mgmt::config::{self, Sources};
 use crate::mgmt::rule_files::{self, Loaded, Selection};
 use crate::rules::lists::Kind;
 use clap::{Args, Subcommand};
@@ -23,6 +24,8 @@ use std::path::PathBuf;
 pub enum Command {
     /// Compile rule files and report every fault; exit code 1 if there is one
     Check(check::Check),
+    /// Compile rule files into a file that `weir run --load` and `weir replay --load` take
+    Compile(compile::Compile),
     /// List rules and what becomes of them: active, waiting for a decoder, disabled
     List(list::List),
     /// Explain a rule as it is compiled: group, fast pattern, order of checks
@@ -62,7 +65,7 @@ impl ListArgs {
             .chain(of(Kind::Enable, self.enable))
             .chain(of(Kind::Drop, self.drop))
             .chain(of(Kind::Modify, self.modify));
-        Selection { only, also, threshold: self.threshold, lists: lists.collect() }
+        Selection { only, also, threshold: self.threshold, lists: lists.collect(), saved: None }
     }
 }
 
@@ -80,6 +83,12 @@ struct From {
 
 impl From {
     fn load(self) -> Result<Loaded, Failure> {
+        let (loaded, selection) = self.find()?;
+        Ok(rule_files::load(&loaded.config, &loaded.base, &selection)?)
+    }
+
+    /// The configuration, and which files.
+    fn find(self) -> Result<(config::Loaded, Selection), Failure> {
         let sources = Sources {
             file: self.source.config.as_deref(),
             sets: &self.source.sets,
@@ -92,13 +101,14 @@ impl From {
             );
         }
         let selection = self.lists.selection(self.files, Vec::new());
-        Ok(rule_files::load(&loaded.config, &loaded.base, &selection)?)
+        Ok((loaded, selection))
     }
 }
 
 pub fn run(command: Command) -> Result<Outcome, Failure> {
     match command {
         Command::Check(args) => check::run(args),
+        Command::Compile(args) => compile::run(args),
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Keywords(args) => keywords::run(&args),

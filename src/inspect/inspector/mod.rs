@@ -113,6 +113,10 @@ impl Candidates {
         &self.rules
     }
 
+    pub(in crate::inspect) fn sort(&mut self) {
+        self.rules.sort_unstable();
+    }
+
     /// There is room for every rule once, so this never allocates.
     pub(in crate::inspect) fn add(&mut self, rule: RuleIndex) {
         if let Some(stamp) = self.stamps.get_mut(rule.index())

@@ -1,5 +1,7 @@
 //! Whole packets through whole rules: order of actions, scopes, streams, bits, budgets.
 
+mod frames;
+
 use super::*;
 use crate::base::event::FlowStats;
 use crate::base::{Addr, FlowTuple, PerDir, Time};

@@ -1,4 +1,4 @@
-//! A part of a block as the sieve looks at it: folded, with zeroes behind, and a bit for each byte that may be text.
+//! A part of a block as the sieve looks at it: folded, with zeroes behind; and the positions that the filters let through.
 
 use super::shelf::SHELVES;
 
@@ -16,32 +16,11 @@ pub(super) const FOLDED: usize = LEAD + GROUPS * GROUP + MARGIN;
 /// Room for positions: a power of two above [`CHUNK`], so that an index is bounded by its low bits.
 pub(super) const PLACES: usize = 2048;
 
-/// Exactly which bytes below 128 a filter's windows have: bit h of `0[l]` for byte `h << 4 | l`.
-#[derive(Copy, Clone, Debug, Default)]
-pub(super) struct Gate(pub(super) [u8; 16]);
-
-impl Gate {
-    /// Both cases of a letter; a byte of 128 and more cannot be in it.
-    pub(super) fn insert(&mut self, byte: u8) {
-        for byte in [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] {
-            if byte < 128 {
-                self.0[usize::from(byte & 15)] |= 1 << (byte >> 4);
-            }
-        }
-    }
-
-    pub(super) fn has(&self, byte: u8) -> bool {
-        byte < 128 && self.0[usize::from(byte & 15)] >> (byte >> 4) & 1 != 0
-    }
-}
-
 /// Scratch memory for scanning: written anew for every chunk.
 #[derive(Debug)]
 pub(super) struct Chunk {
     /// The chunk's bytes from [`LEAD`] on; before it the last of the chunk before.
     pub(super) folded: [u8; FOLDED],
-    /// Bit b of word g: whether byte `64 g + b` is in the gate.
-    pub(super) open: [u64; GROUPS + 1],
     /// Positions that wait for a stage, by turns.
     pub(super) waiting: [u16; PLACES],
     pub(super) passed: [u16; PLACES],
@@ -50,19 +29,8 @@ pub(super) struct Chunk {
 
 impl Default for Chunk {
     fn default() -> Chunk {
-        Chunk {
-            folded: [0; FOLDED],
-            open: [0; GROUPS + 1],
-            waiting: [0; PLACES],
-            passed: [0; PLACES],
-            kept: [[0; PLACES]; SHELVES],
-        }
+        Chunk { folded: [0; FOLDED], waiting: [0; PLACES], passed: [0; PLACES], kept: [[0; PLACES]; SHELVES] }
     }
-}
-
-/// Groups that `len` bytes of a chunk need, and one behind.
-pub(super) fn groups(len: usize) -> usize {
-    len.min(CHUNK).div_ceil(GROUP) + 1
 }
 
 impl Chunk {
@@ -77,20 +45,12 @@ impl Chunk {
             *place = byte.copied().unwrap_or(0) | super::window::FOLD;
         }
     }
-}
 
-/// Takes the chunk that begins `text`. Scalar twin of `chunk_avx2::take`.
-pub(super) fn take(chunk: &mut Chunk, text: &[u8], gate: Option<&Gate>) {
-    let groups = groups(text.len());
-    for group in 0..groups {
-        let mut open = 0;
-        for n in 0..GROUP {
-            let byte = text.get(group * GROUP + n).copied();
-            open |= u64::from(byte.zip(gate).is_some_and(|(byte, gate)| gate.has(byte))) << n;
-            chunk.folded[LEAD + group * GROUP + n] = byte.unwrap_or(0) | super::window::FOLD;
+    /// Ends what has been taken at `end`, a multiple of [`GROUP`].
+    #[inline]
+    pub(super) fn close(&mut self, end: usize) {
+        if let Some(behind) = self.folded.get_mut(LEAD + end..).and_then(|f| f.first_chunk_mut::<MARGIN>()) {
+            *behind = [0; MARGIN];
         }
-        chunk.open[group] = open;
     }
-    chunk.open[groups] = 0;
-    chunk.folded[LEAD + groups * GROUP..][..MARGIN].fill(0);
 }

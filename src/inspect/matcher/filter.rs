@@ -26,7 +26,34 @@ pub(super) struct Filter {
     nibbles: Option<Nibbles>,
     /// For a set in which one position may cost more than a few looks: what takes over when a text has cost too many.
     steady: Option<Box<Aho>>,
-    simd: bool,
+    level: Level,
+}
+
+/// What the CPU has, or what of it is to be used.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    Scalar,
+    Avx2,
+    /// With VBMI and VBMI2 (from Ice Lake and Zen 4 on).
+    Avx512,
+}
+
+impl Level {
+    #[cfg(test)]
+    pub(super) const ALL: [Level; 3] = [Level::Scalar, Level::Avx2, Level::Avx512];
+
+    /// The highest that this CPU has.
+    pub(super) fn of_cpu() -> Level {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::is_x86_feature_detected as has;
+            if has!("avx2") && has!("bmi1") && has!("bmi2") && has!("popcnt") {
+                let wide = has!("avx512f") && has!("avx512bw") && has!("avx512vbmi") && has!("avx512vbmi2");
+                return if wide { Level::Avx512 } else { Level::Avx2 };
+            }
+        }
+        Level::Scalar
+    }
 }
 
 /// Entries at one position that no text makes expensive.
@@ -39,20 +66,14 @@ const LOOKS_A_BYTE: usize = 8;
 type Begun = Option<(PatternId, usize)>;
 
 impl Filter {
-    pub(super) fn build(patterns: &Patterns, plan: Plan, simd: bool) -> Result<Filter, TooLarge> {
+    pub(super) fn build(patterns: &Patterns, plan: Plan, level: Level) -> Result<Filter, TooLarge> {
         let store = Store::build(patterns)?;
         let (sieved, others): (Vec<_>, Vec<_>) = patterns.iter().partition(|(_, p)| plan.sieves(p));
-        #[cfg(target_arch = "x86_64")]
-        let simd = simd
-            && std::arch::is_x86_feature_detected!("avx2")
-            && std::arch::is_x86_feature_detected!("bmi1")
-            && std::arch::is_x86_feature_detected!("bmi2")
-            && std::arch::is_x86_feature_detected!("popcnt");
-        let sieve = (!sieved.is_empty()).then(|| Sieve::build(sieved.into_iter(), plan.stride, plan.gated));
+        let sieve = (!sieved.is_empty()).then(|| Sieve::build(sieved.into_iter(), plan.narrow));
         let nibbles = (!others.is_empty()).then(|| Nibbles::build(others.into_iter()));
         let crowd = sieve.as_ref().map_or(0, Sieve::crowd).max(nibbles.as_ref().map_or(0, Nibbles::crowd));
         let steady = if crowd > CROWD { Some(Box::new(Aho::build(patterns, false)?)) } else { None };
-        Ok(Filter { store, sieve, nibbles, steady, simd: cfg!(target_arch = "x86_64") && simd })
+        Ok(Filter { store, sieve, nibbles, steady, level: level.min(Level::of_cpu()) })
     }
 
     #[cfg(test)]
@@ -74,7 +95,7 @@ impl Filter {
             Some(_) => LOOKS + LOOKS_A_BYTE * block.len(),
             None => usize::MAX,
         };
-        self.run(block, chunk, &mut |entry, position| {
+        self.run(block, chunk, true, &mut |entry, position| {
             if looks == 0 {
                 return Look::Spent;
             }
@@ -107,7 +128,7 @@ impl Filter {
         }
         let mut begun = self.scan_past(state, chunk, seen, report);
         let Seen { stamps, chunk: scratch } = seen;
-        self.run(chunk, scratch, &mut |entry, position| {
+        self.run(chunk, scratch, true, &mut |entry, position| {
             let Some(begin) = entry.begin(chunk, position) else { return Look::Absent };
             let (id, pattern) = (entry.id(), self.store.pattern(entry.id()));
             let Some(here) = chunk.get(begin..) else { return Look::Absent };
@@ -116,6 +137,11 @@ impl Filter {
                 return Look::Open;
             }
             let look = self.confirm(chunk, begin, id, stamps, report);
+            // Where a run begins is looked at for all of it: it may be unfinished at the run's end.
+            if look != Look::Absent && is_run(pattern) {
+                let end = chunk.get(chunk.len() + 1 - pattern.len()..).unwrap_or_default();
+                longer(&mut begun, id, pattern, &[], end);
+            }
             // What has been seen may be unfinished further on.
             if pattern.len() > KEPT { Look::Open } else { look }
         });
@@ -156,7 +182,7 @@ impl Filter {
         let len = tail.len() + ahead;
         meeting[..tail.len()].copy_from_slice(tail);
         meeting[tail.len()..len].copy_from_slice(&chunk[..ahead]);
-        self.run(&meeting[..len], scratch, &mut |entry, position| {
+        self.run(&meeting[..len], scratch, false, &mut |entry, position| {
             match entry.begin(&meeting[..len], position) {
                 Some(begin) if begin < tail.len() => across(&tail[begin..], entry.id()),
                 _ => {}
@@ -164,7 +190,7 @@ impl Filter {
             Look::Open
         });
         if let Some(past) = state.begun().and_then(|(id, len)| self.store.pattern(id).get(..len)) {
-            self.run(past, scratch, &mut |entry, position| {
+            self.run(past, scratch, false, &mut |entry, position| {
                 match entry.begin(past, position) {
                     Some(begin) if begin + KEPT < past.len() => across(&past[begin..], entry.id()),
                     _ => {}
@@ -200,13 +226,17 @@ impl Filter {
         Look::Open
     }
 
-    fn run(&self, text: &[u8], chunk: &mut Chunk, look: &mut impl FnMut(&Entry, usize) -> Look) {
+    fn run(&self, text: &[u8], chunk: &mut Chunk, brief: bool, look: &mut impl FnMut(&Entry, usize) -> Look) {
         #[cfg(target_arch = "x86_64")]
-        if self.simd {
+        if self.level >= Level::Avx2 {
             #[allow(unsafe_code)] // see below
             if let Some(sieve) = &self.sieve {
-                // SAFETY: `simd` says that the CPU has what the function asks for.
-                unsafe { sift::scan_avx2(sieve, text, chunk, look) };
+                match self.level {
+                    // SAFETY: `level` says that the CPU has what the function asks for.
+                    Level::Avx512 => unsafe { sift::scan_avx512(sieve, text, chunk, brief, look) },
+                    // SAFETY: as above.
+                    _ => unsafe { sift::scan_avx2(sieve, text, chunk, brief, look) },
+                }
             }
             #[allow(unsafe_code)] // see below
             if let Some(nibbles) = &self.nibbles {
@@ -216,12 +246,17 @@ impl Filter {
             return;
         }
         if let Some(sieve) = &self.sieve {
-            sift::scan(sieve, text, chunk, look);
+            sift::scan(sieve, text, chunk, brief, look);
         }
         if let Some(nibbles) = &self.nibbles {
             nibbles.scan(text, look);
         }
     }
+}
+
+/// A pattern of one byte again and again, long enough to be unfinished before the tail.
+fn is_run(pattern: &[u8]) -> bool {
+    pattern.len() > KEPT && pattern.iter().all(|&byte| byte == pattern[0])
 }
 
 /// Takes note of a pattern of which `past` and then all of `here` are there, if it is the longest so far and more than
@@ -245,18 +280,15 @@ mod tests {
     fn after_a_look_that_says_so_there_is_no_other() {
         let mut patterns = Patterns::default();
         (0..100).for_each(|n| _ = patterns.add(format!("{}{n:03}", "a".repeat(16)).as_bytes()));
-        for (plan, simd) in
-            [(Plan::of(&patterns), false), (Plan::of(&patterns), true), (Plan::nibbles(), false)]
-                .into_iter()
-                .chain([(Plan::nibbles(), true)])
-        {
-            let filter = Filter::build(&patterns, plan, simd).unwrap();
+        let plans = [Plan::nibbles(), Plan::sieve(&patterns, false), Plan::sieve(&patterns, true)];
+        for (plan, level) in plans.into_iter().flat_map(|plan| Level::ALL.map(|level| (plan, level))) {
+            let filter = Filter::build(&patterns, plan, level).unwrap();
             let (mut looks, mut seen) = (0, Seen::with_capacity(patterns.len()));
-            filter.run(&[b'a'; 5000], &mut seen.chunk, &mut |_, _| {
+            filter.run(&[b'a'; 5000], &mut seen.chunk, true, &mut |_, _| {
                 looks += 1;
                 Look::Spent
             });
-            assert_eq!(looks, 1, "{plan:?}, simd {simd}");
+            assert_eq!(looks, 1, "{plan:?}, {level:?}");
         }
     }
 }

@@ -4,15 +4,20 @@
 //! One face ([`Matcher`]), several engines behind it; [`tests`] runs every engine on one table of cases and holds each
 //! to a naive search. A pattern is reported at most once a block ([`Seen`]); case is verified later, by the rule's steps.
 //!
-//! Our own engine (`filter`) never walks a text byte by byte. Each pattern has a few windows of up to four bytes, chosen
-//! where traffic shows least (`window`, `pairs`); a filter finds the positions where a window may stand, and only there
-//! patterns are compared. Two filters share a set between them (`plan`): the `sieve`, a table that the first-level cache
-//! holds, for the many; the `nibbles`, all in registers, for the few and the short. `docs/matcher.md` has the figures.
+//! Our own engine (`filter`) never walks a text byte by byte. Each pattern has a window of up to four bytes, chosen so that
+//! of traffic, as `pairs` knows it, least looks like one (`cover`); a filter finds the positions where a window may stand,
+//! and only there patterns are compared. Two filters share a set between them (`plan`), both in registers: the `sieve` by
+//! pairs of bytes (`bigram`) for the many, the `nibbles` for the few and the shortest. `docs/matcher.md` has the figures.
 
 mod aho;
-mod chunk;
+mod alphabet;
+mod bigram;
 #[cfg(target_arch = "x86_64")]
-mod chunk_avx2;
+mod bigram_avx2;
+#[cfg(target_arch = "x86_64")]
+mod bigram_avx512;
+mod chunk;
+mod cover;
 mod entry;
 mod filter;
 mod nibbles;
@@ -34,7 +39,7 @@ pub use stream::StreamState;
 pub(in crate::inspect) use window::commonness;
 
 use aho::Aho;
-use filter::Filter;
+use filter::{Filter, Level};
 use plan::Plan;
 
 /// How to add an engine: a variant here and in `Engine`, its arm in the functions below, nothing else; the tests run
@@ -48,11 +53,14 @@ pub enum Kind {
     /// Our filters, one position at a time.
     Scalar,
     /// Our filters with AVX2 (scalar on a CPU without).
+    Avx2,
+    /// Our filters with the best that this CPU has: AVX-512 VBMI, AVX2 or neither.
     Simd,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 4] = [Kind::AhoCorasick, Kind::AhoCorasickDfa, Kind::Scalar, Kind::Simd];
+    pub const ALL: [Kind; 5] =
+        [Kind::AhoCorasick, Kind::AhoCorasickDfa, Kind::Scalar, Kind::Avx2, Kind::Simd];
 }
 
 #[derive(Debug)]
@@ -97,13 +105,16 @@ impl Matcher {
     }
 
     pub fn build_as(kind: Kind, patterns: &Patterns) -> Result<Matcher, TooLarge> {
-        let filter =
-            |simd| Filter::build(patterns, Plan::of(patterns), simd).map(Box::new).map(Engine::Filter);
+        let filter = |level: Level| {
+            let level = level.min(Level::of_cpu());
+            Filter::build(patterns, Plan::of(patterns, level), level).map(Box::new).map(Engine::Filter)
+        };
         let engine = match kind {
             Kind::AhoCorasick => Engine::Aho(Box::new(Aho::build(patterns, false)?)),
             Kind::AhoCorasickDfa => Engine::Aho(Box::new(Aho::build(patterns, true)?)),
-            Kind::Scalar => filter(false)?,
-            Kind::Simd => filter(true)?,
+            Kind::Scalar => filter(Level::Scalar)?,
+            Kind::Avx2 => filter(Level::Avx2)?,
+            Kind::Simd => filter(Level::Avx512)?,
         };
         Ok(Matcher { engine, patterns: patterns.len() })
     }

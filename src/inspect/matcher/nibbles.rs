@@ -61,10 +61,11 @@ impl Nibbles {
         filed.sort_by_key(|(heap, _)| (heap.high, heap.low));
         let heaps = heap_up(filed.iter().map(|&(heap, _)| heap).collect());
         let (mut masks, mut sizes, mut rows) = (Masks::default(), [0u32; BUCKETS], Vec::new());
+        let passes: Vec<f32> = heaps.iter().map(Heap::passes).collect();
         for (heap, entry) in filed {
             // The heap that has all its nibbles and lets the least through.
-            let mine = heaps.iter().enumerate().filter(|(_, h)| h.holds(&heap));
-            let bucket = mine.min_by(|a, b| a.1.passes().total_cmp(&b.1.passes())).map_or(0, |(n, _)| n);
+            let mine = heaps.iter().zip(&passes).enumerate().filter(|(_, (h, _))| h.holds(&heap));
+            let bucket = mine.min_by(|a, b| a.1.1.total_cmp(b.1.1)).map_or(0, |(n, _)| n);
             heap.set(bucket, &mut masks);
             sizes[bucket] += 1;
             rows.push((bucket as u32, entry));
@@ -146,18 +147,29 @@ fn heap_up(mut heaps: Vec<Heap>) -> Vec<Heap> {
     while heaps.len() > CHOOSY {
         heaps = heaps.chunks(2).map(|pair| pair.iter().skip(1).fold(pair[0], |a, b| a.with(b))).collect();
     }
+    // What joining each heap with each behind it lets through more; only what a join touched is found anew.
+    let mut costs: Vec<Vec<f32>> =
+        heaps.iter().enumerate().map(|(n, heap)| heap.costs(&heaps[n + 1..])).collect();
     while heaps.len() > BUCKETS {
         let mut best = (f32::INFINITY, 0, 1);
-        for (a, first) in heaps.iter().enumerate() {
-            for (b, second) in heaps.iter().enumerate().skip(a + 1) {
-                let more = first.with(second).passes() - first.passes() - second.passes();
+        for (a, row) in costs.iter().enumerate() {
+            for (n, &more) in row.iter().enumerate() {
                 if more < best.0 {
-                    best = (more, a, b);
+                    best = (more, a, a + 1 + n);
                 }
             }
         }
-        let other = heaps.remove(best.2);
-        heaps[best.1] = heaps[best.1].with(&other);
+        let (_, one, other) = best;
+        let joined = heaps.remove(other);
+        heaps[one] = heaps[one].with(&joined);
+        costs.remove(other);
+        for (n, row) in costs.iter_mut().enumerate().take(other) {
+            row.remove(other - n - 1);
+            if n < one {
+                row[one - n - 1] = heaps[n].cost(&heaps[one]);
+            }
+        }
+        costs[one] = heaps[one].costs(&heaps[one + 1..]);
     }
     heaps
 }
@@ -196,11 +208,21 @@ impl Heap {
     fn passes(&self) -> f32 {
         (0..PLACES)
             .map(|place| {
-                let rows = (0..16).filter(|n| self.high[place] >> n & 1 == 1).map(|n| ROWS[n]).sum::<f32>();
+                let [low, high] = self.high[place].to_le_bytes();
+                let rows = ROW_SUMS[0][usize::from(low)] + ROW_SUMS[1][usize::from(high)];
                 let zero = if self.high[place] & self.low[place] & 1 == 1 { ZERO } else { 0.0 };
                 rows * self.low[place].count_ones() as f32 / 16.0 + zero
             })
             .product()
+    }
+
+    /// How much more passes when the two share a bucket.
+    fn cost(&self, other: &Heap) -> f32 {
+        self.with(other).passes() - self.passes() - other.passes()
+    }
+
+    fn costs(&self, others: &[Heap]) -> Vec<f32> {
+        others.iter().map(|other| self.cost(other)).collect()
     }
 
     fn set(&self, bucket: usize, masks: &mut Masks) {
@@ -217,6 +239,20 @@ impl Heap {
 const ROWS: [f32; 16] =
     [0.05, 0.03, 0.09, 0.09, 0.08, 0.06, 0.18, 0.12, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03];
 const ZERO: f32 = 0.06;
+
+/// The rows' shares together, for each choice of the first eight and of the last eight.
+static ROW_SUMS: [[f32; 256]; 2] = {
+    let mut sums = [[0.0; 256]; 2];
+    let mut n = 0;
+    while n < 2 * 256 * 8 {
+        let (half, choice, row) = (n / 2048, n / 8 % 256, n % 8);
+        if choice >> row & 1 == 1 {
+            sums[half][choice] += ROWS[8 * half + row];
+        }
+        n += 1;
+    }
+    sums
+};
 
 #[cfg(test)]
 mod tests {
@@ -253,6 +289,21 @@ mod tests {
             heap_up((b'a'..=b'j').map(|n| Heap::of(&[n, n, n])).chain([Heap::of(b"\xff\xff\xff")]).collect());
         assert_eq!(heaps.len(), BUCKETS);
         assert!(heaps.contains(&Heap::of(b"\xff\xff\xff")), "the odd one keeps its own");
+    }
+
+    #[test]
+    fn heaps_are_joined_as_a_search_of_all_pairs_would() {
+        let words = (0..40u8).map(|n| [n.wrapping_mul(37), b'a' + n % 26, n % 5, 0xf0 | (n % 3)]);
+        let heaps: Vec<Heap> = words.map(|word| Heap::of(&word[..2 + usize::from(word[1] % 3)])).collect();
+        let mut plain = heaps.clone();
+        while plain.len() > BUCKETS {
+            let pairs = (0..plain.len()).flat_map(|a| (a + 1..plain.len()).map(move |b| (a, b)));
+            let cost = |&(a, b): &(usize, usize)| plain[a].cost(&plain[b]);
+            let (a, b) = pairs.min_by(|x, y| cost(x).total_cmp(&cost(y))).unwrap();
+            let other = plain.remove(b);
+            plain[a] = plain[a].with(&other);
+        }
+        assert_eq!(heap_up(heaps), plain);
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Where the sieve files its patterns: by what is rare in them about the window, on one of four shelves.
+//! Where the sieve files its patterns: by what is rare in them about the window, on one of five shelves.
 //!
 //! A shelf is a bitmap of hashes (the sieve's second filter) and, behind it, the entries by the same hash. What is hashed
 //! is the window alone, the four bytes from the one before it on, the window and the four bytes behind it, or the four
-//! bytes before it and the window; each pattern stands on the shelf for which its bytes are rarest. Bytes outside the
-//! pattern are unknown: it is filed under all that the hash may see there.
+//! bytes before it and the window; each pattern stands on the shelf for which its bytes are rarest. A byte outside the
+//! pattern is unknown: it is filed under all that the hash may see there. One that no four bytes are known of stands on the
+//! fifth, under the first two of its window.
 
 use super::entry::{Entry, Rows};
 use super::window::{FOLD, REACH, WINDOW, rarity_of};
@@ -23,11 +24,12 @@ const EIGHT_KEY: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Bytes that the shelves look at: four before the window, the window, and four behind it.
 pub(super) const ABOUT: usize = 12;
 pub(super) const BEFORE: usize = 4;
-pub(super) const SHELVES: usize = 4;
+pub(super) const SHELVES: usize = 5;
 const ALONE: usize = 0;
 const SHIFTED: usize = 1;
 const BEHIND: usize = 2;
 const AHEAD: usize = 3;
+const SHORT: usize = 4;
 
 /// A set of hashes, by their high bits.
 #[derive(Debug)]
@@ -106,7 +108,7 @@ impl Shelf {
 pub(super) fn hashes(about: &[u8; ABOUT]) -> [u32; SHELVES] {
     let eight_of = |bytes: Option<&[u8; EIGHT]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
     let (ahead, behind) = (eight_of(about.first_chunk()), eight_of(about.last_chunk()));
-    [four(behind as u32), four((ahead >> 24) as u32), eight(behind), eight(ahead)]
+    [four(behind as u32), four((ahead >> 24) as u32), eight(behind), eight(ahead), two(behind as u32)]
 }
 
 /// The shelves while patterns are filed.
@@ -131,6 +133,8 @@ impl Filing {
         let Some(best) = best else { return };
         if best == BEHIND || best == AHEAD {
             self.0[best].push((eight(folded(bytes[best])), entry));
+        } else if best == ALONE && bytes[best].len() < WINDOW {
+            self.0[SHORT].push((two(folded(bytes[best]) as u32), entry));
         } else {
             self.0[best].extend(completed(bytes[best]).map(|hash| (hash, entry)));
         }
@@ -171,6 +175,11 @@ fn folded(bytes: &[u8]) -> u64 {
 #[inline(always)]
 fn four(bytes: u32) -> u32 {
     (bytes & SEES).wrapping_mul(FOUR_KEY)
+}
+
+#[inline(always)]
+fn two(bytes: u32) -> u32 {
+    (bytes & 0xffff).wrapping_mul(FOUR_KEY)
 }
 
 #[inline(always)]

@@ -15,11 +15,11 @@ fn set(patterns: &[&[u8]]) -> Patterns {
 fn engines(patterns: &Patterns) -> Vec<(String, Matcher)> {
     let whole =
         Kind::ALL.into_iter().map(|kind| (format!("{kind:?}"), Matcher::build_as(kind, patterns).unwrap()));
-    let plans = [Plan::nibbles(), Plan::sieve(patterns, 2), Plan::sieve(patterns, 4)];
+    let plans = [Plan::nibbles(), Plan::sieve(patterns, false), Plan::sieve(patterns, true)];
     let forced =
-        plans.into_iter().flat_map(|plan| [false, true].map(|simd| (plan, simd))).map(|(plan, simd)| {
-            let engine = Engine::Filter(Box::new(Filter::build(patterns, plan, simd).unwrap()));
-            (format!("{plan:?}, SIMD {simd}"), Matcher { engine, patterns: patterns.len() })
+        plans.into_iter().flat_map(|plan| Level::ALL.map(|level| (plan, level))).map(|(plan, level)| {
+            let engine = Engine::Filter(Box::new(Filter::build(patterns, plan, level).unwrap()));
+            (format!("{plan:?}, {level:?}"), Matcher { engine, patterns: patterns.len() })
         });
     whole.chain(forced).collect()
 }
@@ -184,11 +184,20 @@ fn a_long_pattern_is_found_over_many_chunks() {
 }
 
 #[test]
+fn a_run_found_whole_is_unfinished_again_at_the_chunks_end() {
+    let patterns = set(&[&[b'a'; 20], &[0; 4], b"0123456789abcdef01"]);
+    let chunks: [&[u8]; 4] = [&[b'a'; 50], b"aAa", b"b\0\0\0\0\0\0\0\0", b"\0x"];
+    for (name, matcher) in engines(&patterns) {
+        assert_eq!(found_in_stream(&matcher, &chunks), [vec![0], vec![0], vec![1], vec![1]], "{name}");
+    }
+}
+
+#[test]
 fn a_large_set_is_found_whole() {
     let words: Vec<Vec<u8>> = (0..12_000u32).map(|n| format!("w{n:05}-{}", n * 7919).into_bytes()).collect();
     let patterns = set(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let block = words.concat();
-    for kind in [Kind::AhoCorasick, Kind::Scalar, Kind::Simd] {
+    for kind in [Kind::AhoCorasick, Kind::Scalar, Kind::Avx2, Kind::Simd] {
         let matcher = Matcher::build_as(kind, &patterns).unwrap();
         assert_eq!(found(&matcher, &block).len(), words.len(), "{kind:?}");
     }
@@ -203,7 +212,8 @@ fn tables_take_some_tens_of_bytes_a_pattern() {
 }
 
 /// Pieces of which patterns and texts are made, so that they often meet.
-const PIECES: [&[u8]; 14] = [
+const PIECES: [&[u8]; 15] = [
+    &[b'z'; 40],
     b"a",
     b"B",
     b"@`",
@@ -287,20 +297,32 @@ proptest! {
 #[cfg(target_arch = "x86_64")]
 proptest! {
     #[test]
-    fn a_chunk_is_taken_alike_with_and_without_simd(
-        text in prop::collection::vec(any::<u8>(), 0..1700),
-        gate in any::<[u8; 16]>(),
-        gated: bool,
+    fn bigrams_are_found_alike_with_and_without_simd(
+        patterns in prop::collection::vec(pattern(), 1..24),
+        text in prop_oneof![pieces(200), prop::collection::vec(any::<u8>(), 0..1700)],
+        brief: bool,
     ) {
-        prop_assume!(std::arch::is_x86_feature_detected!("avx2"));
-        let gate = gated.then_some(chunk::Gate(gate));
-        let (mut scalar, mut simd) = (Box::<chunk::Chunk>::default(), Box::<chunk::Chunk>::default());
-        chunk::take(&mut scalar, &text, gate.as_ref());
-        #[allow(unsafe_code)] // see below
-        // SAFETY: the CPU has AVX2, and with it all that came with it.
-        unsafe { chunk_avx2::take(&mut simd, &text, gate.as_ref()) };
-        prop_assert_eq!(scalar.folded, simd.folded);
-        prop_assert_eq!(scalar.open, simd.open);
+        let patterns: Vec<&[u8]> = patterns.iter().map(Vec::as_slice).filter(|p| p.len() > 1).collect();
+        prop_assume!(!patterns.is_empty());
+        for (level, narrow) in [(Level::Avx2, true), (Level::Avx512, false)] {
+            if Level::of_cpu() < level {
+                continue;
+            }
+            let bigrams = bigram::Bigrams::of(&cover::choose(&patterns, narrow));
+            let (mut scalar, mut simd) = (Box::<chunk::Chunk>::default(), Box::<chunk::Chunk>::default());
+            let found = bigrams.find(&mut scalar, &text, brief);
+            #[allow(unsafe_code)] // see below
+            // SAFETY: the CPU has what it asks for.
+            let simd_found = unsafe {
+                match narrow {
+                    true => bigram_avx2::find(&bigrams, &mut simd, &text, brief),
+                    false => bigram_avx512::find(&bigrams, &mut simd, &text, brief),
+                }
+            };
+            prop_assert_eq!(&scalar.passed[..found], &simd.passed[..simd_found], "{:?}", level);
+            let taken = |chunk: &chunk::Chunk| chunk.folded[chunk::LEAD..][..text.len().min(chunk::CHUNK) + 16].to_vec();
+            prop_assert_eq!(taken(&scalar), taken(&simd), "{:?}", level);
+        }
     }
 }
 
@@ -320,7 +342,7 @@ fn no_text_makes_a_set_cost_more_than_its_bound_and_nothing_is_missed() {
         crowd.iter().for_each(|pattern| _ = patterns.add(pattern));
         let wanted = naive(&patterns, &text);
         assert!(!wanted.is_empty());
-        for kind in [Kind::Scalar, Kind::Simd] {
+        for kind in [Kind::Scalar, Kind::Avx2, Kind::Simd] {
             let matcher = Matcher::build_as(kind, &patterns).unwrap();
             let Engine::Filter(filter) = &matcher.engine else { panic!("it is a filter") };
             assert!(filter.is_steady(), "a crowd needs the steady engine");

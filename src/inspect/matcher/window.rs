@@ -1,10 +1,8 @@
-//! Which bytes of a pattern to look for: its windows, chosen where real traffic shows least.
+//! Which bytes of a pattern to look for: its window, and how rare it is in real traffic.
 //!
-//! A filter that looks at every S-th position of a block meets each occurrence at exactly one of S phases, so a pattern
-//! is filed under S windows, one a phase: for phase r, any offset that leaves r when divided by S will do, and the rarest
-//! is taken. Windows stand within a pattern's first [`REACH`] bytes: what streaming keeps of a chunk is bounded by that.
+//! Windows stand within a pattern's first [`REACH`] bytes: what streaming keeps of a chunk is bounded by that.
 
-/// Bytes a window has; the last windows of a short pattern may lack the fourth, or the third too.
+/// Bytes a window has; that of a short pattern may lack the fourth, or the third too.
 pub(super) const WINDOW: usize = 4;
 /// The least a window has.
 pub(super) const SHORTEST: usize = 2;
@@ -16,44 +14,12 @@ pub(super) const FOLD: u8 = 0x20;
 /// What a window pays for each byte it lacks, and for each that repeats its neighbour (padding and runs).
 const LACK: u32 = 14;
 const ZERO: u32 = 3;
-/// What it pays each time the number of patterns filed under it doubles.
-const CROWD: u32 = 4;
-/// Counters of windows chosen so far, log 2.
-const COUNTERS: u32 = 14;
+/// Values of [`counter`], log 2.
+pub(super) const COUNTERS: u32 = 14;
 
-/// Bytes that text is made of: a filter may skip all else if all its windows are text.
+/// Bytes that text is made of.
 pub(super) fn is_text(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..=0x7e)
-}
-
-/// Chooses windows, and remembers which: a window that many patterns have is a long list to compare.
-pub(super) struct Chooser {
-    stride: usize,
-    taken: Box<[u8]>,
-}
-
-impl Chooser {
-    pub(super) fn new(stride: usize) -> Chooser {
-        Chooser { stride, taken: vec![0; 1 << COUNTERS].into() }
-    }
-
-    /// Offset of the window of `pattern` at `phase` to look for; `None` if the pattern is too short for one, or has none
-    /// of text where only `text` will do.
-    pub(super) fn choose(&mut self, pattern: &[u8], phase: usize, text: bool) -> Option<usize> {
-        let offsets = offsets(pattern, phase, self.stride).filter(|&at| !text || stands_in_text(pattern, at));
-        let at = offsets.min_by_key(|&at| {
-            let taken = self.taken[counter(window(pattern, at))];
-            rarity(window(pattern, at)) + CROWD * (u32::from(taken) + 1).ilog2()
-        })?;
-        let taken = &mut self.taken[counter(window(pattern, at))];
-        *taken = taken.saturating_add(1);
-        Some(at)
-    }
-}
-
-/// Whether `pattern` has, at each phase, a window of text.
-pub(super) fn has_text(pattern: &[u8], stride: usize) -> bool {
-    (0..stride).all(|phase| offsets(pattern, phase, stride).any(|at| stands_in_text(pattern, at)))
 }
 
 /// The bytes of the window at `at`: four, or what the pattern's first [`REACH`] bytes have.
@@ -62,17 +28,8 @@ pub(super) fn window(pattern: &[u8], at: usize) -> &[u8] {
     pattern.get(at..end).unwrap_or_default()
 }
 
-fn offsets(pattern: &[u8], phase: usize, stride: usize) -> impl Iterator<Item = usize> {
-    (phase..(pattern.len().min(REACH) + 1).saturating_sub(SHORTEST)).step_by(stride)
-}
-
-/// A window that lacks bytes counts the byte before it: the gate relies on as many neighbours being text.
-fn stands_in_text(pattern: &[u8], at: usize) -> bool {
-    let from = if window(pattern, at).len() < WINDOW { at.saturating_sub(1) } else { at };
-    window(pattern, at).iter().chain(&pattern[from..at]).all(|&b| is_text(b))
-}
-
-fn counter(window: &[u8]) -> usize {
+/// A hash of the window by which to count it.
+pub(super) fn counter(window: &[u8]) -> usize {
     let word = window.iter().fold(0u32, |word, &b| word << 8 | u32::from(b | FOLD));
     (word.wrapping_mul(0x9e37_79b1) >> (32 - COUNTERS)) as usize
 }
@@ -118,47 +75,20 @@ static COMMONNESS: [u8; 256] = {
 mod tests {
     use super::*;
 
-    fn choose(pattern: &[u8], phase: usize, stride: usize) -> Option<usize> {
-        Chooser::new(stride).choose(pattern, phase, false)
+    #[test]
+    fn a_window_ends_where_its_pattern_does_or_out_of_reach() {
+        assert_eq!(
+            (window(b"abcdef", 1), window(b"abc", 0), window(b"ab", 0)),
+            (&b"bcde"[..], &b"abc"[..], &b"ab"[..])
+        );
+        assert_eq!(window(&[0; 40], 14).len(), 2);
+        assert_eq!(window(b"abc", 7), b"");
     }
 
     #[test]
-    fn the_rarest_window_is_not_the_common_prefix() {
-        assert!(choose(b"the zqxj", 0, 1) > Some(2));
-        assert_eq!(choose(b"the zqxj", 1, 2), Some(3));
-        assert_eq!(choose(b"abcd", 0, 2), Some(0));
-    }
-
-    #[test]
-    fn a_short_pattern_has_short_last_windows() {
-        assert_eq!(choose(b"abcd", 1, 2).map(|at| window(b"abcd", at)), Some(&b"bcd"[..]));
-        assert_eq!(choose(b"abc", 1, 2).map(|at| window(b"abc", at)), Some(&b"bc"[..]));
-        assert_eq!(choose(b"ab", 1, 2), None);
-    }
-
-    #[test]
-    fn windows_stay_within_reach() {
-        let mut pattern = vec![b'e'; 40];
-        pattern[20..24].copy_from_slice(b"~~~~");
-        for stride in [1, 2, 4] {
-            for phase in 0..stride {
-                let at = choose(&pattern, phase, stride).unwrap();
-                assert!(at + window(&pattern, at).len() <= REACH && at % stride == phase, "{at}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_crowded_window_is_left_for_another() {
-        let mut chooser = Chooser::new(1);
-        let first = chooser.choose(b"qqzzxxxx", 0, false);
-        let others: Vec<_> = (0..40).map(|_| chooser.choose(b"qqzzxxxx", 0, false)).collect();
-        assert!(others.iter().any(|at| *at != first));
-    }
-
-    #[test]
-    fn text_is_asked_of_every_phase() {
-        assert!(has_text(b"abcdefgh", 2) && has_text(b"\0abcdef", 2) && has_text(b"abc", 2));
-        assert!(!has_text(b"a\0b\0c\0d\0", 2) && !has_text(b"ab\0", 2) && !has_text(b"\0bcd", 2));
+    fn what_text_is_full_of_is_common() {
+        assert!(rarity(b"the ") > rarity(b"zqxj"));
+        assert!(rarity(b"\0\0\0\0") > rarity(b"the "));
+        assert!(rarity(b"zqx") > rarity(b"zqxj"), "what lacks a byte pays for it");
     }
 }

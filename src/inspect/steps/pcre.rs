@@ -2,7 +2,7 @@
 //! published: no packet makes an expression take its first memory.
 
 use super::program::{PcreId, PcreOp};
-use crate::rules::ruleset::Regex;
+use crate::rules::ruleset::{Regex, Step};
 use ahash::AHashMap;
 use pcre2::bytes::CaptureLocations;
 use regex_automata::Input;
@@ -22,13 +22,26 @@ pub(crate) struct Pcres {
 }
 
 impl Pcres {
-    pub(super) fn number(&mut self, regex: &Arc<Regex>) -> PcreId {
-        let next = PcreId(self.regexes.len() as u32);
-        let id = *self.numbers.entry(Arc::as_ptr(regex) as usize).or_insert(next);
-        if id == next {
-            self.regexes.push(Arc::clone(regex));
+    /// Those of `steps` that are new.
+    pub(crate) fn add(&mut self, steps: &[Step]) {
+        for step in steps {
+            match step {
+                Step::Pcre(pcre) => {
+                    let next = PcreId(self.regexes.len() as u32);
+                    if *self.numbers.entry(Arc::as_ptr(&pcre.regex) as usize).or_insert(next) == next {
+                        self.regexes.push(Arc::clone(&pcre.regex));
+                    }
+                }
+                Step::Base64(base64) => self.add(&base64.steps),
+                _ => {}
+            }
         }
-        id
+    }
+
+    /// Its number; of one that is not of the engine, a number for which no worker has memory, so that it is nowhere found.
+    pub(super) fn number(&self, regex: &Arc<Regex>) -> PcreId {
+        let known = self.numbers.get(&(Arc::as_ptr(regex) as usize));
+        known.copied().unwrap_or(PcreId(u32::MAX))
     }
 }
 

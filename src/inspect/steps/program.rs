@@ -114,15 +114,15 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// `pcres` numbers the expressions of the whole engine.
-    pub(crate) fn compile(steps: &[Step], pcres: &mut Pcres) -> Program {
+    /// `pcres` has the expressions of the whole engine.
+    pub(crate) fn compile(steps: &[Step], pcres: &Pcres) -> Program {
         let ops: Box<[Op]> = steps.iter().map(|step| op(step, pcres)).collect();
         let placeless = !ops.iter().any(Op::has_a_place);
         Program { ops, placeless }
     }
 }
 
-fn op(step: &Step, pcres: &mut Pcres) -> Op {
+fn op(step: &Step, pcres: &Pcres) -> Op {
     match step {
         Step::Content(content) => Op::Content(ContentOp::new(content)),
         Step::Pcre(pcre) => {

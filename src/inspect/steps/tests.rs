@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 fn verdict_on(steps: &[Step], subject: Subject<'_>, budget: u32) -> Verdict {
     let mut pcres = Pcres::default();
-    let program = Program::compile(steps, &mut pcres);
+    pcres.add(steps);
+    let program = Program::compile(steps, &pcres);
     let mut caches = PcreCaches::new(&pcres);
     evaluate(&program, subject, &mut Budget(budget), &mut caches)
 }
@@ -53,7 +54,8 @@ fn pcre(expression: &str, relative: bool, negated: bool) -> Step {
             .unwrap(),
     ));
     let flags = PcreFlags::default();
-    Step::Pcre(Pcre { flags, negated, relative, regex, captures: Box::default() })
+    let (expression, captures) = (expression.into(), Box::default());
+    Step::Pcre(Pcre { flags, negated, relative, expression, unlimited: false, regex, captures })
 }
 
 fn is_data_at(at: i64, relative: bool, negated: bool) -> Step {

@@ -1,7 +1,8 @@
 //! No bytes may stop the reader: whatever a file holds, every line is a rule or a fault.
 
+use super::super::lists::Kind;
 use super::super::ruleset::Step;
-use super::super::{Classifications, References, SourceFile, Vars, load};
+use super::super::{Diagnostic, keyword, saved};
 use super::*;
 use proptest::prelude::*;
 
@@ -125,6 +126,43 @@ proptest! {
             }
             let kept: usize = rule.buffers.iter().map(|buffer| count(&buffer.steps)).sum();
             prop_assert_eq!(kept, written, "{}", line);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// However many lines are read together, and by whom: the same set, faults and all, down to what rules share.
+    #[test]
+    fn parts_read_side_by_side_come_to_the_same(
+        picked in prop::collection::vec((0..REAL.len(), 1u32..3, 0usize..4), 1..24),
+        with_lists: bool,
+    ) {
+        let line = |(rule, rev, how): &(usize, u32, usize)| {
+            let text = REAL[*rule].replace("sid:", &format!("classtype:none; flowbits:set,f{rule}{rev}; rev:{rev}; sid:"));
+            let text = text.replace("rev:2;)", ")");
+            match how {
+                0 => format!("# {text}"),
+                1 => text.replace("any", "anny"),
+                _ => text,
+            }
+        };
+        let text: Vec<String> = picked.iter().map(line).collect();
+        let files = [SourceFile::new("a", text.join("\n")), SourceFile::new("b", REAL[0])];
+        let load = |share: usize| {
+            let mut lists = Lists::default();
+            if with_lists {
+                lists.add(Kind::Enable, &SourceFile::new("on", "1\n2\n"));
+                lists.add(Kind::Drop, &SourceFile::new("drop", "re:content"));
+            }
+            let (classes, references) = (Classifications::default(), References::default());
+            let loading = load_in_parts(&files, &Vars::default(), &classes, &references, lists, |_| share);
+            saved::write(&loading, saved::Fingerprint([0; 16])).unwrap()
+        };
+        let whole = load(usize::MAX);
+        for share in [1, 2, 7] {
+            prop_assert!(load(share) == whole, "{share} lines a part");
         }
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
-use crate::rules::ruleset::{Context, FastPattern, PayloadScope, Regex, Step};
+use crate::rules::Diagnostic;
+use crate::rules::ruleset::{Context, FastPattern, PayloadScope, Regex, Rule, Step};
 use std::collections::BTreeMap;
 
 const CLASSES: &str = "config classification: bad,Very bad,1\nconfig classification: odd,Odd,3\n";

@@ -6,11 +6,12 @@ mod table;
 use super::app::{self, Protos};
 use crate::base::Dir;
 use ahash::AHashMap;
+use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 use table::TABLE;
 
 /// Number of an application buffer in the table.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BufferId(pub u16);
 
 /// When a buffer is complete and looked into.
@@ -98,7 +99,7 @@ static BY_NAME: LazyLock<AHashMap<&'static str, Named>> = LazyLock::new(|| {
     names
 });
 
-pub fn all() -> impl Iterator<Item = (BufferId, &'static Buffer)> {
+pub fn all() -> impl ExactSizeIterator<Item = (BufferId, &'static Buffer)> {
     TABLE.iter().enumerate().map(|(n, buffer)| (BufferId(n as u16), buffer))
 }
 

@@ -9,11 +9,12 @@ use super::app::Protos;
 use super::ruleset::NumRange;
 use ahash::AHashMap;
 pub use parse::parse;
+use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 use table::TABLE;
 
 /// Number of a field in the table.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FieldId(pub u16);
 
 /// One line of the table.
@@ -76,7 +77,7 @@ pub enum FieldKind {
 }
 
 /// What a rule asks of a field.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FieldTest {
     /// The bits under `mask`, in `range`.
     Number {
@@ -106,7 +107,7 @@ pub enum FieldTest {
 }
 
 /// Which of several values.
-#[derive(Copy, Clone, Debug, Default, PartialEq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Occurrence {
     #[default]
     Any,
@@ -165,7 +166,7 @@ static BY_NAME: LazyLock<AHashMap<&'static str, FieldId>> = LazyLock::new(|| {
     all().flat_map(each).collect()
 });
 
-pub fn all() -> impl Iterator<Item = (FieldId, &'static Field)> {
+pub fn all() -> impl ExactSizeIterator<Item = (FieldId, &'static Field)> {
     TABLE.iter().enumerate().map(|(n, field)| (FieldId(n as u16), field))
 }
 

@@ -15,9 +15,9 @@ use super::source::SourceFile;
 use super::text::{Fault, Text};
 use ahash::AHashMap;
 use modify::{Edit, MAX_RULE_BYTES, Unapplied};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Disable,
@@ -41,7 +41,7 @@ impl Kind {
 }
 
 /// What a line came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Touched {
     pub list: Kind,
     pub file: String,

@@ -60,6 +60,7 @@ impl Default for Table {
 impl Table {
     pub fn reset(&mut self) {
         self.store.clear();
+        self.store.shrink_to(2 * DEFAULT_SIZE);
         self.entries.clear();
         (self.base, self.size, self.limit) = (0, 0, DEFAULT_SIZE);
     }

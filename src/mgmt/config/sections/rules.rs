@@ -14,6 +14,7 @@ pub struct Rules {
     pub enable: Vec<PathBuf>,
     pub drop: Vec<PathBuf>,
     pub modify: Vec<PathBuf>,
+    pub cache: PathBuf,
     pub packet_alert_max: u16,
 }
 
@@ -28,6 +29,7 @@ impl Default for Rules {
             enable: Vec::new(),
             drop: Vec::new(),
             modify: Vec::new(),
+            cache: PathBuf::new(),
             packet_alert_max: 15,
         }
     }
@@ -67,6 +69,11 @@ impl Section for Rules {
         );
         v.value("drop", "rules whose action becomes drop (drop.conf),", &mut self.drop);
         v.value("modify", "and rules whose text is changed (modify.conf).", &mut self.modify);
+        v.value(
+            "cache",
+            "Folder for the compiled rules, /var/lib/weir/rules say: a start with the same files takes them from there, in a\nfraction of the time. Written by `weir run`. Empty: none.",
+            &mut self.cache,
+        );
         v.value(
             "packet-alert-max",
             "Alerts of one packet; what is over it, by rule order, is lost and counted.",

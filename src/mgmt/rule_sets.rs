@@ -1,0 +1,148 @@
+//! Saved rule sets: used where they are of the very files that would be compiled, written for the next start.
+//!
+//! A saved set never decides what is in force. If it is not of these files, not of this build, cut or damaged, that is said
+//! and the text is compiled.
+
+use crate::mgmt::config::Config;
+use crate::mgmt::rule_files::{Loaded, Note, RuleFileError, Selection};
+use crate::mgmt::rule_inputs::Inputs;
+use crate::rules::Loading;
+use crate::rules::saved::{self, Fingerprint, Unreadable};
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Within `rules.cache`.
+const FILE: &str = "compiled.weirset";
+
+/// Whether a set that had to be compiled is written to `rules.cache`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Keep {
+    Yes,
+    No,
+}
+
+/// Why a saved set is not used.
+#[derive(Debug, thiserror::Error)]
+enum Unused {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Unreadable(#[from] Unreadable),
+    #[error("it is of other rule files, lists or variables, or of an earlier state of them")]
+    Stale,
+}
+
+/// As [`rule_files::load`](crate::mgmt::rule_files::load), but of a saved set where there is one of these files: the one that is
+/// named, else that of `rules.cache`.
+pub fn load(
+    config: &Config,
+    base: &Path,
+    selection: &Selection,
+    keep: Keep,
+) -> Result<Loaded, RuleFileError> {
+    let inputs = Inputs::find(config, base, selection)?;
+    let mut notes = Vec::new();
+    if let Some(path) = &selection.saved {
+        if !inputs.has_rules() {
+            return alone(path, &inputs);
+        }
+        match use_saved(path, inputs.fingerprint()?) {
+            Ok(loading) => return Ok(taken(path, loading)),
+            Err(why) => notes.push(unused(path, &why)),
+        }
+    }
+    let cache = cache(config, base);
+    if let Some(path) = cache.as_ref().filter(|path| path.exists()) {
+        match use_saved(path, inputs.fingerprint()?) {
+            Ok(loading) => return Ok(Loaded { notes, ..taken(path, loading) }),
+            Err(why) => notes.push(unused(path, &why)),
+        }
+    }
+    let (loading, fingerprint) = inputs.compile()?;
+    if let Some(path) = cache.filter(|_| keep == Keep::Yes)
+        && let Err(why) = save(&path, &loading, fingerprint)
+    {
+        let text = format!(
+            "cannot write the compiled rules to {}: {why}; correct rules.cache, or its permissions",
+            path.display()
+        );
+        notes.push(Note { text, expected: false });
+    }
+    Ok(Loaded { notes, ..loading.into() })
+}
+
+/// Compiles text and writes the set to `path`.
+pub fn compile(
+    config: &Config,
+    base: &Path,
+    selection: &Selection,
+    path: &Path,
+) -> Result<Loaded, RuleFileError> {
+    let (loading, fingerprint) = Inputs::find(config, base, selection)?.compile()?;
+    save(path, &loading, fingerprint)
+        .map_err(|error| RuleFileError::Unwritable { path: path.to_owned(), error })?;
+    Ok(loading.into())
+}
+
+fn cache(config: &Config, base: &Path) -> Option<PathBuf> {
+    let folder = &config.rules.cache;
+    (!folder.as_os_str().is_empty()).then(|| base.join(folder).join(FILE))
+}
+
+fn taken(path: &Path, loading: Loading) -> Loaded {
+    Loaded { saved: Some(path.to_owned()), ..loading.into() }
+}
+
+fn unused(path: &Path, why: &Unused) -> Note {
+    let path = path.display();
+    let text =
+        format!("the saved rule set {path} is not used: {why}; the rules are compiled from their text");
+    Note { text, expected: matches!(why, Unused::Stale) }
+}
+
+fn use_saved(path: &Path, fingerprint: Fingerprint) -> Result<Loading, Unused> {
+    let bytes = fs::read(path)?;
+    let saved = saved::read(&bytes)?;
+    if saved.fingerprint() != fingerprint {
+        return Err(Unused::Stale);
+    }
+    Ok(saved.load()?)
+}
+
+/// A set for which no rule files are named.
+fn alone(path: &Path, inputs: &Inputs) -> Result<Loaded, RuleFileError> {
+    if inputs.has_lists() {
+        return Err(RuleFileError::Finished { path: path.to_owned() });
+    }
+    let load = || -> Result<Loading, Unused> { Ok(saved::read(&fs::read(path)?)?.load()?) };
+    let bad = |why: Unused| RuleFileError::Saved { path: path.to_owned(), reason: why.to_string() };
+    load().map(|loading| taken(path, loading)).map_err(bad)
+}
+
+/// Writes beside and renames, so that at each moment a whole set stands there or none. Rule texts may be licensed: for the
+/// owner's eyes only.
+fn save(path: &Path, loading: &Loading, fingerprint: Fingerprint) -> io::Result<()> {
+    let bytes = saved::write(loading, fingerprint).map_err(io::Error::other)?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder)?;
+    }
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)
+        .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // It may not be there.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests;
