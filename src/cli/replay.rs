@@ -42,10 +42,17 @@ pub struct Replay {
     /// Write what is forwarded; drop rules then take effect
     #[arg(short = 'w', value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Measure what each rule costs, which makes the replay slower; `weir rules cost` shows it. Without FILE:
+    /// rule-cost.json in the folder of -l
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    rule_cost: Option<Option<PathBuf>>,
     /// Defaults and limits: suricata or inline
     #[arg(long, value_parser = super::profile, default_value = "suricata")]
     profile: Profile,
 }
+
+/// What `--rule-cost` writes unless it says otherwise.
+const COST_FILE: &str = "rule-cost.json";
 
 #[derive(Copy, Clone, Debug, ValueEnum)]
 enum Checksums {
@@ -67,16 +74,21 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
     let rules = start::rules(&loaded.config, &loaded.base, &selection, Keep::No)?;
     rules.loaded.notes.iter().for_each(|note| eprintln!("note: {}", note.text));
     rules::print_faults(&rules.loaded, false);
+    let rule_cost = args.rule_cost.map(|file| file.unwrap_or_else(|| args.log.join(COST_FILE)));
     let mut progress = Progress::new();
     let mut request = Request {
         config: &loaded.config,
         captures: &captures,
         write: args.write.as_deref(),
+        rule_cost: rule_cost.as_deref(),
         progress: &mut |path, frames, of| progress.show(path, frames, of),
     };
     let done = replay::replay(&mut request, &rules)?;
     progress.clear();
     super::print(&summary(&done, &rules))?;
+    if let Some(path) = &rule_cost {
+        super::print(&format!("see: weir rules cost {}\n", path.display()))?;
+    }
     Ok(verdict(&done, &rules))
 }
 

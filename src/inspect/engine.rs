@@ -168,6 +168,11 @@ impl Engine {
         [any, destination, source].into_iter().flatten()
     }
 
+    /// All that packets of the class and direction may meet.
+    pub(crate) fn groups_of(&self, class: Class, dir: Dir) -> impl Iterator<Item = &Group> {
+        self.tables.get(class as usize).into_iter().flat_map(move |table| table[dir].groups())
+    }
+
     /// Rules that are evaluated once a direction, in order.
     pub(crate) fn ip_only(&self, class: Class, dir: Dir) -> &[RuleIndex] {
         self.tables.get(class as usize).map_or(&[], |t| &t[dir].ip_only)

@@ -2,6 +2,7 @@
 //! which it holds.
 
 use super::app_check::{self, Part};
+use super::cost::Meter;
 use super::engine::Compiled;
 use super::inspector::Candidates;
 use super::matcher::Seen;
@@ -26,6 +27,7 @@ impl Turn<'_> {
         from: usize,
         candidates: &mut Candidates,
         seen: &mut Seen,
+        meter: &mut impl Meter,
     ) {
         let mut passed = false;
         let fresh = tx.items().get(from..).unwrap_or_default();
@@ -33,14 +35,15 @@ impl Turn<'_> {
             candidates.begin();
             self.scan(dir, item.id, tx.bytes(item), candidates, seen);
             candidates.sort();
+            meter.searched();
             for &index in candidates.found() {
                 if passed || self.outcome.out_of_budget || !self.pay(0) {
                     break;
                 }
                 let Some((rule, compiled)) = self.engine.rule(index) else { continue };
-                if self.frame_holds(rule, compiled, tx, dir, item) {
-                    passed = self.matched(index, rule, Where::Transaction(tx.id)).is_err();
-                }
+                let holds = self.frame_holds(rule, compiled, tx, dir, item);
+                passed = holds && self.matched(index, rule, Where::Transaction(tx.id)).is_err();
+                meter.evaluated(index, holds);
             }
         }
         tx.marks.passed |= passed;

@@ -55,6 +55,11 @@ impl Set {
         &self.matcher
     }
 
+    /// Those behind its patterns; one may stand behind several.
+    pub(crate) fn rules(&self) -> &[RuleIndex] {
+        &self.rules
+    }
+
     pub(crate) fn patterns(&self) -> usize {
         self.matcher.len()
     }

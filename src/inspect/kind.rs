@@ -9,7 +9,7 @@ use crate::rules::ruleset::{AppCheck, BitAction, BufferMatch, Check, Context, Pa
 /// In which list a packet finds its rules.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Class {
+pub enum Class {
     Tcp,
     Udp,
     Icmp,
@@ -23,6 +23,17 @@ pub(crate) enum Class {
 impl Class {
     pub(crate) const ALL: [Class; 6] =
         [Class::Tcp, Class::Udp, Class::Icmp, Class::Sctp, Class::OtherIp, Class::Other];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Tcp => "tcp",
+            Class::Udp => "udp",
+            Class::Icmp => "icmp",
+            Class::Sctp => "sctp",
+            Class::OtherIp => "other-ip",
+            Class::Other => "other",
+        }
+    }
 
     pub(crate) fn of(decoded: &Decoded) -> Class {
         match (&decoded.l4, decoded.ip) {

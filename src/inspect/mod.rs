@@ -8,7 +8,10 @@ mod app_check;
 mod apps;
 mod base64;
 mod buffers;
+mod census;
 pub mod check;
+mod cost;
+mod effects;
 mod engine;
 mod facts;
 #[cfg(test)]
@@ -27,12 +30,15 @@ mod transactions;
 mod transform;
 mod turn;
 
+pub use census::{GroupFigures, ProtocolFigures};
+pub use cost::{CostBook, Costs, Quantiles, RuleCost};
 pub use engine::Engine;
 pub(crate) use engine::{Side as PortSide, side as port_side};
 pub use facts::{FlowFacts, PacketFacts};
 pub use hosts::{AsTheyCome, HostCounts, HostState, Order};
 pub use inspector::{InForce, InspectCounters, Inspector, Settings, WORK_PER_PACKET, WhenSpent};
-pub(crate) use kind::{Class, Kind};
+pub use kind::Class;
+pub(crate) use kind::Kind;
 pub use outcome::{Alert, MAX_ALERTS, Outcome, Payload, Settlement, StreamWindow};
 pub use state::{MAX_FLOWBITS, StateHandle};
 pub use threshold::Thresholds;

@@ -5,6 +5,7 @@
 
 use super::app_check::{self, Part};
 use super::apps::{self, direction_of};
+use super::cost::Meter;
 use super::engine::Compiled;
 use super::frames::is_frame;
 use super::inspector::Candidates;
@@ -37,13 +38,16 @@ impl Turn<'_> {
         dir: Dir,
         candidates: &mut Candidates,
         seen: &mut Seen,
+        meter: &mut impl Meter,
     ) {
         for tx in all.iter_mut().filter(|tx| tx.changed[dir]) {
             if !tx.marks.passed {
                 let fresh = tx.marks.scanned[dir];
                 self.collect(tx, dir, candidates, seen);
-                self.evaluate_pending(tx, dir);
-                self.frames(tx, dir, fresh, candidates, seen);
+                meter.searched();
+                self.evaluate_pending(tx, dir, meter);
+                self.frames(tx, dir, fresh, candidates, seen, meter);
+                meter.transaction(tx.proto);
             }
             tx.looked_at(dir);
             if self.outcome.passed || self.outcome.out_of_budget {
@@ -117,7 +121,7 @@ impl Turn<'_> {
         }
     }
 
-    fn evaluate_pending(&mut self, tx: &mut Transaction, dir: Dir) {
+    fn evaluate_pending(&mut self, tx: &mut Transaction, dir: Dir, meter: &mut impl Meter) {
         let mut pending = std::mem::take(&mut tx.marks.pending);
         let mut ended = false;
         pending.retain_mut(|waiting| {
@@ -131,14 +135,12 @@ impl Turn<'_> {
             if !self.pay(0) {
                 return true;
             }
-            match self.fate(rule, compiled, waiting, tx, dir) {
-                Fate::Waits => true,
-                Fate::Gone => false,
-                Fate::Matches => {
-                    ended = self.transaction_matched(waiting, rule, tx).is_err();
-                    false
-                }
+            let fate = self.fate(rule, compiled, waiting, tx, dir);
+            if let Fate::Matches = fate {
+                ended = self.transaction_matched(waiting, rule, tx).is_err();
             }
+            meter.evaluated(waiting.rule, matches!(fate, Fate::Matches));
+            matches!(fate, Fate::Waits)
         });
         tx.marks.pending = pending;
     }

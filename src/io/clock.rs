@@ -76,6 +76,11 @@ impl TimeBase {
         Arc::new(TimeBase { ticks, sequence: AtomicU64::new(0), line })
     }
 
+    /// The counter behind it: for measurements.
+    pub fn ticks(&self) -> Ticks {
+        self.ticks
+    }
+
     pub fn clock(self: &Arc<Self>) -> Clock {
         Clock { base: Arc::clone(self), latest: 0 }
     }

@@ -1,7 +1,7 @@
 //! The configuration in the words of the layers below: their settings, ports and pools.
 
 use crate::base::{Addr, NetworkTable, PerDir, PortId, Time};
-use crate::inspect::{Engine, MAX_ALERTS};
+use crate::inspect::{CostBook, Engine, MAX_ALERTS};
 use crate::io::dpdk::{EalConfig, HashFields, LogLevel, Memory, PoolConfig, PortConfig, Stamp};
 use crate::io::{LinkType, PortInfo};
 use crate::mgmt::config::value::Auto;
@@ -182,12 +182,13 @@ pub fn services(
     place: Place,
     seed: u64,
     restarted: Restarted,
+    costs: Option<Arc<CostBook>>,
 ) -> Result<Draft, StartFault> {
     let alerts = usize::from(config.rules.packet_alert_max).min(MAX_ALERTS);
     let inspection = inspect::Settings { packet_alert_max: alerts, seed, ..inspect::Settings::default() };
     let hosts = Arc::new(inspect::HostState::new(&inspection));
     let shared = Arc::clone(&hosts);
-    let stock = Stock { engine: Arc::clone(engine), hosts, streams: streams(config), inspection };
+    let stock = Stock { engine: Arc::clone(engine), hosts, streams: streams(config), inspection, costs };
     let (layout, ports) = match place {
         Place::Line => (Layout::of(config), Ports::of(config)),
         Place::Captures(count) => (Layout::of(config).fixed(), Ports::Captures(count)),

@@ -12,6 +12,7 @@ pub mod events;
 pub mod operator;
 pub mod replay;
 pub mod rpc;
+pub mod rule_cost;
 pub mod rule_files;
 pub mod rule_inputs;
 pub mod rule_sets;

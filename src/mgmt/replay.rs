@@ -10,6 +10,7 @@ use crate::mgmt::convert::{self, Place, Start};
 use crate::mgmt::counters;
 use crate::mgmt::eve::Medium;
 use crate::mgmt::events::EventTotals;
+use crate::mgmt::rule_cost::CostFile;
 use crate::mgmt::run::failure;
 use crate::mgmt::start::{self, RulesAtStart, StartError};
 use crate::mgmt::watchdog::{self, Watchdog};
@@ -40,6 +41,8 @@ pub struct Request<'a> {
     pub config: &'a Config,
     pub captures: &'a [PathBuf],
     pub write: Option<&'a Path>,
+    /// Where what the rules cost is written; measuring makes the replay slower.
+    pub rule_cost: Option<&'a Path>,
     /// Told how many frames of how many of the current capture have been read.
     pub progress: &'a mut dyn FnMut(&Path, u64, u64),
 }
@@ -91,8 +94,11 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let start = Start { now: first, seed: SEED, replay: true, spreading: Spreading::Software };
     let settings = convert::pipeline(config, plans, start);
     let place = Place::Captures(settings.ports.len());
-    let services =
-        convert::services(config, &rules.engine, place, SEED, Restarted::default()).map_err(run_fault)?;
+    let cost = request.rule_cost.map(|path| CostFile::create(path, platform.eal.time().ticks()));
+    let cost = cost.transpose().map_err(run_fault)?;
+    let book = cost.as_ref().map(CostFile::book);
+    let services = convert::services(config, &rules.engine, place, SEED, Restarted::default(), book)
+        .map_err(run_fault)?;
     let appliance = Appliance::build(&settings, &mut ports, &platform, &services.plan).map_err(run_fault)?;
     drop(ports);
     let Appliance { mut main, workers, handle, feeds } = appliance;
@@ -140,6 +146,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let events = log.finish();
     let plugins_out = services.outs(&log.taken_out());
     done.map_err(run_fault)?;
+    cost.map(|cost| cost.finish(&rules.engine)).transpose().map_err(run_fault)?;
     let dropped = |reason| handle.ledgers.iter().map(|l| l.dropped(reason)).sum::<u64>();
     let drops = DropReason::ALL.iter().map(|&r| (r, dropped(r))).filter(|(_, n)| *n > 0).collect();
     Ok(Outcome {

@@ -80,8 +80,9 @@ pub fn run(
     let sources = if spreading == Spreading::Software { receivers(&mut ports) } else { Vec::new() };
     let mut ports: Vec<Option<Box<dyn PacketIo>>> =
         ports.into_iter().map(|port| Some(Box::new(port) as Box<dyn PacketIo>)).collect();
-    let services = convert::services(config, &rules.engine, Place::Line, now.micros(), restarted.clone())
-        .map_err(run_fault)?;
+    let services =
+        convert::services(config, &rules.engine, Place::Line, now.micros(), restarted.clone(), None)
+            .map_err(run_fault)?;
     let appliance = Appliance::build(&settings, &mut ports, &platform, &services.plan).map_err(run_fault)?;
     let Appliance { mut main, workers, handle, feeds } = appliance;
     main.set_sources(sources);

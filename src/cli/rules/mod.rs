@@ -2,6 +2,7 @@
 
 mod check;
 mod compile;
+mod cost;
 mod diff;
 mod explain;
 mod keywords;
@@ -31,6 +32,8 @@ pub enum Command {
     Show(show::Show),
     /// List every keyword, and what waits for a decoder
     Keywords(keywords::Keywords),
+    /// Show what rules cost in a replay: weir replay --rule-cost
+    Cost(cost::Cost),
     /// Compare two rule files or folders: rules added, removed, changed
     Diff(diff::Diff),
 }
@@ -109,6 +112,7 @@ pub fn run(command: Command) -> Result<Outcome, Failure> {
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Keywords(args) => keywords::run(&args),
+        Command::Cost(args) => cost::run(&args),
         Command::Diff(args) => diff::run(args),
     }
 }

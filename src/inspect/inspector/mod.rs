@@ -8,6 +8,7 @@ use crate::app::Transactions;
 use crate::base::counters::Counter;
 use crate::base::{Anomaly, Dir, DropReason, RuleIndex, Verdict};
 use crate::inspect::buffers;
+use crate::inspect::cost::{Meter, Unmetered};
 use crate::inspect::facts::PacketFacts;
 use crate::inspect::group::{Place, Set};
 use crate::inspect::hosts::{AsTheyCome, HostState, Order};
@@ -187,8 +188,24 @@ impl Inspector {
         session: Option<&mut StateHandle>,
         payload: Payload<'_>,
     ) -> &Outcome {
+        match rules.cost.clone() {
+            None => self.look(rules, facts, session, payload, &mut Unmetered),
+            Some(sheet) => self.look(rules, facts, session, payload, &mut sheet.meter()),
+        }
+    }
+
+    #[inline]
+    fn look(
+        &mut self,
+        rules: &mut InForce,
+        facts: &PacketFacts<'_>,
+        session: Option<&mut StateHandle>,
+        payload: Payload<'_>,
+        meter: &mut impl Meter,
+    ) -> &Outcome {
         rules.collect(facts, &payload);
-        self.evaluate(rules, facts, session, payload)
+        meter.searched();
+        self.evaluate(rules, facts, session, payload, meter)
     }
 
     /// As [`inspect`](Self::inspect), for anomalies that were found after the packet's turn: only rules that ask for one of
@@ -204,7 +221,10 @@ impl Inspector {
         let set = rules.engine.rules();
         let keeps = |index| set.rule(index).is_some_and(|rule| rule.checks.iter().any(asks));
         rules.candidates.rules.retain(|&index| keeps(index));
-        self.evaluate(rules, facts, None, Payload::Packet)
+        match rules.cost.clone() {
+            None => self.evaluate(rules, facts, None, Payload::Packet, &mut Unmetered),
+            Some(sheet) => self.evaluate(rules, facts, None, Payload::Packet, &mut sheet.meter()),
+        }
     }
 
     /// What the rules over transactions say of those that changed in the packet's direction. The alerts of the packet's own
@@ -219,8 +239,10 @@ impl Inspector {
         alerts: usize,
     ) -> &Outcome {
         let dir = facts.flow.as_ref().map_or(Dir::ToServer, |flow| flow.dir);
-        self.turn(rules, facts, session, &payload, alerts, |turn, candidates, seen| {
-            turn.transactions(transactions, dir, candidates, seen);
+        let cost = rules.cost.clone();
+        self.turn(rules, facts, session, &payload, alerts, |turn, candidates, seen| match &cost {
+            None => turn.transactions(transactions, dir, candidates, seen, &mut Unmetered),
+            Some(sheet) => turn.transactions(transactions, dir, candidates, seen, &mut sheet.meter()),
         })
     }
 
@@ -230,9 +252,13 @@ impl Inspector {
         facts: &PacketFacts<'_>,
         session: Option<&mut StateHandle>,
         payload: Payload<'_>,
+        meter: &mut impl Meter,
     ) -> &Outcome {
         self.counters.packets.add(1);
-        self.turn(rules, facts, session, &payload, 0, |turn, candidates, _| turn.run(&candidates.rules))
+        self.turn(rules, facts, session, &payload, 0, |turn, candidates, _| {
+            turn.run(&candidates.rules, meter);
+            meter.packet(Class::of(facts.decoded));
+        })
     }
 
     fn turn(
@@ -245,7 +271,7 @@ impl Inspector {
         work: impl FnOnce(&mut Turn<'_>, &mut Candidates, &mut Seen),
     ) -> &Outcome {
         self.outcome.clear();
-        let InForce { engine, candidates, seen, caches, bench } = rules;
+        let InForce { engine, candidates, seen, caches, bench, cost: _ } = rules;
         let mut turn = Turn {
             engine,
             facts,

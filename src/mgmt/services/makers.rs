@@ -1,6 +1,6 @@
 //! Where control halves come from: built in by name, shared objects by their entry.
 
-use crate::inspect::{self, Engine, HostState};
+use crate::inspect::{self, CostBook, Engine, HostState};
 use crate::mgmt::config::PluginEntry;
 use crate::service::builtin;
 use crate::service::external::{ExternalSpec, load};
@@ -24,6 +24,8 @@ pub struct Stock {
     pub hosts: Arc<HostState>,
     pub streams: stream::Settings,
     pub inspection: inspect::Settings,
+    /// Where somebody asked what rules cost.
+    pub costs: Option<Arc<CostBook>>,
 }
 
 impl Makers for Stock {
@@ -32,12 +34,9 @@ impl Makers for Stock {
             return external(entry);
         }
         if entry.name == idp::NAME {
-            return Ok(Box::new(Idp::new(
-                Arc::clone(&self.engine),
-                Arc::clone(&self.hosts),
-                self.streams.clone(),
-                self.inspection,
-            )));
+            let (engine, hosts) = (Arc::clone(&self.engine), Arc::clone(&self.hosts));
+            let idp = Idp::new(engine, hosts, self.streams.clone(), self.inspection);
+            return Ok(Box::new(idp.measured(self.costs.clone())));
         }
         builtin::make(&entry.name).ok_or_else(|| format!("there is no built-in plugin \"{}\"", entry.name))
     }

@@ -13,7 +13,7 @@ mod worker;
 use super::plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, Plugin};
 use super::policy::Policy;
 use crate::base::{PluginId, SetId, WorkerId};
-use crate::inspect::{self, Engine, HostState, InForce, Inspector};
+use crate::inspect::{self, CostBook, Engine, HostState, InForce, Inspector};
 use crate::stream;
 use std::any::Any;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub struct Idp {
     engine: Arc<Engine>,
     /// Keyed by host, one for all workers.
     hosts: Arc<HostState>,
+    /// Where somebody asked what rules cost.
+    costs: Option<Arc<CostBook>>,
 }
 
 impl Idp {
@@ -41,7 +43,12 @@ impl Idp {
     ) -> Idp {
         let flags = Flags { alone: true, policy: true, own_state: true, ..Flags::default() };
         let about = About { name: NAME.into(), kind: "detection".into(), flags, ..About::default() };
-        Idp { about, streams, inspection, engine, hosts }
+        Idp { about, streams, inspection, engine, hosts, costs: None }
+    }
+
+    /// Has what the rules cost written into the book, if there is one.
+    pub fn measured(self, costs: Option<Arc<CostBook>>) -> Idp {
+        Idp { costs, ..self }
     }
 
     /// A compiled rule set as this plugin's policy.
@@ -79,7 +86,12 @@ impl Plugin for Idp {
     /// The memory that a worker evaluates the rules with.
     fn prepare(&self, policy: &Policy, _worker: WorkerId) -> Option<Box<dyn Any + Send>> {
         let engine = Arc::clone(&policy.data).downcast::<Engine>().ok()?;
-        Some(Box::new(generations::Prepared { generation: policy.generation, rules: InForce::new(engine) }))
+        let rules = InForce::new(engine);
+        let rules = match &self.costs {
+            Some(book) => rules.measured(book),
+            None => rules,
+        };
+        Some(Box::new(generations::Prepared { generation: policy.generation, rules }))
     }
 
     fn control(&mut self, event: ControlEvent<'_>, desk: &mut dyn Desk) -> Result<(), ControlFault> {
