@@ -76,7 +76,7 @@ fn plan(names: &[&str]) -> ServicePlan {
         plugins.push(match name {
             "idp" => {
                 let hosts = Arc::new(weir::inspect::HostState::new(&inspection));
-                Box::new(Idp::new(Arc::clone(&engine), hosts, streams, inspection))
+                Box::new(Idp::new(Arc::clone(&engine), hosts, streams.clone(), inspection))
             }
             "built-in" => Box::new(Nothing(About { name: name.into(), ..About::default() })),
             name => external(name),
