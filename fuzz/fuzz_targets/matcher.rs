@@ -9,7 +9,7 @@
 use libfuzzer_sys::fuzz_target;
 use weir::inspect::matcher::{Kind, Matcher, Patterns, Seen, StreamState};
 
-const KINDS: [Kind; 3] = [Kind::AhoCorasick, Kind::Scalar, Kind::Simd];
+const KINDS: [Kind; 4] = [Kind::AhoCorasick, Kind::Scalar, Kind::Avx2, Kind::Simd];
 
 fuzz_target!(|input: &[u8]| {
     let (mut patterns, mut chunks) = (Patterns::default(), Vec::new());

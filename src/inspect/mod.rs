@@ -33,11 +33,13 @@ mod turn;
 pub use census::{GroupFigures, ProtocolFigures};
 pub use cost::{CostBook, Costs, Quantiles, RuleCost};
 pub use engine::Engine;
+#[cfg(feature = "manage")]
 pub(crate) use engine::{Side as PortSide, side as port_side};
 pub use facts::{FlowFacts, PacketFacts};
 pub use hosts::{AsTheyCome, HostCounts, HostState, Order};
 pub use inspector::{InForce, InspectCounters, Inspector, Settings, WORK_PER_PACKET, WhenSpent};
 pub use kind::Class;
+#[cfg(feature = "manage")]
 pub(crate) use kind::Kind;
 pub use outcome::{Alert, MAX_ALERTS, Outcome, Payload, Settlement, StreamWindow};
 pub use state::{MAX_FLOWBITS, StateHandle};
