@@ -93,6 +93,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether anything follows from it.
+    pub fn acts(&self) -> bool {
+        !self.alerts.is_empty() || self.verdict != Verdict::Forward || self.settled.is_some()
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Outcome::default();
     }

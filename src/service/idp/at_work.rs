@@ -8,6 +8,7 @@ use crate::decode::{Decoded, Ip, L4};
 use crate::inspect::{
     FlowFacts, InForce, Inspector, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow,
 };
+use crate::rules::RuleSet;
 use crate::service::context::PacketAt;
 use crate::service::{Reporter, origin};
 use crate::session::{Fit, Session, Settled};
@@ -20,8 +21,6 @@ pub(super) struct Judgement {
     pub(super) verdict: Verdict,
     pub(super) settled: Option<Settled>,
     pub(super) alerted: bool,
-    passed: bool,
-    alerts: usize,
 }
 
 /// All that judging a packet takes.
@@ -118,28 +117,28 @@ impl AtWork<'_> {
                 (None, Payloads::OfPacket) => Payload::Packet,
                 (None, Payloads::OfStream) => Payload::Queued,
             };
-            let origin = || origin_of(packet, Some(session), dir);
-            let outcome = inspector.inspect(rules, &facts, Some(&mut state), payload);
-            judgement.take(outcome);
-            if !outcome.alerts.is_empty() {
-                let set = rules.engine().rules();
-                report.alerts(&origin(), outcome, set, Some(session), None, packet.inline);
-            }
-            if let Some(app) = apps.get_mut(session.app).filter(|_| !judgement.passed) {
-                let (txs, before) = (&mut app.transactions, judgement.alerts);
-                let outcome =
-                    inspector.inspect_transactions(rules, &facts, Some(&mut state), payload, txs, before);
+            let mut tell = |outcome: &Outcome, set: &RuleSet, txs: Option<&Transactions>| {
                 judgement.take(outcome);
                 if !outcome.alerts.is_empty() {
+                    let origin = origin_of(packet, Some(session), dir);
+                    report.alerts(&origin, outcome, set, Some(session), txs, packet.inline);
+                }
+            };
+            let own = inspector.inspect(rules, &facts, Some(&mut state), payload);
+            match apps.get_mut(session.app).filter(|_| !own.passed) {
+                None => tell(own, rules.engine().rules(), None),
+                Some(app) => {
+                    // Few packets have an outcome that must be kept meanwhile.
+                    let (before, own) = (own.alerts.len(), own.acts().then(|| own.clone()));
+                    let txs = &mut app.transactions;
+                    let theirs =
+                        inspector.inspect_transactions(rules, &facts, Some(&mut state), payload, txs, before);
                     let set = rules.engine().rules();
-                    report.alerts(
-                        &origin(),
-                        outcome,
-                        set,
-                        Some(session),
-                        Some(&app.transactions),
-                        packet.inline,
-                    );
+                    // A transaction's rule that lets the packet pass comes before all that drop or alert.
+                    if let Some(own) = own.filter(|_| !theirs.passed) {
+                        tell(&own, set, None);
+                    }
+                    tell(theirs, set, Some(&app.transactions));
                 }
             }
             if window.is_none() {
@@ -155,6 +154,9 @@ impl AtWork<'_> {
     /// Both directions' last bytes; the alerts are dated by the packet with that number.
     pub(super) fn rest(&mut self, session: &mut Session, number: u64) {
         self.decode_rest(session);
+        if matches!(session.settled, Settled::Pass | Settled::Bypass) {
+            return;
+        }
         for dir in Dir::BOTH {
             self.last_bytes(session, dir, number);
         }
@@ -213,8 +215,6 @@ impl Judgement {
     fn take(&mut self, outcome: &Outcome) {
         self.verdict = self.verdict.and(outcome.verdict);
         self.alerted |= !outcome.alerts.is_empty();
-        self.alerts += outcome.alerts.len();
-        self.passed |= outcome.passed;
         if let Some(settled) = outcome.settled.map(settlement) {
             self.settled = Some(settled);
         }
