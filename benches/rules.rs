@@ -25,6 +25,12 @@ fn main() {
     }
     let shared = std::env::var_os("WEIR_SHARED").map_or_else(|| PathBuf::from("../shared"), PathBuf::from);
     let file = words.first().map_or_else(|| shared.join("rules/et-open.rules"), PathBuf::from);
+    if !file.is_file() {
+        return eprintln!(
+            "skipped: no rules at {}; name a file, or the folder of the test data in WEIR_SHARED",
+            file.display()
+        );
+    }
     let set = std::env::temp_dir().join(format!("weir-bench-{}.set", std::process::id()));
     let loading = text(&file);
     let bytes = saved::write(&loading, Printer::default().finish()).expect("the set can be saved");

@@ -30,6 +30,11 @@ enum Fate {
     Matches,
 }
 
+/// The order of those that wait: that of evaluation, and within a rule by direction.
+fn filing(rule: RuleIndex, dir: Dir) -> (RuleIndex, usize) {
+    (rule, dir.index())
+}
+
 impl Turn<'_> {
     /// Looks at the transactions that changed in `dir`; `candidates` and `seen` are scratch memory.
     pub(super) fn transactions(
@@ -81,13 +86,14 @@ impl Turn<'_> {
         let before = marks.pending.len();
         for &rule in candidates.found() {
             let way = self.way(rule, dir);
-            let known = marks.pending.iter().take(before).any(|p| (p.rule, p.dir) == (rule, way));
+            let filed = marks.pending.get(..before).unwrap_or_default();
+            let known = filed.binary_search_by_key(&filing(rule, way), |p| filing(p.rule, p.dir)).is_ok();
             if !known && !marks.matched.contains(&(rule, way)) {
                 marks.pending.push(Pending { rule, dir: way, held: 0 });
             }
         }
         if marks.pending.len() > before {
-            marks.pending.sort_unstable_by_key(|p| p.rule);
+            marks.pending.sort_unstable_by_key(|p| filing(p.rule, p.dir));
         }
     }
 
