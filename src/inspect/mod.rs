@@ -8,6 +8,7 @@ mod app_check;
 mod apps;
 mod base64;
 mod buffers;
+mod by_address;
 mod census;
 pub mod check;
 mod cost;

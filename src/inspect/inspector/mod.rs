@@ -320,7 +320,10 @@ impl InForce {
         let dir = facts.flow.as_ref().map_or(Dir::ToServer, |flow| flow.dir);
         let rest = payload.is_rest();
         if !rest && facts.flow.as_ref().is_none_or(|flow| flow.stats.packets[dir] <= 1) {
-            engine.ip_only(class, dir).iter().for_each(|&rule| candidates.add(rule));
+            let family = facts.decoded.ip.map(|ip| ip.family);
+            if let Some(family) = family {
+                engine.ip_only().find(family, tuple.src, tuple.dst, |rule| candidates.add(rule));
+            }
         }
         for group in engine.groups(class, dir, tuple.sport, tuple.dport) {
             for &rule in &group.bare {
