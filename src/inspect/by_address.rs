@@ -54,11 +54,6 @@ impl ByAddress {
         let named = self.source.get(family, src).iter().chain(self.destination.get(family, dst));
         named.chain(&self.everywhere).copied().for_each(candidate);
     }
-
-    #[cfg(test)]
-    fn everywhere(&self) -> &[RuleIndex] {
-        &self.everywhere
-    }
 }
 
 /// The part of all addresses that a side of a header covers, of either family.
@@ -67,8 +62,8 @@ fn share(endpoint: &Endpoint) -> f64 {
         set.ranges().iter().map(|&(low, high)| width(low, high)).sum()
     }
     endpoint.addresses.as_ref().map_or(1.0, |set| {
-        let v4 = part(&set.v4, |low, high| f64::from(high - low) / f64::from(u32::MAX));
-        let v6 = part(&set.v6, |low, high| (high - low) as f64 / u128::MAX as f64);
+        let v4 = part(&set.v4, |low, high| (f64::from(high - low) + 1.0) / 2f64.powi(32));
+        let v6 = part(&set.v6, |low, high| ((high - low) as f64 + 1.0) / 2f64.powi(128));
         v4.max(v6)
     })
 }
@@ -130,7 +125,7 @@ impl<T: Step + Hash> Ranges<T> {
         // Where one range ends and another begins, the end comes first.
         bounds.sort_unstable();
         let (mut firsts, mut lists) = (Vec::new(), Vec::new());
-        let mut known = Lists::default();
+        let mut known = Lists { starts: vec![0], ..Lists::default() };
         let mut open: Vec<RuleIndex> = Vec::new();
         for group in bounds.chunk_by(|a, b| a.0 == b.0) {
             for &(_, begins, index) in group {
@@ -170,9 +165,6 @@ impl Lists {
         if let Some(&number) = self.numbers.get(list) {
             return number;
         }
-        if self.starts.is_empty() {
-            self.starts.push(0);
-        }
         let number = self.numbers.len() as u32;
         self.numbers.insert(list.to_vec(), number);
         self.rules.extend_from_slice(list);
@@ -192,6 +184,24 @@ mod tests {
     fn endpoint(ranges: Option<Vec<(u32, u32)>>) -> Endpoint {
         let set = |ranges| AddrSet { v4: IntervalSet::from_ranges(ranges), v6: IntervalSet::empty() };
         Endpoint { addresses: ranges.map(|ranges| Arc::new(set(ranges))), ports: None }
+    }
+
+    fn from(src: Endpoint) -> Rule {
+        Rule { src, ..fixture::rule(1, Action::Alert) }
+    }
+
+    fn index_of(rules: &[Rule]) -> ByAddress {
+        let listed = rules.iter().enumerate().map(|(n, rule)| (RuleIndex(n as u32), rule));
+        ByAddress::build(&listed.collect::<Vec<_>>())
+    }
+
+    /// The rules that a packet from `src` meets, each once.
+    fn found(index: &ByAddress, family: Family, src: u128) -> Vec<u32> {
+        let mut found = Vec::new();
+        index.find(family, Addr(src), Addr(3), |rule| found.push(rule.0));
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     fn side() -> impl Strategy<Value = Option<Vec<(u32, u32)>>> {
@@ -226,7 +236,7 @@ mod tests {
                 let fits = |a, b| named(&rule.src, a) && named(&rule.dst, b);
                 if fits(src, dst) || (rule.both_ways && fits(dst, src)) {
                     prop_assert!(found.contains(number));
-                } else if !index.everywhere().contains(number) {
+                } else if !index.everywhere.contains(number) {
                     let half = named(&rule.src, src) || named(&rule.dst, dst);
                     prop_assert!(half || !found.contains(number));
                 }
@@ -236,21 +246,37 @@ mod tests {
 
     #[test]
     fn a_thousand_lists_cost_a_packet_those_that_name_it() {
-        let list = |n: u32| Rule {
-            src: endpoint(Some(vec![(n * 10, n * 10 + 4)])),
-            ..fixture::rule(1, Action::Alert)
+        let lists = (0..1000u32).map(|n| from(endpoint(Some(vec![(n * 10, n * 10 + 4)]))));
+        let index = index_of(&lists.collect::<Vec<_>>());
+        assert_eq!(found(&index, Family::V4, 5_003), [500]);
+        assert_eq!(found(&index, Family::V4, 5_005), [0u32; 0]);
+        assert_eq!(found(&index, Family::V6, 5_003), [0u32; 0]);
+        assert_eq!(found(&index, Family::V4, u128::from(u32::MAX)), [0u32; 0]);
+    }
+
+    #[test]
+    fn more_rules_than_one_address_holds_are_found_all_the_same() {
+        let many = MAX_OVERLAP as u32 + 40;
+        let lists = (0..many).map(|n| from(endpoint(Some(vec![(n, 500), (600, 600 + n)]))));
+        let index = index_of(&lists.collect::<Vec<_>>());
+        let all: Vec<u32> = (0..many).collect();
+        assert_eq!(found(&index, Family::V4, 500), all);
+        assert_eq!(found(&index, Family::V4, 600), all);
+        assert!(!index.everywhere.is_empty(), "some found no room");
+    }
+
+    #[test]
+    fn the_last_address_of_a_family_and_addresses_of_both_are_found() {
+        let both = AddrSet {
+            v4: IntervalSet::from_ranges([(u32::MAX - 1, u32::MAX)]),
+            v6: IntervalSet::from_ranges([(u128::MAX, u128::MAX), (7, 9)]),
         };
-        let rules: Vec<Rule> = (0..1000).map(list).collect();
-        let listed: Vec<_> = rules.iter().enumerate().map(|(n, rule)| (RuleIndex(n as u32), rule)).collect();
-        let index = ByAddress::build(&listed);
-        let find = |family, src| {
-            let mut found: Vec<u32> = Vec::new();
-            index.find(family, Addr(src), Addr(3), |rule| found.push(rule.0));
-            found
-        };
-        assert_eq!(find(Family::V4, 5_003), [500]);
-        assert_eq!(find(Family::V4, 5_005), [0u32; 0]);
-        assert_eq!(find(Family::V6, 5_003), [0u32; 0]);
-        assert_eq!(find(Family::V4, u128::from(u32::MAX)), [0u32; 0]);
+        let index = index_of(&[from(Endpoint { addresses: Some(Arc::new(both)), ports: None })]);
+        let none = [0u32; 0];
+        assert_eq!(found(&index, Family::V4, u32::MAX.into()), [0]);
+        assert_eq!(found(&index, Family::V4, 8), none);
+        assert_eq!(found(&index, Family::V6, u128::MAX), [0]);
+        assert_eq!(found(&index, Family::V6, 8), [0]);
+        assert_eq!(found(&index, Family::V6, 10), none);
     }
 }

@@ -1,7 +1,7 @@
 //! The compiled rule set as packets meet it: groups by protocol, direction and port, and each rule's steps prepared.
 //!
 //! A packet asks at most three groups: that of rules for any port, that of its destination port and that of its source
-//! port. Rules that name ports are filed under the side whose ports are fewer.
+//! port. Rules that name ports are filed under the side whose ports are fewer. Rules of a header alone are found by address.
 
 use super::apps::Apps;
 use super::by_address::ByAddress;
@@ -12,7 +12,7 @@ use super::steps::{Pcres, Program};
 use crate::app::Wanted;
 use crate::base::interval::IntervalSet;
 use crate::base::parallel;
-use crate::base::{Dir, Generation, PerDir, RuleIndex};
+use crate::base::{Dir, Family, FlowTuple, Generation, PerDir, RuleIndex};
 use crate::rules::ruleset::{Action, PayloadScope};
 use crate::rules::{Rule, RuleSet};
 use std::collections::{BTreeSet, HashMap};
@@ -93,10 +93,7 @@ impl Engine {
         let mut both = || PerDir([filled.next().unwrap_or_default(), filled.next().unwrap_or_default()]);
         let tables: Box<[PerDir<Table>]> = Class::ALL.iter().map(|_| both()).collect();
         let apps = Apps::build(&rules, &compiled)?;
-        let headers =
-            rules.rules.iter().zip(&compiled).enumerate().filter(|(_, (_, c))| c.kind == Kind::IpOnly);
-        let headers: Vec<_> = headers.map(|(n, (rule, _))| (RuleIndex(n as u32), rule)).collect();
-        let ip_only = ByAddress::build(&headers);
+        let ip_only = headers_alone(&rules, &compiled);
         let sets = tables.iter().flat_map(|t| &t.0).flat_map(Table::groups).flat_map(|g| &g.sets);
         let max_patterns = sets.chain(apps.all_sets()).map(Set::patterns).max().unwrap_or(0);
         let reads_streams = apps.reads_payload() || compiled.iter().any(Compiled::reads_stream);
@@ -189,9 +186,20 @@ impl Engine {
         self.tables.get(class as usize).into_iter().flat_map(move |table| table[dir].groups())
     }
 
-    /// Rules that are evaluated once a direction.
-    pub(crate) fn ip_only(&self) -> &ByAddress {
-        &self.ip_only
+    /// Calls `candidate` for the rules of a header alone that a packet between these hosts may match, for some twice. They are
+    /// evaluated once a direction.
+    pub(crate) fn ip_only(
+        &self,
+        class: Class,
+        family: Family,
+        tuple: &FlowTuple,
+        mut candidate: impl FnMut(RuleIndex),
+    ) {
+        self.ip_only.find(family, tuple.src, tuple.dst, |index| {
+            if self.rules.rule(index).is_some_and(|rule| class.takes(rule.protocol)) {
+                candidate(index);
+            }
+        });
     }
 }
 
@@ -211,6 +219,13 @@ fn compile_rules(set: &RuleSet) -> (Box<[Compiled]>, Pcres) {
     let parts: Vec<_> = parts.into_iter().zip(kinds.chunks(size)).collect();
     let some = |(rules, kinds): &(&[Rule], &[Kind])| rules.iter().zip(*kinds).map(one).collect::<Vec<_>>();
     (parallel::map(&parts, some).into_iter().flatten().collect(), pcres)
+}
+
+fn headers_alone(set: &RuleSet, compiled: &[Compiled]) -> ByAddress {
+    let all = set.rules.iter().zip(compiled).enumerate();
+    let alone = all.filter(|(_, (_, compiled))| compiled.kind == Kind::IpOnly);
+    let alone: Vec<_> = alone.map(|(n, (rule, _))| (RuleIndex(n as u32), rule)).collect();
+    ByAddress::build(&alone)
 }
 
 fn touches_hosts(rule: &Rule) -> bool {

@@ -319,11 +319,9 @@ impl InForce {
         let (class, tuple) = (Class::of(facts.decoded), &facts.decoded.tuple);
         let dir = facts.flow.as_ref().map_or(Dir::ToServer, |flow| flow.dir);
         let rest = payload.is_rest();
-        if !rest && facts.flow.as_ref().is_none_or(|flow| flow.stats.packets[dir] <= 1) {
-            let family = facts.decoded.ip.map(|ip| ip.family);
-            if let Some(family) = family {
-                engine.ip_only().find(family, tuple.src, tuple.dst, |rule| candidates.add(rule));
-            }
+        let first = facts.flow.as_ref().is_none_or(|flow| flow.stats.packets[dir] <= 1);
+        if let Some(ip) = facts.decoded.ip.filter(|_| first && !rest) {
+            engine.ip_only(class, ip.family, tuple, |rule| candidates.add(rule));
         }
         for group in engine.groups(class, dir, tuple.sport, tuple.dport) {
             for &rule in &group.bare {
