@@ -85,6 +85,9 @@ impl EalOptions {
     pub fn apply(&self, config: &mut Config) -> usize {
         if let Some([main, workers @ ..]) = self.cpus.as_deref() {
             config.lcores.main_cpu = Auto::Set(*main);
+            // Who names a CPU twice means it.
+            let twice = |at: usize, cpu: &u32| workers[..at].contains(cpu) || cpu == main;
+            config.lcores.share_cpus |= workers.iter().enumerate().any(|(at, cpu)| twice(at, cpu));
             config.lcores.workers = workers.len().min(crate::pipeline::settings::MAX_WORKERS) as u8;
             config.lcores.worker_cpus =
                 workers.iter().copied().take(usize::from(config.lcores.workers)).collect();
