@@ -19,7 +19,9 @@ pub mod der;
 mod detect;
 mod dhcp;
 pub mod digits;
+mod dnp3;
 pub mod dns;
+mod exchange;
 mod expected;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -32,6 +34,7 @@ mod limits;
 mod lines;
 mod mailbox;
 mod mime;
+pub mod modbus;
 mod mqtt;
 pub mod nfs;
 mod ntp;

@@ -65,6 +65,8 @@ pub static TABLE: &[Entry] = &[
     super::ldap::ENTRY,
     super::mailbox::POP3,
     super::mailbox::IMAP,
+    super::dnp3::ENTRY,
+    super::modbus::ENTRY,
     super::krb5::ENTRY,
     super::nfs::ENTRY,
 ];

@@ -170,6 +170,8 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Mqtt,
     AppProto::Websocket,
     AppProto::Rfb,
+    AppProto::Modbus,
+    AppProto::Dnp3,
     AppProto::Telnet,
     AppProto::Ldap,
     AppProto::Pop3,

@@ -167,6 +167,33 @@ const LISTS: &[(&str, &[&str])] = &[
             "dns_response_too_long",
         ],
     ),
+    (
+        "modbus",
+        &[
+            "invalid_protocol_id",
+            "unsolicited_response",
+            "invalid_length",
+            "invalid_unit_identifier",
+            "invalid_function_code",
+            "invalid_value",
+            "invalid_exception_code",
+            "value_mismatch",
+            "flooded",
+        ],
+    ),
+    (
+        "dnp3",
+        &[
+            "flooded",
+            "len_too_small",
+            "bad_link_crc",
+            "bad_transport_crc",
+            "unknown_object",
+            "too_many_points",
+            "too_many_objects",
+            "too_long_reassembly",
+        ],
+    ),
     ("krb5", &["malformed_data", "weak_encryption"]),
     ("nfs", &["malformed_data", "non_existing_version", "unsupported_version", "too_many_transactions"]),
 ];
