@@ -21,6 +21,7 @@ mod dhcp;
 pub mod digits;
 mod dnp3;
 pub mod dns;
+mod enip;
 mod exchange;
 mod expected;
 #[cfg(test)]

@@ -67,6 +67,7 @@ pub static TABLE: &[Entry] = &[
     super::mailbox::IMAP,
     super::dnp3::ENTRY,
     super::modbus::ENTRY,
+    super::enip::ENTRY,
     super::krb5::ENTRY,
     super::nfs::ENTRY,
 ];

@@ -172,6 +172,7 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Rfb,
     AppProto::Modbus,
     AppProto::Dnp3,
+    AppProto::Enip,
     AppProto::Telnet,
     AppProto::Ldap,
     AppProto::Pop3,

@@ -194,6 +194,7 @@ const LISTS: &[(&str, &[&str])] = &[
             "too_long_reassembly",
         ],
     ),
+    ("enip", &["too_many_transactions", "invalid_pdu"]),
     ("krb5", &["malformed_data", "weak_encryption"]),
     ("nfs", &["malformed_data", "non_existing_version", "unsupported_version", "too_many_transactions"]),
 ];
