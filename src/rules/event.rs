@@ -195,6 +195,16 @@ const LISTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("enip", &["too_many_transactions", "invalid_pdu"]),
+    (
+        "pop3",
+        &[
+            "too_many_transactions",
+            "request_too_long",
+            "incorrect_argument_count",
+            "unknown_command",
+            "response_too_long",
+        ],
+    ),
     ("krb5", &["malformed_data", "weak_encryption"]),
     ("nfs", &["malformed_data", "non_existing_version", "unsupported_version", "too_many_transactions"]),
 ];
