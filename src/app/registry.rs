@@ -63,8 +63,11 @@ pub static TABLE: &[Entry] = &[
     super::rfb::ENTRY,
     super::telnet::ENTRY,
     super::ldap::ENTRY,
-    super::mailbox::POP3,
-    super::mailbox::IMAP,
+    super::pop3::ENTRY,
+    super::imap::ENTRY,
+    super::dnp3::ENTRY,
+    super::modbus::ENTRY,
+    super::enip::ENTRY,
     super::krb5::ENTRY,
     super::nfs::ENTRY,
 ];

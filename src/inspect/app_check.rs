@@ -2,7 +2,7 @@
 
 use super::facts::PacketFacts;
 use crate::app::dcerpc::Interface;
-use crate::app::{File, Known, Transaction, registry};
+use crate::app::{File, Known, Transaction, modbus, registry};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 use crate::rules::field::{self, FieldId, FieldTest, Occurrence};
@@ -47,6 +47,10 @@ fn field_holds(id: FieldId, test: &FieldTest, which: &Occurrence, tx: &Transacti
             let texts = tx.texts(id).filter(|(way, _)| *way == dir);
             let mut interfaces = texts.filter_map(|(_, text)| Interface::from_bytes(text));
             interfaces.any(|found| found.is(uuid, version.as_ref(), *any_fragment))
+        }
+        (FieldTest::Modbus(test), _) => {
+            let mut requests = tx.texts(id).filter(|(way, _)| *way == dir);
+            requests.any(|(_, request)| modbus::holds(test, request))
         }
         (test, Occurrence::Any) => numbers().any(|n| test.holds_for(n)),
         (test, Occurrence::All) => tx.is_complete(dir) && numbers().all(|n| test.holds_for(n)),

@@ -170,6 +170,9 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Mqtt,
     AppProto::Websocket,
     AppProto::Rfb,
+    AppProto::Modbus,
+    AppProto::Dnp3,
+    AppProto::Enip,
     AppProto::Telnet,
     AppProto::Ldap,
     AppProto::Pop3,
@@ -182,7 +185,7 @@ pub const DNS: Protos = Protos::of(&[AppProto::Dns, AppProto::Doh2]);
 
 /// Protocols whose transfers are files.
 pub const FILES: Protos =
-    HTTP.or(Protos::of(&[AppProto::Smtp, AppProto::FtpData, AppProto::Smb, AppProto::Nfs]));
+    HTTP.or(Protos::of(&[AppProto::Smtp, AppProto::Pop3, AppProto::FtpData, AppProto::Smb, AppProto::Nfs]));
 
 /// Words of a rule's header (and of `app-layer-protocol`) that are not a protocol's own name, or stand for several.
 const WORDS: &[(&str, Protos)] = &[
