@@ -96,7 +96,7 @@ fn only_the_types_asked_for_are_written_and_without_any_alerts_stay_bare() {
 }
 
 /// Captures of many protocols, each with its own rules.
-const CASES: [&str; 24] = [
+const CASES: [&str; 26] = [
     "alert-testmyids-frames",
     "bug-1449-01",
     "bug-1450-02",
@@ -112,6 +112,8 @@ const CASES: [&str; 24] = [
     "file-match-crossed",
     "http-chunked",
     "http2-keywords",
+    "ikev1-transforms",
+    "ikev2-weak-dh",
     "llmnr--llmnr-udp",
     "mdns",
     "ntp-keywords",
@@ -161,8 +163,9 @@ fn every_record_keeps_to_the_schema() {
         check(&name, &replayed);
         seen.extend(replayed.events.0.iter().map(|e| e["event_type"].as_str().unwrap().to_owned()));
     }
-    for kind in ["http", "dns", "tls", "smtp", "ftp", "smb", "dcerpc", "krb5", "snmp", "sip", "dhcp", "tftp"]
-    {
+    let kinds =
+        ["http", "dns", "tls", "smtp", "ftp", "smb", "dcerpc", "krb5", "snmp", "sip", "dhcp", "tftp", "ike"];
+    for kind in kinds {
         assert!(seen.contains(kind), "no record of type {kind}, only {seen:?}");
     }
 }

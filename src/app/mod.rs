@@ -26,6 +26,7 @@ pub(crate) mod fixture;
 mod ftp;
 mod http1;
 pub mod http2;
+mod ike;
 pub mod krb5;
 mod ldap;
 mod limits;

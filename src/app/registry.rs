@@ -51,6 +51,7 @@ pub static TABLE: &[Entry] = &[
     super::dns::MDNS_ENTRY,
     super::dns::LLMNR_ENTRY,
     super::snmp::ENTRY,
+    super::ike::ENTRY,
     super::dhcp::ENTRY,
     super::ntp::ENTRY,
     super::tftp::ENTRY,

@@ -168,6 +168,23 @@ const LISTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("krb5", &["malformed_data", "weak_encryption"]),
+    (
+        "ike",
+        &[
+            "malformed_data",
+            "weak_crypto_enc",
+            "weak_crypto_prf",
+            "weak_crypto_auth",
+            "weak_crypto_dh",
+            "weak_crypto_nodh",
+            "weak_crypto_noauth",
+            "no_encryption",
+            "invalid_proposal",
+            "unknown_proposal",
+            "payload_extra_data",
+            "multiple_server_proposal",
+        ],
+    ),
     ("nfs", &["malformed_data", "non_existing_version", "unsupported_version", "too_many_transactions"]),
 ];
 

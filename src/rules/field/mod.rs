@@ -1,6 +1,7 @@
 //! Numbers, names and flags that decoders find and rules ask for. **To add one: one line in [`table::TABLE`]**.
 
 pub mod http2;
+pub mod ike;
 pub mod kerberos;
 mod parse;
 mod table;
@@ -70,6 +71,8 @@ pub enum FieldKind {
     Encryption,
     /// A setting of HTTP/2: see [`http2`].
     Setting,
+    /// An attribute of IKE's security associations: see [`ike`].
+    Attribute,
     /// No value: it is so.
     Present,
     /// With or without words of its own, which are kept as they are.

@@ -36,6 +36,7 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
         FieldKind::Interface => interface(value),
         FieldKind::Encryption => super::kerberos::parse(value),
         FieldKind::Setting => super::http2::parse(value),
+        FieldKind::Attribute => super::ike::parse(value),
         FieldKind::Present => Ok(FieldTest::Present),
         FieldKind::Free => Ok(FieldTest::Text { text: value.bytes.into(), negated: false }),
     }

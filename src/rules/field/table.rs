@@ -3,8 +3,8 @@
 use super::{Field, FieldKind};
 use crate::rules::app::{AppProto, DNS, FILES, Protos};
 use FieldKind::{
-    ClosedNames, Date, Encryption, Flags, Free, Interface, LowerText, Names, Number, Present, Ranges,
-    Setting, Text, Words,
+    Attribute, ClosedNames, Date, Encryption, Flags, Free, Interface, LowerText, Names, Number, Present,
+    Ranges, Setting, Text, Words,
 };
 
 const U8: u64 = 0xff;
@@ -103,7 +103,7 @@ pub(super) const TABLE: &[Field] = &[
     field("ike.exchtype", only(AppProto::Ike), Number { max: U8 }, "exchange type"),
     field("ike.key_exchange_payload_length", only(AppProto::Ike), Number { max: U32 }, "bytes of the key exchange"),
     field("ike.nonce_payload_length", only(AppProto::Ike), Number { max: U32 }, "bytes of the nonce"),
-    field("ike.chosen_sa_attribute", only(AppProto::Ike), Free, "an attribute of the chosen transform"),
+    field("ike.chosen_sa_attribute", only(AppProto::Ike), Attribute, "an attribute of the association that the responder chose"),
     field("rfb.secresult", only(AppProto::Rfb), Names { max: U32, names: RFB_RESULTS }, "result of the authentication"),
     field("rfb.sectype", only(AppProto::Rfb), Number { max: U32 }, "type of the authentication"),
     field("websocket.opcode", only(AppProto::Websocket), Names { max: U8, names: WEBSOCKET_OPCODES }, "kind of the frame"),
