@@ -26,7 +26,17 @@ fn capture() -> Capture {
     let mut packets = talk.packets;
     packets.push(udp_packet(client, server, &with_id(1), &question));
     packets.push(udp_packet(server, client, &with_id(2), &reply));
+    packets.append(&mut desktop());
     ethernet(packets)
+}
+
+/// A client of RDP that names its user, and the server's consent.
+fn desktop() -> Vec<Vec<u8>> {
+    let mut talk = TcpConversation::new(v4(1, 40_001), v4(4, 3389), 9);
+    let request = b"\x03\0\0\x2b\x26\xe0\0\0\0\0\0Cookie: mstshash=alice\r\n\x01\0\x08\0\x03\0\0\0";
+    let consent = b"\x03\0\0\x13\x0e\xd0\0\0\0\0\0\x02\x01\x08\0\x02\0\0\0";
+    talk.handshake().send(Dir::ToServer, request, 100).send(Dir::ToClient, consent, 100).close(Dir::ToServer);
+    talk.packets
 }
 
 const RULE: &str = "alert http any any -> any any (msg:\"page\"; http.uri; content:\"/page\"; sid:1;)";
@@ -63,6 +73,22 @@ fn a_transaction_becomes_a_record_of_its_protocol() {
 }
 
 #[test]
+fn steps_of_a_remote_desktop_are_records() {
+    let replayed = replayed(&[]);
+    let records: Vec<_> = replayed.events.of("rdp").iter().map(|event| event["rdp"].clone()).collect();
+    let expected = [
+        json!({ "tx_id": 0, "event_type": "initial_request", "cookie": "alice" }),
+        json!({
+            "tx_id": 1,
+            "event_type": "initial_response",
+            "server_supports": ["extended_client_data"],
+            "protocol": "hybrid",
+        }),
+    ];
+    assert_eq!(records, expected);
+}
+
+#[test]
 fn an_alert_says_what_was_known_of_its_transaction_and_a_flow_its_protocol() {
     let replayed = replayed(&[]);
     let [alert] = replayed.events.of("alert")[..] else { panic!("{:?}", replayed.events.0) };
@@ -71,7 +97,7 @@ fn an_alert_says_what_was_known_of_its_transaction_and_a_flow_its_protocol() {
     let flows = replayed.events.of("flow");
     let mut protos: Vec<_> = flows.iter().map(|flow| flow["app_proto"].as_str().unwrap()).collect();
     protos.sort_unstable();
-    assert_eq!(protos, ["dns", "http"]);
+    assert_eq!(protos, ["dns", "http", "rdp"]);
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod mqtt;
 pub mod nfs;
 mod ntp;
 mod quic;
+mod rdp;
 pub mod registry;
 mod rfb;
 mod sink;

@@ -62,6 +62,8 @@ pub static TABLE: &[Entry] = &[
     super::mqtt::ENTRY,
     super::websocket::ENTRY,
     super::rfb::ENTRY,
+    super::rdp::ENTRY,
+    super::rdp::PORT_ENTRY,
     super::telnet::ENTRY,
     super::ldap::ENTRY,
     super::mailbox::POP3,

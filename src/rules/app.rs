@@ -180,6 +180,7 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Pop3,
     AppProto::Imap,
     AppProto::Ike,
+    AppProto::Rdp,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
