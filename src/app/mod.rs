@@ -36,6 +36,7 @@ mod mime;
 mod mqtt;
 pub mod nfs;
 mod ntp;
+mod pgsql;
 mod quic;
 mod rdp;
 pub mod registry;

@@ -64,6 +64,8 @@ pub static TABLE: &[Entry] = &[
     super::rfb::ENTRY,
     super::rdp::ENTRY,
     super::rdp::PORT_ENTRY,
+    super::pgsql::ENTRY,
+    super::pgsql::PORT_ENTRY,
     super::telnet::ENTRY,
     super::ldap::ENTRY,
     super::mailbox::POP3,

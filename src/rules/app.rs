@@ -181,6 +181,7 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Imap,
     AppProto::Ike,
     AppProto::Rdp,
+    AppProto::Pgsql,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.

@@ -169,6 +169,16 @@ const LISTS: &[(&str, &[&str])] = &[
     ),
     ("krb5", &["malformed_data", "weak_encryption"]),
     (
+        "pgsql",
+        &[
+            "too_many_transactions",
+            "malformed_request",
+            "malformed_response",
+            "invalid_length",
+            "too_many_responses",
+        ],
+    ),
+    (
         "ike",
         &[
             "malformed_data",
