@@ -39,6 +39,11 @@ impl Protos {
         AppProto::ALL.iter().copied().filter(move |p| self.contains(*p))
     }
 
+    /// Its only protocol.
+    pub fn only(self) -> Option<AppProto> {
+        self.iter().next().filter(|_| self.0.count_ones() == 1)
+    }
+
     /// For people: the word that stands for the whole set, or for its first.
     pub fn label(self) -> &'static str {
         let known = [("files", FILES)];
@@ -177,6 +182,9 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Ldap,
     AppProto::Pop3,
     AppProto::Imap,
+    AppProto::Ike,
+    AppProto::Rdp,
+    AppProto::Pgsql,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.

@@ -206,6 +206,33 @@ const LISTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("krb5", &["malformed_data", "weak_encryption"]),
+    (
+        "pgsql",
+        &[
+            "too_many_transactions",
+            "malformed_request",
+            "malformed_response",
+            "invalid_length",
+            "too_many_responses",
+        ],
+    ),
+    (
+        "ike",
+        &[
+            "malformed_data",
+            "weak_crypto_enc",
+            "weak_crypto_prf",
+            "weak_crypto_auth",
+            "weak_crypto_dh",
+            "weak_crypto_nodh",
+            "weak_crypto_noauth",
+            "no_encryption",
+            "invalid_proposal",
+            "unknown_proposal",
+            "payload_extra_data",
+            "multiple_server_proposal",
+        ],
+    ),
     ("nfs", &["malformed_data", "non_existing_version", "unsupported_version", "too_many_transactions"]),
 ];
 

@@ -2,6 +2,7 @@
 
 mod enip;
 pub mod http2;
+pub mod ike;
 pub mod industrial;
 pub mod kerberos;
 pub mod modbus;
@@ -85,6 +86,8 @@ pub enum FieldKind {
     Pair,
     /// A service of CIP, its class and its attribute: see [`cip_value`].
     CipService,
+    /// An attribute of IKE's security associations: see [`ike`].
+    Attribute,
     /// No value: it is so.
     Present,
     /// With or without words of its own, which are kept as they are.

@@ -40,6 +40,7 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
         FieldKind::Modbus => super::modbus::parse(value),
         FieldKind::Pair => pair(value),
         FieldKind::CipService => super::enip::parse(value),
+        FieldKind::Attribute => super::ike::parse(value),
         FieldKind::Present => Ok(FieldTest::Present),
         FieldKind::Free => Ok(FieldTest::Text { text: value.bytes.into(), negated: false }),
     }

@@ -4,8 +4,8 @@ use super::industrial::{DIRECTIONS, DNP3_FUNCTIONS, DNP3_INDICATORS, ENIP_COMMAN
 use super::{Field, FieldKind};
 use crate::rules::app::{AppProto, DNS, FILES, Protos};
 use FieldKind::{
-    AnyFlags, CipService, ClosedNames, Date, Encryption, Flags, Free, Interface, LowerText, Modbus, Names,
-    Number, Pair, Present, Ranges, Setting, Text, Words,
+    AnyFlags, Attribute, CipService, ClosedNames, Date, Encryption, Flags, Free, Interface, LowerText,
+    Modbus, Names, Number, Pair, Present, Ranges, Setting, Text, Words,
 };
 
 const U8: u64 = 0xff;
@@ -104,7 +104,7 @@ pub(super) const TABLE: &[Field] = &[
     field("ike.exchtype", only(AppProto::Ike), Number { max: U8 }, "exchange type"),
     field("ike.key_exchange_payload_length", only(AppProto::Ike), Number { max: U32 }, "bytes of the key exchange"),
     field("ike.nonce_payload_length", only(AppProto::Ike), Number { max: U32 }, "bytes of the nonce"),
-    field("ike.chosen_sa_attribute", only(AppProto::Ike), Free, "an attribute of the chosen transform"),
+    field("ike.chosen_sa_attribute", only(AppProto::Ike), Attribute, "an attribute of the association that the responder chose"),
     field("imap.email.direction", only(AppProto::Imap), Names { max: U8, names: DIRECTIONS }, "which way a mail goes"),
     field("rfb.secresult", only(AppProto::Rfb), Names { max: U32, names: RFB_RESULTS }, "result of the authentication"),
     field("rfb.sectype", only(AppProto::Rfb), Number { max: U32 }, "type of the authentication"),

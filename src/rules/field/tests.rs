@@ -155,3 +155,26 @@ fn a_service_of_cip_may_be_of_any_class_that_is_not_named() {
     assert!(of("16,246,0", service(Some(246), Some(0))) && !of("16,246,0", service(Some(246), None)));
     assert!(read("cip_service", "1,2,3,4").is_err() && read("cip_service", "128").is_err());
 }
+
+#[test]
+fn attributes_of_an_association_are_compared_by_name() {
+    use super::ike::{GROUP, HASH, attribute_value};
+    let hash = |value| attribute_value(HASH, value);
+    let table: &[(&str, &[u64], &[u64])] = &[
+        ("alg_hash=2", &[hash(2)], &[hash(1), attribute_value(GROUP, 2)]),
+        ("alg_hash 2", &[hash(2)], &[hash(1)]),
+        ("alg_hash>2", &[hash(3), hash(u32::MAX)], &[hash(2), attribute_value(GROUP, 9)]),
+        ("alg_hash!=2", &[hash(0), hash(3)], &[hash(2), attribute_value(GROUP, 1)]),
+        ("alg_hash!=0", &[hash(1)], &[hash(0)]),
+        ("alg_hash&0x6=0x2", &[hash(2), hash(3)], &[hash(4), hash(6), attribute_value(GROUP, 2)]),
+        ("ALG_HASH = 1-4", &[hash(2), hash(3)], &[hash(1), hash(4)]),
+    ];
+    for (value, pass, fail) in table {
+        pass.iter().for_each(|number| assert!(holds("ike.chosen_sa_attribute", value, *number), "{value}"));
+        fail.iter().for_each(|number| assert!(!holds("ike.chosen_sa_attribute", value, *number), "{value}"));
+    }
+    let fault = |value| read("ike.chosen_sa_attribute", value).unwrap_err().message;
+    assert_eq!(fault("alg_hsah=2"), "`alg_hsah` is no attribute of a security association");
+    assert_eq!(fault("alg_hash"), "`` is not a number");
+    assert_eq!(fault("alg_hash&2"), "a mask is followed by `=` and the bits that must be left");
+}
