@@ -45,6 +45,7 @@ mod smtp;
 mod snmp;
 mod ssh;
 mod streamed;
+mod sums;
 mod telnet;
 mod text;
 mod tftp;
@@ -62,8 +63,9 @@ pub use limits::Limits;
 pub use lines::{Line, Lines};
 pub use sink::Sink;
 pub use streamed::{Streamed, Window};
+pub use sums::SumKind;
 pub use transaction::{COMPLETE, File, FileId, Item, Marks, Note, NoteRef, Pending, START, Transaction};
 pub use transactions::{Transactions, TxId};
-pub use wanted::Wanted;
+pub use wanted::{FileWants, Wanted};
 
 pub use crate::rules::app::{AppProto, Protos};

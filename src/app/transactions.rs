@@ -2,7 +2,7 @@
 
 use super::limits::Limits;
 use super::transaction::Transaction;
-use super::wanted::Wanted;
+use super::wanted::{FileWants, Wanted};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 use std::collections::VecDeque;
@@ -41,8 +41,8 @@ pub struct Transactions {
     /// Of those that are opened now.
     pub(super) proto: AppProto,
     wanted: Wanted,
-    /// Notes are kept whatever the protocol.
-    all_notes: bool,
+    /// What rules want; of a protocol, records may want more.
+    by_rules: Wanted,
     /// Taken from the worker's before a decoder runs, so that opening needs no other borrow.
     pub(super) spares: Spares,
 }
@@ -54,21 +54,21 @@ impl Transactions {
             next: 0,
             proto: AppProto::Http1,
             wanted: Wanted::default(),
-            all_notes: false,
+            by_rules: Wanted::default(),
             spares: Spares::default(),
         }
     }
 
     pub(super) fn renew(&mut self, wanted: &Wanted) {
         self.next = 0;
-        self.wanted = *wanted;
-        self.all_notes = wanted.notes;
+        (self.wanted, self.by_rules) = (*wanted, *wanted);
     }
 
-    /// Those that are opened from now on are of that protocol, and keep notes or not.
-    pub(super) fn begin(&mut self, proto: AppProto, notes: bool) {
+    /// Those that are opened from now on are of that protocol, and keep what records want beside what rules do.
+    pub(super) fn begin(&mut self, proto: AppProto, notes: bool, files: FileWants) {
         self.proto = proto;
-        self.wanted.notes = self.all_notes || notes;
+        self.wanted.notes = self.by_rules.notes || notes;
+        self.wanted.files = self.by_rules.files.or(files);
     }
 
     pub fn wanted(&self) -> &Wanted {

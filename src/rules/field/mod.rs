@@ -7,6 +7,7 @@ mod table;
 
 use super::app::Protos;
 use super::ruleset::NumRange;
+use super::sum_list::SumList;
 use ahash::AHashMap;
 pub use parse::parse;
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,8 @@ pub enum FieldKind {
     Setting,
     /// No value: it is so.
     Present,
+    /// The name of a list of files' sums, of so many bytes each; `!` in front to negate.
+    Sums(u8),
     /// With or without words of its own, which are kept as they are.
     Free,
 }
@@ -103,6 +106,7 @@ pub enum FieldTest {
         version: Option<NumRange>,
         any_fragment: bool,
     },
+    Sums(SumList),
     Present,
 }
 
@@ -133,7 +137,7 @@ impl FieldTest {
             }
             FieldTest::Ranges(ranges) => ranges.iter().any(|range| range.contains(value)),
             FieldTest::Present => true,
-            FieldTest::Text { .. } | FieldTest::Interface { .. } => false,
+            FieldTest::Text { .. } | FieldTest::Interface { .. } | FieldTest::Sums(_) => false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{Field, FieldKind, FieldTest, Occurrence};
 use crate::rules::number::{self, range, unsigned};
 use crate::rules::ruleset::NumRange;
+use crate::rules::sum_list::SumList;
 use crate::rules::text::{Fault, Text, nearest};
 
 /// Reads what stands behind the keyword, and behind its last comma which of several values is meant.
@@ -36,6 +37,7 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
         FieldKind::Interface => interface(value),
         FieldKind::Encryption => super::kerberos::parse(value),
         FieldKind::Setting => super::http2::parse(value),
+        FieldKind::Sums(width) => SumList::parse(value, width).map(FieldTest::Sums),
         FieldKind::Present => Ok(FieldTest::Present),
         FieldKind::Free => Ok(FieldTest::Text { text: value.bytes.into(), negated: false }),
     }

@@ -33,6 +33,7 @@ impl AtWork<'_> {
             (Payloads::OfPacket, _) => {}
         }
         let Some(state) = self.apps.get_mut(session.app) else { return AppEvents::new() };
+        self.rules.name_types(&mut state.transactions);
         session.spoken = state.known.spoken();
         let events = std::mem::take(&mut state.events);
         if !events.is_empty() {
@@ -82,7 +83,8 @@ impl AtWork<'_> {
         }
         let source = source(session, time, Dir::ToServer);
         self.apps.finish(session.app, &source);
-        if let Some(state) = self.apps.get(session.app) {
+        if let Some(state) = self.apps.get_mut(session.app) {
+            self.rules.name_types(&mut state.transactions);
             session.spoken = state.known.spoken();
         }
     }

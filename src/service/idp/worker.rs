@@ -30,7 +30,7 @@ impl IdpWorker {
     pub fn new(inspector: Inspector, newest: Arc<Engine>, streams: stream::Settings) -> IdpWorker {
         IdpWorker {
             streams: Streams::new(streams),
-            apps: Apps::new(*inspector.app_limits()),
+            apps: Apps::new(inspector.settings().apps).wanting(inspector.settings().files),
             generations: Generations::new(newest),
             inspector,
             gather: vec![0; GATHER].into(),
