@@ -65,7 +65,7 @@ pub use sink::Sink;
 pub use streamed::{Streamed, Window};
 pub use sums::SumKind;
 pub use transaction::{COMPLETE, File, FileId, Item, Marks, Note, NoteRef, Pending, START, Transaction};
-pub use transactions::{Transactions, TxId};
+pub use transactions::{BETWEEN_LOOKS, Transactions, TxId};
 pub use wanted::{FileWants, Wanted};
 
 pub use crate::rules::app::{AppProto, Protos};

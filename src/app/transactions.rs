@@ -24,6 +24,12 @@ pub(super) struct Spares {
     pub(super) cut_short: u64,
 }
 
+/// Bytes that a decoder gets before it is looked whether its session has too many transactions. A byte opens one at most.
+pub const BETWEEN_LOOKS: usize = 8 << 10;
+/// Transactions beyond a session's limit until someone looks: those that the first bytes of a direction and those between two
+/// looks may open.
+const MAX_UNSEEN: usize = 2 * BETWEEN_LOOKS;
+
 /// Spare transactions kept at most.
 const MAX_SPARES: usize = 4096;
 
@@ -80,7 +86,7 @@ impl Transactions {
             self.spares.refused += 1;
             return None;
         }
-        while self.live.len() >= limits.transactions.max(1) {
+        while self.live.len() >= limits.transactions.saturating_add(MAX_UNSEEN) {
             self.spares.cut_short += 1;
             self.drop_oldest();
         }
@@ -142,6 +148,21 @@ impl Transactions {
     /// Oldest first.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Transaction> {
         self.live.iter_mut().map(|tx| &mut **tx)
+    }
+
+    /// Whether there are more than a session may have: inspection is to look, so that the oldest can go.
+    pub fn are_too_many(&self, limits: &Limits) -> bool {
+        self.live.len() > limits.transactions
+    }
+
+    /// The oldest of too many end as they stand, down to half of what a session may have. They go with the next sweep behind
+    /// inspection's look.
+    pub fn end_oldest(&mut self, limits: &Limits) {
+        let end = self.live.len().saturating_sub(limits.transactions / 2);
+        for tx in self.live.iter_mut().take(end) {
+            Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
+        }
+        self.spares.cut_short += end as u64;
     }
 
     /// Nothing more will come: all end as they stand.

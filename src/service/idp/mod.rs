@@ -6,6 +6,7 @@
 
 mod at_work;
 mod decode;
+mod early;
 mod generations;
 mod log;
 mod worker;
