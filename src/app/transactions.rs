@@ -198,3 +198,37 @@ impl Transactions {
         self.live.iter().map(|tx| tx.memory()).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::field::FieldId;
+
+    #[test]
+    fn too_many_stay_until_they_were_looked_at_and_the_oldest_go() {
+        let limits = Limits { transactions: 8, ..Limits::default() };
+        let mut all = Transactions::new();
+        for _ in 0..20 {
+            let id = all.open(&limits).unwrap();
+            all.get_mut(id).unwrap().field(Dir::ToServer, FieldId(0), 1);
+        }
+        assert!(all.are_too_many(&limits));
+        all.end_oldest(&limits);
+        all.sweep();
+        assert_eq!(all.len(), 20, "nobody looked at them");
+        all.iter_mut().for_each(|tx| Dir::BOTH.into_iter().for_each(|dir| tx.looked_at(dir)));
+        all.sweep();
+        assert_eq!(all.iter().map(|tx| tx.id).collect::<Vec<_>>(), [16, 17, 18, 19]);
+    }
+
+    #[test]
+    fn where_nobody_looks_they_are_bounded_too() {
+        let limits = Limits { transactions: 8, ..Limits::default() };
+        let mut all = Transactions::new();
+        for _ in 0..MAX_UNSEEN + 100 {
+            all.open(&limits);
+        }
+        assert_eq!((all.len(), all.spares.cut_short), (8 + MAX_UNSEEN, 92));
+        assert_eq!(all.newest().unwrap().id, MAX_UNSEEN as u64 + 99);
+    }
+}
