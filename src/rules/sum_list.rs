@@ -104,10 +104,13 @@ fn lists(rule: &mut Rule) -> impl Iterator<Item = &mut SumList> {
     })
 }
 
+/// The sums of a list, or why there are none.
+type ReadList = Result<Arc<[u8]>, String>;
+
 /// Has `open` read the lists that rules name. A rule whose list cannot be read, or has a line without a sum, is refused.
 pub fn attach(loading: &mut Loading, mut open: impl FnMut(&Path) -> std::io::Result<Vec<u8>>) {
     let files = std::mem::take(&mut loading.rules.files);
-    let mut known: AHashMap<(PathBuf, u8), Result<Arc<[u8]>, String>> = AHashMap::new();
+    let mut known: AHashMap<(PathBuf, u8), ReadList> = AHashMap::new();
     let mut refused = Vec::new();
     for (at, rule) in loading.rules.rules.iter_mut().enumerate() {
         let home = files.get(rule.source.file as usize).map(Path::new).and_then(Path::parent);
