@@ -4,7 +4,7 @@
 //! whoever calls says which one judges. Memory is taken at start and when management makes a generation, never for a packet
 //! (but the states of a regular expression's automaton, which are found as traffic needs them, within a bound an expression).
 
-use crate::app::Transactions;
+use crate::app::{FileWants, Transactions};
 use crate::base::counters::Counter;
 use crate::base::{Anomaly, Dir, DropReason, RuleIndex, Verdict};
 use crate::inspect::buffers;
@@ -55,6 +55,8 @@ pub struct Settings {
     pub when_spent: WhenSpent,
     /// Of decoders and their transactions.
     pub apps: crate::app::Limits,
+    /// What records want of files, whatever rules ask for.
+    pub files: FileWants,
 }
 
 impl Default for Settings {
@@ -68,6 +70,7 @@ impl Default for Settings {
             work_per_packet: WORK_PER_PACKET,
             when_spent: WhenSpent::Forward,
             apps: crate::app::Limits::default(),
+            files: FileWants::default(),
         }
     }
 }
@@ -165,9 +168,8 @@ impl Inspector {
         self.position = position;
     }
 
-    /// What its settings say of decoders.
-    pub fn app_limits(&self) -> &crate::app::Limits {
-        &self.settings.apps
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     pub fn counters(&self) -> &Arc<InspectCounters> {
@@ -271,7 +273,7 @@ impl Inspector {
         work: impl FnOnce(&mut Turn<'_>, &mut Candidates, &mut Seen),
     ) -> &Outcome {
         self.outcome.clear();
-        let InForce { engine, candidates, seen, caches, bench, cost: _ } = rules;
+        let InForce { engine, candidates, seen, caches, bench, .. } = rules;
         let mut turn = Turn {
             engine,
             facts,

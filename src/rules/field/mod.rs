@@ -11,6 +11,7 @@ mod table;
 
 use super::app::Protos;
 use super::ruleset::NumRange;
+use super::sum_list::SumList;
 use ahash::AHashMap;
 pub use enip::cip_value;
 pub use parse::parse;
@@ -90,6 +91,8 @@ pub enum FieldKind {
     Attribute,
     /// No value: it is so.
     Present,
+    /// The name of a list of files' sums, of so many bytes each; `!` in front to negate.
+    Sums(u8),
     /// With or without words of its own, which are kept as they are.
     Free,
 }
@@ -122,6 +125,7 @@ pub enum FieldTest {
         any_fragment: bool,
     },
     Modbus(modbus::ModbusTest),
+    Sums(SumList),
     Present,
 }
 
@@ -152,7 +156,10 @@ impl FieldTest {
             }
             FieldTest::Ranges(ranges) => ranges.iter().any(|range| range.contains(value)),
             FieldTest::Present => true,
-            FieldTest::Text { .. } | FieldTest::Interface { .. } | FieldTest::Modbus(_) => false,
+            FieldTest::Text { .. }
+            | FieldTest::Interface { .. }
+            | FieldTest::Modbus(_)
+            | FieldTest::Sums(_) => false,
         }
     }
 }

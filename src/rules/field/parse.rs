@@ -3,6 +3,7 @@
 use super::{Field, FieldKind, FieldTest, Occurrence};
 use crate::rules::number::{self, range, unsigned};
 use crate::rules::ruleset::NumRange;
+use crate::rules::sum_list::SumList;
 use crate::rules::text::{Fault, Text, nearest};
 
 /// Reads what stands behind the keyword, and behind its last comma which of several values is meant.
@@ -41,6 +42,7 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
         FieldKind::Pair => pair(value),
         FieldKind::CipService => super::enip::parse(value),
         FieldKind::Attribute => super::ike::parse(value),
+        FieldKind::Sums(width) => SumList::parse(value, width).map(FieldTest::Sums),
         FieldKind::Present => Ok(FieldTest::Present),
         FieldKind::Free => Ok(FieldTest::Text { text: value.bytes.into(), negated: false }),
     }

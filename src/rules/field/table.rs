@@ -4,8 +4,8 @@ use super::industrial::{DIRECTIONS, DNP3_FUNCTIONS, DNP3_INDICATORS, ENIP_COMMAN
 use super::{Field, FieldKind};
 use crate::rules::app::{AppProto, DNS, FILES, Protos};
 use FieldKind::{
-    AnyFlags, Attribute, CipService, ClosedNames, Date, Encryption, Flags, Free, Interface, LowerText,
-    Modbus, Names, Number, Pair, Present, Ranges, Setting, Text, Words,
+    AnyFlags, Attribute, CipService, ClosedNames, Date, Encryption, Flags, Interface, LowerText, Modbus,
+    Names, Number, Pair, Present, Ranges, Setting, Sums, Text, Words,
 };
 
 const U8: u64 = 0xff;
@@ -130,9 +130,9 @@ pub(super) const TABLE: &[Field] = &[
     field("filename", FILES, Text, "a part of the file's name"),
     field("fileext", FILES, Text, "extension of the file's name"),
     field("filemagic", FILES, Text, "a part of what libmagic says of the file"),
-    field("filemd5", FILES, Free, "MD5 of the file, in a list").also(&["file.md5"]),
-    field("filesha1", FILES, Free, "SHA-1 of the file, in a list"),
-    field("filesha256", FILES, Free, "SHA-256 of the file, in a list"),
+    field("filemd5", FILES, Sums(16), "MD5 of the file, in a list").also(&["file.md5"]),
+    field("filesha1", FILES, Sums(20), "SHA-1 of the file, in a list"),
+    field("filesha256", FILES, Sums(32), "SHA-256 of the file, in a list"),
     field("pgsql.query_length", only(AppProto::Pgsql), Number { max: U32 }, "bytes of the query"),
 ];
 
