@@ -1,14 +1,15 @@
 //! What it costs that a session's frames meet on one worker: finding the owner of a frame, and handing a rebuilt datagram over.
 
 use super::median;
+use super::rows::undisturbed;
 use super::traffic::{BEGIN, Traffic, frame};
 use std::sync::Arc;
 use weir::io::dpdk::{Allocator, Eal, Pool, cycles, ring};
 use weir::io::{BURST, Burst, LinkType};
 use weir::pipeline::Mode;
+use weir::pipeline::PortPlan;
 use weir::pipeline::handover::Handover;
 use weir::pipeline::spreading::{Owners, Spreading};
-use weir::pipeline::PortPlan;
 use weir::wire::build::{IpFields, Link, fragments, icmp_error, udp_packet};
 
 const BURSTS: usize = 256;
@@ -21,7 +22,8 @@ pub fn table(eal: &Arc<Eal>, pool: &Pool, rounds: usize) {
         println!("{name:<46} {found:>12.0}");
     }
     for (name, traffic) in [("one segment", Traffic::whole(60)), ("1,514 bytes", Traffic::whole(1514))] {
-        let found = median((0..rounds).map(|_| handed(eal, traffic.clone(), &mut allocator))).unwrap_or_default();
+        let found =
+            median((0..rounds).map(|_| handed(eal, traffic.clone(), &mut allocator))).unwrap_or_default();
         println!("{:<46} {found:>12.0}", format!("handed over through a ring, {name}"));
     }
 }
@@ -31,7 +33,8 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         let (from, to) = (from.parse().expect("an address"), to.parse().expect("an address"));
         udp_packet(from, to, &IpFields::default(), &vec![0; len])
     };
-    let (v4, v6) = (udp("10.0.0.1:1024", "192.0.2.1:53", 100), udp("[2001:db8::1]:1024", "[2001:db8::2]:53", 100));
+    let (v4, v6) =
+        (udp("10.0.0.1:1024", "192.0.2.1:53", 100), udp("[2001:db8::1]:1024", "[2001:db8::2]:53", 100));
     let error = |packet: &[u8], from: &str, kind| {
         icmp_error(from.parse().expect("an address"), kind, 1, 0, packet).expect("an IP packet")
     };
@@ -56,15 +59,15 @@ fn owner(bytes: &[u8], pool: &mut Allocator) -> f64 {
         non_ip: true,
         peer_mtu: 1500,
     };
-    let (mut spent, mut sum) = (0, 0);
+    let (mut spent, mut sum) = (Vec::new(), 0);
     for _ in 0..BURSTS {
         let burst: Vec<_> = (0..BURST).map(|_| frame(pool, bytes, BEGIN)).collect();
         let start = cycles();
         burst.iter().for_each(|frame| sum += owners.owner(frame, &plan));
-        spent += cycles() - start;
+        spent.push(cycles() - start);
     }
     std::hint::black_box(sum);
-    spent as f64 / (BURSTS * BURST) as f64
+    undisturbed(spent) / BURST as f64
 }
 
 /// Both ends on one lcore: the ring's work without the way between two caches.
@@ -72,7 +75,7 @@ fn handed(eal: &Arc<Eal>, mut traffic: Traffic, pool: &mut Allocator) -> f64 {
     let (sender, receiver) = ring(eal, 64).expect("a ring");
     let mut from = Handover::new(vec![None, Some(sender)], Vec::new());
     let mut to = Handover::new(Vec::new(), vec![receiver]);
-    let (mut burst, mut out, mut spent) = (Burst::new(), Vec::with_capacity(BURST), 0);
+    let (mut burst, mut out, mut spent) = (Burst::new(), Vec::with_capacity(BURST), Vec::new());
     for _ in 0..BURSTS {
         traffic.fill(&mut burst, pool);
         let start = cycles();
@@ -80,8 +83,8 @@ fn handed(eal: &Arc<Eal>, mut traffic: Traffic, pool: &mut Allocator) -> f64 {
         while let Some(frame) = to.take() {
             out.push(frame);
         }
-        spent += cycles() - start;
+        spent.push(cycles() - start);
         out.clear();
     }
-    spent as f64 / (BURSTS * BURST) as f64
+    undisturbed(spent) / BURST as f64
 }

@@ -1,6 +1,7 @@
 //! As many fragments that never come together as whole packets: what they hold, and what a whole packet costs then.
 
 use super::median;
+use super::rows::undisturbed;
 use super::support::{Back, lane, lane_in};
 use super::traffic::{BEGIN, Traffic, frame};
 use std::time::Duration;
@@ -65,21 +66,24 @@ impl Side {
 
     /// Cycles a whole packet, and a fragment of the flood between.
     fn round(&mut self, pool: &mut Allocator) -> [f64; 2] {
-        let (mut burst, mut spent) = (Burst::new(), [0, 0]);
+        let (mut burst, mut spent) = (Burst::new(), [Vec::new(), Vec::new()]);
         for _ in 0..BURSTS {
             if let Some(flood) = &mut self.flood {
                 flood.fill(&mut burst, pool, self.clock);
-                spent[1] += self.pass(&mut burst);
+                spent[1].push(self.pass(&mut burst));
             }
             self.whole.fill(&mut burst, pool);
-            spent[0] += self.pass(&mut burst);
+            spent[0].push(self.pass(&mut burst));
         }
-        spent.map(|spent| spent as f64 / (BURSTS * BURST) as f64)
+        spent.map(|spent| undisturbed(spent) / BURST as f64)
     }
 }
 
 pub fn table(pool: &Pool, rounds: usize) {
-    println!("{:<34} {:>10} {:>14} {:>6} {:>16} {:>13}", "cycles", "whole", "whole, flooded", "more", "flood's fragment", "buffers held");
+    println!(
+        "{:<34} {:>10} {:>14} {:>6} {:>16} {:>13}",
+        "cycles", "whole", "whole, flooded", "more", "flood's fragment", "buffers held"
+    );
     for (name, mode) in [("weir run, an empty chain", Mode::Ips), ("weir reassemble", Mode::Reassemble)] {
         let side = |flood| {
             let (back, services) = (Back::default(), ServicePlan::of(Vec::new(), 1));
@@ -101,7 +105,8 @@ pub fn table(pool: &Pool, rounds: usize) {
             flooded.pass(&mut burst);
         }
         let held = pool.in_use() - before;
-        let found: Vec<_> = (0..rounds).map(|_| (calm.round(&mut allocator), flooded.round(&mut allocator))).collect();
+        let found: Vec<_> =
+            (0..rounds).map(|_| (calm.round(&mut allocator), flooded.round(&mut allocator))).collect();
         assert!(pool.in_use() - before <= held + BURST as u32, "memory stays where it is");
         let middle = |of: fn(&([f64; 2], [f64; 2])) -> f64| median(found.iter().map(of)).unwrap_or_default();
         let (calm, beside, flood) = (middle(|r| r.0[0]), middle(|r| r.1[0]), middle(|r| r.1[1]));

@@ -23,6 +23,8 @@ pub struct Traffic {
     frames: Vec<Vec<u8>>,
     /// Datagrams under way at once: the first pieces of all come before the second of any.
     together: usize,
+    /// How many identifications there are, then they begin anew.
+    ids: usize,
     next: usize,
     clock: Time,
 }
@@ -38,13 +40,18 @@ impl Traffic {
         Traffic::of(vec![packet(frame - ETHERNET)], 1)
     }
 
+    /// With so few identifications, one after the other.
+    pub fn ids(self, ids: usize) -> Traffic {
+        Traffic { ids, ..self }
+    }
+
     fn of(packets: Vec<Vec<u8>>, together: usize) -> Traffic {
         let frame = |packet: &Vec<u8>| {
             let mut frame = Link::ethernet().wrap(packet);
             frame.resize(frame.len().max(SHORTEST), 0);
             frame
         };
-        Traffic { frames: packets.iter().map(frame).collect(), together, next: 0, clock: BEGIN }
+        Traffic { frames: packets.iter().map(frame).collect(), together, ids: 1 << 16, next: 0, clock: BEGIN }
     }
 
     /// A full burst; what is in `burst` already stays.
@@ -53,7 +60,7 @@ impl Traffic {
         while burst.len() < BURST {
             let block = self.frames.len() * self.together;
             let (number, within) = (self.next / block * self.together, self.next % block);
-            let id = (number + within % self.together) as u16;
+            let id = ((number + within % self.together) % self.ids) as u16;
             let bytes = &mut self.frames[within / self.together];
             bytes[ETHERNET + 4..ETHERNET + 6].copy_from_slice(&id.to_be_bytes());
             bytes[ETHERNET + 10..ETHERNET + 12].fill(0);

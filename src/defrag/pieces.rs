@@ -215,6 +215,19 @@ impl Pieces {
         }
     }
 
+    /// Puts a fragment in its place that has no byte in common with what is there.
+    #[inline]
+    pub(super) fn add_apart(
+        &mut self,
+        nodes: &mut Nodes,
+        of: Span,
+        frame: Frame,
+        skip: u32,
+    ) -> Result<(), Exhausted> {
+        self.have += of.len();
+        self.link(nodes, Node { span: of, of, next: NONE, source: Some(Source::Own(frame, skip)) })
+    }
+
     /// Puts a fragment in its place by `policy`; the frame comes back when nothing of it was wanted.
     pub(super) fn add(
         &mut self,
@@ -225,11 +238,6 @@ impl Pieces {
         skip: u32,
         in_page: bool,
     ) -> Result<Option<Frame>, Exhausted> {
-        if !in_page && !self.overlap(nodes, of) {
-            self.have += of.len();
-            let source = Some(Source::Own(frame, skip));
-            return self.link(nodes, Node { span: of, of, next: NONE, source }).map(|()| None);
-        }
         let before = self.have;
         let mut changed = false;
         let mut at = of.start;
