@@ -100,7 +100,9 @@ impl Reassembler {
                 return Outcome::Held;
             }
         };
-        let cost = pages.map_or(buffers, |made| u64::from(made) * u64::from(self.settings.buffer_bytes));
+        let each = u64::from(self.settings.buffer_bytes);
+        let shares = u64::from(datagram.pieces.take_shares()) * each;
+        let cost = pages.map_or(buffers, |made| u64::from(made) * each) + shares;
         if let Some(frame) = refused {
             self.charge(slot, if pages.is_some() { cost } else { 0 });
             return Outcome::Dropped(DropReason::FragmentDuplicate, frame);
@@ -114,6 +116,10 @@ impl Reassembler {
         let whole = datagram.total == Some(datagram.pieces.have) && datagram.header.is_known();
         self.counters.held += 1;
         self.charge(slot, cost);
+        if let Some(reason) = self.over(slot, 0).filter(|_| shares > 0 && !whole) {
+            self.poison(slot, reason, sink);
+            return Outcome::Held; // this fragment was among them
+        }
         if whole { self.complete(slot, meta, alloc, sink) } else { Outcome::Held }
     }
 }

@@ -4,12 +4,19 @@ use super::{AGE, Reassembler, Sink};
 use crate::base::{DropReason, Time};
 
 impl Reassembler {
+    /// Why a datagram may not have one fragment more.
     pub(super) fn cap(&self, slot: u32, buffers: u64) -> Option<DropReason> {
+        if self.datagrams.value(slot).fragments >= self.settings.datagram_fragments {
+            return Some(DropReason::FragmentDatagramCap);
+        }
+        self.over(slot, buffers)
+    }
+
+    /// The cap that so many buffer bytes more would break.
+    pub(super) fn over(&self, slot: u32, buffers: u64) -> Option<DropReason> {
         let datagram = self.datagrams.value(slot);
         let source = datagram.source.map_or(0, |s| self.sources.value(s).memory);
-        if datagram.fragments >= self.settings.datagram_fragments
-            || datagram.memory + buffers > self.settings.datagram_memory
-        {
+        if datagram.memory + buffers > self.settings.datagram_memory {
             Some(DropReason::FragmentDatagramCap)
         } else if datagram.source.is_some() && source + buffers > self.settings.source_memory {
             Some(DropReason::FragmentSourceCap)

@@ -160,7 +160,7 @@ impl Plain {
 /// The largest datagram in pieces of 8 to 1480 bytes, with duplicates and pieces that say something else, shuffled.
 fn largest(random: &mut Random) -> Vec<Piece> {
     // Most often of all sizes, at times small ones alone.
-    let most = if random.below(8) == 0 { 1 + random.below(8) } else { 8 + random.below(178) };
+    let most = if random.below(24) == 0 { 1 + random.below(8) } else { 8 + random.below(178) };
     let size = |random: &mut Random| 8 * (1 + random.below(most.min(185))) as u32;
     let (mut all, mut at) = (Vec::new(), 0);
     while at < LARGEST {
@@ -189,6 +189,7 @@ fn settings(policy: OverlapPolicy, drop_v6_overlaps: bool) -> Settings {
         policies,
         drop_v6_overlaps,
         datagram_memory: 64 << 20,
+        datagram_fragments: 65_535,
         source_memory: 0,
         ..Settings::default()
     }
@@ -197,7 +198,7 @@ fn settings(policy: OverlapPolicy, drop_v6_overlaps: bool) -> Settings {
 #[test]
 fn the_largest_datagram_shuffled_with_duplicates_and_conflicts_is_what_the_plain_model_makes_of_it() {
     let (mut rebuilt, mut conflicts) = (0, 0);
-    for seed in 0..u64::from(cases(1400)) {
+    for seed in 0..u64::from(cases(1050)) {
         let mut random = Random::new(seed);
         let policy = OverlapPolicy::ALL[seed as usize % OverlapPolicy::ALL.len()];
         let family = FAMILIES[usize::from(random.below(4) == 0)];
@@ -218,18 +219,20 @@ fn the_largest_datagram_shuffled_with_duplicates_and_conflicts_is_what_the_plain
                     assert_eq!(reason, DropReason::FragmentDuplicate, "seed {seed}");
                 }
             }
+            let pinned = b.pool.outstanding() as u64 * u64::from(Settings::default().buffer_bytes);
+            assert!(pinned <= b.reassembler.memory(), "seed {seed}: {pinned} bytes are pinned");
         }
         b.reassembler.expire(b.now.plus(Duration::from_secs(30)), usize::MAX, &mut b.log);
         assert!(b.at_rest(), "seed {seed}: {:?}", b.reassembler.counters);
     }
-    assert_eq!(rebuilt, cases(1400));
+    assert_eq!(rebuilt, cases(1050));
     assert!(conflicts > rebuilt, "{conflicts}");
 }
 
 #[test]
 fn an_ipv6_datagram_whose_pieces_overlap_is_dropped_whole_and_any_other_is_rebuilt() {
     let (mut rebuilt, mut dropped) = (0, 0);
-    for seed in 0..u64::from(cases(400)) {
+    for seed in 0..u64::from(cases(200)) {
         let mut random = Random::new(!seed);
         let mut b = Bench::new(Family::V6, settings(OverlapPolicy::First, true));
         let mut model = Plain::new(OverlapPolicy::First, LARGEST);
@@ -262,5 +265,5 @@ fn an_ipv6_datagram_whose_pieces_overlap_is_dropped_whole_and_any_other_is_rebui
         b.reassembler.expire(b.now.plus(Duration::from_secs(30)), usize::MAX, &mut b.log);
         assert!(b.at_rest(), "seed {seed}");
     }
-    assert!(rebuilt > 0 && dropped > 0 && rebuilt + dropped == cases(400), "{rebuilt} and {dropped}");
+    assert!(rebuilt > 0 && dropped > 0 && rebuilt + dropped == cases(200), "{rebuilt} and {dropped}");
 }
