@@ -81,7 +81,7 @@ const CONSTANTS: &[&str] = &[
 const OPAQUE: &[&str] = &["rte_l2tpv2_combined_msg_hdr", "rte_gtp_psc_generic_hdr"];
 
 fn main() {
-    for file in ["build.rs", "wrapper.h", "shim.h", "shim.c"] {
+    for file in ["build.rs", "wrapper.h", "shim.h", "shim.c", "ip_frag.h", "ip_frag.c"] {
         println!("cargo::rerun-if-changed={file}");
     }
     let flags = compiler_flags();
@@ -112,6 +112,9 @@ fn link() {
     for name in ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_ring", "rte_eal"] {
         println!("cargo::rustc-link-lib=dylib={name}");
     }
+    if cfg!(feature = "ip-frag") {
+        println!("cargo::rustc-link-lib=dylib=rte_ip_frag");
+    }
 }
 
 /// Optimised in every profile: a burst function at `-O0` makes every measurement of a test build a lie.
@@ -122,6 +125,9 @@ fn compile_shim(flags: &[String]) {
     build.define("ALLOW_EXPERIMENTAL_API", None);
     for flag in flags {
         build.flag(flag);
+    }
+    if cfg!(feature = "ip-frag") {
+        build.file("ip_frag.c");
     }
     build.compile("weir_dpdk_shim");
 }
@@ -139,6 +145,9 @@ fn generate_bindings(flags: &[String]) {
         .generate_comments(false)
         .merge_extern_blocks(true)
         .parse_callbacks(Box::new(bindgen::CargoCallbacks::new().rerun_on_header_files(false)));
+    if cfg!(feature = "ip-frag") {
+        builder = builder.header("ip_frag.h");
+    }
     for name in FUNCTIONS {
         builder = builder.allowlist_function(name);
     }

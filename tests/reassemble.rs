@@ -184,3 +184,54 @@ fn eal_options_behind_two_dashes_make_the_ports() {
     assert!(status.success(), "{}", running.stderr());
     conserved(&running.stdout());
 }
+
+/// The log of the machine, where there is none.
+struct Syslog(std::os::unix::net::UnixDatagram);
+
+impl Syslog {
+    const PATH: &str = "/dev/log";
+
+    fn start() -> Option<Syslog> {
+        let socket = std::os::unix::net::UnixDatagram::bind(Syslog::PATH).ok()?;
+        socket.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        Some(Syslog(socket))
+    }
+
+    /// Waits for a line of this process (facility daemon, severity informational) that begins with these words.
+    #[track_caller]
+    fn hears(&self, process: &str, words: &str) -> String {
+        let (mut room, begin) = ([0; 4096], format!("<30>weir[{process}]: {words}"));
+        loop {
+            let n = self.0.recv(&mut room).unwrap_or_else(|error| panic!("{words}: {error}"));
+            let line = text(&room[..n]);
+            if line.starts_with(&begin) {
+                return line;
+            }
+        }
+    }
+}
+
+impl Drop for Syslog {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(Syslog::PATH);
+    }
+}
+
+#[test]
+fn without_n_it_goes_to_the_background_once_it_forwards_and_logs_to_syslog() {
+    let Some(syslog) = Syslog::start() else {
+        println!("skipped: {} is taken, or not ours to make", Syslog::PATH);
+        return;
+    };
+    let eal = ["--", "-l", "0,0", "--no-huge", "-m", "512", "--vdev", "net_null0", "--vdev"];
+    let output = reassemble(&[&["-m", "1500"][..], &eal, &["net_nonesuch1"]].concat());
+    assert_eq!(output.status.code(), Some(1), "what cannot start says so in the foreground");
+    let output = reassemble(&[&["-m", "1500"][..], &eal, &["net_null1"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    let process = said.trim().strip_prefix("weir reassemble runs in the background as process ").unwrap();
+    syslog.hears(process, "reassembling between 2 ports");
+    let told = std::process::Command::new("kill").args(["-TERM", process]).status().unwrap();
+    assert!(told.success());
+    conserved(&syslog.hears(process, "ended: received"));
+}

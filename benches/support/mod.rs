@@ -24,13 +24,25 @@ impl TxQueue for Back {
 
 /// A lane with room for so many sessions, whose frames go `back`.
 pub fn lane(capacity: u32, services: &ServicePlan, allocator: Box<dyn FrameAllocator>, back: &Back) -> Lane {
+    lane_in(Mode::Ips, 1500, capacity, services, allocator, back)
+}
+
+/// As [`lane`], in a mode of the choice, before a port of such an MTU.
+pub fn lane_in(
+    mode: Mode,
+    peer_mtu: u16,
+    capacity: u32,
+    services: &ServicePlan,
+    allocator: Box<dyn FrameAllocator>,
+    back: &Back,
+) -> Lane {
     let port = PortPlan {
         link: LinkType::Ethernet,
         peer: Some(PortId(0)),
         inspect: true,
-        mode: Mode::Ips,
+        mode,
         non_ip: true,
-        peer_mtu: 1500,
+        peer_mtu,
     };
     let settings = Settings {
         ports: vec![port],

@@ -82,6 +82,20 @@ pub fn affinity(bytes: &[u8], link: LinkType, by: HashBy) -> Affinity {
     find(bytes, link, by).unwrap_or_default()
 }
 
+/// Whether the frame is a piece of an IP packet, as [`affinity`] would find. It may be cut behind its headers.
+#[inline]
+pub fn is_piece(bytes: &[u8], link: LinkType) -> bool {
+    const BY: HashBy = HashBy { ports: false, function: HashFunction::Mixed };
+    let plain = |frame: &[u8; ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN]| {
+        // As in `plain_ipv4`, whatever it carries.
+        [frame[12], frame[13], frame[14]] == [0x08, 0x00, 0x45] && [frame[20] & 0x3f, frame[21]] == [0, 0]
+    };
+    if link == LinkType::Ethernet && bytes.first_chunk().is_some_and(plain) {
+        return false;
+    }
+    find(bytes, link, BY).is_some_and(|found| found.fragment)
+}
+
 /// The short way for most of the traffic: untagged TCP and UDP over IPv4 without options. `None` sends all else the long
 /// way, which would find the same.
 #[inline]

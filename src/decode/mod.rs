@@ -16,7 +16,7 @@ mod tunnel;
 #[cfg(test)]
 mod tests;
 
-pub use affinity::{Affinity, HashBy, HashFunction, affinity};
+pub use affinity::{Affinity, HashBy, HashFunction, affinity, is_piece};
 pub use checksum::{checksum_valid, ip_checksum_valid};
 pub use tunnel::{Inner, MAX_TUNNELS, tunnel};
 

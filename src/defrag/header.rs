@@ -3,6 +3,7 @@
 use crate::base::Family;
 use crate::decode::{Fragment, Ip};
 use crate::io::Frame;
+use crate::wire::checksum::internet;
 
 /// Link, IP and extension headers before a fragment's payload; longer ones are refused.
 pub(super) const MAX_HEADER: usize = 256;
@@ -85,7 +86,7 @@ impl Header {
                 let total = u16::try_from(ip.len() as u32 + payload).ok()?;
                 ip[2..4].copy_from_slice(&total.to_be_bytes());
                 ip[10..12].fill(0);
-                let sum = checksum(ip);
+                let sum = internet(ip);
                 ip[10..12].copy_from_slice(&sum.to_be_bytes());
             }
             Family::V6 => {
@@ -105,14 +106,4 @@ pub(super) fn too_large(ip: &Ip, fragment: &Fragment, end: u32) -> bool {
         Family::V6 => before.saturating_sub((FRAGMENT_HEADER + V6_HEADER) as u32),
     };
     counted + end > u32::from(u16::MAX)
-}
-
-/// RFC 1071, over an IPv4 header.
-fn checksum(header: &[u8]) -> u16 {
-    let words = header.chunks(2).map(|w| u32::from(w[0]) << 8 | u32::from(*w.get(1).unwrap_or(&0)));
-    let mut sum: u32 = words.sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !(sum as u16)
 }

@@ -5,11 +5,18 @@ use std::hash::Hash;
 
 const NONE: u32 = u32::MAX;
 
+/// What a look-up reads comes first, in a line of its own.
+#[repr(C, align(64))]
 struct Node<K, V> {
     key: K,
     next: u32,
+    hash: Hashed,
     value: V,
 }
+
+/// A key's hash, so that one look-up and one insertion ask for it once.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(super) struct Hashed(u32);
 
 /// At most `capacity` entries. A value outlives its entry: who inserts sets it anew, so that large ones need no clearing.
 pub(super) struct FixedMap<K, V> {
@@ -38,14 +45,20 @@ impl<K: Copy + Eq + Hash, V: Default> FixedMap<K, V> {
         self.len
     }
 
-    fn bucket(&self, key: &K) -> usize {
-        self.hasher.hash_one(key) as usize & (self.heads.len() - 1)
+    #[inline]
+    pub(super) fn hash(&self, key: &K) -> Hashed {
+        Hashed(self.hasher.hash_one(key) as u32)
     }
 
-    pub(super) fn find(&self, key: &K) -> Option<u32> {
-        let mut at = self.heads[self.bucket(key)];
+    fn bucket(&self, hash: Hashed) -> usize {
+        hash.0 as usize & (self.heads.len() - 1)
+    }
+
+    #[inline]
+    pub(super) fn find(&self, hash: Hashed, key: &K) -> Option<u32> {
+        let mut at = self.heads[self.bucket(hash)];
         while let Some(node) = self.nodes.get(at as usize) {
-            if node.key == *key {
+            if node.hash == hash && node.key == *key {
                 return Some(at);
             }
             at = node.next;
@@ -54,17 +67,17 @@ impl<K: Copy + Eq + Hash, V: Default> FixedMap<K, V> {
     }
 
     /// A slot for a key that is not there; its value is whatever the slot's last user left. `None` when full.
-    pub(super) fn insert(&mut self, key: K) -> Option<u32> {
-        let bucket = self.bucket(&key);
+    pub(super) fn insert(&mut self, hash: Hashed, key: K) -> Option<u32> {
+        let bucket = self.bucket(hash);
         let next = self.heads[bucket];
         let slot = if self.free != NONE {
             let slot = self.free;
             let node = &mut self.nodes[slot as usize];
             self.free = node.next;
-            (node.key, node.next) = (key, next);
+            (node.key, node.next, node.hash) = (key, next, hash);
             slot
         } else if (self.nodes.len() as u32) < self.capacity {
-            self.nodes.push(Node { key, next, value: V::default() });
+            self.nodes.push(Node { key, next, hash, value: V::default() });
             self.nodes.len() as u32 - 1
         } else {
             return None;
@@ -77,7 +90,7 @@ impl<K: Copy + Eq + Hash, V: Default> FixedMap<K, V> {
     /// `slot` must be in use.
     pub(super) fn remove(&mut self, slot: u32) {
         let Some(node) = self.nodes.get(slot as usize) else { return };
-        let (bucket, after) = (self.bucket(&node.key), node.next);
+        let (bucket, after) = (self.bucket(node.hash), node.next);
         if self.heads[bucket] == slot {
             self.heads[bucket] = after;
         } else {
@@ -116,9 +129,9 @@ mod tests {
             let mut map: FixedMap<u8, u32> = FixedMap::new(16, 5);
             let mut model: HashMap<u8, u32> = HashMap::new();
             for (step, (add, key)) in steps.into_iter().enumerate() {
-                match (add, map.find(&key)) {
+                match (add, map.find(map.hash(&key), &key)) {
                     (true, None) => {
-                        let slot = map.insert(key);
+                        let slot = map.insert(map.hash(&key), key);
                         prop_assert_eq!(slot.is_some(), model.len() < 16);
                         if let Some(slot) = slot {
                             *map.value_mut(slot) = step as u32;
@@ -133,7 +146,7 @@ mod tests {
                 }
                 prop_assert_eq!(map.len() as usize, model.len());
                 for key in 0..24 {
-                    prop_assert_eq!(map.find(&key).map(|slot| *map.value(slot)), model.get(&key).copied());
+                    prop_assert_eq!(map.find(map.hash(&key), &key).map(|slot| *map.value(slot)), model.get(&key).copied());
                 }
             }
         }

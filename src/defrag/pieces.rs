@@ -3,66 +3,17 @@
 //! Runs stand in one short list per page of the datagram, so that finding a place costs no more for 8,000 pieces than for two.
 //! Tiny fragments are copied into page frames, one for each page: an 8-byte fragment must not pin a whole buffer.
 
+mod nodes;
+
+pub(super) use nodes::Nodes;
+use nodes::{NONE, Node, Source};
+
 use super::policy::{OverlapPolicy, Span};
 use crate::io::{Frame, FrameAllocator};
 
 /// Bytes of a datagram that one list, and one page frame, covers.
 pub(super) const PAGE: u32 = 1024;
 const PAGES: usize = 64;
-const NONE: u32 = u32::MAX;
-
-/// Where a run's bytes are.
-enum Source {
-    /// In a fragment's own frame, from this offset of it on.
-    Own(Frame, u32),
-    /// In its page's frame.
-    Page,
-}
-
-struct Node {
-    span: Span,
-    /// As the fragment came; policies compare these.
-    of: Span,
-    next: u32,
-    /// `None`: the node is free.
-    source: Option<Source>,
-}
-
-/// The nodes of all datagrams of a worker.
-pub(super) struct Nodes {
-    nodes: Vec<Node>,
-    free: u32,
-    capacity: u32,
-}
-
-impl Nodes {
-    pub(super) fn new(capacity: u32) -> Nodes {
-        Nodes { nodes: Vec::with_capacity(capacity as usize), free: NONE, capacity }
-    }
-
-    fn get(&self, at: u32) -> Option<&Node> {
-        self.nodes.get(at as usize)
-    }
-
-    fn take(&mut self, node: Node) -> Option<u32> {
-        if let Some(free) = self.nodes.get_mut(self.free as usize) {
-            let at = self.free;
-            self.free = free.next;
-            *free = node;
-            return Some(at);
-        }
-        let at = self.nodes.len() as u32;
-        (at < self.capacity).then(|| self.nodes.push(node))?;
-        Some(at)
-    }
-
-    fn give_back(&mut self, at: u32) -> Option<Source> {
-        let node = self.nodes.get_mut(at as usize)?;
-        node.next = self.free;
-        self.free = at;
-        node.source.take()
-    }
-}
 
 pub(super) struct Pieces {
     /// Bit `p`: page `p`'s list is not empty, so `heads[p]` means something.
@@ -73,11 +24,20 @@ pub(super) struct Pieces {
     frames: [Option<Frame>; PAGES],
     /// Bytes that are there.
     pub(super) have: u32,
+    /// Shares made of frames that hold several runs, and not yet asked for: each pins a buffer of the pool.
+    shares: u32,
 }
 
 impl Default for Pieces {
     fn default() -> Pieces {
-        Pieces { used: 0, heads: [NONE; PAGES], paged: 0, frames: [const { None }; PAGES], have: 0 }
+        Pieces {
+            used: 0,
+            heads: [NONE; PAGES],
+            paged: 0,
+            frames: [const { None }; PAGES],
+            have: 0,
+            shares: 0,
+        }
     }
 }
 
@@ -162,12 +122,12 @@ impl Pieces {
         while let Some(n) = nodes.get(at).filter(|n| n.span.start < start) {
             (previous, at) = (at, n.next);
         }
-        nodes.nodes[made as usize].next = at;
+        nodes.set_next(made, at);
         if previous == NONE {
             self.heads[page] = made;
             self.used |= 1 << page;
         } else {
-            nodes.nodes[previous as usize].next = made;
+            nodes.set_next(previous, made);
         }
         Ok(())
     }
@@ -181,7 +141,7 @@ impl Pieces {
             at = nodes.get(at)?.next;
         }
         if previous != NONE {
-            nodes.nodes[previous as usize].next = after;
+            nodes.set_next(previous, after);
         } else if after != NONE {
             self.heads[page] = after;
         } else {
@@ -199,6 +159,7 @@ impl Pieces {
         let behind = match &node.source {
             Some(Source::Own(frame, skip)) if !right.is_empty() => {
                 let shared = frame.share().ok_or(Exhausted)?;
+                self.shares += 1;
                 Some(Source::Own(shared, skip + (region.end - span.start)))
             }
             Some(Source::Page) if !right.is_empty() => Some(Source::Page),
@@ -207,12 +168,25 @@ impl Pieces {
         if left.is_empty() {
             self.unlink(nodes, at);
         } else {
-            nodes.nodes[at as usize].span = left;
+            nodes.set_span(at, left);
         }
         match behind {
             Some(source) => self.link(nodes, Node { span: right, of, next: NONE, source: Some(source) }),
             None => Ok(()),
         }
+    }
+
+    /// Puts a fragment in its place that has no byte in common with what is there.
+    #[inline]
+    pub(super) fn add_apart(
+        &mut self,
+        nodes: &mut Nodes,
+        of: Span,
+        frame: Frame,
+        skip: u32,
+    ) -> Result<(), Exhausted> {
+        self.have += of.len();
+        self.link(nodes, Node { span: of, of, next: NONE, source: Some(Source::Own(frame, skip)) })
     }
 
     /// Puts a fragment in its place by `policy`; the frame comes back when nothing of it was wanted.
@@ -225,11 +199,6 @@ impl Pieces {
         skip: u32,
         in_page: bool,
     ) -> Result<Option<Frame>, Exhausted> {
-        if !in_page && !self.overlap(nodes, of) {
-            self.have += of.len();
-            let source = Some(Source::Own(frame, skip));
-            return self.link(nodes, Node { span: of, of, next: NONE, source }).map(|()| None);
-        }
         let before = self.have;
         let mut changed = false;
         let mut at = of.start;
@@ -250,6 +219,11 @@ impl Pieces {
         Ok((!changed && self.have == before).then_some(frame))
     }
 
+    /// How many shares were made since it was asked last.
+    pub(super) fn take_shares(&mut self) -> u32 {
+        std::mem::take(&mut self.shares)
+    }
+
     /// A run of a fragment that nobody contests (any more).
     fn place(
         &mut self,
@@ -267,6 +241,7 @@ impl Pieces {
         if !in_page {
             self.have += span.len();
             let source = Some(Source::Own(frame.share().ok_or(Exhausted)?, from));
+            self.shares += 1;
             return self.link(nodes, Node { span, of, next: NONE, source });
         }
         let border = (span.start / PAGE + 1) * PAGE;
@@ -367,7 +342,7 @@ impl Pieces {
             self.frames[self.paged.trailing_zeros() as usize] = None;
             self.paged &= self.paged - 1;
         }
-        self.have = 0;
+        (self.have, self.shares) = (0, 0);
     }
 }
 

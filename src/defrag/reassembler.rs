@@ -1,22 +1,21 @@
-//! The table of unfinished datagrams: caps, timeouts, completion.
+//! The table of unfinished datagrams: each fragment's way to its datagram.
 
-use super::header::{Header, too_large};
+use super::header::Header;
 use super::map::FixedMap;
 use super::pieces::{Nodes, Pieces};
-use super::policy::{OverlapPolicy, Span};
+use super::policy::OverlapPolicy;
 use super::settings::Settings;
-use crate::base::{Addr, Anomaly, DropReason, Family, LinkSet, PortId, Time};
+use crate::base::{Anomaly, DropReason, Family, LinkSet, PortId, Time};
 use crate::decode::{Decoded, Fragment, Ip};
 use crate::io::{Frame, FrameAllocator};
 
 mod build;
+mod check;
+mod insert;
+mod key;
+mod release;
 
-/// Fragments with less payload are copied into pages, but for the first few of a datagram.
-const TINY: u32 = 256;
-const TINY_KEPT: u32 = 4;
-
-/// TCP's fixed header, which a first fragment should hold (RFC 1858).
-const TCP_HEADER: u32 = 20;
+use key::{Key, SourceKey};
 
 /// What became of a fragment.
 #[derive(Debug)]
@@ -56,25 +55,6 @@ pub struct Counters {
     pub generated: u64,
     /// Datagrams given up for their time.
     pub timeouts: u64,
-}
-
-#[derive(Copy, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    src: Addr,
-    dst: Addr,
-    context: u64,
-    id: u32,
-    /// 0 for IPv6, whose identification does not depend on it.
-    proto: u8,
-    family: Family,
-    copies: bool,
-}
-
-#[derive(Copy, Clone, PartialEq, Eq, Hash)]
-struct SourceKey {
-    src: Addr,
-    context: u64,
-    family: Family,
 }
 
 /// What one source holds.
@@ -200,31 +180,6 @@ impl Reassembler {
         outcome
     }
 
-    /// What is wrong with a fragment whatever else came.
-    fn check(&self, ip: &Ip, fragment: &Fragment) -> Result<(), (DropReason, Anomaly)> {
-        let v4 = ip.family == Family::V4;
-        let ignored = if v4 { Anomaly::Ipv4FragIgnored } else { Anomaly::Ipv6FragIgnored };
-        let len = u32::from(fragment.payload_len);
-        let end = u32::from(fragment.offset) + len;
-        if len == 0 {
-            return Err((DropReason::FragmentInvalid, ignored));
-        }
-        if too_large(ip, fragment, end) {
-            let anomaly = if v4 { Anomaly::Ipv4FragPktTooLarge } else { Anomaly::Ipv6FragPktTooLarge };
-            return Err((DropReason::FragmentTooLarge, anomaly));
-        }
-        if fragment.more && !len.is_multiple_of(8) {
-            let anomaly = if v4 { ignored } else { Anomaly::Ipv6FragInvalidLength };
-            return Err((DropReason::FragmentInvalid, anomaly));
-        }
-        let proto = if v4 { ip.proto } else { fragment.next_header };
-        let header_cut = fragment.offset == 0 && fragment.more && len < TCP_HEADER;
-        if self.settings.drop_tiny_first && proto == 6 && (header_cut || fragment.offset == 8) {
-            return Err((DropReason::FragmentInvalid, ignored));
-        }
-        Ok(())
-    }
-
     /// The slot of the fragment's datagram, begun if need be.
     fn datagram(
         &mut self,
@@ -239,14 +194,15 @@ impl Reassembler {
         let (family, id) = (ip.family, fragment.id);
         let proto = if family == Family::V4 { ip.proto } else { 0 };
         let key = Key { src: t.src, dst: t.dst, context: t.context, id, proto, family, copies };
-        if let Some(slot) = self.datagrams.find(&key) {
+        let hash = self.datagrams.hash(&key);
+        if let Some(slot) = self.datagrams.find(hash, &key) {
             let datagram = self.datagrams.value(slot);
             if now < datagram.since.plus(self.settings.timeout) {
                 return datagram.poisoned.map_or(Ok(slot), Err);
             }
             self.time_out(slot, sink);
         }
-        let slot = self.datagrams.insert(key).ok_or(DropReason::FragmentMemoryCap)?;
+        let slot = self.datagrams.insert(hash, key).ok_or(DropReason::FragmentMemoryCap)?;
         let source = SourceKey { src: t.src, context: t.context, family: ip.family };
         let source = (self.settings.source_memory > 0).then(|| self.source(source)).flatten();
         let policy = self.settings.policies.of(ip.family, t.dst);
@@ -262,204 +218,17 @@ impl Reassembler {
 
     /// There are as many places as for datagrams, and each datagram has one source.
     fn source(&mut self, key: SourceKey) -> Option<u32> {
-        let slot = match self.sources.find(&key) {
+        let hash = self.sources.hash(&key);
+        let slot = match self.sources.find(hash, &key) {
             Some(slot) => slot,
             None => {
-                let slot = self.sources.insert(key)?;
+                let slot = self.sources.insert(hash, key)?;
                 *self.sources.value_mut(slot) = Source::default();
                 slot
             }
         };
         self.sources.value_mut(slot).datagrams += 1;
         Some(slot)
-    }
-
-    /// Puts a valid fragment into its datagram.
-    fn insert(
-        &mut self,
-        slot: u32,
-        frame: Frame,
-        ip: &Ip,
-        fragment: &Fragment,
-        alloc: &mut dyn FrameAllocator,
-        sink: &mut impl Sink,
-    ) -> Outcome {
-        let start = u32::from(fragment.offset);
-        let span = Span::new(start, start + u32::from(fragment.payload_len));
-        let v4 = ip.family == Family::V4;
-        let buffers = frame.segment_count() as u64 * u64::from(self.settings.buffer_bytes);
-        let datagram = self.datagrams.value_mut(slot);
-        if datagram.pieces.has_twin(&self.nodes, span, &frame, fragment.payload)
-            && (fragment.more || datagram.total == Some(span.end))
-        {
-            return Outcome::Dropped(DropReason::FragmentDuplicate, frame);
-        }
-        let past_last =
-            datagram.total.is_some_and(|total| span.end > total || (!fragment.more && span.end != total));
-        if past_last || (!fragment.more && span.end < datagram.reach) {
-            sink.anomaly(if v4 { Anomaly::Ipv4FragIgnored } else { Anomaly::Ipv6FragIgnored });
-            return Outcome::Dropped(DropReason::FragmentInvalid, frame);
-        }
-        if let Some(reason) = self.cap(slot, buffers) {
-            return Outcome::Dropped(reason, frame);
-        }
-        let datagram = self.datagrams.value_mut(slot);
-        if datagram.pieces.overlap(&self.nodes, span) {
-            sink.anomaly(if v4 { Anomaly::Ipv4FragOverlap } else { Anomaly::Ipv6FragOverlap });
-            if !v4 && self.settings.drop_v6_overlaps {
-                self.poison(slot, DropReason::FragmentOverlapV6, sink);
-                return Outcome::Dropped(DropReason::FragmentOverlapV6, frame);
-            }
-        }
-        if start == 0 && !datagram.header.is_known() && !datagram.header.take(&frame, ip, fragment) {
-            return Outcome::Dropped(DropReason::FragmentInvalid, frame);
-        }
-        datagram.largest = datagram.largest.max(ip.total_len.min(u32::from(u16::MAX)) as u16);
-        self.place(slot, frame, span, fragment, buffers, alloc, sink)
-    }
-
-    #[allow(clippy::too_many_arguments)] // the second half of `insert`
-    fn place(
-        &mut self,
-        slot: u32,
-        frame: Frame,
-        span: Span,
-        fragment: &Fragment,
-        buffers: u64,
-        alloc: &mut dyn FrameAllocator,
-        sink: &mut impl Sink,
-    ) -> Outcome {
-        let meta = frame.meta();
-        let datagram = self.datagrams.value_mut(slot);
-        let tiny = span.len() < TINY;
-        let pages =
-            if tiny && datagram.tiny >= TINY_KEPT { datagram.pieces.make_pages(span, alloc) } else { None };
-        let skip = fragment.payload;
-        let added = datagram.pieces.add(&mut self.nodes, span, datagram.policy, frame, skip, pages.is_some());
-        let refused = match added {
-            Ok(None) => None,
-            // A copied fragment's own frame is freed here: its bytes are in the page.
-            Ok(Some(frame)) => Some(frame),
-            Err(_) => {
-                datagram.fragments += 1;
-                self.counters.held += 1;
-                self.poison(slot, DropReason::FragmentMemoryCap, sink);
-                return Outcome::Held;
-            }
-        };
-        let cost = pages.map_or(buffers, |made| u64::from(made) * u64::from(self.settings.buffer_bytes));
-        if let Some(frame) = refused {
-            self.charge(slot, if pages.is_some() { cost } else { 0 });
-            return Outcome::Dropped(DropReason::FragmentDuplicate, frame);
-        }
-        datagram.tiny += u32::from(tiny);
-        datagram.fragments += 1;
-        datagram.reach = datagram.reach.max(span.end);
-        if !fragment.more {
-            datagram.total = Some(span.end);
-        }
-        let whole = datagram.total == Some(datagram.pieces.have) && datagram.header.is_known();
-        self.counters.held += 1;
-        self.charge(slot, cost);
-        if whole { self.complete(slot, meta, alloc, sink) } else { Outcome::Held }
-    }
-
-    fn cap(&self, slot: u32, buffers: u64) -> Option<DropReason> {
-        let datagram = self.datagrams.value(slot);
-        let source = datagram.source.map_or(0, |s| self.sources.value(s).memory);
-        if datagram.fragments >= self.settings.datagram_fragments
-            || datagram.memory + buffers > self.settings.datagram_memory
-        {
-            Some(DropReason::FragmentDatagramCap)
-        } else if datagram.source.is_some() && source + buffers > self.settings.source_memory {
-            Some(DropReason::FragmentSourceCap)
-        } else if self.memory + buffers > self.settings.memory {
-            Some(DropReason::FragmentMemoryCap)
-        } else {
-            None
-        }
-    }
-
-    fn charge(&mut self, slot: u32, bytes: u64) {
-        let datagram = self.datagrams.value_mut(slot);
-        datagram.memory += bytes;
-        self.memory += bytes;
-        if let Some(source) = datagram.source {
-            self.sources.value_mut(source).memory += bytes;
-        }
-    }
-
-    /// Gives back what the datagram holds but its slot; how many fragments that were.
-    fn let_go(&mut self, slot: u32) -> u32 {
-        let datagram = self.datagrams.value_mut(slot);
-        datagram.pieces.clear(&mut self.nodes);
-        self.memory -= datagram.memory;
-        if let Some(source) = datagram.source {
-            self.sources.value_mut(source).memory -= datagram.memory;
-        }
-        self.counters.held -= u64::from(datagram.fragments);
-        datagram.memory = 0;
-        std::mem::take(&mut datagram.fragments)
-    }
-
-    /// As `let_go`, and the fragments count as dropped.
-    fn discard(&mut self, slot: u32, reason: DropReason, sink: &mut impl Sink) {
-        let fragments = self.let_go(slot);
-        self.counters.dropped += u64::from(fragments);
-        if fragments > 0 {
-            sink.dropped(reason, fragments, self.datagrams.value(slot).copies);
-        }
-    }
-
-    /// Drops the datagram's fragments, and those that still come until its time is over.
-    fn poison(&mut self, slot: u32, reason: DropReason, sink: &mut impl Sink) {
-        self.discard(slot, reason, sink);
-        self.datagrams.value_mut(slot).poisoned = Some(reason);
-    }
-
-    fn time_out(&mut self, slot: u32, sink: &mut impl Sink) {
-        let datagram = self.datagrams.value_mut(slot);
-        self.counters.timeouts += u64::from(datagram.poisoned.is_none());
-        if self.settings.tell_timeouts && datagram.header.is_known() && !datagram.copies {
-            let first = datagram.pieces.take_first(&mut self.nodes, 0);
-            first.into_iter().for_each(|(frame, ..)| sink.timed_out(frame, datagram.header.ip_at()));
-        }
-        self.discard(slot, DropReason::FragmentTimeout, sink);
-        self.forget(slot);
-    }
-
-    /// The datagram's slot is free.
-    fn forget(&mut self, slot: u32) {
-        if let Some(source) = self.datagrams.value_mut(slot).source.take() {
-            let held = self.sources.value_mut(source);
-            held.datagrams -= 1;
-            if held.datagrams == 0 {
-                self.sources.remove(source);
-            }
-        }
-        self.by_age.remove(slot);
-        self.datagrams.remove(slot);
-    }
-
-    /// Gives up datagrams whose time is over, at most `budget` of them; how many.
-    pub fn expire(&mut self, now: Time, budget: usize, sink: &mut impl Sink) -> usize {
-        let mut done = 0;
-        while done < budget
-            && let Some(oldest) = self.by_age.front(AGE)
-            && now >= self.datagrams.value(oldest).since.plus(self.settings.timeout)
-        {
-            self.time_out(oldest, sink);
-            done += 1;
-        }
-        done
-    }
-
-    /// Drops everything held: the appliance stops.
-    pub fn drop_all(&mut self, reason: DropReason, sink: &mut impl Sink) {
-        while let Some(oldest) = self.by_age.front(AGE) {
-            self.discard(oldest, reason, sink);
-            self.forget(oldest);
-        }
     }
 }
 

@@ -13,16 +13,16 @@ use crate::wire::ip_proto;
 use crate::wire::ipv6::{Extension, FRAGMENT_HEADER_LEN, HEADER_LEN};
 
 /// Link header, IP header with options or the extension headers that each piece repeats, fragment header.
-const MAX_HEAD: usize = 512;
+const MAX_HEAD: usize = super::header::MAX_HEADER + FRAGMENT_HEADER_LEN;
 const IPV4_MIN: usize = 20;
 /// Where an IPv6 header names what follows.
 const NEXT_HEADER_AT: usize = 6;
 const MORE_FRAGMENTS: u16 = 0x2000;
 
 /// What each piece begins with, and how much of the datagram it can carry.
-struct Plan {
-    head: [u8; MAX_HEAD],
-    head_len: usize,
+struct Plan<'a> {
+    /// The head, and no more.
+    head: &'a mut [u8],
     /// Offset of the IP header in `head`.
     ip_at: usize,
     /// Of what changes from piece to piece: the IPv6 fragment header.
@@ -49,7 +49,8 @@ pub fn refragment(
     alloc: &mut dyn FrameAllocator,
     emit: &mut dyn FnMut(Frame),
 ) -> Result<(), (DropReason, Frame)> {
-    let mut plan = match plan(&frame, decoded, mtu) {
+    let mut head = [0; MAX_HEAD];
+    let mut plan = match plan(&frame, decoded, mtu, &mut head) {
         Ok(plan) => plan,
         Err(reason) => return Err((reason, frame)),
     };
@@ -61,7 +62,7 @@ pub fn refragment(
         let bytes = plan.step.min(plan.payload_len - offset);
         plan.place(offset, bytes);
         let more = offset + bytes < plan.payload_len;
-        match piece(left, plan.head(), more.then_some(bytes), alloc) {
+        match piece(left, plan.head, more.then_some(bytes), alloc) {
             Ok((mut piece, rest)) => {
                 piece.set_meta(meta);
                 emit(piece);
@@ -114,13 +115,18 @@ fn size(frame: &Frame, ip: &Ip, mtu: u16) -> Option<u16> {
     }
 }
 
-fn plan(frame: &Frame, decoded: &Decoded, mtu: u16) -> Result<Plan, DropReason> {
+fn plan<'a>(
+    frame: &Frame,
+    decoded: &Decoded,
+    mtu: u16,
+    room: &'a mut [u8; MAX_HEAD],
+) -> Result<Plan<'a>, DropReason> {
     let ip = decoded.ip.ok_or(DropReason::Malformed)?;
     let size = usize::from(size(frame, &ip, mtu).ok_or(DropReason::PacketTooBig)?);
     let ip_at = ip.at as usize;
-    let mut head = [0; MAX_HEAD];
-    let known = frame.copy_to(0, &mut head);
-    let bytes = head.get(ip_at..known).ok_or(DropReason::TooLong)?;
+    let headers = (ip_at + usize::from(ip.header_len)).min(MAX_HEAD);
+    let known = room.get_mut(..headers).map_or(0, |room| frame.copy_to(0, room));
+    let bytes = room.get(ip_at..known).ok_or(DropReason::TooLong)?;
     let header = match ip.family {
         Family::V4 => usize::from(ip.header_len),
         Family::V6 => repeated(bytes).0,
@@ -132,10 +138,9 @@ fn plan(frame: &Frame, decoded: &Decoded, mtu: u16) -> Result<Plan, DropReason> 
         return Err(DropReason::TooLong);
     }
     let (payload_at, payload_len) = (ip_at + header, total - header);
-    let id = frame.rebuilt().map_or(0, |from| from.id);
+    let head = room.get_mut(..head_len).ok_or(DropReason::TooLong)?;
     let mut plan = Plan {
         head,
-        head_len,
         ip_at,
         fragment_at: payload_at,
         payload_at,
@@ -144,7 +149,7 @@ fn plan(frame: &Frame, decoded: &Decoded, mtu: u16) -> Result<Plan, DropReason> 
         family: ip.family,
         sum: Sum::default(),
     };
-    plan.prepare(id);
+    plan.prepare(frame);
     Ok(plan)
 }
 
@@ -167,17 +172,18 @@ fn repeated(packet: &[u8]) -> (usize, usize) {
     kept
 }
 
-impl Plan {
+impl Plan<'_> {
     /// Writes what is the same in each piece.
-    fn prepare(&mut self, id: u32) {
+    fn prepare(&mut self, frame: &Frame) {
         let at = self.ip_at;
         match self.family {
             Family::V4 => {
                 [2, 6, 10].into_iter().for_each(|field| self.put(at + field, 0));
-                self.sum = Sum::default().bytes(self.head.get(at..self.head_len).unwrap_or_default());
+                self.sum = Sum::default().bytes(self.head.get(at..).unwrap_or_default());
             }
             Family::V6 => {
-                let named_at = at + repeated(self.head.get(at..self.head_len).unwrap_or_default()).1;
+                let id = frame.rebuilt().map_or(0, |from| from.id);
+                let named_at = at + repeated(self.head.get(at..).unwrap_or_default()).1;
                 let next = self.head.get(named_at).copied().unwrap_or(ip_proto::NO_NEXT);
                 if let Some(named) = self.head.get_mut(named_at) {
                     *named = ip_proto::FRAGMENT;
@@ -192,7 +198,7 @@ impl Plan {
     /// Writes the piece's lengths, offset and checksum into the head.
     fn place(&mut self, offset: usize, bytes: usize) {
         let more = offset + bytes < self.payload_len;
-        let (at, len) = (self.ip_at, self.head_len - self.ip_at + bytes);
+        let (at, len) = (self.ip_at, self.head.len() - self.ip_at + bytes);
         match self.family {
             Family::V4 => {
                 let field = (offset / 8) as u16 | if more { MORE_FRAGMENTS } else { 0 };
@@ -206,10 +212,6 @@ impl Plan {
                 self.put(self.fragment_at + 2, offset as u16 | u16::from(more));
             }
         }
-    }
-
-    fn head(&self) -> &[u8] {
-        self.head.get(..self.head_len).unwrap_or_default()
     }
 
     fn put(&mut self, at: usize, value: u16) {

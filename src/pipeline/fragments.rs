@@ -3,6 +3,7 @@
 use super::lane::{Give, Lane};
 use super::ledger::Ledger;
 use super::settings::{Mode, PortPlan};
+use super::spreading::is_piece;
 use crate::base::event::Cause;
 use crate::base::{Anomaly, DropReason, PortId, Time, Verdict};
 use crate::decode::{Decoded, MAX_ANOMALIES, decode};
@@ -61,6 +62,11 @@ const fn link_header(link: LinkType) -> usize {
     }
 }
 
+/// Whether the other port takes the frame's packet whole, by the frame's length alone.
+fn fits(frame: &Frame, plan: &PortPlan) -> bool {
+    frame.len() <= usize::from(plan.peer_mtu) + link_header(plan.link)
+}
+
 impl Lane {
     /// A frame of a pair for which only fragments are put together: one that is no fragment and fits the other port goes
     /// out as it came, unexamined.
@@ -73,8 +79,8 @@ impl Lane {
     ) {
         let meta = frame.meta();
         self.clock = self.clock.max(meta.clock);
-        let fits = frame.len() <= usize::from(plan.peer_mtu) + link_header(plan.link);
-        let piece = self.owners.affinity(&frame, plan).fragment;
+        let fits = fits(&frame, plan);
+        let piece = is_piece(&frame, plan);
         if fits && !piece {
             return self.exits.send(frame, plan.peer);
         }
@@ -112,14 +118,20 @@ impl Lane {
         let mut sink = FragmentSink::new(&self.ledger, &self.plans);
         let meta = piece.meta();
         let outcome = self.fragments.push(piece, decoded, self.clock, self.allocator.as_mut(), &mut sink);
-        let FragmentSink { raised, late, .. } = sink;
+        // Most fragments say nothing: then nothing is moved about.
+        let quiet = sink.raised.is_empty() && sink.late.is_empty();
+        let said = (!quiet).then_some((sink.raised, sink.late));
         self.count_fragments();
-        if !raised.is_empty() {
+        if let Some((raised, late)) = said {
             self.raised(&meta, decoded, plan, &raised);
+            self.tell_late(late);
         }
-        self.tell_late(late);
         match outcome {
             defrag::Outcome::Held => {}
+            // What is whole and fits is not looked at.
+            defrag::Outcome::Complete(datagram) if plan.mode == Mode::Reassemble && fits(&datagram, plan) => {
+                self.exits.send(datagram, plan.peer);
+            }
             defrag::Outcome::Complete(datagram) => self.rebuilt(datagram, plan, give),
             defrag::Outcome::Dropped(reason, piece) => self.drop_piece(piece, decoded, plan, reason),
         }

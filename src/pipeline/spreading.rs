@@ -55,19 +55,30 @@ impl Owners {
     /// The frame's hash. Only its headers are read.
     #[inline]
     pub fn affinity(&self, frame: &Frame, plan: &PortPlan) -> Affinity {
-        let first = frame.segments().next().unwrap_or_default();
-        if first.len() >= AFFINITY_BYTES || frame.segment_count() == 1 {
-            return affinity(first, plan.link, self.by);
-        }
-        let mut head = [0; AFFINITY_BYTES];
-        let n = frame.copy_to(0, &mut head);
-        affinity(head.get(..n).unwrap_or_default(), plan.link, self.by)
+        with_headers(frame, |bytes| affinity(bytes, plan.link, self.by))
     }
 
     #[inline]
     pub fn owner(&self, frame: &Frame, plan: &PortPlan) -> usize {
         if self.workers == 1 { 0 } else { self.of(self.affinity(frame, plan).hash) }
     }
+}
+
+/// Whether the frame is a piece of a datagram, by its headers alone.
+#[inline]
+pub fn is_piece(frame: &Frame, plan: &PortPlan) -> bool {
+    with_headers(frame, |bytes| crate::decode::is_piece(bytes, plan.link))
+}
+
+#[inline]
+fn with_headers<R>(frame: &Frame, read: impl FnOnce(&[u8]) -> R) -> R {
+    let first = frame.first();
+    if first.len() >= AFFINITY_BYTES || frame.segment_count() == 1 {
+        return read(first);
+    }
+    let mut head = [0; AFFINITY_BYTES];
+    let n = frame.copy_to(0, &mut head);
+    read(head.get(..n).unwrap_or_default())
 }
 
 #[cfg(test)]

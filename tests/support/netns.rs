@@ -34,8 +34,8 @@ fn command(line: &str) -> Command {
 }
 
 impl Namespace {
-    /// `side` is a letter; the names carry the process id and a number, so that runs side by side do not meet.
-    pub fn new(side: char, host: u8) -> Namespace {
+    /// Without an interface. The names carry the process id and a number, so that runs side by side do not meet.
+    fn empty(side: char, host: u8) -> Namespace {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let id = format!("{}.{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let namespace = Namespace {
@@ -44,8 +44,14 @@ impl Namespace {
             address: format!("10.77.0.{host}"),
             address_v6: format!("fd77::{host}"),
         };
+        tool(&format!("ip netns add {}", namespace.name));
+        namespace
+    }
+
+    /// `side` is a letter.
+    pub fn new(side: char, host: u8) -> Namespace {
+        let namespace = Namespace::empty(side, host);
         let Namespace { name, port, address, address_v6 } = &namespace;
-        tool(&format!("ip netns add {name}"));
         tool(&format!("ip link add {port} type veth peer name eth0 netns {name}"));
         // The host's own IPv6 stack has nothing to say on this line.
         let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{port}/disable_ipv6"), "1");
@@ -77,6 +83,26 @@ impl Namespace {
     /// A server within the namespace.
     pub fn start(&self, line: &str, bench: &Bench, name: &str) -> Running {
         Running::start(command(&self.inside(line)), bench, name)
+    }
+}
+
+/// A namespace for the kernel's end of a `net_tap` port, which is there once the appliance runs.
+pub struct Tap(pub Namespace);
+
+impl Tap {
+    pub fn new(side: char, host: u8) -> Tap {
+        Tap(Namespace::empty(side, host))
+    }
+
+    /// Moves the kernel's end into the namespace.
+    pub fn join(self) -> Namespace {
+        let Namespace { name, port, address, address_v6 } = &self.0;
+        tool(&format!("ip link set {port} netns {name}"));
+        self.0.tool(&format!("ip addr add {address}/24 dev {port}"));
+        self.0.tool(&format!("ip addr add {address_v6}/64 dev {port} nodad"));
+        self.0.tool(&format!("ip link set {port} mtu 1500 up"));
+        self.0.tool("ip link set lo up");
+        self.0
     }
 }
 

@@ -23,6 +23,7 @@ pub fn start(debug: u8, stderr: bool, syslog: bool) {
 fn connect() -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     socket.connect(SOCKET)?;
+    socket.set_nonblocking(true)?;
     Ok(socket)
 }
 

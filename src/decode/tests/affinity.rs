@@ -1,5 +1,5 @@
 use super::*;
-use crate::decode::affinity;
+use crate::decode::{affinity, is_piece};
 use crate::wire::build::*;
 use proptest::prelude::*;
 use std::net::SocketAddr;
@@ -67,7 +67,7 @@ proptest! {
                     let out = decoded(&link.wrap(packet), link_type);
                     prop_assert_eq!(found.hash, out.affinity_hash(by), "{:?}", out);
                     prop_assert_eq!(out.invalid, None);
-                    prop_assert!(!found.fragment);
+                    prop_assert!(!found.fragment && !is_piece(&link.wrap(packet), link_type));
                 }
                 prop_assert!(found.iter().all(|f| f.hash == found[0].hash), "{:?}", found);
             }
@@ -84,7 +84,26 @@ proptest! {
         for frame in &frames {
             let found = affinity(frame, LinkType::Ethernet, by);
             prop_assert_eq!(found, Affinity { hash: first.hash, fragment: true });
+            prop_assert!(is_piece(frame, LinkType::Ethernet));
             prop_assert_eq!(found.hash, decoded(frame, LinkType::Ethernet).affinity_hash(by));
+        }
+    }
+
+    #[test]
+    fn a_piece_is_what_the_hash_takes_for_one_whatever_is_broken(
+        v6: bool, seed: u64, changes in prop::collection::vec((0usize..60, any::<u8>()), 0..4), cut in 0usize..80,
+    ) {
+        let (a, b) = ends(v6, seed);
+        let whole = udp_packet(a, b, &IpFields::default(), &[7; 40]);
+        for packet in fragments(&whole, 1, &[24]).iter().chain([&whole]) {
+            let mut frame = Link::ethernet().wrap(packet);
+            for &(at, byte) in &changes {
+                let len = frame.len();
+                frame[at % len] = byte;
+            }
+            for bytes in [&frame[..], &frame[..cut.min(frame.len())]] {
+                prop_assert_eq!(is_piece(bytes, LinkType::Ethernet), affinity(bytes, LinkType::Ethernet, BY_PORTS).fragment);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! From pieces to a datagram.
 
 use super::*;
-use crate::io::{FrameMeta, Rebuilt};
+use crate::io::{Chain, FrameMeta, Rebuilt};
 
 /// A chain with more segments is copied into fresh buffers.
 const MAX_CHAIN: usize = 64;
@@ -75,15 +75,16 @@ fn build(
 ) -> Result<Frame, DropReason> {
     let total = datagram.pieces.have;
     let header = datagram.header.finish(total).ok_or(DropReason::FragmentTooLarge)?;
-    let mut head = match datagram.pieces.take_first(nodes, header.len() as u32) {
+    let head = match datagram.pieces.take_first(nodes, header.len() as u32) {
         Some((mut frame, before, len)) => {
             frame.truncate((before + len) as usize);
             set_header(frame, before as usize, header, alloc).map_err(|(reason, _)| reason)?
         }
         None => alloc.allocate(header).ok_or(DropReason::NoBuffer)?,
     };
+    let mut chain = Chain::new(head);
     let mut fault = None;
-    datagram.pieces.drain(nodes, |piece| match piece.map(|piece| head.append(piece)) {
+    datagram.pieces.drain(nodes, |piece| match piece.map(|piece| chain.append(piece)) {
         Some(Ok(())) => {}
         Some(Err(_)) => fault = Some(DropReason::TransmitSegments),
         None => fault = Some(DropReason::NoBuffer),
@@ -91,6 +92,7 @@ fn build(
     if let Some(reason) = fault {
         return Err(reason);
     }
+    let head = chain.finish();
     if head.segment_count() <= MAX_CHAIN {
         return Ok(head);
     }

@@ -1,10 +1,11 @@
 use super::*;
-use crate::base::FlowTuple;
-use crate::defrag::PolicyTable;
+use crate::base::{Addr, FlowTuple};
 use crate::io::FrameMeta;
 use crate::io::memory::HeapPool;
-use proptest::prelude::*;
 use std::time::Duration;
+
+mod caps;
+mod model;
 
 const LINK: usize = 14;
 
@@ -30,6 +31,10 @@ struct Piece {
     len: u32,
     more: bool,
     salt: u8,
+}
+
+fn byte_of(p: Piece, i: u32) -> u8 {
+    ((i * 31 + i / 256) as u8).wrapping_add(p.salt)
 }
 
 fn bytes_of(p: Piece) -> Vec<u8> {
@@ -340,142 +345,4 @@ fn an_atomic_fragment_goes_alone_whatever_else_waits() {
     b.reassembler.drop_all(DropReason::Shutdown, &mut b.log);
     assert!(b.at_rest());
     assert_eq!(b.reassembler.counters.generated, 1);
-}
-
-#[test]
-fn each_cap_has_its_reason_and_a_flood_holds_memory_at_the_cap() {
-    let base = || Settings { source_memory: 0, buffer_bytes: 1000, ..Settings::default() };
-    let fill = |settings: Settings, vary: fn(&mut Bench, u32)| {
-        let mut b = Bench::new(Family::V4, settings);
-        let mut reasons = vec![];
-        for i in 0..50 {
-            vary(&mut b, i);
-            reasons.extend(reason(b.push(8 + i * 304, 304, true, 0)));
-        }
-        reasons.dedup();
-        let memory = b.reassembler.memory();
-        b.reassembler.drop_all(DropReason::Shutdown, &mut b.log);
-        assert!(b.at_rest());
-        (reasons, memory)
-    };
-    let one = fill(Settings { datagram_memory: 5500, ..base() }, |_, _| {});
-    assert_eq!(one, (vec![DropReason::FragmentDatagramCap], 5000));
-    let count = fill(Settings { datagram_fragments: 7, ..base() }, |_, _| {});
-    assert_eq!(count, (vec![DropReason::FragmentDatagramCap], 7000));
-    let source = fill(Settings { source_memory: 3000, ..base() }, |b, i| b.id = i);
-    assert_eq!(source, (vec![DropReason::FragmentSourceCap], 3000));
-    let spread = fill(Settings { source_memory: 3000, ..base() }, |b, i| b.src = i as u8);
-    assert_eq!(spread, (vec![], 50_000));
-    let worker = fill(Settings { memory: 9000, ..base() }, |b, i| (b.id, b.src) = (i, i as u8));
-    assert_eq!(worker, (vec![DropReason::FragmentMemoryCap], 9000));
-    let table = fill(Settings { datagrams: 4, ..base() }, |b, i| b.id = i);
-    assert_eq!(table, (vec![DropReason::FragmentMemoryCap], 4000));
-}
-
-#[test]
-fn when_pieces_run_out_the_datagram_is_given_up() {
-    let mut b = Bench::new(Family::V4, Settings { pieces: 3, ..Settings::default() });
-    for i in 0..4 {
-        assert!(matches!(b.push(8 + i * 400, 400, true, 0), Outcome::Held));
-    }
-    assert_eq!(b.log.dropped, [(DropReason::FragmentMemoryCap, 4)]);
-    b.reassembler.expire(b.now.plus(Duration::from_secs(31)), 9, &mut b.log);
-    assert!(b.at_rest());
-}
-
-/// Whose byte it is in the end, by each policy: looking at all fragments that cover it at once where the policy
-/// allows, which is not how the reassembler does it.
-fn owner(policy: OverlapPolicy, pieces: &[Piece], i: u32) -> Option<Piece> {
-    let all = || pieces.iter().enumerate().filter(|(_, p)| p.start <= i && i < p.start + p.len);
-    let swallows = |old: (usize, &Piece), new: (usize, &Piece), same_end: u32| {
-        new.1.start < old.1.start && new.1.start + new.1.len + same_end > old.1.start + old.1.len
-    };
-    let found = match policy {
-        OverlapPolicy::First => all().next(),
-        OverlapPolicy::Last => all().next_back(),
-        OverlapPolicy::Linux => all().min_by_key(|(n, p)| (p.start, usize::MAX - n)),
-        OverlapPolicy::Bsd => all().min_by_key(|(n, p)| (p.start, *n)),
-        OverlapPolicy::BsdRight => all().max_by_key(|(n, p)| (p.start, *n)),
-        OverlapPolicy::Windows => all().reduce(|old, new| if swallows(old, new, 0) { new } else { old }),
-        OverlapPolicy::Solaris => all().reduce(|old, new| if swallows(old, new, 1) { new } else { old }),
-    };
-    found.map(|(_, piece)| *piece)
-}
-
-fn byte_of(p: Piece, i: u32) -> u8 {
-    ((i * 31 + i / 256) as u8).wrapping_add(p.salt)
-}
-
-prop_compose! {
-    /// A datagram cut up, shuffled, with duplicates and pieces that say something else.
-    fn pieces()(
-        total in 1u32..3000,
-        cuts in prop::collection::btree_set(1u32..375, 0..40),
-        extra in prop::collection::vec((0u32..375, 1u32..60, 1u8..255), 0..12),
-        doubled in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
-    )(
-        order in Just({
-            let mut all = vec![];
-            let mut at = 0;
-            for cut in cuts.iter().map(|c| c * 8).filter(|&c| c < total).chain([total]) {
-                all.push(Piece { start: at, len: cut - at, more: cut < total, salt: 0 });
-                at = cut;
-            }
-            for index in doubled {
-                all.push(all[index.index(all.len())]);
-            }
-            for (start, len, salt) in extra {
-                let (start, end) = (start * 8, (start + len) * 8);
-                if end <= total / 8 * 8 && end < total {
-                    all.push(Piece { start, len: end - start, more: true, salt });
-                }
-            }
-            all
-        }).prop_shuffle(),
-        total in Just(total),
-    ) -> (u32, Vec<Piece>) {
-        (total, order)
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
-    #[test]
-    fn any_cutting_gives_what_the_slow_reference_gives(
-        (total, pieces) in pieces(),
-        policy in prop::sample::select(OverlapPolicy::ALL.to_vec()),
-        v6: bool,
-    ) {
-        let family = if v6 { Family::V6 } else { Family::V4 };
-        let settings = Settings { policies: PolicyTable::new(policy), drop_v6_overlaps: false, ..Settings::default() };
-        let mut b = Bench::new(family, settings);
-        let mut there = vec![false; total as usize];
-        for (i, &piece) in pieces.iter().enumerate() {
-            there[piece.start as usize..(piece.start + piece.len) as usize].fill(true);
-            let seen = &pieces[..=i];
-            let all_there = seen.iter().any(|p| !p.more) && !there.contains(&false);
-            match b.put(piece) {
-                Outcome::Complete(whole) if v6 && piece.start == 0 && !piece.more => {
-                    prop_assert_eq!(payload(&whole, family), bytes_of(piece));
-                    break;
-                }
-                Outcome::Complete(whole) => {
-                    prop_assert!(all_there);
-                    let got = payload(&whole, family);
-                    prop_assert_eq!(got.len(), total as usize);
-                    for (at, &byte) in got.iter().enumerate() {
-                        let owner = owner(policy, seen, at as u32);
-                        prop_assert_eq!(owner.map(|p| byte_of(p, at as u32)), Some(byte), "byte {}", at);
-                    }
-                    break;
-                }
-                Outcome::Dropped(reason, _) => prop_assert_eq!(reason, DropReason::FragmentDuplicate),
-                Outcome::Held => prop_assert!(!all_there, "complete and still held"),
-            }
-            let c = b.reassembler.counters;
-            prop_assert_eq!(c.received, c.merged + c.dropped + c.held);
-        }
-        b.reassembler.expire(b.now.plus(Duration::from_secs(30)), usize::MAX, &mut b.log);
-        prop_assert!(b.at_rest(), "{:?} {}", b.reassembler.counters, b.pool.outstanding());
-    }
 }

@@ -69,6 +69,13 @@ impl Mbuf {
         self.segments().next()
     }
 
+    #[inline]
+    pub(super) fn first<'a>(self) -> &'a [u8] {
+        let head = self.0.as_ptr();
+        // SAFETY: as `MbufSegments::next`, of the chain's head.
+        unsafe { std::slice::from_raw_parts(data(head), usize::from((*head).data_len)) }
+    }
+
     pub(super) fn segments<'a>(self) -> MbufSegments<'a> {
         MbufSegments { next: self.0.as_ptr(), chain: PhantomData }
     }
@@ -102,11 +109,14 @@ impl Mbuf {
     }
 
     pub(super) fn rebuilt(self) -> Option<Rebuilt> {
+        // SAFETY: as `len`.
+        let flags = unsafe { (*self.0.as_ptr()).ol_flags };
+        if flags & REBUILT_FLAG.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         // SAFETY: as `len`; the shim reads a field.
-        let (flags, note) =
-            unsafe { ((*self.0.as_ptr()).ol_flags, dpdk_sys::weir_mbuf_note(self.0.as_ptr())) };
-        let rebuilt = Rebuilt { id: note as u32, largest: (note >> 32) as u16 };
-        (flags & REBUILT_FLAG.load(Ordering::Relaxed) != 0).then_some(rebuilt)
+        let note = unsafe { dpdk_sys::weir_mbuf_note(self.0.as_ptr()) };
+        Some(Rebuilt { id: note as u32, largest: (note >> 32) as u16 })
     }
 
     pub(super) fn set_rebuilt(self, rebuilt: Rebuilt) {
@@ -220,6 +230,31 @@ impl Mbuf {
     pub(super) unsafe fn append(self, tail: Mbuf) {
         // SAFETY: both chains are ours, and distinct because each is owned.
         unsafe { dpdk_sys::weir_mbuf_chain(self.0.as_ptr(), tail.0.as_ptr()) }
+    }
+
+    pub(super) fn last(self) -> NonNull<rte_mbuf> {
+        let mut last = self.0;
+        // SAFETY: a chain's segments are ours, and the last has no successor.
+        while let Some(next) = NonNull::new(unsafe { (*last.as_ptr()).next }) {
+            last = next;
+        }
+        last
+    }
+
+    /// Chains `tail` behind `last`, the last segment of this chain.
+    ///
+    /// # Safety
+    /// `last` is that, and the caller gives `tail` up and has checked the number of segments.
+    pub(super) unsafe fn append_behind(self, last: NonNull<rte_mbuf>, tail: Mbuf) {
+        // SAFETY: both chains are ours, and distinct because each is owned; a head's numbers are of the whole chain.
+        unsafe {
+            let (head, other) = (self.0.as_ptr(), tail.0.as_ptr());
+            (*last.as_ptr()).next = other;
+            (*head).nb_segs += (*other).nb_segs;
+            (*head).pkt_len += (*other).pkt_len;
+            // Of a segment behind another, DPDK looks at its own length alone.
+            (*other).pkt_len = u32::from((*other).data_len);
+        }
     }
 
     /// # Safety

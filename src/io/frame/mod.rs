@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)] // mbuf and Box pointers; every block says why it is sound
 
+mod chain;
 mod mbuf;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use dpdk_sys::rte_mbuf;
 use mbuf::Mbuf;
 use std::ptr::NonNull;
 
+pub use chain::Chain;
 pub(super) use mbuf::{META_BYTES, set_meta_offset, set_rebuilt_flag};
 
 const HEAP_TAG: usize = 1;
@@ -226,8 +228,27 @@ impl Frame {
         scratch.get(..filled).unwrap_or_default()
     }
 
+    /// The first segment's bytes.
+    #[inline]
+    pub fn first(&self) -> &[u8] {
+        match self.form() {
+            Form::Heap(heap) => heap.segments().next().unwrap_or_default(),
+            Form::Mbuf(mbuf) => mbuf.first(),
+        }
+    }
+
     /// Copies from `offset` on into `out`; how many bytes there were.
-    pub fn copy_to(&self, mut offset: usize, out: &mut [u8]) -> usize {
+    pub fn copy_to(&self, offset: usize, out: &mut [u8]) -> usize {
+        // All of it from the first segment, most often.
+        let first = self.first().get(offset..).and_then(|rest| rest.get(..out.len()));
+        if let Some(bytes) = first {
+            out.copy_from_slice(bytes);
+            return bytes.len();
+        }
+        self.gather(offset, out)
+    }
+
+    fn gather(&self, mut offset: usize, out: &mut [u8]) -> usize {
         let mut filled = 0;
         for segment in self.segments() {
             let Some(rest) = segment.get(offset..) else {

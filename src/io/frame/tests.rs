@@ -134,3 +134,16 @@ fn a_freed_burst_is_empty_and_its_frames_are_back() {
     free_burst(&mut burst);
     assert_eq!((burst.len(), pool.outstanding()), (0, 0));
 }
+
+#[test]
+fn a_chain_in_the_making_is_what_appending_makes_and_keeps_its_bound() {
+    let pool = HeapPool::default();
+    let mut chain = Chain::new(pool.frame(b"ab"));
+    chain.append(pool.chain(&[b"c", b"d"])).unwrap();
+    chain.append(pool.frame(b"e")).unwrap();
+    let frame = chain.finish();
+    assert_eq!((bytes(&frame), frame.segment_count()), (b"abcde".to_vec(), 4));
+    let mut full = Chain::new(pool.chain(&vec![&b"x"[..]; MAX_SEGMENTS]));
+    let tail = full.append(pool.frame(b"y")).unwrap_err();
+    assert_eq!((full.finish().len(), tail.len()), (MAX_SEGMENTS, 1));
+}

@@ -1,0 +1,125 @@
+//! A valid fragment into its datagram.
+
+use super::{Outcome, Reassembler, Sink};
+use crate::base::{Anomaly, DropReason, Family};
+use crate::decode::{Fragment, Ip};
+use crate::defrag::policy::Span;
+use crate::io::{Frame, FrameAllocator};
+
+/// Fragments with less payload are copied into pages, but for the first few of a datagram.
+const TINY: u32 = 256;
+const TINY_KEPT: u32 = 4;
+
+/// Where a fragment goes.
+struct Place {
+    span: Span,
+    /// Nothing of it is there yet.
+    apart: bool,
+    /// What its frame pins.
+    buffers: u64,
+}
+
+impl Reassembler {
+    /// Puts a valid fragment into its datagram.
+    pub(super) fn insert(
+        &mut self,
+        slot: u32,
+        frame: Frame,
+        ip: &Ip,
+        fragment: &Fragment,
+        alloc: &mut dyn FrameAllocator,
+        sink: &mut impl Sink,
+    ) -> Outcome {
+        let start = u32::from(fragment.offset);
+        let span = Span::new(start, start + u32::from(fragment.payload_len));
+        let v4 = ip.family == Family::V4;
+        let buffers = frame.segment_count() as u64 * u64::from(self.settings.buffer_bytes);
+        let datagram = self.datagrams.value_mut(slot);
+        // Behind all that came lies nothing: so it is with pieces in order.
+        let apart = span.start >= datagram.reach || !datagram.pieces.overlap(&self.nodes, span);
+        if !apart
+            && datagram.pieces.has_twin(&self.nodes, span, &frame, fragment.payload)
+            && (fragment.more || datagram.total == Some(span.end))
+        {
+            return Outcome::Dropped(DropReason::FragmentDuplicate, frame);
+        }
+        let past_last =
+            datagram.total.is_some_and(|total| span.end > total || (!fragment.more && span.end != total));
+        if past_last || (!fragment.more && span.end < datagram.reach) {
+            sink.anomaly(if v4 { Anomaly::Ipv4FragIgnored } else { Anomaly::Ipv6FragIgnored });
+            return Outcome::Dropped(DropReason::FragmentInvalid, frame);
+        }
+        if let Some(reason) = self.cap(slot, buffers) {
+            return Outcome::Dropped(reason, frame);
+        }
+        let datagram = self.datagrams.value_mut(slot);
+        if !apart {
+            sink.anomaly(if v4 { Anomaly::Ipv4FragOverlap } else { Anomaly::Ipv6FragOverlap });
+            if !v4 && self.settings.drop_v6_overlaps {
+                self.poison(slot, DropReason::FragmentOverlapV6, sink);
+                return Outcome::Dropped(DropReason::FragmentOverlapV6, frame);
+            }
+        }
+        if start == 0 && !datagram.header.is_known() && !datagram.header.take(&frame, ip, fragment) {
+            return Outcome::Dropped(DropReason::FragmentInvalid, frame);
+        }
+        datagram.largest = datagram.largest.max(ip.total_len.min(u32::from(u16::MAX)) as u16);
+        let place = Place { span, apart, buffers };
+        self.place(slot, frame, place, fragment, alloc, sink)
+    }
+
+    fn place(
+        &mut self,
+        slot: u32,
+        frame: Frame,
+        place: Place,
+        fragment: &Fragment,
+        alloc: &mut dyn FrameAllocator,
+        sink: &mut impl Sink,
+    ) -> Outcome {
+        let Place { span, apart, buffers } = place;
+        let meta = frame.meta();
+        let datagram = self.datagrams.value_mut(slot);
+        let tiny = span.len() < TINY;
+        let pages =
+            if tiny && datagram.tiny >= TINY_KEPT { datagram.pieces.make_pages(span, alloc) } else { None };
+        let skip = fragment.payload;
+        let (pieces, nodes) = (&mut datagram.pieces, &mut self.nodes);
+        let added = match pages {
+            None if apart => pieces.add_apart(nodes, span, frame, skip).map(|()| None),
+            _ => pieces.add(nodes, span, datagram.policy, frame, skip, pages.is_some()),
+        };
+        let refused = match added {
+            Ok(None) => None,
+            // A copied fragment's own frame is freed here: its bytes are in the page.
+            Ok(Some(frame)) => Some(frame),
+            Err(_) => {
+                datagram.fragments += 1;
+                self.counters.held += 1;
+                self.poison(slot, DropReason::FragmentMemoryCap, sink);
+                return Outcome::Held;
+            }
+        };
+        let each = u64::from(self.settings.buffer_bytes);
+        let shares = u64::from(datagram.pieces.take_shares()) * each;
+        let cost = pages.map_or(buffers, |made| u64::from(made) * each) + shares;
+        if let Some(frame) = refused {
+            self.charge(slot, if pages.is_some() { cost } else { 0 });
+            return Outcome::Dropped(DropReason::FragmentDuplicate, frame);
+        }
+        datagram.tiny += u32::from(tiny);
+        datagram.fragments += 1;
+        datagram.reach = datagram.reach.max(span.end);
+        if !fragment.more {
+            datagram.total = Some(span.end);
+        }
+        let whole = datagram.total == Some(datagram.pieces.have) && datagram.header.is_known();
+        self.counters.held += 1;
+        self.charge(slot, cost);
+        if let Some(reason) = self.over(slot, 0).filter(|_| shares > 0 && !whole) {
+            self.poison(slot, reason, sink);
+            return Outcome::Held; // this fragment was among them
+        }
+        if whole { self.complete(slot, meta, alloc, sink) } else { Outcome::Held }
+    }
+}

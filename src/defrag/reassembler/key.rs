@@ -1,0 +1,43 @@
+//! What tells one datagram, and one source, from another.
+
+use crate::base::{Addr, Family};
+use std::hash::{Hash, Hasher};
+
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) src: Addr,
+    pub(super) dst: Addr,
+    pub(super) context: u64,
+    pub(super) id: u32,
+    /// 0 for IPv6, whose identification does not depend on it.
+    pub(super) proto: u8,
+    pub(super) family: Family,
+    pub(super) copies: bool,
+}
+
+/// In few large words, and every field in one of them.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let small = u64::from(self.id)
+            | u64::from(self.proto) << 32
+            | u64::from(self.family == Family::V6) << 40
+            | u64::from(self.copies) << 41;
+        state.write_u128(self.src.0);
+        state.write_u128(self.dst.0);
+        state.write_u128(u128::from(self.context) << 64 | u128::from(small));
+    }
+}
+
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(super) struct SourceKey {
+    pub(super) src: Addr,
+    pub(super) context: u64,
+    pub(super) family: Family,
+}
+
+impl Hash for SourceKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.src.0);
+        state.write_u128(u128::from(self.context) << 64 | u128::from(self.family == Family::V6));
+    }
+}

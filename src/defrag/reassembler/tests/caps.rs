@@ -1,0 +1,60 @@
+//! What a flood, or one hostile datagram, can hold.
+
+use super::*;
+
+#[test]
+fn each_cap_has_its_reason_and_a_flood_holds_memory_at_the_cap() {
+    let base = || Settings { source_memory: 0, buffer_bytes: 1000, ..Settings::default() };
+    let fill = |settings: Settings, vary: fn(&mut Bench, u32)| {
+        let mut b = Bench::new(Family::V4, settings);
+        let mut reasons = vec![];
+        for i in 0..50 {
+            vary(&mut b, i);
+            reasons.extend(reason(b.push(8 + i * 304, 304, true, 0)));
+        }
+        reasons.dedup();
+        let memory = b.reassembler.memory();
+        b.reassembler.drop_all(DropReason::Shutdown, &mut b.log);
+        assert!(b.at_rest());
+        (reasons, memory)
+    };
+    let one = fill(Settings { datagram_memory: 5500, ..base() }, |_, _| {});
+    assert_eq!(one, (vec![DropReason::FragmentDatagramCap], 5000));
+    let count = fill(Settings { datagram_fragments: 7, ..base() }, |_, _| {});
+    assert_eq!(count, (vec![DropReason::FragmentDatagramCap], 7000));
+    let source = fill(Settings { source_memory: 3000, ..base() }, |b, i| b.id = i);
+    assert_eq!(source, (vec![DropReason::FragmentSourceCap], 3000));
+    let spread = fill(Settings { source_memory: 3000, ..base() }, |b, i| b.src = i as u8);
+    assert_eq!(spread, (vec![], 50_000));
+    let worker = fill(Settings { memory: 9000, ..base() }, |b, i| (b.id, b.src) = (i, i as u8));
+    assert_eq!(worker, (vec![DropReason::FragmentMemoryCap], 9000));
+    let table = fill(Settings { datagrams: 4, ..base() }, |b, i| b.id = i);
+    assert_eq!(table, (vec![DropReason::FragmentMemoryCap], 4000));
+}
+
+#[test]
+fn one_fragment_over_many_gaps_cannot_pin_more_than_the_cap() {
+    let mut b = Bench::new(Family::V4, Settings { datagram_memory: 50 * 2304, ..Settings::default() });
+    // Every other eight bytes of each page, so that what comes over them is cut into as many runs.
+    for start in (8..16_384).step_by(16) {
+        assert!(matches!(b.push(start, 8, true, 0), Outcome::Held));
+    }
+    let before = b.reassembler.counters.held as u32;
+    assert!(matches!(b.push(0, 1480, true, 0), Outcome::Held), "dropped with those that are held");
+    assert_eq!(b.log.dropped, [(DropReason::FragmentDatagramCap, before + 1)]);
+    assert_eq!(b.pool.outstanding(), 0);
+    assert_eq!(reason(b.push(0, 1480, true, 0)), Some(DropReason::FragmentDatagramCap));
+    b.reassembler.drop_all(DropReason::Shutdown, &mut b.log);
+    assert!(b.at_rest());
+}
+
+#[test]
+fn when_pieces_run_out_the_datagram_is_given_up() {
+    let mut b = Bench::new(Family::V4, Settings { pieces: 3, ..Settings::default() });
+    for i in 0..4 {
+        assert!(matches!(b.push(8 + i * 400, 400, true, 0), Outcome::Held));
+    }
+    assert_eq!(b.log.dropped, [(DropReason::FragmentMemoryCap, 4)]);
+    b.reassembler.expire(b.now.plus(Duration::from_secs(31)), 9, &mut b.log);
+    assert!(b.at_rest());
+}
