@@ -10,7 +10,7 @@ use super::spreading::Owners;
 use super::tables::TableCounts;
 use crate::base::event::{Cause, CloseReason, EventSender};
 use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict, WorkerId};
-use crate::decode::{Decoded, L4, MAX_ANOMALIES, decode};
+use crate::decode::{Decoded, L4, MAX_ANOMALIES, Tunnels, decode};
 use crate::defrag::{self, Reassembler};
 use crate::inspect::Order;
 use crate::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta};
@@ -35,6 +35,7 @@ pub struct Lane {
     replay: bool,
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
+    pub(super) tunnels: Tunnels,
     plans: Arc<[PortPlan]>,
     pub(super) scratch: Box<[u8]>,
     decoded: Box<[Decoded]>,
@@ -85,6 +86,7 @@ impl Lane {
             owners: settings.owners(),
             replay: settings.replay,
             drop_invalid: settings.drop_invalid,
+            tunnels: settings.tunnels,
             plans: parts.plans,
             fragments_seen: defrag::Counters::default(),
             scratch: vec![0; SCRATCH].into(),
@@ -112,7 +114,7 @@ impl Lane {
         let mut decoded = std::mem::take(&mut self.decoded);
         for (frame, decoded) in burst.iter().zip(&mut decoded) {
             if let Some(plan) = self.plan(frame.meta().port).filter(|plan| plan.inspect) {
-                decode(frame.view(&mut self.scratch), plan.link, decoded);
+                decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, decoded);
                 self.sessions.prefetch(decoded);
             }
         }
@@ -132,7 +134,7 @@ impl Lane {
         };
         let mut decoded = std::mem::take(&mut self.decoded);
         if let Some(decoded) = decoded.first_mut() {
-            decode(frame.view(&mut self.scratch), plan.link, decoded);
+            decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, decoded);
             self.decoded_frame(frame, decoded, give);
         }
         self.decoded = decoded;
@@ -173,7 +175,7 @@ impl Lane {
             return self.ledger.count_drop(DropReason::NoBuffer, 1);
         };
         self.position = self.number(&frame.meta());
-        decode(frame.view(&mut self.scratch), plan.link, &mut decoded);
+        decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, &mut decoded);
         let verdict = self.judge(&frame, &mut decoded, &plan, Cause::Rebuilt);
         let frame = self.edited(frame, &decoded, &plan, verdict);
         match plan.mode {

@@ -268,8 +268,8 @@ fn arp_messages() {
 fn what_an_earlier_packet_left_does_not_show_in_the_next() {
     let mut out = Decoded::default();
     let error = icmp_error("10.0.0.9".parse().unwrap(), 3, 3, 0, &udp4()).unwrap();
-    decode(&Link::tagged(&[1, 2]).wrap(&changed(error, 20, 12)), LinkType::Ethernet, &mut out);
-    decode(&[], LinkType::RawIp, &mut out);
+    decode(&Link::tagged(&[1, 2]).wrap(&changed(error, 20, 12)), LinkType::Ethernet, &Tunnels::default(), &mut out);
+    decode(&[], LinkType::RawIp, &Tunnels::default(), &mut out);
     let fresh = of_packet(&[]);
     assert_eq!(format!("{out:?}"), format!("{fresh:?}"));
 }

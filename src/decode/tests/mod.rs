@@ -11,7 +11,7 @@ const BY_PORTS: HashBy = HashBy { ports: true, function: HashFunction::Mixed };
 
 fn decoded(bytes: &[u8], link: LinkType) -> Decoded {
     let mut out = Decoded::default();
-    decode(bytes, link, &mut out);
+    decode(bytes, link, &Tunnels::default(), &mut out);
     out
 }
 
