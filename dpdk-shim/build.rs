@@ -31,6 +31,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_mempool_avail_count",
     "rte_mempool_in_use_count",
     "rte_mbuf_dynfield_register",
+    "rte_mbuf_dynflag_register",
     "rte_mbuf_dyn_rx_timestamp_register",
     // rings
     "rte_ring_create",
@@ -60,6 +61,7 @@ const TYPES: &[&str] = &[
     "rte_lcore_state_t",
     "rte_mbuf",
     "rte_mbuf_dynfield",
+    "rte_mbuf_dynflag",
     "rte_eth_rss_reta_entry64",
 ];
 

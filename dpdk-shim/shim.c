@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -97,6 +98,59 @@ void weir_mbuf_chain(struct rte_mbuf *head, struct rte_mbuf *tail)
 {
 	/* Fails only past RTE_MBUF_MAX_NB_SEGS. */
 	(void)rte_pktmbuf_chain(head, tail);
+}
+
+struct rte_mbuf *weir_mbuf_split(struct rte_mbuf *head, uint32_t len)
+{
+	struct rte_mbuf *m = head, *rest;
+	uint16_t segments = 1;
+	uint32_t left = len;
+
+	/* To the segment that has the last byte of the first part. */
+	while (left > m->data_len) {
+		left -= m->data_len;
+		m = m->next;
+		segments++;
+	}
+	if (left == m->data_len) {
+		rest = m->next;
+		rest->nb_segs = head->nb_segs - segments;
+	} else {
+		rest = rte_pktmbuf_alloc(m->pool);
+		if (unlikely(rest == NULL))
+			return NULL;
+		rte_pktmbuf_attach(rest, m);
+		rest->data_off += left;
+		rest->data_len -= left;
+		rest->next = m->next;
+		rest->nb_segs = head->nb_segs - segments + 1;
+		m->data_len = left;
+	}
+	rest->pkt_len = head->pkt_len - len;
+	m->next = NULL;
+	head->nb_segs = segments;
+	head->pkt_len = len;
+	return rest;
+}
+
+uint8_t *weir_mbuf_prepend(struct rte_mbuf *head, uint16_t n)
+{
+	if (!RTE_MBUF_DIRECT(head) || rte_mbuf_refcnt_read(head) != 1)
+		return NULL;
+	return (uint8_t *)rte_pktmbuf_prepend(head, n);
+}
+
+void weir_mbuf_set_note(struct rte_mbuf *m, uint64_t note)
+{
+	memcpy(&m->hash, &note, sizeof(note));
+}
+
+uint64_t weir_mbuf_note(const struct rte_mbuf *m)
+{
+	uint64_t note;
+
+	memcpy(&note, &m->hash, sizeof(note));
+	return note;
 }
 
 unsigned weir_ring_sp_enqueue(struct rte_ring *r, void *const *objs, unsigned n)

@@ -33,6 +33,16 @@ int weir_mbuf_unshared(struct rte_mbuf *m);
 struct rte_mbuf *weir_mbuf_drop_head(struct rte_mbuf *m);
 /* Chains tail behind head. The caller has checked the number of segments. */
 void weir_mbuf_chain(struct rte_mbuf *head, struct rte_mbuf *tail);
+/*
+ * Cuts a chain behind its first len bytes, 0 < len < pkt_len; the second part comes back. A segment that is cut is shared by
+ * both parts. NULL when the pool is empty: nothing has changed then.
+ */
+struct rte_mbuf *weir_mbuf_split(struct rte_mbuf *head, uint32_t len);
+/* Makes room for n bytes in front of the first segment's, if that is nobody else's and has them; NULL otherwise. */
+uint8_t *weir_mbuf_prepend(struct rte_mbuf *head, uint16_t n);
+/* What a rebuilt datagram was made from: in the field that a received frame has its hash in. */
+void weir_mbuf_set_note(struct rte_mbuf *m, uint64_t note);
+uint64_t weir_mbuf_note(const struct rte_mbuf *m);
 
 /* Rings of one producer and one consumer. */
 unsigned weir_ring_sp_enqueue(struct rte_ring *r, void *const *objs, unsigned n);

@@ -26,7 +26,34 @@ fn capture() -> Capture {
     let mut packets = talk.packets;
     packets.push(udp_packet(client, server, &with_id(1), &question));
     packets.push(udp_packet(server, client, &with_id(2), &reply));
+    packets.append(&mut desktop());
+    packets.append(&mut database());
     ethernet(packets)
+}
+
+/// A client of RDP that names its user, and the server's consent.
+fn desktop() -> Vec<Vec<u8>> {
+    let mut talk = TcpConversation::new(v4(1, 40_001), v4(4, 3389), 9);
+    let request = b"\x03\0\0\x2b\x26\xe0\0\0\0\0\0Cookie: mstshash=alice\r\n\x01\0\x08\0\x03\0\0\0";
+    let consent = b"\x03\0\0\x13\x0e\xd0\0\0\0\0\0\x02\x01\x08\0\x02\0\0\0";
+    talk.handshake().send(Dir::ToServer, request, 100).send(Dir::ToClient, consent, 100).close(Dir::ToServer);
+    talk.packets
+}
+
+/// A query of PostgreSQL's, and a row.
+fn database() -> Vec<Vec<u8>> {
+    let mut talk = TcpConversation::new(v4(1, 40_002), v4(5, 5432), 11);
+    let startup = b"\0\0\0\x1f\0\x03\0\0user\0me\0database\0shop\0\0";
+    let consent = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x12TimeZone\0Zulu\0Z\0\0\0\x05I";
+    let query = b"Q\0\0\0\x0dselect 1\0";
+    let answer = b"T\0\0\0\x06\0\x01D\0\0\0\x0b\0\x01\0\0\0\x011C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05I";
+    talk.handshake()
+        .send(Dir::ToServer, startup, 100)
+        .send(Dir::ToClient, consent, 100)
+        .send(Dir::ToServer, query, 100)
+        .send(Dir::ToClient, answer, 100)
+        .close(Dir::ToServer);
+    talk.packets
 }
 
 const RULE: &str = "alert http any any -> any any (msg:\"page\"; http.uri; content:\"/page\"; sid:1;)";
@@ -63,6 +90,49 @@ fn a_transaction_becomes_a_record_of_its_protocol() {
 }
 
 #[test]
+fn steps_of_a_remote_desktop_are_records() {
+    let replayed = replayed(&[]);
+    let records: Vec<_> = replayed.events.of("rdp").iter().map(|event| event["rdp"].clone()).collect();
+    let expected = [
+        json!({ "tx_id": 0, "event_type": "initial_request", "cookie": "alice" }),
+        json!({
+            "tx_id": 1,
+            "event_type": "initial_response",
+            "server_supports": ["extended_client_data"],
+            "protocol": "hybrid",
+        }),
+    ];
+    assert_eq!(records, expected);
+}
+
+#[test]
+fn a_databases_requests_are_records_with_their_answers() {
+    let replayed = replayed(&[]);
+    let records: Vec<_> = replayed.events.of("pgsql").iter().map(|event| event["pgsql"].clone()).collect();
+    let expected = [
+        json!({
+            "tx_id": 0,
+            "request": {
+                "protocol_version": "3.0",
+                "startup_parameters": { "user": "me", "database": "shop" },
+            },
+            "response": { "message": "authentication_ok", "parameter_status": [{ "time_zone": "Zulu" }] },
+        }),
+        json!({
+            "tx_id": 1,
+            "request": { "simple_query": "select 1" },
+            "response": {
+                "field_count": 1,
+                "data_rows": 1,
+                "data_size": 7,
+                "command_completed": "SELECT 1",
+            },
+        }),
+    ];
+    assert_eq!(records, expected);
+}
+
+#[test]
 fn an_alert_says_what_was_known_of_its_transaction_and_a_flow_its_protocol() {
     let replayed = replayed(&[]);
     let [alert] = replayed.events.of("alert")[..] else { panic!("{:?}", replayed.events.0) };
@@ -71,7 +141,7 @@ fn an_alert_says_what_was_known_of_its_transaction_and_a_flow_its_protocol() {
     let flows = replayed.events.of("flow");
     let mut protos: Vec<_> = flows.iter().map(|flow| flow["app_proto"].as_str().unwrap()).collect();
     protos.sort_unstable();
-    assert_eq!(protos, ["dns", "http"]);
+    assert_eq!(protos, ["dns", "http", "pgsql", "rdp"]);
 }
 
 #[test]
@@ -96,7 +166,7 @@ fn only_the_types_asked_for_are_written_and_without_any_alerts_stay_bare() {
 }
 
 /// Captures of many protocols, each with its own rules.
-const CASES: [&str; 24] = [
+const CASES: [&str; 26] = [
     "alert-testmyids-frames",
     "bug-1449-01",
     "bug-1450-02",
@@ -112,6 +182,8 @@ const CASES: [&str; 24] = [
     "file-match-crossed",
     "http-chunked",
     "http2-keywords",
+    "ikev1-transforms",
+    "ikev2-weak-dh",
     "llmnr--llmnr-udp",
     "mdns",
     "ntp-keywords",
@@ -161,8 +233,9 @@ fn every_record_keeps_to_the_schema() {
         check(&name, &replayed);
         seen.extend(replayed.events.0.iter().map(|e| e["event_type"].as_str().unwrap().to_owned()));
     }
-    for kind in ["http", "dns", "tls", "smtp", "ftp", "smb", "dcerpc", "krb5", "snmp", "sip", "dhcp", "tftp"]
-    {
+    let kinds =
+        ["http", "dns", "tls", "smtp", "ftp", "smb", "dcerpc", "krb5", "snmp", "sip", "dhcp", "tftp", "ike"];
+    for kind in kinds {
         assert!(seen.contains(kind), "no record of type {kind}, only {seen:?}");
     }
 }

@@ -42,6 +42,7 @@ pub fn lane(capacity: u32, services: &ServicePlan, allocator: Box<dyn FrameAlloc
         replay: false,
         event_ring: 1024,
         wanted: Wanted::default(),
+        tunnels: weir::decode::Tunnels::default(),
         drop_invalid: true,
         sessions: session::Settings { capacity, ..session::Settings::default() },
         fragments: defrag::Settings::default(),

@@ -7,7 +7,7 @@ use super::limits::{KEPT, Limits};
 use super::registry;
 use super::sink::Sink;
 use super::transactions::{Spares, Transactions};
-use super::wanted::Wanted;
+use super::wanted::{FileWants, Wanted};
 use crate::base::{Dir, FlowTuple, PerDir, Time};
 use crate::rules::app::{AppProto, Protos};
 use crate::session::Spoken;
@@ -144,6 +144,8 @@ pub struct Apps {
     expected: Expected,
     /// Protocols whose transactions keep notes, from a session's next protocol on.
     pub notes: Protos,
+    /// What records want of files.
+    files: FileWants,
     pub counters: AppCounters,
 }
 
@@ -179,8 +181,14 @@ impl Apps {
             spares: Spares::default(),
             expected: Expected::default(),
             notes: Protos::NONE,
+            files: FileWants::default(),
             counters: AppCounters::default(),
         }
+    }
+
+    /// Has that told of files, whatever rules ask for.
+    pub fn wanting(self, files: FileWants) -> Apps {
+        Apps { files, ..self }
     }
 
     pub fn limits(&self) -> &Limits {
@@ -294,6 +302,7 @@ impl Apps {
             counters,
             expected: &mut self.expected,
             notes: self.notes,
+            files: self.files,
         });
         std::mem::swap(spares, &mut state.transactions.spares);
         spares.memory = (spares.memory + state.transactions.memory()).saturating_sub(before);
@@ -320,6 +329,7 @@ struct Run<'a> {
     counters: &'a mut AppCounters,
     expected: &'a mut Expected,
     notes: Protos,
+    files: FileWants,
 }
 
 impl Run<'_> {
@@ -448,7 +458,7 @@ impl Run<'_> {
         let state = &mut *self.state;
         state.known.by_direction[source.dir] = Some(proto);
         state.known.proto = Some(proto);
-        state.transactions.begin(proto, self.notes.contains(proto));
+        state.transactions.begin(proto, self.notes.contains(proto), self.files);
         if state.expected.take().is_some_and(|expected| expected != proto) {
             state.raise(source.dir, "applayer_unexpected_protocol");
         }

@@ -34,7 +34,21 @@ impl Bench {
         let Bench { decoder, transactions, limits, tuple, flushed, expected } = self;
         let time = Time::from_secs(0);
         let mut sink = Sink { transactions, limits, tuple: *tuple, time, flush: flushed, expected };
-        work(decoder.as_mut(), &mut sink)
+        let next = work(decoder.as_mut(), &mut sink);
+        self.relieve();
+        next
+    }
+
+    /// As whoever inspects does with too many transactions.
+    fn relieve(&mut self) {
+        if !self.transactions.are_too_many(&self.limits) {
+            return;
+        }
+        self.transactions.end_oldest(&self.limits);
+        for tx in self.transactions.iter_mut() {
+            Dir::BOTH.into_iter().for_each(|dir| tx.looked_at(dir));
+        }
+        self.transactions.sweep();
     }
 
     pub(crate) fn data(&mut self, dir: Dir, bytes: &[u8]) -> Next {

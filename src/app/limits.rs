@@ -32,6 +32,8 @@ pub struct Limits {
     pub file: u64,
     pub file_minimum: u64,
     pub file_window: u64,
+    /// First bytes of a file that its type is told by, where somebody asks for it.
+    pub file_type: usize,
     /// A body decompressed may be so many times longer than it came, once it is longer than `bomb_free`.
     pub bomb_ratio: u64,
     pub bomb_free: u64,
@@ -58,6 +60,7 @@ impl Default for Limits {
             file: 100 << 10,
             file_minimum: 32 << 10,
             file_window: 4 << 10,
+            file_type: 4 << 10,
             bomb_ratio: 2048,
             bomb_free: 1 << 20,
             compression_layers: 2,

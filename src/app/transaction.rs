@@ -6,18 +6,19 @@ use super::streamed::{Streamed, Window};
 use super::wanted::Wanted;
 use crate::base::{Dir, PerDir, RuleIndex};
 use crate::rules::app::AppProto;
-use crate::rules::context::{self, BufferId};
+use crate::rules::context::BufferId;
 use crate::rules::field::FieldId;
 use arrayvec::ArrayVec;
 use std::ops::Range;
+
+mod files;
+
+pub use files::{File, FileId};
 
 /// Nothing of that direction came yet.
 pub const START: u8 = 0;
 /// All of that direction came.
 pub const COMPLETE: u8 = u8::MAX;
-
-const FILE_NAME: BufferId = context::id("file.name");
-const FILE_DATA: BufferId = context::id("file.data");
 
 /// Items, fields and files of one transaction at most; further ones are not kept.
 const MAX_ITEMS: usize = 4096;
@@ -51,10 +52,6 @@ enum Value {
     Text { at: u32, len: u32 },
 }
 
-/// One of the transaction's files: its place among [`Transaction::files`].
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct FileId(u16);
-
 /// A name and a value for eve.json. Names are paths below the protocol's object: `hostname`, `tls.sni`; a name that ends
 /// in `[]` adds to an array, and within an array of objects `answers[].rrname` sets a field of its newest element, which
 /// a note `answers[]` without a value begins.
@@ -72,21 +69,6 @@ enum NoteValue {
     Number(u64),
     Bool(bool),
     Text(Range<u32>),
-}
-
-/// A file that a transaction carries.
-#[derive(Clone, Debug)]
-pub struct File {
-    pub dir: Dir,
-    name: Range<u32>,
-    /// Number of its bytes among the streamed buffers, where anyone wants them.
-    data: Option<usize>,
-    pub size: u64,
-    pub closed: bool,
-    /// Bytes within it are missing, or it did not come to its end.
-    pub truncated: bool,
-    /// Its record was written.
-    logged: bool,
 }
 
 /// A rule that may yet match, and which of its parts have held.
@@ -145,6 +127,8 @@ pub struct Transaction {
     pub marks: Marks,
     wanted: Wanted,
     limit: usize,
+    /// Of a file, for its type.
+    first_bytes: usize,
 }
 
 impl Transaction {
@@ -170,6 +154,7 @@ impl Transaction {
             marks: Marks::default(),
             wanted: Wanted::default(),
             limit: 0,
+            first_bytes: 0,
         }
     }
 
@@ -191,7 +176,7 @@ impl Transaction {
         marks.pending.clear();
         marks.matched.clear();
         (marks.scanned, marks.begun, marks.events, marks.passed) = Default::default();
-        (self.wanted, self.limit) = (*wanted, limits.transaction);
+        (self.wanted, self.limit, self.first_bytes) = (*wanted, limits.transaction, limits.file_type);
     }
 
     /// Bytes it occupies.
@@ -337,49 +322,6 @@ impl Transaction {
         self.end_streamed(streamed);
     }
 
-    /// A file begins. `name` may be empty; `window` is that of its bytes, the buffer `file.data`.
-    pub fn open_file(&mut self, dir: Dir, name: &[u8], window: Window) -> Option<FileId> {
-        if self.files.len() >= MAX_STREAMED {
-            return None;
-        }
-        let kept = self.keep(|out| out.extend_from_slice(name))?;
-        if !name.is_empty() {
-            self.put(dir, FILE_NAME, name);
-        }
-        let data = self.begin(dir, FILE_DATA, window);
-        self.files.push(File {
-            dir,
-            name: kept,
-            data,
-            size: 0,
-            closed: false,
-            truncated: false,
-            logged: false,
-        });
-        self.touch(dir);
-        Some(FileId(self.files.len() as u16 - 1))
-    }
-
-    pub fn grow_file(&mut self, id: FileId, bytes: &[u8]) {
-        let Some(file) = self.files.get_mut(usize::from(id.0)) else { return };
-        file.size = file.size.saturating_add(bytes.len() as u64);
-        if let Some(data) = file.data {
-            self.grow(data, bytes);
-        }
-    }
-
-    pub fn close_file(&mut self, id: FileId, truncated: bool) {
-        let Some(file) = self.files.get_mut(usize::from(id.0)) else { return };
-        (file.closed, file.truncated) = (true, truncated);
-        let (dir, data) = (file.dir, file.data);
-        self.changed[dir] = true;
-        match data {
-            Some(data) if truncated => self.truncate_streamed(data),
-            Some(data) => self.end_streamed(data),
-            None => {}
-        }
-    }
-
     /// The notes to come are of another object, beside the protocol's: its path from the root, `/dns`. Empty: no longer.
     pub fn notes_below(&mut self, path: &'static str) {
         self.below = path;
@@ -437,6 +379,10 @@ impl Transaction {
         &self.items
     }
 
+    fn stored(&self, range: &Range<u32>) -> &[u8] {
+        self.store.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+
     pub fn bytes(&self, item: &Item) -> &[u8] {
         self.store.get(item.at as usize..(item.at + item.len) as usize).unwrap_or_default()
     }
@@ -471,26 +417,6 @@ impl Transaction {
         })
     }
 
-    pub fn files(&self) -> &[File] {
-        &self.files
-    }
-
-    pub fn file_name(&self, file: &File) -> &[u8] {
-        self.store.get(file.name.start as usize..file.name.end as usize).unwrap_or_default()
-    }
-
-    /// A file whose record is due: one that ended, or with `any` one that never will. From now on its record is written.
-    pub fn take_file_to_log(&mut self, any: bool) -> Option<FileId> {
-        let due = |file: &File| (file.closed || any) && !file.logged;
-        let at = self.files.iter().position(due)?;
-        self.files.get_mut(at)?.logged = true;
-        Some(FileId(u16::try_from(at).ok()?))
-    }
-
-    pub fn file(&self, id: FileId) -> Option<&File> {
-        self.files.get(usize::from(id.0))
-    }
-
     pub fn events(&self) -> &[(Dir, &'static str)] {
         &self.events
     }
@@ -506,10 +432,7 @@ impl Transaction {
                 NoteValue::Begin => NoteRef::Begin,
                 NoteValue::Number(number) => NoteRef::Number(*number),
                 NoteValue::Bool(value) => NoteRef::Bool(*value),
-                NoteValue::Text(range) => {
-                    let range = range.start as usize..range.end as usize;
-                    NoteRef::Text(self.store.get(range).unwrap_or_default())
-                }
+                NoteValue::Text(range) => NoteRef::Text(self.stored(range)),
             };
             (note.below, note.name, value)
         })

@@ -2,7 +2,7 @@
 
 use super::limits::Limits;
 use super::transaction::Transaction;
-use super::wanted::Wanted;
+use super::wanted::{FileWants, Wanted};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 use std::collections::VecDeque;
@@ -24,6 +24,12 @@ pub(super) struct Spares {
     pub(super) cut_short: u64,
 }
 
+/// Bytes that a decoder gets before it is looked whether its session has too many transactions. A byte opens one at most.
+pub const BETWEEN_LOOKS: usize = 8 << 10;
+/// Transactions beyond a session's limit until someone looks: those that the first bytes of a direction and those between two
+/// looks may open.
+const MAX_UNSEEN: usize = 2 * BETWEEN_LOOKS;
+
 /// Spare transactions kept at most.
 const MAX_SPARES: usize = 4096;
 
@@ -41,8 +47,8 @@ pub struct Transactions {
     /// Of those that are opened now.
     pub(super) proto: AppProto,
     wanted: Wanted,
-    /// Notes are kept whatever the protocol.
-    all_notes: bool,
+    /// What rules want; of a protocol, records may want more.
+    by_rules: Wanted,
     /// Taken from the worker's before a decoder runs, so that opening needs no other borrow.
     pub(super) spares: Spares,
 }
@@ -54,21 +60,21 @@ impl Transactions {
             next: 0,
             proto: AppProto::Http1,
             wanted: Wanted::default(),
-            all_notes: false,
+            by_rules: Wanted::default(),
             spares: Spares::default(),
         }
     }
 
     pub(super) fn renew(&mut self, wanted: &Wanted) {
         self.next = 0;
-        self.wanted = *wanted;
-        self.all_notes = wanted.notes;
+        (self.wanted, self.by_rules) = (*wanted, *wanted);
     }
 
-    /// Those that are opened from now on are of that protocol, and keep notes or not.
-    pub(super) fn begin(&mut self, proto: AppProto, notes: bool) {
+    /// Those that are opened from now on are of that protocol, and keep what records want beside what rules do.
+    pub(super) fn begin(&mut self, proto: AppProto, notes: bool, files: FileWants) {
         self.proto = proto;
-        self.wanted.notes = self.all_notes || notes;
+        self.wanted.notes = self.by_rules.notes || notes;
+        self.wanted.files = self.by_rules.files.or(files);
     }
 
     pub fn wanted(&self) -> &Wanted {
@@ -80,7 +86,7 @@ impl Transactions {
             self.spares.refused += 1;
             return None;
         }
-        while self.live.len() >= limits.transactions.max(1) {
+        while self.live.len() >= limits.transactions.saturating_add(MAX_UNSEEN) {
             self.spares.cut_short += 1;
             self.drop_oldest();
         }
@@ -144,6 +150,21 @@ impl Transactions {
         self.live.iter_mut().map(|tx| &mut **tx)
     }
 
+    /// Whether there are more than a session may have: inspection is to look, so that the oldest can go.
+    pub fn are_too_many(&self, limits: &Limits) -> bool {
+        self.live.len() > limits.transactions
+    }
+
+    /// The oldest of too many end as they stand, down to half of what a session may have. They go with the next sweep behind
+    /// inspection's look.
+    pub fn end_oldest(&mut self, limits: &Limits) {
+        let end = self.live.len().saturating_sub(limits.transactions / 2);
+        for tx in self.live.iter_mut().take(end) {
+            Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
+        }
+        self.spares.cut_short += end as u64;
+    }
+
     /// Nothing more will come: all end as they stand.
     pub(super) fn complete_all(&mut self) {
         for tx in self.iter_mut() {
@@ -175,5 +196,39 @@ impl Transactions {
     /// Bytes that those which are open occupy.
     pub(super) fn memory(&self) -> usize {
         self.live.iter().map(|tx| tx.memory()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::field::FieldId;
+
+    #[test]
+    fn too_many_stay_until_they_were_looked_at_and_the_oldest_go() {
+        let limits = Limits { transactions: 8, ..Limits::default() };
+        let mut all = Transactions::new();
+        for _ in 0..20 {
+            let id = all.open(&limits).unwrap();
+            all.get_mut(id).unwrap().field(Dir::ToServer, FieldId(0), 1);
+        }
+        assert!(all.are_too_many(&limits));
+        all.end_oldest(&limits);
+        all.sweep();
+        assert_eq!(all.len(), 20, "nobody looked at them");
+        all.iter_mut().for_each(|tx| Dir::BOTH.into_iter().for_each(|dir| tx.looked_at(dir)));
+        all.sweep();
+        assert_eq!(all.iter().map(|tx| tx.id).collect::<Vec<_>>(), [16, 17, 18, 19]);
+    }
+
+    #[test]
+    fn where_nobody_looks_they_are_bounded_too() {
+        let limits = Limits { transactions: 8, ..Limits::default() };
+        let mut all = Transactions::new();
+        for _ in 0..MAX_UNSEEN + 100 {
+            all.open(&limits);
+        }
+        assert_eq!((all.len(), all.spares.cut_short), (8 + MAX_UNSEEN, 92));
+        assert_eq!(all.newest().unwrap().id, MAX_UNSEEN as u64 + 99);
     }
 }

@@ -5,22 +5,41 @@ use crate::rules::context::{self, BufferId};
 /// Room for as many buffers as the table of contexts has.
 const WORDS: usize = 6;
 
+/// What is wanted of files beside their bytes; each costs a pass over them.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileWants {
+    pub md5: bool,
+    pub sha1: bool,
+    pub sha256: bool,
+    /// Their type, as a library words it.
+    pub magic: bool,
+}
+
+impl FileWants {
+    pub const ALL: FileWants = FileWants { md5: true, sha1: true, sha256: true, magic: true };
+
+    pub fn or(self, other: FileWants) -> FileWants {
+        FileWants {
+            md5: self.md5 || other.md5,
+            sha1: self.sha1 || other.sha1,
+            sha256: self.sha256 || other.sha256,
+            magic: self.magic || other.magic,
+        }
+    }
+}
+
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     buffers: [u64; WORDS],
     /// Notes for eve.json.
     pub notes: bool,
-    /// Sums and types of files, which cost a pass over their bytes.
-    pub md5: bool,
-    pub sha1: bool,
-    pub sha256: bool,
-    pub magic: bool,
+    pub files: FileWants,
 }
 
 impl Wanted {
     pub fn all() -> Wanted {
         let buffers = [u64::MAX; WORDS];
-        Wanted { buffers, notes: true, md5: true, sha1: true, sha256: true, magic: true }
+        Wanted { buffers, notes: true, files: FileWants::ALL }
     }
 
     pub fn add(&mut self, id: BufferId) {
@@ -37,10 +56,7 @@ impl Wanted {
     pub fn or(mut self, other: &Wanted) -> Wanted {
         self.buffers.iter_mut().zip(other.buffers).for_each(|(a, b)| *a |= b);
         self.notes |= other.notes;
-        self.md5 |= other.md5;
-        self.sha1 |= other.sha1;
-        self.sha256 |= other.sha256;
-        self.magic |= other.magic;
+        self.files = self.files.or(other.files);
         self
     }
 }

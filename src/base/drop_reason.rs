@@ -43,6 +43,7 @@ drop_reasons! {
     FragmentSourceCap = "frag_source_cap", "one source holds more fragment memory than it may";
     FragmentMemoryCap = "frag_memory_cap", "the worker holds as much fragment memory as it may";
     FragmentDuplicate = "frag_duplicate", "a fragment that brings no new byte";
+    PacketTooBig = "pkt_too_big", "larger than the MTU of the port it leaves by, and must not be cut (DF, IPv6)";
     // sessions and streams
     SessionTableFull = "session_table_full", "no slot for a new session, by the policy drop-new";
     StreamInvalid = "stream_invalid", "the segment does not belong to its TCP session's state or window";

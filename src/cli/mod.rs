@@ -4,6 +4,7 @@
 pub mod check;
 pub mod config;
 pub mod ctl;
+pub mod reassemble;
 pub mod replay;
 pub mod rules;
 pub mod run;
@@ -30,6 +31,7 @@ pub enum Command {
     Replay(replay::Replay),
     /// Run the appliance
     Run(run::Run),
+    Reassemble(reassemble::Reassemble),
     /// Check a configuration and its rules; prints every fault (also: weir -T)
     #[command(visible_alias = "test")]
     Check(check::Check),
@@ -145,6 +147,7 @@ fn dispatch(command: Command) -> Result<Outcome, Failure> {
     match command {
         Command::Replay(args) => replay::run(args),
         Command::Run(args) => run::run(args),
+        Command::Reassemble(args) => reassemble::run(args),
         Command::Check(args) => check::run(args),
         Command::Ctl(args) => ctl::run(args),
         Command::Rules(command) => rules::run(command),

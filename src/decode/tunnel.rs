@@ -115,11 +115,7 @@ fn tunnel_bits(hash: u32) -> u64 {
     u64::from(hash >> 4 | 1) << TUNNEL_SHIFT
 }
 
-pub(super) fn over_ip(
-    payload: &[u8],
-    proto: u8,
-    tunnels: &Tunnels,
-) -> Result<Option<Carried>, Anomaly> {
+pub(super) fn over_ip(payload: &[u8], proto: u8, tunnels: &Tunnels) -> Result<Option<Carried>, Anomaly> {
     let Some(first) = payload.first() else { return Ok(None) };
     let (kind, layer) = match (proto, first >> 4) {
         (ip_proto::IPV4, 4) => (TunnelKind::Ipv4, Layer::Ipv4),

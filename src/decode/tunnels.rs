@@ -55,11 +55,11 @@ pub enum InnerSessions {
 pub struct Tunnels {
     /// A bit a kind.
     kinds: u16,
-    /// Two lists of 64 would take one line each: a bit for every port that has it modulo 64 says which need no look at them.
+    /// A bit for every port, modulo 64: most packets need no look at the lists.
     hint: u64,
     /// Of VXLAN, Geneve, Teredo, GTP-U.
     ports: [[u16; MAX_TUNNEL_PORTS]; 4],
-    pub sessions: InnerSessions,
+    pub(super) sessions: InnerSessions,
 }
 
 /// The kinds that have ports, in the order of their lists.
@@ -100,6 +100,11 @@ impl Tunnels {
         self.kinds &= !kind.bit();
         self.set_ports(kind, &[]);
         self
+    }
+
+    /// With inner sessions that belong to this.
+    pub fn keeping(self, sessions: InnerSessions) -> Tunnels {
+        Tunnels { sessions, ..self }
     }
 
     fn set_ports(&mut self, kind: TunnelKind, ports: &[u16]) {

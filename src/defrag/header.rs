@@ -30,6 +30,15 @@ impl Header {
         self.len > 0
     }
 
+    /// Where the IP header stands in the first fragment.
+    pub(super) fn ip_at(&self) -> u32 {
+        self.ip_at as u32
+    }
+
+    pub(super) fn family(&self) -> Family {
+        self.family
+    }
+
     pub(super) fn forget(&mut self) {
         self.len = 0;
     }

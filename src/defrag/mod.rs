@@ -12,6 +12,7 @@
 //! taken out), lengths and checksum right, and a chain of the pieces' payload. It has the meta of the fragment that completed it.
 
 mod header;
+mod icmp;
 mod map;
 mod pieces;
 mod policy;
@@ -19,6 +20,14 @@ mod reassembler;
 mod refragment;
 mod settings;
 
+/// How many random cases a property is tried with: `WEIR_CASES` multiplies it, for a long run.
+#[cfg(test)]
+fn cases(usual: u32) -> u32 {
+    let times = std::env::var("WEIR_CASES").ok().and_then(|times| times.parse().ok());
+    usual.saturating_mul(times.unwrap_or(1))
+}
+
+pub use icmp::{IcmpError, icmp_error};
 pub use policy::{OverlapPolicy, Span};
 pub use reassembler::{Counters, Outcome, Reassembler, Sink};
 pub use refragment::refragment;

@@ -37,6 +37,9 @@ pub trait Sink {
     fn dropped(&mut self, reason: DropReason, fragments: u32, copies: bool);
     /// Of the fragment being pushed.
     fn anomaly(&mut self, anomaly: Anomaly);
+    /// The first fragment of a datagram whose time is over, as it came; its IP header stands at `ip_at`. Only where the
+    /// settings ask for it ([`Settings::tell_timeouts`]), and not of copies. It counts as dropped already.
+    fn timed_out(&mut self, _first: Frame, _ip_at: u32) {}
 }
 
 /// Plain numbers of one worker. `received = merged + dropped + held`, always.
@@ -93,6 +96,9 @@ struct Datagram {
     total: Option<u32>,
     /// Where the farthest fragment ends.
     reach: u32,
+    id: u32,
+    /// Bytes of its largest fragment as an IP packet.
+    largest: u16,
     fragments: u32,
     tiny: u32,
     /// Buffer bytes.
@@ -249,6 +255,7 @@ impl Reassembler {
         (datagram.since, datagram.source, datagram.policy) = (now, source, policy);
         (datagram.total, datagram.reach, datagram.fragments, datagram.tiny) = (None, 0, 0, 0);
         (datagram.memory, datagram.poisoned, datagram.copies) = (0, None, copies);
+        (datagram.id, datagram.largest) = (id, 0);
         self.by_age.push_back(AGE, slot);
         Ok(slot)
     }
@@ -307,6 +314,7 @@ impl Reassembler {
         if start == 0 && !datagram.header.is_known() && !datagram.header.take(&frame, ip, fragment) {
             return Outcome::Dropped(DropReason::FragmentInvalid, frame);
         }
+        datagram.largest = datagram.largest.max(ip.total_len.min(u32::from(u16::MAX)) as u16);
         self.place(slot, frame, span, fragment, buffers, alloc, sink)
     }
 
@@ -410,7 +418,12 @@ impl Reassembler {
     }
 
     fn time_out(&mut self, slot: u32, sink: &mut impl Sink) {
-        self.counters.timeouts += u64::from(self.datagrams.value(slot).poisoned.is_none());
+        let datagram = self.datagrams.value_mut(slot);
+        self.counters.timeouts += u64::from(datagram.poisoned.is_none());
+        if self.settings.tell_timeouts && datagram.header.is_known() && !datagram.copies {
+            let first = datagram.pieces.take_first(&mut self.nodes, 0);
+            first.into_iter().for_each(|(frame, ..)| sink.timed_out(frame, datagram.header.ip_at()));
+        }
         self.discard(slot, DropReason::FragmentTimeout, sink);
         self.forget(slot);
     }

@@ -1,22 +1,23 @@
 //! A datagram that is too large for the port it leaves by, cut into fragments (RFC 791, section 3.2; RFC 8200, section 4.5).
 //!
-//! Every IPv4 option goes to every piece: some routers filter by options that RFC 791 would leave to the first alone. The
-//! identification is the datagram's own; an IPv6 datagram has lost its with the fragment header, and gets a new one.
+//! Owes: pieces no longer than the MTU, in order, with the datagram's identification, right checksums, and its payload not
+//! copied: a piece is a header and a run of the datagram's own buffers. Every IPv4 option goes to every piece: some routers
+//! filter by options that RFC 791 would leave to the first alone. Of IPv6 only what came in fragments is cut, and never
+//! smaller than it came: at the largest fragment, whatever more the port would take.
 
 use crate::base::{DropReason, Family};
 use crate::decode::{Decoded, Ip};
 use crate::io::{Frame, FrameAllocator};
-use crate::wire::checksum;
+use crate::wire::checksum::Sum;
+use crate::wire::ip_proto;
+use crate::wire::ipv6::{Extension, FRAGMENT_HEADER_LEN, HEADER_LEN};
 
-/// Link header, IP header with options or extensions, fragment header.
+/// Link header, IP header with options or the extension headers that each piece repeats, fragment header.
 const MAX_HEAD: usize = 512;
-const FRAGMENT_HEADER: usize = 8;
-const FRAGMENT_PROTO: u8 = 44;
 const IPV4_MIN: usize = 20;
-const IPV6_MIN: usize = 40;
+/// Where an IPv6 header names what follows.
+const NEXT_HEADER_AT: usize = 6;
 const MORE_FRAGMENTS: u16 = 0x2000;
-/// An IP packet's payload at most, rounded up.
-const MAX_PIECE: usize = 65_536;
 
 /// What each piece begins with, and how much of the datagram it can carry.
 struct Plan {
@@ -24,71 +25,170 @@ struct Plan {
     head_len: usize,
     /// Offset of the IP header in `head`.
     ip_at: usize,
+    /// Of what changes from piece to piece: the IPv6 fragment header.
+    fragment_at: usize,
     /// Where the datagram's payload begins in the frame, and its length.
     payload_at: usize,
     payload_len: usize,
     /// Payload bytes of each piece but the last: a multiple of 8.
     step: usize,
     family: Family,
+    /// Over an IPv4 header whose length, fragment field and checksum are zero.
+    sum: Sum,
 }
 
-/// Cuts the datagram in `frame` at `mtu` bytes of IP packet and emits the pieces in order, with its meta. What was
-/// emitted before a pool ran empty cannot be taken back: the receiver's reassembly will time out.
+/// Cuts the datagram in `frame` so that no piece is longer than `mtu` bytes of IP packet, and emits the pieces in order, with
+/// its meta. What was emitted before a pool ran empty cannot be taken back: the receiver's reassembly will time out.
+///
+/// # Errors
+/// With what is left of the frame: it may not be cut so small, or there is no buffer.
 pub fn refragment(
-    frame: &Frame,
+    mut frame: Frame,
     decoded: &Decoded,
     mtu: u16,
     alloc: &mut dyn FrameAllocator,
     emit: &mut dyn FnMut(Frame),
-) -> Result<(), DropReason> {
-    let ip = decoded.ip.ok_or(DropReason::Malformed)?;
-    let mut plan = plan(frame, &ip, mtu, decoded).ok_or(DropReason::TooLong)?;
-    let mut piece = [0; MAX_HEAD + MAX_PIECE];
-    let mut offset = 0;
+) -> Result<(), (DropReason, Frame)> {
+    let mut plan = match plan(&frame, decoded, mtu) {
+        Ok(plan) => plan,
+        Err(reason) => return Err((reason, frame)),
+    };
+    let meta = frame.meta();
+    frame.truncate(plan.payload_at + plan.payload_len);
+    frame.trim_front(plan.payload_at);
+    let (mut offset, mut left) = (0, frame);
     while offset < plan.payload_len {
         let bytes = plan.step.min(plan.payload_len - offset);
         plan.place(offset, bytes);
-        let len = plan.head_len + bytes;
-        let (head, body) = piece.split_at_mut(plan.head_len);
-        head.copy_from_slice(&plan.head[..plan.head_len]);
-        frame.copy_to(plan.payload_at + offset, &mut body[..bytes]);
-        let mut made = alloc.allocate(&piece[..len]).ok_or(DropReason::NoBuffer)?;
-        made.set_meta(frame.meta());
-        emit(made);
-        offset += bytes;
+        let more = offset + bytes < plan.payload_len;
+        match piece(left, plan.head(), more.then_some(bytes), alloc) {
+            Ok((mut piece, rest)) => {
+                piece.set_meta(meta);
+                emit(piece);
+                offset += bytes;
+                match rest {
+                    Some(rest) => left = rest,
+                    None => break,
+                }
+            }
+            Err(mut rest) => {
+                rest.set_meta(meta);
+                return Err((DropReason::NoBuffer, rest));
+            }
+        }
     }
     Ok(())
 }
 
-fn plan(frame: &Frame, ip: &Ip, mtu: u16, decoded: &Decoded) -> Option<Plan> {
-    let (ip_at, total) = (ip.at as usize, ip.total_len as usize);
-    // IPv6: cut behind the fixed header, so that extension headers go as payload of the first piece.
-    let header = if ip.family == Family::V4 { usize::from(ip.header_len) } else { IPV6_MIN };
-    let extra = if ip.family == Family::V4 { 0 } else { FRAGMENT_HEADER };
-    let head_len = ip_at + header + extra;
-    if header < IPV4_MIN || head_len > MAX_HEAD || total <= header {
-        return None;
+/// Puts `head` before the frame's first `bytes`, all of them for `None`; what is left besides. In front of a buffer that nobody
+/// shares there is room for the head: that of a piece as it came, most often.
+fn piece(
+    mut frame: Frame,
+    head: &[u8],
+    bytes: Option<usize>,
+    alloc: &mut dyn FrameAllocator,
+) -> Result<(Frame, Option<Frame>), Frame> {
+    let in_place = frame.prepend(head);
+    let rest = match bytes {
+        None => None,
+        Some(bytes) => match frame.split_off(if in_place { head.len() + bytes } else { bytes }) {
+            None => return Err(frame),
+            rest => rest,
+        },
+    };
+    if in_place {
+        return Ok((frame, rest));
     }
-    let step = usize::from(mtu).checked_sub(header + extra)? / 8 * 8;
-    if step == 0 {
-        return None;
+    let Some(mut first) = alloc.allocate(head) else { return Err(rest.unwrap_or(frame)) };
+    match first.append(frame) {
+        Ok(()) => Ok((first, rest)),
+        Err(frame) => Err(rest.unwrap_or(frame)),
     }
+}
+
+/// The size at which the datagram is to be cut.
+fn size(frame: &Frame, ip: &Ip, mtu: u16) -> Option<u16> {
+    match ip.family {
+        Family::V4 => Some(mtu),
+        Family::V6 => frame.rebuilt().map(|from| from.largest).filter(|&largest| largest <= mtu),
+    }
+}
+
+fn plan(frame: &Frame, decoded: &Decoded, mtu: u16) -> Result<Plan, DropReason> {
+    let ip = decoded.ip.ok_or(DropReason::Malformed)?;
+    let size = usize::from(size(frame, &ip, mtu).ok_or(DropReason::PacketTooBig)?);
+    let ip_at = ip.at as usize;
     let mut head = [0; MAX_HEAD];
-    if frame.copy_to(0, &mut head[..ip_at + header]) < ip_at + header {
-        return None;
-    }
-    if ip.family == Family::V6 {
-        let fragment = ip_at + IPV6_MIN;
-        head[fragment] = head[ip_at + 6];
-        head[ip_at + 6] = FRAGMENT_PROTO;
-        let id = decoded.tuple.symmetric_hash(true) ^ frame.meta().packet;
-        head[fragment + 4..fragment + 8].copy_from_slice(&id.to_be_bytes());
+    let known = frame.copy_to(0, &mut head);
+    let bytes = head.get(ip_at..known).ok_or(DropReason::TooLong)?;
+    let header = match ip.family {
+        Family::V4 => usize::from(ip.header_len),
+        Family::V6 => repeated(bytes).0,
+    };
+    let extra = if ip.family == Family::V4 { 0 } else { FRAGMENT_HEADER_LEN };
+    let (head_len, total) = (ip_at + header + extra, ip.total_len as usize);
+    let step = size.saturating_sub(header + extra) / 8 * 8;
+    if header < IPV4_MIN || head_len > MAX_HEAD || head_len - extra > known || total <= header || step == 0 {
+        return Err(DropReason::TooLong);
     }
     let (payload_at, payload_len) = (ip_at + header, total - header);
-    Some(Plan { head, head_len, ip_at, payload_at, payload_len, step, family: ip.family })
+    let id = frame.rebuilt().map_or(0, |from| from.id);
+    let mut plan = Plan {
+        head,
+        head_len,
+        ip_at,
+        fragment_at: payload_at,
+        payload_at,
+        payload_len,
+        step,
+        family: ip.family,
+        sum: Sum::default(),
+    };
+    plan.prepare(id);
+    Ok(plan)
+}
+
+/// How many bytes of an IPv6 packet each piece repeats, and where there the number stands that says what follows: the headers
+/// that routers look at, which end with a routing header, or with hop-by-hop options.
+fn repeated(packet: &[u8]) -> (usize, usize) {
+    let (mut end, mut named_at) = (HEADER_LEN, NEXT_HEADER_AT);
+    let mut kept = (end, named_at);
+    while let Some(&kind) = packet.get(named_at)
+        && matches!(kind, ip_proto::HOP_BY_HOP | ip_proto::DESTINATION | ip_proto::ROUTING)
+        && let Ok(header) = Extension::parse(kind, packet.get(end..).unwrap_or_default())
+        && !header.bytes.is_empty()
+    {
+        named_at = end;
+        end += header.bytes.len();
+        if kind != ip_proto::DESTINATION {
+            kept = (end, named_at);
+        }
+    }
+    kept
 }
 
 impl Plan {
+    /// Writes what is the same in each piece.
+    fn prepare(&mut self, id: u32) {
+        let at = self.ip_at;
+        match self.family {
+            Family::V4 => {
+                [2, 6, 10].into_iter().for_each(|field| self.put(at + field, 0));
+                self.sum = Sum::default().bytes(self.head.get(at..self.head_len).unwrap_or_default());
+            }
+            Family::V6 => {
+                let named_at = at + repeated(self.head.get(at..self.head_len).unwrap_or_default()).1;
+                let next = self.head.get(named_at).copied().unwrap_or(ip_proto::NO_NEXT);
+                if let Some(named) = self.head.get_mut(named_at) {
+                    *named = ip_proto::FRAGMENT;
+                }
+                self.put(self.fragment_at, u16::from(next) << 8);
+                self.put(self.fragment_at + 4, (id >> 16) as u16);
+                self.put(self.fragment_at + 6, id as u16);
+            }
+        }
+    }
+
     /// Writes the piece's lengths, offset and checksum into the head.
     fn place(&mut self, offset: usize, bytes: usize) {
         let more = offset + bytes < self.payload_len;
@@ -98,18 +198,26 @@ impl Plan {
                 let field = (offset / 8) as u16 | if more { MORE_FRAGMENTS } else { 0 };
                 self.put(at + 2, len as u16);
                 self.put(at + 6, field);
-                self.put(at + 10, 0);
-                let sum = checksum::internet(&self.head[at..self.head_len]);
+                let sum = self.sum.word(len as u16).word(field).finish();
                 self.put(at + 10, sum);
             }
             Family::V6 => {
-                self.put(at + 4, (len - IPV6_MIN) as u16);
-                self.put(at + IPV6_MIN + 2, offset as u16 | u16::from(more));
+                self.put(at + 4, (len - HEADER_LEN) as u16);
+                self.put(self.fragment_at + 2, offset as u16 | u16::from(more));
             }
         }
     }
 
+    fn head(&self) -> &[u8] {
+        self.head.get(..self.head_len).unwrap_or_default()
+    }
+
     fn put(&mut self, at: usize, value: u16) {
-        self.head[at..at + 2].copy_from_slice(&value.to_be_bytes());
+        if let Some(place) = self.head.get_mut(at..at + 2) {
+            place.copy_from_slice(&value.to_be_bytes());
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ pub struct Settings {
     pub datagram_fragments: u32,
     /// From a datagram's first piece.
     pub timeout: Duration,
+    /// A datagram whose time is over is told of with its first fragment, for an ICMP error ([`Sink::timed_out`](super::Sink::timed_out)).
+    pub tell_timeouts: bool,
     pub policies: PolicyTable,
     /// IPv6 fragments that overlap take their datagram with them (RFC 5722). Off: the policy decides, as for IPv4.
     pub drop_v6_overlaps: bool,
@@ -45,6 +47,7 @@ impl Default for Settings {
             datagram_memory: 1 << 20,
             datagram_fragments: 8192,
             timeout: Duration::from_secs(30),
+            tell_timeouts: false,
             policies: PolicyTable::default(),
             drop_v6_overlaps: true,
             drop_tiny_first: false,

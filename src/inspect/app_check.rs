@@ -2,7 +2,7 @@
 
 use super::facts::PacketFacts;
 use crate::app::dcerpc::Interface;
-use crate::app::{File, Known, Transaction, registry};
+use crate::app::{File, Known, SumKind, Transaction, modbus, registry};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 use crate::rules::field::{self, FieldId, FieldTest, Occurrence};
@@ -48,6 +48,10 @@ fn field_holds(id: FieldId, test: &FieldTest, which: &Occurrence, tx: &Transacti
             let mut interfaces = texts.filter_map(|(_, text)| Interface::from_bytes(text));
             interfaces.any(|found| found.is(uuid, version.as_ref(), *any_fragment))
         }
+        (FieldTest::Modbus(test), _) => {
+            let mut requests = tx.texts(id).filter(|(way, _)| *way == dir);
+            requests.any(|(_, request)| modbus::holds(test, request))
+        }
         (test, Occurrence::Any) => numbers().any(|n| test.holds_for(n)),
         (test, Occurrence::All) => tx.is_complete(dir) && numbers().all(|n| test.holds_for(n)),
         (test, Occurrence::AllOfSome) => {
@@ -68,22 +72,38 @@ fn field_holds(id: FieldId, test: &FieldTest, which: &Occurrence, tx: &Transacti
 
 const FILE_NAME: FieldId = field::id("filename");
 const FILE_EXTENSION: FieldId = field::id("fileext");
+const FILE_TYPE: FieldId = field::id("filemagic");
 const FILE_SIZE: FieldId = field::id("filesize");
+const FILE_SUMS: [(FieldId, SumKind); 3] = [
+    (field::id("filemd5"), SumKind::Md5),
+    (field::id("filesha1"), SumKind::Sha1),
+    (field::id("filesha256"), SumKind::Sha256),
+];
 
 fn is_of_file(id: FieldId) -> bool {
-    [FILE_NAME, FILE_EXTENSION, FILE_SIZE].contains(&id)
+    [FILE_NAME, FILE_EXTENSION, FILE_TYPE, FILE_SIZE].contains(&id)
+        || FILE_SUMS.iter().any(|(sum, _)| *sum == id)
 }
 
-/// Names are compared whatever their case; a size when it is known.
+/// Names and types are compared whatever their case; a size and sums when they are known.
 fn file_holds(id: FieldId, test: &FieldTest, file: &File, tx: &Transaction) -> bool {
-    let name = tx.file_name(file);
     match test {
-        FieldTest::Text { text, negated } if !name.is_empty() => {
+        FieldTest::Text { text, negated } => {
+            let subject = if id == FILE_TYPE { tx.file_type(file) } else { tx.file_name(file) };
             let found = match id {
-                FILE_EXTENSION => has_extension(name, text),
-                _ => name.windows(text.len().max(1)).any(|part| part.eq_ignore_ascii_case(text)),
+                FILE_EXTENSION => has_extension(subject, text),
+                _ => subject.windows(text.len().max(1)).any(|part| part.eq_ignore_ascii_case(text)),
             };
-            found != *negated
+            !subject.is_empty() && found != *negated
+        }
+        FieldTest::Sums(list) => {
+            let kind = FILE_SUMS.iter().find(|(sum, _)| *sum == id).map(|(_, kind)| *kind);
+            let sum = kind.and_then(|kind| file.sum(kind));
+            sum.is_some_and(|sum| list.contains(sum) != list.negated)
+        }
+        // Of a file that is not whole it is known that it is larger than what came.
+        FieldTest::Number { range, .. } if id == FILE_SIZE && file.closed && !file.is_whole() => {
+            !range.negated && range.high == u64::MAX && file.size >= range.low
         }
         test if id == FILE_SIZE && file.closed => test.holds_for(file.size),
         _ => false,

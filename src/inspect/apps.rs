@@ -10,7 +10,7 @@ use crate::app::Wanted;
 use crate::base::{Dir, PerDir, RuleIndex, parallel};
 use crate::rules::app::AppProto;
 use crate::rules::context;
-use crate::rules::field;
+use crate::rules::field::{self, FieldId};
 use crate::rules::ruleset::{AppCheck, BufferId, Check, Context, Transform};
 use crate::rules::{Rule, RuleSet};
 use std::collections::BTreeMap;
@@ -158,21 +158,24 @@ fn want(rule: &Rule, wanted: &mut Wanted) {
             wanted.add(id);
         }
     }
+    let files = &mut wanted.files;
     for check in &rule.checks {
         if let Check::App(app) = check
             && let AppCheck::Field { field, .. } = &**app
         {
-            let name = field.get().name;
-            wanted.md5 |= *field == MD5;
-            wanted.sha1 |= name == "filesha1";
-            wanted.sha256 |= name == "filesha256";
-            wanted.magic |= name == "filemagic";
+            files.md5 |= *field == MD5;
+            files.sha1 |= *field == SHA1;
+            files.sha256 |= *field == SHA256;
+            files.magic |= *field == TYPE;
         }
     }
-    wanted.magic |= wanted.has(MAGIC);
+    wanted.files.magic |= wanted.has(MAGIC);
 }
 
-const MD5: field::FieldId = field::id("filemd5");
+const MD5: FieldId = field::id("filemd5");
+const SHA1: FieldId = field::id("filesha1");
+const SHA256: FieldId = field::id("filesha256");
+const TYPE: FieldId = field::id("filemagic");
 const MAGIC: BufferId = context::id("file.magic");
 
 /// A chain's steps, by number; number 0 is the empty one.

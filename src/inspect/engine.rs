@@ -1,9 +1,10 @@
 //! The compiled rule set as packets meet it: groups by protocol, direction and port, and each rule's steps prepared.
 //!
 //! A packet asks at most three groups: that of rules for any port, that of its destination port and that of its source
-//! port. Rules that name ports are filed under the side whose ports are fewer.
+//! port. Rules that name ports are filed under the side whose ports are fewer. Rules of a header alone are found by address.
 
 use super::apps::Apps;
+use super::by_address::ByAddress;
 use super::group::{Group, Plan, Set};
 use super::kind::{Class, Kind};
 use super::matcher::{Matcher, TooLarge};
@@ -11,7 +12,7 @@ use super::steps::{Pcres, Program};
 use crate::app::Wanted;
 use crate::base::interval::IntervalSet;
 use crate::base::parallel;
-use crate::base::{Dir, Generation, PerDir, RuleIndex};
+use crate::base::{Dir, Family, FlowTuple, Generation, PerDir, RuleIndex};
 use crate::rules::ruleset::{Action, PayloadScope};
 use crate::rules::{Rule, RuleSet};
 use std::collections::{BTreeSet, HashMap};
@@ -60,7 +61,6 @@ struct Table<G = Group> {
     any: G,
     by_destination: PortMap<G>,
     by_source: PortMap<G>,
-    ip_only: Box<[RuleIndex]>,
 }
 
 /// Immutable, shared by the workers (`Arc<Engine>`), swapped with its generation.
@@ -69,6 +69,8 @@ pub struct Engine {
     rules: Arc<RuleSet>,
     compiled: Box<[Compiled]>,
     tables: Box<[PerDir<Table>]>,
+    /// Rules of a header alone, whatever the class and direction.
+    ip_only: ByAddress,
     /// Rules over transactions, whatever the port.
     apps: Apps,
     pcres: Pcres,
@@ -91,12 +93,23 @@ impl Engine {
         let mut both = || PerDir([filled.next().unwrap_or_default(), filled.next().unwrap_or_default()]);
         let tables: Box<[PerDir<Table>]> = Class::ALL.iter().map(|_| both()).collect();
         let apps = Apps::build(&rules, &compiled)?;
+        let ip_only = headers_alone(&rules, &compiled);
         let sets = tables.iter().flat_map(|t| &t.0).flat_map(Table::groups).flat_map(|g| &g.sets);
         let max_patterns = sets.chain(apps.all_sets()).map(Set::patterns).max().unwrap_or(0);
         let reads_streams = apps.reads_payload() || compiled.iter().any(Compiled::reads_stream);
         let mut both = rules.rules.iter().zip(&compiled);
         let streams_touch_hosts = both.any(|(rule, c)| c.reads_stream() && touches_hosts(rule));
-        Ok(Engine { rules, compiled, tables, apps, pcres, max_patterns, reads_streams, streams_touch_hosts })
+        Ok(Engine {
+            rules,
+            compiled,
+            tables,
+            ip_only,
+            apps,
+            pcres,
+            max_patterns,
+            reads_streams,
+            streams_touch_hosts,
+        })
     }
 
     pub fn rules(&self) -> &Arc<RuleSet> {
@@ -173,9 +186,20 @@ impl Engine {
         self.tables.get(class as usize).into_iter().flat_map(move |table| table[dir].groups())
     }
 
-    /// Rules that are evaluated once a direction, in order.
-    pub(crate) fn ip_only(&self, class: Class, dir: Dir) -> &[RuleIndex] {
-        self.tables.get(class as usize).map_or(&[], |t| &t[dir].ip_only)
+    /// Calls `candidate` for the rules of a header alone that a packet between these hosts may match, for some twice. They are
+    /// evaluated once a direction.
+    pub(crate) fn ip_only(
+        &self,
+        class: Class,
+        family: Family,
+        tuple: &FlowTuple,
+        mut candidate: impl FnMut(RuleIndex),
+    ) {
+        self.ip_only.find(family, tuple.src, tuple.dst, |index| {
+            if self.rules.rule(index).is_some_and(|rule| class.takes(rule.protocol)) {
+                candidate(index);
+            }
+        });
     }
 }
 
@@ -197,6 +221,13 @@ fn compile_rules(set: &RuleSet) -> (Box<[Compiled]>, Pcres) {
     (parallel::map(&parts, some).into_iter().flatten().collect(), pcres)
 }
 
+fn headers_alone(set: &RuleSet, compiled: &[Compiled]) -> ByAddress {
+    let all = set.rules.iter().zip(compiled).enumerate();
+    let alone = all.filter(|(_, (_, compiled))| compiled.kind == Kind::IpOnly);
+    let alone: Vec<_> = alone.map(|(n, (rule, _))| (RuleIndex(n as u32), rule)).collect();
+    ByAddress::build(&alone)
+}
+
 fn touches_hosts(rule: &Rule) -> bool {
     let counted = rule.threshold.is_some() || rule.detection_filter.is_some();
     !rule.host_bits.is_empty() || (counted && rule.action != Action::Alert) || rule.rate_filter.is_some()
@@ -215,24 +246,22 @@ impl<G> Table<G> {
             groups: map.groups.iter().map(|_| next()).collect(),
         };
         let (by_destination, by_source) = (ports(self.by_destination), ports(self.by_source));
-        Table { any, by_destination, by_source, ip_only: self.ip_only }
+        Table { any, by_destination, by_source }
     }
 }
 
 fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> Table<Members> {
-    let (mut any, mut ip_only) = (Vec::new(), Vec::new());
+    let mut any = Vec::new();
     let (mut by_destination, mut by_source) = (Vec::new(), Vec::new());
     for (n, (rule, compiled)) in set.rules.iter().zip(compiled).enumerate() {
         let index = RuleIndex(n as u32);
-        if compiled.kind == Kind::Waiting
-            || compiled.kind == Kind::Transaction
+        if matches!(compiled.kind, Kind::Waiting | Kind::Transaction | Kind::IpOnly)
             || !class.takes(rule.protocol)
             || rule.flow.dir.is_some_and(|d| d != dir)
         {
             continue;
         }
         match side(rule, class) {
-            _ if compiled.kind == Kind::IpOnly => ip_only.push(index),
             Side::Any => any.push(index),
             Side::Destination(ports) => by_destination.push((index, ports)),
             Side::Source(ports) => by_source.push((index, ports)),
@@ -241,7 +270,7 @@ fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> 
     let by_destination = build_ports(&by_destination, &mut any);
     let by_source = build_ports(&by_source, &mut any);
     any.sort_unstable();
-    Table { any, by_destination, by_source, ip_only: ip_only.into() }
+    Table { any, by_destination, by_source }
 }
 
 /// The port group that a rule is filed under.

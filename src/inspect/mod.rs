@@ -8,12 +8,14 @@ mod app_check;
 mod apps;
 mod base64;
 mod buffers;
+mod by_address;
 mod census;
 pub mod check;
 mod cost;
 mod effects;
 mod engine;
 mod facts;
+mod file_type;
 #[cfg(test)]
 mod fixture;
 mod frames;
@@ -36,6 +38,7 @@ pub use engine::Engine;
 #[cfg(feature = "manage")]
 pub(crate) use engine::{Side as PortSide, side as port_side};
 pub use facts::{FlowFacts, PacketFacts};
+pub use file_type::{FileTypes, NoTypes};
 pub use hosts::{AsTheyCome, HostCounts, HostState, Order};
 pub use inspector::{InForce, InspectCounters, Inspector, Settings, WORK_PER_PACKET, WhenSpent};
 pub use kind::Class;

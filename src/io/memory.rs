@@ -6,7 +6,7 @@ use super::port::{
     Burst, FrameAllocator, FrameReceiver, FrameSender, PacketIo, PortInfo, PortMeter, PortStats, RingEnds,
     RxQueue, TxQueue,
 };
-use super::{BURST, Frame, FrameMeta};
+use super::{BURST, Frame, FrameMeta, Rebuilt};
 use crate::base::PortId;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +22,7 @@ struct Segment {
 /// A frame's heap form.
 pub struct HeapFrame {
     pub(super) meta: FrameMeta,
+    pub(super) rebuilt: Option<Rebuilt>,
     segments: VecDeque<Segment>,
     outstanding: Arc<AtomicUsize>,
 }
@@ -40,6 +41,7 @@ impl HeapFrame {
         let copy = |s: &Segment| Segment { bytes: Arc::clone(&s.bytes), start: s.start, end: s.end };
         HeapFrame {
             meta: self.meta,
+            rebuilt: self.rebuilt,
             segments: self.segments.iter().map(copy).collect(),
             outstanding: Arc::clone(&self.outstanding),
         }
@@ -71,6 +73,29 @@ impl HeapFrame {
         while self.segments.len() > 1 && self.segments.back().is_some_and(|s| s.start == s.end) {
             self.segments.pop_back();
         }
+    }
+
+    pub(super) fn split_off(&mut self, len: usize) -> Option<HeapFrame> {
+        let all: usize = self.segments().map(<[u8]>::len).sum();
+        if len == 0 || len >= all {
+            return None;
+        }
+        let mut rest = self.share();
+        rest.trim_front(len);
+        self.truncate(len);
+        Some(rest)
+    }
+
+    pub(super) fn prepend(&mut self, bytes: &[u8]) -> bool {
+        let Some(first) = self.segments.front_mut() else { return false };
+        let Some(start) = first.start.checked_sub(bytes.len()) else { return false };
+        let Some(room) = Arc::get_mut(&mut first.bytes).and_then(|all| all.get_mut(start..first.start))
+        else {
+            return false;
+        };
+        room.copy_from_slice(bytes);
+        first.start = start;
+        true
     }
 
     /// Moves the other's segments behind these.
@@ -107,6 +132,7 @@ impl HeapPool {
         let segment = |bytes: &&[u8]| Segment { bytes: Arc::from(*bytes), start: 0, end: bytes.len() };
         Frame::from_heap(Box::new(HeapFrame {
             meta: FrameMeta::default(),
+            rebuilt: None,
             segments: segments.iter().map(segment).collect(),
             outstanding: Arc::clone(&self.outstanding),
         }))

@@ -14,7 +14,7 @@ pub mod port;
 pub mod process;
 
 pub use burst::free_burst;
-pub use frame::{Frame, FrameMeta};
+pub use frame::{Frame, FrameMeta, Rebuilt};
 pub use port::{
     Burst, FrameAllocator, FrameReceiver, FrameSender, LinkType, PacketIo, PortInfo, PortMeter, PortStats,
     RingEnds, RxQueue, TxQueue,

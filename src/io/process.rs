@@ -11,6 +11,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -121,6 +122,58 @@ pub fn say(mut bytes: &[u8]) {
             return;
         };
         bytes = rest;
+    }
+}
+
+/// Where a process is after [`to_background`].
+pub enum Started {
+    /// In the new process, which is to say when it is up.
+    Here(Ready),
+    /// In the one that was started: the other is up (code 0), or has ended with this code before it was.
+    There { process: u32, code: i32 },
+}
+
+/// Tells the process that waits in the foreground. Dropped untold, it says that there was a fault.
+pub struct Ready(OwnedFd);
+
+impl Ready {
+    /// It is up: the terminal is let go.
+    pub fn tell(self) {
+        let nothing = File::options().read(true).write(true).open("/dev/null");
+        // SAFETY: descriptors that are open; the standard ones are made to lead nowhere.
+        unsafe {
+            if let Ok(nothing) = nothing {
+                (0..3).for_each(|standard| {
+                    libc::dup2(nothing.as_raw_fd(), standard);
+                });
+            }
+            libc::write(self.0.as_raw_fd(), [0u8].as_ptr().cast(), 1);
+        }
+    }
+}
+
+/// Goes on in a new process without a terminal; the old one waits until that is up. Before any thread is started.
+pub fn to_background() -> std::io::Result<Started> {
+    let (mut word, told) = std::io::pipe()?;
+    // SAFETY: there is one thread, so the copy of the process is whole.
+    match unsafe { libc::fork() } {
+        -1 => Err(std::io::Error::last_os_error()),
+        0 => {
+            drop(word);
+            // SAFETY: a process that was just made leads no group, so this cannot fail.
+            unsafe { libc::setsid() };
+            Ok(Started::Here(Ready(told.into())))
+        }
+        child => {
+            drop(told);
+            let mut code = 0;
+            if word.read(&mut [0])? == 0 {
+                // SAFETY: waits for a child of ours, which has ended or is about to.
+                unsafe { libc::waitpid(child, &raw mut code, 0) };
+                code = if libc::WIFEXITED(code) { libc::WEXITSTATUS(code).max(1) } else { 1 };
+            }
+            Ok(Started::There { process: child.unsigned_abs(), code })
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::base::PortId;
 use crate::io::capture::{CaptureError, Writer};
 use crate::io::{Burst, PacketIo, PortInfo, PortStats, RxQueue, TxQueue};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,6 +15,19 @@ impl Written {
     /// Frames in the file, once the port's queue is gone.
     pub fn take(&self) -> Option<Result<u64, CaptureError>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Says why, if writing one file would replace the other.
+pub fn refuse_same_file(from: &Path, to: &Path) -> Result<(), String> {
+    let file = |path: &Path| std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()));
+    match file(from) {
+        Some(same) if file(to) == Some(same) => Err(format!(
+            "-w {} would overwrite the capture {}: name another file",
+            to.display(),
+            from.display()
+        )),
+        _ => Ok(()),
     }
 }
 

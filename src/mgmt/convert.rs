@@ -111,6 +111,7 @@ pub fn fragments(config: &Config, seed: u64) -> defrag::Settings {
         datagram_memory: f.datagram_memory.0,
         datagram_fragments: f.datagram_fragments,
         timeout: f.timeout,
+        tell_timeouts: f.icmp_time_exceeded,
         policies: by_network(config, f.policy, fragment_overlap),
         drop_v6_overlaps: f.drop_v6_overlaps,
         drop_tiny_first: f.drop_tiny_first,
@@ -244,7 +245,10 @@ pub fn plans(config: &Config, infos: &[&PortInfo]) -> Vec<PortPlan> {
             inspect: pair.is_none_or(|pair| pair.inspection),
             mode: pair.map_or(pipeline::Mode::Ids, |pair| mode(pair.mode)),
             non_ip: pair.is_none_or(|pair| pair.non_ip == NonIp::Forward),
-            peer_mtu: other.and_then(|n| config.ports.get(n)).map_or(port.mtu, |p| p.mtu),
+            peer_mtu: match config.fragments.mtu {
+                Auto::Set(mtu) => mtu.0,
+                Auto::Auto => other.and_then(|n| config.ports.get(n)).map_or(port.mtu, |p| p.mtu),
+            },
         }
     };
     config.ports.iter().enumerate().map(plan).collect()
@@ -262,6 +266,7 @@ pub fn eal(config: &Config, cpus: Vec<u32>, free_hugepages: u64) -> EalConfig {
         cpus,
         pci: config.ports.iter().map(|p| p.device.clone()).filter(|d| is_pci(d)).collect(),
         log: LogLevel::Error,
+        more: Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ const TABLES: &[(&str, Get)] = &[
     ("decoder.sctp", |t| t.sctp.get()),
     ("decoder.invalid", |t| t.invalid.get()),
     ("defrag.reassembled", |t| t.datagrams_rebuilt.get()),
+    ("defrag.timeouts", |t| t.datagrams_timed_out.get()),
     ("defrag.waiting", |t| t.datagrams_waiting.get()),
     ("defrag.memuse", |t| t.fragment_memory.get()),
     ("flow.active", |t| t.sessions.get()),

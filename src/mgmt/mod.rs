@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod eve;
 pub mod events;
 pub mod operator;
+pub mod reassemble;
 pub mod replay;
 pub mod rpc;
 pub mod rule_cost;

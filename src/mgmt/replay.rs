@@ -4,7 +4,7 @@ use crate::base::{DropReason, PortId, Time};
 use crate::io::LinkType;
 use crate::io::PacketIo;
 use crate::io::capture::{CaptureError, Summary};
-use crate::mgmt::capture_out::CaptureOut;
+use crate::mgmt::capture_out::{CaptureOut, refuse_same_file};
 use crate::mgmt::config::{Config, Mode, NonIp};
 use crate::mgmt::convert::{self, Place, Start};
 use crate::mgmt::counters;
@@ -17,7 +17,6 @@ use crate::mgmt::watchdog::{self, Watchdog};
 use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, replay_capture};
 use crate::pipeline::{Appliance, Balance, PortPlan, Spreading};
 use crate::service::watchdog::{LastAct, Restarted, sentence};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -193,16 +192,7 @@ fn out_port(
         let text = "the captures have several link types, and one file can hold only one: leave -w out, or replay them apart";
         return Err(ReplayFault::Run(text.into()));
     }
-    let file = |path: &Path| std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()));
-    if let Some(same) = request.captures.iter().find(|from| file(from).is_some() && file(from) == file(path))
-    {
-        let text = format!(
-            "-w {} would overwrite the capture {}: name another file",
-            path.display(),
-            same.display()
-        );
-        return Err(ReplayFault::Run(text));
-    }
+    request.captures.iter().try_for_each(|from| refuse_same_file(from, path)).map_err(ReplayFault::Run)?;
     let dlt = summaries.first().map_or(1, |s| s.dlt);
     let (out, written) = CaptureOut::create(path, dlt, PortId(links as u16))?;
     ports.push(Some(Box::new(out)));

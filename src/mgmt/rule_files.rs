@@ -3,7 +3,7 @@
 use crate::mgmt::config::Config;
 use crate::mgmt::rule_inputs::Inputs;
 use crate::rules::lists::{Kind, Touched};
-use crate::rules::{Diagnostic, Disabled, Loading, Origin, RuleSet, Why};
+use crate::rules::{Diagnostic, Disabled, Loading, Origin, RuleSet, Why, sum_list};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -55,14 +55,14 @@ pub struct Note {
     pub expected: bool,
 }
 
-impl From<Loading> for Loaded {
-    fn from(loading: Loading) -> Loaded {
+impl Loaded {
+    /// With the lists of files' sums that rules name, as they are now.
+    pub fn new(mut loading: Loading) -> Loaded {
+        sum_list::attach(&mut loading, |path| std::fs::read(path));
         let Loading { rules, diagnostics, disabled, touched } = loading;
         Loaded { rules, diagnostics, disabled, touched, saved: None, notes: Vec::new() }
     }
-}
 
-impl Loaded {
     /// Tells the log where the rules came from, as far as saved sets go.
     pub fn log_saved(&self) {
         if let Some(path) = &self.saved {
@@ -149,7 +149,7 @@ pub struct Selection {
 /// current folder.
 pub fn load(config: &Config, base: &Path, selection: &Selection) -> Result<Loaded, RuleFileError> {
     let (loading, _) = Inputs::find(config, base, selection)?.compile()?;
-    Ok(loading.into())
+    Ok(Loaded::new(loading))
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ pub fn load(
         );
         notes.push(Note { text, expected: false });
     }
-    Ok(Loaded { notes, ..loading.into() })
+    Ok(Loaded { notes, ..Loaded::new(loading) })
 }
 
 /// Compiles text and writes the set to `path`.
@@ -83,7 +83,7 @@ pub fn compile(
     let (loading, fingerprint) = Inputs::find(config, base, selection)?.compile()?;
     save(path, &loading, fingerprint)
         .map_err(|error| RuleFileError::Unwritable { path: path.to_owned(), error })?;
-    Ok(loading.into())
+    Ok(Loaded::new(loading))
 }
 
 fn cache(config: &Config, base: &Path) -> Option<PathBuf> {
@@ -92,7 +92,7 @@ fn cache(config: &Config, base: &Path) -> Option<PathBuf> {
 }
 
 fn taken(path: &Path, loading: Loading) -> Loaded {
-    Loaded { saved: Some(path.to_owned()), ..loading.into() }
+    Loaded { saved: Some(path.to_owned()), ..Loaded::new(loading) }
 }
 
 fn unused(path: &Path, why: &Unused) -> Note {

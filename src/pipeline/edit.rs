@@ -51,6 +51,7 @@ impl Lane {
         match copy {
             Some(mut copy) => {
                 copy.set_meta(frame.meta());
+                frame.rebuilt().into_iter().for_each(|from| copy.set_rebuilt(from));
                 copy
             }
             None => frame,

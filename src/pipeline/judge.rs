@@ -5,16 +5,12 @@ use super::lane::Lane;
 use super::settings::{Mode, PortPlan};
 use crate::base::event::{Cause, CloseReason};
 use crate::base::{Anomaly, Dir, SetId, Verdict};
-use crate::decode::{Decoded, Inner, MAX_TUNNELS, decode_at, tunnel};
+use crate::decode::{Decoded, decode_inner};
 use crate::io::FrameMeta;
 use crate::service::hold::Holding;
 use crate::service::services::Gate;
 use crate::service::{Passage, Services, SessionAt, Subject, origin};
 use crate::session::{Lookup, Packet, SessionId, Settled, Tracked};
-
-/// Where a tuple's context tells through which tunnel its packets came; below stand three VLAN tags. All packets between a
-/// tunnel's two ends come to one worker, so an inner session, which is one of its tunnel, is whole there.
-const TUNNEL_SHIFT: u32 = 36;
 
 impl Lane {
     /// Every stage that reads the packet. Anomalies of its stream join those of its layers.
@@ -81,27 +77,18 @@ impl Lane {
     /// verdict acts on the outermost packet. Inner fragments are not put together.
     pub(super) fn inner_packets(&mut self, subject: &Subject<'_>, outer: &Decoded) -> Verdict {
         let mut verdict = Verdict::Forward;
-        let bytes = subject.bytes;
-        let mut next = tunnel(bytes, outer);
+        let mut next = outer.inner;
         let Some(mut inner) = self.inner.take_if(|_| next.is_some()) else { return verdict };
-        let mut around = outer.tuple.symmetric_hash(false);
-        for _ in 0..MAX_TUNNELS {
-            let Some(Inner { layer, at, end }) = next else { break };
-            inner.reset();
-            decode_at(bytes.get(..end).unwrap_or_default(), at, layer, &mut inner);
-            // Not the session of the same ends outside, nor of those in another tunnel: two tenants never mix.
-            let through = u64::from(around >> 4 | 1) << TUNNEL_SHIFT;
-            inner.tuple.context |= through;
-            if let Some(quoted) = &mut inner.quoted {
-                quoted.context |= through;
-            }
-            around = inner.tuple.symmetric_hash(false);
+        let mut layers = outer.layers;
+        // Decoding bounds the layers, and with them the tunnels.
+        while let Some(found) = next {
+            decode_inner(subject.bytes, &found, layers, &self.tunnels, &mut inner);
             let within = Subject { cause: Cause::Inner, frame: None, ..*subject };
             verdict = verdict.and(self.inspect(&within, &mut inner));
             if verdict.is_drop() {
                 self.share_drop(&inner, outer);
             }
-            next = tunnel(bytes, &inner);
+            (next, layers) = (inner.inner, inner.layers);
         }
         self.inner = Some(inner);
         verdict

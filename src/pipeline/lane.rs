@@ -3,14 +3,15 @@
 //! Decode, reassembly, session, stream, rules, verdict, exit: the stages in [`Lane::frame`] and [`Lane::datagram`] are
 //! those of spec 00. A lane belongs to one lcore; `report` makes its events, `settle` applies verdicts.
 
+use super::allowance::Allowance;
 use super::exits::Exits;
 use super::ledger::Ledger;
 use super::settings::{Mode, PortPlan, Settings};
 use super::spreading::Owners;
 use super::tables::TableCounts;
 use crate::base::event::{Cause, CloseReason, EventSender};
-use crate::base::{Anomaly, DropReason, Family, PortId, Time, Verdict, WorkerId};
-use crate::decode::{Decoded, L4, MAX_ANOMALIES, Tunnels, decode};
+use crate::base::{DropReason, Family, PortId, Time, Verdict, WorkerId};
+use crate::decode::{Decoded, L4, Tunnels, decode};
 use crate::defrag::{self, Reassembler};
 use crate::inspect::Order;
 use crate::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta};
@@ -19,7 +20,6 @@ use crate::service::plugin::Gauge;
 use crate::service::services::{Command, Retired};
 use crate::service::{Reporter, ServicePlan, Services, Subject};
 use crate::session::SessionTable;
-use arrayvec::ArrayVec;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,14 +36,14 @@ pub struct Lane {
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
     pub(super) tunnels: Tunnels,
-    plans: Arc<[PortPlan]>,
+    pub(super) plans: Arc<[PortPlan]>,
     pub(super) scratch: Box<[u8]>,
     decoded: Box<[Decoded]>,
     /// For a datagram that is rebuilt amid a burst.
     pub(super) rebuilt: Option<Box<Decoded>>,
     /// For what tunnels carry.
     pub(super) inner: Option<Box<Decoded>>,
-    fragments: Reassembler,
+    pub(super) fragments: Reassembler,
     pub(super) sessions: SessionTable,
     pub(super) services: Services,
     /// Some set works without sessions or is not active yet: a packet of no session asks before one is made.
@@ -61,7 +61,9 @@ pub struct Lane {
     /// Some packet's number of late: those of frames are its lower half, near it.
     near: u64,
     /// The reassembler's numbers that are in the ledger already.
-    fragments_seen: defrag::Counters,
+    pub(super) fragments_seen: defrag::Counters,
+    /// ICMP errors of our own.
+    pub(super) errors: Allowance,
 }
 
 /// The parts of a [`Lane`] that are not made from the settings.
@@ -89,6 +91,7 @@ impl Lane {
             tunnels: settings.tunnels,
             plans: parts.plans,
             fragments_seen: defrag::Counters::default(),
+            errors: Allowance::default(),
             scratch: vec![0; SCRATCH].into(),
             decoded: vec![Decoded::default(); BURST].into(),
             rebuilt: Some(Box::default()),
@@ -113,7 +116,7 @@ impl Lane {
     pub fn burst(&mut self, burst: &mut Burst, give: Give<'_>) {
         let mut decoded = std::mem::take(&mut self.decoded);
         for (frame, decoded) in burst.iter().zip(&mut decoded) {
-            if let Some(plan) = self.plan(frame.meta().port).filter(|plan| plan.inspect) {
+            if let Some(plan) = self.plan(frame.meta().port).filter(looks_ahead) {
                 decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, decoded);
                 self.sessions.prefetch(decoded);
             }
@@ -134,7 +137,9 @@ impl Lane {
         };
         let mut decoded = std::mem::take(&mut self.decoded);
         if let Some(decoded) = decoded.first_mut() {
-            decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, decoded);
+            if looks_ahead(&plan) {
+                decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, decoded);
+            }
             self.decoded_frame(frame, decoded, give);
         }
         self.decoded = decoded;
@@ -150,6 +155,9 @@ impl Lane {
             let peer = self.plan(meta.port).and_then(|plan| plan.peer);
             return self.exits.send(frame, peer);
         };
+        if plan.mode == Mode::Reassemble {
+            return self.whole_or_piece(frame, decoded, &plan, give);
+        }
         self.clock = self.clock.max(meta.clock);
         self.near = self.number(&meta);
         self.position = self.near;
@@ -179,7 +187,7 @@ impl Lane {
         let verdict = self.judge(&frame, &mut decoded, &plan, Cause::Rebuilt);
         let frame = self.edited(frame, &decoded, &plan, verdict);
         match plan.mode {
-            Mode::Ips => self.settle_datagram(frame, &decoded, &plan, verdict),
+            Mode::Ips | Mode::Reassemble => self.settle_datagram(frame, &decoded, &plan, verdict),
             // Its fragments went their way: this is a copy.
             Mode::Tap | Mode::Ids => self.ledger.consumed.add(1),
         }
@@ -190,7 +198,16 @@ impl Lane {
     }
 
     /// Session and services: what is to become of the packet.
-    fn judge(&mut self, frame: &Frame, decoded: &mut Decoded, plan: &PortPlan, cause: Cause) -> Verdict {
+    pub(super) fn judge(
+        &mut self,
+        frame: &Frame,
+        decoded: &mut Decoded,
+        plan: &PortPlan,
+        cause: Cause,
+    ) -> Verdict {
+        if plan.mode == Mode::Reassemble {
+            return Verdict::Forward;
+        }
         let mut scratch = std::mem::take(&mut self.scratch);
         let bytes = frame.view(&mut scratch);
         self.ledger.inspected.add(1);
@@ -206,41 +223,6 @@ impl Lane {
         verdict
     }
 
-    /// One piece of a datagram. What stays in the line in tap mode is the piece itself; reassembly gets a share of it.
-    fn fragment(&mut self, frame: Frame, decoded: &mut Decoded, plan: &PortPlan, give: Give<'_>) {
-        let verdict = self.judge(&frame, decoded, plan, Cause::Packet);
-        if plan.mode == Mode::Ips && verdict.is_drop() {
-            return self.settle(frame, decoded, plan, verdict);
-        }
-        let piece = match plan.mode {
-            Mode::Tap => {
-                let share = frame.share();
-                self.exits.send(frame, plan.peer);
-                match share {
-                    Some(share) => {
-                        self.ledger.generated.add(1);
-                        share
-                    }
-                    None => return self.ledger.count_spared(DropReason::NoBuffer),
-                }
-            }
-            Mode::Ips | Mode::Ids => frame,
-        };
-        let mut sink = FragmentSink::new(&self.ledger, &self.plans);
-        let meta = piece.meta();
-        let outcome = self.fragments.push(piece, decoded, self.clock, self.allocator.as_mut(), &mut sink);
-        let raised = sink.raised;
-        self.count_fragments();
-        if !raised.is_empty() {
-            self.raised(&meta, decoded, plan, &raised);
-        }
-        match outcome {
-            defrag::Outcome::Held => {}
-            defrag::Outcome::Complete(datagram) => self.rebuilt(datagram, plan, give),
-            defrag::Outcome::Dropped(reason, piece) => self.drop_piece(piece, decoded, plan, reason),
-        }
-    }
-
     /// A burst of a pair that is not inspected.
     pub fn pass_on(&mut self, burst: &mut Burst, to: Option<PortId>) {
         self.exits.send_all(burst, to);
@@ -254,9 +236,7 @@ impl Lane {
         let (sessions, mut ending) = self.ending();
         ending.holds = holds;
         sessions.expire(now, budget, &mut ending);
-        let mut sink = FragmentSink::new(&self.ledger, &self.plans);
-        self.fragments.expire(now, budget, &mut sink);
-        self.count_fragments();
+        self.expire_fragments(now, budget);
         self.serve_services();
     }
 
@@ -306,9 +286,7 @@ impl Lane {
         ending.last = last;
         ending.now = ending.now.max(now);
         sessions.close_all(CloseReason::Shutdown, now, &mut ending);
-        let mut sink = FragmentSink::new(&self.ledger, &self.plans);
-        self.fragments.drop_all(DropReason::Shutdown, &mut sink);
-        self.count_fragments();
+        self.drop_fragments();
         self.drop_held();
         self.serve_outbox();
         self.exits.flush();
@@ -367,55 +345,18 @@ impl Lane {
     }
 }
 
+/// Whether a burst's frames are decoded before the first is looked up.
+fn looks_ahead(plan: &PortPlan) -> bool {
+    plan.inspect && plan.mode != Mode::Reassemble
+}
+
 /// The number near `near` whose lower half this is.
 pub(super) fn widen(low: u32, near: u64) -> u64 {
     let ahead = low.wrapping_sub(near as u32) as i32;
     near.wrapping_add_signed(i64::from(ahead))
 }
 
-/// What reassembly drops on its own account, and what it noticed.
-struct FragmentSink<'a> {
-    ledger: &'a Ledger,
-    plans: &'a [PortPlan],
-    /// Anomalies of the fragment being pushed; one fragment has few.
-    raised: ArrayVec<Anomaly, MAX_ANOMALIES>,
-}
-
-impl<'a> FragmentSink<'a> {
-    fn new(ledger: &'a Ledger, plans: &'a [PortPlan]) -> FragmentSink<'a> {
-        FragmentSink { ledger, plans, raised: ArrayVec::new() }
-    }
-}
-
-impl defrag::Sink for FragmentSink<'_> {
-    fn copies(&self, port: PortId) -> bool {
-        self.plans.get(port.index()).is_some_and(|plan| plan.mode != Mode::Ips)
-    }
-
-    fn dropped(&mut self, reason: DropReason, fragments: u32, copies: bool) {
-        if copies {
-            self.ledger.consumed.add(u64::from(fragments));
-            (0..fragments).for_each(|_| self.ledger.count_spared(reason));
-        } else {
-            self.ledger.count_drop(reason, u64::from(fragments));
-        }
-    }
-
-    fn anomaly(&mut self, anomaly: Anomaly) {
-        let _ = self.raised.try_push(anomaly); // the first say it all
-    }
-}
-
 impl Lane {
-    /// Brings the reassembler's numbers into the ledger.
-    fn count_fragments(&mut self) {
-        let (now, seen) = (self.fragments.counters, &mut self.fragments_seen);
-        self.ledger.merged.add(now.merged - seen.merged);
-        self.ledger.generated.add(now.generated - seen.generated);
-        *seen = now;
-        self.count_held();
-    }
-
     /// Frames held now: of unfinished datagrams, and by plugins.
     pub(super) fn count_held(&self) {
         self.ledger.held.set(self.fragments_seen.held + self.services.held.len() as u64);
@@ -454,6 +395,7 @@ impl Lane {
         tables.fragment_memory.set(self.fragments.memory());
         tables.datagrams_waiting.set(u64::from(self.fragments.datagrams()));
         tables.datagrams_rebuilt.set(self.fragments.counters.generated);
+        tables.datagrams_timed_out.set(self.fragments.counters.timeouts);
         self.services.publish(&mut |gauge, value| match gauge {
             Gauge::Streams => tables.streams.set(value),
             Gauge::StreamMemory => tables.stream_memory.set(value),

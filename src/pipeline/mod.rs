@@ -11,6 +11,7 @@
 //! [`board`]; management speaks to a worker through its [`mailbox`] and hears of it through a ring of events. Each lcore
 //! keeps a [`ledger`]: every frame that came in stands in it once as gone out.
 
+mod allowance;
 pub mod appliance;
 pub mod board;
 mod ending;
@@ -21,6 +22,7 @@ pub mod intake;
 pub mod launch;
 
 mod edit;
+mod fragments;
 mod held;
 mod judge;
 pub mod lane;

@@ -23,6 +23,16 @@ pub enum Mode {
     Tap,
     /// The frames are copies: inspected and freed, nothing is forwarded.
     Ids,
+    /// Fragments are put together and what is too large for the other port is cut; nothing is inspected. A whole packet
+    /// that fits is not looked at.
+    Reassemble,
+}
+
+impl Mode {
+    /// Whether what comes in leaves as we decide, and not as it came.
+    pub const fn acts(self) -> bool {
+        matches!(self, Mode::Ips | Mode::Reassemble)
+    }
 }
 
 /// One port's part in the pipeline.

@@ -1,13 +1,14 @@
 //! What a verdict does to the frame, by the mode of its pair: forward, drop with a reason, or consume the copy.
 //!
 //! What is too large for the port it leaves by is cut: rebuilt datagrams, and whole IPv4 packets that allow it (another
-//! MTU on that side; or `net_af_packet`, for which the kernel has put IPv4 fragments together before we see them).
+//! MTU on that side; or `net_af_packet`, for which the kernel has put IPv4 fragments together before we see them). What came
+//! whole and must not be cut is dropped, and its sender told (RFC 1191, RFC 8201).
 
 use super::lane::{Give, Lane};
 use super::settings::{Mode, PortPlan};
 use crate::base::{Dir, DropReason, Family, Verdict};
 use crate::decode::{Decoded, Ip};
-use crate::defrag::refragment;
+use crate::defrag::{IcmpError, icmp_error, refragment};
 use crate::io::{Frame, FrameMeta};
 use crate::service::origin;
 
@@ -19,13 +20,15 @@ impl Lane {
             other => other,
         };
         match (verdict, plan.mode) {
-            (Verdict::Drop(reason), Mode::Ips) => self.drop_frame(frame, decoded, reason),
+            (Verdict::Drop(reason), Mode::Ips | Mode::Reassemble) => self.drop_frame(frame, decoded, reason),
             (Verdict::Drop(reason), Mode::Tap) => {
                 self.ledger.count_spared(reason);
                 self.forward(frame, decoded, plan);
             }
             (Verdict::Hold, Mode::Ips) => self.hold(frame, decoded, plan),
-            (Verdict::Forward | Verdict::Hold, Mode::Ips | Mode::Tap) => self.forward(frame, decoded, plan),
+            (Verdict::Forward | Verdict::Hold, Mode::Ips | Mode::Tap | Mode::Reassemble) => {
+                self.forward(frame, decoded, plan);
+            }
             (_, Mode::Ids) => self.ledger.consumed.add(1),
         }
     }
@@ -33,10 +36,22 @@ impl Lane {
     #[inline]
     fn forward(&mut self, frame: Frame, decoded: &Decoded, plan: &PortPlan) {
         match decoded.ip {
-            Some(ip) if ip.total_len > u32::from(plan.peer_mtu) && may_be_cut(&ip) => {
-                self.cut(frame, decoded, plan);
+            Some(ip) if ip.total_len > u32::from(plan.peer_mtu) => {
+                self.forward_large(frame, decoded, &ip, plan)
             }
             _ => self.exits.send(frame, plan.peer),
+        }
+    }
+
+    /// A packet that came whole, and is larger than the other port takes.
+    #[cold]
+    fn forward_large(&mut self, frame: Frame, decoded: &Decoded, ip: &Ip, plan: &PortPlan) {
+        if may_be_cut(ip) {
+            self.cut(frame, decoded, plan);
+        } else if plan.mode.acts() && ip.fragment.is_none() {
+            self.too_big(frame, decoded, ip, plan);
+        } else {
+            self.exits.send(frame, plan.peer);
         }
     }
 
@@ -59,19 +74,40 @@ impl Lane {
     #[cold]
     fn cut(&mut self, frame: Frame, decoded: &Decoded, plan: &PortPlan) {
         let (exits, ledger) = (&mut self.exits, &self.ledger);
-        let cut = refragment(&frame, decoded, plan.peer_mtu, self.allocator.as_mut(), &mut |piece| {
+        let cut = refragment(frame, decoded, plan.peer_mtu, self.allocator.as_mut(), &mut |piece| {
             ledger.generated.add(1);
             exits.send(piece, plan.peer);
         });
-        match cut {
-            Ok(()) => self.ledger.merged.add(1),
-            Err(reason) => self.drop_frame(frame, decoded, reason),
+        match (cut, decoded.ip) {
+            (Ok(()), _) => self.ledger.merged.add(1),
+            (Err((DropReason::PacketTooBig, frame)), Some(ip)) => self.too_big(frame, decoded, &ip, plan),
+            (Err((reason, frame)), _) => self.drop_frame(frame, decoded, reason),
+        }
+    }
+
+    /// Drops a packet that must not be cut, and tells its sender how large one may be.
+    fn too_big(&mut self, frame: Frame, decoded: &Decoded, ip: &Ip, plan: &PortPlan) {
+        self.tell(&frame, ip.at, plan, IcmpError::TooBig { mtu: plan.peer_mtu });
+        self.drop_frame(frame, decoded, DropReason::PacketTooBig);
+    }
+
+    /// Sends an ICMP error about a packet back to where that came in, unless many were sent just now.
+    pub(super) fn tell(&mut self, about: &Frame, ip_at: u32, plan: &PortPlan, error: IcmpError) {
+        if !self.errors.take(self.clock) {
+            return;
+        }
+        let port = about.meta().port;
+        if let Some(error) = icmp_error(about, plan.link, ip_at as usize, error, self.allocator.as_mut()) {
+            self.ledger.generated.add(1);
+            self.exits.send(error, Some(port));
         }
     }
 
     /// A whole datagram: to the lane that owns its session.
     pub(super) fn rebuilt(&mut self, datagram: Frame, plan: &PortPlan, give: Give<'_>) {
-        let worker = if self.owners.workers() == 1 { self.me } else { self.owners.owner(&datagram, plan) };
+        // Nobody asks for its session where nothing is inspected.
+        let stays = self.owners.workers() == 1 || plan.mode == Mode::Reassemble;
+        let worker = if stays { self.me } else { self.owners.owner(&datagram, plan) };
         if worker == self.me {
             return self.datagram(datagram);
         }
@@ -89,7 +125,7 @@ impl Lane {
         reason: DropReason,
     ) {
         match plan.mode {
-            Mode::Ips => self.drop_frame(piece, decoded, reason),
+            Mode::Ips | Mode::Reassemble => self.drop_frame(piece, decoded, reason),
             // A copy: the fragment itself has gone on.
             Mode::Tap | Mode::Ids => {
                 self.ledger.count_spared(reason);

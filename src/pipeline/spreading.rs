@@ -32,7 +32,11 @@ impl Owners {
             Spreading::Software => HashFunction::Mixed,
             Spreading::Rss { .. } => HashFunction::Toeplitz,
         };
-        Owners { workers: workers.max(1) as u32, by: HashBy { ports: hash_ports, function, tunnels }, spreading }
+        Owners {
+            workers: workers.max(1) as u32,
+            by: HashBy { ports: hash_ports, function, tunnels },
+            spreading,
+        }
     }
 
     pub fn workers(&self) -> u32 {

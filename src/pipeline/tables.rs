@@ -22,6 +22,8 @@ pub struct TableCounts {
     pub fragment_memory: Counter,
     pub datagrams_waiting: Counter,
     pub datagrams_rebuilt: Counter,
+    /// Given up because not all of their fragments came in time.
+    pub datagrams_timed_out: Counter,
     pub tcp: Counter,
     pub udp: Counter,
     pub icmp: Counter,

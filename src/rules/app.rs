@@ -39,6 +39,11 @@ impl Protos {
         AppProto::ALL.iter().copied().filter(move |p| self.contains(*p))
     }
 
+    /// Its only protocol.
+    pub fn only(self) -> Option<AppProto> {
+        self.iter().next().filter(|_| self.0.count_ones() == 1)
+    }
+
     /// For people: the word that stands for the whole set, or for its first.
     pub fn label(self) -> &'static str {
         let known = [("files", FILES)];
@@ -170,10 +175,16 @@ pub const DECODED: Protos = Protos::of(&[
     AppProto::Mqtt,
     AppProto::Websocket,
     AppProto::Rfb,
+    AppProto::Modbus,
+    AppProto::Dnp3,
+    AppProto::Enip,
     AppProto::Telnet,
     AppProto::Ldap,
     AppProto::Pop3,
     AppProto::Imap,
+    AppProto::Ike,
+    AppProto::Rdp,
+    AppProto::Pgsql,
 ]);
 
 /// HTTP of any version; DNS over HTTPS is HTTP/2 that carries DNS.
@@ -182,7 +193,7 @@ pub const DNS: Protos = Protos::of(&[AppProto::Dns, AppProto::Doh2]);
 
 /// Protocols whose transfers are files.
 pub const FILES: Protos =
-    HTTP.or(Protos::of(&[AppProto::Smtp, AppProto::FtpData, AppProto::Smb, AppProto::Nfs]));
+    HTTP.or(Protos::of(&[AppProto::Smtp, AppProto::Pop3, AppProto::FtpData, AppProto::Smb, AppProto::Nfs]));
 
 /// Words of a rule's header (and of `app-layer-protocol`) that are not a protocol's own name, or stand for several.
 const WORDS: &[(&str, Protos)] = &[

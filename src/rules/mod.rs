@@ -31,6 +31,7 @@ pub mod ruleset;
 pub mod saved;
 pub mod source;
 pub mod step;
+pub mod sum_list;
 pub mod text;
 pub mod threshold_config;
 pub mod transform;

@@ -1,7 +1,8 @@
 //! A transaction's notes and files as the bytes of a record.
 
-use crate::app::{File, NoteRef, Transaction};
+use crate::app::{File, NoteRef, SumKind, Transaction};
 use crate::base::event::record::{Entry, RecordBuffer};
+use arrayvec::ArrayVec;
 
 /// What its decoder noted.
 pub fn notes(tx: &Transaction, out: &mut RecordBuffer) {
@@ -19,9 +20,12 @@ pub fn notes(tx: &Transaction, out: &mut RecordBuffer) {
 /// The names of what is said of a file.
 struct FileNames {
     name: &'static str,
-    size: &'static str,
+    magic: &'static str,
+    gaps: &'static str,
     state: &'static str,
+    sums: [(SumKind, &'static str); 3],
     stored: &'static str,
+    size: &'static str,
     tx: &'static str,
 }
 
@@ -29,9 +33,16 @@ macro_rules! file_names {
     ($path:literal) => {
         FileNames {
             name: concat!($path, ".filename"),
-            size: concat!($path, ".size"),
+            magic: concat!($path, ".magic"),
+            gaps: concat!($path, ".gaps"),
             state: concat!($path, ".state"),
+            sums: [
+                (SumKind::Md5, concat!($path, ".md5")),
+                (SumKind::Sha1, concat!($path, ".sha1")),
+                (SumKind::Sha256, concat!($path, ".sha256")),
+            ],
             stored: concat!($path, ".stored"),
+            size: concat!($path, ".size"),
             tx: concat!($path, ".tx_id"),
         }
     };
@@ -63,9 +74,28 @@ fn describe(tx: &Transaction, file: &File, names: &FileNames, out: &mut RecordBu
         (false, _) => b"UNKNOWN",
     };
     out.add(names.name, Entry::Text(tx.file_name(file)));
+    let magic = tx.file_type(file);
+    if !magic.is_empty() {
+        out.add(names.magic, Entry::Text(magic));
+    }
+    out.add(names.gaps, Entry::Bool(file.gaps));
     out.add(names.state, Entry::Text(state));
+    for (kind, name) in names.sums {
+        if let Some(sum) = file.sum(kind) {
+            out.add(name, Entry::Text(&hex(sum)));
+        }
+    }
     // Files are not written to disk.
     out.add(names.stored, Entry::Bool(false));
     out.add(names.size, Entry::Number(file.size));
     out.add(names.tx, Entry::Number(tx.id));
+}
+
+/// Bytes of the longest sum.
+const MAX_SUM: usize = 32;
+
+fn hex(sum: &[u8]) -> ArrayVec<u8, { 2 * MAX_SUM }> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |at: u8| DIGITS.get(usize::from(at)).copied().unwrap_or_default();
+    sum.iter().take(MAX_SUM).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

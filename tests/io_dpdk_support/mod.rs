@@ -42,6 +42,8 @@ pub(crate) enum Step {
     Share,
     DropShares,
     Write(u8),
+    Split(usize),
+    Prepend(Vec<u8>),
 }
 
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -53,6 +55,8 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(Step::Share),
         Just(Step::DropShares),
         any::<u8>().prop_map(Step::Write),
+        (0usize..300).prop_map(Step::Split),
+        bytes().prop_map(Step::Prepend),
     ];
     prop::collection::vec(step, 0..24)
 }
@@ -85,6 +89,19 @@ pub(crate) fn run_against_a_vector(
                     first.len()
                 });
                 model[..n].fill(value);
+            }
+            Step::Split(n) => match frame.split_off(n) {
+                Some(rest) => {
+                    agree(&frame, &model[..n])?;
+                    agree(&rest, &model[n..])?;
+                    frame.append(rest).unwrap();
+                }
+                None => prop_assert!(n == 0 || n >= model.len()),
+            },
+            Step::Prepend(bytes) => {
+                if frame.prepend(&bytes) {
+                    model.splice(0..0, bytes);
+                }
             }
         }
         agree(&frame, &model)?;

@@ -48,7 +48,13 @@ impl Decoder for FtpData {
         Next::More
     }
 
-    fn gap(&mut self, dir: Dir, _missing: u64, sink: &mut Sink<'_>) -> Next {
+    fn gap(&mut self, dir: Dir, missing: u64, sink: &mut Sink<'_>) -> Next {
+        if let Some((way, id, file)) = self.file
+            && way == dir
+            && let Some(tx) = sink.tx(id)
+        {
+            tx.skip_in_file(file, missing);
+        }
         self.close(dir, true, sink);
         Next::Stop
     }

@@ -151,18 +151,20 @@ impl Content {
     pub(super) fn finish(&mut self, truncated: bool, tx: Option<TxId>, sink: &mut Sink<'_>) {
         self.deliver(tx, sink, finish);
         self.layers.iter_mut().for_each(Layer::forget_window);
-        let truncated = truncated || self.delivery.holed || self.delivery.stopped;
+        let truncated = truncated || self.delivery.stopped;
         let Some(tx) = tx.and_then(|id| sink.tx(id)) else { return };
         self.delivery.finish(&mut self.multipart, truncated, tx);
     }
 
-    /// Bytes within it are lost.
-    pub(super) fn gap(&mut self, tx: Option<TxId>, sink: &mut Sink<'_>) {
+    /// So many bytes within it, or about so many, are lost.
+    pub(super) fn gap(&mut self, missing: u64, tx: Option<TxId>, sink: &mut Sink<'_>) {
         self.delivery.holed = true;
         // What is behind a hole cannot be decoded.
         if self.used > 0 {
             self.finish(true, tx, sink);
             self.delivery.stopped = true;
+        } else if let (Some(file), Some(tx)) = (self.delivery.file, tx.and_then(|id| sink.tx(id))) {
+            tx.skip_in_file(file, missing);
         }
     }
 
@@ -287,7 +289,7 @@ impl Delivery {
             tx.close_file(file, truncated);
         }
         match self.body {
-            Some(body) if truncated => tx.truncate_streamed(body),
+            Some(body) if truncated || self.holed => tx.truncate_streamed(body),
             Some(body) => tx.end_streamed(body),
             None => {}
         }

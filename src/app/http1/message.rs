@@ -202,7 +202,7 @@ impl Message {
             Framing::Length(_) => false,
             Framing::Chunked => self.chunks.skip(missing),
         };
-        self.content.gap(self.tx, sink);
+        self.content.gap(missing, self.tx, sink);
         known
     }
 

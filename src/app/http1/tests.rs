@@ -252,7 +252,7 @@ fn holes_in_bodies_are_passed_over_and_others_end_the_direction() {
     assert_eq!(bench.gap(CLIENT, 3), Next::More);
     bench.data(CLIENT, b"ghiHTTP/1.1 201 ok\r\nContent-Length: 1\r\n\r\n");
     assert_eq!(body(&bench), "abcghi");
-    assert!(bench.transactions.iter().next().unwrap().files()[0].truncated);
+    assert!(bench.transactions.iter().next().unwrap().files()[0].gaps);
     assert_eq!(bench.text(1, "http.stat_code"), one("201"));
     bench.gap(CLIENT, 2);
     assert!(bench.complete(1, CLIENT));

@@ -17,7 +17,7 @@ mod smb1;
 mod smb2;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(super) mod text;
 
 use super::decoder::Probe;
 use super::registry::{Entry, NO_STATES, at_the_end};

@@ -83,7 +83,11 @@ impl<'a> Packet<'a> {
                 }
                 let upper = ipv6_ext::skip(payload, proto)?;
                 let tuple = FlowTuple { proto: upper.proto, ..tuple };
-                Some(Packet { tuple, payload: tail(payload, upper.skipped), fragment: upper.fragment.is_some() })
+                Some(Packet {
+                    tuple,
+                    payload: tail(payload, upper.skipped),
+                    fragment: upper.fragment.is_some(),
+                })
             }
         }
     }
@@ -115,7 +119,7 @@ impl<'a> Packet<'a> {
         if self.fragment {
             return None;
         }
-        let (carried, at) = match self.tuple.proto {
+        let (carried, payload) = match self.tuple.proto {
             ip_proto::UDP => {
                 let (sport, dport) = (u16_at(self.payload, 0)?, u16_at(self.payload, 2)?);
                 if !tunnels.may_carry(sport, dport) {
@@ -125,12 +129,12 @@ impl<'a> Packet<'a> {
                 let len = usize::from(u16_at(self.payload, 4)?).checked_sub(udp::HEADER_LEN)?;
                 let payload = tail(self.payload, udp::HEADER_LEN);
                 let payload = payload.get(..len).unwrap_or(payload);
-                (tunnel::over_udp(payload, len, (sport, dport), tunnels), udp::HEADER_LEN)
+                (tunnel::over_udp(payload, len, (sport, dport), tunnels), payload)
             }
-            proto => (tunnel::over_ip(self.payload, proto, tunnels), 0),
+            proto => (tunnel::over_ip(self.payload, proto, tunnels), self.payload),
         };
         let Carried { layer, skip, .. } = carried.ok()??;
-        Packet::parse(network(self.payload.get(at + skip..)?, layer)?)
+        Packet::parse(network(payload.get(skip..)?, layer)?)
     }
 }
 

@@ -3,11 +3,14 @@
 mod affinity;
 mod malformed;
 mod round_trip;
+mod tunnels;
 
 use super::*;
 use crate::wire::build::Link;
 
-const BY_PORTS: HashBy = HashBy { ports: true, function: HashFunction::Mixed };
+fn by_ports() -> HashBy {
+    HashBy { ports: true, function: HashFunction::Mixed, tunnels: Tunnels::default() }
+}
 
 fn decoded(bytes: &[u8], link: LinkType) -> Decoded {
     let mut out = Decoded::default();

@@ -1,7 +1,7 @@
 //! From pieces to a datagram.
 
 use super::*;
-use crate::io::FrameMeta;
+use crate::io::{FrameMeta, Rebuilt};
 
 /// A chain with more segments is copied into fresh buffers.
 const MAX_CHAIN: usize = 64;
@@ -20,6 +20,11 @@ impl Reassembler {
         match built {
             Ok(mut frame) => {
                 frame.set_meta(meta);
+                let datagram = self.datagrams.value(slot);
+                // IPv4's identification is still in the header, and it is cut at whatever size.
+                if datagram.header.family() == Family::V6 {
+                    frame.set_rebuilt(Rebuilt { id: datagram.id, largest: datagram.largest });
+                }
                 self.counters.merged += u64::from(self.let_go(slot));
                 self.counters.generated += 1;
                 Outcome::Complete(frame)

@@ -4,7 +4,7 @@
 //! whoever calls says which one judges. Memory is taken at start and when management makes a generation, never for a packet
 //! (but the states of a regular expression's automaton, which are found as traffic needs them, within a bound an expression).
 
-use crate::app::Transactions;
+use crate::app::{FileWants, Transactions};
 use crate::base::counters::Counter;
 use crate::base::{Anomaly, Dir, DropReason, RuleIndex, Verdict};
 use crate::inspect::buffers;
@@ -55,6 +55,8 @@ pub struct Settings {
     pub when_spent: WhenSpent,
     /// Of decoders and their transactions.
     pub apps: crate::app::Limits,
+    /// What records want of files, whatever rules ask for.
+    pub files: FileWants,
 }
 
 impl Default for Settings {
@@ -68,6 +70,7 @@ impl Default for Settings {
             work_per_packet: WORK_PER_PACKET,
             when_spent: WhenSpent::Forward,
             apps: crate::app::Limits::default(),
+            files: FileWants::default(),
         }
     }
 }
@@ -165,9 +168,8 @@ impl Inspector {
         self.position = position;
     }
 
-    /// What its settings say of decoders.
-    pub fn app_limits(&self) -> &crate::app::Limits {
-        &self.settings.apps
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     pub fn counters(&self) -> &Arc<InspectCounters> {
@@ -271,7 +273,7 @@ impl Inspector {
         work: impl FnOnce(&mut Turn<'_>, &mut Candidates, &mut Seen),
     ) -> &Outcome {
         self.outcome.clear();
-        let InForce { engine, candidates, seen, caches, bench, cost: _ } = rules;
+        let InForce { engine, candidates, seen, caches, bench, .. } = rules;
         let mut turn = Turn {
             engine,
             facts,
@@ -319,8 +321,9 @@ impl InForce {
         let (class, tuple) = (Class::of(facts.decoded), &facts.decoded.tuple);
         let dir = facts.flow.as_ref().map_or(Dir::ToServer, |flow| flow.dir);
         let rest = payload.is_rest();
-        if !rest && facts.flow.as_ref().is_none_or(|flow| flow.stats.packets[dir] <= 1) {
-            engine.ip_only(class, dir).iter().for_each(|&rule| candidates.add(rule));
+        let first = facts.flow.as_ref().is_none_or(|flow| flow.stats.packets[dir] <= 1);
+        if let Some(ip) = facts.decoded.ip.filter(|_| first && !rest) {
+            engine.ip_only(class, ip.family, tuple, |rule| candidates.add(rule));
         }
         for group in engine.groups(class, dir, tuple.sport, tuple.dport) {
             for &rule in &group.bare {

@@ -474,6 +474,17 @@ fn a_broken_transport_leaves_the_packet_to_rules_for_ip() {
     assert_eq!(sids(&i), [1]);
 }
 
+#[test]
+fn a_header_alone_is_for_packets_whose_transport_could_be_read() {
+    let mut i = inspector("alert tcp any any -> any any (sid:1;)\nalert ip any any -> any any (sid:2;)");
+    let mut broken = packet(Dir::ToServer, 1, b"");
+    broken.decoded.raise(Anomaly::TcpInvalidOptlen);
+    bare(&mut i, &broken);
+    assert_eq!(sids(&i), [2]);
+    bare(&mut i, &packet(Dir::ToServer, 1, b""));
+    assert_eq!(sids(&i), [1, 2]);
+}
+
 /// Rules over one packet's payload: what matches.
 fn fires(rule: &str, payload: &[u8]) -> bool {
     let mut inspector = inspector(&format!("alert tcp any any -> any any ({rule} sid:1;)"));

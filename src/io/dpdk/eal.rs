@@ -4,7 +4,7 @@
 
 use super::{last_reason, reason};
 use crate::io::clock::{Ticks, TimeBase};
-use crate::io::frame::{META_BYTES, set_meta_offset};
+use crate::io::frame::{META_BYTES, set_meta_offset, set_rebuilt_flag};
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -50,6 +50,8 @@ pub struct EalConfig {
     /// PCI addresses to take; no others are touched.
     pub pci: Vec<String>,
     pub log: LogLevel,
+    /// Further options of EAL, behind ours.
+    pub more: Vec<String>,
 }
 
 impl Default for EalConfig {
@@ -59,6 +61,7 @@ impl Default for EalConfig {
             cpus: vec![0],
             pci: Vec::new(),
             log: LogLevel::Error,
+            more: Vec::new(),
         }
     }
 }
@@ -84,6 +87,7 @@ impl EalConfig {
             true => arguments.push("--no-pci".to_owned()),
             false => arguments.extend(self.pci.iter().map(|address| format!("--allow={address}"))),
         }
+        arguments.extend(self.more.iter().cloned());
         arguments
     }
 }
@@ -314,8 +318,22 @@ const fn hint(memory: Memory) -> &'static str {
     }
 }
 
+/// A flag of ours for rebuilt datagrams.
+fn register_flag() -> Result<(), EalError> {
+    let mut flag = dpdk_sys::rte_mbuf_dynflag::default();
+    for (to, from) in flag.name.iter_mut().zip(b"weir_rebuilt") {
+        *to = *from as c_char;
+    }
+    // SAFETY: EAL runs; the name is terminated, for the rest of the array is zero.
+    let bit = unsafe { dpdk_sys::rte_mbuf_dynflag_register(&raw const flag) };
+    let bit = u32::try_from(bit).ok().and_then(|bit| 1u64.checked_shl(bit));
+    set_rebuilt_flag(bit.ok_or_else(|| EalError::NoDynamicField(last_reason()))?);
+    Ok(())
+}
+
 /// Registers the receive timestamp, and our own field for a frame's metadata.
 fn register_fields() -> Result<Timestamp, EalError> {
+    register_flag()?;
     let mut field =
         dpdk_sys::rte_mbuf_dynfield { size: META_BYTES, align: align_of::<u64>(), ..Default::default() };
     for (to, from) in field.name.iter_mut().zip(b"weir_frame_meta") {

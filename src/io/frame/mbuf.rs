@@ -5,12 +5,12 @@
 
 #![allow(unsafe_code)] // mbuf pointers; every block says why it is sound
 
-use super::FrameMeta;
+use super::{FrameMeta, Rebuilt};
 use crate::base::{PortId, Time};
 use dpdk_sys::rte_mbuf;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// The part of [`FrameMeta`] that lies in the dynamic field; the port has a field of its own in the mbuf.
 pub(in crate::io) const META_BYTES: usize = std::mem::offset_of!(FrameMeta, port);
@@ -29,6 +29,14 @@ fn meta_offset() -> usize {
 /// `offset` is that of a registered dynamic field of [`META_BYTES`] bytes, aligned as a `u64`.
 pub(in crate::io) unsafe fn set_meta_offset(offset: u32) {
     META_OFFSET.store(offset, Ordering::Relaxed);
+}
+
+/// The flag of an mbuf that is a rebuilt datagram. As [`META_OFFSET`], and 0 before.
+static REBUILT_FLAG: AtomicU64 = AtomicU64::new(0);
+
+/// `flag` is one that was registered for us, or 0.
+pub(in crate::io) fn set_rebuilt_flag(flag: u64) {
+    REBUILT_FLAG.store(flag, Ordering::Relaxed);
 }
 
 /// An owned chain. Not `Drop`: the [`Frame`](super::Frame) around it frees it.
@@ -91,6 +99,44 @@ impl Mbuf {
     pub(super) fn set_port(self, port: PortId) {
         // SAFETY: the chain is ours to write.
         unsafe { (*self.0.as_ptr()).port = port.0 }
+    }
+
+    pub(super) fn rebuilt(self) -> Option<Rebuilt> {
+        // SAFETY: as `len`; the shim reads a field.
+        let (flags, note) =
+            unsafe { ((*self.0.as_ptr()).ol_flags, dpdk_sys::weir_mbuf_note(self.0.as_ptr())) };
+        let rebuilt = Rebuilt { id: note as u32, largest: (note >> 32) as u16 };
+        (flags & REBUILT_FLAG.load(Ordering::Relaxed) != 0).then_some(rebuilt)
+    }
+
+    pub(super) fn set_rebuilt(self, rebuilt: Rebuilt) {
+        let note = u64::from(rebuilt.id) | u64::from(rebuilt.largest) << 32;
+        // SAFETY: the chain is ours to write; the shim writes a field.
+        unsafe {
+            dpdk_sys::weir_mbuf_set_note(self.0.as_ptr(), note);
+            (*self.0.as_ptr()).ol_flags |= REBUILT_FLAG.load(Ordering::Relaxed);
+        }
+    }
+
+    /// Keeps the first `len` bytes, more than none and fewer than all; the rest as a chain of its own, or `None` when the
+    /// pool has no mbuf for its beginning, and nothing has changed.
+    pub(super) fn split(self, len: usize) -> Option<NonNull<rte_mbuf>> {
+        let len = u32::try_from(len).ok().filter(|&len| len > 0 && (len as usize) < self.len())?;
+        // SAFETY: the chain is ours, and 0 < len < pkt_len, as the shim wants it.
+        NonNull::new(unsafe { dpdk_sys::weir_mbuf_split(self.0.as_ptr(), len) })
+    }
+
+    /// Puts bytes in front, if the first segment is nobody else's and has room. Whether it had.
+    pub(super) fn prepend(self, bytes: &[u8]) -> bool {
+        let Ok(len) = u16::try_from(bytes.len()) else { return false };
+        // SAFETY: the chain is ours; what the shim gives is a place of so many bytes in an unshared buffer.
+        unsafe {
+            let room = dpdk_sys::weir_mbuf_prepend(self.0.as_ptr(), len);
+            if !room.is_null() {
+                std::ptr::copy_nonoverlapping(bytes.as_ptr(), room, bytes.len());
+            }
+            !room.is_null()
+        }
     }
 
     /// The microseconds in the receive timestamp's field, when its flag is up.

@@ -16,7 +16,7 @@ use dpdk_sys::rte_mbuf;
 use mbuf::Mbuf;
 use std::ptr::NonNull;
 
-pub(super) use mbuf::{META_BYTES, set_meta_offset};
+pub(super) use mbuf::{META_BYTES, set_meta_offset, set_rebuilt_flag};
 
 const HEAP_TAG: usize = 1;
 
@@ -38,6 +38,15 @@ pub struct FrameMeta {
     pub epoch: u32,
     /// From the main lcore on: the place of the port in the configuration, whatever number its device has.
     pub port: PortId,
+}
+
+/// What a rebuilt datagram was made from, and is no more seen in its bytes.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// The fragments' identification.
+    pub id: u32,
+    /// The largest IP packet among the fragments, in bytes.
+    pub largest: u16,
 }
 
 /// Segments a chain may have: an mbuf counts them in 16 bits; this bound keeps a walk short.
@@ -157,6 +166,21 @@ impl Frame {
         }
     }
 
+    /// What it was rebuilt from; `None` for a frame that came as it is.
+    pub fn rebuilt(&self) -> Option<Rebuilt> {
+        match self.form() {
+            Form::Heap(heap) => heap.rebuilt,
+            Form::Mbuf(mbuf) => mbuf.rebuilt(),
+        }
+    }
+
+    pub fn set_rebuilt(&mut self, rebuilt: Rebuilt) {
+        match self.form_mut() {
+            FormMut::Heap(heap) => heap.rebuilt = Some(rebuilt),
+            FormMut::Mbuf(mbuf) => mbuf.set_rebuilt(rebuilt),
+        }
+    }
+
     /// The driver's receive timestamp, when the frame has one.
     #[inline]
     pub(super) fn driver_time(&self, offset: usize, flag: u64) -> Option<Time> {
@@ -252,6 +276,24 @@ impl Frame {
         match self.form_mut() {
             FormMut::Heap(heap) => heap.truncate(len),
             FormMut::Mbuf(mbuf) => mbuf.truncate(len),
+        }
+    }
+
+    /// Keeps the first `len` bytes and gives the rest as a frame of its own, without copying: a segment that is cut is shared.
+    /// `None`, and nothing has changed, when there is no rest, nothing before it, or no buffer in the pool. The rest's meta is not set.
+    pub fn split_off(&mut self, len: usize) -> Option<Frame> {
+        match self.form_mut() {
+            FormMut::Heap(heap) => heap.split_off(len).map(|rest| Frame::from_heap(Box::new(rest))),
+            // SAFETY: the rest is a chain of its own now, of the same pool.
+            FormMut::Mbuf(mbuf) => mbuf.split(len).map(|rest| unsafe { Frame::from_mbuf(rest) }),
+        }
+    }
+
+    /// Puts bytes in front, into room that the first segment has there and shares with nobody. Whether it had that.
+    pub fn prepend(&mut self, bytes: &[u8]) -> bool {
+        match self.form_mut() {
+            FormMut::Heap(heap) => heap.prepend(bytes),
+            FormMut::Mbuf(mbuf) => mbuf.prepend(bytes),
         }
     }
 

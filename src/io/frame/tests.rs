@@ -13,6 +13,8 @@ enum Step {
     Append(Vec<Vec<u8>>),
     Share,
     Write(u8),
+    Split(usize),
+    Prepend(Vec<u8>),
 }
 
 fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
@@ -26,6 +28,8 @@ fn step() -> impl Strategy<Value = Step> {
         pieces().prop_map(Step::Append),
         Just(Step::Share),
         any::<u8>().prop_map(Step::Write),
+        (0usize..150).prop_map(Step::Split),
+        prop::collection::vec(any::<u8>(), 0..20).prop_map(Step::Prepend),
     ]
 }
 
@@ -64,6 +68,19 @@ proptest! {
                 Step::Write(value) => {
                     let n = frame.first_mut().map_or(0, |first| { first.fill(value); first.len() });
                     model[..n].fill(value);
+                }
+                Step::Split(n) => match frame.split_off(n) {
+                    Some(rest) => {
+                        prop_assert_eq!((frame.len(), rest.len()), (n, model.len() - n));
+                        prop_assert_eq!((&bytes(&frame)[..], &bytes(&rest)[..]), model.split_at(n));
+                        frame.append(rest).unwrap();
+                    }
+                    None => prop_assert!(n == 0 || n >= model.len()),
+                },
+                Step::Prepend(bytes) => {
+                    if frame.prepend(&bytes) {
+                        model.splice(0..0, bytes);
+                    }
                 }
             }
             prop_assert_eq!(frame.len(), model.len());

@@ -415,3 +415,48 @@ fn at_the_end_nothing_stays_held() {
 mod changes;
 mod frames;
 mod rules;
+
+#[test]
+fn the_sender_of_a_packet_that_must_not_be_cut_is_told_how_large_one_may_be() {
+    let plan = plan(Vec::new(), &[], &[]);
+    for mode in [Mode::Ips, Mode::Reassemble] {
+        let mut rig = Rig::with(&plan, &settings(0, mode));
+        let fields = IpFields { dont_fragment: true, ..IpFields::default() };
+        let v4 = build::udp_packet(addr(1, 9), addr(2, 9), &fields, &[1; 3000]);
+        let v6 = build::udp_packet(v6(1, 9), v6(2, 9), &fields, &[1; 3000]);
+        rig.packet(Dir::ToServer, &v4);
+        rig.packet(Dir::ToServer, &v6);
+        assert_eq!(rig.dropped(DropReason::PacketTooBig), 2);
+        let told: Vec<_> = rig.sent.iter().map(|(port, frame)| (*port, frame[12..14].to_vec())).collect();
+        assert_eq!(told, [(INSIDE, vec![8, 0]), (INSIDE, vec![0x86, 0xdd])]);
+        // Type, code, and the MTU in the last of the four bytes behind the checksum.
+        assert_eq!(
+            (&rig.sent[0].1[34..36], &rig.sent[0].1[40..42]),
+            (&[3, 4][..], &1500u16.to_be_bytes()[..])
+        );
+        assert_eq!(
+            (&rig.sent[1].1[54..56], &rig.sent[1].1[60..62]),
+            (&[2, 0][..], &1500u16.to_be_bytes()[..])
+        );
+        rig.finish();
+    }
+}
+
+#[test]
+fn the_sender_of_a_datagram_that_was_not_completed_is_told_where_the_setting_says_so() {
+    let plan = plan(Vec::new(), &[], &[]);
+    for tell_timeouts in [true, false] {
+        let mut of = settings(0, Mode::Ips);
+        of.fragments.tell_timeouts = tell_timeouts;
+        let mut rig = Rig::with(&plan, &of);
+        let packet = build::udp_packet(addr(1, 9), addr(2, 9), &IpFields::default(), &[1; 3000]);
+        let pieces = build::fragments(&packet, 1, &[1000]);
+        pieces.iter().take(2).for_each(|piece| rig.packet(Dir::ToServer, piece));
+        assert!(rig.sent.is_empty());
+        rig.later(std::time::Duration::from_secs(31));
+        assert_eq!(rig.dropped(DropReason::FragmentTimeout), 2);
+        let told: Vec<_> = rig.sent.iter().map(|(port, frame)| (*port, frame[34..36].to_vec())).collect();
+        assert_eq!(told, if tell_timeouts { vec![(INSIDE, vec![11, 1])] } else { vec![] });
+        rig.finish();
+    }
+}

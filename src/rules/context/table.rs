@@ -224,7 +224,7 @@ pub(super) const TABLE: &[Buffer] = &[
     one("rfb.name", RFB, BOTH),
     one("ike.init_spi", IKE, SERVER),
     one("ike.resp_spi", IKE, CLIENT),
-    one("ike.vendor", IKE, BOTH).many(),
+    one("ike.vendor", IKE, SERVER).many(),
     one("ike.key_exchange_payload", IKE, BOTH),
     one("ike.nonce_payload", IKE, BOTH),
     one("websocket.payload", WEBSOCKET, BOTH),

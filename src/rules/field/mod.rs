@@ -1,13 +1,19 @@
 //! Numbers, names and flags that decoders find and rules ask for. **To add one: one line in [`table::TABLE`]**.
 
+mod enip;
 pub mod http2;
+pub mod ike;
+pub mod industrial;
 pub mod kerberos;
+pub mod modbus;
 mod parse;
 mod table;
 
 use super::app::Protos;
 use super::ruleset::NumRange;
+use super::sum_list::SumList;
 use ahash::AHashMap;
+pub use enip::cip_value;
 pub use parse::parse;
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
@@ -51,6 +57,11 @@ pub enum FieldKind {
         max: u64,
         names: &'static [(&'static str, u64)],
     },
+    /// The same, but any of the bits will do, where no modifier says otherwise.
+    AnyFlags {
+        max: u64,
+        names: &'static [(&'static str, u64)],
+    },
     /// Some of these words, any of which will do; with `!` in front, anything but that word will. The value's number is
     /// the word's place.
     Words(&'static [&'static str]),
@@ -70,8 +81,18 @@ pub enum FieldKind {
     Encryption,
     /// A setting of HTTP/2: see [`http2`].
     Setting,
+    /// What a Modbus request does: see [`modbus`].
+    Modbus,
+    /// Two numbers of a byte each, parted by a comma: the value has the first in its higher byte.
+    Pair,
+    /// A service of CIP, its class and its attribute: see [`cip_value`].
+    CipService,
+    /// An attribute of IKE's security associations: see [`ike`].
+    Attribute,
     /// No value: it is so.
     Present,
+    /// The name of a list of files' sums, of so many bytes each; `!` in front to negate.
+    Sums(u8),
     /// With or without words of its own, which are kept as they are.
     Free,
 }
@@ -103,6 +124,8 @@ pub enum FieldTest {
         version: Option<NumRange>,
         any_fragment: bool,
     },
+    Modbus(modbus::ModbusTest),
+    Sums(SumList),
     Present,
 }
 
@@ -133,7 +156,10 @@ impl FieldTest {
             }
             FieldTest::Ranges(ranges) => ranges.iter().any(|range| range.contains(value)),
             FieldTest::Present => true,
-            FieldTest::Text { .. } | FieldTest::Interface { .. } => false,
+            FieldTest::Text { .. }
+            | FieldTest::Interface { .. }
+            | FieldTest::Modbus(_)
+            | FieldTest::Sums(_) => false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{Field, FieldKind, FieldTest, Occurrence};
 use crate::rules::number::{self, range, unsigned};
 use crate::rules::ruleset::NumRange;
+use crate::rules::sum_list::SumList;
 use crate::rules::text::{Fault, Text, nearest};
 
 /// Reads what stands behind the keyword, and behind its last comma which of several values is meant.
@@ -27,7 +28,8 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
         FieldKind::Number { max } => numeric(value.unquoted(), max, &[]),
         FieldKind::Names { max, names } => numeric(value.unquoted(), max, names),
         FieldKind::ClosedNames { max, names } => closed(value.unquoted(), max, names),
-        FieldKind::Flags { max, names } => flags(value, max, names),
+        FieldKind::Flags { max, names } => flags(value, max, names, b'+'),
+        FieldKind::AnyFlags { max, names } => flags(value, max, names, b'*'),
         FieldKind::Words(words) => some_of(value, words),
         FieldKind::Ranges { max } => ranges(value, max),
         FieldKind::Text => text(value, false),
@@ -36,6 +38,11 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
         FieldKind::Interface => interface(value),
         FieldKind::Encryption => super::kerberos::parse(value),
         FieldKind::Setting => super::http2::parse(value),
+        FieldKind::Modbus => super::modbus::parse(value),
+        FieldKind::Pair => pair(value),
+        FieldKind::CipService => super::enip::parse(value),
+        FieldKind::Attribute => super::ike::parse(value),
+        FieldKind::Sums(width) => SumList::parse(value, width).map(FieldTest::Sums),
         FieldKind::Present => Ok(FieldTest::Present),
         FieldKind::Free => Ok(FieldTest::Text { text: value.bytes.into(), negated: false }),
     }
@@ -110,12 +117,23 @@ fn under_mask(text: Text<'_>, negated: bool, max: u64) -> Result<FieldTest, Faul
     Ok(FieldTest::Number { mask, range: NumRange { low: value, high: value, negated: negated != differs } })
 }
 
-fn flags(value: Text<'_>, max: u64, names: &'static [(&'static str, u64)]) -> Result<FieldTest, Fault> {
-    if value.unquoted().bytes.first().is_some_and(|b| b.is_ascii_digit() || b"&<>=".contains(b)) {
-        return numeric(value.unquoted(), max, &[]);
+/// Names of bits behind a modifier: `+` all of them, `*` any, `-` not all, `=` all and no other.
+fn flags(
+    value: Text<'_>,
+    max: u64,
+    names: &'static [(&'static str, u64)],
+    modifier: u8,
+) -> Result<FieldTest, Fault> {
+    let value = value.unquoted();
+    let given = value.bytes.first().copied().filter(|byte| b"+*-=".contains(byte));
+    let list = if given.is_some() { value.from(1).trim() } else { value };
+    if value.bytes.first().is_some_and(|b| b"&<>".contains(b))
+        || list.bytes.first().is_some_and(u8::is_ascii_digit)
+    {
+        return numeric(value, max, &[]);
     }
     let (mut set, mut clear) = (0, 0);
-    for word in value.unquoted().split(b',') {
+    for word in list.split(b',') {
         let (negated, name) = word.negation();
         let lower = name.lossy().to_ascii_lowercase();
         let Some((_, bit)) = names.iter().find(|(known, _)| *known == lower) else {
@@ -126,7 +144,27 @@ fn flags(value: Text<'_>, max: u64, names: &'static [(&'static str, u64)]) -> Re
     if set & clear != 0 {
         return Err(value.fault("a flag cannot be set and clear"));
     }
-    Ok(FieldTest::Flags { set, clear })
+    let under = |mask, value, negated| FieldTest::Number {
+        mask,
+        range: NumRange { low: value, high: value, negated },
+    };
+    Ok(match given.unwrap_or(modifier) {
+        // Not all bits the other way round.
+        b'*' => under(set | clear, clear, true),
+        b'-' => under(set | clear, set, true),
+        b'=' => under(u64::MAX, set, false),
+        _ => FieldTest::Flags { set, clear },
+    })
+}
+
+/// `12,1`
+fn pair(value: Text<'_>) -> Result<FieldTest, Fault> {
+    let value = value.unquoted();
+    let Some((first, second)) = value.split_once(b',') else {
+        return Err(value.fault("expected two numbers").help("for example 12,1"));
+    };
+    let both = unsigned(first, 0xff)? << 8 | unsigned(second, 0xff)?;
+    Ok(FieldTest::Number { mask: u64::MAX, range: NumRange { low: both, high: both, negated: false } })
 }
 
 fn no_word(word: Text<'_>, known: impl Iterator<Item = &'static str> + Clone) -> Fault {

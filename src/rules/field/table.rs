@@ -1,10 +1,11 @@
 //! Every field, a line each. Names are those of docs.suricata.io, "Suricata Rules"; numbers those of the protocols.
 
+use super::industrial::{DIRECTIONS, DNP3_FUNCTIONS, DNP3_INDICATORS, ENIP_COMMANDS, ENIP_STATUS};
 use super::{Field, FieldKind};
 use crate::rules::app::{AppProto, DNS, FILES, Protos};
 use FieldKind::{
-    ClosedNames, Date, Encryption, Flags, Free, Interface, LowerText, Names, Number, Present, Ranges,
-    Setting, Text, Words,
+    AnyFlags, Attribute, CipService, ClosedNames, Date, Encryption, Flags, Interface, LowerText, Modbus,
+    Names, Number, Pair, Present, Ranges, Setting, Sums, Text, Words,
 };
 
 const U8: u64 = 0xff;
@@ -79,13 +80,13 @@ pub(super) const TABLE: &[Field] = &[
     field("mqtt.reason_code", only(AppProto::Mqtt), Number { max: U8 }, "why, in an answer").also(&["mqtt.connack.return_code"]),
     field("mqtt.connack.session_present", only(AppProto::Mqtt), Names { max: 1, names: YES_NO }, "whether the broker knew the session"),
     field("mqtt.connect.flags", only(AppProto::Mqtt), Flags { max: U8, names: MQTT_CONNECT }, "flags of a CONNECT"),
-    field("modbus", only(AppProto::Modbus), Free, "function, access, unit of a request"),
-    field("dnp3_func", only(AppProto::Dnp3), Free, "function of the application layer").also(&["dnp3.func"]),
-    field("dnp3_ind", only(AppProto::Dnp3), Free, "internal indicators of a response").also(&["dnp3.ind"]),
-    field("dnp3_obj", only(AppProto::Dnp3), Free, "group and variation of an object").also(&["dnp3.obj"]),
-    field("enip_command", only(AppProto::Enip), Number { max: U16 }, "command of the encapsulation").also(&["enip.command"]),
-    field("cip_service", only(AppProto::Enip), Free, "service, class and attribute").also(&["enip.cip_service"]),
-    field("enip.status", only(AppProto::Enip), Number { max: U32 }, "status of the encapsulation"),
+    field("modbus", only(AppProto::Modbus), Modbus, "function, access, unit of a request"),
+    field("dnp3_func", only(AppProto::Dnp3), Names { max: U8, names: DNP3_FUNCTIONS }, "function of the application layer").also(&["dnp3.func"]),
+    field("dnp3_ind", only(AppProto::Dnp3), AnyFlags { max: U16, names: DNP3_INDICATORS }, "internal indicators of a response").also(&["dnp3.ind"]),
+    field("dnp3_obj", only(AppProto::Dnp3), Pair, "group and variation of an object").also(&["dnp3.obj"]),
+    field("enip_command", only(AppProto::Enip), Names { max: U16, names: ENIP_COMMANDS }, "command of the encapsulation").also(&["enip.command"]),
+    field("cip_service", only(AppProto::Enip), CipService, "service, class and attribute").also(&["enip.cip_service"]),
+    field("enip.status", only(AppProto::Enip), Names { max: U32, names: ENIP_STATUS }, "status of the encapsulation"),
     field("enip.device_type", only(AppProto::Enip), Number { max: U16 }, "device type of an identity"),
     field("enip.vendor_id", only(AppProto::Enip), Number { max: U16 }, "vendor of an identity"),
     field("enip.product_code", only(AppProto::Enip), Number { max: U16 }, "product code of an identity"),
@@ -95,15 +96,16 @@ pub(super) const TABLE: &[Field] = &[
     field("enip.serial", only(AppProto::Enip), Number { max: U32 }, "serial number of an identity"),
     field("enip.protocol_version", only(AppProto::Enip), Number { max: U16 }, "version of the encapsulation"),
     field("enip.capabilities", only(AppProto::Enip), Number { max: U16 }, "capabilities of a service"),
-    field("enip.cip_attribute", only(AppProto::Enip), Number { max: U32 }, "attribute of a path"),
-    field("enip.cip_class", only(AppProto::Enip), Number { max: U32 }, "class of a path"),
-    field("enip.cip_instance", only(AppProto::Enip), Number { max: U32 }, "instance of a path"),
+    field("enip.cip_attribute", only(AppProto::Enip), Number { max: U32 }, "attribute of a path").many(),
+    field("enip.cip_class", only(AppProto::Enip), Number { max: U32 }, "class of a path").many(),
+    field("enip.cip_instance", only(AppProto::Enip), Number { max: U32 }, "instance of a path").many(),
     field("enip.cip_status", only(AppProto::Enip), Number { max: U8 }, "status of an answer"),
     field("enip.cip_extendedstatus", only(AppProto::Enip), Number { max: U16 }, "extended status of an answer"),
     field("ike.exchtype", only(AppProto::Ike), Number { max: U8 }, "exchange type"),
     field("ike.key_exchange_payload_length", only(AppProto::Ike), Number { max: U32 }, "bytes of the key exchange"),
     field("ike.nonce_payload_length", only(AppProto::Ike), Number { max: U32 }, "bytes of the nonce"),
-    field("ike.chosen_sa_attribute", only(AppProto::Ike), Free, "an attribute of the chosen transform"),
+    field("ike.chosen_sa_attribute", only(AppProto::Ike), Attribute, "an attribute of the association that the responder chose"),
+    field("imap.email.direction", only(AppProto::Imap), Names { max: U8, names: DIRECTIONS }, "which way a mail goes"),
     field("rfb.secresult", only(AppProto::Rfb), Names { max: U32, names: RFB_RESULTS }, "result of the authentication"),
     field("rfb.sectype", only(AppProto::Rfb), Number { max: U32 }, "type of the authentication"),
     field("websocket.opcode", only(AppProto::Websocket), Names { max: U8, names: WEBSOCKET_OPCODES }, "kind of the frame"),
@@ -128,9 +130,9 @@ pub(super) const TABLE: &[Field] = &[
     field("filename", FILES, Text, "a part of the file's name"),
     field("fileext", FILES, Text, "extension of the file's name"),
     field("filemagic", FILES, Text, "a part of what libmagic says of the file"),
-    field("filemd5", FILES, Free, "MD5 of the file, in a list").also(&["file.md5"]),
-    field("filesha1", FILES, Free, "SHA-1 of the file, in a list"),
-    field("filesha256", FILES, Free, "SHA-256 of the file, in a list"),
+    field("filemd5", FILES, Sums(16), "MD5 of the file, in a list").also(&["file.md5"]),
+    field("filesha1", FILES, Sums(20), "SHA-1 of the file, in a list"),
+    field("filesha256", FILES, Sums(32), "SHA-256 of the file, in a list"),
     field("pgsql.query_length", only(AppProto::Pgsql), Number { max: U32 }, "bytes of the query"),
 ];
 

@@ -38,6 +38,19 @@ const NUMBERS: &[(&str, &str, &[u64], &[u64])] = &[
     ("websocket.flags", "fin", &[0x80, 0xc0], &[0x40]),
     ("mqtt.flags", "!retain,!dup", &[0, 6], &[1, 8]),
     ("mqtt.connect.flags", "username,password,clean_session", &[0xc2], &[0x82]),
+    ("websocket.flags", "*fin,comp", &[0x80, 0x40, 0xc1], &[0x01]),
+    ("websocket.flags", "*fin,!comp", &[0x80, 0xc0, 0x01], &[0x40]),
+    ("websocket.flags", "-fin,comp", &[0x80, 0x41, 0], &[0xc0, 0xc1]),
+    ("websocket.flags", "=fin,comp", &[0xc0], &[0xc1, 0x80]),
+    ("websocket.flags", "+fin", &[0x80, 0xc0], &[0x40]),
+    ("dnp3_func", "direct_operate", &[5], &[6]),
+    ("dnp3_func", "129", &[129], &[130]),
+    ("dnp3_ind", "class_1_events,need_time", &[0x0200, 0x1000, 0x1300], &[0x0100]),
+    ("dnp3_ind", "+class_1_events,need_time", &[0x1200, 0x1300], &[0x0200]),
+    ("dnp3_ind", "&0x8000=0x8000", &[0x8001], &[1]),
+    ("dnp3_obj", "12,1", &[0x0c01], &[0x010c]),
+    ("enip_command", "List_Identity", &[0x63], &[0x64]),
+    ("enip.status", "invalid_cmd", &[1], &[0]),
     ("ssl_version", "tls1.0,tls1.1", &[2, 3], &[1, 4]),
     ("ssl_version", "!tls1.0", &[1, 3], &[2]),
     ("tls.version", "1.2", &[0x303], &[0x304]),
@@ -130,4 +143,38 @@ fn any_of_some_words_will_do_and_a_negated_one_leaves_the_others() {
 fn a_fingerprint_is_the_same_in_any_case() {
     let (test, _) = read("tls.fingerprint", "!\"4A:a3\"").unwrap();
     assert_eq!(test, FieldTest::Text { text: b"4a:a3".as_slice().into(), negated: true });
+}
+
+#[test]
+fn a_service_of_cip_may_be_of_any_class_that_is_not_named() {
+    let service = |class, attribute| cip_value(16, class, attribute);
+    let of = |value, number| holds("cip_service", value, number);
+    assert!(of("16", service(None, None)) && of("16", service(Some(1), Some(2))));
+    assert!(!of("75", service(None, None)));
+    assert!(of("16,246", service(Some(246), Some(1))) && !of("16,246", service(None, None)));
+    assert!(of("16,246,0", service(Some(246), Some(0))) && !of("16,246,0", service(Some(246), None)));
+    assert!(read("cip_service", "1,2,3,4").is_err() && read("cip_service", "128").is_err());
+}
+
+#[test]
+fn attributes_of_an_association_are_compared_by_name() {
+    use super::ike::{GROUP, HASH, attribute_value};
+    let hash = |value| attribute_value(HASH, value);
+    let table: &[(&str, &[u64], &[u64])] = &[
+        ("alg_hash=2", &[hash(2)], &[hash(1), attribute_value(GROUP, 2)]),
+        ("alg_hash 2", &[hash(2)], &[hash(1)]),
+        ("alg_hash>2", &[hash(3), hash(u32::MAX)], &[hash(2), attribute_value(GROUP, 9)]),
+        ("alg_hash!=2", &[hash(0), hash(3)], &[hash(2), attribute_value(GROUP, 1)]),
+        ("alg_hash!=0", &[hash(1)], &[hash(0)]),
+        ("alg_hash&0x6=0x2", &[hash(2), hash(3)], &[hash(4), hash(6), attribute_value(GROUP, 2)]),
+        ("ALG_HASH = 1-4", &[hash(2), hash(3)], &[hash(1), hash(4)]),
+    ];
+    for (value, pass, fail) in table {
+        pass.iter().for_each(|number| assert!(holds("ike.chosen_sa_attribute", value, *number), "{value}"));
+        fail.iter().for_each(|number| assert!(!holds("ike.chosen_sa_attribute", value, *number), "{value}"));
+    }
+    let fault = |value| read("ike.chosen_sa_attribute", value).unwrap_err().message;
+    assert_eq!(fault("alg_hsah=2"), "`alg_hsah` is no attribute of a security association");
+    assert_eq!(fault("alg_hash"), "`` is not a number");
+    assert_eq!(fault("alg_hash&2"), "a mask is followed by `=` and the bits that must be left");
 }

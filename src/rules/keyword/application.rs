@@ -245,7 +245,12 @@ fn event(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
             "file" => FILE_EVENTS,
             _ => app::named(&word).ok_or_else(|| no_protocol(protocol))?,
         };
-        let known = event::of(&word).filter(|known| !known.contains(&rest.ascii()));
+        // Decoders know one name of theirs: `ikev2` and `ssl` are older ones.
+        let word = match protos.only() {
+            Some(proto) => proto.name(),
+            None => &word,
+        };
+        let known = event::of(word).filter(|known| !known.contains(&rest.ascii()));
         if let Some(known) = known {
             let fault = rest.fault(format!("{word} has no event `{}`", rest.lossy()));
             return Err(match nearest(&rest.lossy(), known.iter().copied()) {
@@ -254,6 +259,8 @@ fn event(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
             });
         }
         draft.require(protos, call.value)?;
+        draft.app_check(AppCheck::Event(format!("{word}.{}", rest.ascii()).into()));
+        return Ok(());
     }
     draft.app_check(AppCheck::Event(name.into()));
     Ok(())

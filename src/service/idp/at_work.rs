@@ -3,7 +3,7 @@
 use super::log::ending;
 use crate::app::{Apps, Known, Transactions};
 use crate::base::event::Origin;
-use crate::base::{Anomaly, Dir, DropReason, PerDir, Verdict};
+use crate::base::{Anomaly, Dir, DropReason, FlowTuple, PerDir, Verdict};
 use crate::decode::{Decoded, Ip, L4};
 use crate::inspect::{
     FlowFacts, InForce, Inspector, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow,
@@ -21,6 +21,8 @@ pub(super) struct Judgement {
     pub(super) verdict: Verdict,
     pub(super) settled: Option<Settled>,
     pub(super) alerted: bool,
+    /// What it says of the packet is done to it.
+    pub(super) inline: bool,
 }
 
 /// All that judging a packet takes.
@@ -153,7 +155,7 @@ impl AtWork<'_> {
 
     /// Both directions' last bytes; the alerts are dated by the packet with that number.
     pub(super) fn rest(&mut self, session: &mut Session, number: u64) {
-        self.decode_rest(session);
+        self.decode_rest(session, number);
         if matches!(session.settled, Settled::Pass | Settled::Bypass) {
             return;
         }
@@ -170,12 +172,7 @@ impl AtWork<'_> {
         let tuple = origin.tuple;
         let known = apps.get(session.app).map(|state| state.known).unwrap_or_default();
         let mut state = StateHandle::from_raw(session.inspection);
-        let decoded = Decoded {
-            ip: Some(Ip { family: tuple.family, proto: tuple.proto, ..Ip::default() }),
-            l4: L4::Tcp(Default::default()),
-            tuple,
-            ..Decoded::default()
-        };
+        let decoded = without_packet(&tuple);
         let flow = Some(flow_facts(session, dir, known));
         let facts = PacketFacts { bytes: &[], decoded: &decoded, time: session.last, flow, app_events: &[] };
         let mut alerted = false;
@@ -211,8 +208,18 @@ impl AtWork<'_> {
     }
 }
 
+/// What rules on streams and transactions are told of where no packet is at hand.
+pub(super) fn without_packet(tuple: &FlowTuple) -> Decoded {
+    Decoded {
+        ip: Some(Ip { family: tuple.family, proto: tuple.proto, ..Ip::default() }),
+        l4: L4::Tcp(Default::default()),
+        tuple: *tuple,
+        ..Decoded::default()
+    }
+}
+
 impl Judgement {
-    fn take(&mut self, outcome: &Outcome) {
+    pub(super) fn take(&mut self, outcome: &Outcome) {
         self.verdict = self.verdict.and(outcome.verdict);
         self.alerted |= !outcome.alerts.is_empty();
         if let Some(settled) = outcome.settled.map(settlement) {
@@ -244,7 +251,7 @@ fn stream_window<'a>(window: &Window<'a>, dir: Dir, rest: bool) -> StreamWindow<
     }
 }
 
-fn flow_facts(session: &Session, dir: Dir, app: Known) -> FlowFacts {
+pub(super) fn flow_facts(session: &Session, dir: Dir, app: Known) -> FlowFacts {
     let sent = |dir| {
         session
             .tcp

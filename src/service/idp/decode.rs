@@ -1,7 +1,8 @@
 //! The bytes that a packet makes ready, to its session's decoder.
 
-use super::at_work::{AppEvents, AtWork, Payloads, origin_of};
-use crate::app::Source;
+use super::at_work::{AppEvents, AtWork, Judgement, Payloads, origin_of};
+use super::early::Look;
+use crate::app::{BETWEEN_LOOKS, Source};
 use crate::base::{Dir, Time};
 use crate::decode::L4;
 use crate::service::context::PacketAt;
@@ -16,6 +17,7 @@ impl AtWork<'_> {
         session: &mut Session,
         dir: Dir,
         payloads: Payloads,
+        judgement: &mut Judgement,
     ) -> AppEvents {
         if !self.decodes() {
             return AppEvents::new();
@@ -26,13 +28,15 @@ impl AtWork<'_> {
             // What a SYN acknowledges is looked at with the segment behind it, as Suricata does.
             (Payloads::OfStream, L4::Tcp(tcp)) if tcp.flags & SYN != 0 && !self.streams.is_inline() => {}
             (Payloads::OfStream, _) => {
-                self.decode_stream(session, dir.reversed(), time);
-                self.decode_stream(session, dir, time);
+                let at = (packet.number, time);
+                self.decode_stream(session, dir.reversed(), at, judgement);
+                self.decode_stream(session, dir, at, judgement);
             }
             (Payloads::OfPacket, L4::Udp) => self.decode_datagram(packet, session, dir),
             (Payloads::OfPacket, _) => {}
         }
         let Some(state) = self.apps.get_mut(session.app) else { return AppEvents::new() };
+        self.rules.name_types(&mut state.transactions);
         session.spoken = state.known.spoken();
         let events = std::mem::take(&mut state.events);
         if !events.is_empty() {
@@ -47,16 +51,25 @@ impl AtWork<'_> {
         self.apps.data(&mut session.app, &source, self.rules.engine().wanted(), payload);
     }
 
-    /// What is ready of one direction.
-    fn decode_stream(&mut self, session: &mut Session, dir: Dir, time: Time) {
+    /// What is ready of one direction. `at`: the number of the packet at work, and its time.
+    fn decode_stream(&mut self, session: &mut Session, dir: Dir, at: (u64, Time), judgement: &mut Judgement) {
+        let (number, time) = at;
         let source = source(session, time, dir);
         let mut flush = false;
         while let Some(chunk) = self.streams.chunk(session, dir, self.gather) {
             if chunk.gap > 0 {
                 self.apps.gap(session.app, &source, chunk.gap);
             }
-            let wanted = self.rules.engine().wanted();
-            flush |= self.apps.data(&mut session.app, &source, wanted, chunk.bytes);
+            let mut look = Look {
+                apps: &mut *self.apps,
+                inspector: &mut *self.inspector,
+                rules: &mut *self.rules,
+                report: &mut *self.report,
+            };
+            for bytes in chunk.bytes.chunks(BETWEEN_LOOKS) {
+                flush |= look.decode(session, &source, bytes);
+                look.relieve(session, number, judgement);
+            }
             self.streams.decoded(session, dir);
             if self.apps.get(session.app).is_none_or(|state| state.is_over()) {
                 Dir::BOTH.into_iter().for_each(|dir| self.streams.stop_decoding(session, dir));
@@ -72,17 +85,21 @@ impl AtWork<'_> {
     }
 
     /// All that is left, at the session's end.
-    pub(super) fn decode_rest(&mut self, session: &mut Session) {
+    pub(super) fn decode_rest(&mut self, session: &mut Session, number: u64) {
         if !self.decodes() || !session.is_tcp() {
             return;
         }
         let time = session.last;
+        // No packet is left that a rule could drop.
+        let mut judgement = Judgement::default();
         for dir in Dir::BOTH {
-            self.decode_stream(session, dir, time);
+            self.decode_stream(session, dir, (number, time), &mut judgement);
         }
+        session.alerted |= judgement.alerted;
         let source = source(session, time, Dir::ToServer);
         self.apps.finish(session.app, &source);
-        if let Some(state) = self.apps.get(session.app) {
+        if let Some(state) = self.apps.get_mut(session.app) {
+            self.rules.name_types(&mut state.transactions);
             session.spoken = state.known.spoken();
         }
     }

@@ -6,6 +6,7 @@
 
 mod at_work;
 mod decode;
+mod early;
 mod generations;
 mod log;
 mod worker;
@@ -13,7 +14,7 @@ mod worker;
 use super::plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, Plugin};
 use super::policy::Policy;
 use crate::base::{PluginId, SetId, WorkerId};
-use crate::inspect::{self, CostBook, Engine, HostState, InForce, Inspector};
+use crate::inspect::{self, CostBook, Engine, FileTypes, HostState, InForce, Inspector};
 use crate::stream;
 use std::any::Any;
 use std::sync::Arc;
@@ -86,7 +87,13 @@ impl Plugin for Idp {
     /// The memory that a worker evaluates the rules with.
     fn prepare(&self, policy: &Policy, _worker: WorkerId) -> Option<Box<dyn Any + Send>> {
         let engine = Arc::clone(&policy.data).downcast::<Engine>().ok()?;
-        let rules = InForce::new(engine);
+        let mut rules = InForce::new(engine);
+        if rules.engine().wanted().files.or(self.inspection.files).magic {
+            match FileTypes::open() {
+                Ok(types) => rules = rules.with_types(types),
+                Err(why) => tracing::warn!("{why}"),
+            }
+        }
         let rules = match &self.costs {
             Some(book) => rules.measured(book),
             None => rules,

@@ -30,7 +30,7 @@ impl IdpWorker {
     pub fn new(inspector: Inspector, newest: Arc<Engine>, streams: stream::Settings) -> IdpWorker {
         IdpWorker {
             streams: Streams::new(streams),
-            apps: Apps::new(*inspector.app_limits()),
+            apps: Apps::new(inspector.settings().apps).wanting(inspector.settings().files),
             generations: Generations::new(newest),
             inspector,
             gather: vec![0; GATHER].into(),
@@ -57,10 +57,10 @@ impl DataPlugin for IdpWorker {
         };
         self.inspector.set_position(host.position);
         let (session, dir) = (&mut *at.session, *dir);
-        let mut judgement = Judgement::default();
+        let mut judgement = Judgement { inline: packet.inline, ..Judgement::default() };
         let Some(mut work) = self.at_work(*set, session, host.report) else { return Reply::Ok };
         let payloads = work.feed(packet, session, dir, &mut judgement);
-        let app_events = work.decode(packet, session, dir, payloads);
+        let app_events = work.decode(packet, session, dir, payloads, &mut judgement);
         work.judge(packet, session, dir, payloads, &app_events, &mut judgement);
         if packet.tracked.is_some_and(|tracked| tracked.reset) {
             work.rest(session, packet.number);

@@ -18,4 +18,6 @@ pub use outputs::{Eve, Log, LogFormat, LogLevel, Outputs, Rpc};
 pub use ports::{Eal, Mode, NonIp, Pair, PairKind, Port};
 pub use rules::{Rules, Vars};
 pub use services::{HoldEnd, Inactive, OnFault, PluginEntry, ServiceSet, Services};
-pub use tables::{Fragments, FullTable, Inspect, Midstream, Overlap, Sessions, Streams, Timeouts, Urgent};
+pub use tables::{
+    Fragments, FullTable, Inspect, Midstream, Mtu, Overlap, Sessions, Streams, Timeouts, Urgent,
+};

@@ -1,7 +1,7 @@
 //! `[sessions]`, `[timeouts]`, `[fragments]`, `[streams]`.
 
 use crate::mgmt::config::Profile;
-use crate::mgmt::config::value::{Bytes, Within, parse_span, quoted, words, write_span};
+use crate::mgmt::config::value::{Auto, Bytes, Within, parse_span, quoted, words, write_span};
 use crate::mgmt::config::visit::{Section, Value, Visitor};
 use std::time::Duration;
 use toml::de::DeValue;
@@ -155,6 +155,31 @@ words! {
     }
 }
 
+/// The largest IP packet that leaves a port, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mtu(pub u16);
+
+impl Mtu {
+    pub const SMALLEST: u16 = 576;
+    pub const LARGEST: u16 = 9192;
+}
+
+impl Default for Mtu {
+    fn default() -> Mtu {
+        Mtu(Mtu::LARGEST)
+    }
+}
+
+impl Value for Mtu {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        Within(&mut self.0, Mtu::SMALLEST..=Mtu::LARGEST).read(toml)
+    }
+
+    fn write(&self) -> String {
+        self.0.to_string()
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Fragments {
     pub memory: Bytes,
@@ -167,6 +192,8 @@ pub struct Fragments {
     pub policy: Overlap,
     pub drop_v6_overlaps: bool,
     pub drop_tiny_first: bool,
+    pub mtu: Auto<Mtu>,
+    pub icmp_time_exceeded: bool,
 }
 
 impl Fragments {
@@ -182,6 +209,8 @@ impl Fragments {
             policy: Overlap::First,
             drop_v6_overlaps: true,
             drop_tiny_first: false,
+            mtu: Auto::Auto,
+            icmp_time_exceeded: false,
         };
         match profile {
             Profile::Inline => inline,
@@ -244,6 +273,16 @@ impl Section for Fragments {
             "drop-tiny-first",
             "Drop a first TCP fragment too short for the fixed header (RFC 1858).",
             &mut self.drop_tiny_first,
+        );
+        v.value(
+            "mtu",
+            "Datagrams larger than this, 576 to 9192 bytes, leave in pieces; \"auto\": the outgoing port's own mtu.",
+            &mut self.mtu,
+        );
+        v.value(
+            "icmp-time-exceeded",
+            "Tell the sender of a datagram that was not completed in time (ICMP \"fragment reassembly time exceeded\").",
+            &mut self.icmp_time_exceeded,
         );
     }
 }

@@ -1,5 +1,5 @@
-//! POP3 (RFC 1939) and IMAP (RFC 3501): found, followed line by line for rules on their frames, and left when TLS begins
-//! (RFC 2595). As in Suricata's stock configuration their commands are not told apart.
+//! IMAP (RFC 3501): found, followed line by line for rules on its frames, and left when TLS begins (RFC 2595). As in
+//! Suricata's stock configuration its commands are not told apart.
 
 use super::registry::{Entry, NO_STATES, at_the_end};
 use super::{Decoder, Line, Lines, Next, Probe, Sink, text};
@@ -7,69 +7,37 @@ use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;
 use crate::rules::context::{self, BufferId};
 
-pub const POP3: Entry = Entry {
-    proto: AppProto::Pop3,
-    tcp: &[],
-    udp: &[],
-    anywhere_tcp: true,
-    anywhere_udp: false,
-    probe: probe_pop3,
-    make: Some(|| Box::new(Mailbox::new(Kind::Pop3))),
-    stage: at_the_end,
-    states: NO_STATES,
-};
-
-pub const IMAP: Entry = Entry {
+pub const ENTRY: Entry = Entry {
     proto: AppProto::Imap,
     tcp: &[],
     udp: &[],
     anywhere_tcp: true,
     anywhere_udp: false,
-    probe: probe_imap,
-    make: Some(|| Box::new(Mailbox::new(Kind::Imap))),
+    probe,
+    make: Some(|| Box::<Imap>::default()),
     stage: at_the_end,
     states: NO_STATES,
 };
 
-const POP3_PDU: BufferId = context::id("pop3.pdu");
-const IMAP_PDU: BufferId = context::id("imap.pdu");
+const PDU: BufferId = context::id("imap.pdu");
 
 /// A line is kept so far.
 const MAX_LINE: usize = 4096;
 /// A tag of IMAP is kept so far; clients' are short.
 const MAX_TAG: usize = 64;
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-enum Kind {
-    Pop3,
-    Imap,
-}
-
-#[derive(Debug)]
-struct Mailbox {
-    kind: Kind,
+#[derive(Debug, Default)]
+struct Imap {
     lines: PerDir<Lines>,
     /// The client asked for TLS, under this tag.
     tls_asked: Option<arrayvec::ArrayVec<u8, MAX_TAG>>,
 }
 
-impl Mailbox {
-    fn new(kind: Kind) -> Mailbox {
-        Mailbox { kind, lines: PerDir::default(), tls_asked: None }
-    }
-
-    fn pdu(&self) -> BufferId {
-        if self.kind == Kind::Pop3 { POP3_PDU } else { IMAP_PDU }
-    }
-
+impl Imap {
     fn client_line(&mut self, line: &[u8]) {
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let (tag, command) = match self.kind {
-            Kind::Pop3 => (&[][..], words.next().unwrap_or_default()),
-            Kind::Imap => (words.next().unwrap_or_default(), words.next().unwrap_or_default()),
-        };
-        let name: &[u8] = if self.kind == Kind::Pop3 { b"STLS" } else { b"STARTTLS" };
-        if command.eq_ignore_ascii_case(name) {
+        let (tag, command) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        if command.eq_ignore_ascii_case(b"STARTTLS") {
             self.tls_asked = Some(tag.iter().copied().take(MAX_TAG).collect());
         }
     }
@@ -79,34 +47,31 @@ impl Mailbox {
         let Some(tag) = &self.tls_asked else { return false };
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let (answers, consents) = match self.kind {
-            Kind::Pop3 => (true, first.eq_ignore_ascii_case(b"+OK")),
-            Kind::Imap => (first == tag.as_slice(), second.eq_ignore_ascii_case(b"OK")),
-        };
+        let answers = first == tag.as_slice();
         if answers {
             self.tls_asked = None;
         }
-        answers && consents
+        answers && second.eq_ignore_ascii_case(b"OK")
     }
 }
 
-impl Decoder for Mailbox {
+impl Decoder for Imap {
     fn data(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) -> Next {
         // The server's consent was not seen: a handshake speaks for itself.
         let handshake = dir == Dir::ToServer && self.tls_asked.is_some() && bytes.first() == Some(&0x16);
         if handshake && self.lines[dir].at_start() {
             return Next::Change { consumed: 0, to: Some(AppProto::Tls) };
         }
-        let (pdu, mut rest) = (self.pdu(), bytes);
+        let mut rest = bytes;
         let mut lines = std::mem::take(&mut self.lines[dir]);
         let mut tls = false;
         while !tls && let Some(line) = lines.next(&mut rest, MAX_LINE) {
             let Line { text, first: true, .. } = line else { continue };
             let text = text.get(..MAX_LINE.min(text.len())).unwrap_or_default();
-            if sink.wanted().has(pdu)
+            if sink.wanted().has(PDU)
                 && let Some(tx) = sink.open().and_then(|id| sink.tx(id))
             {
-                tx.put(dir, pdu, text);
+                tx.put(dir, PDU, text);
                 tx.complete_one_way(dir);
             }
             match dir {
@@ -133,20 +98,7 @@ impl Decoder for Mailbox {
     }
 }
 
-fn probe_pop3(dir: Dir, bytes: &[u8]) -> Probe {
-    match dir {
-        Dir::ToClient => text::begins(bytes, &[b"+OK"]),
-        Dir::ToServer => {
-            match text::begins(bytes, &[b"CAPA\r", b"CAPA\n", b"APOP ", b"STLS\r", b"STLS\n", b"USER "]) {
-                // FTP has that command too: the greeting tells.
-                Probe::Yes if text::begins(bytes, &[b"USER "]) == Probe::Yes => Probe::No,
-                other => other,
-            }
-        }
-    }
-}
-
-fn probe_imap(dir: Dir, bytes: &[u8]) -> Probe {
+fn probe(dir: Dir, bytes: &[u8]) -> Probe {
     const COMMANDS: [&[u8]; 6] = [b"CAPABILITY", b"LOGIN", b"AUTHENTICATE", b"STARTTLS", b"ID", b"NOOP"];
     if dir == Dir::ToClient {
         return text::begins(bytes, &[b"* OK ", b"* PREAUTH ", b"* BYE ", b"* CAPABILITY "]);
@@ -166,34 +118,29 @@ mod tests {
     use super::*;
     use crate::app::fixture::Bench;
 
-    fn bench(kind: Kind) -> Bench {
-        let proto = if kind == Kind::Pop3 { AppProto::Pop3 } else { AppProto::Imap };
-        Bench::new(proto, Box::new(Mailbox::new(kind)))
+    fn bench() -> Bench {
+        Bench::new(AppProto::Imap, Box::<Imap>::default())
     }
 
     #[test]
     fn lines_are_frames() {
         for size in [1, 100] {
-            let mut bench = bench(Kind::Imap);
+            let mut bench = bench();
             bench.pieces(Dir::ToClient, b"* OK ready\r\na1 NO\r\n", size);
             assert_eq!(
                 (bench.text(0, "imap.pdu"), bench.text(1, "imap.pdu")),
                 (Some("* OK ready".into()), Some("a1 NO".into()))
             );
         }
-        let mut bench = bench(Kind::Pop3);
+        let mut bench = bench();
         bench.pieces(Dir::ToClient, &[b'x'; 10_000], 100);
-        assert_eq!(bench.text(0, "pop3.pdu").unwrap().len(), MAX_LINE);
+        assert_eq!(bench.text(0, "imap.pdu").unwrap().len(), MAX_LINE);
         assert_eq!(bench.transactions.len(), 1);
     }
 
     #[test]
     fn tls_begins_after_the_servers_consent() {
-        let mut pop = bench(Kind::Pop3);
-        pop.data(Dir::ToServer, b"stls\r\n");
-        let next = pop.data(Dir::ToClient, b"+OK go\r\n\x16\x03");
-        assert_eq!(next, Next::Change { consumed: 8, to: Some(AppProto::Tls) });
-        let mut imap = bench(Kind::Imap);
+        let mut imap = bench();
         imap.data(Dir::ToServer, b"a7 STARTTLS\r\n");
         assert_eq!(imap.data(Dir::ToClient, b"* CAPABILITY\r\na7 BAD no\r\na8 OK\r\n"), Next::More);
         imap.data(Dir::ToServer, b"a9 STARTTLS\r\n");
@@ -206,11 +153,8 @@ mod tests {
 
     #[test]
     fn first_bytes_tell() {
-        assert_eq!(probe_pop3(Dir::ToClient, b"+OK POP3 ready"), Probe::Yes);
-        assert_eq!(probe_pop3(Dir::ToClient, b"+O"), Probe::More);
-        assert_eq!(probe_pop3(Dir::ToServer, b"USER x\r\n"), Probe::No);
-        assert_eq!(probe_imap(Dir::ToClient, b"* OK [CAPABILITY IMAP4rev1]"), Probe::Yes);
-        assert_eq!(probe_imap(Dir::ToServer, b"a1 CAPABILITY\r\n"), Probe::Yes);
-        assert_eq!(probe_imap(Dir::ToServer, b"GET / HTTP/1.1\r\n"), Probe::No);
+        assert_eq!(probe(Dir::ToClient, b"* OK [CAPABILITY IMAP4rev1]"), Probe::Yes);
+        assert_eq!(probe(Dir::ToServer, b"a1 CAPABILITY\r\n"), Probe::Yes);
+        assert_eq!(probe(Dir::ToServer, b"GET / HTTP/1.1\r\n"), Probe::No);
     }
 }

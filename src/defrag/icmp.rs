@@ -1,0 +1,170 @@
+//! The ICMP errors that speak of fragments: a packet that would have to be cut and must not be (RFC 792, type 3, code 4;
+//! RFC 4443, type 2), a datagram whose pieces did not all come in time (type 11, code 1; type 3, code 1).
+//!
+//! A box in a line has no address of its own there: the error says that it comes from whom the packet was for, and goes
+//! back by the port the packet came in by.
+
+use crate::base::Family;
+use crate::io::{Frame, FrameAllocator, LinkType};
+use crate::wire::checksum::{Sum, internet};
+use crate::wire::icmp::{v4, v6};
+use crate::wire::ipv4::Ipv4;
+use crate::wire::ipv6::Ipv6;
+use crate::wire::{icmp, ip_proto, ipv6};
+
+/// What an error says.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum IcmpError {
+    /// Only so many bytes of IP packet can pass.
+    TooBig { mtu: u16 },
+    /// Not all fragments came in time.
+    ReassemblyTime,
+}
+
+/// RFC 1812, section 4.3.2.3: an error quotes as much as fits 576 bytes; RFC 4443, section 2.4: the smallest MTU.
+const LONGEST: [usize; 2] = [576, 1280];
+const IPV4_HEADER: usize = 20;
+/// Link header before the packet that is quoted; a longer one gets no error.
+const MAX_LINK: usize = 64;
+const ROOM: usize = MAX_LINK + 1280;
+/// Network control (RFC 1812, section 4.3.2.5).
+const PRECEDENCE: u8 = 0xc0;
+const TTL: u8 = 64;
+
+/// The error about a packet whose IP header stands at `ip_at`: `None` where none may be sent (about an ICMP error, a fragment
+/// that is not the first, to or about what is no single host), or for want of a buffer.
+pub fn icmp_error(
+    about: &Frame,
+    link: LinkType,
+    ip_at: usize,
+    error: IcmpError,
+    alloc: &mut dyn FrameAllocator,
+) -> Option<Frame> {
+    let mut quoted = [0; ROOM];
+    let known = about.copy_to(0, &mut quoted);
+    let (head, packet) = quoted.get(..known)?.split_at_checked(ip_at)?;
+    if head.len() > MAX_LINK {
+        return None;
+    }
+    let family = if packet.first()? >> 4 == 4 { Family::V4 } else { Family::V6 };
+    let mut out = [0; ROOM];
+    out.get_mut(..ip_at)?.copy_from_slice(head);
+    if link == LinkType::Ethernet {
+        let (to, from) = (head.get(..6)?, head.get(6..12)?);
+        out.get_mut(..6)?.copy_from_slice(from);
+        out.get_mut(6..12)?.copy_from_slice(to);
+    }
+    let room = out.get_mut(ip_at..)?;
+    let len = match family {
+        Family::V4 => write_v4(room, packet, error)?,
+        Family::V6 => write_v6(room, packet, error)?,
+    };
+    let mut frame = alloc.allocate(out.get(..ip_at + len)?)?;
+    frame.set_meta(about.meta());
+    Some(frame)
+}
+
+/// Type, code and the four bytes behind the checksum.
+fn words(family: Family, error: IcmpError) -> (u8, u8, u32) {
+    match (family, error) {
+        (Family::V4, IcmpError::TooBig { mtu }) => (v4::UNREACHABLE, 4, u32::from(mtu)),
+        (Family::V4, IcmpError::ReassemblyTime) => (v4::TIME_EXCEEDED, 1, 0),
+        (Family::V6, IcmpError::TooBig { mtu }) => (v6::PACKET_TOO_BIG, 0, u32::from(mtu)),
+        (Family::V6, IcmpError::ReassemblyTime) => (v6::TIME_EXCEEDED, 1, 0),
+    }
+}
+
+/// ICMP's header and as much of the packet as fits `longest`; how long that is. The checksum is still zero.
+fn write_icmp(room: &mut [u8], packet: &[u8], family: Family, error: IcmpError) -> Option<usize> {
+    let (kind, code, rest) = words(family, error);
+    let quote = packet.get(..packet.len().min(room.len().checked_sub(icmp::HEADER_LEN)?))?;
+    let (head, body) = room.split_at_mut(icmp::HEADER_LEN);
+    head.copy_from_slice(&[
+        kind,
+        code,
+        0,
+        0,
+        (rest >> 24) as u8,
+        (rest >> 16) as u8,
+        (rest >> 8) as u8,
+        rest as u8,
+    ]);
+    body.get_mut(..quote.len())?.copy_from_slice(quote);
+    Some(icmp::HEADER_LEN + quote.len())
+}
+
+fn write_v4(room: &mut [u8], packet: &[u8], error: IcmpError) -> Option<usize> {
+    let ip = Ipv4::parse_cut(packet).ok()?;
+    let own = packet.get(..ip.total_len().min(packet.len()))?;
+    let (source, destination) = (packet.get(12..16)?, packet.get(16..20)?);
+    let single =
+        |address: &[u8]| address.first().is_some_and(|&first| (1..224).contains(&first) && first != 127);
+    let later = ip.fragment().is_some_and(|(offset, _)| offset > 0);
+    let kind = ip.payload().first().copied();
+    // RFC 1122, section 3.2.2.
+    let is_error = ip.proto() == ip_proto::ICMP && kind.is_none_or(|kind| icmp::is_error(Family::V4, kind));
+    if later || is_error || !single(source) || !single(destination) {
+        return None;
+    }
+    let (header, body) = room.get_mut(..LONGEST[0])?.split_at_mut_checked(IPV4_HEADER)?;
+    let len = write_icmp(body, own, Family::V4, error)?;
+    let sum = internet(body.get(..len)?);
+    body.get_mut(2..4)?.copy_from_slice(&sum.to_be_bytes());
+    let total = ((IPV4_HEADER + len) as u16).to_be_bytes();
+    header.copy_from_slice(&[
+        0x45,
+        PRECEDENCE,
+        total[0],
+        total[1],
+        0,
+        0,
+        0,
+        0,
+        TTL,
+        ip_proto::ICMP,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ]);
+    header.get_mut(12..16)?.copy_from_slice(destination);
+    header.get_mut(16..20)?.copy_from_slice(source);
+    let sum = internet(header);
+    header.get_mut(10..12)?.copy_from_slice(&sum.to_be_bytes());
+    Some(IPV4_HEADER + len)
+}
+
+fn write_v6(room: &mut [u8], packet: &[u8], error: IcmpError) -> Option<usize> {
+    const HEADER: usize = ipv6::HEADER_LEN;
+    let ip = Ipv6::parse_cut(packet).ok()?;
+    let own = packet.get(..(HEADER + ip.payload_len()).min(packet.len()))?;
+    let (source, destination) = (packet.get(8..24)?, packet.get(24..40)?);
+    let single = |address: &[u8]| address.first() != Some(&0xff) && address.iter().any(|&byte| byte != 0);
+    let kind = ip.payload().first().copied();
+    // RFC 4443, section 2.4 (e).
+    let is_error =
+        ip.next_header() == ip_proto::ICMPV6 && kind.is_none_or(|kind| icmp::is_error(Family::V6, kind));
+    if is_error || !single(source) || !single(destination) {
+        return None;
+    }
+    let (header, body) = room.get_mut(..LONGEST[1])?.split_at_mut_checked(HEADER)?;
+    let len = write_icmp(body, own, Family::V6, error)?;
+    let sum =
+        Sum::default().pseudo_header(Family::V6, ip.destination(), ip.source(), ip_proto::ICMPV6, len as u32);
+    let sum = sum.bytes(body.get(..len)?).finish();
+    body.get_mut(2..4)?.copy_from_slice(&sum.to_be_bytes());
+    let length = (len as u16).to_be_bytes();
+    header.get_mut(..8)?.copy_from_slice(&[0x60, 0, 0, 0, length[0], length[1], ip_proto::ICMPV6, TTL]);
+    header.get_mut(8..24)?.copy_from_slice(destination);
+    header.get_mut(24..40)?.copy_from_slice(source);
+    Some(HEADER + len)
+}
+
+#[cfg(test)]
+mod tests;

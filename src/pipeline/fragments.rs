@@ -1,0 +1,162 @@
+//! Fragments on a lane: into reassembly, out of it, timed out; and pairs for which nothing else is done ([`Mode::Reassemble`]).
+
+use super::lane::{Give, Lane};
+use super::ledger::Ledger;
+use super::settings::{Mode, PortPlan};
+use crate::base::event::Cause;
+use crate::base::{Anomaly, DropReason, PortId, Time, Verdict};
+use crate::decode::{Decoded, MAX_ANOMALIES, decode};
+use crate::defrag::{self, IcmpError};
+use crate::io::{Frame, LinkType};
+use crate::wire::ethernet;
+use arrayvec::ArrayVec;
+
+/// Datagrams timed out in one slice of timers whose senders are told; those beyond are only counted.
+const MAX_TOLD: usize = 8;
+
+/// What reassembly drops on its own account, and what it noticed.
+struct FragmentSink<'a> {
+    ledger: &'a Ledger,
+    plans: &'a [PortPlan],
+    /// Anomalies of the fragment being pushed; one fragment has few.
+    raised: ArrayVec<Anomaly, MAX_ANOMALIES>,
+    /// First fragments of datagrams whose time is over, and where their IP headers stand.
+    late: ArrayVec<(Frame, u32), MAX_TOLD>,
+}
+
+impl<'a> FragmentSink<'a> {
+    fn new(ledger: &'a Ledger, plans: &'a [PortPlan]) -> FragmentSink<'a> {
+        FragmentSink { ledger, plans, raised: ArrayVec::new(), late: ArrayVec::new() }
+    }
+}
+
+impl defrag::Sink for FragmentSink<'_> {
+    fn copies(&self, port: PortId) -> bool {
+        self.plans.get(port.index()).is_some_and(|plan| !plan.mode.acts())
+    }
+
+    fn dropped(&mut self, reason: DropReason, fragments: u32, copies: bool) {
+        if copies {
+            self.ledger.consumed.add(u64::from(fragments));
+            (0..fragments).for_each(|_| self.ledger.count_spared(reason));
+        } else {
+            self.ledger.count_drop(reason, u64::from(fragments));
+        }
+    }
+
+    fn anomaly(&mut self, anomaly: Anomaly) {
+        let _ = self.raised.try_push(anomaly); // the first say it all
+    }
+
+    fn timed_out(&mut self, first: Frame, ip_at: u32) {
+        let _ = self.late.try_push((first, ip_at)); // one too many goes untold
+    }
+}
+
+/// Bytes that stand before every IP packet of a link at least.
+const fn link_header(link: LinkType) -> usize {
+    match link {
+        LinkType::Ethernet => ethernet::HEADER_LEN,
+        _ => 0,
+    }
+}
+
+impl Lane {
+    /// A frame of a pair for which only fragments are put together: one that is no fragment and fits the other port goes
+    /// out as it came, unexamined.
+    pub(super) fn whole_or_piece(
+        &mut self,
+        frame: Frame,
+        decoded: &mut Decoded,
+        plan: &PortPlan,
+        give: Give<'_>,
+    ) {
+        let meta = frame.meta();
+        self.clock = self.clock.max(meta.clock);
+        let fits = frame.len() <= usize::from(plan.peer_mtu) + link_header(plan.link);
+        let piece = self.owners.affinity(&frame, plan).fragment;
+        if fits && !piece {
+            return self.exits.send(frame, plan.peer);
+        }
+        self.set_near(self.number(&meta));
+        self.position = self.number(&meta);
+        decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, decoded);
+        match decoded.invalid {
+            // It would be no piece of anything; what is whole is not ours to judge.
+            Some(reason) if piece => self.settle(frame, decoded, plan, Verdict::Drop(reason)),
+            _ if decoded.is_fragment() => self.fragment(frame, decoded, plan, give),
+            _ => self.settle(frame, decoded, plan, Verdict::Forward),
+        }
+    }
+
+    /// One piece of a datagram. What stays in the line in tap mode is the piece itself; reassembly gets a share of it.
+    pub(super) fn fragment(&mut self, frame: Frame, decoded: &mut Decoded, plan: &PortPlan, give: Give<'_>) {
+        let verdict = self.judge(&frame, decoded, plan, Cause::Packet);
+        if plan.mode.acts() && verdict.is_drop() {
+            return self.settle(frame, decoded, plan, verdict);
+        }
+        let piece = match plan.mode {
+            Mode::Tap => {
+                let share = frame.share();
+                self.exits.send(frame, plan.peer);
+                match share {
+                    Some(share) => {
+                        self.ledger.generated.add(1);
+                        share
+                    }
+                    None => return self.ledger.count_spared(DropReason::NoBuffer),
+                }
+            }
+            Mode::Ips | Mode::Ids | Mode::Reassemble => frame,
+        };
+        let mut sink = FragmentSink::new(&self.ledger, &self.plans);
+        let meta = piece.meta();
+        let outcome = self.fragments.push(piece, decoded, self.clock, self.allocator.as_mut(), &mut sink);
+        let FragmentSink { raised, late, .. } = sink;
+        self.count_fragments();
+        if !raised.is_empty() {
+            self.raised(&meta, decoded, plan, &raised);
+        }
+        self.tell_late(late);
+        match outcome {
+            defrag::Outcome::Held => {}
+            defrag::Outcome::Complete(datagram) => self.rebuilt(datagram, plan, give),
+            defrag::Outcome::Dropped(reason, piece) => self.drop_piece(piece, decoded, plan, reason),
+        }
+    }
+
+    /// Gives up datagrams whose time is over, at most so many.
+    pub(super) fn expire_fragments(&mut self, now: Time, budget: usize) {
+        let mut sink = FragmentSink::new(&self.ledger, &self.plans);
+        let done = self.fragments.expire(now, budget, &mut sink);
+        let late = sink.late;
+        if done > 0 {
+            self.count_fragments();
+            self.tell_late(late);
+        }
+    }
+
+    /// Drops what is held of datagrams: the appliance stops.
+    pub(super) fn drop_fragments(&mut self) {
+        let mut sink = FragmentSink::new(&self.ledger, &self.plans);
+        self.fragments.drop_all(DropReason::Shutdown, &mut sink);
+        self.count_fragments();
+    }
+
+    fn tell_late(&mut self, late: ArrayVec<(Frame, u32), MAX_TOLD>) {
+        for (first, ip_at) in late {
+            if let Some(plan) = self.plan(first.meta().port) {
+                self.tell(&first, ip_at, &plan, IcmpError::ReassemblyTime);
+            }
+        }
+    }
+
+    /// Brings the reassembler's numbers into the ledger.
+    fn count_fragments(&mut self) {
+        let (now, seen) = (self.fragments.counters, &mut self.fragments_seen);
+        self.ledger.merged.add(now.merged - seen.merged);
+        self.ledger.generated.add(now.generated - seen.generated);
+        *seen = now;
+        self.count_held();
+    }
+}

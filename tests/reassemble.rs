@@ -1,0 +1,186 @@
+//! `weir reassemble`: captures in, captures out, and what it refuses.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a test that fails should say where
+
+mod support;
+
+use std::path::Path;
+use std::process::Output;
+use support::{Bench, conserved, ethernet, v4, v6, weir};
+use weir::io::capture::Reader;
+use weir::wire::build::{IpFields, Random, fragment, fragments, udp_packet};
+
+fn reassemble(arguments: &[&str]) -> Output {
+    weir().arg("reassemble").args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// From capture to capture; what was said.
+#[track_caller]
+fn through(from: &Path, to: &Path, more: &[&str]) -> String {
+    let (from, to) = (from.to_str().unwrap(), to.to_str().unwrap());
+    let output = reassemble(&[&["-r", from, "-w", to], more].concat());
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}{}", text(&output.stderr));
+    conserved(&said);
+    said
+}
+
+/// The IP packets of a capture, sorted.
+fn packets(path: &Path) -> Vec<Vec<u8>> {
+    let mut reader = Reader::open(path).unwrap();
+    let mut found = Vec::new();
+    while let Some(record) = reader.next_record().unwrap() {
+        found.push(record.bytes[14..].to_vec());
+    }
+    found.sort();
+    found
+}
+
+/// What stands behind `head` in the summary.
+fn number(said: &str, head: &str) -> u64 {
+    said.lines().find_map(|line| line.strip_prefix(head)).map_or(0, |n| n.trim().parse().unwrap())
+}
+
+fn datagrams(count: u16) -> Vec<Vec<u8>> {
+    let mut random = Random::new(7);
+    let datagram = |n: u16| {
+        let options = vec![1; 4 * random.below(4)];
+        let fields = IpFields { id: n, options, ..IpFields::default() };
+        let len = 1 + random.below(9000);
+        let host = u32::from(n % 5) + 1;
+        match n % 3 {
+            0 => udp_packet(v6(host as u16, n), v6(99, 53), &IpFields::default(), &random.bytes(len)),
+            _ => udp_packet(v4(host, n), v4(99, 53), &fields, &random.bytes(len)),
+        }
+    };
+    (1..=count).map(datagram).collect()
+}
+
+#[test]
+fn random_datagrams_in_pieces_of_random_order_come_out_whole_and_go_in_pieces_and_back() {
+    for workers in ["0", "2"] {
+        let bench = Bench::new();
+        let (whole, mut random) = (datagrams(120), Random::new(3));
+        let sizes = |random: &mut Random| (0..3).map(|_| 256 + random.below(1200)).collect::<Vec<_>>();
+        let mut pieces: Vec<Vec<u8>> =
+            whole.iter().zip(1..).flat_map(|(p, id)| fragments(p, id, &sizes(&mut random))).collect();
+        random.shuffle(&mut pieces);
+        let capture = bench.capture(&ethernet(&pieces));
+        let (wide, narrow, back) =
+            (bench.path("wide.pcap"), bench.path("narrow.pcap"), bench.path("back.pcap"));
+        through(&capture, &wide, &["--workers", workers]);
+        let said = through(&capture, &narrow, &["-m", "1500", "--workers", workers]);
+        assert!(number(&said, "frames written") > 120);
+        assert!(packets(&narrow).iter().all(|packet| packet.len() <= 1500));
+        through(&narrow, &back, &["--workers", workers]);
+        // A lone IPv6 fragment is the whole packet, and passes as it came (RFC 6946).
+        let plain = |packet: &[u8]| match packet[0] >> 4 == 6 && packet[6] == 44 {
+            true => [
+                &packet[..4],
+                &(packet.len() as u16 - 48).to_be_bytes(),
+                &[packet[40]],
+                &packet[7..40],
+                &packet[48..],
+            ]
+            .concat(),
+            false => packet.to_vec(),
+        };
+        let sorted = |path: &Path| {
+            let mut all: Vec<_> = packets(path).iter().map(|packet| plain(packet)).collect();
+            all.sort();
+            all
+        };
+        let mut expected = whole.clone();
+        expected.sort();
+        assert!(sorted(&wide) == expected, "{workers} workers: whole");
+        assert!(sorted(&back) == expected, "{workers} workers: there and back");
+    }
+}
+
+#[test]
+fn a_missing_piece_lets_nothing_out_and_counts_one_timeout() {
+    let bench = Bench::new();
+    let packet = udp_packet(v4(1, 1), v4(2, 2), &IpFields::default(), &[7; 4000]);
+    let mut pieces = fragments(&packet, 5, &[1000]);
+    pieces.remove(1);
+    let mut capture = ethernet(&pieces);
+    // So that time passes.
+    let other = udp_packet(v4(3, 1), v4(2, 2), &IpFields::default(), b"later");
+    capture
+        .wait(std::time::Duration::from_secs(31))
+        .packets([&other])
+        .wait(std::time::Duration::from_secs(1));
+    capture.packets([&other]);
+    let (from, to) = (bench.capture(&capture), bench.path("out.pcap"));
+    let said = through(&from, &to, &[]);
+    assert_eq!(packets(&to), [other.clone(), other]);
+    assert_eq!((number(&said, "datagrams rebuilt"), number(&said, "datagrams timed out")), (0, 1));
+    assert_eq!(number(&said, "dropped: frag_timeout"), pieces.len() as u64);
+}
+
+#[test]
+fn the_receivers_network_decides_over_conflicting_pieces() {
+    let bench = Bench::new();
+    let packet = udp_packet(v4(1, 1), v4(2, 2), &IpFields::default(), &[b'a'; 24]);
+    let mut liar = packet.clone();
+    liar[20 + 8..].fill(b'b');
+    let piece = |packet: &[u8], range, more| fragment(packet, 9, range, more);
+    let pieces = [
+        piece(&packet, 8..16, true),
+        piece(&liar, 8..16, true),
+        piece(&packet, 0..8, true),
+        piece(&packet, 16..32, false),
+    ];
+    let (from, to) = (bench.capture(&ethernet(&pieces)), bench.path("out.pcap"));
+    for (policy, byte) in [("first", b'a'), ("last", b'b'), ("linux", b'b'), ("windows", b'a')] {
+        let config = bench.file("weir.toml", format!("[host-os-policy]\n\"10.0.0.2/32\" = \"{policy}\"\n"));
+        through(&from, &to, &["-c", config.to_str().unwrap(), "--workers", "0"]);
+        assert_eq!(packets(&to)[0][28..36], [byte; 8], "{policy}");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_with_what_to_do() {
+    let bench = Bench::new();
+    let capture = bench.capture(&ethernet([[0u8; 40]]));
+    let capture = capture.to_str().unwrap();
+    for (arguments, says) in [
+        (&["-N", "-m", "575"][..], "an MTU is a number from 576 to 9192"),
+        (&["-m", "9193", "-N"], "an MTU is a number from 576 to 9192"),
+        (&["-N", "--set", "fragments.mtu=9193"], "fragments.mtu"),
+        (&["-N", "-d", "5"], "0..=4"),
+        (&["-N"], "-- --vdev DEVICE --vdev DEVICE"),
+        (&["-N", "--", "--vdev", "net_null0"], "a pair has two"),
+        (&["-N", "--", "-l"], "-l behind `--` wants a value"),
+        (&["-r", capture], "--write"),
+        (&["-r", capture, "-w", capture], "would overwrite the capture"),
+        (&["-r", "/nonesuch.pcap", "-w", "/tmp/never.pcap"], "/nonesuch.pcap"),
+    ] {
+        let output = reassemble(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&output.stderr).contains(says), "{arguments:?}: {}", text(&output.stderr));
+    }
+    let version = reassemble(&["-v"]);
+    assert!(version.status.success() && text(&version.stdout).starts_with("weir "));
+}
+
+#[test]
+fn eal_options_behind_two_dashes_make_the_ports() {
+    let bench = Bench::new();
+    let mut command = weir();
+    let line = "reassemble -N -l -m 1500 -- -l 0,0 --no-huge -m 512 --vdev net_null0 --vdev net_null1";
+    command.args(line.split(' '));
+    let mut running = support::child::Running::start(command, &bench, "reassemble");
+    support::wait::until("it to forward", || {
+        assert!(running.ended().is_none(), "{}", running.stderr());
+        running.stderr().contains("reassembling between 2 ports on 2 lcores, MTU 1500").then_some(())
+    });
+    running.terminate();
+    let status = running.wait();
+    assert!(status.success(), "{}", running.stderr());
+    conserved(&running.stdout());
+}
