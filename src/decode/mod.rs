@@ -20,7 +20,7 @@ mod tests;
 
 pub use affinity::{AFFINITY_BYTES, Affinity, HashBy, HashFunction, affinity};
 pub use checksum::{checksum_valid, ip_checksum_valid};
-pub use tunnel::{Inner, decode_inner};
+pub use tunnel::{Inner, cut_out, decode_inner, decode_rebuilt};
 pub use tunnels::{InnerSessions, MAX_TUNNEL_PORTS, TunnelKind, Tunnels};
 
 use crate::base::anomaly::Effect;

@@ -5,7 +5,7 @@
 use super::{Layer, Step};
 use crate::base::Anomaly;
 use crate::wire::ethernet::ether_type as types;
-use crate::wire::{bridge, mpls, nsh, pppoe};
+use crate::wire::{bridge, mpls, nsh, ppp, pppoe};
 
 pub(super) fn is_known(ether_type: u16) -> bool {
     matches!(
@@ -30,6 +30,10 @@ pub(super) fn next(rest: &[u8], at: usize, ether_type: u16) -> Step {
         types::MPLS | types::MPLS_MULTICAST => of_mpls(mpls::parse(rest)?),
         types::PPPOE_SESSION => {
             pppoe::session(rest)?;
+            let (protocol, _) = ppp::header(rest.get(pppoe::HEADER_LEN..).unwrap_or_default())?;
+            if ppp::is_control(protocol) {
+                return Ok(None);
+            }
             (Layer::Ppp, pppoe::HEADER_LEN)
         }
         types::PPPOE_DISCOVERY => {

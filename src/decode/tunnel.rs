@@ -11,6 +11,7 @@ use crate::wire::ethernet::{self, ether_type as types};
 use crate::wire::gre::{self, Gre};
 use crate::wire::overlay::{self, Overlay};
 use crate::wire::{ip_proto, u16_at};
+use std::ops::Range;
 
 /// Where a tuple's context tells of tunnels; below stand three VLAN tags.
 const TUNNEL_SHIFT: u32 = 36;
@@ -228,9 +229,37 @@ pub fn decode_inner(bytes: &[u8], inner: &Inner, layers: u8, tunnels: &Tunnels, 
     }
     let bytes = bytes.get(..inner.end as usize).unwrap_or(bytes);
     decode_at(bytes, inner.at as usize, inner.layer, out);
-    out.tuple.context |= inner.context;
-    if let Some(quoted) = &mut out.quoted {
-        quoted.context |= inner.context;
-    }
+    enter(out, inner.context);
     find(bytes, out, tunnels);
+}
+
+/// Makes a piece of an inner datagram look as if its frame began with its IP header; which bytes of the frame those are.
+pub fn cut_out(piece: &mut Decoded) -> Option<Range<usize>> {
+    let ip = piece.ip.as_mut()?;
+    let at = ip.at;
+    if let Some(fragment) = &mut ip.fragment {
+        fragment.payload = fragment.payload.checked_sub(at)?;
+        fragment.next_header_at = fragment.next_header_at.saturating_sub(at); // 0 for IPv4
+    }
+    ip.at = 0;
+    Some(at as usize..(at + ip.total_len) as usize)
+}
+
+/// Decodes a datagram that was put together of inner pieces in the place of the last one: it is in the same tunnel and VLANs.
+/// `bytes` begin with its IP header.
+pub fn decode_rebuilt(bytes: &[u8], tunnels: &Tunnels, out: &mut Decoded) {
+    let (depth, layers, context) = (out.depth, out.layers, out.tuple.context);
+    let vlans = out.vlans.clone();
+    out.reset();
+    (out.depth, out.layers, out.vlans) = (depth, layers, vlans);
+    decode_at(bytes, 0, Layer::RawIp, out);
+    enter(out, context);
+    find(bytes, out, tunnels);
+}
+
+fn enter(out: &mut Decoded, context: u64) {
+    out.tuple.context |= context;
+    if let Some(quoted) = &mut out.quoted {
+        quoted.context |= context;
+    }
 }

@@ -43,6 +43,8 @@ pub struct Lane {
     pub(super) rebuilt: Option<Box<Decoded>>,
     /// For what tunnels carry.
     pub(super) inner: Option<Box<Decoded>>,
+    /// Room for an inner datagram that was put together.
+    pub(super) inner_scratch: Box<[u8]>,
     pub(super) fragments: Reassembler,
     pub(super) sessions: SessionTable,
     pub(super) services: Services,
@@ -96,6 +98,7 @@ impl Lane {
             decoded: vec![Decoded::default(); BURST].into(),
             rebuilt: Some(Box::default()),
             inner: Some(Box::default()),
+            inner_scratch: vec![0; SCRATCH].into(),
             fragments: Reassembler::new(settings.fragments.clone()),
             sessions: SessionTable::new(settings.sessions),
             gated: services.is_gated(),

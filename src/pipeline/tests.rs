@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 mod line;
 mod rss;
+mod within;
 
 const INSIDE: PortId = PortId(0);
 const OUTSIDE: PortId = PortId(1);

@@ -171,10 +171,13 @@ fn labels_pppoe_and_service_headers_leave_a_packet_what_it_is() {
 }
 
 #[test]
-fn pppoe_discovery_ends_without_a_complaint() {
+fn pppoe_discovery_and_control_end_without_a_complaint() {
     let frame = Link::ethernet().wrap_as(0x8863, &[0x11, 9, 0, 0, 0, 4, 1, 1, 0, 0]);
     let out = decoded(&frame, LinkType::Ethernet);
     assert!(out.anomalies.is_empty() && out.ip.is_none() && out.ether_type == 0x8863);
+    let frame = Link::ethernet().wrap_as(0x8864, &[0x11, 0, 0, 1, 0, 6, 0xc0, 0x21, 9, 1, 0, 4]);
+    let out = decoded(&frame, LinkType::Ethernet);
+    assert!(out.anomalies.is_empty() && out.ip.is_none(), "the link's control: {out:?}");
 }
 
 #[test]
