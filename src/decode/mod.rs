@@ -13,7 +13,7 @@ mod quoted;
 mod shim;
 mod transport;
 mod tunnel;
-mod tunnels;
+pub mod tunnels;
 
 #[cfg(test)]
 mod tests;

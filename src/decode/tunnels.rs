@@ -1,5 +1,6 @@
 //! Which tunnels are looked into: kinds, and the UDP ports by which some of them are known.
 
+pub use crate::base::TunnelKind;
 use arrayvec::ArrayVec;
 
 /// UDP ports that one kind of tunnel may have (as many as Suricata takes).
@@ -10,34 +11,6 @@ pub const VXLAN_PORT: u16 = 4789;
 pub const GENEVE_PORT: u16 = 6081;
 pub const TEREDO_PORT: u16 = 3544;
 pub const GTP_U_PORT: u16 = 2152;
-
-/// How a packet is carried within another.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum TunnelKind {
-    /// IPv4 within IPv4 or IPv6.
-    Ipv4,
-    /// IPv6 within IPv4 or IPv6.
-    Ipv6,
-    Gre,
-    ErspanI,
-    ErspanII,
-    ErspanIII,
-    Vxlan,
-    Geneve,
-    Teredo,
-    GtpU,
-}
-
-impl TunnelKind {
-    pub const ALL: [TunnelKind; 10] = {
-        use TunnelKind::*;
-        [Ipv4, Ipv6, Gre, ErspanI, ErspanII, ErspanIII, Vxlan, Geneve, Teredo, GtpU]
-    };
-
-    const fn bit(self) -> u16 {
-        1 << self as u16
-    }
-}
 
 /// To what an inner session belongs.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +33,10 @@ pub struct Tunnels {
     /// Of VXLAN, Geneve, Teredo, GTP-U.
     ports: [[u16; MAX_TUNNEL_PORTS]; 4],
     pub(super) sessions: InnerSessions,
+}
+
+const fn bit(kind: TunnelKind) -> u16 {
+    1 << kind as u16
 }
 
 /// The kinds that have ports, in the order of their lists.
@@ -91,13 +68,13 @@ impl Tunnels {
 
     /// This kind too; at these ports, if it is known by ports. Port 0 and those beyond [`MAX_TUNNEL_PORTS`] are left out.
     pub fn with(mut self, kind: TunnelKind, ports: &[u16]) -> Tunnels {
-        self.kinds |= kind.bit();
+        self.kinds |= bit(kind);
         self.set_ports(kind, ports);
         self
     }
 
     pub fn without(mut self, kind: TunnelKind) -> Tunnels {
-        self.kinds &= !kind.bit();
+        self.kinds &= !bit(kind);
         self.set_ports(kind, &[]);
         self
     }
@@ -121,7 +98,7 @@ impl Tunnels {
 
     #[inline]
     pub fn has(&self, kind: TunnelKind) -> bool {
-        self.kinds & kind.bit() != 0
+        self.kinds & bit(kind) != 0
     }
 
     /// Whether packets between these UDP ports may hold others: their worker must not depend on the outer ports, which the

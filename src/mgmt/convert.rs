@@ -173,7 +173,7 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
         sessions: sessions(config, start.now, start.seed),
         fragments: fragments(config, start.seed),
         drop_invalid: config.profile == Profile::Inline,
-        tunnels: crate::decode::Tunnels::default(),
+        tunnels: config.tunnels.convert(),
     }
 }
 

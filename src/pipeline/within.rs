@@ -1,8 +1,8 @@
 //! Packets within a packet: each is judged by itself, and their fragments are put together.
 
 use super::lane::Lane;
-use crate::base::Verdict;
 use crate::base::event::Cause;
+use crate::base::{Outer, Verdict};
 use crate::decode::{Decoded, decode_inner, decode_rebuilt};
 use crate::io::Frame;
 use crate::service::Subject;
@@ -27,7 +27,12 @@ impl Lane {
             let rebuilt = datagram.as_ref().map(|datagram| datagram.view(&mut scratch));
             let bytes = rebuilt.unwrap_or(subject.bytes);
             match next.take() {
-                Some(found) => decode_inner(bytes, &found, layers, &self.tunnels, &mut inner),
+                Some(found) => {
+                    let (tuple, cause) = (outer.tuple, subject.cause);
+                    let (kind, depth) = (found.kind, found.depth);
+                    self.report.set_outer(Some(Outer { tuple, cause, kind, depth }));
+                    decode_inner(bytes, &found, layers, &self.tunnels, &mut inner);
+                }
                 None => decode_rebuilt(bytes, &self.tunnels, &mut inner),
             }
             let within = Subject { bytes, cause: Cause::Inner, frame: None, ..*subject };
@@ -47,6 +52,7 @@ impl Lane {
             }
         }
         self.end_copy(datagram);
+        self.report.set_outer(None);
         (self.inner, self.inner_scratch) = (Some(inner), scratch);
         verdict
     }
