@@ -38,7 +38,7 @@ impl Payload {
             let link = reader.link_type();
             // A capture cut short is used up to there.
             while let Ok(Some(record)) = reader.next_record() {
-                decode(record.bytes, link, &mut decoded);
+                decode(record.bytes, link, &weir::decode::Tunnels::none(), &mut decoded);
                 if decoded.invalid.is_none() && decoded.tcp().is_some() && !decoded.is_fragment() {
                     distinct.extend_from_slice(record.bytes.get(decoded.payload_range()).unwrap_or_default());
                 }

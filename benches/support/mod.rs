@@ -54,6 +54,7 @@ pub fn lane_in(
         replay: false,
         event_ring: 1024,
         wanted: Wanted::default(),
+        tunnels: weir::decode::Tunnels::default(),
         drop_invalid: true,
         sessions: session::Settings { capacity, ..session::Settings::default() },
         fragments: defrag::Settings::default(),

@@ -5,7 +5,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use weir::decode::{Decoded, HashBy, HashFunction, affinity, checksum_valid, decode, ip_checksum_valid};
+use weir::decode::{
+    Decoded, HashBy, HashFunction, Tunnels, affinity, checksum_valid, decode, decode_inner, ip_checksum_valid,
+};
 use weir::io::LinkType;
 
 const LINKS: [u16; 8] = [1, 0, 9, 101, 104, 108, 113, 276];
@@ -14,7 +16,32 @@ fuzz_target!(|input: &[u8]| {
     let Some((&first, frame)) = input.split_first() else { return };
     let link = LinkType::from_dlt(LINKS[usize::from(first) % LINKS.len()]);
     let mut out = Decoded::default();
-    decode(frame, link, &mut out);
+    let tunnels = Tunnels::default();
+    decode(frame, link, &tunnels, &mut out);
+    within(&out, frame);
+    let (mut next, mut layers) = (out.inner, out.layers);
+    let mut inner = Decoded::default();
+    while let Some(found) = next {
+        decode_inner(frame, &found, layers, &tunnels, &mut inner);
+        within(&inner, frame);
+        assert!(inner.layers > layers);
+        (next, layers) = (inner.inner, inner.layers);
+    }
+    let _ = (ip_checksum_valid(&out, frame), checksum_valid(&out, frame));
+    for function in [HashFunction::Mixed, HashFunction::Toeplitz] {
+        for ports in [false, true] {
+            let by = HashBy { ports, function, tunnels };
+            let found = affinity(frame, link, &by);
+            if out.invalid.is_none() {
+                assert_eq!(found.hash, out.affinity_hash(frame, &by));
+                assert_eq!(found.fragment, out.is_fragment());
+            }
+        }
+    }
+});
+
+/// No range points outside of the frame.
+fn within(out: &Decoded, frame: &[u8]) {
     assert!(out.payload_range().end <= frame.len());
     assert!(out.l4_at as usize + usize::from(out.l4_len) <= frame.len());
     if let Some(ip) = out.ip {
@@ -23,15 +50,4 @@ fuzz_target!(|input: &[u8]| {
             assert!((piece.payload + u32::from(piece.payload_len)) as usize <= frame.len());
         }
     }
-    let _ = (ip_checksum_valid(&out, frame), checksum_valid(&out, frame));
-    for function in [HashFunction::Mixed, HashFunction::Toeplitz] {
-        for ports in [false, true] {
-            let by = HashBy { ports, function };
-            let found = affinity(frame, link, by);
-            if out.invalid.is_none() {
-                assert_eq!(found.hash, out.affinity_hash(by));
-                assert_eq!(found.fragment, out.is_fragment());
-            }
-        }
-    }
-});
+}

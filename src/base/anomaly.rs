@@ -1,7 +1,7 @@
 //! What is wrong with a packet or a stream, under the names Suricata gives its decoder and stream events
 //! (its `decoder-events.rules`, `stream-events.rules`, and the counters `decoder.event.*` of eve.json).
 //!
-//! Not every entry is raised by today's decoders: a rule may name any of them, and the tunnels come later.
+//! Not every entry is raised by today's decoders: a rule may name any of them.
 
 /// What a packet is worth once it shows the anomaly.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -191,9 +191,9 @@ anomalies! {
     MplsUnknownPayloadType = Decode Invalid "mpls.unknown_payload_type";
     VxlanUnknownPayloadType = Decode Note "vxlan.unknown_payload_type";
     GeneveUnknownPayloadType = Decode Note "geneve.unknown_payload_type";
-    ErspanHeaderTooSmall = Decode Invalid "erspan.header_too_small";
-    ErspanUnsupportedVersion = Decode Invalid "erspan.unsupported_version";
-    ErspanTooManyVlanLayers = Decode Invalid "erspan.too_many_vlan_layers";
+    ErspanHeaderTooSmall = Decode Note "erspan.header_too_small";
+    ErspanUnsupportedVersion = Decode Note "erspan.unsupported_version";
+    ErspanTooManyVlanLayers = Decode Note "erspan.too_many_vlan_layers";
     DcePktTooSmall = Decode Invalid "dce.pkt_too_small";
     ChdlcPktTooSmall = Decode Invalid "chdlc.pkt_too_small";
     NshHeaderTooSmall = Decode Invalid "nsh.header_too_small";

@@ -18,6 +18,7 @@ pub mod parallel;
 pub mod seq;
 pub mod time;
 pub mod toeplitz;
+pub mod tunnel;
 pub mod verdict;
 
 pub use addr::{Addr, Family};
@@ -30,4 +31,5 @@ pub use links::LinkSet;
 pub use networks::NetworkTable;
 pub use seq::SeqNum;
 pub use time::Time;
+pub use tunnel::{Outer, TunnelKind};
 pub use verdict::Verdict;

@@ -1,6 +1,6 @@
 //! Link layers: which packet stands behind them, and where.
 
-use super::{Decoded, Layer, Step, tail};
+use super::{Decoded, Layer, Step, shim, tail};
 use crate::base::{Anomaly, Family};
 use crate::wire::arp::Arp;
 use crate::wire::ethernet::{self, Ethernet, VLAN_TAG_LEN, VlanTag, ether_type as types};
@@ -35,15 +35,7 @@ fn other_ether_type(bytes: &[u8], at: usize, ether_type: u16, out: &mut Decoded)
             out.arp = Some(at as u32);
             if arp.opcode_known() { Ok(None) } else { Err(Anomaly::ArpUnsupportedOpcode) }
         }
-        // Known, and for the tunnels to come.
-        types::MPLS
-        | types::MPLS_MULTICAST
-        | types::PPPOE_DISCOVERY
-        | types::PPPOE_SESSION
-        | types::IEEE_8021AH
-        | types::DCE
-        | types::VNTAG
-        | types::NSH => Ok(None),
+        other if shim::is_known(other) => shim::next(tail(bytes, at), at, other),
         _ if !out.vlans.is_empty() => Err(Anomaly::VlanUnknownType),
         _ => Err(Anomaly::EthernetUnknownEthertype),
     }

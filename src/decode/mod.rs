@@ -10,15 +10,18 @@ mod ipv4_options;
 mod ipv6_ext;
 mod link;
 mod quoted;
+mod shim;
 mod transport;
 mod tunnel;
+pub mod tunnels;
 
 #[cfg(test)]
 mod tests;
 
-pub use affinity::{Affinity, HashBy, HashFunction, affinity, is_piece};
+pub use affinity::{AFFINITY_BYTES, Affinity, HashBy, HashFunction, affinity, is_piece};
 pub use checksum::{checksum_valid, ip_checksum_valid};
-pub use tunnel::{Inner, MAX_TUNNELS, tunnel};
+pub use tunnel::{Inner, cut_out, decode_inner, decode_rebuilt};
+pub use tunnels::{InnerSessions, MAX_TUNNEL_PORTS, TunnelKind, Tunnels};
 
 use crate::base::anomaly::Effect;
 use crate::base::{Anomaly, DropReason, Family, FlowTuple};
@@ -31,8 +34,11 @@ pub const MAX_ANOMALIES: usize = 6;
 /// VLAN tags looked through (Suricata's bound is 3 as well).
 pub const MAX_VLANS: usize = 3;
 
-/// Headers below the transport that one packet may nest (link, tags, tunnels).
+/// Headers below the transport that one frame may nest (link, tags, tunnels and what they carry).
 pub const MAX_LAYERS: usize = 16;
+
+/// Tunnels within tunnels that there can be, each with a packet in it.
+pub const MAX_TUNNELS: usize = MAX_LAYERS / 2;
 
 /// IPv6 extension headers looked through; a hostile chain can be longer than any bound on its bytes suggests.
 pub const MAX_EXTENSION_HEADERS: usize = 256;
@@ -73,21 +79,25 @@ impl Layer {
 /// What follows a layer: another one at an offset, nothing, or a reason to stop.
 type Step = Result<Option<(Layer, usize)>, Anomaly>;
 
-/// Decodes a whole frame into `out`, which is reset first.
+/// Decodes a whole frame into `out`, which is reset first, and looks for the packet that it [carries](Decoded::inner).
 #[inline]
-pub fn decode(bytes: &[u8], link: LinkType, out: &mut Decoded) {
+pub fn decode(bytes: &[u8], link: LinkType, tunnels: &Tunnels, out: &mut Decoded) {
     out.reset();
     match Layer::of_link(link) {
-        Some(layer) => decode_at(bytes, 0, layer, out),
+        Some(layer) => {
+            decode_at(bytes, 0, layer, out);
+            tunnel::find(bytes, out, tunnels);
+        }
         None => out.invalid = Some(DropReason::UnknownLinkType),
     }
 }
 
-/// Decodes on from `offset`, where `layer` stands. Adds to `out`: the innermost IP and transport win, tags and
-/// anomalies gather. To bound an inner packet by an outer one, cut `bytes` there.
-pub fn decode_at(bytes: &[u8], offset: usize, layer: Layer, out: &mut Decoded) {
+/// Decodes on from `offset`, where `layer` stands, up to the transport; adds to `out`. To bound an inner packet by an outer
+/// one, cut `bytes` there.
+fn decode_at(bytes: &[u8], offset: usize, layer: Layer, out: &mut Decoded) {
     let (mut layer, mut at) = (layer, offset);
-    for _ in 0..MAX_LAYERS {
+    while usize::from(out.layers) < MAX_LAYERS {
+        out.layers += 1;
         let step = match layer {
             Layer::Ethernet => link::ethernet(bytes, at, out),
             Layer::EtherType(ether_type) => link::ether_type(bytes, at, ether_type, out),
@@ -215,6 +225,11 @@ pub struct Decoded {
     /// The packet cannot be what it says: no session, and no rule that wants a transport. Where [`ip`](Decoded::ip) is
     /// there (the transport or an extension header is broken), rules for `ip` still see it, with ports 0, as in Suricata.
     pub invalid: Option<DropReason>,
+    /// The packet within this one.
+    pub inner: Option<Inner>,
+    /// Tunnels around this packet, and headers of the frame up to its transport.
+    pub depth: u8,
+    pub layers: u8,
     /// The session table's hash of the packet, from when it looks ahead for a burst; 0 where it does not.
     pub session_hash: u64,
 }
@@ -235,6 +250,8 @@ impl Decoded {
         self.quoted = None;
         self.anomalies.clear();
         self.invalid = None;
+        self.inner = None;
+        (self.depth, self.layers) = (0, 0);
         self.session_hash = 0;
     }
 
@@ -249,16 +266,17 @@ impl Decoded {
         }
     }
 
-    /// The number that chooses this packet's worker, equal to what [`affinity`] finds of the same bytes: both directions
-    /// of a session, the ICMP errors about it and its rebuilt datagrams have one, fragments that of their addresses.
+    /// The number that chooses the worker of this packet, whose frame is `bytes`, equal to what [`affinity`] finds of the same
+    /// bytes: both directions of a session, the ICMP errors about it and its rebuilt datagrams have one, fragments that of
+    /// their addresses, and tunnels that of the innermost packet's addresses.
     #[inline]
-    pub fn affinity_hash(&self, by: HashBy) -> u32 {
-        match (&self.ip, &self.quoted) {
-            (None, _) => 0,
-            (Some(ip), _) if ip.fragment.is_some() => by.fragment(&self.tuple),
-            (Some(_), Some(quoted)) => by.session(quoted),
-            (Some(_), None) => by.session(&self.tuple),
+    pub fn affinity_hash(&self, bytes: &[u8], by: &HashBy) -> u32 {
+        let Some(ip) = &self.ip else { return 0 };
+        if ip.fragment.is_some() {
+            return by.fragment(&self.tuple);
         }
+        let carried = self.inner.as_ref().and_then(|inner| affinity::carried(bytes, inner, by));
+        carried.unwrap_or_else(|| by.session(self.quoted.as_ref().unwrap_or(&self.tuple)))
     }
 
     pub fn is_fragment(&self) -> bool {

@@ -1,167 +1,265 @@
-//! The packet within a packet: IP in IP, GRE with ERSPAN, VXLAN, Geneve, Teredo.
-//!
-//! An inner packet is decoded and judged by itself, after the outer one; [`tunnel`] says where it stands.
+//! The packet within a packet. An inner packet is decoded and judged by itself; [`find`] says where it stands and to which
+//! tunnel it belongs.
 
-use super::{Decoded, L4, Layer};
+use super::affinity;
+use super::tunnels::{InnerSessions, TunnelKind, Tunnels};
+use super::{Decoded, L4, Layer, decode_at, shim};
+use crate::base::key::mix;
+use crate::base::{Anomaly, FlowTuple};
+use crate::wire::erspan::Erspan;
+use crate::wire::ethernet::{self, ether_type as types};
 use crate::wire::gre::{self, Gre};
+use crate::wire::overlay::{self, Overlay};
 use crate::wire::{ip_proto, u16_at};
+use std::ops::Range;
 
-/// Tunnels within tunnels that are looked into; what is deeper is payload.
-pub const MAX_TUNNELS: usize = 8;
+/// Where a tuple's context tells of tunnels; below stand three VLAN tags.
+const TUNNEL_SHIFT: u32 = 36;
 
-/// UDP ports (RFC 7348; RFC 8926; RFC 4380), those of Suricata's stock configuration.
-pub const VXLAN_PORT: u16 = 4789;
-pub const GENEVE_PORT: u16 = 6081;
-pub const TEREDO_PORT: u16 = 3544;
-
-/// VXLAN's and Geneve's fixed headers.
-const VXLAN_LEN: usize = 8;
-const GENEVE_LEN: usize = 8;
-/// The flag without which a VXLAN header names no network.
-const VXLAN_HAS_ID: u8 = 0x08;
-/// Teredo's origin indication (RFC 4380, section 5.1.1).
-const TEREDO_ORIGIN_LEN: usize = 8;
-
-/// Where an inner packet stands in the frame.
+/// Where an inner packet stands in the frame, and how it came there.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Inner {
     pub layer: Layer,
-    pub at: usize,
+    pub at: u32,
     /// Behind its last byte, as far as the outer packet goes.
-    pub end: usize,
+    pub end: u32,
+    pub kind: TunnelKind,
+    /// Tunnels around it, 1 for the first.
+    pub depth: u8,
+    /// A VLAN that the tunnel's own header names (ERSPAN); 0 for none.
+    pub vlan: u16,
+    /// The tunnel's part of the inner packets' [contexts](FlowTuple::context).
+    pub context: u64,
 }
 
-/// Whether packets between these UDP ports may hold others: their worker must not depend on the outer ports, which the two
-/// directions of an inner session do not share.
-#[inline]
-pub(super) fn is_tunnel_port(sport: u16, dport: u16) -> bool {
-    let one = |port| matches!(port, VXLAN_PORT | GENEVE_PORT | TEREDO_PORT);
-    one(sport) || one(dport)
+/// What a tunnel's header says, whatever packet it stands in.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Carried {
+    pub layer: Layer,
+    /// From the start of what IP (for UDP: the datagram) carries.
+    pub skip: usize,
+    kind: TunnelKind,
+    /// VNI or key; told apart from no number at all.
+    network: Option<u32>,
+    vlan: u16,
 }
 
-/// The packet that a decoded one carries.
-#[inline]
-pub fn tunnel(bytes: &[u8], outer: &Decoded) -> Option<Inner> {
-    let ip = outer.ip.filter(|ip| outer.invalid.is_none() && ip.fragment.is_none())?;
-    let udp = matches!(outer.l4, L4::Udp) && is_tunnel_port(outer.tuple.sport, outer.tuple.dport);
-    if !udp && !matches!(ip.proto, ip_proto::IPV4 | ip_proto::IPV6 | ip_proto::GRE) {
-        return None;
+impl Carried {
+    fn new(kind: TunnelKind, layer: Layer, skip: usize) -> Carried {
+        Carried { layer, skip, kind, network: None, vlan: 0 }
     }
-    let range = outer.payload_range();
-    let payload = bytes.get(range.clone())?;
-    let (layer, skip) = if udp { over_udp(payload, outer) } else { over_ip(payload, ip.proto) }?;
-    Some(Inner { layer, at: range.start + skip, end: range.end })
 }
 
-fn over_ip(payload: &[u8], proto: u8) -> Option<(Layer, usize)> {
-    match (proto, payload.first()? >> 4) {
-        (ip_proto::IPV4, 4) => Some((Layer::Ipv4, 0)),
-        (ip_proto::IPV6, 6) => Some((Layer::Ipv6, 0)),
-        (ip_proto::GRE, _) => {
-            let gre = Gre::parse(payload).ok()?;
-            match gre.protocol {
-                // Without a sequence number it is ERSPAN type I, which has no header.
-                gre::ERSPAN if gre.has_sequence => Some((Layer::Ethernet, gre.header_len + gre::ERSPAN_LEN)),
-                gre::ERSPAN => Some((Layer::Ethernet, gre.header_len)),
-                other => Some((announced(other)?, gre.header_len)),
+/// Looks for the packet that a decoded one carries, and puts it into [`inner`](Decoded::inner). What is wrong with the tunnel's
+/// header is an anomaly of the packet that has it.
+#[inline]
+pub(super) fn find(bytes: &[u8], out: &mut Decoded, tunnels: &Tunnels) {
+    match out.l4 {
+        L4::Tcp(_) => {}
+        L4::Udp if tunnels.may_carry(out.tuple.sport, out.tuple.dport) => find_in(bytes, out, tunnels),
+        L4::None if is_tunnel(out.tuple.proto) => find_in(bytes, out, tunnels),
+        _ => {}
+    }
+}
+
+#[inline]
+pub(super) fn is_tunnel(proto: u8) -> bool {
+    matches!(proto, ip_proto::IPV4 | ip_proto::IPV6 | ip_proto::GRE)
+}
+
+fn find_in(bytes: &[u8], out: &mut Decoded, tunnels: &Tunnels) {
+    if out.invalid.is_some() || out.is_fragment() {
+        return;
+    }
+    let range = out.payload_range();
+    let Some(payload) = bytes.get(range.clone()) else { return };
+    let carried = match out.l4 {
+        L4::Udp => over_udp(payload, payload.len(), (out.tuple.sport, out.tuple.dport), tunnels),
+        _ => over_ip(payload, out.tuple.proto, tunnels),
+    };
+    match carried {
+        Ok(Some(carried)) => {
+            let (at, end) = ((range.start + carried.skip) as u32, range.end as u32);
+            let depth = out.depth.saturating_add(1);
+            let context = context(&out.tuple, depth, &carried, tunnels.sessions);
+            let Carried { layer, kind, vlan, .. } = carried;
+            let inner = Inner { layer, at, end, kind, depth, vlan, context };
+            out.inner = Some(inner);
+            out.tuple.context ^= share(bytes, &inner, tunnels);
+        }
+        Ok(None) => {}
+        Err(anomaly) => out.raise(anomaly),
+    }
+}
+
+/// What tells the inner sessions of one tunnel from those outside of it and, if they are the [tunnel's
+/// own](InnerSessions::OfTunnel), from those of other tunnels.
+fn context(outer: &FlowTuple, depth: u8, carried: &Carried, sessions: InnerSessions) -> u64 {
+    match sessions {
+        InnerSessions::OfTunnel => {
+            let network = carried.network.map_or(0, |network| u64::from(network) | 1 << 32);
+            tunnel_bits(mix(u64::from(outer.symmetric_hash(false)) ^ network.rotate_left(32)) as u32)
+        }
+        InnerSessions::Joined => u64::from(depth) << TUNNEL_SHIFT,
+    }
+}
+
+/// Packets of one tunnel go to the workers of the sessions they carry, so what is known of the tunnel itself is known by
+/// shares: one for the inner packets between two addresses. Thus all of a share is on one worker, and however many workers there are
+/// makes no difference.
+fn share(bytes: &[u8], inner: &Inner, tunnels: &Tunnels) -> u64 {
+    affinity::carried_share(bytes, inner, tunnels).map_or(0, tunnel_bits)
+}
+
+/// 28 bits, never none.
+fn tunnel_bits(hash: u32) -> u64 {
+    u64::from(hash >> 4 | 1) << TUNNEL_SHIFT
+}
+
+pub(super) fn over_ip(payload: &[u8], proto: u8, tunnels: &Tunnels) -> Result<Option<Carried>, Anomaly> {
+    let Some(first) = payload.first() else { return Ok(None) };
+    let (kind, layer) = match (proto, first >> 4) {
+        (ip_proto::IPV4, 4) => (TunnelKind::Ipv4, Layer::Ipv4),
+        (ip_proto::IPV6, 6) => (TunnelKind::Ipv6, Layer::Ipv6),
+        (ip_proto::GRE, _) => return over_gre(payload, tunnels),
+        _ => return Ok(None),
+    };
+    Ok(Some(Carried::new(kind, layer, 0)).filter(|_| tunnels.has(kind)))
+}
+
+/// What is wrong with the GRE header itself is told when the packet is decoded, whether or not anybody looks into it.
+fn over_gre(payload: &[u8], tunnels: &Tunnels) -> Result<Option<Carried>, Anomaly> {
+    let Ok(gre) = Gre::parse(payload) else { return Ok(None) };
+    let rest = payload.get(gre.header_len..).unwrap_or_default();
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    let kind = match gre.protocol {
+        gre::ERSPAN if gre.has_sequence => TunnelKind::ErspanII,
+        gre::ERSPAN => TunnelKind::ErspanI,
+        gre::ERSPAN_III => TunnelKind::ErspanIII,
+        _ => TunnelKind::Gre,
+    };
+    if !tunnels.has(kind) {
+        return Ok(None);
+    }
+    let header = match kind {
+        TunnelKind::ErspanII => Erspan::type2(rest)?,
+        TunnelKind::ErspanIII => Erspan::type3(rest)?,
+        TunnelKind::ErspanI => Erspan { header_len: 0, vlan: 0, ip: false },
+        _ => {
+            let Some(layer) = announced(gre.protocol) else { return Ok(None) };
+            return Ok(Some(Carried { network: gre.key, ..Carried::new(kind, layer, gre.header_len) }));
+        }
+    };
+    let layer = if header.ip { Layer::RawIp } else { Layer::Ethernet };
+    let carried = Carried::new(kind, layer, gre.header_len + header.header_len);
+    Ok(Some(Carried { vlan: header.vlan, ..carried }))
+}
+
+/// `payload` may be cut behind its headers; `len` is its whole length.
+pub(super) fn over_udp(
+    payload: &[u8],
+    len: usize,
+    (sport, dport): (u16, u16),
+    tunnels: &Tunnels,
+) -> Result<Option<Carried>, Anomaly> {
+    let Some(kind) = tunnels.udp(sport, dport) else { return Ok(None) };
+    let carried = match kind {
+        TunnelKind::Vxlan => match overlay::vxlan(payload) {
+            Some(header) if bridges(payload, header.header_len) => of_overlay(kind, Layer::Ethernet, header),
+            Some(_) => return Err(Anomaly::VxlanUnknownPayloadType),
+            None => return Ok(None),
+        },
+        TunnelKind::Geneve => match overlay::geneve(payload) {
+            Some((types::BRIDGED, header)) if !bridges(payload, header.header_len) => {
+                return Err(Anomaly::GeneveUnknownPayloadType);
             }
-        }
-        _ => None,
-    }
+            Some((protocol, header)) => match announced(protocol) {
+                Some(layer) => of_overlay(kind, layer, header),
+                None => return Err(Anomaly::GeneveUnknownPayloadType),
+            },
+            None => return Ok(None),
+        },
+        TunnelKind::Teredo => match overlay::teredo(payload, len) {
+            Some(at) => Carried::new(kind, Layer::Ipv6, at),
+            None => return Ok(None),
+        },
+        _ => match overlay::gtp_u(payload) {
+            // A tunnel may carry Ethernet or no structure at all: which one was said when it was set up.
+            Some(at) if payload.get(at).is_some_and(|first| matches!(first >> 4, 4 | 6)) => {
+                Carried::new(kind, Layer::RawIp, at)
+            }
+            _ => return Ok(None),
+        },
+    };
+    Ok(Some(carried))
 }
 
-fn over_udp(payload: &[u8], outer: &Decoded) -> Option<(Layer, usize)> {
-    match (outer.tuple.sport, outer.tuple.dport) {
-        (_, VXLAN_PORT) => {
-            let names = payload.first()? & VXLAN_HAS_ID != 0 && payload.len() > VXLAN_LEN;
-            names.then_some((Layer::Ethernet, VXLAN_LEN))
-        }
-        (_, GENEVE_PORT) => {
-            // Version 0, then the options' length in words.
-            let first = *payload.first().filter(|first| *first >> 6 == 0)?;
-            Some((announced(u16_at(payload, 2)?)?, GENEVE_LEN + usize::from(first) * 4))
-        }
-        (TEREDO_PORT, _) | (_, TEREDO_PORT) => {
-            let skip = if payload.starts_with(&[0, 0]) { TEREDO_ORIGIN_LEN } else { 0 };
-            (payload.get(skip)? >> 4 == 6).then_some((Layer::Ipv6, skip))
-        }
-        _ => None,
-    }
+fn of_overlay(kind: TunnelKind, layer: Layer, header: Overlay) -> Carried {
+    Carried { network: Some(header.network), ..Carried::new(kind, layer, header.header_len) }
+}
+
+/// Whether the Ethernet frame at `at` says that it carries something we know. Too short a one is left to decoding.
+fn bridges(payload: &[u8], at: usize) -> bool {
+    u16_at(payload, at + ethernet::HEADER_LEN - 2).is_none_or(is_packet)
+}
+
+fn is_packet(ether_type: u16) -> bool {
+    matches!(ether_type, types::IPV4 | types::IPV6 | types::ARP)
+        || types::is_vlan(ether_type)
+        || shim::is_known(ether_type)
 }
 
 /// What an Ethernet type or a GRE protocol type stands for.
 fn announced(protocol: u16) -> Option<Layer> {
     match protocol {
-        gre::TRANSPARENT_ETHERNET => Some(Layer::Ethernet),
+        types::BRIDGED => Some(Layer::Ethernet),
         gre::PPP => Some(Layer::Ppp),
-        // Below are lengths (IEEE 802.3), which no tunnel announces.
-        other => (other >= 0x0600).then_some(Layer::EtherType(other)),
+        other => is_packet(other).then_some(Layer::EtherType(other)),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::decode::{decode, decode_at};
-    use crate::io::LinkType;
-    use crate::wire::build::{IpFields, ip_packet, udp_packet};
-    use std::net::SocketAddr;
-
-    fn at(text: &str) -> SocketAddr {
-        text.parse().unwrap()
+/// Decodes an inner packet of `bytes`, the frame that it was [found](Decoded::inner) in, into `out`, which is reset first.
+pub fn decode_inner(bytes: &[u8], inner: &Inner, layers: u8, tunnels: &Tunnels, out: &mut Decoded) {
+    out.reset();
+    (out.depth, out.layers) = (inner.depth, layers.saturating_add(1));
+    if inner.vlan != 0 {
+        let _room = out.vlans.try_push(inner.vlan); // before those that the packet has itself
     }
+    let bytes = bytes.get(..inner.end as usize).unwrap_or(bytes);
+    decode_at(bytes, inner.at as usize, inner.layer, out);
+    enter(out, inner.context);
+    find(bytes, out, tunnels);
+}
 
-    /// The inner ports of a raw IP packet, if it is a tunnel's.
-    fn inner_ports(packet: &[u8]) -> Option<(u16, u16)> {
-        let (mut outer, mut inner) = (Decoded::default(), Decoded::default());
-        decode(packet, LinkType::RawIp, &mut outer);
-        let found = tunnel(packet, &outer)?;
-        decode_at(&packet[..found.end], found.at, found.layer, &mut inner);
-        assert_eq!((inner.invalid, inner.payload_len), (None, 5));
-        Some((inner.tuple.sport, inner.tuple.dport))
+/// Makes a piece of an inner datagram look as if its frame began with its IP header; which bytes of the frame those are.
+pub fn cut_out(piece: &mut Decoded) -> Option<Range<usize>> {
+    let ip = piece.ip.as_mut()?;
+    let at = ip.at;
+    if let Some(fragment) = &mut ip.fragment {
+        fragment.payload = fragment.payload.checked_sub(at)?;
+        fragment.next_header_at = fragment.next_header_at.saturating_sub(at); // 0 for IPv4
     }
+    ip.at = 0;
+    Some(at as usize..(at + ip.total_len) as usize)
+}
 
-    #[test]
-    fn every_kind_of_tunnel_shows_its_inner_packet() {
-        let ip = IpFields::default();
-        let four = udp_packet(at("10.0.0.1:7"), at("10.0.0.2:8"), &ip, b"inner");
-        let six = udp_packet(at("[2001:db8::1]:7"), at("[2001:db8::2]:8"), &ip, b"inner");
-        let ethernet = [&[2; 12][..], &[8, 0], &four].concat();
-        let over = |proto, head: &[u8], inner: &[u8]| {
-            let body = [head, inner].concat();
-            ip_packet(at("192.0.2.1:0").ip(), at("192.0.2.2:0").ip(), proto, &ip, &body)
-        };
-        let udp = |port, head: &[u8], inner: &[u8]| {
-            let to = SocketAddr::new(at("192.0.2.2:0").ip(), port);
-            udp_packet(at("192.0.2.1:999"), to, &ip, &[head, inner].concat())
-        };
-        let erspan = [&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1][..], &[0; 8]].concat();
-        let tunnels = [
-            over(ip_proto::IPV4, &[], &four),
-            over(ip_proto::IPV6, &[], &six),
-            over(ip_proto::GRE, &[0, 0, 8, 0], &four),
-            over(ip_proto::GRE, &[0, 0, 0x65, 0x58], &ethernet),
-            over(ip_proto::GRE, &erspan, &ethernet),
-            over(ip_proto::GRE, &[0, 0, 0x88, 0xbe], &ethernet),
-            udp(VXLAN_PORT, &[8, 0, 0, 0, 0, 0, 100, 0], &ethernet),
-            udp(GENEVE_PORT, &[1, 0, 0x65, 0x58, 0, 0, 1, 0, 9, 9, 9, 9], &ethernet),
-            udp(GENEVE_PORT, &[0, 0, 0x86, 0xdd, 0, 0, 1, 0], &six),
-            udp(TEREDO_PORT, &[], &six),
-            udp(TEREDO_PORT, &[0, 0, 1, 2, 3, 4, 5, 6], &six),
-        ];
-        for (n, packet) in tunnels.iter().enumerate() {
-            assert_eq!(inner_ports(packet), Some((7, 8)), "tunnel {n}");
-        }
-        let no_tunnels = [
-            over(ip_proto::IPV4, &[], &six),
-            over(ip_proto::GRE, &[0, 2, 8, 0], &four),
-            udp(VXLAN_PORT, &[0; 8], &ethernet),
-            udp(VXLAN_PORT + 1, &[8, 0, 0, 0, 0, 0, 100, 0], &ethernet),
-            udp(GENEVE_PORT, &[0x40, 0, 0x65, 0x58, 0, 0, 1, 0], &ethernet),
-            udp(TEREDO_PORT, &[], &four),
-        ];
-        for (n, packet) in no_tunnels.iter().enumerate() {
-            assert_eq!(inner_ports(packet), None, "no tunnel {n}");
-        }
+/// Decodes a datagram that was put together of inner pieces in the place of the last one: it is in the same tunnel and VLANs.
+/// `bytes` begin with its IP header.
+pub fn decode_rebuilt(bytes: &[u8], tunnels: &Tunnels, out: &mut Decoded) {
+    let (depth, layers, context) = (out.depth, out.layers, out.tuple.context);
+    let vlans = out.vlans.clone();
+    out.reset();
+    (out.depth, out.layers, out.vlans) = (depth, layers, vlans);
+    decode_at(bytes, 0, Layer::RawIp, out);
+    enter(out, context);
+    find(bytes, out, tunnels);
+}
+
+fn enter(out: &mut Decoded, context: u64) {
+    out.tuple.context |= context;
+    if let Some(quoted) = &mut out.quoted {
+        quoted.context |= context;
     }
 }

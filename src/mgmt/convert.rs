@@ -173,6 +173,7 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
         sessions: sessions(config, start.now, start.seed),
         fragments: fragments(config, start.seed),
         drop_invalid: config.profile == Profile::Inline,
+        tunnels: config.tunnels.convert(),
     }
 }
 

@@ -198,6 +198,7 @@ mod tests {
                 flow: None,
                 app,
                 tx: None,
+                outer: None,
                 tx_proto: None,
                 record: 0,
             };

@@ -155,10 +155,10 @@ mod tests {
     fn edited(frame: Vec<u8>, edits: &[Edit]) -> (Vec<u8>, Decoded) {
         let mut bytes = frame;
         let mut decoded = Decoded::default();
-        decode(&bytes, LinkType::Ethernet, &mut decoded);
+        decode(&bytes, LinkType::Ethernet, &crate::decode::Tunnels::default(), &mut decoded);
         let ip = decoded.ip.unwrap();
         edits.iter().for_each(|edit| apply(&mut bytes, &decoded, &ip, edit));
-        decode(&bytes, LinkType::Ethernet, &mut decoded);
+        decode(&bytes, LinkType::Ethernet, &crate::decode::Tunnels::default(), &mut decoded);
         (bytes, decoded)
     }
 

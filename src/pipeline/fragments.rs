@@ -6,9 +6,10 @@ use super::settings::{Mode, PortPlan};
 use super::spreading::is_piece;
 use crate::base::event::Cause;
 use crate::base::{Anomaly, DropReason, PortId, Time, Verdict};
-use crate::decode::{Decoded, MAX_ANOMALIES, decode};
+use crate::decode::{Decoded, MAX_ANOMALIES, cut_out, decode};
 use crate::defrag::{self, IcmpError};
 use crate::io::{Frame, LinkType};
+use crate::service::Subject;
 use crate::wire::ethernet;
 use arrayvec::ArrayVec;
 
@@ -19,6 +20,8 @@ const MAX_TOLD: usize = 8;
 struct FragmentSink<'a> {
     ledger: &'a Ledger,
     plans: &'a [PortPlan],
+    /// A copy of what a tunnel carries is pushed.
+    inner: bool,
     /// Anomalies of the fragment being pushed; one fragment has few.
     raised: ArrayVec<Anomaly, MAX_ANOMALIES>,
     /// First fragments of datagrams whose time is over, and where their IP headers stand.
@@ -27,13 +30,13 @@ struct FragmentSink<'a> {
 
 impl<'a> FragmentSink<'a> {
     fn new(ledger: &'a Ledger, plans: &'a [PortPlan]) -> FragmentSink<'a> {
-        FragmentSink { ledger, plans, raised: ArrayVec::new(), late: ArrayVec::new() }
+        FragmentSink { ledger, plans, inner: false, raised: ArrayVec::new(), late: ArrayVec::new() }
     }
 }
 
 impl defrag::Sink for FragmentSink<'_> {
     fn copies(&self, port: PortId) -> bool {
-        self.plans.get(port.index()).is_some_and(|plan| !plan.mode.acts())
+        self.inner || self.plans.get(port.index()).is_some_and(|plan| !plan.mode.acts())
     }
 
     fn dropped(&mut self, reason: DropReason, fragments: u32, copies: bool) {
@@ -86,7 +89,7 @@ impl Lane {
         }
         self.set_near(self.number(&meta));
         self.position = self.number(&meta);
-        decode(frame.view(&mut self.scratch), plan.link, decoded);
+        decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, decoded);
         match decoded.invalid {
             // It would be no piece of anything; what is whole is not ours to judge.
             Some(reason) if piece => self.settle(frame, decoded, plan, Verdict::Drop(reason)),
@@ -123,7 +126,12 @@ impl Lane {
         let said = (!quiet).then_some((sink.raised, sink.late));
         self.count_fragments();
         if let Some((raised, late)) = said {
-            self.raised(&meta, decoded, plan, &raised);
+            if !raised.is_empty() {
+                let (number, inline) = (self.number(&meta), plan.mode == Mode::Ips);
+                let of =
+                    Subject { bytes: &[], meta: &meta, number, inline, cause: Cause::Packet, frame: None };
+                self.raised(&of, decoded, &raised);
+            }
             self.tell_late(late);
         }
         match outcome {
@@ -134,6 +142,35 @@ impl Lane {
             }
             defrag::Outcome::Complete(datagram) => self.rebuilt(datagram, plan, give),
             defrag::Outcome::Dropped(reason, piece) => self.drop_piece(piece, decoded, plan, reason),
+        }
+    }
+
+    /// A piece of a datagram within a tunnel: reassembly gets a copy, what carries it goes its own way. The datagram that it
+    /// completed, or why it belongs to none.
+    pub(super) fn inner_piece(
+        &mut self,
+        subject: &Subject<'_>,
+        piece: &mut Decoded,
+    ) -> Result<Option<Frame>, DropReason> {
+        let range = cut_out(piece).ok_or(DropReason::FragmentInvalid)?;
+        let bytes = subject.bytes.get(range).unwrap_or_default();
+        let mut copy = self.allocator.allocate(bytes).ok_or(DropReason::NoBuffer)?;
+        copy.set_meta(*subject.meta);
+        self.ledger.generated.add(1);
+        let mut sink = FragmentSink { inner: true, ..FragmentSink::new(&self.ledger, &self.plans) };
+        let outcome = self.fragments.push(copy, piece, self.clock, self.allocator.as_mut(), &mut sink);
+        let raised = sink.raised;
+        self.count_fragments();
+        if !raised.is_empty() {
+            self.raised(subject, piece, &raised);
+        }
+        match outcome {
+            defrag::Outcome::Held => Ok(None),
+            defrag::Outcome::Complete(datagram) => Ok(Some(datagram)),
+            defrag::Outcome::Dropped(reason, _copy) => {
+                self.ledger.consumed.add(1);
+                Err(reason)
+            }
         }
     }
 

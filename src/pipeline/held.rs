@@ -81,7 +81,7 @@ impl Lane {
             return self.ledger.count_drop(DropReason::NoBuffer, 1);
         };
         let mut scratch = std::mem::take(&mut self.scratch);
-        decode(frame.view(&mut scratch), plan.link, &mut decoded);
+        decode(frame.view(&mut scratch), plan.link, &self.tunnels, &mut decoded);
         if let Some(session) = self.sessions.get(session) {
             self.services.count_released(session);
         }

@@ -2,27 +2,20 @@
 //! noticed on the way becomes events.
 
 use super::lane::Lane;
-use super::settings::{Mode, PortPlan};
-use crate::base::event::{Cause, CloseReason};
+use crate::base::event::{CloseReason, Origin};
 use crate::base::{Anomaly, Dir, SetId, Verdict};
-use crate::decode::{Decoded, Inner, MAX_TUNNELS, decode_at, tunnel};
-use crate::io::FrameMeta;
+use crate::decode::Decoded;
 use crate::service::hold::Holding;
 use crate::service::services::Gate;
 use crate::service::{Passage, Services, SessionAt, Subject, origin};
 use crate::session::{Lookup, Packet, SessionId, Settled, Tracked};
-
-/// Where a tuple's context tells through which tunnel its packets came; below stand three VLAN tags. All packets between a
-/// tunnel's two ends come to one worker, so an inner session, which is one of its tunnel, is whole there.
-const TUNNEL_SHIFT: u32 = 36;
 
 impl Lane {
     /// Every stage that reads the packet. Anomalies of its stream join those of its layers.
     pub(super) fn inspect(&mut self, subject: &Subject<'_>, decoded: &mut Decoded) -> Verdict {
         if !decoded.anomalies.is_empty() {
             let origin = origin(subject.number, subject.meta, decoded, None, Dir::ToServer);
-            let origin = crate::base::event::Origin { cause: subject.cause, ..origin };
-            self.report.anomalies(&origin, &decoded.anomalies);
+            self.report.anomalies(&Origin { cause: subject.cause, ..origin }, &decoded.anomalies);
         }
         // A piece has no ports, so no session: its datagram will.
         let verdict = if decoded.is_fragment() {
@@ -77,66 +70,17 @@ impl Lane {
         }
     }
 
-    /// The packets that this one carries, each judged by itself. What settles an inner session settles those around it: a
-    /// verdict acts on the outermost packet. Inner fragments are not put together.
-    pub(super) fn inner_packets(&mut self, subject: &Subject<'_>, outer: &Decoded) -> Verdict {
-        let mut verdict = Verdict::Forward;
-        let bytes = subject.bytes;
-        let mut next = tunnel(bytes, outer);
-        let Some(mut inner) = self.inner.take_if(|_| next.is_some()) else { return verdict };
-        let mut around = outer.tuple.symmetric_hash(false);
-        for _ in 0..MAX_TUNNELS {
-            let Some(Inner { layer, at, end }) = next else { break };
-            inner.reset();
-            decode_at(bytes.get(..end).unwrap_or_default(), at, layer, &mut inner);
-            // Not the session of the same ends outside, nor of those in another tunnel: two tenants never mix.
-            let through = u64::from(around >> 4 | 1) << TUNNEL_SHIFT;
-            inner.tuple.context |= through;
-            if let Some(quoted) = &mut inner.quoted {
-                quoted.context |= through;
-            }
-            around = inner.tuple.symmetric_hash(false);
-            let within = Subject { cause: Cause::Inner, frame: None, ..*subject };
-            verdict = verdict.and(self.inspect(&within, &mut inner));
-            if verdict.is_drop() {
-                self.share_drop(&inner, outer);
-            }
-            next = tunnel(bytes, &inner);
-        }
-        self.inner = Some(inner);
-        verdict
-    }
-
-    /// A dropped inner session takes the outer one with it.
-    fn share_drop(&mut self, inner: &Decoded, outer: &Decoded) {
-        let settled = self.sessions.peek(&inner.tuple).map(|(_, session)| session.settled);
-        if let Some(Settled::Drop(reason)) = settled
-            && let Some((id, _)) = self.sessions.peek(&outer.tuple)
-            && let Some(session) = self.sessions.get_mut(id)
-        {
-            session.settled = Settled::Drop(reason);
-        }
-    }
-
     /// What reassembly found wrong with a fragment, which services may ask about. Its bytes are reassembly's by now, and its
     /// verdict was given: a datagram it spoils is dropped by reassembly itself.
-    pub(super) fn raised(
-        &mut self,
-        meta: &FrameMeta,
-        decoded: &mut Decoded,
-        plan: &PortPlan,
-        raised: &[Anomaly],
-    ) {
+    pub(super) fn raised(&mut self, of: &Subject<'_>, decoded: &mut Decoded, raised: &[Anomaly]) {
         for &anomaly in raised {
             let _ = decoded.anomalies.try_push(anomaly); // as many as there is room for
         }
-        let number = self.number(meta);
-        let origin = origin(number, meta, decoded, None, Dir::ToServer);
-        self.report.anomalies(&origin, raised);
-        let Some(set) = self.services.select(meta.port, &decoded.tuple) else { return };
-        let inline = plan.mode == Mode::Ips;
-        let subject = Subject { bytes: &[], meta, number, inline, cause: Cause::Packet, frame: None };
-        let (_, services, mut outside) = self.serving(number);
+        let origin = origin(of.number, of.meta, decoded, None, Dir::ToServer);
+        self.report.anomalies(&Origin { cause: of.cause, ..origin }, raised);
+        let Some(set) = self.services.select(of.meta.port, &decoded.tuple) else { return };
+        let subject = Subject { bytes: &[], frame: None, ..*of };
+        let (_, services, mut outside) = self.serving(of.number);
         services.raised(set, subject.packet(decoded, None), raised, &mut outside);
     }
 

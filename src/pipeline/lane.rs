@@ -11,7 +11,7 @@ use super::spreading::Owners;
 use super::tables::TableCounts;
 use crate::base::event::{Cause, CloseReason, EventSender};
 use crate::base::{DropReason, Family, PortId, Time, Verdict, WorkerId};
-use crate::decode::{Decoded, L4, decode};
+use crate::decode::{Decoded, L4, Tunnels, decode};
 use crate::defrag::{self, Reassembler};
 use crate::inspect::Order;
 use crate::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta};
@@ -35,6 +35,7 @@ pub struct Lane {
     replay: bool,
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
+    pub(super) tunnels: Tunnels,
     pub(super) plans: Arc<[PortPlan]>,
     pub(super) scratch: Box<[u8]>,
     decoded: Box<[Decoded]>,
@@ -42,6 +43,8 @@ pub struct Lane {
     pub(super) rebuilt: Option<Box<Decoded>>,
     /// For what tunnels carry.
     pub(super) inner: Option<Box<Decoded>>,
+    /// Room for an inner datagram that was put together.
+    pub(super) inner_scratch: Box<[u8]>,
     pub(super) fragments: Reassembler,
     pub(super) sessions: SessionTable,
     pub(super) services: Services,
@@ -87,6 +90,7 @@ impl Lane {
             owners: settings.owners(),
             replay: settings.replay,
             drop_invalid: settings.drop_invalid,
+            tunnels: settings.tunnels,
             plans: parts.plans,
             fragments_seen: defrag::Counters::default(),
             errors: Allowance::default(),
@@ -94,6 +98,7 @@ impl Lane {
             decoded: vec![Decoded::default(); BURST].into(),
             rebuilt: Some(Box::default()),
             inner: Some(Box::default()),
+            inner_scratch: vec![0; SCRATCH].into(),
             fragments: Reassembler::new(settings.fragments.clone()),
             sessions: SessionTable::new(settings.sessions),
             gated: services.is_gated(),
@@ -115,7 +120,7 @@ impl Lane {
         let mut decoded = std::mem::take(&mut self.decoded);
         for (frame, decoded) in burst.iter().zip(&mut decoded) {
             if let Some(plan) = self.plan(frame.meta().port).filter(looks_ahead) {
-                decode(frame.view(&mut self.scratch), plan.link, decoded);
+                decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, decoded);
                 self.sessions.prefetch(decoded);
             }
         }
@@ -136,7 +141,7 @@ impl Lane {
         let mut decoded = std::mem::take(&mut self.decoded);
         if let Some(decoded) = decoded.first_mut() {
             if looks_ahead(&plan) {
-                decode(frame.view(&mut self.scratch), plan.link, decoded);
+                decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, decoded);
             }
             self.decoded_frame(frame, decoded, give);
         }
@@ -181,7 +186,7 @@ impl Lane {
             return self.ledger.count_drop(DropReason::NoBuffer, 1);
         };
         self.position = self.number(&frame.meta());
-        decode(frame.view(&mut self.scratch), plan.link, &mut decoded);
+        decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, &mut decoded);
         let verdict = self.judge(&frame, &mut decoded, &plan, Cause::Rebuilt);
         let frame = self.edited(frame, &decoded, &plan, verdict);
         match plan.mode {

@@ -40,6 +40,7 @@ pub mod tables;
 mod tests;
 #[cfg(test)]
 pub(crate) use tests::idle_handle;
+mod within;
 pub mod worker;
 
 pub use appliance::{Appliance, Handle, MemoryPlatform, Platform, SetupError};

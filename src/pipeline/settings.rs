@@ -3,6 +3,7 @@
 use super::idle::Polling;
 use super::spreading::{Owners, Spreading};
 use crate::base::PortId;
+use crate::decode::Tunnels;
 use crate::io::LinkType;
 pub use crate::service::Wanted;
 use crate::{defrag, session};
@@ -69,12 +70,14 @@ pub struct Settings {
     pub wanted: Wanted,
     /// Packets that cannot be what they say are dropped in the line; else only named.
     pub drop_invalid: bool,
+    /// Which packets within packets are looked at.
+    pub tunnels: Tunnels,
     pub sessions: session::Settings,
     pub fragments: defrag::Settings,
 }
 
 impl Settings {
     pub fn owners(&self) -> Owners {
-        Owners::new(self.workers, self.hash_ports, self.spreading)
+        Owners::new(self.workers, self.hash_ports, self.spreading, self.tunnels)
     }
 }

@@ -5,11 +5,8 @@
 
 use super::settings::PortPlan;
 use crate::base::toeplitz::queue;
-use crate::decode::{Affinity, HashBy, HashFunction, affinity};
+use crate::decode::{AFFINITY_BYTES, Affinity, HashBy, HashFunction, Tunnels, affinity};
 use crate::io::Frame;
-
-/// Bytes at a frame's start that affinity may need: link, VLANs, IPv6 with extensions, a quoted packet.
-const AFFINITY_BYTES: usize = 256;
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum Spreading {
@@ -30,12 +27,16 @@ pub struct Owners {
 }
 
 impl Owners {
-    pub fn new(workers: usize, hash_ports: bool, spreading: Spreading) -> Owners {
+    pub fn new(workers: usize, hash_ports: bool, spreading: Spreading, tunnels: Tunnels) -> Owners {
         let function = match spreading {
             Spreading::Software => HashFunction::Mixed,
             Spreading::Rss { .. } => HashFunction::Toeplitz,
         };
-        Owners { workers: workers.max(1) as u32, by: HashBy { ports: hash_ports, function }, spreading }
+        Owners {
+            workers: workers.max(1) as u32,
+            by: HashBy { ports: hash_ports, function, tunnels },
+            spreading,
+        }
     }
 
     pub fn workers(&self) -> u32 {
@@ -55,7 +56,7 @@ impl Owners {
     /// The frame's hash. Only its headers are read.
     #[inline]
     pub fn affinity(&self, frame: &Frame, plan: &PortPlan) -> Affinity {
-        with_headers(frame, |bytes| affinity(bytes, plan.link, self.by))
+        with_headers(frame, |bytes| affinity(bytes, plan.link, &self.by))
     }
 
     #[inline]
@@ -91,7 +92,7 @@ mod tests {
         #[test]
         fn every_table_gives_a_hash_to_the_same_queue(hash: u32, workers in 1u32..=32, small in 5u32..8, large in 5u32..12) {
             let table = 1 << small.min(large);
-            let owners = Owners::new(workers as usize, true, Spreading::Rss { table });
+            let owners = Owners::new(workers as usize, true, Spreading::Rss { table }, Tunnels::default());
             for size in [1 << small, 1 << large] {
                 let entry = hash & (size - 1);
                 prop_assert_eq!(queue(table, entry, workers) as usize, owners.of(hash));
@@ -101,7 +102,7 @@ mod tests {
 
         #[test]
         fn in_software_each_worker_gets_its_share(hash: u32, workers in 1usize..=32) {
-            prop_assert!(Owners::new(workers, true, Spreading::Software).of(hash) < workers);
+            prop_assert!(Owners::new(workers, true, Spreading::Software, Tunnels::default()).of(hash) < workers);
         }
     }
 }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 mod line;
 mod rss;
+mod within;
 
 const INSIDE: PortId = PortId(0);
 const OUTSIDE: PortId = PortId(1);
@@ -63,6 +64,7 @@ fn settings(workers: usize, mode: Mode) -> Settings {
         event_ring: 1 << 16,
         wanted: Wanted { flow: true, drop: true, anomaly: true, ..Wanted::default() },
         drop_invalid: false,
+        tunnels: crate::decode::Tunnels::default(),
         sessions: session::Settings { capacity: 4096, ..session::Settings::default() },
         fragments: defrag::Settings { datagrams: 512, pieces: 4096, ..defrag::Settings::default() },
     }
@@ -463,14 +465,15 @@ fn a_tunnels_inner_session_is_followed_by_itself_on_one_worker() {
 }
 
 #[test]
-fn inline_a_dropped_inner_session_takes_the_tunnels_with_it() {
-    let inner = |to| build::udp_packet(addr(11, 1), addr(to, 2), &IpFields::default(), b"inner");
+fn inline_a_dropped_inner_session_takes_its_share_of_the_tunnel_with_it() {
+    let inner = |to, port| build::udp_packet(addr(11, 1), addr(to, port), &IpFields::default(), b"inner");
     let mut capture = Capture::new(Link::ethernet());
-    capture.packets([12, 13, 12].map(|to| vxlan(Dir::ToServer, &inner(to))));
-    let rules = "drop ip any any -> 10.0.0.13 any (sid:1;)";
+    let packets = [(12, 2), (13, 2), (12, 2), (13, 3)];
+    capture.packets(packets.map(|(to, port)| vxlan(Dir::ToServer, &inner(to, port))));
+    let rules = "drop udp any any -> 10.0.0.13 2 (sid:1;)";
     let report = replay(&capture.frames, rules, &settings(0, Mode::Ips));
     assert_eq!(report.alerts, [(1, 2, Dir::ToServer)]);
-    assert_eq!(report.sent.len(), 1, "the tunnel itself is dropped from there on, as Suricata does");
+    assert_eq!(report.sent.len(), 2, "what the tunnel carries between these two is dropped from there on");
     assert!(report.balance.is_even(), "{}", report.balance);
 }
 

@@ -6,7 +6,7 @@ use crate::base::event::record::RecordBuffer;
 use crate::base::event::{
     AlertEvent, AppEvent, AppKind, Cause, CloseReason, Event, EventBody, EventSender, Origin, PluginFault,
 };
-use crate::base::{Anomaly, Dir, DropReason, Generation, PluginId, RuleIndex, Time, WorkerId};
+use crate::base::{Anomaly, Dir, DropReason, Generation, Outer, PluginId, RuleIndex, Time, WorkerId};
 use crate::decode::{Decoded, L4};
 use crate::inspect::Outcome;
 use crate::io::FrameMeta;
@@ -47,6 +47,8 @@ pub struct Reporter {
     events: EventSender,
     wanted: Wanted,
     record: RecordBuffer,
+    /// Around the packet that is being looked at, if that is one within another.
+    outer: Option<Outer>,
 }
 
 /// Where a packet's events come from. `number` is the packet's, at its full width.
@@ -70,16 +72,27 @@ pub fn origin(
         flow_id: session.map_or(0, |s| s.flow_id),
         dir,
         cause: Cause::Packet,
+        tunnel: None,
     }
 }
 
 impl Reporter {
     pub fn new(events: EventSender, wanted: Wanted) -> Reporter {
-        Reporter { events, wanted, record: RecordBuffer::new(wanted.decodes()) }
+        Reporter { events, wanted, record: RecordBuffer::new(wanted.decodes()), outer: None }
     }
 
     pub fn wants(&self) -> Wanted {
         self.wanted
+    }
+
+    /// What follows comes of packets within this one, until it is `None`.
+    pub fn set_outer(&mut self, outer: Option<Outer>) {
+        self.outer = outer;
+    }
+
+    fn tunnelled(&self, origin: &Origin) -> Origin {
+        let inner = origin.cause == Cause::Inner;
+        Origin { tunnel: self.outer.filter(|_| inner).map(|outer| outer.kind), ..*origin }
     }
 
     /// One event an alert, in order of evaluation. Inline, those of rules that drop or reject say so. With an alert on a
@@ -106,10 +119,12 @@ impl Reporter {
                 flow: session.map(Session::stats),
                 app: session.map(|session| session.spoken.names()).unwrap_or_default(),
                 tx: alert.tx,
+                outer: self.outer.filter(|_| origin.cause == Cause::Inner),
                 tx_proto: tx.map(|tx| tx.proto.name()),
                 record: 0,
             });
-            self.events.send_with(Event { origin: *origin, body }, self.record.bytes());
+            let origin = self.tunnelled(origin);
+            self.events.send_with(Event { origin, body }, self.record.bytes());
         }
     }
 
@@ -149,7 +164,8 @@ impl Reporter {
 
     fn app(&mut self, origin: &Origin, kind: AppKind, proto: &'static str, tx: Option<u64>) {
         let body = EventBody::App(AppEvent { kind, proto, tx, record: 0 });
-        self.events.send_with(Event { origin: *origin, body }, self.record.bytes());
+        let origin = self.tunnelled(origin);
+        self.events.send_with(Event { origin, body }, self.record.bytes());
     }
 
     pub fn dropped(
@@ -161,14 +177,16 @@ impl Reporter {
     ) {
         if self.wanted.drop {
             let body = EventBody::Drop { reason, length: length as u32, rule };
-            self.events.send(Event { origin: *origin, body });
+            let origin = self.tunnelled(origin);
+            self.events.send(Event { origin, body });
         }
     }
 
     pub fn anomalies(&mut self, origin: &Origin, anomalies: &[Anomaly]) {
         if self.wanted.anomaly {
             for &anomaly in anomalies {
-                self.events.send(Event { origin: *origin, body: EventBody::Anomaly(anomaly) });
+                let origin = self.tunnelled(origin);
+                self.events.send(Event { origin, body: EventBody::Anomaly(anomaly) });
             }
         }
     }

@@ -12,6 +12,8 @@ pub mod ether_type {
     pub const ARP: u16 = 0x0806;
     /// Below this, the field is an IEEE 802.3 length.
     pub const MIN: u16 = 0x0600;
+    /// An Ethernet frame within (transparent bridging), as GRE and Geneve announce it.
+    pub const BRIDGED: u16 = 0x6558;
     pub const VLAN: u16 = 0x8100;
     pub const IPV6: u16 = 0x86dd;
     pub const MPLS: u16 = 0x8847;
@@ -23,6 +25,7 @@ pub mod ether_type {
     /// Cisco FabricPath.
     pub const DCE: u16 = 0x8903;
     pub const VNTAG: u16 = 0x8926;
+    pub const ETAG: u16 = 0x893f;
     pub const NSH: u16 = 0x894f;
     /// The outer tag of old QinQ equipment.
     pub const QINQ_OLD: u16 = 0x9100;

@@ -1,16 +1,14 @@
-//! Generic routing encapsulation: version 0 (RFC 2784, RFC 2890, source routes of RFC 1701) and 1 (PPTP, RFC 2637), and
-//! the ERSPAN type II header that version 0 may carry.
+//! Generic routing encapsulation: version 0 (RFC 2784, RFC 2890, source routes of RFC 1701) and 1 (PPTP, RFC 2637).
 
 use crate::base::Anomaly;
 
 pub const MIN_HEADER_LEN: usize = 4;
-/// ERSPAN type II's header (draft-foschiano-erspan, section 4.2).
-pub const ERSPAN_LEN: usize = 8;
 
 /// Protocol types beside Ethernet types.
-pub const TRANSPARENT_ETHERNET: u16 = 0x6558;
-pub const ERSPAN: u16 = 0x88be;
 pub const PPP: u16 = 0x880b;
+/// ERSPAN type II with a sequence number, type I without.
+pub const ERSPAN: u16 = 0x88be;
+pub const ERSPAN_III: u16 = 0x22eb;
 
 const CHECKSUM: u8 = 0x80;
 const ROUTING: u8 = 0x40;
@@ -30,6 +28,8 @@ pub struct Gre {
     pub protocol: u16,
     pub header_len: usize,
     pub has_sequence: bool,
+    /// Of version 0, where there is one: both directions of a tunnel have the same. Version 1's is each direction's own.
+    pub key: Option<u32>,
 }
 
 impl Gre {
@@ -41,7 +41,11 @@ impl Gre {
             1 => version1(bytes, first, second, protocol)?,
             _ => return Err(Anomaly::GreWrongVersion),
         };
-        Ok(Gre { protocol, header_len, has_sequence: first & SEQUENCE != 0 })
+        let keyed = second & VERSION == 0 && first & KEY != 0;
+        let key_at = MIN_HEADER_LEN + if first & (CHECKSUM | ROUTING) != 0 { 4 } else { 0 };
+        let key = bytes.get(key_at..).and_then(|rest| rest.first_chunk()).filter(|_| keyed);
+        let key = key.map(|key| u32::from_be_bytes(*key));
+        Ok(Gre { protocol, header_len, has_sequence: first & SEQUENCE != 0, key })
     }
 }
 
@@ -110,6 +114,18 @@ mod tests {
         assert_eq!(long(0xb0, 0, 8, 0), Ok((0x800, 16)));
         assert_eq!(long(0x40, 0, 8, 0), Ok((0x800, 12)), "an empty source route");
         assert_eq!(long(0x30, 0x81, 0x88, 0x0b), Ok((PPP, 16)));
+    }
+
+    #[test]
+    fn a_key_stands_behind_the_checksum() {
+        let key = |first, second| {
+            let rest = [0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
+            Gre::parse(&[&[first, second, 0x88, 0x0b][..], &rest].concat()).map(|gre| gre.key)
+        };
+        assert_eq!(key(0x20, 0), Ok(Some(1)));
+        assert_eq!(key(0xa0, 0), Ok(Some(2)));
+        assert_eq!(key(0x80, 0), Ok(None));
+        assert_eq!(key(0x20, 1), Ok(None));
     }
 
     #[test]

@@ -4,16 +4,22 @@
 //! names as an [`Anomaly`](crate::base::Anomaly). Views hold no state and know nothing of the layers around them.
 
 pub mod arp;
+pub mod bridge;
 pub mod build;
 pub mod chdlc;
 pub mod checksum;
+pub mod erspan;
 pub mod ethernet;
 pub mod gre;
 pub mod icmp;
 pub mod ipv4;
 pub mod ipv6;
+pub mod mpls;
+pub mod nsh;
 pub mod null_loop;
+pub mod overlay;
 pub mod ppp;
+pub mod pppoe;
 pub mod sctp;
 pub mod sll;
 pub mod tcp;

@@ -10,6 +10,11 @@ pub mod protocol {
     pub const IPV6: u16 = 0x0057;
 }
 
+/// Whether a protocol sets up the link, authenticates, or configures a network layer (RFC 1661, section 2).
+pub const fn is_control(protocol: u16) -> bool {
+    protocol >= 0x8000
+}
+
 /// Protocol number and header length. The address and control bytes may be missing (RFC 1661, 6.6), the protocol may
 /// be one byte (6.5).
 pub fn header(bytes: &[u8]) -> Result<(u16, usize), Anomaly> {
@@ -39,5 +44,6 @@ mod tests {
         assert_eq!(header(&[0x21, 0x45]), Ok((protocol::IPV4, 1)));
         assert_eq!(header(&[0xff, 0x03]), Err(Anomaly::PppPktTooSmall));
         assert_eq!(header(&[0x00, 0x22]), Err(Anomaly::PppWrongType));
+        assert!(is_control(0xc021) && is_control(0x8021) && !is_control(protocol::IPV6));
     }
 }

@@ -63,6 +63,7 @@ fn settings() -> Settings {
         replay: true,
         event_ring: 4096,
         wanted: Wanted::default(),
+        tunnels: weir::decode::Tunnels::default(),
         drop_invalid: false,
         sessions: session::Settings { capacity: 256, ..session::Settings::default() },
         fragments: defrag::Settings { datagrams: 64, pieces: 256, ..defrag::Settings::default() },

@@ -6,7 +6,8 @@ mod ring;
 pub use ring::{EventCounts, EventFeed, EventSender, event_ring, event_ring_with_records};
 
 use crate::base::{
-    Anomaly, Dir, DropReason, FlowTuple, Generation, PerDir, PluginId, PortId, RuleIndex, Time, WorkerId,
+    Anomaly, Dir, DropReason, FlowTuple, Generation, Outer, PerDir, PluginId, PortId, RuleIndex, Time,
+    TunnelKind, WorkerId,
 };
 
 /// Where an event comes from. What a reader needs to tie it to a packet and a session.
@@ -23,6 +24,8 @@ pub struct Origin {
     pub flow_id: u64,
     pub dir: Dir,
     pub cause: Cause,
+    /// Of a packet within another: how it is carried.
+    pub tunnel: Option<TunnelKind>,
 }
 
 /// What made the appliance look, in the order in which one packet's events are written.
@@ -60,6 +63,8 @@ pub struct AlertEvent {
     pub app: AppNames,
     /// The transaction that it matched in.
     pub tx: Option<u64>,
+    /// The packet around the one that it matched in.
+    pub outer: Option<Outer>,
     /// That transaction's protocol, as rules name it.
     pub tx_proto: Option<&'static str>,
     /// Bytes of what was noted of that transaction, in the ring of records; 0 for none.

@@ -134,6 +134,7 @@ mod tests {
             flow: None,
             app: AppNames::default(),
             tx: None,
+            outer: None,
             tx_proto: None,
             record: 0,
         };

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 
 prop_compose! {
     fn by()(ports: bool, nic: bool) -> HashBy {
-        HashBy { ports, function: if nic { HashFunction::Toeplitz } else { HashFunction::Mixed } }
+        let function = if nic { HashFunction::Toeplitz } else { HashFunction::Mixed };
+        HashBy { ports, function, tunnels: Tunnels::default() }
     }
 }
 
@@ -62,10 +63,10 @@ proptest! {
     fn all_packets_of_a_session_and_the_errors_about_it_meet(v6: bool, seed: u64, by in by(), ids in prop::collection::vec(0u16..4096, 0..4)) {
         for (link, link_type) in [(Link::tagged(&ids), LinkType::Ethernet), (Link::RawIp, LinkType::RawIp)] {
             for packets in flows(v6, seed) {
-                let found: Vec<_> = packets.iter().map(|p| affinity(&link.wrap(p), link_type, by)).collect();
+                let found: Vec<_> = packets.iter().map(|p| affinity(&link.wrap(p), link_type, &by)).collect();
                 for (packet, found) in packets.iter().zip(&found) {
                     let out = decoded(&link.wrap(packet), link_type);
-                    prop_assert_eq!(found.hash, out.affinity_hash(by), "{:?}", out);
+                    prop_assert_eq!(found.hash, out.affinity_hash(&link.wrap(packet), &by), "{:?}", out);
                     prop_assert_eq!(out.invalid, None);
                     prop_assert!(!found.fragment && !is_piece(&link.wrap(packet), link_type));
                 }
@@ -80,12 +81,12 @@ proptest! {
         let packet = udp_packet(a, b, &IpFields::default(), &[7; 200]);
         let pieces = fragments(&packet, 1, &[size]);
         let frames: Vec<_> = pieces.iter().map(|p| Link::ethernet().wrap(p)).collect();
-        let first = affinity(&frames[0], LinkType::Ethernet, by);
+        let first = affinity(&frames[0], LinkType::Ethernet, &by);
         for frame in &frames {
-            let found = affinity(frame, LinkType::Ethernet, by);
+            let found = affinity(frame, LinkType::Ethernet, &by);
             prop_assert_eq!(found, Affinity { hash: first.hash, fragment: true });
             prop_assert!(is_piece(frame, LinkType::Ethernet));
-            prop_assert_eq!(found.hash, decoded(frame, LinkType::Ethernet).affinity_hash(by));
+            prop_assert_eq!(found.hash, decoded(frame, LinkType::Ethernet).affinity_hash(frame, &by));
         }
     }
 
@@ -113,8 +114,8 @@ proptest! {
         let packet = udp_packet(a, b, &IpFields::default(), &[7; 200]);
         let kind = if v6 { 3 } else { 11 };
         let error = icmp_error(b.ip(), kind, 1, 0, &fragments(&packet, 1, &[64])[0]).unwrap();
-        let session = of_packet(&packet).affinity_hash(BY_PORTS);
-        prop_assert_eq!(affinity(&error, LinkType::RawIp, BY_PORTS).hash, session);
+        let session = of_packet(&packet).affinity_hash(&packet, &by_ports());
+        prop_assert_eq!(affinity(&error, LinkType::RawIp, &by_ports()).hash, session);
         prop_assert_eq!(of_packet(&error).quoted, Some(of_packet(&packet).tuple));
     }
 
@@ -123,7 +124,7 @@ proptest! {
         for packets in flows(v6, seed) {
             for packet in packets {
                 let headers = &packet[..packet.len().min(144)];
-                prop_assert_eq!(affinity(headers, LinkType::RawIp, BY_PORTS), affinity(&packet, LinkType::RawIp, BY_PORTS));
+                prop_assert_eq!(affinity(headers, LinkType::RawIp, &by_ports()), affinity(&packet, LinkType::RawIp, &by_ports()));
             }
         }
     }
@@ -133,8 +134,8 @@ proptest! {
 fn what_is_not_ip_goes_to_the_first_worker() {
     let message = arp(1, ([2; 6], [10, 0, 0, 1].into()), ([0; 6], [10, 0, 0, 2].into()));
     let frame = Link::ethernet().wrap_as(0x0806, &message);
-    assert_eq!(affinity(&frame, LinkType::Ethernet, BY_PORTS), Affinity::default());
-    assert_eq!(decoded(&frame, LinkType::Ethernet).affinity_hash(BY_PORTS), 0);
+    assert_eq!(affinity(&frame, LinkType::Ethernet, &by_ports()), Affinity::default());
+    assert_eq!(decoded(&frame, LinkType::Ethernet).affinity_hash(&frame, &by_ports()), 0);
 }
 
 #[test]
@@ -142,7 +143,7 @@ fn two_pings_between_the_same_hosts_are_two_sessions() {
     let (a, b) = ends(false, 1);
     let hash = |id| {
         let ping = Message::echo(Family::V4, true, id, 1, b"");
-        affinity(&icmp_packet(a.ip(), b.ip(), &IpFields::default(), &ping), LinkType::RawIp, BY_PORTS).hash
+        affinity(&icmp_packet(a.ip(), b.ip(), &IpFields::default(), &ping), LinkType::RawIp, &by_ports()).hash
     };
     assert_ne!(hash(1), hash(2));
 }

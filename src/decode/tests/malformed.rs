@@ -229,7 +229,7 @@ fn links() {
         |kind: u16, payload: &[u8]| refused(&Link::ethernet().wrap_as(kind, payload), LinkType::Ethernet);
     assert_eq!(refused(&[0; 13], LinkType::Ethernet), [Anomaly::EthernetPktTooSmall]);
     assert_eq!(ethernet(0x1234, &[]), [Anomaly::EthernetUnknownEthertype]);
-    assert_eq!(ethernet(0x8847, &[]), []);
+    assert_eq!(ethernet(0x8847, &[]), [Anomaly::MplsHeaderTooSmall]);
     assert_eq!(ethernet(0x8100, &[0, 1, 8]), [Anomaly::VlanHeaderTooSmall]);
     assert_eq!(ethernet(0x8100, &[0, 1, 0x12, 0x34]), [Anomaly::VlanUnknownType]);
     let four = Link::tagged(&[1, 2, 3, 4]).wrap(&udp4());
@@ -268,8 +268,13 @@ fn arp_messages() {
 fn what_an_earlier_packet_left_does_not_show_in_the_next() {
     let mut out = Decoded::default();
     let error = icmp_error("10.0.0.9".parse().unwrap(), 3, 3, 0, &udp4()).unwrap();
-    decode(&Link::tagged(&[1, 2]).wrap(&changed(error, 20, 12)), LinkType::Ethernet, &mut out);
-    decode(&[], LinkType::RawIp, &mut out);
+    decode(
+        &Link::tagged(&[1, 2]).wrap(&changed(error, 20, 12)),
+        LinkType::Ethernet,
+        &Tunnels::default(),
+        &mut out,
+    );
+    decode(&[], LinkType::RawIp, &Tunnels::default(), &mut out);
     let fresh = of_packet(&[]);
     assert_eq!(format!("{out:?}"), format!("{fresh:?}"));
 }

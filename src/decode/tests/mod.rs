@@ -3,15 +3,18 @@
 mod affinity;
 mod malformed;
 mod round_trip;
+mod tunnels;
 
 use super::*;
 use crate::wire::build::Link;
 
-const BY_PORTS: HashBy = HashBy { ports: true, function: HashFunction::Mixed };
+fn by_ports() -> HashBy {
+    HashBy { ports: true, function: HashFunction::Mixed, tunnels: Tunnels::default() }
+}
 
 fn decoded(bytes: &[u8], link: LinkType) -> Decoded {
     let mut out = Decoded::default();
-    decode(bytes, link, &mut out);
+    decode(bytes, link, &Tunnels::default(), &mut out);
     out
 }
 

@@ -151,7 +151,7 @@ proptest! {
         let out = decoded(&bytes, LinkType::from_dlt(link));
         within(&out, &bytes);
         let _ = (checksum_valid(&out, &bytes), ip_checksum_valid(&out, &bytes));
-        let _ = crate::decode::affinity(&bytes, LinkType::from_dlt(link), BY_PORTS);
+        let _ = crate::decode::affinity(&bytes, LinkType::from_dlt(link), &by_ports());
     }
 
     #[test]
@@ -173,7 +173,7 @@ proptest! {
             let out = of_packet(&packet);
             within(&out, &packet);
             let _ = (checksum_valid(&out, &packet), ip_checksum_valid(&out, &packet));
-            let _ = crate::decode::affinity(&packet, LinkType::RawIp, BY_PORTS);
+            let _ = crate::decode::affinity(&packet, LinkType::RawIp, &by_ports());
         }
     }
 }
@@ -198,7 +198,7 @@ fn every_truncation_of_every_packet_is_refused_without_a_panic() {
                 for len in 0..frame.len() {
                     let out = decoded(&frame[..len], link_type);
                     within(&out, &frame[..len]);
-                    let _ = crate::decode::affinity(&frame[..len], link_type, BY_PORTS);
+                    let _ = crate::decode::affinity(&frame[..len], link_type, &by_ports());
                     // PPP's first byte alone reads as another protocol, in short form.
                     let refused = out.invalid.is_some() || out.anomalies[..] == [Anomaly::PppUnsupProto];
                     assert!(refused, "{link:?} cut to {len}: {out:?}");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::decode::{Decoded, L4, checksum_valid, decode, ip_checksum_valid};
+use crate::decode::{Decoded, L4, Tunnels, checksum_valid, decode, ip_checksum_valid};
 use crate::io::memory::HeapPool;
 use crate::wire::build::{IpFields, Link, fragment, icmp_error as build_error, ip_packet, udp_packet};
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ fn an_error_goes_back_to_the_sender_with_right_checksums_and_quotes_the_packet()
                 let there = Link::tagged(&[7]).wrap(&packet);
                 assert_eq!((&bytes[..6], &bytes[6..12]), (&there[6..12], &there[..6]), "back");
                 let mut decoded = Decoded::default();
-                decode(&bytes, LinkType::Ethernet, &mut decoded);
+                decode(&bytes, LinkType::Ethernet, &Tunnels::none(), &mut decoded);
                 let ip = decoded.ip.unwrap();
                 assert_eq!(
                     (ip.total_len as usize == longest, ip.total_len as usize <= longest),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::base::{Anomaly, Time};
-use crate::decode::decode;
+use crate::decode::{Tunnels, decode};
 use crate::defrag::{Outcome, Reassembler, Settings, Sink};
 use crate::io::memory::HeapPool;
 use crate::io::{FrameMeta, LinkType, Rebuilt};
@@ -41,7 +41,7 @@ fn frame(pool: &HeapPool, packet: &[u8], segments: &[usize], largest: u16) -> (F
     frame.set_meta(FrameMeta { packet: 9, ..FrameMeta::default() });
     frame.set_rebuilt(Rebuilt { id: 0xabcd_0123, largest });
     let mut decoded = Decoded::default();
-    decode(&bytes, LinkType::Ethernet, &mut decoded);
+    decode(&bytes, LinkType::Ethernet, &Tunnels::none(), &mut decoded);
     (frame, decoded)
 }
 
@@ -178,7 +178,7 @@ proptest! {
         let (count, mut rebuilt) = (pieces.len(), None);
         for piece in pieces {
             let mut decoded = Decoded::default();
-            decode(&flat(&piece), LinkType::Ethernet, &mut decoded);
+            decode(&flat(&piece), LinkType::Ethernet, &Tunnels::none(), &mut decoded);
             match reassembler.push(piece, &decoded, Time::from_secs(9), &mut pool.clone(), &mut Quiet) {
                 Outcome::Complete(frame) => rebuilt = Some(frame),
                 Outcome::Held => {}

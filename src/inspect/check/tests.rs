@@ -16,7 +16,7 @@ struct Sample {
 impl Sample {
     fn of(link: LinkType, bytes: Vec<u8>) -> Sample {
         let mut decoded = Decoded::default();
-        decode(&bytes, link, &mut decoded);
+        decode(&bytes, link, &crate::decode::Tunnels::none(), &mut decoded);
         Sample { bytes, decoded }
     }
 

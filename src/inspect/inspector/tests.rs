@@ -440,7 +440,7 @@ fn sctp_rules_see_the_chunks_headers_and_the_first_data_chunks_payload() {
     let chunks = [(1, 7, &b"init"[..]), (0, 3, &data(b"one")), (0, 3, &data(b"two"))];
     let bytes = sctp_packet(a, b, &IpFields::default(), 9, &chunks);
     let mut decoded = Decoded::default();
-    crate::decode::decode(&bytes, crate::io::LinkType::RawIp, &mut decoded);
+    crate::decode::decode(&bytes, crate::io::LinkType::RawIp, &crate::decode::Tunnels::none(), &mut decoded);
     let mut i = inspector(rules);
     // The checksum stands between tag and chunks.
     let bytes = [&bytes[..28], &[0; 4], &bytes[32..]].concat();

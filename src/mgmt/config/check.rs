@@ -15,6 +15,7 @@ pub fn check(config: &Config, places: &Places, faults: &mut Vec<Fault>) {
     checker.pairs();
     checker.lcores();
     checker.pools();
+    checker.tunnels();
     checker.host_os_policy();
     services::check(&mut checker);
 }
@@ -198,6 +199,12 @@ impl Checker<'_> {
             let message =
                 format!("[pools] needs {} MiB, [eal] memory is {} MiB", wanted.0 >> 20, memory.0 >> 20);
             self.fault("eal.memory", message, "raise eal.memory or lower pools.frames");
+        }
+    }
+
+    fn tunnels(&mut self) {
+        for (key, message, mend) in self.config.tunnels.faults() {
+            self.fault(&key, message, mend);
         }
     }
 

@@ -46,6 +46,7 @@ pub struct Config {
     pub pools: Pools,
     pub sessions: Sessions,
     pub timeouts: Timeouts,
+    pub tunnels: Tunnels,
     pub fragments: Fragments,
     pub streams: Streams,
     /// Overlap policy (a word of [`Overlap`]) by destination network.
@@ -75,6 +76,7 @@ impl Config {
             pools: Pools::default(),
             sessions: Sessions::of(profile),
             timeouts: Timeouts::of(profile),
+            tunnels: Tunnels::of(profile),
             fragments: Fragments::of(profile),
             streams: Streams::of(profile),
             host_os_policy,
@@ -111,6 +113,7 @@ impl Section for Config {
         v.section("pools", "Buffers for frames.", &mut self.pools);
         v.section("sessions", "The session table of each worker.", &mut self.sessions);
         v.section("timeouts", "How long a session may be idle before it ends.", &mut self.timeouts);
+        v.section("tunnels", "Packets within packets.", &mut self.tunnels);
         v.section("fragments", "IP reassembly on each worker.", &mut self.fragments);
         v.section("streams", "TCP stream reassembly on each worker.", &mut self.streams);
         v.names(

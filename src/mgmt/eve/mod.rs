@@ -7,6 +7,7 @@ pub mod record;
 pub mod sink;
 pub mod stats;
 mod time;
+mod tunnel;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use anomaly::AnomalyPart;
 use app::Form;
 use record::{AlertPart, DropPart, Record};
 use serde::Serialize;
+use tunnel::TunnelPart;
 
 /// What the records are made with.
 #[derive(Clone, Debug)]
@@ -71,7 +73,9 @@ impl Eve {
                 let form = alert.tx_proto.and_then(Form::of);
                 let members = form.map(|form| app::members(&form, record)).unwrap_or_default();
                 let head = head("alert").alert(part, event.origin.dir, alert.flow.as_ref());
-                head.application(&alert.app, alert.tx, members)
+                let outer = alert.outer.as_ref();
+                let outer = outer.map(|outer| TunnelPart::new(outer, event.origin.packet, style.medium));
+                head.within(outer).application(&alert.app, alert.tx, members)
             }
             EventBody::Drop { reason, length, rule: by } => {
                 let by = by.and_then(|(generation, index)| rule(generation, index));

@@ -2,7 +2,8 @@
 
 use super::anomaly::AnomalyPart;
 use super::time::Stamp;
-use crate::base::event::{AppNames, Cause, FlowEvent, FlowStats, Origin};
+use super::tunnel::{self, TunnelPart};
+use crate::base::event::{AppNames, FlowEvent, FlowStats, Origin};
 use crate::base::{Dir, DropReason, FlowTuple, Time};
 use crate::rules::Rule;
 use crate::rules::ruleset::Target;
@@ -84,7 +85,7 @@ pub struct Ends {
 }
 
 impl Ends {
-    fn of(tuple: &FlowTuple) -> Ends {
+    pub(super) fn of(tuple: &FlowTuple) -> Ends {
         if !is_ip(tuple) {
             return Ends::default();
         }
@@ -132,6 +133,8 @@ pub struct Record<'a> {
     icmp_code: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pkt_src: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<TunnelPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tx_id: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -200,11 +203,7 @@ impl<'a> Record<'a> {
             timestamp: Stamp(origin.time),
             flow_id: (origin.flow_id != 0).then_some(origin.flow_id),
             in_iface: iface.filter(|_| !capture),
-            // What was put together, or taken out of another packet, has no number, as in Suricata.
-            pcap_cnt: (capture
-                && origin.packet != 0
-                && matches!(origin.cause, Cause::Packet | Cause::Ending))
-            .then_some(origin.packet),
+            pcap_cnt: tunnel::number(origin.packet, origin.cause, medium),
             event_type,
             vlan: vlans(tuple.context),
             ends: Ends::of(tuple),
@@ -212,13 +211,8 @@ impl<'a> Record<'a> {
             ip_v: ip.then_some(tuple.family as u8),
             icmp_type: origin.icmp.map(|(kind, _)| kind),
             icmp_code: origin.icmp.map(|(_, code)| code),
-            pkt_src: Some(origin).filter(|o| o.packet != 0).and_then(|origin| match origin.cause {
-                Cause::Packet => Some("wire/pcap"),
-                Cause::Rebuilt => Some("defrag"),
-                // Suricata's word names the kind of tunnel, which is not known here.
-                Cause::Inner => None,
-                Cause::Ending => Some("stream (flow timeout)"),
-            }),
+            pkt_src: Some(origin).filter(|o| o.packet != 0).and_then(tunnel::source),
+            tunnel: None,
             alert: None,
             drop: None,
             anomaly: None,
@@ -235,6 +229,12 @@ impl<'a> Record<'a> {
         self.alert = Some(alert);
         self.direction = self.flow_id.map(|_| dir.name());
         self.flow = flow.map(FlowPart::so_far);
+        self
+    }
+
+    /// What is around the packet of an alert.
+    pub fn within(mut self, outer: Option<TunnelPart>) -> Record<'a> {
+        self.tunnel = outer;
         self
     }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::base::event::{
     AlertEvent, AppNames, Cause, CloseReason, FlowEvent, FlowStats, Origin, TcpSummary,
 };
-use crate::base::{Addr, Anomaly, Dir, DropReason, FlowTuple, PerDir, PortId};
+use crate::base::{Addr, Anomaly, Dir, DropReason, FlowTuple, Outer, PerDir, PortId, TunnelKind};
 use serde_json::{Value, json};
 
 fn tuple(proto: u8, sport: u16, dport: u16) -> FlowTuple {
@@ -28,6 +28,7 @@ fn origin(tuple: FlowTuple) -> Origin {
         flow_id: 42,
         dir: Dir::ToClient,
         cause: Cause::Packet,
+        tunnel: None,
     }
 }
 
@@ -148,6 +149,35 @@ fn icmp_has_a_type_and_a_code_and_no_ports() {
 }
 
 #[test]
+fn a_packet_within_another_says_how_it_came_and_an_alert_what_was_around_it() {
+    for (kind, source) in [
+        (TunnelKind::Gre, "gre tunnel"),
+        (TunnelKind::ErspanII, "gre tunnel"),
+        (TunnelKind::Vxlan, "vxlan encapsulation"),
+        (TunnelKind::Ipv6, "ipv6 tunnel"),
+    ] {
+        let origin = Origin { cause: Cause::Inner, tunnel: Some(kind), ..origin(tuple(6, 1, 2)) };
+        let event = Event { origin, body: EventBody::Anomaly(Anomaly::Ipv4PktTooSmall) };
+        let [record] = &written(Medium::Capture, &[event])[..] else { panic!("one record") };
+        assert_eq!(record["pkt_src"], source);
+        assert!(record.get("pcap_cnt").is_none() && record.get("tunnel").is_none());
+    }
+    let outer =
+        Outer { tuple: tuple(17, 40_000, 4789), cause: Cause::Packet, kind: TunnelKind::Vxlan, depth: 1 };
+    let part =
+        |cause, medium| serde_json::to_value(TunnelPart::new(&Outer { cause, ..outer }, 7, medium)).unwrap();
+    let whole = part(Cause::Packet, Medium::Capture);
+    let expected = json!({
+        "src_ip": whole["src_ip"], "src_port": 40_000, "dest_ip": whole["dest_ip"], "dest_port": 4789,
+        "proto": "UDP", "depth": 1, "pcap_cnt": 7, "pkt_src": "wire/pcap",
+    });
+    assert_eq!(whole, expected);
+    assert!(part(Cause::Packet, Medium::Wire).get("pcap_cnt").is_none());
+    let rebuilt = part(Cause::Rebuilt, Medium::Capture);
+    assert_eq!((rebuilt.get("pcap_cnt"), &rebuilt["pkt_src"]), (None, &json!("defrag")));
+}
+
+#[test]
 fn a_rebuilt_datagram_has_no_number_and_a_sessions_end_that_of_the_last_packet() {
     for (cause, number, source) in
         [(Cause::Rebuilt, None, "defrag"), (Cause::Ending, Some(7), "stream (flow timeout)")]
@@ -219,8 +249,17 @@ fn an_alert_has_the_rule_the_session_so_far_and_who_is_the_target() {
     let flow = Some(flow_event().stats);
     let (rule, generation) = (RuleIndex(0), Generation(4));
     let app = AppNames::default();
-    let alert =
-        AlertEvent { rule, generation, blocked: true, flow, app, tx: None, tx_proto: None, record: 0 };
+    let alert = AlertEvent {
+        rule,
+        generation,
+        blocked: true,
+        flow,
+        app,
+        tx: None,
+        outer: None,
+        tx_proto: None,
+        record: 0,
+    };
     let alerts = written_with(book(), Medium::Capture, &[Event { origin, body: EventBody::Alert(alert) }]);
     let expected = json!({
         "timestamp": "2026-11-21T01:39:33.123456+0000",

@@ -10,6 +10,7 @@ mod ip;
 mod link;
 mod random;
 mod transport;
+mod tunnel;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use transport::{
     Message, Segment, TcpOptions, icmp_error, icmp_packet, push_tcp, push_udp, sctp_packet, tcp_packet,
     udp_packet,
 };
+pub use tunnel::{Tunnel, mpls, nsh, pppoe};
 
 use crate::wire::ip_proto;
 use crate::wire::ipv4::Ipv4;

@@ -10,6 +10,7 @@ pub mod ports;
 pub mod rules;
 pub mod services;
 pub mod tables;
+pub mod tunnels;
 
 pub use event_type::EventType;
 pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools, Spread};
@@ -21,3 +22,4 @@ pub use services::{HoldEnd, Inactive, OnFault, PluginEntry, ServiceSet, Services
 pub use tables::{
     Fragments, FullTable, Inspect, Midstream, Mtu, Overlap, Sessions, Streams, Timeouts, Urgent,
 };
+pub use tunnels::Tunnels;

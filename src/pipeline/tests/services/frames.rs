@@ -6,7 +6,7 @@ use crate::service::passthru::Passthru;
 
 fn decoded(frame: &[u8]) -> Decoded {
     let mut decoded = Decoded::default();
-    decode(frame, LinkType::Ethernet, &mut decoded);
+    decode(frame, LinkType::Ethernet, &crate::decode::Tunnels::default(), &mut decoded);
     decoded
 }
 

@@ -1,0 +1,147 @@
+//! Packets within packets, and their fragments.
+
+use super::*;
+use crate::decode::{InnerSessions, Tunnels};
+use crate::wire::build::{Tunnel, mpls, pppoe};
+
+const NEEDLE: &str = "alert udp any any -> any 8 (content:\"needle\"; sid:1;)";
+
+fn datagram(payload: &[u8]) -> Vec<u8> {
+    build::udp_packet(addr(11, 7), addr(12, 8), &IpFields::default(), payload)
+}
+
+fn through(tunnel: &Tunnel, ends: (u32, u32), packet: &[u8]) -> Vec<u8> {
+    tunnel.wrap(addr(ends.0, 999), addr(ends.1, 999), &Link::ethernet(), packet)
+}
+
+/// A datagram whose needle lies across two of its pieces.
+fn pieces() -> Vec<Vec<u8>> {
+    build::fragments(&datagram(b"....needle......"), 5, &[16])
+}
+
+fn captured(packets: impl IntoIterator<Item = Vec<u8>>) -> Vec<(Time, Vec<u8>)> {
+    let mut capture = Capture::new(Link::ethernet());
+    capture.packets(packets);
+    capture.frames
+}
+
+#[test]
+fn pieces_within_a_tunnel_are_put_together_on_one_worker() {
+    let kinds = [
+        Tunnel::Ip,
+        Tunnel::Gre { key: Some(1), sequence: None },
+        Tunnel::ErspanII(5),
+        Tunnel::Vxlan(100),
+        Tunnel::GtpU(9),
+    ];
+    for tunnel in kinds {
+        let mut packets: Vec<_> = pieces().iter().map(|piece| through(&tunnel, (1, 2), piece)).collect();
+        assert!(packets.len() == 2, "{}", packets.len());
+        packets.reverse();
+        assert_eq!(watched(packets, NEEDLE), [(1, 2, Dir::ToServer)], "{tunnel:?}");
+    }
+}
+
+#[test]
+fn pieces_in_tunnels_in_pieces_are_put_together() {
+    let outer = |piece: &Vec<u8>| {
+        let twice = through(&Tunnel::GreBridge, (3, 4), &through(&Tunnel::Vxlan(1), (1, 2), piece));
+        build::fragments(&twice, 77, &[40])
+    };
+    let packets: Vec<_> = pieces().iter().flat_map(outer).collect();
+    let last = packets.len() as u64;
+    // All outer pieces have one identification: the first datagram is whole before the second begins.
+    assert_eq!(watched(packets, NEEDLE), [(1, last, Dir::ToServer)]);
+}
+
+#[test]
+fn pieces_of_two_tenants_never_mix() {
+    let [first, last] = &pieces()[..] else { panic!() };
+    let mixed = [through(&Tunnel::Vxlan(1), (1, 2), first), through(&Tunnel::Vxlan(2), (1, 2), last)];
+    assert_eq!(watched(mixed.to_vec(), NEEDLE), []);
+    let outside = [first.clone(), through(&Tunnel::Vxlan(1), (1, 2), last)];
+    assert_eq!(watched(outside.to_vec(), NEEDLE), []);
+}
+
+#[test]
+fn inline_the_piece_that_completes_a_bad_datagram_is_dropped() {
+    let rules = "drop udp any any -> any 8 (content:\"needle\"; sid:1;)";
+    let packets: Vec<_> = pieces().iter().map(|piece| through(&Tunnel::Vxlan(1), (1, 2), piece)).collect();
+    for mode in [Mode::Ips, Mode::Tap, Mode::Ids] {
+        let report = replay(&captured(packets.clone()), rules, &settings(0, mode));
+        assert_eq!(report.alerts, [(1, 2, Dir::ToServer)], "{mode:?}");
+        let sent = match mode {
+            Mode::Ips => 1,
+            Mode::Tap => 2,
+            _ => 0,
+        };
+        assert_eq!(report.sent.len(), sent, "{mode:?}");
+        assert!(report.balance.is_even(), "{}", report.balance);
+    }
+}
+
+#[test]
+fn what_never_completes_within_a_tunnel_is_let_go_and_counted() {
+    let packets: Vec<_> = (0..50u32)
+        .map(|n| {
+            let piece = build::fragment(&datagram(&[7; 64]), n, 0..32, true);
+            through(&Tunnel::Vxlan(n % 3), (1, 2), &piece)
+        })
+        .collect();
+    for workers in [0, 2] {
+        let report = replay(&captured(packets.clone()), NEEDLE, &settings(workers, Mode::Ips));
+        assert_eq!(report.sent.len(), 50, "what carries them goes its way");
+        assert!(report.balance.is_even() && report.balance.held == 0, "{}", report.balance);
+        assert_eq!(report.balance.consumed, 50, "the copies");
+    }
+}
+
+#[test]
+fn rules_hear_of_what_is_wrong_with_an_inner_piece() {
+    let packet = datagram(&[7; 200]);
+    let pieces = [0..104, 96..160, 160..208].map(|range| build::fragment(&packet, 5, range, true));
+    let packets = pieces.iter().map(|piece| through(&Tunnel::Vxlan(1), (1, 2), piece)).collect();
+    let rules = "alert pkthdr any any -> any any (decode-event:ipv4.frag_overlap; sid:1;)";
+    assert_eq!(watched(packets, rules), [(1, 2, Dir::ToServer)]);
+}
+
+#[test]
+fn sessions_behind_labels_and_pppoe_are_followed() {
+    let mut talk = TcpConversation::new(addr(11, 4000), addr(12, 80), 1);
+    talk.handshake().send(Dir::ToServer, b"a needle", 3).reset(Dir::ToClient);
+    let rules = "alert tcp any any -> any any (flow:established,to_server; content:\"needle\"; sid:1;)";
+    let wraps: [(u16, fn(&Vec<u8>) -> Vec<u8>); 2] =
+        [(0x8847, |packet| mpls(&[17, 18], packet)), (0x8864, |packet| pppoe(3, packet))];
+    for (kind, wrap) in wraps {
+        let mut capture = Capture::new(Link::ethernet());
+        for packet in &talk.packets {
+            capture.frame(Link::ethernet().wrap_as(kind, &wrap(packet)));
+        }
+        let of = |workers| {
+            let delivery = stream::Settings::suricata().delivery;
+            replay_with(&capture.frames, rules, &settings(workers, Mode::Ids), delivery).alerts
+        };
+        assert_eq!((of(0), of(3)), (vec![(1, 8, Dir::ToServer)], vec![(1, 8, Dir::ToServer)]), "{kind:x}");
+    }
+}
+
+#[test]
+fn the_two_directions_through_two_tunnels_are_one_session_where_the_settings_join_them() {
+    let mut talk = TcpConversation::new(addr(11, 4000), addr(12, 80), 1);
+    talk.handshake().send(Dir::ToServer, b"a needle", 100);
+    let packets = talk.packets.iter().map(|packet| {
+        let from_client = packet[12..16] == [10, 0, 0, 11];
+        through(&Tunnel::ErspanI, if from_client { (1, 2) } else { (3, 4) }, packet)
+    });
+    let frames = captured(packets);
+    let rules = "alert tcp any any -> any any (flow:established,to_server; content:\"needle\"; sid:1;)";
+    for (sessions, alerts) in [(InnerSessions::OfTunnel, 0), (InnerSessions::Joined, 1)] {
+        for workers in [0, 3] {
+            let tunnels = Tunnels::default().keeping(sessions);
+            let settings = Settings { tunnels, ..settings(workers, Mode::Ids) };
+            let delivery = stream::Settings::suricata().delivery;
+            let found = replay_with(&frames, rules, &settings, delivery).alerts.len();
+            assert_eq!(found, alerts, "{sessions:?}, {workers} workers");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! PPP over Ethernet (RFC 2516): discovery, and the header before the PPP packets of a session.
+
+use crate::base::Anomaly;
+use crate::wire::u16_at;
+
+pub const HEADER_LEN: usize = 6;
+
+/// Version 1, type 1.
+const VERSION_AND_TYPE: u8 = 0x11;
+const TAG_HEADER_LEN: usize = 4;
+/// Tags looked at; a message has a few.
+const MAX_TAGS: usize = 64;
+
+mod code {
+    pub const SESSION: u8 = 0x00;
+    pub const PADO: u8 = 0x07;
+    pub const PADI: u8 = 0x09;
+    pub const PADR: u8 = 0x19;
+    pub const PADS: u8 = 0x65;
+    pub const PADT: u8 = 0xa7;
+}
+
+/// Code and the bytes that the length field gives the payload; they may reach behind the end of `bytes`.
+fn header(bytes: &[u8]) -> Result<(u8, usize), Anomaly> {
+    let (Some(&[version, code]), Some(len)) = (bytes.first_chunk(), u16_at(bytes, 4)) else {
+        return Err(Anomaly::PppoePktTooSmall);
+    };
+    if version != VERSION_AND_TYPE {
+        return Err(Anomaly::PppoeWrongCode);
+    }
+    Ok((code, usize::from(len)))
+}
+
+/// Checks a discovery message and its tags.
+pub fn discovery(bytes: &[u8]) -> Result<(), Anomaly> {
+    let (code, len) = header(bytes)?;
+    if !matches!(code, code::PADO | code::PADI | code::PADR | code::PADS | code::PADT) {
+        return Err(Anomaly::PppoeWrongCode);
+    }
+    let mut rest = bytes.get(HEADER_LEN..HEADER_LEN + len).ok_or(Anomaly::PppoePktTooSmall)?;
+    for _ in 0..MAX_TAGS {
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let tag_len = usize::from(u16_at(rest, 2).ok_or(Anomaly::PppoeMalformedTags)?);
+        rest = rest.get(TAG_HEADER_LEN + tag_len..).ok_or(Anomaly::PppoeMalformedTags)?;
+    }
+    Err(Anomaly::PppoeMalformedTags)
+}
+
+/// Checks the header of a session's packet; behind it stands PPP, without address and control bytes.
+pub fn session(bytes: &[u8]) -> Result<(), Anomaly> {
+    let (code, _) = header(bytes)?;
+    if bytes.len() <= HEADER_LEN {
+        return Err(Anomaly::PppoePktTooSmall);
+    }
+    if code == code::SESSION { Ok(()) } else { Err(Anomaly::PppoeWrongCode) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn discovery_has_a_known_code_and_whole_tags() {
+        let padi = [0x11, 9, 0, 0, 0, 8, 1, 1, 0, 0, 1, 3, 0, 0];
+        assert_eq!(discovery(&padi), Ok(()));
+        assert_eq!(discovery(&[&padi[..], &[0; 40]].concat()), Ok(()), "padding");
+        assert_eq!(discovery(&padi[..5]), Err(Anomaly::PppoePktTooSmall));
+        assert_eq!(discovery(&padi[..13]), Err(Anomaly::PppoePktTooSmall));
+        assert_eq!(discovery(&[0x11, 8, 0, 0, 0, 0]), Err(Anomaly::PppoeWrongCode));
+        assert_eq!(discovery(&[0x12, 9, 0, 0, 0, 0]), Err(Anomaly::PppoeWrongCode));
+        assert_eq!(discovery(&[0x11, 9, 0, 0, 0, 4, 1, 1, 0, 1]), Err(Anomaly::PppoeMalformedTags));
+        assert_eq!(discovery(&[0x11, 9, 0, 0, 0, 2, 1, 1]), Err(Anomaly::PppoeMalformedTags));
+        let many = [&[0x11, 9, 0, 0, 4, 0][..], &[0; 1024]].concat();
+        assert_eq!(discovery(&many), Err(Anomaly::PppoeMalformedTags));
+    }
+
+    #[test]
+    fn a_session_packet_carries_something() {
+        assert_eq!(session(&[0x11, 0, 0, 1, 0, 2, 0]), Ok(()));
+        assert_eq!(session(&[0x11, 0, 0, 1, 0, 2]), Err(Anomaly::PppoePktTooSmall));
+        assert_eq!(session(&[0x11, 9, 0, 1, 0, 2, 0]), Err(Anomaly::PppoeWrongCode));
+    }
+}
