@@ -8,8 +8,9 @@ use crate::base::toeplitz::queue;
 use crate::decode::{Affinity, HashBy, HashFunction, affinity};
 use crate::io::Frame;
 
-/// Bytes at a frame's start that affinity may need: link, VLANs, IPv6 with extensions, a quoted packet.
-const AFFINITY_BYTES: usize = 256;
+/// Bytes at a chain's start that affinity may need: link, VLANs, IPv6 with extensions, a quoted packet. Extensions may fill an
+/// ordinary packet, and a session's packets must meet however their frames are cut.
+const AFFINITY_BYTES: usize = 1536;
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum Spreading {
