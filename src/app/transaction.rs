@@ -125,6 +125,8 @@ pub struct Transaction {
     below: &'static str,
     /// Its record was written.
     pub logged: bool,
+    /// More may come though it is complete.
+    kept: bool,
     pub marks: Marks,
     wanted: Wanted,
     limit: usize,
@@ -152,6 +154,7 @@ impl Transaction {
             notes: Vec::new(),
             below: "",
             logged: false,
+            kept: false,
             marks: Marks::default(),
             wanted: Wanted::default(),
             limit: 0,
@@ -295,6 +298,12 @@ impl Transaction {
                 self.end_streamed(at);
             }
         }
+    }
+
+    /// It stays when it is complete, because more of its content may come all the same; until this is said again with
+    /// `false`, or the session ends.
+    pub fn keep_open(&mut self, kept: bool) {
+        self.kept = kept;
     }
 
     /// The transaction has one direction only: the other is not looked into at all, so that what is absent there says
@@ -468,7 +477,8 @@ impl Transaction {
     /// Complete both ways, and inspected so where anything was found.
     pub(super) fn is_through(&self) -> bool {
         let seen = |dir| self.inspected[dir] == Some(COMPLETE) && !self.changed[dir];
-        Dir::BOTH.into_iter().all(|dir| self.is_complete(dir) && (!self.touched[dir] || seen(dir)))
+        let over = |dir| self.is_complete(dir) && (!self.touched[dir] || seen(dir));
+        !self.kept && Dir::BOTH.into_iter().all(over)
     }
 
     /// Inspection looked at all that is there of the direction.

@@ -161,6 +161,7 @@ impl Transactions {
     pub fn end_oldest(&mut self, limits: &Limits) {
         let end = self.live.len().saturating_sub(limits.transactions / 2);
         for tx in self.live.iter_mut().take(end) {
+            tx.keep_open(false);
             Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
         }
         self.spares.cut_short += end as u64;
@@ -169,6 +170,7 @@ impl Transactions {
     /// Nothing more will come: all end as they stand.
     pub(super) fn complete_all(&mut self) {
         for tx in self.iter_mut() {
+            tx.keep_open(false);
             Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
         }
     }

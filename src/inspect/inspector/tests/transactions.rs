@@ -156,3 +156,30 @@ fn nothing_is_found_over_a_hole_in_a_body() {
     assert_eq!(session.says(ToServer, "cdef"), NOTHING);
     assert_eq!(session.says(ToServer, "gh"), [2]);
 }
+
+#[test]
+fn content_behind_the_announced_length_is_found_however_it_is_cut() {
+    let rule = "alert http any any -> any any (flow:to_client; file.data; content:\"0123456789\"; sid:1;)\n";
+    let head =
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n";
+    let response = format!("{head}012345678901");
+    for cut in head.len()..response.len() {
+        let mut session = Session::new(rule);
+        session.says(ToServer, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+        let (first, second) = response.split_at(cut);
+        let found = [session.says(ToClient, first), session.says(ToClient, second)].concat();
+        assert_eq!(found, [1], "cut {} bytes behind the head", cut - head.len());
+    }
+}
+
+#[test]
+fn a_response_that_is_not_the_last_keeps_nothing() {
+    let mut session =
+        Session::new("alert http any any -> any any (flow:to_client; file.data; content:\"a\"; sid:1;)\n");
+    let answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na";
+    for _ in 0..3 {
+        session.says(ToServer, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(session.says(ToClient, answer), [1]);
+        assert!(session.apps.get(session.handle).unwrap().transactions.len() <= 1);
+    }
+}
