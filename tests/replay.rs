@@ -100,6 +100,21 @@ fn any_number_of_workers_gives_the_same_alerts() {
     }
 }
 
+#[test]
+fn frames_in_chains_of_small_buffers_give_the_same_alerts() {
+    let bench = Bench::new();
+    let capture = bench.capture(&busy_capture());
+    let facts = |more: &[&str]| bench.replay(&capture, RULES, more).clean().events.alert_facts();
+    let whole = facts(&[]);
+    assert!(!whole.is_empty());
+    for room in ["64", "100", "576"] {
+        for workers in ["0", "2"] {
+            let room = format!("pools.data-room={room}");
+            assert_eq!(facts(&["--workers", workers, "--set", &room]), whole, "{room}, {workers} workers");
+        }
+    }
+}
+
 /// (packets to server, to client) of each flow record, and how often.
 fn packets_of_flows(replayed: &Replayed) -> BTreeMap<(u64, u64), usize> {
     let mut count = BTreeMap::new();

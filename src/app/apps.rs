@@ -84,6 +84,8 @@ pub struct AppState {
     changes: u8,
     stopped: bool,
     ended: PerDir<bool>,
+    /// Bytes of its transactions as the worker's sum has them: inspection adds to transactions between two counts.
+    counted: usize,
     /// Events of the session itself (`applayer_...`), taken by whoever inspects.
     pub events: arrayvec::ArrayVec<(Dir, &'static str), 4>,
 }
@@ -99,6 +101,7 @@ impl AppState {
             changes: 0,
             stopped: false,
             ended: PerDir::default(),
+            counted: 0,
             events: arrayvec::ArrayVec::new(),
         }
     }
@@ -225,10 +228,10 @@ impl Apps {
         }
     }
 
-    /// So many bytes of the direction are lost.
-    pub fn gap(&mut self, handle: u32, source: &Source, missing: u64) {
+    /// So many bytes of the direction are lost. Whether rules on the stream should look at once.
+    pub fn gap(&mut self, handle: u32, source: &Source, missing: u64) -> bool {
         self.counters.gaps += 1;
-        self.run(handle, |run| run.gap(&run.seen(source), missing));
+        self.run(handle, |run| run.gap(&run.seen(source), missing))
     }
 
     /// No more bytes will come in that direction.
@@ -256,7 +259,7 @@ impl Apps {
     /// The session ends.
     pub fn release(&mut self, handle: &mut u32) {
         let Some(state) = self.slots.get_mut(*handle as usize) else { return };
-        self.spares.memory = self.spares.memory.saturating_sub(state.transactions.memory());
+        self.spares.memory = self.spares.memory.saturating_sub(std::mem::take(&mut state.counted));
         std::mem::swap(&mut self.spares, &mut state.transactions.spares);
         state.transactions.clear();
         std::mem::swap(&mut self.spares, &mut state.transactions.spares);
@@ -292,7 +295,6 @@ impl Apps {
     fn run<R: Default>(&mut self, handle: u32, work: impl FnOnce(&mut Run<'_>) -> R) -> R {
         let Some(state) = self.slots.get_mut(handle as usize) else { return R::default() };
         let spares = &mut self.spares;
-        let before = state.transactions.memory();
         std::mem::swap(spares, &mut state.transactions.spares);
         let (decoders, limits, counters) = (&mut self.decoders, &self.limits, &mut self.counters);
         let result = work(&mut Run {
@@ -305,7 +307,9 @@ impl Apps {
             files: self.files,
         });
         std::mem::swap(spares, &mut state.transactions.spares);
-        spares.memory = (spares.memory + state.transactions.memory()).saturating_sub(before);
+        let memory = state.transactions.memory();
+        spares.memory =
+            (spares.memory + memory).saturating_sub(std::mem::replace(&mut state.counted, memory));
         result
     }
 }
@@ -448,7 +452,7 @@ impl Run<'_> {
             }
         }
         if !beyond.is_empty() {
-            self.data(source, beyond);
+            *flush |= self.data(source, beyond);
         }
     }
 
@@ -552,20 +556,22 @@ impl Run<'_> {
         }
     }
 
-    fn gap(&mut self, source: &Source, missing: u64) {
+    fn gap(&mut self, source: &Source, missing: u64) -> bool {
+        let mut flush = false;
         if self.state.stopped {
-            return;
+            return flush;
         }
         if self.state.decoder.is_none() {
             self.state.start[source.dir].clear();
             self.nothing(source);
-            return;
+            return flush;
         }
         let next =
-            self.with_decoder(source, &mut false, |decoder, sink| decoder.gap(source.dir, missing, sink));
+            self.with_decoder(source, &mut flush, |decoder, sink| decoder.gap(source.dir, missing, sink));
         if next != Some(Next::More) {
             self.stop();
         }
+        flush
     }
 
     fn end(&mut self, source: &Source) {

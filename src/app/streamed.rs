@@ -3,6 +3,10 @@
 
 use crate::base::Dir;
 use crate::rules::context::BufferId;
+use arrayvec::ArrayVec;
+
+/// Holes that wait for a look at what stands before them; what comes behind further ones, until then, is not kept.
+const MAX_HOLES: usize = 8;
 
 /// When inspection looks, and how far it looks back.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub struct Streamed {
     /// All before this place were looked at.
     inspected: u64,
     window: Window,
+    /// Places before which bytes are missing, ascending: no look goes over one.
+    holes: ArrayVec<u64, MAX_HOLES>,
     /// What came, kept or not.
     pub size: u64,
     pub ended: bool,
@@ -34,11 +40,52 @@ pub struct Streamed {
 
 impl Streamed {
     pub(super) fn new(dir: Dir, id: BufferId, window: Window, bytes: Vec<u8>) -> Streamed {
-        Streamed { id, dir, bytes, base: 0, inspected: 0, window, size: 0, ended: false, truncated: false }
+        Streamed {
+            id,
+            dir,
+            bytes,
+            base: 0,
+            inspected: 0,
+            window,
+            holes: ArrayVec::new(),
+            size: 0,
+            ended: false,
+            truncated: false,
+        }
+    }
+
+    fn kept_to(&self) -> u64 {
+        self.base + self.bytes.len() as u64
+    }
+
+    /// Bytes are missing here: nothing is found that would lie on both sides.
+    pub(super) fn hole(&mut self) {
+        let place = self.kept_to();
+        if place == 0 || self.holes.last() == Some(&place) {
+            return;
+        }
+        if let Err(full) = self.holes.try_push(place)
+            && let Some(last) = self.holes.last()
+        {
+            // Unseen pieces beyond the bound: the newest one goes.
+            let kept = full.element().min(*last).saturating_sub(self.base);
+            self.bytes.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+        }
+        self.pass_holes();
+    }
+
+    /// Lets go what stands before holes up to which all was looked at.
+    fn pass_holes(&mut self) {
+        while let Some(&hole) = self.holes.first().filter(|hole| **hole <= self.inspected) {
+            let gone = usize::try_from(hole.saturating_sub(self.base)).unwrap_or(usize::MAX);
+            self.bytes.drain(..gone.min(self.bytes.len()));
+            self.base = self.base.max(hole);
+            self.holes.remove(0);
+        }
     }
 
     pub(super) fn grow(&mut self, bytes: &[u8]) {
-        let kept = self.base + self.bytes.len() as u64;
+        let kept = self.kept_to();
         let room = self.window.limit.saturating_sub(kept).min(bytes.len() as u64);
         self.bytes.extend_from_slice(bytes.get(..room as usize).unwrap_or_default());
         self.size = self.size.saturating_add(bytes.len() as u64);
@@ -52,10 +99,11 @@ impl Streamed {
     /// The window to look into now: its bytes, the place of the first, and the index of the first fresh one. `None` while
     /// there is nothing new or too little.
     pub fn ready(&self) -> Option<(&[u8], u64, usize)> {
-        let kept = self.base + self.bytes.len() as u64;
-        let enough = self.is_full() || kept >= self.window.minimum;
+        let enough = self.is_full() || !self.holes.is_empty() || self.kept_to() >= self.window.minimum;
         let fresh = usize::try_from(self.inspected.saturating_sub(self.base)).ok()?;
-        (enough && fresh < self.bytes.len()).then_some((&self.bytes, self.base, fresh))
+        let end = self.holes.first().map_or(self.kept_to(), |hole| *hole);
+        let bytes = self.bytes.get(..usize::try_from(end.saturating_sub(self.base)).ok()?)?;
+        (enough && fresh < bytes.len()).then_some((bytes, self.base, fresh))
     }
 
     /// What is there, looked at or not.
@@ -70,10 +118,9 @@ impl Streamed {
 
     /// What [`ready`](Self::ready) gave was looked into by everyone.
     pub fn looked_at(&mut self) {
-        if self.ready().is_none() {
-            return;
-        }
-        self.inspected = self.base + self.bytes.len() as u64;
+        let Some((bytes, base, _)) = self.ready() else { return };
+        self.inspected = base + bytes.len() as u64;
+        self.pass_holes();
         let keep_from = self.inspected.saturating_sub(self.window.back);
         let Ok(gone) = usize::try_from(keep_from.saturating_sub(self.base)) else { return };
         // Moving less than there is to keep would cost more than it frees.
@@ -85,5 +132,59 @@ impl Streamed {
 
     pub(super) fn memory(&self) -> usize {
         self.bytes.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::context;
+
+    fn streamed(back: u64) -> Streamed {
+        let window = Window { limit: 1000, minimum: 3, back };
+        Streamed::new(Dir::ToServer, context::id("file.data"), window, Vec::new())
+    }
+
+    /// The windows of as many looks as there are, and the places of their first bytes.
+    fn looks(streamed: &mut Streamed) -> Vec<(String, u64)> {
+        let mut found = Vec::new();
+        while let Some((bytes, base, _)) = streamed.ready() {
+            found.push((String::from_utf8_lossy(bytes).into_owned(), base));
+            streamed.looked_at();
+        }
+        found
+    }
+
+    fn said(windows: &[(&str, u64)]) -> Vec<(String, u64)> {
+        windows.iter().map(|(bytes, base)| ((*bytes).to_owned(), *base)).collect()
+    }
+
+    #[test]
+    fn no_look_goes_over_a_hole() {
+        for before in [false, true] {
+            let mut body = streamed(100);
+            body.hole();
+            body.grow(b"abcd");
+            let mut found = if before { looks(&mut body) } else { Vec::new() };
+            body.hole();
+            body.hole();
+            body.grow(b"ef");
+            body.grow(b"gh");
+            found.append(&mut looks(&mut body));
+            assert_eq!(found, said(&[("abcd", 0), ("efgh", 4)]), "looked at before: {before}");
+        }
+    }
+
+    #[test]
+    fn many_holes_before_a_look_cost_what_comes_behind_them_only() {
+        let mut body = streamed(100);
+        for _ in 0..MAX_HOLES + 5 {
+            body.grow(b"x");
+            body.hole();
+        }
+        body.grow(b"yz");
+        let found = looks(&mut body);
+        assert_eq!(found.len(), MAX_HOLES + 1);
+        assert_eq!(found.last(), Some(&("yz".to_owned(), MAX_HOLES as u64)));
     }
 }

@@ -9,6 +9,7 @@ use crate::rules::app::AppProto;
 use crate::rules::context::BufferId;
 use crate::rules::field::FieldId;
 use arrayvec::ArrayVec;
+use std::mem::take;
 use std::ops::Range;
 
 mod files;
@@ -87,8 +88,8 @@ pub struct Marks {
     pub scanned: PerDir<usize>,
     /// The rules without a fast pattern were added, a direction.
     pub begun: PerDir<bool>,
-    /// The rules on events were added.
-    pub events: PerDir<bool>,
+    /// Events for which the rules on events were added, a direction.
+    pub events: PerDir<usize>,
     pub pending: Vec<Pending>,
     /// Rules that matched already, each in its direction.
     pub matched: Vec<(RuleIndex, Dir)>,
@@ -124,6 +125,8 @@ pub struct Transaction {
     below: &'static str,
     /// Its record was written.
     pub logged: bool,
+    /// More may come though it is complete.
+    kept: bool,
     pub marks: Marks,
     wanted: Wanted,
     limit: usize,
@@ -151,6 +154,7 @@ impl Transaction {
             notes: Vec::new(),
             below: "",
             logged: false,
+            kept: false,
             marks: Marks::default(),
             wanted: Wanted::default(),
             limit: 0,
@@ -158,31 +162,51 @@ impl Transaction {
         }
     }
 
-    /// Makes a used one new. Streamed buffers' memory goes.
+    /// Makes a used one new: only its lists' memory stays.
     pub(super) fn renew(&mut self, id: u64, proto: AppProto, wanted: &Wanted, limits: &Limits) {
-        (self.id, self.proto, self.order) = (id, proto, Order::default());
-        (self.stage, self.inspected, self.changed, self.touched) = Default::default();
+        self.put_by();
+        let marks = &mut self.marks;
+        *self = Transaction {
+            id,
+            proto,
+            store: take(&mut self.store),
+            items: take(&mut self.items),
+            fields: take(&mut self.fields),
+            streamed: take(&mut self.streamed),
+            files: take(&mut self.files),
+            notes: take(&mut self.notes),
+            marks: Marks {
+                pending: take(&mut marks.pending),
+                matched: take(&mut marks.matched),
+                ..Marks::default()
+            },
+            wanted: *wanted,
+            limit: limits.transaction,
+            first_bytes: limits.file_type,
+            ..Transaction::new()
+        };
+    }
+
+    /// Empty, to wait for its next use: what its lists occupy beyond a small part is given back now, not then.
+    pub(super) fn put_by(&mut self) {
         self.store.clear();
         self.store.shrink_to(KEPT);
-        self.items.clear();
-        self.fields.clear();
         self.streamed.clear();
         self.files.clear();
-        self.events.clear();
-        self.notes.clear();
-        self.below = "";
-        self.logged = false;
-        let marks = &mut self.marks;
-        marks.pending.clear();
-        marks.matched.clear();
-        (marks.scanned, marks.begun, marks.events, marks.passed) = Default::default();
-        (self.wanted, self.limit, self.first_bytes) = (*wanted, limits.transaction, limits.file_type);
+        empty(&mut self.items);
+        empty(&mut self.fields);
+        empty(&mut self.notes);
+        empty(&mut self.marks.pending);
+        empty(&mut self.marks.matched);
     }
 
     /// Bytes it occupies.
     pub(super) fn memory(&self) -> usize {
         let streamed: usize = self.streamed.iter().map(Streamed::memory).sum();
-        size_of::<Transaction>() + self.store.capacity() + streamed
+        let files: usize = self.files.iter().map(File::memory).sum();
+        let lists =
+            bytes(&self.items) + bytes(&self.fields) + bytes(&self.notes) + bytes(&self.marks.pending);
+        size_of::<Transaction>() + self.store.capacity() + streamed + files + lists
     }
 
     fn touch(&mut self, dir: Dir) {
@@ -252,9 +276,9 @@ impl Transaction {
     /// An event under its whole name (`http.invalid_content_length`), once a transaction.
     pub fn event(&mut self, dir: Dir, name: &'static str) {
         if !self.events.iter().any(|(_, known)| *known == name) && self.events.try_push((dir, name)).is_ok() {
-            Dir::BOTH
-                .into_iter()
-                .for_each(|way| self.changed[way] |= self.only.is_none_or(|only| only == way));
+            let only = self.only;
+            let ways = Dir::BOTH.into_iter().filter(|way| only.is_none_or(|only| only == *way));
+            ways.for_each(|way| self.touch(way));
         }
     }
 
@@ -274,6 +298,12 @@ impl Transaction {
                 self.end_streamed(at);
             }
         }
+    }
+
+    /// It stays when it is complete, because more of its content may come all the same; until this is said again with
+    /// `false`, or the session ends.
+    pub fn keep_open(&mut self, kept: bool) {
+        self.kept = kept;
     }
 
     /// The transaction has one direction only: the other is not looked into at all, so that what is absent there says
@@ -306,6 +336,12 @@ impl Transaction {
         buffer.grow(bytes);
         let dir = buffer.dir;
         self.touch(dir);
+    }
+
+    /// Bytes are missing just before those that come next of what the direction carries: nothing is found that would lie on both
+    /// sides.
+    pub fn hole(&mut self, dir: Dir) {
+        self.streamed.iter_mut().filter(|s| s.dir == dir && !s.ended).for_each(Streamed::hole);
     }
 
     pub fn end_streamed(&mut self, streamed: usize) {
@@ -441,15 +477,32 @@ impl Transaction {
     /// Complete both ways, and inspected so where anything was found.
     pub(super) fn is_through(&self) -> bool {
         let seen = |dir| self.inspected[dir] == Some(COMPLETE) && !self.changed[dir];
-        Dir::BOTH.into_iter().all(|dir| self.is_complete(dir) && (!self.touched[dir] || seen(dir)))
+        let over = |dir| self.is_complete(dir) && (!self.touched[dir] || seen(dir));
+        !self.kept && Dir::BOTH.into_iter().all(over)
     }
 
     /// Inspection looked at all that is there of the direction.
     pub fn looked_at(&mut self, dir: Dir) {
         self.changed[dir] = false;
         self.inspected[dir] = Some(self.stage[dir]);
-        self.streamed.iter_mut().filter(|s| s.dir == dir).for_each(Streamed::looked_at);
+        for streamed in self.streamed.iter_mut().filter(|s| s.dir == dir) {
+            streamed.looked_at();
+            // Behind a hole there is more to look at.
+            self.changed[dir] |= streamed.ready().is_some();
+        }
     }
+}
+
+/// Entries of each list that a transaction keeps for its next use.
+const KEPT_ENTRIES: usize = 256;
+
+fn empty<T>(list: &mut Vec<T>) {
+    list.clear();
+    list.shrink_to(KEPT_ENTRIES);
+}
+
+fn bytes<T>(list: &Vec<T>) -> usize {
+    list.capacity() * size_of::<T>()
 }
 
 /// A note's value, lent.

@@ -34,8 +34,9 @@ const MAX_UNSEEN: usize = 2 * BETWEEN_LOOKS;
 const MAX_SPARES: usize = 4096;
 
 impl Spares {
-    fn give_back(&mut self, tx: Box<Transaction>) {
+    fn give_back(&mut self, mut tx: Box<Transaction>) {
         if self.free.len() < MAX_SPARES {
+            tx.put_by();
             self.free.push(tx);
         }
     }
@@ -160,6 +161,7 @@ impl Transactions {
     pub fn end_oldest(&mut self, limits: &Limits) {
         let end = self.live.len().saturating_sub(limits.transactions / 2);
         for tx in self.live.iter_mut().take(end) {
+            tx.keep_open(false);
             Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
         }
         self.spares.cut_short += end as u64;
@@ -168,6 +170,7 @@ impl Transactions {
     /// Nothing more will come: all end as they stand.
     pub(super) fn complete_all(&mut self) {
         for tx in self.iter_mut() {
+            tx.keep_open(false);
             Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
         }
     }
@@ -219,6 +222,44 @@ mod tests {
         all.iter_mut().for_each(|tx| Dir::BOTH.into_iter().for_each(|dir| tx.looked_at(dir)));
         all.sweep();
         assert_eq!(all.iter().map(|tx| tx.id).collect::<Vec<_>>(), [16, 17, 18, 19]);
+    }
+
+    #[test]
+    fn an_event_alone_stays_until_rules_looked_at_it_both_ways() {
+        let limits = Limits::default();
+        let mut all = Transactions::new();
+        let id = all.open(&limits).unwrap();
+        let tx = all.get_mut(id).unwrap();
+        tx.event(Dir::ToServer, "http.missing_host_header");
+        Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
+        for dir in Dir::BOTH {
+            all.sweep();
+            assert_eq!(all.len(), 1, "{dir:?} was not looked at");
+            all.get_mut(id).unwrap().looked_at(dir);
+        }
+        all.sweep();
+        assert!(all.is_empty());
+    }
+
+    #[test]
+    fn a_used_one_is_new_and_small() {
+        let limits = Limits::default();
+        let mut all = Transactions::new();
+        all.renew(&Wanted::all());
+        let id = all.open(&limits).unwrap();
+        let tx = all.get_mut(id).unwrap();
+        let small = tx.memory();
+        (0..5000).for_each(|n| tx.field(Dir::ToServer, FieldId(0), n));
+        assert!(tx.memory() > small + 4096 * 16);
+        tx.complete_one_way(Dir::ToServer);
+        tx.looked_at(Dir::ToServer);
+        all.sweep();
+        assert_eq!(all.spares.free.len(), 1);
+        assert!(all.spares.free[0].memory() < small + (32 << 10));
+        let id = all.open(&limits).unwrap();
+        let tx = all.get_mut(id).unwrap();
+        tx.event(Dir::ToServer, "http.missing_host_header");
+        assert_eq!(tx.changed, crate::base::PerDir([true; 2]), "it has two directions again");
     }
 
     #[test]

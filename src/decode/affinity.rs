@@ -17,9 +17,9 @@ use crate::base::{Family, FlowTuple};
 use crate::io::LinkType;
 use crate::wire::{ethernet, ip_proto, ipv4};
 
-/// Bytes of a frame that its affinity may depend on, whether or not the rest is at hand: link, tags, tunnels, extensions, a quoted
-/// packet.
-pub const AFFINITY_BYTES: usize = 512;
+/// Bytes of a frame that its affinity may depend on, whether or not the rest is at hand: link, tags, tunnels, extensions (which may
+/// fill an ordinary packet), a quoted packet.
+pub const AFFINITY_BYTES: usize = 1536;
 
 /// What the distributor wants to know.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]

@@ -4,9 +4,10 @@ use super::facts::PacketFacts;
 use crate::app::dcerpc::Interface;
 use crate::app::{File, Known, SumKind, Transaction, modbus, registry};
 use crate::base::Dir;
+use crate::rules::Rule;
 use crate::rules::app::AppProto;
 use crate::rules::field::{self, FieldId, FieldTest, Occurrence};
-use crate::rules::ruleset::{AppCheck, ProtocolSide, ProtocolWord};
+use crate::rules::ruleset::{AppCheck, Check, ProtocolSide, ProtocolWord};
 use std::cmp::Ordering;
 
 /// Whether a part of a rule holds for a transaction.
@@ -18,7 +19,14 @@ pub(super) enum Part {
     Never,
 }
 
-pub(super) fn holds(check: &AppCheck, tx: &Transaction, dir: Dir, facts: &PacketFacts<'_>) -> Part {
+/// `only` is the direction that the rule names.
+pub(super) fn holds(
+    check: &AppCheck,
+    tx: &Transaction,
+    dir: Dir,
+    only: Option<Dir>,
+    facts: &PacketFacts<'_>,
+) -> Part {
     let later = matches!(check, AppCheck::State { .. }) || !tx.is_complete(dir);
     let open = if later { Part::Open } else { Part::Never };
     let holds = match check {
@@ -26,8 +34,9 @@ pub(super) fn holds(check: &AppCheck, tx: &Transaction, dir: Dir, facts: &Packet
             tx.files().iter().any(|file| file.dir == dir && file_holds(*field, test, file, tx))
         }
         AppCheck::Field { field, test, which } => field_holds(*field, test, which, tx, dir),
+        // An event is the transaction's: a rule that names a direction finds it there, whichever it came with.
         AppCheck::Event(name) if name.contains('.') => {
-            tx.events().iter().any(|(way, event)| *way == dir && **event == **name)
+            tx.events().iter().any(|(way, event)| (*way == dir || only == Some(dir)) && **event == **name)
         }
         AppCheck::Event(_) | AppCheck::Protocol { .. } => holds_for_packet(check, facts, dir),
         AppCheck::State { name, order } => state_holds(name, *order, tx, dir),
@@ -108,6 +117,22 @@ fn file_holds(id: FieldId, test: &FieldTest, file: &File, tx: &Transaction) -> b
         test if id == FILE_SIZE && file.closed => test.holds_for(file.size),
         _ => false,
     }
+}
+
+/// All that the rule asks of files holds for one of them. (True where it asks nothing of them.)
+pub(super) fn one_file_holds(rule: &Rule, tx: &Transaction, dir: Dir) -> bool {
+    let asked = || {
+        rule.checks.iter().filter_map(|check| match check {
+            Check::App(app) => match &**app {
+                AppCheck::Field { field, test, .. } if is_of_file(*field) => Some((*field, test)),
+                _ => None,
+            },
+            _ => None,
+        })
+    };
+    let mut files = tx.files().iter().filter(|file| file.dir == dir);
+    asked().next().is_none()
+        || files.any(|file| asked().all(|(field, test)| file_holds(field, test, file, tx)))
 }
 
 fn has_extension(name: &[u8], extension: &[u8]) -> bool {

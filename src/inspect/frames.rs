@@ -74,7 +74,7 @@ impl Turn<'_> {
             }
         }
         rule.checks.iter().all(|check| match check {
-            Check::App(app) => app_check::holds(app, tx, dir, self.facts) == Part::Holds,
+            Check::App(app) => app_check::holds(app, tx, dir, rule.flow.dir, self.facts) == Part::Holds,
             _ => true,
         })
     }

@@ -45,20 +45,35 @@ impl Turn<'_> {
         seen: &mut Seen,
         meter: &mut impl Meter,
     ) {
-        for tx in all.iter_mut().filter(|tx| tx.changed[dir]) {
-            if !tx.marks.passed {
-                let fresh = tx.marks.scanned[dir];
-                self.collect(tx, dir, candidates, seen);
-                meter.searched();
-                self.evaluate_pending(tx, dir, meter);
-                self.frames(tx, dir, fresh, candidates, seen, meter);
-                meter.transaction(tx.proto);
-            }
-            tx.looked_at(dir);
-            if self.outcome.passed || self.outcome.out_of_budget {
-                return;
+        for tx in all.iter_mut() {
+            // More than once only where a buffer has holes, each of which ends a look.
+            while tx.changed[dir] {
+                self.look_at(tx, dir, candidates, seen, meter);
+                tx.looked_at(dir);
+                if self.outcome.passed || self.outcome.out_of_budget {
+                    return;
+                }
             }
         }
+    }
+
+    fn look_at(
+        &mut self,
+        tx: &mut Transaction,
+        dir: Dir,
+        candidates: &mut Candidates,
+        seen: &mut Seen,
+        meter: &mut impl Meter,
+    ) {
+        if tx.marks.passed {
+            return;
+        }
+        let fresh = tx.marks.scanned[dir];
+        self.collect(tx, dir, candidates, seen);
+        meter.searched();
+        self.evaluate_pending(tx, dir, meter);
+        self.frames(tx, dir, fresh, candidates, seen, meter);
+        meter.transaction(tx.proto);
     }
 
     /// Rules that what is new in the transaction announces join those that wait.
@@ -68,7 +83,8 @@ impl Turn<'_> {
         if !std::mem::replace(&mut tx.marks.begun[dir], true) {
             apps.bare(dir, tx.proto).iter().for_each(|&rule| candidates.add(rule));
         }
-        if !tx.events().is_empty() && !std::mem::replace(&mut tx.marks.events[dir], true) {
+        let events = tx.events().len();
+        if events > std::mem::replace(&mut tx.marks.events[dir], events) {
             apps.on_events(dir, tx.proto).iter().for_each(|&rule| candidates.add(rule));
         }
         let items = tx.items().len();
@@ -192,14 +208,19 @@ impl Turn<'_> {
             _ => None,
         });
         for (at, check) in checks.enumerate() {
-            let part = |turn: &mut Turn<'_>| app_check::holds(check, tx, dir, turn.facts);
+            let part = |turn: &mut Turn<'_>| app_check::holds(check, tx, dir, rule.flow.dir, turn.facts);
             match self.part(waiting, rule.buffers.len() + at, part) {
                 Part::Holds => {}
                 Part::Open => all = false,
                 Part::Never => return Fate::Gone,
             }
         }
-        if all { Fate::Matches } else { Fate::Waits }
+        match all && app_check::one_file_holds(rule, tx, dir) {
+            true => Fate::Matches,
+            // Each keyword of files held for one, but no file has them all.
+            false if all && tx.is_complete(dir) => Fate::Gone,
+            false => Fate::Waits,
+        }
     }
 
     /// A part that held before still does.

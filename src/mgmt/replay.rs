@@ -1,6 +1,7 @@
 //! `weir replay`: captures through the whole appliance, and what came of it.
 
 use crate::base::{DropReason, PortId, Time};
+use crate::io::BURST;
 use crate::io::LinkType;
 use crate::io::PacketIo;
 use crate::io::capture::{CaptureError, Summary};
@@ -172,10 +173,14 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
 /// pool costs time by its size, which a small capture would notice.
 fn enough(config: &Config, summaries: &[Summary]) -> u32 {
     let pools = &config.pools;
-    let segments = |s: &Summary| s.frames + s.bytes / u64::from(pools.data_room);
+    let room = u64::from(pools.data_room);
+    let segments = |s: &Summary| s.frames + s.bytes / room;
     let frames: u64 = summaries.iter().map(segments).sum();
+    // The driver is asked for a burst only when the pool could hold one of frames as long as the longest.
+    let longest = summaries.iter().map(|s| s.longest as u64).max().unwrap_or_default();
+    let burst = BURST as u64 * longest.div_ceil(room);
     let caches = (u64::from(config.lcores.workers) + 1) * u64::from(pools.cache) * 2;
-    u32::try_from(2 * frames + caches + 1023).unwrap_or(u32::MAX)
+    u32::try_from(2 * frames + burst + caches + 1023).unwrap_or(u32::MAX)
 }
 
 type Ports = Vec<Option<Box<dyn PacketIo>>>;

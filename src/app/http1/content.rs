@@ -163,8 +163,11 @@ impl Content {
         if self.used > 0 {
             self.finish(true, tx, sink);
             self.delivery.stopped = true;
-        } else if let (Some(file), Some(tx)) = (self.delivery.file, tx.and_then(|id| sink.tx(id))) {
-            tx.skip_in_file(file, missing);
+        } else if let Some(tx) = tx.and_then(|id| sink.tx(id)) {
+            tx.hole(self.delivery.dir);
+            if let Some(file) = self.delivery.file {
+                tx.skip_in_file(file, missing);
+            }
         }
     }
 

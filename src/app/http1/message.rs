@@ -132,6 +132,14 @@ impl Message {
         first
     }
 
+    /// It says several lengths, or one that is no plain number.
+    pub(super) fn length_in_doubt(&self) -> bool {
+        let Some(lengths) = self.fields.get(Known::ContentLength) else { return false };
+        let plain = |value: &[u8]| value.trim_ascii().iter().all(u8::is_ascii_digit);
+        let first = lengths.values().next();
+        lengths.values().any(|value| !plain(value) || Some(value) != first)
+    }
+
     pub(super) fn raise_encodings(&self, found: Option<Encodings>, sink: &mut Sink<'_>) {
         let Some(found) = found else { return };
         if found.too_many {

@@ -51,6 +51,10 @@ pub(super) struct Response {
     pub(super) mid_line: bool,
     /// An interim response (100) was seen for this request.
     pub(super) interim: bool,
+    /// The connection ends behind it, or its length is in doubt: what follows may be its content.
+    pub(super) last: bool,
+    /// Its transaction is kept for that.
+    pub(super) kept: bool,
     /// What was kept of bytes that may begin the next response.
     held: Vec<u8>,
     /// The request's path.
@@ -68,6 +72,8 @@ impl Response {
             junk: false,
             mid_line: false,
             interim: false,
+            last: false,
+            kept: false,
             held: Vec::new(),
             path: Vec::new(),
         }
@@ -77,6 +83,7 @@ impl Response {
         self.message.reset();
         self.state = State::Line;
         (self.junk, self.mid_line, self.interim) = (false, false, false);
+        (self.last, self.kept) = (false, false);
         self.held.clear();
         self.held.shrink_to(KEPT);
         self.path.clear();
@@ -189,6 +196,7 @@ impl Response {
         }
         let told = self.has_told_body();
         let none = matches!(self.status, Some(204 | 304 | 101)) || self.exchange.head;
+        self.last = !none && self.is_last();
         if self.message.framing == Framing::Length(0) || self.exchange.head || (none && !told) {
             return Step::Complete;
         }
@@ -268,6 +276,8 @@ impl Response {
         if exchanges.front().is_some_and(|front| front.tx == self.exchange.tx) {
             exchanges.done();
         }
+        self.kept = std::mem::take(&mut self.last) && exchanges.is_empty();
+        self.message.with_tx(sink, |tx| tx.keep_open(self.kept));
         self.interim = false;
         self.state = State::Line;
         if !self.held.is_empty() {
@@ -290,9 +300,17 @@ impl Response {
 
     /// No response will be found any more.
     fn lose(&mut self, exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
+        self.let_go(sink);
         self.message.clear();
         self.state = State::Lost;
         self.settle(exchanges, sink);
+    }
+
+    /// Nothing more is taken for the last response's content.
+    pub(super) fn let_go(&mut self, sink: &mut Sink<'_>) {
+        if std::mem::take(&mut self.kept) {
+            self.message.with_tx(sink, |tx| tx.keep_open(false));
+        }
     }
 
     /// Requests that no response will answer are over.

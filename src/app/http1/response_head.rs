@@ -54,6 +54,16 @@ impl Response {
         fields.get(Known::ContentLength).is_some() || fields.get(Known::TransferEncoding).is_some()
     }
 
+    /// Whether what comes behind it may be its content all the same.
+    pub(super) fn is_last(&self) -> bool {
+        let Message { fields, version, .. } = &self.message;
+        let says = |word: &[u8]| {
+            fields.get(Known::Connection).is_some_and(|f| f.values().any(|v| contains(v, word)))
+        };
+        let closes = if *version == Version::Http11 { says(b"close") } else { !says(b"keep-alive") };
+        closes || self.message.length_in_doubt()
+    }
+
     pub(super) fn changes_to(&self) -> Option<Option<AppProto>> {
         let status = self.status?;
         if self.exchange.connect && (200..300).contains(&status) {

@@ -24,6 +24,7 @@ impl Response {
         let (mut emit, mut forget) = (false, false);
         match (opening(text, line.is_some()), &line) {
             _ if self.mid_line => emit = true,
+            (Opening::Junk, _) if self.kept && exchanges.is_empty() => emit = true,
             (Opening::Status, Some(line)) => self.open(line, text, exchanges, sink),
             (Opening::Status | Opening::Undecided, _) => {}
             (Opening::Blank, _) => forget = line.is_some() && !self.junk,
@@ -63,6 +64,7 @@ impl Response {
     }
 
     fn take_exchange(&mut self, exchanges: &Exchanges, sink: &mut Sink<'_>) {
+        self.let_go(sink);
         self.message.begun = true;
         self.path.clear();
         self.path.extend(exchanges.front_path());

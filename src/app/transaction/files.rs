@@ -59,6 +59,15 @@ impl File {
         self.closed && !self.truncated && !self.gaps
     }
 
+    /// Bytes it occupies, but for those of its buffer.
+    pub(super) fn memory(&self) -> usize {
+        let first = match &self.kind {
+            Type::Waits(first) | Type::Due(first) => first.capacity(),
+            Type::None | Type::Known(_) => 0,
+        };
+        size_of::<File>() + first
+    }
+
     /// The sum of a file that is whole, where it was wanted.
     pub fn sum(&self, kind: SumKind) -> Option<&[u8]> {
         self.sums.get(kind)
@@ -113,6 +122,9 @@ impl Transaction {
         file.gaps = true;
         file.sums = Sums::default();
         file.no_more_first();
+        if let Some(data) = file.data.and_then(|at| self.streamed.get_mut(at)) {
+            data.hole();
+        }
     }
 
     /// `truncated`: it did not come to its end.

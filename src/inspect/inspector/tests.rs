@@ -1,6 +1,7 @@
 //! Whole packets through whole rules: order of actions, scopes, streams, bits, budgets.
 
 mod frames;
+mod transactions;
 
 use super::*;
 use crate::base::event::FlowStats;

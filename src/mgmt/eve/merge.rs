@@ -1,10 +1,11 @@
 //! The events of N workers as one sequence.
 //!
 //! In a replay events are put in the order of their packets, so that eve.json does not depend on the number of workers: an
-//! event is let go once every worker has said (by its watermark) that it is done with all packets up to that one. In a
-//! running appliance they go as they come.
+//! event is let go once every worker has said (by its watermark) that it is done with all packets up to that one. Alerts of
+//! sessions that time out bear the number of their session's own last packet, which is long gone by: they come last, in that
+//! order. In a running appliance events go as they come.
 
-use crate::base::event::{Cause, Event, EventFeed};
+use crate::base::event::{Cause, Event, EventBody, EventFeed};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::sync::atomic::Ordering as Atomic;
@@ -29,9 +30,9 @@ struct Waiting {
 impl Waiting {
     /// A rebuilt datagram's events follow those of its last piece, which has the same number; those of ending sessions follow
     /// all, by session. So ties are broken alike for any number of workers.
-    fn place(&self) -> (u64, Cause, u64, usize, u64) {
+    fn place(&self) -> (u64, Cause, (u64, u64), usize, u64) {
         let origin = &self.event.origin;
-        let session = if origin.cause == Cause::Ending { origin.flow_id } else { 0 };
+        let session = if origin.cause == Cause::Ending { (origin.packet, origin.flow_id) } else { (0, 0) };
         (self.packet, origin.cause, session, self.worker, self.serial)
     }
 }
@@ -52,6 +53,9 @@ impl Ord for Waiting {
         self.place().cmp(&other.place())
     }
 }
+
+/// Behind all packets.
+const LAST: u64 = u64::MAX;
 
 struct Source {
     feed: EventFeed,
@@ -129,6 +133,8 @@ impl Merger {
                     packet => packet,
                 };
                 source.last_packet = source.last_packet.max(packet);
+                let alert = matches!(event.body, EventBody::Alert(_));
+                let packet = if alert && event.origin.cause == Cause::Ending { LAST } else { packet };
                 source.taken += 1;
                 let (serial, record) = (source.taken, self.record.as_slice().into());
                 self.waiting.push(Reverse(Waiting { packet, worker, serial, event, record }));
@@ -150,8 +156,8 @@ impl Merger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::event::{EventBody, EventSender, Origin, event_ring};
-    use crate::base::{Anomaly, DropReason};
+    use crate::base::event::{AlertEvent, AppNames, EventSender, Origin, event_ring};
+    use crate::base::{Anomaly, DropReason, Generation, RuleIndex};
     use proptest::prelude::*;
 
     fn event(packet: u64, tag: u32) -> Event {
@@ -203,6 +209,50 @@ mod tests {
                 prop_assert_eq!(&got[..], &expected[..got.len()]);
             }
             prop_assert_eq!(got, expected);
+        }
+    }
+
+    #[test]
+    fn alerts_of_sessions_that_time_out_come_last_whenever_they_are_taken() {
+        let alert = |packet, cause| {
+            let mut event = event(packet, packet as u32);
+            let alert = AlertEvent {
+                rule: RuleIndex(0),
+                generation: Generation(1),
+                blocked: false,
+                flow: None,
+                app: AppNames::default(),
+                tx: None,
+                tx_proto: None,
+                record: 0,
+            };
+            (event.origin.cause, event.body) = (cause, EventBody::Alert(alert));
+            event
+        };
+        for looks in [1, 2, 6] {
+            let (mut senders, feeds) = feeds(1);
+            let mut merger = Merger::new(feeds, Order::ByPacket);
+            let mut got = Vec::new();
+            let sent = [
+                (1, Cause::Packet),
+                (2, Cause::Packet),
+                (2, Cause::Ending),
+                (1, Cause::Ending),
+                (3, Cause::Packet),
+            ];
+            for (n, (packet, cause)) in sent.into_iter().enumerate() {
+                senders[0].send(alert(packet, cause));
+                senders[0].set_watermark(packet);
+                if n % looks == 0 {
+                    merger.turn(&mut |e, _| got.push((e.origin.packet, e.origin.cause)));
+                }
+            }
+            merger.finish(&mut |e, _| got.push((e.origin.packet, e.origin.cause)));
+            let ends = [(1, Cause::Ending), (2, Cause::Ending)];
+            assert_eq!(
+                got,
+                [&[(1, Cause::Packet), (2, Cause::Packet), (3, Cause::Packet)][..], &ends].concat()
+            );
         }
     }
 

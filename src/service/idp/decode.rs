@@ -58,7 +58,7 @@ impl AtWork<'_> {
         let mut flush = false;
         while let Some(chunk) = self.streams.chunk(session, dir, self.gather) {
             if chunk.gap > 0 {
-                self.apps.gap(session.app, &source, chunk.gap);
+                flush |= self.apps.gap(session.app, &source, chunk.gap);
             }
             let mut look = Look {
                 apps: &mut *self.apps,

@@ -164,7 +164,7 @@ impl Section for Pools {
         v.value(
             "data-room",
             "Payload bytes of one buffer; longer frames are chains.",
-            &mut Within(&mut self.data_room, 576..=65280),
+            &mut Within(&mut self.data_room, 64..=65280),
         );
     }
 }

@@ -1,0 +1,185 @@
+//! Rules over transactions, on HTTP as its decoder yields it.
+
+use super::*;
+use crate::app::{Apps, Source};
+use crate::base::Dir::{ToClient, ToServer};
+
+/// One session under these rules.
+struct Session {
+    inspecting: Inspecting,
+    apps: Apps,
+    handle: u32,
+}
+
+impl Session {
+    fn new(rules: &str) -> Session {
+        Session { inspecting: inspector(rules), apps: Apps::new(Default::default()), handle: u32::MAX }
+    }
+
+    /// What rules say of the direction when these bytes of it come.
+    fn says(&mut self, dir: Dir, bytes: &str) -> Vec<u32> {
+        let Session { inspecting, apps, handle } = self;
+        let packet = packet(dir, 1, b"");
+        let tuple = super::packet(ToServer, 1, b"").decoded.tuple;
+        let source = Source { tuple, time: packet.time, dir, opening_seen: true };
+        let wanted = *inspecting.rules.engine.wanted();
+        apps.data(handle, &source, &wanted, bytes.as_bytes());
+        let transactions = &mut apps.get_mut(*handle).unwrap().transactions;
+        let Inspecting { inspector, rules } = inspecting;
+        inspector.inspect_transactions(rules, &packet.facts(), None, Payload::Packet, transactions, 0);
+        apps.sweep(*handle);
+        let mut sids = sids(&self.inspecting);
+        sids.sort_unstable();
+        sids
+    }
+
+    fn lost(&mut self, dir: Dir, missing: u64) {
+        let packet = packet(ToServer, 1, b"");
+        let source = Source { tuple: packet.decoded.tuple, time: packet.time, dir, opening_seen: true };
+        self.apps.gap(self.handle, &source, missing);
+    }
+}
+
+const NOTHING: [u32; 0] = [];
+
+#[test]
+fn parts_hold_one_by_one_and_the_rule_matches_once() {
+    let mut session = Session::new(
+        "alert http any any -> any any (http.uri; content:\"/a\"; http.request_body; content:\"secret\"; sid:1;)\n\
+         alert http any any -> any any (http.uri; content:\"/b\"; http.request_body; content:\"secret\"; sid:2;)\n",
+    );
+    let head = "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\n";
+    assert_eq!(session.says(ToServer, head), NOTHING);
+    assert_eq!(session.says(ToServer, "sec"), NOTHING);
+    assert_eq!(session.says(ToServer, "ret"), [1]);
+    assert_eq!(
+        session.says(ToClient, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        NOTHING,
+        "it matched already"
+    );
+    assert_eq!(session.says(ToServer, &head.replace("/a", "/b")), NOTHING);
+    assert_eq!(session.says(ToServer, "secret"), [2], "another transaction");
+}
+
+#[test]
+fn a_rule_without_direction_looks_at_each_by_itself() {
+    let mut session = Session::new(
+        "alert http any any -> any any (http.header; content:\"X-A\"; sid:1;)\n\
+         alert http any any -> any any (flow:to_server; http.header; content:\"X-A\"; sid:2;)\n\
+         alert http any any -> any any (flow:to_client; http.header; content:\"X-A\"; sid:3;)\n",
+    );
+    assert_eq!(session.says(ToServer, "GET / HTTP/1.1\r\nHost: h\r\nX-A: 1\r\n\r\n"), [1, 2]);
+    assert_eq!(session.says(ToClient, "HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 0\r\n\r\n"), [1, 3]);
+}
+
+#[test]
+fn what_is_absent_is_known_when_its_stage_is_over() {
+    let mut session = Session::new(
+        "alert http any any -> any any (flow:to_server; http.uri; content:\"/\"; http.user_agent; absent; sid:1;)\n",
+    );
+    assert_eq!(session.says(ToServer, "GET /x HTTP/1.1\r\nHost: h\r\n"), NOTHING);
+    assert_eq!(session.says(ToServer, "\r\n"), [1]);
+    assert_eq!(session.says(ToServer, "GET /x HTTP/1.1\r\nHost: h\r\nUser-Agent: u\r\n\r\n"), NOTHING);
+}
+
+#[test]
+fn negated_content_asks_for_its_buffer() {
+    let mut session = Session::new(
+        "alert http any any -> any any (flow:to_server; http.user_agent; content:!\"good\"; sid:1;)\n",
+    );
+    assert_eq!(session.says(ToServer, "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: bad\r\n\r\n"), [1]);
+    assert_eq!(session.says(ToServer, "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: good\r\n\r\n"), NOTHING);
+    assert_eq!(session.says(ToServer, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), NOTHING, "it has none");
+}
+
+#[test]
+fn a_rule_over_request_and_response_matches_in_the_responses_turn() {
+    let mut session = Session::new(
+        "alert http any any => any any (http.uri; content:\"/a\"; http.stat_code; content:\"404\"; sid:1;)\n",
+    );
+    for (uri, status, sids) in [("/a", "404 no", vec![1]), ("/a", "200 ok", vec![]), ("/b", "404 no", vec![])]
+    {
+        assert_eq!(session.says(ToServer, &format!("GET {uri} HTTP/1.1\r\nHost: h\r\n\r\n")), NOTHING);
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(session.says(ToClient, &answer), sids, "{uri} {status}");
+    }
+}
+
+#[test]
+fn an_event_is_the_transactions_for_rules_that_name_a_direction() {
+    let mut session = Session::new(
+        "alert http any any -> any any (app-layer-event:http.missing_host_header; sid:1;)\n\
+         alert http any any -> any any (flow:to_server; app-layer-event:http.missing_host_header; sid:2;)\n\
+         alert http any any -> any any (flow:to_client; app-layer-event:http.missing_host_header; sid:3;)\n",
+    );
+    assert_eq!(session.says(ToServer, "GET / HTTP/1.1\r\n\r\n"), [1, 2]);
+    assert_eq!(session.says(ToClient, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), [3]);
+}
+
+#[test]
+fn a_later_event_finds_its_rules_too() {
+    let mut session = Session::new(
+        "alert http any any -> any any (flow:to_client; app-layer-event:http.response_field_missing_colon; sid:1;)\n",
+    );
+    assert_eq!(session.says(ToServer, "GET / HTTP/1.1\r\n\r\n"), NOTHING);
+    let answer = "HTTP/1.1 200 OK\r\nwithout\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(session.says(ToClient, answer), [1]);
+}
+
+#[test]
+fn keywords_of_files_hold_for_one_and_the_same_file() {
+    let mut session = Session::new(
+        "alert http any any -> any any (flow:to_server; filename:\"one\"; filesize:<9; sid:1;)\n\
+         alert http any any -> any any (flow:to_server; filename:\"two\"; filesize:<9; sid:2;)\n\
+         alert http any any -> any any (flow:to_server; filename:\"two\"; filesize:>9; sid:3;)\n",
+    );
+    let file = |name: &str, bytes: &str| {
+        format!("--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"{name}\"\r\n\r\n{bytes}\r\n")
+    };
+    let body = file("one", "short") + &file("two", "longer than nine") + "--x--\r\n";
+    let length = body.len();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: {length}\r\n\r\n"
+    );
+    assert_eq!(session.says(ToServer, &(head + &body)), [1, 3]);
+}
+
+#[test]
+fn nothing_is_found_over_a_hole_in_a_body() {
+    let mut session = Session::new(
+        "alert http any any -> any any (http.request_body; content:\"abcd\"; sid:1;)\n\
+         alert http any any -> any any (http.request_body; content:\"efgh\"; sid:2;)\n",
+    );
+    let head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 14\r\n\r\n";
+    assert_eq!(session.says(ToServer, &format!("{head}..ab")), NOTHING);
+    session.lost(ToServer, 4);
+    assert_eq!(session.says(ToServer, "cdef"), NOTHING);
+    assert_eq!(session.says(ToServer, "gh"), [2]);
+}
+
+#[test]
+fn content_behind_the_announced_length_is_found_however_it_is_cut() {
+    let rule = "alert http any any -> any any (flow:to_client; file.data; content:\"0123456789\"; sid:1;)\n";
+    let head =
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n";
+    let response = format!("{head}012345678901");
+    for cut in head.len()..response.len() {
+        let mut session = Session::new(rule);
+        session.says(ToServer, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+        let (first, second) = response.split_at(cut);
+        let found = [session.says(ToClient, first), session.says(ToClient, second)].concat();
+        assert_eq!(found, [1], "cut {} bytes behind the head", cut - head.len());
+    }
+}
+
+#[test]
+fn a_response_that_is_not_the_last_keeps_nothing() {
+    let mut session =
+        Session::new("alert http any any -> any any (flow:to_client; file.data; content:\"a\"; sid:1;)\n");
+    let answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na";
+    for _ in 0..3 {
+        session.says(ToServer, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(session.says(ToClient, answer), [1]);
+        assert!(session.apps.get(session.handle).unwrap().transactions.len() <= 1);
+    }
+}
