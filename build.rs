@@ -80,10 +80,10 @@ fn stamp_compiler() {
 }
 
 /// Sets `WEIR_RULES_BUILD`: 16 hex digits over the sources that say what a compiled rule set is. A saved set is of one build:
-/// numbers and orders in it mean what these files say.
+/// numbers and orders in it mean what these files say, and matchers chose its windows.
 fn stamp_rules() {
     let mut files = Vec::new();
-    for folder in ["src/rules", "src/base"] {
+    for folder in ["src/rules", "src/base", "src/inspect/matcher"] {
         println!("cargo::rerun-if-changed={folder}");
         sources(std::path::Path::new(folder), &mut files);
     }

@@ -32,7 +32,8 @@ fn main() {
         );
     }
     let set = std::env::temp_dir().join(format!("weir-bench-{}.set", std::process::id()));
-    let loading = text(&file);
+    let mut loading = text(&file);
+    Engine::add_windows(&mut loading.rules).expect("the rules compile");
     let bytes = saved::write(&loading, Printer::default().finish()).expect("the set can be saved");
     std::fs::write(&set, &bytes).expect("a temporary file can be written");
     println!("{} rules, a saved set of {:.1} MB", loading.rules.rules.len(), bytes.len() as f64 / 1e6);

@@ -11,6 +11,20 @@ pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
     map_over(cores(), items, work)
 }
 
+/// What `work` comes to while `meanwhile` is done here. A panic in either is the caller's.
+pub fn beside<R: Send, M>(work: impl Fn() -> R + Sync, meanwhile: impl FnOnce() -> M) -> (R, M) {
+    thread::scope(|scope| {
+        let other = thread::Builder::new().name("weir-setup".into()).spawn_scoped(scope, &work);
+        let done = meanwhile();
+        let result = match other {
+            Ok(other) => other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // A thread that cannot be had leaves its work here.
+            Err(_) => work(),
+        };
+        (result, done)
+    })
+}
+
 /// Items for each core where many small ones are put together: enough to even out what they cost.
 pub fn share(items: usize) -> usize {
     items.div_ceil(cores() * SHARES).max(1)
@@ -60,6 +74,12 @@ mod tests {
         }
         assert!(map(&[] as &[u32], |n| *n).is_empty());
         assert!(share(0) > 0 && share(1_000_000) * SHARES * cores() >= 1_000_000);
+    }
+
+    #[test]
+    fn two_things_are_done_side_by_side() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        assert_eq!(beside(|| sender.send(7).is_ok(), || receiver.recv()), (true, Ok(7)));
     }
 
     #[test]

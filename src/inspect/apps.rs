@@ -12,7 +12,7 @@ use crate::rules::app::AppProto;
 use crate::rules::context;
 use crate::rules::field::{self, FieldId};
 use crate::rules::ruleset::{AppCheck, BufferId, Check, Context, Transform};
-use crate::rules::{Rule, RuleSet};
+use crate::rules::{Rule, RuleSet, Windows};
 use std::collections::BTreeMap;
 
 /// One buffer's, each with the number of its chain of transformations.
@@ -50,7 +50,7 @@ impl Apps {
             });
             let members: Vec<(RuleIndex, &Rule)> =
                 members.map(|(n, (rule, _))| (RuleIndex(n as u32), rule)).collect();
-            apps.sets[dir] = build_sets(&members, dir)?;
+            apps.sets[dir] = build_sets(&members, dir, &set.windows)?;
             let (events, bare): (Vec<_>, Vec<_>) =
                 members.into_iter().filter(|(_, rule)| announced(rule).is_none()).partition(asks_event);
             apps.bare[dir] = by_protocol(&bare);
@@ -126,7 +126,7 @@ fn uses_apps(rule: &Rule, kind: Kind) -> bool {
 
 type Chains<'r> = BTreeMap<u16, Vec<(RuleIndex, &'r [u8])>>;
 
-fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir) -> Result<Box<[Sets]>, TooLarge> {
+fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir, known: &Windows) -> Result<Box<[Sets]>, TooLarge> {
     let mut buffers: Vec<Chains<'_>> = vec![BTreeMap::new(); context::COUNT];
     for &(index, rule) in members {
         let Some((id, chain, only, pattern)) = announced(rule) else { continue };
@@ -137,7 +137,7 @@ fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir) -> Result<Box<[Sets]>, T
         }
     }
     let build = |chains: &Chains<'_>| {
-        let sets = chains.iter().map(|(&chain, members)| Ok((chain, Set::build_app(members)?)));
+        let sets = chains.iter().map(|(&chain, members)| Ok((chain, Set::build_app(members, known)?)));
         sets.collect::<Result<Sets, TooLarge>>()
     };
     parallel::map(&buffers, build).into_iter().collect()

@@ -14,7 +14,7 @@ use crate::base::interval::IntervalSet;
 use crate::base::parallel;
 use crate::base::{Dir, Family, FlowTuple, Generation, PerDir, RuleIndex};
 use crate::rules::ruleset::{Action, PayloadScope};
-use crate::rules::{Rule, RuleSet};
+use crate::rules::{Rule, RuleSet, Windows};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ impl Engine {
         let plans = parallel::map(&sides, |&(class, dir)| build_table(&rules, &compiled, class, dir));
         let members: Vec<&Members> = plans.iter().flat_map(Table::groups).collect();
         let planned = parallel::map(&members, |members| Plan::of(&rules, members));
-        let mut groups = Group::build_all(&planned)?.into_iter();
+        let mut groups = Group::build_all(&planned, &rules.windows)?.into_iter();
         let mut next = || groups.next().unwrap_or_default();
         let mut filled = plans.into_iter().map(|plan| plan.filled(&mut next));
         let mut both = || PerDir([filled.next().unwrap_or_default(), filled.next().unwrap_or_default()]);
@@ -110,6 +110,18 @@ impl Engine {
             reads_streams,
             streams_touch_hosts,
         })
+    }
+
+    /// Gives the set the windows of its matchers, to be saved: engines of it are made in less time. With a set that is too
+    /// large nothing is changed.
+    pub fn add_windows(set: &mut RuleSet) -> Result<(), TooLarge> {
+        let rules = Arc::new(std::mem::take(set));
+        let engine = Engine::compile(Arc::clone(&rules));
+        let windows =
+            engine.map(|engine| engine.matchers().filter_map(Matcher::windows).collect::<Windows>());
+        *set = Arc::unwrap_or_clone(rules);
+        set.windows = windows?;
+        Ok(())
     }
 
     pub fn rules(&self) -> &Arc<RuleSet> {

@@ -4,7 +4,7 @@ use super::kind::Kind;
 use super::matcher::{Matcher, PatternId, Patterns, Seen, TooLarge};
 use crate::base::{RuleIndex, parallel};
 use crate::rules::ruleset::{BufferMatch, Context, PayloadScope, Step};
-use crate::rules::{Rule, RuleSet};
+use crate::rules::{Rule, RuleSet, Windows};
 use arrayvec::ArrayVec;
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub(crate) struct Set {
 }
 
 impl Set {
-    fn build(place: Place, members: &[(RuleIndex, &[u8])]) -> Result<Set, TooLarge> {
+    fn build(place: Place, members: &[(RuleIndex, &[u8])], known: &Windows) -> Result<Set, TooLarge> {
         let mut patterns = Patterns::default();
         let mut filed: Vec<(PatternId, RuleIndex)> =
             members.iter().filter_map(|(rule, pattern)| Some((patterns.add(pattern)?, *rule))).collect();
@@ -43,12 +43,12 @@ impl Set {
             starts[n] += starts[n - 1];
         }
         let rules = filed.into_iter().map(|(_, rule)| rule).collect();
-        Ok(Set { place, matcher: Matcher::build(&patterns)?, starts: starts.into(), rules })
+        Ok(Set { place, matcher: Matcher::build_with(&patterns, known)?, starts: starts.into(), rules })
     }
 
     /// For a decoder's buffer.
-    pub(crate) fn build_app(members: &[(RuleIndex, &[u8])]) -> Result<Set, TooLarge> {
-        Set::build(Place::Buffer(Context::Payload), members)
+    pub(crate) fn build_app(members: &[(RuleIndex, &[u8])], known: &Windows) -> Result<Set, TooLarge> {
+        Set::build(Place::Buffer(Context::Payload), members, known)
     }
 
     pub(crate) fn matcher(&self) -> &Matcher {
@@ -109,11 +109,12 @@ impl<'r> Plan<'r> {
 
 impl Group {
     /// The groups of these plans. Their sets are made over all cores, the largest first: they take longest.
-    pub(crate) fn build_all(plans: &[Plan<'_>]) -> Result<Vec<Group>, TooLarge> {
+    pub(crate) fn build_all(plans: &[Plan<'_>], known: &Windows) -> Result<Vec<Group>, TooLarge> {
         let sets = plans.iter().flat_map(|plan| &plan.places).enumerate();
         let mut sets: Vec<_> = sets.map(|(number, (place, members))| (number, *place, members)).collect();
         sets.sort_by_key(|(_, _, members)| std::cmp::Reverse(members.len()));
-        let built = parallel::map(&sets, |(number, place, members)| (*number, Set::build(*place, members)));
+        let built =
+            parallel::map(&sets, |(number, place, members)| (*number, Set::build(*place, members, known)));
         let mut built: Vec<(usize, Set)> =
             built.into_iter().map(|(number, set)| Ok((number, set?))).collect::<Result<_, TooLarge>>()?;
         built.sort_by_key(|(number, _)| *number);

@@ -3,6 +3,8 @@
 //! A saved set never decides what is in force. If it is not of these files, not of this build, cut or damaged, that is said
 //! and the text is compiled.
 
+use crate::base::parallel;
+use crate::inspect::Engine;
 use crate::mgmt::config::Config;
 use crate::mgmt::rule_files::{Loaded, Note, RuleFileError, Selection};
 use crate::mgmt::rule_inputs::Inputs;
@@ -48,21 +50,21 @@ pub fn load(
         if !inputs.has_rules() {
             return alone(path, &inputs);
         }
-        match use_saved(path, inputs.fingerprint()?) {
+        match use_saved(path, &inputs)? {
             Ok(loading) => return Ok(taken(path, loading)),
             Err(why) => notes.push(unused(path, &why)),
         }
     }
     let cache = cache(config, base);
     if let Some(path) = cache.as_ref().filter(|path| path.exists()) {
-        match use_saved(path, inputs.fingerprint()?) {
+        match use_saved(path, &inputs)? {
             Ok(loading) => return Ok(Loaded { notes, ..taken(path, loading) }),
             Err(why) => notes.push(unused(path, &why)),
         }
     }
-    let (loading, fingerprint) = inputs.compile()?;
+    let (mut loading, fingerprint) = inputs.compile()?;
     if let Some(path) = cache.filter(|_| keep == Keep::Yes)
-        && let Err(why) = save(&path, &loading, fingerprint)
+        && let Err(why) = save(&path, &mut loading, fingerprint)
     {
         let text = format!(
             "cannot write the compiled rules to {}: {why}; correct rules.cache, or its permissions",
@@ -80,8 +82,8 @@ pub fn compile(
     selection: &Selection,
     path: &Path,
 ) -> Result<Loaded, RuleFileError> {
-    let (loading, fingerprint) = Inputs::find(config, base, selection)?.compile()?;
-    save(path, &loading, fingerprint)
+    let (mut loading, fingerprint) = Inputs::find(config, base, selection)?.compile()?;
+    save(path, &mut loading, fingerprint)
         .map_err(|error| RuleFileError::Unwritable { path: path.to_owned(), error })?;
     Ok(Loaded::new(loading))
 }
@@ -102,13 +104,16 @@ fn unused(path: &Path, why: &Unused) -> Note {
     Note { text, expected: matches!(why, Unused::Stale) }
 }
 
-fn use_saved(path: &Path, fingerprint: Fingerprint) -> Result<Loading, Unused> {
-    let bytes = fs::read(path)?;
-    let saved = saved::read(&bytes)?;
-    if saved.fingerprint() != fingerprint {
-        return Err(Unused::Stale);
-    }
-    Ok(saved.load()?)
+/// The set, if it is of these files as they are now.
+fn use_saved(path: &Path, inputs: &Inputs) -> Result<Result<Loading, Unused>, RuleFileError> {
+    let (fingerprint, bytes) = parallel::beside(|| inputs.fingerprint(), || fs::read(path));
+    let fingerprint = fingerprint?;
+    let load = || {
+        let bytes = bytes?;
+        let saved = saved::read(&bytes)?;
+        if saved.fingerprint() == fingerprint { Ok(saved.load()?) } else { Err(Unused::Stale) }
+    };
+    Ok(load())
 }
 
 /// A set for which no rule files are named.
@@ -122,8 +127,9 @@ fn alone(path: &Path, inputs: &Inputs) -> Result<Loaded, RuleFileError> {
 }
 
 /// Writes beside and renames, so that at each moment a whole set stands there or none. Rule texts may be licensed: for the
-/// owner's eyes only.
-fn save(path: &Path, loading: &Loading, fingerprint: Fingerprint) -> io::Result<()> {
+/// owner's eyes only. What is saved beyond the rules stays in `loading`: the engine to be made is made sooner.
+fn save(path: &Path, loading: &mut Loading, fingerprint: Fingerprint) -> io::Result<()> {
+    Engine::add_windows(&mut loading.rules).map_err(io::Error::other)?;
     let bytes = saved::write(loading, fingerprint).map_err(io::Error::other)?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder)?;

@@ -37,6 +37,7 @@ pub mod threshold_config;
 pub mod transform;
 pub mod vars;
 pub mod waiting;
+pub mod windows;
 
 pub use compile::{Disabled, Loading, Why, load, load_listed};
 pub use config_file::{Classifications, References};
@@ -44,3 +45,4 @@ pub use diagnostic::{Diagnostic, Origin, Severity};
 pub use ruleset::{Rule, RuleSet};
 pub use source::SourceFile;
 pub use vars::Vars;
+pub use windows::Windows;

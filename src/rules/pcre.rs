@@ -5,6 +5,7 @@
 
 use super::ruleset::{PcreFlags, Regex};
 use regex_automata::meta;
+use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::util::syntax;
 
 /// Suricata's stock `pcre.match-limit` and `pcre.match-limit-recursion`: past them an expression does not match.
@@ -23,9 +24,24 @@ pub struct BadExpression {
     pub at: Option<usize>,
 }
 
+/// For its matches as a whole: groups are not told.
 pub fn compile(expression: &str, flags: PcreFlags, unlimited: bool) -> Result<Regex, BadExpression> {
+    compile_telling(WhichCaptures::Implicit, expression, flags, unlimited)
+}
+
+/// For what its groups capture as well, which costs memory.
+pub fn compile_with_groups(expression: &str) -> Result<Regex, BadExpression> {
+    compile_telling(WhichCaptures::All, expression, PcreFlags::default(), false)
+}
+
+fn compile_telling(
+    groups: WhichCaptures,
+    expression: &str,
+    flags: PcreFlags,
+    unlimited: bool,
+) -> Result<Regex, BadExpression> {
     if same_in_both(expression, flags)
-        && let Some(regex) = linear(expression, flags)
+        && let Some(regex) = linear(groups, expression, flags)
     {
         return Ok(Regex::Linear(regex));
     }
@@ -62,7 +78,7 @@ fn reason(text: &str) -> String {
     text.rsplit(": ").next().unwrap_or(text).to_owned()
 }
 
-fn linear(expression: &str, flags: PcreFlags) -> Option<meta::Regex> {
+fn linear(groups: WhichCaptures, expression: &str, flags: PcreFlags) -> Option<meta::Regex> {
     let anchored = format!(r"\A(?:{expression})");
     let pattern = if flags.anchored { &anchored } else { expression };
     let syntax = syntax::Config::new()
@@ -74,6 +90,7 @@ fn linear(expression: &str, flags: PcreFlags) -> Option<meta::Regex> {
         .swap_greed(flags.ungreedy);
     let limits = meta::Config::new()
         .utf8_empty(false)
+        .which_captures(groups)
         .nfa_size_limit(Some(NFA_SIZE_LIMIT))
         .hybrid_cache_capacity(CACHE_LIMIT)
         .dfa(false)

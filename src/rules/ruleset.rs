@@ -10,6 +10,7 @@ pub use super::field::{FieldId, FieldTest, Occurrence};
 pub use super::flowint::{FlowintOp, FlowintVerb};
 pub use super::step::*;
 pub use super::transform::Transform;
+use super::windows::Windows;
 use crate::base::interval::IntervalSet;
 use crate::base::{Anomaly, Dir, Family, Generation, RuleIndex};
 use serde::{Deserialize, Serialize};
@@ -456,6 +457,8 @@ pub struct RuleSet {
     /// Chains of transformations; [`BufferMatch::transforms`] is an index, and number 0 the empty chain.
     pub transforms: Vec<Box<[Transform]>>,
     pub files: Vec<String>,
+    /// What a saved set tells the matchers; none in one compiled from text.
+    pub windows: Windows,
 }
 
 impl RuleSet {

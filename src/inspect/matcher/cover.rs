@@ -136,12 +136,17 @@ impl Cover {
     }
 }
 
-/// The window of each pattern. Patterns of two bytes and more.
-pub(super) fn choose<'p>(patterns: &[&'p [u8]], narrow: bool) -> Vec<Window<'p>> {
-    let both = match narrow {
+/// That of text, and the other.
+pub(super) fn alphabets(narrow: bool) -> [Alphabet; 2] {
+    match narrow {
         true => [Alphabet::NarrowText, Alphabet::NarrowWide],
         false => [Alphabet::Text, Alphabet::Wide],
-    };
+    }
+}
+
+/// The window of each pattern. Patterns of two bytes and more.
+pub(super) fn choose<'p>(patterns: &[&'p [u8]], narrow: bool) -> Vec<Window<'p>> {
+    let both = alphabets(narrow);
     let has_text = |pattern: &[u8]| offsets(pattern, both[0]).next().is_some();
     // A second alphabet is looked up for all of a block: only where it must be.
     let alphabets = if patterns.iter().all(|p| has_text(p)) { &both[..1] } else { &both };
@@ -206,7 +211,12 @@ impl<'p> Choice<'p> {
 /// Where the pattern's windows stand that are of the alphabet. Only one that is shorter has a short window.
 fn offsets(pattern: &[u8], alphabet: Alphabet) -> impl Iterator<Item = usize> {
     let last = pattern.len().min(REACH).saturating_sub(WINDOW);
-    (0..=last).filter(move |&at| alphabet.has(window(pattern, at)))
+    (0..=last).filter(move |&at| is_offset(pattern, alphabet, at))
+}
+
+/// Whether a window of the alphabet stands there.
+pub(super) fn is_offset(pattern: &[u8], alphabet: Alphabet, at: usize) -> bool {
+    at <= pattern.len().min(REACH).saturating_sub(WINDOW) && alphabet.has(window(pattern, at))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::plan::Plan;
 use super::sieve::Sieve;
 use super::window::REACH;
 use super::{Look, PatternId, Patterns, Seen, StreamState, TooLarge, sift};
+use crate::rules::Windows;
 
 /// Bytes that a stream keeps of what is past.
 pub(super) const KEPT: usize = REACH - 1;
@@ -66,10 +67,15 @@ const LOOKS_A_BYTE: usize = 8;
 type Begun = Option<(PatternId, usize)>;
 
 impl Filter {
-    pub(super) fn build(patterns: &Patterns, plan: Plan, level: Level) -> Result<Filter, TooLarge> {
+    pub(super) fn build(
+        patterns: &Patterns,
+        plan: Plan,
+        level: Level,
+        known: &Windows,
+    ) -> Result<Filter, TooLarge> {
         let store = Store::build(patterns)?;
         let (sieved, others): (Vec<_>, Vec<_>) = patterns.iter().partition(|(_, p)| plan.sieves(p));
-        let sieve = (!sieved.is_empty()).then(|| Sieve::build(sieved.into_iter(), plan.narrow));
+        let sieve = (!sieved.is_empty()).then(|| Sieve::build(sieved.into_iter(), plan.narrow, known));
         let nibbles = (!others.is_empty()).then(|| Nibbles::build(others.into_iter()));
         let crowd = sieve.as_ref().map_or(0, Sieve::crowd).max(nibbles.as_ref().map_or(0, Nibbles::crowd));
         let steady = if crowd > CROWD { Some(Box::new(Aho::build(patterns, false)?)) } else { None };
@@ -79,6 +85,11 @@ impl Filter {
     #[cfg(test)]
     pub(super) fn is_steady(&self) -> bool {
         self.steady.is_some()
+    }
+
+    /// Which windows its sieve has, if there is one.
+    pub(super) fn windows(&self) -> Option<(u64, &[u8])> {
+        self.sieve.as_ref().map(Sieve::chosen)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -282,7 +293,7 @@ mod tests {
         (0..100).for_each(|n| _ = patterns.add(format!("{}{n:03}", "a".repeat(16)).as_bytes()));
         let plans = [Plan::nibbles(), Plan::sieve(&patterns, false), Plan::sieve(&patterns, true)];
         for (plan, level) in plans.into_iter().flat_map(|plan| Level::ALL.map(|level| (plan, level))) {
-            let filter = Filter::build(&patterns, plan, level).unwrap();
+            let filter = Filter::build(&patterns, plan, level, &Windows::default()).unwrap();
             let (mut looks, mut seen) = (0, Seen::with_capacity(patterns.len()));
             filter.run(&[b'a'; 5000], &mut seen.chunk, true, &mut |_, _| {
                 looks += 1;

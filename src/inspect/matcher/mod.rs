@@ -26,6 +26,7 @@ mod nibbles_avx2;
 mod pairs;
 mod patterns;
 mod plan;
+mod recall;
 mod shelf;
 mod sieve;
 mod sift;
@@ -38,6 +39,7 @@ pub use patterns::{PatternId, Patterns, Seen};
 pub use stream::StreamState;
 pub(in crate::inspect) use window::commonness;
 
+use crate::rules::Windows;
 use aho::Aho;
 use filter::{Filter, Level};
 use plan::Plan;
@@ -104,10 +106,20 @@ impl Matcher {
         Matcher::build_as(Kind::Simd, patterns)
     }
 
+    /// The same, with windows chosen before where they are those of the same patterns.
+    pub fn build_with(patterns: &Patterns, known: &Windows) -> Result<Matcher, TooLarge> {
+        Matcher::make(Kind::Simd, patterns, known)
+    }
+
     pub fn build_as(kind: Kind, patterns: &Patterns) -> Result<Matcher, TooLarge> {
+        Matcher::make(kind, patterns, &Windows::default())
+    }
+
+    fn make(kind: Kind, patterns: &Patterns, known: &Windows) -> Result<Matcher, TooLarge> {
         let filter = |level: Level| {
             let level = level.min(Level::of_cpu());
-            Filter::build(patterns, Plan::of(patterns, level), level).map(Box::new).map(Engine::Filter)
+            let plan = Plan::of(patterns, level);
+            Filter::build(patterns, plan, level, known).map(Box::new).map(Engine::Filter)
         };
         let engine = match kind {
             Kind::AhoCorasick => Engine::Aho(Box::new(Aho::build(patterns, false)?)),
@@ -126,6 +138,14 @@ impl Matcher {
 
     pub fn is_empty(&self) -> bool {
         self.patterns == 0
+    }
+
+    /// A hash of its patterns and the windows chosen for them, if any were.
+    pub(in crate::inspect) fn windows(&self) -> Option<(u64, &[u8])> {
+        match &self.engine {
+            Engine::Aho(_) => None,
+            Engine::Filter(filter) => filter.windows(),
+        }
     }
 
     /// Memory that the tables take, in bytes.

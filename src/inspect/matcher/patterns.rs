@@ -1,7 +1,7 @@
 //! The set to look for, and which of it a block has shown already.
 
 use super::chunk::Chunk;
-use std::collections::HashMap;
+use ahash::AHashMap;
 
 /// A pattern's number within its set.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,7 +11,7 @@ pub struct PatternId(pub u32);
 #[derive(Clone, Debug, Default)]
 pub struct Patterns {
     bytes: Vec<Box<[u8]>>,
-    numbers: HashMap<Box<[u8]>, PatternId>,
+    numbers: AHashMap<Box<[u8]>, PatternId>,
 }
 
 impl Patterns {

@@ -39,13 +39,13 @@ pub(super) struct Bits {
 }
 
 impl Bits {
-    fn of(hashes: impl ExactSizeIterator<Item = u32>) -> Bits {
-        let bits = (hashes.len() * BITS_PER_MEMBER).next_power_of_two().trailing_zeros();
+    /// Of `count` hashes.
+    fn of(count: usize, hashes: impl Iterator<Item = u32>) -> Bits {
+        let bits = (count * BITS_PER_MEMBER).next_power_of_two().trailing_zeros();
         let bits = bits.clamp(*BITS.start(), *BITS.end());
         let mut words = vec![0; 1 << (bits - 5)];
-        for bit in hashes.map(|hash| hash >> (32 - bits)) {
-            words[(bit >> 5) as usize] |= 1 << (bit & 31);
-        }
+        // With `for_each` the hashes of a window are a loop of their own.
+        hashes.map(|hash| hash >> (32 - bits)).for_each(|bit| words[(bit >> 5) as usize] |= 1 << (bit & 31));
         Bits { words: words.into(), shift: 32 - bits }
     }
 
@@ -73,7 +73,7 @@ impl Shelf {
     fn of(filed: Vec<(u32, Entry)>) -> Shelf {
         let slots = filed.len().next_power_of_two().trailing_zeros().clamp(*SLOTS.start(), *SLOTS.end());
         let slot_shift = 32 - slots;
-        let bits = Bits::of(filed.iter().map(|filed| filed.0));
+        let bits = Bits::of(filed.len(), filed.iter().map(|filed| filed.0));
         let is_empty = filed.is_empty();
         let rows = filed.into_iter().map(|(hash, entry)| (hash >> slot_shift, (hash, entry))).collect();
         let rows = Rows::build(1 << slots, rows);
@@ -147,8 +147,8 @@ impl Filing {
 
 /// The windows themselves: a quick look before the shelves.
 pub(super) fn bits_of(windows: &[&[u8]]) -> Bits {
-    let hashes: Vec<u32> = windows.iter().flat_map(|window| completed(window)).collect();
-    Bits::of(hashes.into_iter())
+    let count = windows.iter().map(|window| completions(window)).sum();
+    Bits::of(count, windows.iter().flat_map(|window| completed(window)))
 }
 
 /// The hash of the window alone, as in [`bits_of`].
@@ -160,12 +160,15 @@ pub(super) fn hash_of(window: u32) -> u32 {
 /// The hashes of all that four bytes may be of which these are the first.
 fn completed(bytes: &[u8]) -> impl Iterator<Item = u32> {
     let known = folded(bytes) as u32;
-    let lacks = (WINDOW - bytes.len()) as u32;
-    (0..1u32 << (SEEN_BITS * lacks)).map(move |unknown| {
-        let unknown =
-            (0..lacks).map(|n| (unknown >> (SEEN_BITS * n) & 0x1f) << (8 * (WINDOW as u32 - 1 - n)));
-        four(known | unknown.fold(0, |all, byte| all | byte))
+    // The last byte counts up first; of what is known nothing is changed, for there is no count so high.
+    (0..completions(bytes) as u32).map(move |n| {
+        let unknown = |byte: u32| (n >> (SEEN_BITS * (WINDOW as u32 - 1 - byte)) & 0x1f) << (8 * byte);
+        four(known | unknown(3) | unknown(2) | unknown(1) | unknown(0))
     })
+}
+
+fn completions(bytes: &[u8]) -> usize {
+    1 << (SEEN_BITS as usize * (WINDOW - bytes.len()))
 }
 
 fn folded(bytes: &[u8]) -> u64 {

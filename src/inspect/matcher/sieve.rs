@@ -11,7 +11,9 @@ use super::PatternId;
 use super::bigram::Bigrams;
 use super::cover;
 use super::entry::Entry;
+use super::recall;
 use super::shelf::{Bits, Filing, SHELVES, Shelf, bits_of};
+use crate::rules::Windows;
 
 #[derive(Debug)]
 pub(super) struct Sieve {
@@ -19,20 +21,34 @@ pub(super) struct Sieve {
     /// The windows, by another hash.
     pub(super) windows: Bits,
     pub(super) shelves: [Shelf; SHELVES],
+    /// Which windows, for a saved set.
+    chosen: (u64, Box<[u8]>),
 }
 
 impl Sieve {
-    /// Patterns of two bytes and more; `narrow`: with alphabets of half the classes.
-    pub(super) fn build<'p>(patterns: impl Iterator<Item = (PatternId, &'p [u8])>, narrow: bool) -> Sieve {
+    /// Patterns of two bytes and more; `narrow`: with alphabets of half the classes. Their windows are those that are known,
+    /// or chosen.
+    pub(super) fn build<'p>(
+        patterns: impl Iterator<Item = (PatternId, &'p [u8])>,
+        narrow: bool,
+        known: &Windows,
+    ) -> Sieve {
         let (ids, patterns): (Vec<PatternId>, Vec<&[u8]>) = patterns.unzip();
-        let windows = cover::choose(&patterns, narrow);
+        let key = recall::key(&patterns, narrow);
+        let recalled = known.get(key).and_then(|bytes| recall::windows(&patterns, narrow, bytes));
+        let windows = recalled.unwrap_or_else(|| cover::choose(&patterns, narrow));
         let mut filing = Filing::default();
         for (id, window) in ids.into_iter().zip(&windows) {
             filing.file(window.pattern, window.at, Entry::new(id, window.pattern, window.at));
         }
         let bigrams = Bigrams::of(&windows);
+        let chosen = (key, windows.iter().map(recall::byte).collect());
         let windows: Vec<&[u8]> = windows.iter().map(|window| window.bytes()).collect();
-        Sieve { bigrams, windows: bits_of(&windows), shelves: filing.finish() }
+        Sieve { bigrams, windows: bits_of(&windows), shelves: filing.finish(), chosen }
+    }
+
+    pub(super) fn chosen(&self) -> (u64, &[u8]) {
+        (self.chosen.0, &self.chosen.1)
     }
 
     pub(super) fn crowd(&self) -> usize {
@@ -40,6 +56,9 @@ impl Sieve {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.bigrams.bytes() + self.windows.bytes() + self.shelves.iter().map(Shelf::bytes).sum::<usize>()
+        self.bigrams.bytes()
+            + self.windows.bytes()
+            + self.chosen.1.len()
+            + self.shelves.iter().map(Shelf::bytes).sum::<usize>()
     }
 }

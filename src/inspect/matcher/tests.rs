@@ -18,7 +18,8 @@ fn engines(patterns: &Patterns) -> Vec<(String, Matcher)> {
     let plans = [Plan::nibbles(), Plan::sieve(patterns, false), Plan::sieve(patterns, true)];
     let forced =
         plans.into_iter().flat_map(|plan| Level::ALL.map(|level| (plan, level))).map(|(plan, level)| {
-            let engine = Engine::Filter(Box::new(Filter::build(patterns, plan, level).unwrap()));
+            let engine =
+                Engine::Filter(Box::new(Filter::build(patterns, plan, level, &Windows::default()).unwrap()));
             (format!("{plan:?}, {level:?}"), Matcher { engine, patterns: patterns.len() })
         });
     whole.chain(forced).collect()

@@ -1,6 +1,5 @@
 use super::*;
 use crate::rules::pcre;
-use crate::rules::ruleset::PcreFlags;
 use crate::rules::transform::{Base64, Base64Mode};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -16,8 +15,7 @@ fn text(transform: Transform, from: &str) -> String {
 }
 
 fn captured(expression: &str) -> Transform {
-    let regex =
-        pcre::compile(expression, PcreFlags::default(), false).unwrap_or_else(|e| panic!("{}", e.message));
+    let regex = pcre::compile_with_groups(expression).unwrap_or_else(|e| panic!("{}", e.message));
     Transform::Capture { expression: Arc::from(expression), regex: Arc::new(regex) }
 }
 

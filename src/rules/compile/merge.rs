@@ -14,6 +14,7 @@ use crate::rules::parser;
 use crate::rules::ruleset::{Rule, RuleSet, Transform};
 use crate::rules::source::SourceFile;
 use crate::rules::text::Fault;
+use crate::rules::windows::Windows;
 use ahash::{AHashMap, AHashSet};
 
 pub(super) struct Merge<'a, 'l> {
@@ -175,6 +176,7 @@ impl<'a, 'l> Merge<'a, 'l> {
             transforms: self.transforms,
             host_bits: self.names.host_bits.names,
             files: self.common.files.iter().map(|file| file.name.clone()).collect(),
+            windows: Windows::default(),
         };
         let (touched, told) = lists.finish();
         self.diagnostics.extend(told);

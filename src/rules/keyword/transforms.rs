@@ -4,7 +4,7 @@ use super::{Call, Keyword, Modifies, Value, choice};
 use crate::rules::draft::Draft;
 use crate::rules::number::{signed, unsigned};
 use crate::rules::pcre;
-use crate::rules::ruleset::{PcreFlags, Regex, Transform};
+use crate::rules::ruleset::{Regex, Transform};
 use crate::rules::text::{Fault, Text};
 use crate::rules::transform::{Base64, Base64Mode, Inflate, Key, Subslice, XorKey};
 use std::sync::Arc;
@@ -120,7 +120,7 @@ fn capture(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let text = call.value.unquoted();
     // A quote is not closed by the backslash that a rule puts before it.
     let expression = text.lossy();
-    let compiled = pcre::compile(&expression, PcreFlags::default(), false).map_err(|bad| {
+    let compiled = pcre::compile_with_groups(&expression).map_err(|bad| {
         let at = bad.at.filter(|at| *at < text.bytes.len());
         at.map_or(text, |at| text.sub(at, at + 1)).fault(bad.message)
     })?;

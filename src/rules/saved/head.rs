@@ -25,6 +25,8 @@ pub(super) struct Head<'a> {
     pub(super) host_bits: Vec<String>,
     pub(super) flowints: Vec<String>,
     pub(super) files: Vec<String>,
+    #[serde(borrow)]
+    pub(super) windows: Vec<(u64, &'a [u8])>,
     pub(super) diagnostics: Vec<Told>,
     pub(super) disabled: Vec<Disabled>,
     pub(super) touched: Vec<Touched>,
@@ -131,7 +133,8 @@ impl StoredTransform<'_> {
         match self {
             StoredTransform::Plain(transform) => Ok(transform),
             StoredTransform::Capture(text) => {
-                let regex = compile(text, PcreFlags::default(), false)?;
+                let regex =
+                    pcre::compile_with_groups(text).map(Arc::new).map_err(|bad| refused(text, bad))?;
                 Ok(Transform::Capture { expression: Arc::from(text), regex })
             }
         }
@@ -139,9 +142,9 @@ impl StoredTransform<'_> {
 }
 
 fn compile(text: &str, flags: PcreFlags, unlimited: bool) -> Result<Arc<Regex>, Unreadable> {
-    let bad = |bad: pcre::BadExpression| Unreadable::Expression {
-        expression: text.to_owned(),
-        message: bad.message,
-    };
-    pcre::compile(text, flags, unlimited).map(Arc::new).map_err(bad)
+    pcre::compile(text, flags, unlimited).map(Arc::new).map_err(|bad| refused(text, bad))
+}
+
+fn refused(text: &str, bad: pcre::BadExpression) -> Unreadable {
+    Unreadable::Expression { expression: text.to_owned(), message: bad.message }
 }

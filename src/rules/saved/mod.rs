@@ -1,8 +1,9 @@
 //! A compiled rule set as a file, so that a start or a restart need not read rule text.
 //!
 //! Saved is what loading came to: the rules with all they say, what was refused and why, what lists did. Not saved are
-//! compiled expressions and the tables of `inspect`: both are made anew from the set, over all cores. So the file says what
-//! rules mean and nothing of how they are evaluated, and no bytes in it can mislead the path of a packet.
+//! compiled expressions and the tables of `inspect`: both are made anew from the set, over all cores. What takes longest of
+//! that, where a matcher looks for each pattern, is saved as advice ([`Windows`](crate::rules::Windows)). So no bytes in the
+//! file can mislead the path of a packet.
 //!
 //! The file: a [`seal`] (magic, format, build, fingerprint, length, checksum), then a head with what rules share, then the
 //! rules in parts that are read side by side. It is of one build of weir and is not kept for another: rule text is.

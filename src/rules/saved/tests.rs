@@ -31,6 +31,8 @@ fn loading() -> Loading {
     let (entries, faults) = threshold_config::parse(&SourceFile::new("t", thresholds), &Vars::default());
     assert_eq!(faults, []);
     assert_eq!(threshold_config::apply(&mut loading.rules, &entries), []);
+    let windows: [(u64, &[u8]); 2] = [(3, &[1, 0x82, 255]), (u64::MAX, &[])];
+    loading.rules.windows = windows.into_iter().collect();
     loading
 }
 

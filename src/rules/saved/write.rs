@@ -49,6 +49,7 @@ pub fn write(loading: &Loading, fingerprint: Fingerprint) -> Result<Vec<u8>, Uns
         host_bits: set.host_bits.clone(),
         flowints: set.flowints.clone(),
         files: set.files.clone(),
+        windows: set.windows.iter().collect(),
         diagnostics: loading.diagnostics.iter().cloned().map(Told).collect(),
         disabled: loading.disabled.clone(),
         touched: loading.touched.clone(),
