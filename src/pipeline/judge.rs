@@ -4,7 +4,7 @@
 use super::lane::Lane;
 use super::settings::{Mode, PortPlan};
 use crate::base::event::{Cause, CloseReason};
-use crate::base::{Anomaly, Dir, SetId, Verdict};
+use crate::base::{Anomaly, Dir, ExceptionCause, ExceptionPolicy, SetId, Verdict};
 use crate::decode::{Decoded, Inner, MAX_TUNNELS, decode_at, tunnel};
 use crate::io::FrameMeta;
 use crate::service::hold::Holding;
@@ -56,9 +56,22 @@ impl Lane {
                 let tracked = if related { None } else { sessions.track(id, dir, decoded, &packet) };
                 self.in_session(subject, decoded, id, dir, opened, tracked.as_ref())
             }
-            Lookup::Refused(reason) => Verdict::Drop(reason),
+            Lookup::Refused(_) => self.without_room(subject, decoded),
             Lookup::Untracked => self.alone(subject, decoded),
         }
+    }
+
+    /// The session table is full, and its policy makes no room.
+    #[cold]
+    fn without_room(&mut self, subject: &Subject<'_>, decoded: &mut Decoded) -> Verdict {
+        let cause = ExceptionCause::FlowMemcap;
+        let policy = self.sessions.settings().exceptions.of(cause, subject.inline);
+        if policy == ExceptionPolicy::Ignore {
+            return self.alone(subject, decoded);
+        }
+        self.count_exception(cause, policy);
+        self.services.outbox.reject.source |= policy == ExceptionPolicy::Reject;
+        if policy.drops() { Verdict::Drop(cause.drop_reason()) } else { Verdict::Forward }
     }
 
     /// A packet without a session: fragments, what is not IP, what could not be decoded.

@@ -10,7 +10,7 @@ use super::settings::{Mode, PortPlan, Settings};
 use super::spreading::Owners;
 use super::tables::TableCounts;
 use crate::base::event::{Cause, CloseReason, EventSender};
-use crate::base::{DropReason, Family, PortId, Time, Verdict, WorkerId};
+use crate::base::{DropReason, ExceptionCause, ExceptionPolicy, Family, PortId, Time, Verdict, WorkerId};
 use crate::decode::{Decoded, L4, decode};
 use crate::defrag::{self, Reassembler};
 use crate::inspect::Order;
@@ -213,10 +213,12 @@ impl Lane {
         // A fragment ends in reassembly: nobody can change or hold it.
         let carrier = Some(frame).filter(|_| !decoded.is_fragment());
         let number = self.number(&meta);
+        self.services.outbox.forget_packet();
         let subject = Subject { bytes, meta: &meta, number, inline, cause, frame: carrier };
         let verdict = self.inspect(&subject, decoded);
         let inner = self.inner_packets(&subject, decoded);
         let verdict = verdict.and(inner);
+        self.count_exceptions();
         self.scratch = scratch;
         verdict
     }
@@ -358,6 +360,16 @@ impl Lane {
     /// Frames held now: of unfinished datagrams, and by plugins.
     pub(super) fn count_held(&self) {
         self.ledger.held.set(self.fragments_seen.held + self.services.held.len() as u64);
+    }
+
+    fn count_exceptions(&mut self) {
+        for (cause, policy) in std::mem::take(&mut self.services.outbox.exceptions) {
+            self.count_exception(cause, policy);
+        }
+    }
+
+    pub(super) fn count_exception(&self, cause: ExceptionCause, policy: ExceptionPolicy) {
+        self.tables.exceptions[cause as usize][policy as usize].add(1);
     }
 
     fn count(&self, decoded: &Decoded) {

@@ -6,7 +6,7 @@
 
 use super::lane::{Give, Lane};
 use super::settings::{Mode, PortPlan};
-use crate::base::{Dir, DropReason, Family, Verdict};
+use crate::base::{Dir, DropReason, ExceptionCause, ExceptionPolicy, Family, Verdict};
 use crate::decode::{Decoded, Ip};
 use crate::defrag::{IcmpError, icmp_error, refragment};
 use crate::io::{Frame, FrameMeta};
@@ -125,12 +125,29 @@ impl Lane {
         reason: DropReason,
     ) {
         match plan.mode {
+            Mode::Ips if reason == DropReason::FragmentMemoryCap => self.without_memory(piece, decoded, plan),
             Mode::Ips | Mode::Reassemble => self.drop_frame(piece, decoded, reason),
             // A copy: the fragment itself has gone on.
             Mode::Tap | Mode::Ids => {
                 self.ledger.count_spared(reason);
                 self.ledger.consumed.add(1);
             }
+        }
+    }
+
+    /// A fragment for which reassembly has no memory: dropped, or sent on uninspected.
+    #[cold]
+    fn without_memory(&mut self, piece: Frame, decoded: &Decoded, plan: &PortPlan) {
+        let cause = ExceptionCause::DefragMemcap;
+        let policy = self.sessions.settings().exceptions.of(cause, true);
+        if policy != ExceptionPolicy::Ignore {
+            self.count_exception(cause, policy);
+        }
+        self.services.outbox.reject.source |= policy == ExceptionPolicy::Reject;
+        if policy.drops() {
+            self.drop_frame(piece, decoded, cause.drop_reason());
+        } else {
+            self.forward(piece, decoded, plan);
         }
     }
 

@@ -7,6 +7,7 @@ pub mod record;
 pub mod sink;
 pub mod stats;
 mod time;
+mod verdict;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use anomaly::AnomalyPart;
 use app::Form;
 use record::{AlertPart, DropPart, Record};
 use serde::Serialize;
+use verdict::VerdictPart;
 
 /// What the records are made with.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Style {
     /// Names of the ports, by number.
     pub ports: Vec<String>,
     pub rule_text: bool,
+    /// Alerts say what became of their packet.
+    pub verdict: bool,
 }
 
 /// Turns events into lines.
@@ -70,7 +74,9 @@ impl Eve {
                 let part = AlertPart::new(rule, &event.origin.tuple, alert.blocked, style.rule_text);
                 let form = alert.tx_proto.and_then(Form::of);
                 let members = form.map(|form| app::members(&form, record)).unwrap_or_default();
-                let head = head("alert").alert(part, event.origin.dir, alert.flow.as_ref());
+                let verdict =
+                    style.verdict.then(|| VerdictPart::new(&alert.verdict, event.origin.tuple.proto));
+                let head = head("alert").alert(part, event.origin.dir, alert.flow.as_ref()).verdict(verdict);
                 head.application(&alert.app, alert.tx, members)
             }
             EventBody::Drop { reason, length, rule: by } => {
