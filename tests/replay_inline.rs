@@ -80,6 +80,26 @@ fn what_would_have_passed_is_written() {
     assert!(!bytes.windows(10).any(|window| window == b"/forbidden"), "no byte of the match in one piece");
 }
 
+#[test]
+fn the_answers_of_reject_are_written_and_counted() {
+    let bench = Bench::new();
+    let path = bench.capture(&attack());
+    let out = bench.path("out.pcap");
+    let write = ["-w", out.to_str().unwrap(), "--simulate-ips", "--set", "outputs.eve.verdict=true"];
+    for (action, target) in [("reject", "to_client"), ("close-server", "to_server"), ("rejectboth", "both")] {
+        let replayed = bench.replay(&path, &rules(action), &write).clean();
+        let first = dropped(&replayed)[0].clone();
+        assert_eq!(first.1, "rules_reject");
+        let ips = replayed.events.of("stats")[0]["stats"]["ips"].clone();
+        let answers = ips["answers"].as_u64().unwrap();
+        assert_eq!((ips["rejected"].as_u64(), answers > 0), (Some(1), true), "{ips}");
+        assert_eq!(replayed.summary("frames written"), (first.0 - 1 + answers).to_string());
+        let alert = replayed.events.of("alert")[0];
+        let told = json!({"action": "drop", "reject-target": target, "reject": ["tcp-reset"]});
+        assert_eq!((&alert["verdict"], &alert["alert"]["action"]), (&told, &json!("blocked")));
+    }
+}
+
 /// A session of which the handshake is missing.
 fn midstream() -> Capture {
     let (client, server) = ends();

@@ -20,6 +20,8 @@ const TABLES: &[(&str, Get)] = &[
     ("defrag.timeouts", |t| t.datagrams_timed_out.get()),
     ("defrag.waiting", |t| t.datagrams_waiting.get()),
     ("defrag.memuse", |t| t.fragment_memory.get()),
+    ("ips.rejected", |t| t.rejected.get()),
+    ("ips.answers", |t| t.answers.get()),
     ("flow.active", |t| t.sessions.get()),
     ("flow.total", |t| t.sessions_opened.get()),
     ("flow.refused", |t| t.sessions_refused.get()),

@@ -198,4 +198,14 @@ impl Lane {
             }
         }
     }
+
+    pub(super) fn count_exceptions(&mut self) {
+        for (cause, policy) in std::mem::take(&mut self.services.outbox.exceptions) {
+            self.count_exception(cause, policy);
+        }
+    }
+
+    pub(super) fn count_exception(&self, cause: ExceptionCause, policy: ExceptionPolicy) {
+        self.tables.exceptions[cause as usize][policy as usize].add(1);
+    }
 }

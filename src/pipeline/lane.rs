@@ -10,7 +10,7 @@ use super::settings::{Mode, PortPlan, Settings};
 use super::spreading::Owners;
 use super::tables::TableCounts;
 use crate::base::event::{Cause, CloseReason, EventSender};
-use crate::base::{DropReason, ExceptionCause, ExceptionPolicy, Family, PortId, Time, Verdict, WorkerId};
+use crate::base::{DropReason, Family, PortId, Time, Verdict, WorkerId};
 use crate::decode::{Decoded, L4, decode};
 use crate::defrag::{self, Reassembler};
 use crate::inspect::Order;
@@ -53,7 +53,7 @@ pub struct Lane {
     pub(super) report: Reporter,
     pub(super) allocator: Box<dyn FrameAllocator>,
     pub(super) ledger: Arc<Ledger>,
-    tables: Arc<TableCounts>,
+    pub(super) tables: Arc<TableCounts>,
     pub(super) clock: Time,
     /// Of what is inspected, in a replay's order between workers: a packet's number, or behind all of them.
     pub(super) position: u64,
@@ -360,16 +360,6 @@ impl Lane {
     /// Frames held now: of unfinished datagrams, and by plugins.
     pub(super) fn count_held(&self) {
         self.ledger.held.set(self.fragments_seen.held + self.services.held.len() as u64);
-    }
-
-    fn count_exceptions(&mut self) {
-        for (cause, policy) in std::mem::take(&mut self.services.outbox.exceptions) {
-            self.count_exception(cause, policy);
-        }
-    }
-
-    pub(super) fn count_exception(&self, cause: ExceptionCause, policy: ExceptionPolicy) {
-        self.tables.exceptions[cause as usize][policy as usize].add(1);
     }
 
     fn count(&self, decoded: &Decoded) {

@@ -33,6 +33,9 @@ pub struct TableCounts {
     pub ipv4: Counter,
     pub ipv6: Counter,
     pub invalid: Counter,
+    /// Packets rejected, and the resets and ICMP errors sent about them.
+    pub rejected: Counter,
+    pub answers: Counter,
     /// By [`ExceptionCause`] and [`ExceptionPolicy`], `as usize`: how often a policy acted.
     pub exceptions: [[Counter; ExceptionPolicy::COUNT]; ExceptionCause::COUNT],
     /// The rule generation in force.

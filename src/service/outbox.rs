@@ -35,9 +35,16 @@ pub struct Reject {
 
 impl Reject {
     /// As a rule says it of a packet in that direction.
-    pub fn add(&mut self, to: RejectTo, _dir: Dir) {
-        self.source |= matches!(to, RejectTo::Source | RejectTo::Both);
-        self.destination |= matches!(to, RejectTo::Destination | RejectTo::Both);
+    pub fn add(&mut self, to: RejectTo, dir: Dir) {
+        let (source, destination) = match (to, dir) {
+            (RejectTo::Both, _) => (true, true),
+            (RejectTo::Source, _) | (RejectTo::Client, Dir::ToServer) | (RejectTo::Server, Dir::ToClient) => {
+                (true, false)
+            }
+            (RejectTo::Destination | RejectTo::Client | RejectTo::Server, _) => (false, true),
+        };
+        self.source |= source;
+        self.destination |= destination;
     }
 
     pub fn anyone(self) -> bool {

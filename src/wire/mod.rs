@@ -14,6 +14,7 @@ pub mod ipv4;
 pub mod ipv6;
 pub mod null_loop;
 pub mod ppp;
+pub mod reset;
 pub mod sctp;
 pub mod sll;
 pub mod tcp;

@@ -3,6 +3,7 @@
 use crate::base::event::{FinalAction, PacketVerdict};
 use crate::base::{Dir, DropReason, ExceptionCause, ExceptionPolicies, ExceptionPolicy, PerDir, Verdict};
 use crate::inspect::{Outcome, Settlement};
+use crate::service::Subject;
 use crate::service::outbox::{Exceptions, Reject};
 use crate::session::{Session, Settled};
 
@@ -15,6 +16,8 @@ pub(super) struct Judgement {
     pub(super) inline: bool,
     /// The packet's.
     pub(super) dir: Dir,
+    /// Somebody can be told of it: it is a whole packet, and not within another.
+    tellable: bool,
     /// Who is to be told that the packet was rejected.
     pub(super) reject: Reject,
     /// A `pass` rule matched.
@@ -26,15 +29,16 @@ pub(super) struct Judgement {
 }
 
 impl Judgement {
-    pub(super) fn new(dir: Dir, inline: bool) -> Judgement {
-        Judgement { dir, inline, ..Judgement::default() }
+    pub(super) fn new(dir: Dir, packet: &Subject<'_>) -> Judgement {
+        let (inline, tellable) = (packet.inline, packet.frame.is_some());
+        Judgement { dir, inline, tellable, ..Judgement::default() }
     }
 
     pub(super) fn take(&mut self, outcome: &Outcome) {
         self.verdict = self.verdict.and(outcome.verdict);
         self.alerted |= !outcome.alerts.is_empty();
         self.passed |= outcome.passed;
-        if let Some(to) = outcome.reject {
+        if let Some(to) = outcome.reject.filter(|_| self.tellable) {
             self.reject.add(to, self.dir);
         }
         if let Some(settled) = outcome.settled.map(settlement) {
@@ -64,7 +68,7 @@ impl Judgement {
             ExceptionPolicy::DropFlow => self.settled = Some(DROPPED),
             ExceptionPolicy::Reject => {
                 self.settled = Some(DROPPED);
-                self.reject.source = true;
+                self.reject.source = self.tellable;
             }
             ExceptionPolicy::Bypass => self.settled = Some(Settled::Bypass),
             ExceptionPolicy::PassFlow => self.settled = Some(Settled::Pass),

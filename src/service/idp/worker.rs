@@ -58,7 +58,7 @@ impl DataPlugin for IdpWorker {
         };
         self.inspector.set_position(host.position);
         let (session, dir) = (&mut *at.session, *dir);
-        let mut judgement = Judgement::new(dir, packet.inline);
+        let mut judgement = Judgement::new(dir, packet.subject);
         let Some(mut work) = self.at_work(*set, session, host.report) else { return Reply::Ok };
         let payloads = work.feed(packet, session, dir, &mut judgement);
         let app_events = match judgement.settled {
@@ -80,8 +80,10 @@ impl DataPlugin for IdpWorker {
             }
         }
         let outbox = &mut context.host.outbox;
-        outbox.exceptions = judgement.exceptions;
-        if judgement.verdict.is_drop() {
+        outbox
+            .exceptions
+            .extend(judgement.exceptions.into_iter().take(outbox.exceptions.remaining_capacity()));
+        if judgement.verdict.is_drop() && judgement.reject.anyone() {
             outbox.reject = judgement.reject;
         }
         match judgement.verdict {
@@ -104,14 +106,16 @@ impl DataPlugin for IdpWorker {
             app_events: &[],
         };
         let outcome = self.inspector.inspect(rules, &facts, None, Payload::Packet);
-        let mut judgement = Judgement::new(Dir::ToServer, packet.inline);
+        let mut judgement = Judgement::new(Dir::ToServer, packet.subject);
         judgement.take(outcome);
         if !outcome.alerts.is_empty() {
             let origin = origin_of(packet, None, Dir::ToServer);
             let (set, verdict) = (rules.engine().rules(), judgement.told());
             context.host.report.alerts(&origin, outcome, set, None, None, packet.inline, verdict);
         }
-        context.host.outbox.reject = judgement.reject;
+        if judgement.reject.anyone() {
+            context.host.outbox.reject = judgement.reject;
+        }
         match judgement.verdict {
             Verdict::Drop(reason) => Reply::DropPacket(reason),
             Verdict::Forward | Verdict::Hold => Reply::Forward,
