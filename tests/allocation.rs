@@ -1,5 +1,6 @@
 //! In the steady state no frame costs an allocation: the appliance over EAL's pools, with all its lcores on this thread,
-//! under a global allocator that counts. New sessions, streams in and out of order, fragments, alerts and drops are all part of it.
+//! under a global allocator that counts. New sessions, streams in and out of order, fragments, alerts, drops and
+//! resets are all part of it.
 
 #![allow(unsafe_code)] // a global allocator cannot be had without
 #![allow(clippy::unwrap_used)] // helpers of tests
@@ -121,8 +122,8 @@ alert udp any any -> any 53 (content:"|00 01|"; byte_test:1,>,3,0; sid:5;)
 alert udp any any -> any any (dsize:>1500; content:"needle"; sid:6;)
 alert icmp any any -> any any (itype:8; content:"ping"; threshold:type limit, track by_src, count 1, seconds 5; sid:7;)
 alert tcp any any -> any any (flags:S; threshold:type both, track by_dst, count 5, seconds 60; sid:8;)
-drop udp any any -> any 6666 (content:"drop me"; sid:9;)
-drop tcp any any -> any 80 (flow:established,to_server; content:"/forbidden"; sid:10;)
+rejectboth udp any any -> any 6666 (content:"drop me"; sid:9;)
+rejectboth tcp any any -> any 80 (flow:established,to_server; content:"/forbidden"; sid:10;)
 "#;
 
 fn engine() -> Arc<Engine> {
@@ -299,6 +300,8 @@ fn steady_state(platform: &DpdkPlatform, mode: Mode, workers: usize, chained: bo
     let balance = handle.balance(0);
     assert!(balance.is_even() && balance.merged > 500, "{balance}");
     assert!(mode != Mode::Ips || balance.dropped > 500, "{balance}");
+    let answers: u64 = handle.tables.iter().map(|tables| tables.answers.get()).sum();
+    assert_eq!(answers > 100, mode == Mode::Ips, "{answers} resets and ICMP errors");
     let refused: u64 = handle.ledgers.iter().map(|l| l.dropped(DropReason::PluginDiscard)).sum();
     assert_eq!(refused > 100, chained && mode == Mode::Ips, "{refused} refused by the filter");
 }

@@ -13,6 +13,8 @@ use support::wait::until;
 use support::{Bench, Events, conserved, weir};
 
 const RULES: &str = r#"drop tcp any any -> any 8080 (msg:"forbidden file"; flow:established,to_server; content:"GET /forbidden"; sid:1; rev:2;)
+rejectboth tcp any any -> any 8080 (msg:"refused file"; flow:established,to_server; content:"GET /refused"; sid:4;)
+reject udp any any -> any 9999 (msg:"refused port"; sid:5;)
 alert ip any any -> any any (msg:"large echo"; ip_proto:1; itype:8; dsize:>3000; sid:2;)
 alert ip any any -> any any (msg:"large echo"; ip_proto:58; itype:128; dsize:>3000; sid:3;)
 "#;
@@ -115,6 +117,7 @@ impl Line {
         self.bench.file("www/big", big);
         self.bench.file("www/index", "welcome");
         self.bench.file("www/forbidden", "secret");
+        self.bench.file("www/refused", "secret");
         let folder = self.bench.path("www").display().to_string();
         let line = format!("python3 -m http.server 8080 --bind 0.0.0.0 --directory {folder}");
         let server = self.server.start(&line, &self.bench, "http");
@@ -214,6 +217,73 @@ fn a_drop_rule_stops_one_request_and_no_other() {
     let reasons: Vec<_> = events.of("drop").iter().map(|d| d["drop"]["reason"].to_string()).collect();
     assert!(reasons.contains(&"\"rules\"".to_owned()), "{reasons:?}");
     assert!(reasons.contains(&"\"flow_drop\"".to_owned()), "retransmissions stay here too: {reasons:?}");
+}
+
+/// A reset comes at once: the client need not wait for a time-out.
+const AT_ONCE: f64 = 0.05;
+
+#[test]
+fn a_reject_rule_resets_both_ends_at_once() {
+    if !may_run() {
+        return;
+    }
+    for workers in [0, 1] {
+        let line = Line::new(workers);
+        let _server = line.serve_files();
+        let (folder, v6) = (line.bench.path("www"), &line.server.address_v6);
+        let serve = format!("python3 -m http.server 8080 --bind {v6} --directory {}", folder.display());
+        let _server_v6 = line.server.start(&serve, &line.bench, "http6");
+        until("the other server to listen", || {
+            let sockets = line.server.tool(&format!("ss -Hltn src [{v6}]:8080"));
+            (!sockets.stdout.is_empty()).then_some(())
+        });
+        succeeded("the first request", &line.curl("index", 10));
+        for address in [line.server.address.clone(), format!("[{}]", line.server.address_v6)] {
+            let url = format!("http://{address}:8080/refused");
+            let refused = line.client.attempt(&format!("curl -g -sS --max-time 10 -w %{{time_total}} {url}"));
+            let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert!(said.contains("Connection reset by peer"), "{said}");
+            let seconds: f64 = String::from_utf8_lossy(&refused.stdout).parse().unwrap();
+            println!("{workers} workers, {address}: reset after {:.1} ms", 1000.0 * seconds);
+            assert!(seconds < AT_ONCE, "{seconds} s");
+        }
+        until("the server to be rid of the sessions", || {
+            let open = line.server.tool("ss -Htn state established sport = :8080");
+            open.stdout.is_empty().then_some(())
+        });
+        succeeded("the request after it", &line.curl("index", 10));
+        until("the records", || (line.eve().of("alert").len() >= 2).then_some(()));
+        let (events, _) = line.end();
+        assert_eq!(events.sids(), [4, 4]);
+        let stats = &events.of("stats").last().copied().cloned().unwrap_or_default()["stats"]["ips"];
+        assert_eq!(stats["rejected"].as_u64(), Some(2), "{stats}");
+        assert!(stats["answers"].as_u64() >= Some(4), "{stats}");
+    }
+}
+
+#[test]
+fn a_rejected_datagram_is_answered_by_icmp() {
+    if !may_run() {
+        return;
+    }
+    let line = Line::new(1);
+    let script = line.bench.file(
+        "ask.py",
+        "import errno, socket, sys\n\
+         ask = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)\n\
+         ask.settimeout(10)\n\
+         ask.connect((sys.argv[1], 9999))\n\
+         ask.send(b'hello')\n\
+         try: ask.recv(10)\n\
+         except OSError as error: print(errno.errorcode.get(error.errno))\n",
+    );
+    let script = script.display();
+    for (address, error) in [(&line.server.address, "EHOSTUNREACH"), (&line.server.address_v6, "EACCES")] {
+        let asked = line.client.attempt(&format!("python3 {script} {address}"));
+        succeeded("the question", &asked);
+        assert_eq!(String::from_utf8_lossy(&asked.stdout).trim(), error);
+    }
+    line.end();
 }
 
 /// One run of iperf3, with a server of its own: between two runs a server closes its port for a moment.

@@ -83,6 +83,8 @@ pub struct AppState {
     expected: Option<AppProto>,
     changes: u8,
     stopped: bool,
+    /// The decoder met what is not of its protocol; taken by whoever has a policy for that.
+    broken: bool,
     ended: PerDir<bool>,
     /// Bytes of its transactions as the worker's sum has them: inspection adds to transactions between two counts.
     counted: usize,
@@ -100,6 +102,7 @@ impl AppState {
             expected: None,
             changes: 0,
             stopped: false,
+            broken: false,
             ended: PerDir::default(),
             counted: 0,
             events: arrayvec::ArrayVec::new(),
@@ -110,7 +113,7 @@ impl AppState {
         self.known = Known::default();
         self.transactions.renew(wanted);
         self.forget_start();
-        (self.expected, self.changes, self.stopped, self.ended) = Default::default();
+        (self.expected, self.changes, self.stopped, self.broken, self.ended) = Default::default();
         self.events.clear();
     }
 
@@ -119,6 +122,11 @@ impl AppState {
         let (dir, known) = (self.known.direction(dir), &mut self.known);
         let settled = known.by_direction[dir].is_some() || known.failed_direction[dir];
         settled && !std::mem::replace(&mut known.told[dir], true)
+    }
+
+    /// Whether the decoder gave up at bytes that are not of its protocol; told once.
+    pub fn take_error(&mut self) -> bool {
+        std::mem::take(&mut self.broken)
     }
 
     /// No further byte will be decoded.
@@ -500,6 +508,10 @@ impl Run<'_> {
         match next {
             Some(Next::More) | None => {}
             Some(Next::Stop) => self.stop(),
+            Some(Next::Broken) => {
+                self.state.broken = true;
+                self.stop();
+            }
             Some(Next::Change { consumed, to }) => {
                 let rest = bytes.get(consumed..).unwrap_or_default();
                 self.change(source, to, rest, flush);

@@ -22,6 +22,8 @@ pub enum Next {
     More,
     /// It will not understand what follows, or what follows is encrypted: no further byte of the session is decoded.
     Stop,
+    /// What came is not of the protocol: an error, and no further byte of the session is decoded.
+    Broken,
     /// From the byte numbered `consumed` of those just given, the direction speaks another protocol (STARTTLS, CONNECT,
     /// Upgrade), and so does the other from its next byte on: `to`, or whatever is found there.
     Change {

@@ -47,7 +47,12 @@ drop_reasons! {
     // sessions and streams
     SessionTableFull = "session_table_full", "no slot for a new session, by the policy drop-new";
     StreamInvalid = "stream_invalid", "the segment does not belong to its TCP session's state or window";
-    StreamMemoryCap = "stream_memory_cap", "the worker holds as much stream memory as it may";
+    StreamMemoryCap = "stream_memory_cap", "the worker follows as many streams as it may";
+    StreamReassemblyCap = "stream_reassembly", "the worker holds as much stream memory as it may";
+    StreamInsertLimit = "stream_insert_limit", "too far ahead of what was inspected, or one hole more than a stream may have";
+    StreamMidstream = "stream_midstream", "the beginning of its TCP session was not seen";
+    // applications
+    AppLayerError = "applayer_error", "a decoder met bytes that are not of the session's protocol";
     // rules
     RuleDrop = "rules", "a rule with the action drop";
     RuleReject = "rules_reject", "a rule with the action reject";

@@ -3,7 +3,7 @@
 use super::table::Table;
 use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
-use crate::mgmt::config::Sources;
+use crate::mgmt::config::{Inspect, Loaded, Mode, Sources};
 use crate::mgmt::replay::{self, Outcome as Replayed, Request};
 use crate::mgmt::rule_files::Selection;
 use crate::mgmt::rule_sets::Keep;
@@ -42,6 +42,10 @@ pub struct Replay {
     /// Write what is forwarded; drop rules then take effect
     #[arg(short = 'w', value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Verdicts act as in the line: drop and reject rules drop packets and sessions, and exception policies fail closed. With -w
+    /// the file holds what would have passed, and the answers of reject
+    #[arg(long)]
+    simulate_ips: bool,
     /// Measure what each rule costs, which makes the replay slower; `weir rules cost` shows it. Without FILE:
     /// rule-cost.json in the folder of -l
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
@@ -68,6 +72,7 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
     loaded.config.outputs.directory = args.log.clone();
     // Ports belong to a running appliance: a replay's frames come from its captures.
     loaded.config.ports.clear();
+    inspect_before_it_leaves(&mut loaded, args.write.is_some(), args.simulate_ips);
     loaded.check_cpus(&start::machine())?;
     let captures = captures(&args.read)?;
     let selection = Selection { saved: args.saved, ..args.lists.selection(args.only, args.also) };
@@ -80,6 +85,7 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
         config: &loaded.config,
         captures: &captures,
         write: args.write.as_deref(),
+        inline: args.simulate_ips,
         rule_cost: rule_cost.as_deref(),
         progress: &mut |path, frames, of| progress.show(path, frames, of),
     };
@@ -90,6 +96,14 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
         super::print(&format!("see: weir rules cost {}\n", path.display()))?;
     }
     Ok(verdict(&done, &rules))
+}
+
+/// Where verdicts act, bytes are inspected in the packet that brings them, unless somebody says otherwise.
+fn inspect_before_it_leaves(loaded: &mut Loaded, write: bool, simulate_ips: bool) {
+    let acts = replay::mode(&loaded.config, write, simulate_ips) == Mode::Ips;
+    if acts && !loaded.places.contains_key("streams.inspect") {
+        loaded.config.streams.inspect = Inspect::Inline;
+    }
 }
 
 /// The files, folders unfolded, in the order of their names.

@@ -1,4 +1,4 @@
-//! The ICMP errors that speak of fragments: a packet that would have to be cut and must not be (RFC 792, type 3, code 4;
+//! ICMP errors about packets that do not pass: those that speak of fragments, and of what a policy forbids. Of the former: a packet that would have to be cut and must not be (RFC 792, type 3, code 4;
 //! RFC 4443, type 2), a datagram whose pieces did not all come in time (type 11, code 1; type 3, code 1).
 //!
 //! A box in a line has no address of its own there: the error says that it comes from whom the packet was for, and goes
@@ -19,6 +19,17 @@ pub enum IcmpError {
     TooBig { mtu: u16 },
     /// Not all fragments came in time.
     ReassemblyTime,
+    /// A policy forbids it.
+    Prohibited,
+}
+
+/// Whom it tells.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Towards {
+    /// The packet's sender.
+    Source,
+    /// Whom the packet was for: as if that had sent one to the packet's sender, and this could not come.
+    Destination,
 }
 
 /// RFC 1812, section 4.3.2.3: an error quotes as much as fits 576 bytes; RFC 4443, section 2.4: the smallest MTU.
@@ -38,18 +49,23 @@ pub fn icmp_error(
     link: LinkType,
     ip_at: usize,
     error: IcmpError,
+    towards: Towards,
     alloc: &mut dyn FrameAllocator,
 ) -> Option<Frame> {
     let mut quoted = [0; ROOM];
     let known = about.copy_to(0, &mut quoted);
-    let (head, packet) = quoted.get(..known)?.split_at_checked(ip_at)?;
+    let (head, packet) = quoted.get_mut(..known)?.split_at_mut_checked(ip_at)?;
     if head.len() > MAX_LINK {
         return None;
     }
+    if towards == Towards::Destination {
+        turn(packet)?;
+    }
+    let (head, packet) = (&*head, &*packet);
     let family = if packet.first()? >> 4 == 4 { Family::V4 } else { Family::V6 };
     let mut out = [0; ROOM];
     out.get_mut(..ip_at)?.copy_from_slice(head);
-    if link == LinkType::Ethernet {
+    if link == LinkType::Ethernet && towards == Towards::Source {
         let (to, from) = (head.get(..6)?, head.get(6..12)?);
         out.get_mut(..6)?.copy_from_slice(from);
         out.get_mut(6..12)?.copy_from_slice(to);
@@ -64,13 +80,29 @@ pub fn icmp_error(
     Some(frame)
 }
 
+/// A packet as its receiver might have sent it: ends turned around. No checksum covers their order.
+fn turn(packet: &mut [u8]) -> Option<()> {
+    let (addresses, width, proto, header) = if packet.first()? >> 4 == 4 {
+        (12, 4, *packet.get(9)?, usize::from(packet.first()? & 0x0f) * 4)
+    } else {
+        (8, 16, *packet.get(6)?, ipv6::HEADER_LEN)
+    };
+    packet.get_mut(addresses..addresses + 2 * width)?.rotate_left(width);
+    if [ip_proto::TCP, ip_proto::UDP, ip_proto::SCTP].contains(&proto) {
+        packet.get_mut(header..header + 4)?.rotate_left(2);
+    }
+    Some(())
+}
+
 /// Type, code and the four bytes behind the checksum.
 fn words(family: Family, error: IcmpError) -> (u8, u8, u32) {
     match (family, error) {
         (Family::V4, IcmpError::TooBig { mtu }) => (v4::UNREACHABLE, 4, u32::from(mtu)),
         (Family::V4, IcmpError::ReassemblyTime) => (v4::TIME_EXCEEDED, 1, 0),
+        (Family::V4, IcmpError::Prohibited) => (v4::UNREACHABLE, 13, 0),
         (Family::V6, IcmpError::TooBig { mtu }) => (v6::PACKET_TOO_BIG, 0, u32::from(mtu)),
         (Family::V6, IcmpError::ReassemblyTime) => (v6::TIME_EXCEEDED, 1, 0),
+        (Family::V6, IcmpError::Prohibited) => (v6::UNREACHABLE, 1, 0),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A port that writes what is sent into a capture file: `weir replay -w`.
+//! A port that writes what is sent into a capture file (`weir replay -w`), or nowhere (`--simulate-ips` alone).
 
 use crate::base::PortId;
 use crate::io::capture::{CaptureError, Writer};
@@ -50,6 +50,15 @@ impl CaptureOut {
     }
 }
 
+impl CaptureOut {
+    /// What is sent is freed.
+    pub fn nowhere(id: PortId) -> CaptureOut {
+        let queue = OutQueue { writer: None, written: Written::default() };
+        let info = PortInfo { name: "nowhere".into(), tx_queues: 1, mtu: u16::MAX, ..PortInfo::default() };
+        CaptureOut { id, info, queue: Some(queue) }
+    }
+}
+
 impl PacketIo for CaptureOut {
     fn id(&self) -> PortId {
         self.id
@@ -74,7 +83,7 @@ impl PacketIo for CaptureOut {
 }
 
 struct OutQueue {
-    /// None after a fault: frames go on being taken, the fault is told at the end.
+    /// None where nothing is written, or after a fault: frames go on being taken, the fault is told at the end.
     writer: Option<Writer>,
     written: Written,
 }

@@ -53,6 +53,7 @@ pub fn sessions(config: &Config, now: Time, seed: u64) -> session::Settings {
             },
             async_one_side: config.sessions.async_one_side,
         },
+        exceptions: config.exceptions.policies(),
         seed,
     }
 }
@@ -187,7 +188,9 @@ pub fn services(
     costs: Option<Arc<CostBook>>,
 ) -> Result<Draft, StartFault> {
     let alerts = usize::from(config.rules.packet_alert_max).min(MAX_ALERTS);
-    let inspection = inspect::Settings { packet_alert_max: alerts, seed, ..inspect::Settings::default() };
+    let exceptions = config.exceptions.policies();
+    let inspection =
+        inspect::Settings { packet_alert_max: alerts, seed, exceptions, ..inspect::Settings::default() };
     let hosts = Arc::new(inspect::HostState::new(&inspection));
     let shared = Arc::clone(&hosts);
     let stock = Stock { engine: Arc::clone(engine), hosts, streams: streams(config), inspection, costs };

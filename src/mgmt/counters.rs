@@ -1,6 +1,6 @@
 //! The pipeline's counters under the dotted names of eve.json's `stats`; where Suricata has the same thing, its name.
 
-use crate::base::DropReason;
+use crate::base::{DropReason, ExceptionCause, ExceptionPolicy};
 use crate::io::PortStats;
 use crate::mgmt::control::NamedCount;
 use crate::pipeline::Handle;
@@ -20,6 +20,8 @@ const TABLES: &[(&str, Get)] = &[
     ("defrag.timeouts", |t| t.datagrams_timed_out.get()),
     ("defrag.waiting", |t| t.datagrams_waiting.get()),
     ("defrag.memuse", |t| t.fragment_memory.get()),
+    ("ips.rejected", |t| t.rejected.get()),
+    ("ips.answers", |t| t.answers.get()),
     ("flow.active", |t| t.sessions.get()),
     ("flow.total", |t| t.sessions_opened.get()),
     ("flow.refused", |t| t.sessions_refused.get()),
@@ -70,6 +72,22 @@ fn metered(handle: &Handle) -> Vec<(String, PortStats)> {
     handle.meters.iter().map(|(name, meter)| (name.clone(), meter.stats())).collect()
 }
 
+/// How often exception policies acted, by cause and policy; those that never did are left out.
+fn exceptions(handle: &Handle) -> Vec<NamedCount> {
+    let mut list = Vec::new();
+    for cause in ExceptionCause::ALL {
+        for policy in ExceptionPolicy::ALL {
+            let count = |t: &TableCounts| t.exceptions[cause as usize][policy as usize].get();
+            let acted: u64 = handle.tables.iter().map(|t| count(t)).sum();
+            if acted > 0 {
+                let name = format!("exception_policy.{}.{}", cause.counter(), policy.name());
+                list.push(NamedCount::new(name, acted));
+            }
+        }
+    }
+    list
+}
+
 /// All counters, summed over the lcores.
 pub fn of(handle: &Handle) -> Vec<NamedCount> {
     let balance = handle.balance(0);
@@ -89,6 +107,7 @@ pub fn of(handle: &Handle) -> Vec<NamedCount> {
         let dropped = handle.ledgers.iter().map(|l| l.dropped(reason)).sum();
         list.push(NamedCount::new(format!("ips.drop_reason.{}", reason.name()), dropped));
     }
+    list.extend(exceptions(handle));
     let hosts = handle.hosts.as_ref().map(|hosts| hosts.counts()).unwrap_or_default();
     for (name, value) in [
         ("detect.host_bits_evicted", hosts.bits_evicted),

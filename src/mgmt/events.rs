@@ -195,6 +195,7 @@ mod tests {
                 rule,
                 generation,
                 blocked: false,
+                verdict: crate::base::event::PacketVerdict::default(),
                 flow: None,
                 app,
                 tx: None,

@@ -41,6 +41,8 @@ pub struct Request<'a> {
     pub config: &'a Config,
     pub captures: &'a [PathBuf],
     pub write: Option<&'a Path>,
+    /// The captures stand in the line: verdicts act.
+    pub inline: bool,
     /// Where what the rules cost is written; measuring makes the replay slower.
     pub rule_cost: Option<&'a Path>,
     /// Told how many frames of how many of the current capture have been read.
@@ -89,7 +91,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let watching = Watchdog::start(&config.services, LastAct::End).map_err(run_fault)?;
     let platform = start::platform(config, Some(enough(config, &summaries)))?;
     let (mut ports, written) = out_port(request, &summaries, links.len())?;
-    let plans = plans(config, &links, request.write.is_some());
+    let plans = plans(config, &links, request);
     let first = summaries.iter().filter_map(|s| s.first).min().unwrap_or_default();
     let start = Start { now: first, seed: SEED, replay: true, spreading: Spreading::Software };
     let settings = convert::pipeline(config, plans, start);
@@ -192,7 +194,12 @@ fn out_port(
     links: usize,
 ) -> Result<(Ports, Option<crate::mgmt::capture_out::Written>), ReplayFault> {
     let mut ports: Ports = (0..links).map(|_| None).collect();
-    let Some(path) = request.write else { return Ok((ports, None)) };
+    let Some(path) = request.write else {
+        if request.inline {
+            ports.push(Some(Box::new(CaptureOut::nowhere(PortId(links as u16)))));
+        }
+        return Ok((ports, None));
+    };
     if links > 1 {
         let text = "the captures have several link types, and one file can hold only one: leave -w out, or replay them apart";
         return Err(ReplayFault::Run(text.into()));
@@ -204,14 +211,21 @@ fn out_port(
     Ok((ports, Some(written)))
 }
 
-/// Without `-w` the frames are copies; with it the captures stand in the line before the file.
-fn plans(config: &Config, links: &[LinkType], write: bool) -> Vec<PortPlan> {
-    let pair = config.pairs.first();
-    let mode = match pair.map(|p| p.mode) {
+/// What verdicts do. Without `-w` the frames are copies; with it the captures stand in the line before the file, in the mode of the
+/// configuration's pair. `--simulate-ips` lets verdicts act whatever that is.
+pub fn mode(config: &Config, write: bool, simulate_ips: bool) -> Mode {
+    match config.pairs.first().map(|pair| pair.mode) {
+        _ if simulate_ips => Mode::Ips,
         Some(mode) if write && mode != Mode::Ids => mode,
         _ if write => Mode::Ips,
         _ => Mode::Ids,
-    };
+    }
+}
+
+fn plans(config: &Config, links: &[LinkType], request: &Request<'_>) -> Vec<PortPlan> {
+    let pair = config.pairs.first();
+    let out = request.write.is_some() || request.inline;
+    let mode = mode(config, request.write.is_some(), request.inline);
     let plan = |link, peer| PortPlan {
         link,
         peer,
@@ -220,9 +234,9 @@ fn plans(config: &Config, links: &[LinkType], write: bool) -> Vec<PortPlan> {
         non_ip: pair.is_none_or(|p| p.non_ip == NonIp::Forward),
         peer_mtu: u16::MAX,
     };
-    let out = PortId(links.len() as u16);
-    let mut plans: Vec<PortPlan> = links.iter().map(|&link| plan(link, write.then_some(out))).collect();
-    if write {
+    let exit = PortId(links.len() as u16);
+    let mut plans: Vec<PortPlan> = links.iter().map(|&link| plan(link, out.then_some(exit))).collect();
+    if out {
         plans.push(plan(links.first().copied().unwrap_or_default(), None));
     }
     plans

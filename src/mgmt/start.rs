@@ -131,6 +131,7 @@ pub fn event_log(
                 medium,
                 ports: config.ports.iter().map(|p| p.name.clone()).collect(),
                 rule_text: settings.rule_text,
+                verdict: settings.verdict,
             };
             Some(Eve::new(FileSink::create(&path).map_err(fault)?, style, book.clone()))
         }

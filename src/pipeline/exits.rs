@@ -32,6 +32,11 @@ impl Exits {
         Exits { ports: outlets.into_iter().map(|o| o.map(exit)).collect(), lossless, ledger }
     }
 
+    /// Whether frames can leave by this port.
+    pub fn leads_to(&self, port: PortId) -> bool {
+        self.ports.get(port.index()).is_some_and(Option::is_some)
+    }
+
     /// Queues a frame for a port. One without a way out is dropped with a reason.
     #[inline]
     pub fn send(&mut self, frame: Frame, to: Option<PortId>) {

@@ -85,6 +85,7 @@ impl Lane {
         if let Some(session) = self.sessions.get(session) {
             self.services.count_released(session);
         }
+        self.services.outbox.forget_packet();
         // Those behind the holder may add to them.
         self.services.outbox.edits = edits;
         let verdict = match decision {

@@ -3,8 +3,8 @@
 
 use super::lane::Lane;
 use crate::base::event::{CloseReason, Origin};
-use crate::base::{Anomaly, Dir, SetId, Verdict};
 use crate::decode::Decoded;
+use crate::base::{Anomaly, Dir, ExceptionCause, ExceptionPolicy, SetId, Verdict};
 use crate::service::hold::Holding;
 use crate::service::services::Gate;
 use crate::service::{Passage, Services, SessionAt, Subject, origin};
@@ -49,9 +49,22 @@ impl Lane {
                 let tracked = if related { None } else { sessions.track(id, dir, decoded, &packet) };
                 self.in_session(subject, decoded, id, dir, opened, tracked.as_ref())
             }
-            Lookup::Refused(reason) => Verdict::Drop(reason),
+            Lookup::Refused(_) => self.without_room(subject, decoded),
             Lookup::Untracked => self.alone(subject, decoded),
         }
+    }
+
+    /// The session table is full, and its policy makes no room.
+    #[cold]
+    fn without_room(&mut self, subject: &Subject<'_>, decoded: &mut Decoded) -> Verdict {
+        let cause = ExceptionCause::FlowMemcap;
+        let policy = self.sessions.settings().exceptions.of(cause, subject.inline);
+        if policy == ExceptionPolicy::Ignore {
+            return self.alone(subject, decoded);
+        }
+        self.count_exception(cause, policy);
+        self.services.outbox.reject.source |= policy == ExceptionPolicy::Reject;
+        if policy.drops() { Verdict::Drop(cause.drop_reason()) } else { Verdict::Forward }
     }
 
     /// A packet without a session: fragments, what is not IP, what could not be decoded.
@@ -128,5 +141,15 @@ impl Lane {
                 Verdict::Drop(reason)
             }
         }
+    }
+
+    pub(super) fn count_exceptions(&mut self) {
+        for (cause, policy) in std::mem::take(&mut self.services.outbox.exceptions) {
+            self.count_exception(cause, policy);
+        }
+    }
+
+    pub(super) fn count_exception(&self, cause: ExceptionCause, policy: ExceptionPolicy) {
+        self.tables.exceptions[cause as usize][policy as usize].add(1);
     }
 }

@@ -56,7 +56,7 @@ pub struct Lane {
     pub(super) report: Reporter,
     pub(super) allocator: Box<dyn FrameAllocator>,
     pub(super) ledger: Arc<Ledger>,
-    tables: Arc<TableCounts>,
+    pub(super) tables: Arc<TableCounts>,
     pub(super) clock: Time,
     /// Of what is inspected, in a replay's order between workers: a packet's number, or behind all of them.
     pub(super) position: u64,
@@ -218,10 +218,12 @@ impl Lane {
         // A fragment ends in reassembly: nobody can change or hold it.
         let carrier = Some(frame).filter(|_| !decoded.is_fragment());
         let number = self.number(&meta);
+        self.services.outbox.forget_packet();
         let subject = Subject { bytes, meta: &meta, number, inline, cause, frame: carrier };
         let verdict = self.inspect(&subject, decoded);
         let inner = self.inner_packets(&subject, decoded);
         let verdict = verdict.and(inner);
+        self.count_exceptions();
         self.scratch = scratch;
         verdict
     }

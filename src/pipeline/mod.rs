@@ -32,6 +32,7 @@ pub mod main_lcore;
 mod order;
 pub mod pause;
 mod rehearsal;
+mod reject;
 pub mod settings;
 mod settle;
 pub mod spreading;

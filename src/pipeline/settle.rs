@@ -6,9 +6,9 @@
 
 use super::lane::{Give, Lane};
 use super::settings::{Mode, PortPlan};
-use crate::base::{Dir, DropReason, Family, Verdict};
+use crate::base::{Dir, DropReason, ExceptionCause, ExceptionPolicy, Family, Verdict};
 use crate::decode::{Decoded, Ip};
-use crate::defrag::{IcmpError, icmp_error, refragment};
+use crate::defrag::{IcmpError, Towards, icmp_error, refragment};
 use crate::io::{Frame, FrameMeta};
 use crate::service::origin;
 
@@ -20,7 +20,12 @@ impl Lane {
             other => other,
         };
         match (verdict, plan.mode) {
-            (Verdict::Drop(reason), Mode::Ips | Mode::Reassemble) => self.drop_frame(frame, decoded, reason),
+            (Verdict::Drop(reason), Mode::Ips | Mode::Reassemble) => {
+                if self.services.outbox.reject.anyone() {
+                    self.reject(&frame, decoded, plan);
+                }
+                self.drop_frame(frame, decoded, reason);
+            }
             (Verdict::Drop(reason), Mode::Tap) => {
                 self.ledger.count_spared(reason);
                 self.forward(frame, decoded, plan);
@@ -97,7 +102,8 @@ impl Lane {
             return;
         }
         let port = about.meta().port;
-        if let Some(error) = icmp_error(about, plan.link, ip_at as usize, error, self.allocator.as_mut()) {
+        let (link, back) = (plan.link, Towards::Source);
+        if let Some(error) = icmp_error(about, link, ip_at as usize, error, back, self.allocator.as_mut()) {
             self.ledger.generated.add(1);
             self.exits.send(error, Some(port));
         }
@@ -125,12 +131,32 @@ impl Lane {
         reason: DropReason,
     ) {
         match plan.mode {
+            Mode::Ips if reason == DropReason::FragmentMemoryCap => self.without_memory(piece, decoded, plan),
             Mode::Ips | Mode::Reassemble => self.drop_frame(piece, decoded, reason),
             // A copy: the fragment itself has gone on.
             Mode::Tap | Mode::Ids => {
                 self.ledger.count_spared(reason);
                 self.ledger.consumed.add(1);
             }
+        }
+    }
+
+    /// A fragment for which reassembly has no memory: dropped, or sent on uninspected.
+    #[cold]
+    fn without_memory(&mut self, piece: Frame, decoded: &Decoded, plan: &PortPlan) {
+        let cause = ExceptionCause::DefragMemcap;
+        let policy = self.sessions.settings().exceptions.of(cause, true);
+        if policy != ExceptionPolicy::Ignore {
+            self.count_exception(cause, policy);
+        }
+        if policy == ExceptionPolicy::Reject {
+            self.services.outbox.reject.source = true;
+            self.reject(&piece, decoded, plan);
+        }
+        if policy.drops() {
+            self.drop_frame(piece, decoded, cause.drop_reason());
+        } else {
+            self.forward(piece, decoded, plan);
         }
     }
 

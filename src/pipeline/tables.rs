@@ -2,6 +2,7 @@
 
 use crate::base::counters::Counter;
 use crate::base::event::CloseReason;
+use crate::base::{ExceptionCause, ExceptionPolicy};
 
 /// Written by one lcore, read by management.
 #[derive(Debug, Default)]
@@ -32,6 +33,11 @@ pub struct TableCounts {
     pub ipv4: Counter,
     pub ipv6: Counter,
     pub invalid: Counter,
+    /// Packets rejected, and the resets and ICMP errors sent about them.
+    pub rejected: Counter,
+    pub answers: Counter,
+    /// By [`ExceptionCause`] and [`ExceptionPolicy`], `as usize`: how often a policy acted.
+    pub exceptions: [[Counter; ExceptionPolicy::COUNT]; ExceptionCause::COUNT],
     /// The rule generation in force.
     pub generation: Counter,
 }

@@ -18,6 +18,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 mod line;
+mod prevention;
+mod reject;
 mod rss;
 mod within;
 

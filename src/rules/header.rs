@@ -19,6 +19,9 @@ const ACTIONS: &[(&str, Action)] = &[
     ("rejectsrc", Action::Reject(RejectTo::Source)),
     ("rejectdst", Action::Reject(RejectTo::Destination)),
     ("rejectboth", Action::Reject(RejectTo::Both)),
+    ("close-client", Action::Reject(RejectTo::Client)),
+    ("close-server", Action::Reject(RejectTo::Server)),
+    ("close-both", Action::Reject(RejectTo::Both)),
 ];
 
 const PROTOCOLS: &[(&str, RuleProtocol)] = &[
@@ -54,7 +57,7 @@ pub fn action(word: Text<'_>) -> Result<Action, Fault> {
         let fault = word.fault(format!("`{}` is no action", word.lossy()));
         match nearest(&word.lossy().to_ascii_lowercase(), ACTIONS.iter().map(|(name, _)| *name)) {
             Some(near) => fault.help(format!("did you mean `{near}`?")),
-            None => fault.help("one of: alert, pass, drop, reject, rejectsrc, rejectdst, rejectboth"),
+            None => fault.help("one of: alert, pass, drop, reject, rejectsrc, rejectdst, rejectboth, close-client, close-server, close-both"),
         }
     };
     Err(fault.keyword("action"))

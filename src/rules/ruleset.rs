@@ -32,6 +32,9 @@ pub enum RejectTo {
     Source,
     Destination,
     Both,
+    /// Whoever opened the session, and whom it was opened to, whichever sent the packet.
+    Client,
+    Server,
 }
 
 /// The protocol word of a rule.

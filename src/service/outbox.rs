@@ -1,8 +1,9 @@
 //! What plugins asked for while a packet was with them; the lane does it when the packet's chain has been walked.
 
 use super::hold::Ticket;
-use crate::base::{Addr, DropReason, PortId};
+use crate::base::{Addr, Dir, DropReason, ExceptionCause, ExceptionPolicy, PortId};
 use crate::io::Frame;
+use crate::rules::ruleset::RejectTo;
 use arrayvec::ArrayVec;
 
 /// Changes that one packet may get.
@@ -25,6 +26,35 @@ pub enum Edit {
 /// The changes of one packet, in the order in which they were asked for.
 pub type Edits = ArrayVec<Edit, MAX_EDITS>;
 
+/// Who hears, by a reset or an ICMP error, that the packet at hand was rejected.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reject {
+    pub source: bool,
+    pub destination: bool,
+}
+
+impl Reject {
+    /// As a rule says it of a packet in that direction.
+    pub fn add(&mut self, to: RejectTo, dir: Dir) {
+        let (source, destination) = match (to, dir) {
+            (RejectTo::Both, _) => (true, true),
+            (RejectTo::Source, _) | (RejectTo::Client, Dir::ToServer) | (RejectTo::Server, Dir::ToClient) => {
+                (true, false)
+            }
+            (RejectTo::Destination | RejectTo::Client | RejectTo::Server, _) => (false, true),
+        };
+        self.source |= source;
+        self.destination |= destination;
+    }
+
+    pub fn anyone(self) -> bool {
+        self.source || self.destination
+    }
+}
+
+/// Exceptions of one packet whose policies acted.
+pub type Exceptions = ArrayVec<(ExceptionCause, ExceptionPolicy), 2>;
+
 /// What becomes of a held frame.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -39,9 +69,21 @@ pub struct Outbox {
     pub edits: Edits,
     pub emissions: ArrayVec<(Frame, PortId), MAX_EMISSIONS>,
     pub releases: ArrayVec<(Ticket, Decision), MAX_EMISSIONS>,
+    /// For the lane that drops the packet at hand.
+    pub reject: Reject,
+    /// Of the packet at hand, to be counted.
+    pub exceptions: Exceptions,
 }
 
 impl Outbox {
+    /// Another packet is at hand.
+    #[inline]
+    pub fn forget_packet(&mut self) {
+        self.reject = Reject::default();
+        self.exceptions.clear();
+    }
+
+    /// Whether nothing waits that outlives the packet.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.edits.is_empty() && self.emissions.is_empty() && self.releases.is_empty()

@@ -4,7 +4,8 @@ use super::record;
 use crate::app::{AppProto, FileId, Protos, Transaction, Transactions, TxId};
 use crate::base::event::record::RecordBuffer;
 use crate::base::event::{
-    AlertEvent, AppEvent, AppKind, Cause, CloseReason, Event, EventBody, EventSender, Origin, PluginFault,
+    AlertEvent, AppEvent, AppKind, Cause, CloseReason, Event, EventBody, EventSender, Origin, PacketVerdict,
+    PluginFault,
 };
 use crate::base::{Anomaly, Dir, DropReason, Generation, Outer, PluginId, RuleIndex, Time, WorkerId};
 use crate::decode::{Decoded, L4};
@@ -95,8 +96,10 @@ impl Reporter {
         Origin { tunnel: self.outer.filter(|_| inner).map(|outer| outer.kind), ..*origin }
     }
 
-    /// One event an alert, in order of evaluation. Inline, those of rules that drop or reject say so. With an alert on a
+    /// One event an alert, in order of evaluation. Inline, those of rules that drop or reject say so; `verdict` is the
+    /// packet's by all its rules. With an alert on a
     /// transaction goes what was noted of that so far.
+    #[allow(clippy::too_many_arguments)] // all of it differs from call to call
     pub fn alerts(
         &mut self,
         origin: &Origin,
@@ -105,6 +108,7 @@ impl Reporter {
         session: Option<&Session>,
         transactions: Option<&Transactions>,
         inline: bool,
+        verdict: PacketVerdict,
     ) {
         for alert in &outcome.alerts {
             self.record.clear();
@@ -116,6 +120,7 @@ impl Reporter {
                 rule: alert.rule,
                 generation: rules.generation,
                 blocked: inline && alert.blocks,
+                verdict,
                 flow: session.map(Session::stats),
                 app: session.map(|session| session.spoken.names()).unwrap_or_default(),
                 tx: alert.tx,

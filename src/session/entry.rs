@@ -4,7 +4,7 @@ use super::settings::Timeouts;
 use super::tcp::State;
 use super::tracker::TcpTracker;
 use crate::base::event::{AppNames, CloseReason, FlowEvent, FlowStats, TcpSummary};
-use crate::base::{Dir, DropReason, FlowTuple, Generation, PerDir, Time};
+use crate::base::{Dir, DropReason, ExceptionCause, ExceptionPolicy, FlowTuple, Generation, PerDir, Time};
 use crate::rules::app::AppProto;
 
 /// A session's slot and the number of its use: an id of a session that has ended finds nothing.
@@ -111,6 +111,8 @@ pub struct Session {
     pub phase: Phase,
     pub settled: Settled,
     pub alerted: bool,
+    /// The first exception of it that a policy acted on.
+    pub exception: Option<(ExceptionCause, ExceptionPolicy)>,
     /// A plugin refused its first packet: only those with a bit in `wanting` saw it.
     pub refused: bool,
     pub(super) alive: bool,
@@ -177,6 +179,12 @@ impl Session {
             reason,
             state: self.phase.name(),
             alerted: self.alerted,
+            exception: self.exception,
+            action: match self.settled {
+                Settled::Drop(_) => Some("drop"),
+                Settled::Pass | Settled::Bypass => Some("pass"),
+                Settled::None => None,
+            },
             tcp,
             app: self.spoken.names(),
         }

@@ -1,6 +1,6 @@
 //! What the configuration says of sessions: size, timeouts, policies.
 
-use crate::base::Time;
+use crate::base::{ExceptionPolicies, Time};
 use std::time::Duration;
 
 /// How long a session without packets lives, by protocol and phase.
@@ -102,6 +102,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     pub when_full: WhenFull,
     pub tcp: TcpSettings,
+    /// What is done where no session can be made, or no fragment kept.
+    pub exceptions: ExceptionPolicies,
     /// Of the table's hash; unpredictable on a network that may be hostile.
     pub seed: u64,
 }
@@ -117,6 +119,7 @@ impl Default for Settings {
             timeouts: Timeouts::WEIR,
             when_full: WhenFull::default(),
             tcp: TcpSettings::default(),
+            exceptions: ExceptionPolicies::default(),
             seed: 0x5eed,
         }
     }

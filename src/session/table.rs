@@ -265,6 +265,7 @@ impl SessionTable {
             phase: Phase::New,
             settled: Settled::None,
             alerted: false,
+            exception: None,
             refused: false,
             alive: true,
         };

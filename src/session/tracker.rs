@@ -45,6 +45,8 @@ pub struct Tracked {
     pub reset: bool,
     /// The handshake was completed by this segment, or the session picked up.
     pub established: bool,
+    /// The session was picked up in its middle by this segment.
+    pub picked_up: bool,
     pub anomalies: ArrayVec<Anomaly, MAX_ANOMALIES>,
 }
 

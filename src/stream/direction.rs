@@ -67,7 +67,11 @@ pub(super) struct Brought {
 
 impl Brought {
     fn refused(anomaly: Anomaly) -> Brought {
-        Brought { refused: Some(DropReason::StreamMemoryCap), anomaly: Some(anomaly), conflict: false }
+        let reason = match anomaly {
+            Anomaly::StreamReassemblyInsertMemcap => DropReason::StreamReassemblyCap,
+            _ => DropReason::StreamInsertLimit,
+        };
+        Brought { refused: Some(reason), anomaly: Some(anomaly), conflict: false }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod null_loop;
 pub mod overlay;
 pub mod ppp;
 pub mod pppoe;
+pub mod reset;
 pub mod sctp;
 pub mod sll;
 pub mod tcp;

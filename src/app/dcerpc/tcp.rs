@@ -58,7 +58,7 @@ impl Decoder for Tcp {
             association.unit(dir, unit, &mut carrier, sink);
             true
         });
-        if whole { Next::More } else { Next::Stop }
+        if whole { Next::More } else { Next::Broken }
     }
 
     fn gap(&mut self, dir: Dir, _missing: u64, _sink: &mut Sink<'_>) -> Next {

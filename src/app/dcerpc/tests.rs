@@ -220,7 +220,7 @@ fn an_interface_is_compared_by_uuid_version_and_fragment() {
 #[test]
 fn junk_byte_by_byte_is_linear_and_ends() {
     let mut bench = bench();
-    assert_eq!(bench.pieces(Dir::ToServer, &[5; 64], 1), Next::Stop);
+    assert_eq!(bench.pieces(Dir::ToServer, &[5; 64], 1), Next::Broken);
     let mut bench = self::bench();
     bench.gap(Dir::ToServer, 1);
     let junk: Vec<u8> = [5, 0].repeat(5 << 20);

@@ -91,7 +91,7 @@ impl Decoder for Dnp3 {
             self.faulty < MAX_FAULTY
         });
         self.incoming[dir] = incoming;
-        if on { Next::More } else { Next::Stop }
+        if on { Next::More } else { Next::Broken }
     }
 
     fn gap(&mut self, dir: Dir, _missing: u64, _sink: &mut Sink<'_>) -> Next {

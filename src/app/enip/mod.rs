@@ -69,7 +69,7 @@ impl Decoder for Enip {
             }
         }
         self.incoming[dir] = incoming;
-        if self.faulty < MAX_FAULTY { Next::More } else { Next::Stop }
+        if self.faulty < MAX_FAULTY { Next::More } else { Next::Broken }
     }
 
     fn gap(&mut self, dir: Dir, missing: u64, _sink: &mut Sink<'_>) -> Next {

@@ -341,7 +341,7 @@ impl Decoder for Http2 {
     fn data(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) -> Next {
         let mut input = bytes;
         while !input.is_empty() {
-            let Some(taken) = self.step(dir, input, sink) else { return Next::Stop };
+            let Some(taken) = self.step(dir, input, sink) else { return Next::Broken };
             input = input.get(taken..).unwrap_or_default();
         }
         Next::More

@@ -209,7 +209,7 @@ fn dns_that_is_too_long_is_an_event() {
 
 #[test]
 fn what_is_wrong_is_an_event() {
-    assert_eq!(bench().data(Dir::ToServer, b"GET / HTTP/1.1\r\nHost: x\r\n"), Next::Stop);
+    assert_eq!(bench().data(Dir::ToServer, b"GET / HTTP/1.1\r\nHost: x\r\n"), Next::Broken);
     let mut bench = opened();
     let bytes = [
         frame(kind::PING, 0, 0, b"short"),

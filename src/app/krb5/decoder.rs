@@ -57,7 +57,7 @@ impl Decoder for Krb5 {
             sink.flush_stream();
             true
         });
-        if whole { Next::More } else { Next::Stop }
+        if whole { Next::More } else { Next::Broken }
     }
 
     fn reset(&mut self) {

@@ -130,8 +130,8 @@ fn probing_asks_for_a_message() {
 #[test]
 fn what_is_no_message_ends_decoding() {
     let mut bench = bench();
-    assert_eq!(bench.pieces(Dir::ToServer, &[0xff; 100], 1), Next::Stop);
-    assert_eq!(self::bench().pieces(Dir::ToServer, &[0x7f; 100], 1), Next::Stop);
+    assert_eq!(bench.pieces(Dir::ToServer, &[0xff; 100], 1), Next::Broken);
+    assert_eq!(self::bench().pieces(Dir::ToServer, &[0x7f; 100], 1), Next::Broken);
 }
 
 proptest! {

@@ -72,7 +72,7 @@ impl Decoder for Ldap {
                 Taken::Part => {}
                 Taken::Broken => {
                     self.alone(dir, "ldap.invalid_data", sink);
-                    next = Next::Stop;
+                    next = Next::Broken;
                 }
                 Taken::Whole { cut } => {
                     if self.message(dir, incoming.bytes(), cut, sink) {

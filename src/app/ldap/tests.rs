@@ -89,7 +89,7 @@ fn what_is_amiss_has_names() {
     bench.data(Dir::ToClient, &result(9, 0x65, 0, ""));
     bench.data(Dir::ToServer, &message(1, 0x63, &[&text("dn")]));
     assert_eq!(bench.events(), ["ldap.request_not_found", "ldap.invalid_data"]);
-    assert_eq!(bench.data(Dir::ToServer, b"GET / HTTP"), Next::Stop);
+    assert_eq!(bench.data(Dir::ToServer, b"GET / HTTP"), Next::Broken);
 }
 
 #[test]

@@ -202,7 +202,7 @@ fn junk_ends_in_bounded_memory() {
         let mut bench = bench();
         let junk = vec![byte; 1 << 20];
         for _ in 0..10 {
-            if bench.pieces(Dir::ToServer, &junk, 1460) == Next::Stop {
+            if bench.pieces(Dir::ToServer, &junk, 1460) == Next::Broken {
                 break;
             }
         }

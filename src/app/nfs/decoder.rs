@@ -247,7 +247,7 @@ impl Decoder for Nfs {
             return Next::More;
         }
         let on = records[dir].cut(bytes, &mut |piece| state.piece(dir, piece, sink));
-        if on { Next::More } else { Next::Stop }
+        if on { Next::More } else { Next::Broken }
     }
 
     fn gap(&mut self, dir: Dir, missing: u64, sink: &mut Sink<'_>) -> Next {

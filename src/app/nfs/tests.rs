@@ -138,7 +138,7 @@ fn what_is_no_message_is_an_event() {
     let mut bench = bench();
     bench.data(Dir::ToServer, &record(&[9; 60]));
     assert_eq!(bench.events(), ["nfs.malformed_data"]);
-    assert_eq!(bench.data(Dir::ToServer, &[0x7f; 60]), Next::Stop);
+    assert_eq!(bench.data(Dir::ToServer, &[0x7f; 60]), Next::Broken);
 }
 
 proptest! {

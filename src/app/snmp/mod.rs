@@ -90,7 +90,7 @@ impl Decoder for Snmp {
             tx.event(dir, "snmp.malformed_data");
         }
         tx.complete_one_way(dir);
-        if sound { Next::More } else { Next::Stop }
+        if sound { Next::More } else { Next::Broken }
     }
 
     fn reset(&mut self) {}

@@ -94,7 +94,7 @@ fn what_is_no_message_ends_the_session() {
     let mut bench = bench();
     let mut broken = v2c();
     broken.pop();
-    assert_eq!(bench.data(TO_SERVER, &broken), Next::Stop);
+    assert_eq!(bench.data(TO_SERVER, &broken), Next::Broken);
     assert_eq!(bench.events(), ["snmp.malformed_data"]);
     assert!(begin(&broken).is_none() && begin(&v2c()).is_some() && begin(&v3(&[4, 0])).is_some());
     assert!(begin(&element(SEQUENCE, &[&integer(2), &[4, 0]])).is_none());

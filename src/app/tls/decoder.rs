@@ -28,7 +28,7 @@ impl Tls {
                 Ok(true) => {}
                 Err(event) => {
                     self.session.event(dir, event, sink);
-                    return Next::Stop;
+                    return Next::Broken;
                 }
             }
             records += usize::from(!self.sides[dir].encrypted);
@@ -65,7 +65,7 @@ impl Decoder for Tls {
             return Next::More;
         }
         let next = self.read(dir, bytes, sink);
-        if self.session.done || next == Next::Stop {
+        if self.session.done || matches!(next, Next::Stop | Next::Broken) {
             self.session.close(sink);
         }
         next

@@ -6,8 +6,8 @@ mod ring;
 pub use ring::{EventCounts, EventFeed, EventSender, event_ring, event_ring_with_records};
 
 use crate::base::{
-    Anomaly, Dir, DropReason, FlowTuple, Generation, Outer, PerDir, PluginId, PortId, RuleIndex, Time,
-    TunnelKind, WorkerId,
+    Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, FlowTuple, Generation, Outer, PerDir,
+    PluginId, PortId, RuleIndex, Time, TunnelKind, WorkerId,
 };
 
 /// Where an event comes from. What a reader needs to tie it to a packet and a session.
@@ -53,12 +53,29 @@ pub struct FlowStats {
     pub tuple: FlowTuple,
 }
 
+/// The end of a packet that has alerts, by all its rules so far.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct PacketVerdict {
+    pub action: FinalAction,
+    /// Which ends of the session are told that it was rejected.
+    pub told: PerDir<bool>,
+}
+
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum FinalAction {
+    #[default]
+    Alert,
+    Pass,
+    Drop,
+}
+
 #[derive(Copy, Clone, Debug)]
 pub struct AlertEvent {
     pub rule: RuleIndex,
     pub generation: Generation,
     /// What became of the packet: a rule may say drop and the mode not allow it.
     pub blocked: bool,
+    pub verdict: PacketVerdict,
     pub flow: Option<FlowStats>,
     pub app: AppNames,
     /// The transaction that it matched in.
@@ -140,6 +157,10 @@ pub struct FlowEvent {
     /// `new`, `established` or `closed`, as eve.json names the session's last state.
     pub state: &'static str,
     pub alerted: bool,
+    /// The first exception that a policy acted on.
+    pub exception: Option<(ExceptionCause, ExceptionPolicy)>,
+    /// What was settled for all of it, `drop` or `pass`, if anything was.
+    pub action: Option<&'static str>,
     pub tcp: Option<TcpSummary>,
     pub app: AppNames,
 }

@@ -131,6 +131,7 @@ mod tests {
             rule: RuleIndex(0),
             generation: Generation(1),
             blocked: false,
+            verdict: crate::base::event::PacketVerdict::default(),
             flow: None,
             app: AppNames::default(),
             tx: None,

@@ -61,6 +61,8 @@ fn action(action: Action) -> &'static str {
         Action::Reject(RejectTo::Source) => "reject: drop, and reset or unreachable to the source",
         Action::Reject(RejectTo::Destination) => "reject: drop, and reset or unreachable to the destination",
         Action::Reject(RejectTo::Both) => "reject: drop, and reset or unreachable to both sides",
+        Action::Reject(RejectTo::Client) => "close-client: drop, and reset or unreachable to the client",
+        Action::Reject(RejectTo::Server) => "close-server: drop, and reset or unreachable to the server",
         Action::Alert => "alert",
     }
 }

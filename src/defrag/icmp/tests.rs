@@ -12,7 +12,7 @@ fn at(text: &str) -> SocketAddr {
 fn about(packet: &[u8], error: IcmpError) -> Option<Vec<u8>> {
     let pool = HeapPool::default();
     let frame = pool.frame(&Link::tagged(&[7]).wrap(packet));
-    let frame = icmp_error(&frame, LinkType::Ethernet, 18, error, &mut pool.clone())?;
+    let frame = icmp_error(&frame, LinkType::Ethernet, 18, error, Towards::Source, &mut pool.clone())?;
     Some(frame.segments().flatten().copied().collect())
 }
 
@@ -78,4 +78,24 @@ fn none_is_sent_about_errors_later_fragments_and_no_single_hosts() {
         assert_eq!(about(packet, IcmpError::TooBig { mtu: 1400 }), None, "packet {n}");
     }
     assert!(about(&fragment(&plain, 1, 0..40, true), IcmpError::ReassemblyTime).is_some());
+}
+
+#[test]
+fn whom_the_packet_was_for_is_told_of_one_it_might_have_sent() {
+    for (from, to) in [("10.0.0.1:1000", "10.0.0.2:53"), ("[2001:db8::1]:1000", "[2001:db8::2]:53")] {
+        let (pool, packet) = (HeapPool::default(), udp_packet(at(from), at(to), &IpFields::default(), b"x"));
+        let there = Link::tagged(&[7]).wrap(&packet);
+        let frame = pool.frame(&there);
+        let (error, link) = (IcmpError::Prohibited, LinkType::Ethernet);
+        let frame = icmp_error(&frame, link, 18, error, Towards::Destination, &mut pool.clone()).unwrap();
+        let bytes: Vec<u8> = frame.segments().flatten().copied().collect();
+        assert_eq!(bytes[..18], there[..18], "on the packet's way");
+        let mut decoded = Decoded::default();
+        decode(&bytes, link, &mut decoded);
+        assert_eq!((decoded.tuple.src_ip(), decoded.tuple.dst_ip()), (at(from).ip(), at(to).ip()));
+        assert_eq!(checksum_valid(&decoded, &bytes), Some(true));
+        let quoted = decoded.quoted.unwrap();
+        assert_eq!((quoted.src_ip(), quoted.sport), (at(to).ip(), at(to).port()));
+        assert_eq!((quoted.dst_ip(), quoted.dport), (at(from).ip(), at(from).port()));
+    }
 }

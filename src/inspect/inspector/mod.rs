@@ -6,7 +6,7 @@
 
 use crate::app::{FileWants, Transactions};
 use crate::base::counters::Counter;
-use crate::base::{Anomaly, Dir, DropReason, RuleIndex, Verdict};
+use crate::base::{Anomaly, Dir, DropReason, ExceptionPolicies, RuleIndex, Verdict};
 use crate::inspect::buffers;
 use crate::inspect::cost::{Meter, Unmetered};
 use crate::inspect::facts::PacketFacts;
@@ -53,6 +53,7 @@ pub struct Settings {
     pub seed: u64,
     pub work_per_packet: u32,
     pub when_spent: WhenSpent,
+    pub exceptions: ExceptionPolicies,
     /// Of decoders and their transactions.
     pub apps: crate::app::Limits,
     /// What records want of files, whatever rules ask for.
@@ -69,6 +70,7 @@ impl Default for Settings {
             seed: 0x5eed,
             work_per_packet: WORK_PER_PACKET,
             when_spent: WhenSpent::Forward,
+            exceptions: ExceptionPolicies::default(),
             apps: crate::app::Limits::default(),
             files: FileWants::default(),
         }

@@ -49,6 +49,7 @@ pub struct Config {
     pub tunnels: Tunnels,
     pub fragments: Fragments,
     pub streams: Streams,
+    pub exceptions: Exceptions,
     /// Overlap policy (a word of [`Overlap`]) by destination network.
     pub host_os_policy: Names,
     pub plugins: Vec<PluginEntry>,
@@ -79,6 +80,7 @@ impl Config {
             tunnels: Tunnels::of(profile),
             fragments: Fragments::of(profile),
             streams: Streams::of(profile),
+            exceptions: Exceptions::default(),
             host_os_policy,
             plugins: Vec::new(),
             service_sets: Vec::new(),
@@ -116,6 +118,11 @@ impl Section for Config {
         v.section("tunnels", "Packets within packets.", &mut self.tunnels);
         v.section("fragments", "IP reassembly on each worker.", &mut self.fragments);
         v.section("streams", "TCP stream reassembly on each worker.", &mut self.streams);
+        v.section(
+            "exception-policy",
+            "What is done when something cannot be done as it should, by its cause: Suricata's exception policies.",
+            &mut self.exceptions,
+        );
         v.names(
             "host-os-policy",
             "Overlap policy by destination network, for fragments and streams; the longest prefix wins. Example:\n\

@@ -8,6 +8,7 @@ pub mod sink;
 pub mod stats;
 mod time;
 mod tunnel;
+mod verdict;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use app::Form;
 use record::{AlertPart, DropPart, Record};
 use serde::Serialize;
 use tunnel::TunnelPart;
+use verdict::VerdictPart;
 
 /// What the records are made with.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Style {
     /// Names of the ports, by number.
     pub ports: Vec<String>,
     pub rule_text: bool,
+    /// Alerts say what became of their packet.
+    pub verdict: bool,
 }
 
 /// Turns events into lines.
@@ -72,9 +76,11 @@ impl Eve {
                 let part = AlertPart::new(rule, &event.origin.tuple, alert.blocked, style.rule_text);
                 let form = alert.tx_proto.and_then(Form::of);
                 let members = form.map(|form| app::members(&form, record)).unwrap_or_default();
-                let head = head("alert").alert(part, event.origin.dir, alert.flow.as_ref());
                 let outer = alert.outer.as_ref();
                 let outer = outer.map(|outer| TunnelPart::new(outer, event.origin.packet, style.medium));
+                let verdict =
+                    style.verdict.then(|| VerdictPart::new(&alert.verdict, event.origin.tuple.proto));
+                let head = head("alert").alert(part, event.origin.dir, alert.flow.as_ref()).verdict(verdict);
                 head.within(outer).application(&alert.app, alert.tx, members)
             }
             EventBody::Drop { reason, length, rule: by } => {

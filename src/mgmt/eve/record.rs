@@ -3,6 +3,7 @@
 use super::anomaly::AnomalyPart;
 use super::time::Stamp;
 use super::tunnel::{self, TunnelPart};
+use super::verdict::{ExceptionPart, VerdictPart};
 use crate::base::event::{AppNames, FlowEvent, FlowStats, Origin};
 use crate::base::{Dir, DropReason, FlowTuple, Time};
 use crate::rules::Rule;
@@ -142,6 +143,8 @@ pub struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     drop: Option<DropPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<VerdictPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     anomaly: Option<AnomalyPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     direction: Option<&'static str>,
@@ -215,6 +218,7 @@ impl<'a> Record<'a> {
             tunnel: None,
             alert: None,
             drop: None,
+            verdict: None,
             anomaly: None,
             direction: None,
             flow: None,
@@ -235,6 +239,11 @@ impl<'a> Record<'a> {
     /// What is around the packet of an alert.
     pub fn within(mut self, outer: Option<TunnelPart>) -> Record<'a> {
         self.tunnel = outer;
+        self
+    }
+
+    pub fn verdict(mut self, verdict: Option<VerdictPart>) -> Record<'a> {
+        self.verdict = verdict;
         self
     }
 
@@ -375,6 +384,10 @@ struct FlowEnd {
     state: &'static str,
     reason: &'static str,
     alerted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    exception_policy: Vec<ExceptionPart>,
 }
 
 impl FlowPart {
@@ -398,6 +411,8 @@ impl FlowPart {
             state: flow.state,
             reason: flow.reason.name(),
             alerted: flow.alerted,
+            action: flow.action,
+            exception_policy: flow.exception.map(ExceptionPart::new).into_iter().collect(),
         };
         FlowPart { ends: None, end: Some(end), ..FlowPart::so_far(&flow.stats) }
     }

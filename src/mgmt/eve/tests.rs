@@ -45,6 +45,7 @@ fn written_with(rules: RuleBook, medium: Medium, events: &[Event]) -> Vec<Value>
         medium,
         ports: vec!["outside".into(), "inside".into()],
         rule_text: false,
+        verdict: false,
     };
     let mut eve = Eve::new(FileSink::create(&path).unwrap(), style, rules);
     events.iter().for_each(|e| eve.event(e, &[]));
@@ -65,6 +66,8 @@ fn flow_event() -> FlowEvent {
         reason: CloseReason::Fin,
         state: "closed",
         alerted: true,
+        exception: None,
+        action: None,
         tcp: Some(TcpSummary { flags: PerDir([0x1b, 0x12]), state: "closed" }),
         app: AppNames::default(),
     }
@@ -220,8 +223,13 @@ fn protocols_without_a_name_are_three_digits() {
 fn types_that_are_not_wanted_are_not_written() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("eve.json");
-    let style =
-        Style { types: vec![EventType::Stats], medium: Medium::Wire, ports: Vec::new(), rule_text: false };
+    let style = Style {
+        types: vec![EventType::Stats],
+        medium: Medium::Wire,
+        ports: Vec::new(),
+        rule_text: false,
+        verdict: false,
+    };
     let mut eve = Eve::new(FileSink::create(&path).unwrap(), style, RuleBook::default());
     eve.event(&Event { origin: origin(tuple(6, 1, 2)), body: EventBody::Flow(flow_event()) }, &[]);
     eve.stats(Time::from_secs(1), 1, &[NamedCount::new("decoder.pkts", 3)]);
@@ -253,6 +261,7 @@ fn an_alert_has_the_rule_the_session_so_far_and_who_is_the_target() {
         rule,
         generation,
         blocked: true,
+        verdict: crate::base::event::PacketVerdict::default(),
         flow,
         app,
         tx: None,

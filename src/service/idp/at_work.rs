@@ -1,29 +1,20 @@
 //! The worker with one generation of rules: a packet into its stream, its stream to the decoder, all of it to the rules.
 
+use super::judgement::Judgement;
 use super::log::ending;
 use crate::app::{Apps, Known, Transactions};
-use crate::base::event::Origin;
-use crate::base::{Anomaly, Dir, DropReason, FlowTuple, PerDir, Verdict};
+use crate::base::event::{Origin, PacketVerdict};
+use crate::base::{Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, FlowTuple, PerDir, Verdict};
 use crate::decode::{Decoded, Ip, L4};
 use crate::inspect::{
-    FlowFacts, InForce, Inspector, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow,
+    FlowFacts, InForce, Inspector, Outcome, PacketFacts, Payload, StateHandle, StreamWindow,
 };
 use crate::rules::RuleSet;
 use crate::service::context::PacketAt;
 use crate::service::{Reporter, origin};
-use crate::session::{Fit, Session, Settled};
+use crate::session::{Fit, Session, Settled, Tracked};
 use crate::stream::{Streams, Window};
 use arrayvec::ArrayVec;
-
-/// What the rules and the stream engine said of a packet so far.
-#[derive(Default)]
-pub(super) struct Judgement {
-    pub(super) verdict: Verdict,
-    pub(super) settled: Option<Settled>,
-    pub(super) alerted: bool,
-    /// What it says of the packet is done to it.
-    pub(super) inline: bool,
-}
 
 /// All that judging a packet takes.
 pub(super) struct AtWork<'a> {
@@ -61,6 +52,9 @@ impl AtWork<'_> {
     ) -> Payloads {
         let Some(tracked) = packet.tracked else { return Payloads::OfPacket };
         complain(self.report, packet, session, dir, &tracked.anomalies);
+        if let Some(cause) = self.midstream(tracked, judgement.inline) {
+            judgement.except(cause, &self.inspector.settings().exceptions, session);
+        }
         let engine = self.rules.engine();
         let (raw, decoded) = (engine.reads_streams(), self.decodes());
         if tracked.fit == Fit::Valid && (raw || decoded) {
@@ -71,14 +65,38 @@ impl AtWork<'_> {
                 Dir::BOTH.into_iter().for_each(|dir| self.streams.skip(session, dir));
             }
             complain(self.report, packet, session, dir, &fed.anomalies);
-            if let Some(reason) = fed.refused.filter(|_| packet.inline) {
-                judgement.verdict = Verdict::Drop(reason);
+            if let Some(reason) = fed.refused {
+                self.refused(reason, session, judgement);
             }
             if fed.conflict && packet.inline {
                 judgement.verdict = Verdict::Drop(DropReason::StreamInvalid);
             }
         }
         if tracked.fit != Fit::Valid || tracked.early { Payloads::OfPacket } else { Payloads::OfStream }
+    }
+
+    /// Whether a policy for TCP sessions whose beginning was not seen is to act. A reset without session opens none.
+    fn midstream(&self, tracked: &Tracked, inline: bool) -> Option<ExceptionCause> {
+        let cause = ExceptionCause::Midstream;
+        let untracked =
+            tracked.fit == Fit::Untracked && !tracked.anomalies.contains(&Anomaly::StreamRstButNoSession);
+        // One that is picked up goes on being inspected, unless it is to pass.
+        let passes = || self.inspector.settings().exceptions.of(cause, inline) == ExceptionPolicy::PassFlow;
+        (untracked || (tracked.picked_up && passes())).then_some(cause)
+    }
+
+    /// A segment that its stream could not keep: what was not looked at does not pass, unless a policy says so.
+    fn refused(&self, reason: DropReason, session: &mut Session, judgement: &mut Judgement) {
+        let policies = &self.inspector.settings().exceptions;
+        match reason {
+            DropReason::StreamMemoryCap => judgement.except(ExceptionCause::StreamMemcap, policies, session),
+            DropReason::StreamReassemblyCap => {
+                judgement.except(ExceptionCause::ReassemblyMemcap, policies, session);
+            }
+            // It comes again when the stream has come so far.
+            _ if judgement.inline => judgement.verdict = Verdict::Drop(reason),
+            _ => {}
+        }
     }
 
     /// The rules, for the packet and its session's transactions, and then for each further window of its stream that is
@@ -119,16 +137,18 @@ impl AtWork<'_> {
                 (None, Payloads::OfPacket) => Payload::Packet,
                 (None, Payloads::OfStream) => Payload::Queued,
             };
-            let mut tell = |outcome: &Outcome, set: &RuleSet, txs: Option<&Transactions>| {
-                judgement.take(outcome);
+            let mut tell = |outcome: &Outcome, set: &RuleSet, txs: Option<&Transactions>, by: &Judgement| {
                 if !outcome.alerts.is_empty() {
                     let origin = origin_of(packet, Some(session), dir);
-                    report.alerts(&origin, outcome, set, Some(session), txs, packet.inline);
+                    report.alerts(&origin, outcome, set, Some(session), txs, packet.inline, by.told());
                 }
             };
             let own = inspector.inspect(rules, &facts, Some(&mut state), payload);
             match apps.get_mut(session.app).filter(|_| !own.passed) {
-                None => tell(own, rules.engine().rules(), None),
+                None => {
+                    judgement.take(own);
+                    tell(own, rules.engine().rules(), None, judgement);
+                }
                 Some(app) => {
                     // Few packets have an outcome that must be kept meanwhile.
                     let (before, own) = (own.alerts.len(), own.acts().then(|| own.clone()));
@@ -137,10 +157,13 @@ impl AtWork<'_> {
                         inspector.inspect_transactions(rules, &facts, Some(&mut state), payload, txs, before);
                     let set = rules.engine().rules();
                     // A transaction's rule that lets the packet pass comes before all that drop or alert.
-                    if let Some(own) = own.filter(|_| !theirs.passed) {
-                        tell(&own, set, None);
+                    let own = own.filter(|_| !theirs.passed);
+                    own.iter().for_each(|own| judgement.take(own));
+                    judgement.take(theirs);
+                    if let Some(own) = own {
+                        tell(&own, set, None, judgement);
                     }
-                    tell(theirs, set, Some(&app.transactions));
+                    tell(theirs, set, Some(&app.transactions), judgement);
                 }
             }
             if window.is_none() {
@@ -186,7 +209,8 @@ impl AtWork<'_> {
                 if !outcome.alerts.is_empty() {
                     alerted = true;
                     let set = rules.engine().rules();
-                    report.alerts(&origin, outcome, set, Some(session), txs, false);
+                    let verdict = PacketVerdict::default();
+                    report.alerts(&origin, outcome, set, Some(session), txs, false, verdict);
                 }
             };
             if window.is_some() {
@@ -215,24 +239,6 @@ pub(super) fn without_packet(tuple: &FlowTuple) -> Decoded {
         l4: L4::Tcp(Default::default()),
         tuple: *tuple,
         ..Decoded::default()
-    }
-}
-
-impl Judgement {
-    pub(super) fn take(&mut self, outcome: &Outcome) {
-        self.verdict = self.verdict.and(outcome.verdict);
-        self.alerted |= !outcome.alerts.is_empty();
-        if let Some(settled) = outcome.settled.map(settlement) {
-            self.settled = Some(settled);
-        }
-    }
-}
-
-fn settlement(settlement: Settlement) -> Settled {
-    match settlement {
-        Settlement::Pass => Settled::Pass,
-        Settlement::Drop => Settled::Drop(DropReason::SessionDropped),
-        Settlement::Bypass => Settled::Bypass,
     }
 }
 

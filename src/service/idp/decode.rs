@@ -1,9 +1,10 @@
 //! The bytes that a packet makes ready, to its session's decoder.
 
-use super::at_work::{AppEvents, AtWork, Judgement, Payloads, origin_of};
+use super::at_work::{AppEvents, AtWork, Payloads, origin_of};
 use super::early::Look;
+use super::judgement::Judgement;
 use crate::app::{BETWEEN_LOOKS, Source};
-use crate::base::{Dir, Time};
+use crate::base::{Dir, ExceptionCause, Time};
 use crate::decode::L4;
 use crate::service::context::PacketAt;
 use crate::session::{NO_HANDLE, Session};
@@ -38,6 +39,10 @@ impl AtWork<'_> {
         let Some(state) = self.apps.get_mut(session.app) else { return AppEvents::new() };
         self.rules.name_types(&mut state.transactions);
         session.spoken = state.known.spoken();
+        if state.take_error() {
+            judgement.except(ExceptionCause::AppLayerError, &self.inspector.settings().exceptions, session);
+        }
+        let Some(state) = self.apps.get_mut(session.app) else { return AppEvents::new() };
         let events = std::mem::take(&mut state.events);
         if !events.is_empty() {
             self.log_detection(session, &events, || origin_of(packet, Some(session), dir));

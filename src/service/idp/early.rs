@@ -1,7 +1,8 @@
 //! A session that opens more transactions than it may have, in one gathered chunk of tiny messages: rules look at them before
 //! the oldest go, so that none goes unseen.
 
-use super::at_work::{Judgement, flow_facts, without_packet};
+use super::at_work::{flow_facts, without_packet};
+use super::judgement::Judgement;
 use super::log::{ending, log};
 use crate::app::{Apps, Source};
 use crate::base::Dir;
@@ -61,7 +62,8 @@ impl Look<'_> {
         judgement.take(outcome);
         if !outcome.alerts.is_empty() {
             let set = rules.engine().rules();
-            report.alerts(&origin, outcome, set, Some(session), Some(&app.transactions), judgement.inline);
+            let txs = Some(&app.transactions);
+            report.alerts(&origin, outcome, set, Some(session), txs, judgement.inline, judgement.told());
         }
     }
 }

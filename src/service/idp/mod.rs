@@ -8,6 +8,7 @@ mod at_work;
 mod decode;
 mod early;
 mod generations;
+mod judgement;
 mod log;
 mod worker;
 

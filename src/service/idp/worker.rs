@@ -1,10 +1,11 @@
 //! Detection's data half: a session's packets to its streams, what is ready there to its decoder and the rules.
 
-use super::at_work::{AtWork, Judgement, origin_of};
+use super::at_work::{AppEvents, AtWork, origin_of};
 use super::generations::{Generations, Prepared};
+use super::judgement::Judgement;
 use super::log::ending;
 use crate::app::Apps;
-use crate::base::event::CloseReason;
+use crate::base::event::{CloseReason, PacketVerdict};
 use crate::base::{Anomaly, Dir, SetId, Verdict};
 use crate::inspect::{Engine, Inspector, Order, PacketFacts, Payload, StateHandle};
 use crate::service::plugin::{DataPlugin, Gauge, Reply};
@@ -57,11 +58,16 @@ impl DataPlugin for IdpWorker {
         };
         self.inspector.set_position(host.position);
         let (session, dir) = (&mut *at.session, *dir);
-        let mut judgement = Judgement { inline: packet.inline, ..Judgement::default() };
+        let mut judgement = Judgement::new(dir, packet.subject);
         let Some(mut work) = self.at_work(*set, session, host.report) else { return Reply::Ok };
         let payloads = work.feed(packet, session, dir, &mut judgement);
-        let app_events = work.decode(packet, session, dir, payloads, &mut judgement);
-        work.judge(packet, session, dir, payloads, &app_events, &mut judgement);
+        let app_events = match judgement.settled {
+            Some(_) => AppEvents::new(),
+            None => work.decode(packet, session, dir, payloads, &mut judgement),
+        };
+        if !judgement.unseen {
+            work.judge(packet, session, dir, payloads, &app_events, &mut judgement);
+        }
         if packet.tracked.is_some_and(|tracked| tracked.reset) {
             work.rest(session, packet.number);
         }
@@ -72,6 +78,13 @@ impl DataPlugin for IdpWorker {
             if !matches!(settled, Settled::Drop(_)) {
                 context.ignore_both();
             }
+        }
+        let outbox = &mut context.host.outbox;
+        outbox
+            .exceptions
+            .extend(judgement.exceptions.into_iter().take(outbox.exceptions.remaining_capacity()));
+        if judgement.verdict.is_drop() && judgement.reject.anyone() {
+            outbox.reject = judgement.reject;
         }
         match judgement.verdict {
             // Whoever settles a session itself need not have it refused.
@@ -93,11 +106,17 @@ impl DataPlugin for IdpWorker {
             app_events: &[],
         };
         let outcome = self.inspector.inspect(rules, &facts, None, Payload::Packet);
+        let mut judgement = Judgement::new(Dir::ToServer, packet.subject);
+        judgement.take(outcome);
         if !outcome.alerts.is_empty() {
             let origin = origin_of(packet, None, Dir::ToServer);
-            context.host.report.alerts(&origin, outcome, rules.engine().rules(), None, None, packet.inline);
+            let (set, verdict) = (rules.engine().rules(), judgement.told());
+            context.host.report.alerts(&origin, outcome, set, None, None, packet.inline, verdict);
         }
-        match outcome.verdict {
+        if judgement.reject.anyone() {
+            context.host.outbox.reject = judgement.reject;
+        }
+        match judgement.verdict {
             Verdict::Drop(reason) => Reply::DropPacket(reason),
             Verdict::Forward | Verdict::Hold => Reply::Forward,
         }
@@ -116,7 +135,8 @@ impl DataPlugin for IdpWorker {
         };
         let outcome = self.inspector.inspect_raised(rules, &facts, raised);
         let origin = origin_of(packet, None, Dir::ToServer);
-        context.host.report.alerts(&origin, outcome, rules.engine().rules(), None, None, false);
+        let set = rules.engine().rules();
+        context.host.report.alerts(&origin, outcome, set, None, None, false, PacketVerdict::default());
     }
 
     fn session_close(&mut self, context: &mut Context<'_>, _reason: CloseReason) {

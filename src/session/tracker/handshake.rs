@@ -29,8 +29,10 @@ impl TcpTracker {
             }
             out.fit = Fit::Untracked;
         } else if kind & SYN != 0 {
+            out.picked_up = true;
             self.pick_up_at_syn_ack(dir, tcp, payload, now);
         } else {
+            out.picked_up = true;
             self.pick_up(dir, tcp, payload, now, out);
         }
     }

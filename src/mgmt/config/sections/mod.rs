@@ -3,6 +3,7 @@
 //! To add a key: a field, its default, and one line in the section's `visit`; then `weir config show --defaults > conf/weir.toml`.
 
 pub mod event_type;
+pub mod exceptions;
 pub mod lcores;
 pub mod matching;
 pub mod outputs;
@@ -13,6 +14,7 @@ pub mod tables;
 pub mod tunnels;
 
 pub use event_type::EventType;
+pub use exceptions::{Exception, Exceptions};
 pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools, Spread};
 pub use matching::MatchRule;
 pub use outputs::{Eve, Log, LogFormat, LogLevel, Outputs, Rpc};

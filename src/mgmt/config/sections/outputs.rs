@@ -15,6 +15,7 @@ pub struct Eve {
     pub flush_interval: Duration,
     pub stats_interval: Duration,
     pub rule_text: bool,
+    pub verdict: bool,
 }
 
 impl Eve {
@@ -26,6 +27,7 @@ impl Eve {
             flush_interval: Duration::from_secs(1),
             stats_interval: Duration::from_secs(8),
             rule_text: false,
+            verdict: false,
         }
     }
 }
@@ -46,6 +48,11 @@ impl Section for Eve {
         v.value("flush-interval", "How long a record may wait in memory.", &mut self.flush_interval);
         v.value("stats-interval", "Between two stats records.", &mut self.stats_interval);
         v.value("rule-text", "Put the rule's text into alerts, as alert.rule.", &mut self.rule_text);
+        v.value(
+            "verdict",
+            "Put what became of the packet into alerts, as verdict: all its rules together, and who was told of a reject.",
+            &mut self.verdict,
+        );
     }
 }
 

@@ -1,0 +1,102 @@
+//! What rules, streams and exception policies said of a packet so far.
+
+use crate::base::event::{FinalAction, PacketVerdict};
+use crate::base::{Dir, DropReason, ExceptionCause, ExceptionPolicies, ExceptionPolicy, PerDir, Verdict};
+use crate::inspect::{Outcome, Settlement};
+use crate::service::Subject;
+use crate::service::outbox::{Exceptions, Reject};
+use crate::session::{Session, Settled};
+
+#[derive(Default)]
+pub(super) struct Judgement {
+    pub(super) verdict: Verdict,
+    pub(super) settled: Option<Settled>,
+    pub(super) alerted: bool,
+    /// What it says of the packet is done to it.
+    pub(super) inline: bool,
+    /// The packet's.
+    pub(super) dir: Dir,
+    /// Somebody can be told of it: it is a whole packet, and not within another.
+    tellable: bool,
+    /// Who is to be told that the packet was rejected.
+    pub(super) reject: Reject,
+    /// A `pass` rule matched.
+    passed: bool,
+    /// An exception policy keeps rules from the packet.
+    pub(super) unseen: bool,
+    /// Exceptions whose policies acted.
+    pub(super) exceptions: Exceptions,
+}
+
+impl Judgement {
+    pub(super) fn new(dir: Dir, packet: &Subject<'_>) -> Judgement {
+        let (inline, tellable) = (packet.inline, packet.frame.is_some());
+        Judgement { dir, inline, tellable, ..Judgement::default() }
+    }
+
+    pub(super) fn take(&mut self, outcome: &Outcome) {
+        self.verdict = self.verdict.and(outcome.verdict);
+        self.alerted |= !outcome.alerts.is_empty();
+        self.passed |= outcome.passed;
+        if let Some(to) = outcome.reject.filter(|_| self.tellable) {
+            self.reject.add(to, self.dir);
+        }
+        if let Some(settled) = outcome.settled.map(settlement) {
+            self.settled = Some(settled);
+        }
+    }
+
+    /// Something could not be done as it should: the policy for that acts. Of a session the first is told in its record.
+    #[cold]
+    pub(super) fn except(
+        &mut self,
+        cause: ExceptionCause,
+        policies: &ExceptionPolicies,
+        session: &mut Session,
+    ) {
+        let policy = policies.of(cause, self.inline);
+        if policy == ExceptionPolicy::Ignore {
+            return;
+        }
+        let _ = self.exceptions.try_push((cause, policy)); // one packet has few
+        session.exception.get_or_insert((cause, policy));
+        self.unseen = true;
+        if policy.drops() {
+            self.verdict = self.verdict.and(Verdict::Drop(cause.drop_reason()));
+        }
+        match policy {
+            ExceptionPolicy::DropFlow => self.settled = Some(DROPPED),
+            ExceptionPolicy::Reject => {
+                self.settled = Some(DROPPED);
+                self.reject.source = self.tellable;
+            }
+            ExceptionPolicy::Bypass => self.settled = Some(Settled::Bypass),
+            ExceptionPolicy::PassFlow => self.settled = Some(Settled::Pass),
+            _ => {}
+        }
+    }
+
+    /// As an alert says it.
+    pub(super) fn told(&self) -> PacketVerdict {
+        let drops = self.inline && self.verdict.is_drop();
+        let mut told = PerDir::default();
+        told[self.dir.reversed()] = drops && self.reject.source;
+        told[self.dir] = drops && self.reject.destination;
+        let action = match drops {
+            true => FinalAction::Drop,
+            false if self.passed => FinalAction::Pass,
+            false => FinalAction::Alert,
+        };
+        PacketVerdict { action, told }
+    }
+}
+
+const DROPPED: Settled = Settled::Drop(DropReason::SessionDropped);
+
+fn settlement(settlement: Settlement) -> Settled {
+    match settlement {
+        Settlement::Pass => Settled::Pass,
+        Settlement::Drop => DROPPED,
+        Settlement::Bypass => Settled::Bypass,
+    }
+}

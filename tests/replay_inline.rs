@@ -1,0 +1,182 @@
+//! `weir replay --simulate-ips`: what a line would have done, from a capture.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a test that fails should say where
+
+mod support;
+
+use serde_json::json;
+use std::net::SocketAddr;
+use std::path::Path;
+use support::{Bench, Replayed, ethernet, v4, weir};
+use weir::base::Dir;
+use weir::wire::build::{Capture, TcpConversation, udp_packet};
+
+const CLIENT: u32 = 1;
+const SERVER: u32 = 2;
+
+fn ends() -> (SocketAddr, SocketAddr) {
+    (v4(CLIENT, 4000), v4(SERVER, 80))
+}
+
+/// Handshake (1 to 3), an innocent request and its answer, one with the attack in two segments, and what would follow.
+fn attack() -> Capture {
+    let (client, server) = ends();
+    let mut talk = TcpConversation::new(client, server, 7);
+    talk.handshake().send(Dir::ToServer, b"GET /index HTTP/1.1\r\n\r\n", 100);
+    talk.send(Dir::ToClient, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 100);
+    talk.send(Dir::ToServer, b"GET /forbidden HTTP/1.1\r\n\r\n", 9);
+    talk.send(Dir::ToClient, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 100);
+    ethernet(talk.packets)
+}
+
+fn rules(action: &str) -> String {
+    format!("{action} tcp any any -> any 80 (msg:\"m\"; flow:to_server; content:\"/forbidden\"; sid:1;)")
+}
+
+fn dropped(replayed: &Replayed) -> Vec<(u64, String)> {
+    let fact = |e: &&serde_json::Value| {
+        (e["pcap_cnt"].as_u64().unwrap(), e["drop"]["reason"].as_str().unwrap().to_owned())
+    };
+    replayed.events.of("drop").iter().map(fact).collect()
+}
+
+#[test]
+fn a_drop_rule_drops_its_packet_and_what_follows_in_the_session() {
+    let bench = Bench::new();
+    let capture = attack();
+    let path = bench.capture(&capture);
+    let verdict = ["--simulate-ips", "--set", "outputs.eve.verdict=true"];
+    let replayed = bench.replay(&path, &rules("drop"), &verdict).clean();
+    let drops = dropped(&replayed);
+    let first = drops[0].0;
+    assert_eq!(drops[0].1, "rules");
+    let rest: Vec<_> = (first..=capture.frames.len() as u64).collect();
+    assert_eq!(drops.iter().map(|drop| drop.0).collect::<Vec<_>>(), rest);
+    assert!(drops[1..].iter().all(|drop| drop.1 == "flow_drop"), "{drops:?}");
+    let alerts = replayed.events.of("alert");
+    assert_eq!(alerts.len(), 1);
+    assert_eq!((&alerts[0]["alert"]["action"], &alerts[0]["pcap_cnt"]), (&json!("blocked"), &json!(first)));
+    assert_eq!(alerts[0]["verdict"], json!({"action": "drop"}));
+    assert_eq!(replayed.events.of("flow")[0]["flow"]["action"], "drop");
+
+    // Without it the same rule only says what it would have done.
+    let listened = bench.replay(&path, &rules("drop"), &verdict[1..]).clean();
+    let alerts = listened.events.of("alert");
+    assert_eq!((&alerts[0]["alert"]["action"], alerts.len()), (&json!("allowed"), 1));
+    assert_eq!(alerts[0]["verdict"], json!({"action": "alert"}));
+    assert!(listened.events.of("drop").is_empty());
+}
+
+#[test]
+fn what_would_have_passed_is_written() {
+    let bench = Bench::new();
+    let path = bench.capture(&attack());
+    let out = bench.path("out.pcap");
+    let arguments = ["--simulate-ips", "-w", out.to_str().unwrap()];
+    let replayed = bench.replay(&path, &rules("drop"), &arguments).clean();
+    let first = dropped(&replayed)[0].0;
+    assert_eq!(replayed.summary("frames written"), (first - 1).to_string());
+    let bytes = std::fs::read(&out).unwrap();
+    assert!(!bytes.windows(10).any(|window| window == b"/forbidden"), "no byte of the match in one piece");
+}
+
+#[test]
+fn the_answers_of_reject_are_written_and_counted() {
+    let bench = Bench::new();
+    let path = bench.capture(&attack());
+    let out = bench.path("out.pcap");
+    let write = ["-w", out.to_str().unwrap(), "--simulate-ips", "--set", "outputs.eve.verdict=true"];
+    for (action, target) in [("reject", "to_client"), ("close-server", "to_server"), ("rejectboth", "both")] {
+        let replayed = bench.replay(&path, &rules(action), &write).clean();
+        let first = dropped(&replayed)[0].clone();
+        assert_eq!(first.1, "rules_reject");
+        let ips = replayed.events.of("stats")[0]["stats"]["ips"].clone();
+        let answers = ips["answers"].as_u64().unwrap();
+        assert_eq!((ips["rejected"].as_u64(), answers > 0), (Some(1), true), "{ips}");
+        assert_eq!(replayed.summary("frames written"), (first.0 - 1 + answers).to_string());
+        let alert = replayed.events.of("alert")[0];
+        let told = json!({"action": "drop", "reject-target": target, "reject": ["tcp-reset"]});
+        assert_eq!((&alert["verdict"], &alert["alert"]["action"]), (&told, &json!("blocked")));
+    }
+}
+
+/// A session of which the handshake is missing.
+fn midstream() -> Capture {
+    let (client, server) = ends();
+    let mut talk = TcpConversation::new(client, server, 7);
+    talk.handshake().send(Dir::ToServer, b"GET /index HTTP/1.1\r\n\r\n", 100);
+    ethernet(talk.packets.split_off(3))
+}
+
+#[test]
+fn a_session_whose_beginning_was_not_seen_goes_by_the_policy_for_that() {
+    let bench = Bench::new();
+    let path = bench.capture(&midstream());
+    let replay = |policy: &str| {
+        let policy = format!("exception-policy.midstream={policy}");
+        bench.replay(&path, "", &["--simulate-ips", "--set", &policy]).clean()
+    };
+    let frames = midstream().frames.len();
+    for (policy, name) in [("auto", "drop_flow"), ("drop-flow", "drop_flow"), ("reject", "reject")] {
+        let replayed = replay(policy);
+        let drops = dropped(&replayed);
+        assert_eq!((drops.len(), drops[0].1.as_str()), (frames, "stream_midstream"), "{policy}");
+        let flow = replayed.events.of("flow")[0]["flow"].clone();
+        assert_eq!(flow["exception_policy"], json!([{"target": "stream_midstream", "policy": name}]));
+        assert_eq!(flow["action"], "drop");
+        let stats = replayed.events.of("stats")[0]["stats"]["exception_policy"].clone();
+        assert_eq!(stats, json!({"tcp": {"midstream": {name: 1}}}));
+    }
+    for policy in ["pass-flow", "bypass"] {
+        let replayed = replay(policy);
+        assert!(dropped(&replayed).is_empty());
+        assert_eq!(replayed.events.of("flow")[0]["flow"]["action"], "pass", "{policy}");
+    }
+    let ignored = replay("ignore");
+    assert!(dropped(&ignored).is_empty());
+    assert!(ignored.events.of("flow")[0]["flow"]["exception_policy"].is_null());
+    // Beside the line nothing is dropped, and auto ignores.
+    assert!(dropped(&bench.replay(&path, "", &[]).clean()).is_empty());
+}
+
+#[test]
+fn a_full_session_table_goes_by_the_policy_for_that() {
+    let bench = Bench::new();
+    let datagrams =
+        (0..100u16).map(|n| udp_packet(v4(u32::from(n) + 1, 4000), v4(200, 53), &Default::default(), b"x"));
+    let path = bench.capture(&ethernet(datagrams));
+    let replay = |policy: &str| {
+        let policy = format!("exception-policy.flow-memcap={policy}");
+        let more = [
+            "--simulate-ips",
+            "--set",
+            "sessions.size=64",
+            "--set",
+            "sessions.full=drop-new",
+            "--set",
+            &policy,
+        ];
+        bench.replay(&path, "alert udp any any -> any any (sid:1;)", &more).clean()
+    };
+    let closed = replay("auto");
+    assert_eq!((dropped(&closed).len(), closed.events.sids().len()), (36, 64));
+    let open = replay("ignore");
+    assert_eq!((dropped(&open).len(), open.events.sids().len()), (0, 100), "inspected without a session");
+    let passing = replay("pass-packet");
+    assert_eq!((dropped(&passing).len(), passing.events.sids().len()), (0, 64));
+    assert_eq!(
+        passing.events.of("stats")[0]["stats"]["exception_policy"]["flow"]["memcap"]["pass_packet"],
+        36
+    );
+}
+
+#[test]
+fn a_policy_that_is_none_is_refused_with_those_there_are() {
+    let bench = Bench::new();
+    let path = bench.capture(&midstream());
+    let mut command = weir();
+    command.args(["replay", "-r"]).arg(&path).args(["--set", "exception-policy.midstream=drop-flows", "-l"]);
+    let output = command.arg(Path::new(&bench.path("log"))).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("drop-flow"), "{said}");
+}
