@@ -248,6 +248,7 @@ fn stream_window<'a>(window: &Window<'a>, dir: Dir, rest: bool) -> StreamWindow<
         offset: window.offset,
         end: window.end,
         rest,
+        memo: Some(window.memo),
     }
 }
 
