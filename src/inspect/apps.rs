@@ -1,4 +1,5 @@
-//! Rules over transactions as a transaction meets them: by the buffer that announces them, or by protocol.
+//! Rules over transactions as a transaction meets them: by the buffer that announces them, by a pattern in the bytes the
+//! session's packet brings, or by protocol.
 //!
 //! Ports and addresses are not looked at here: a rule's header is compared when it is evaluated.
 
@@ -11,7 +12,7 @@ use crate::base::{Dir, PerDir, RuleIndex, parallel};
 use crate::rules::app::AppProto;
 use crate::rules::context;
 use crate::rules::field::{self, FieldId};
-use crate::rules::ruleset::{AppCheck, BufferId, Check, Context, Transform};
+use crate::rules::ruleset::{AppCheck, BufferId, Check, Context, PayloadScope, Transform};
 use crate::rules::{Rule, RuleSet, Windows};
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ type Sets = Box<[(u16, Set)]>;
 pub(crate) struct Apps {
     /// By buffer: one set a chain of transformations, with the chain's number.
     sets: PerDir<Box<[Sets]>>,
+    /// By protocol: rules whose fast pattern stands in the payload or the stream.
+    payload: PerDir<Box<[Option<Set>]>>,
     /// By protocol: rules that no pattern announces.
     bare: PerDir<Box<[Box<[RuleIndex]>]>>,
     /// By protocol: rules that ask for an event.
@@ -51,8 +54,11 @@ impl Apps {
             let members: Vec<(RuleIndex, &Rule)> =
                 members.map(|(n, (rule, _))| (RuleIndex(n as u32), rule)).collect();
             apps.sets[dir] = build_sets(&members, dir, &set.windows)?;
-            let (events, bare): (Vec<_>, Vec<_>) =
-                members.into_iter().filter(|(_, rule)| announced(rule).is_none()).partition(asks_event);
+            let others = members.into_iter().filter(|(_, rule)| announced(rule).is_none());
+            let (events, others): (Vec<_>, Vec<_>) = others.partition(asks_event);
+            let (in_payload, bare): (Vec<_>, Vec<_>) =
+                others.into_iter().partition(|(_, rule)| announced_by_payload(rule).is_some());
+            apps.payload[dir] = build_payload_sets(&in_payload, &set.windows)?;
             apps.bare[dir] = by_protocol(&bare);
             apps.events[dir] = by_protocol(&events);
         }
@@ -76,6 +82,20 @@ impl Apps {
         self.sets[dir].get(usize::from(buffer.0)).map_or(&[], |sets| sets)
     }
 
+    /// The set to search the bytes behind a transaction with, as far as rules over transactions look there.
+    pub(crate) fn payload_set(&self, dir: Dir, proto: AppProto) -> Option<&Set> {
+        self.payload[dir].get(proto as usize)?.as_ref()
+    }
+
+    /// The most rules that one payload can announce.
+    pub(crate) fn most_by_payload(&self) -> usize {
+        self.payload_sets().map(|set| set.rules().len()).max().unwrap_or(0)
+    }
+
+    fn payload_sets(&self) -> impl Iterator<Item = &Set> {
+        self.payload.0.iter().flat_map(|sets| sets.iter().flatten())
+    }
+
     pub(crate) fn bare(&self, dir: Dir, proto: AppProto) -> &[RuleIndex] {
         self.bare[dir].get(proto as usize).map_or(&[], |rules| rules)
     }
@@ -85,7 +105,8 @@ impl Apps {
     }
 
     pub(crate) fn all_sets(&self) -> impl Iterator<Item = &Set> {
-        self.sets.0.iter().flat_map(|sets| sets.iter()).flat_map(|sets| sets.iter()).map(|(_, set)| set)
+        let of_buffers = self.sets.0.iter().flat_map(|sets| sets.iter()).flat_map(|sets| sets.iter());
+        of_buffers.map(|(_, set)| set).chain(self.payload_sets())
     }
 }
 
@@ -112,6 +133,14 @@ fn announced(rule: &Rule) -> Option<(BufferId, u16, Option<Dir>, &[u8])> {
     let (buffer, pattern) = fast_pattern(rule)?;
     let Context::App(id) = buffer.context else { return None };
     Some((id, buffer.transforms, direction_of(rule, id, buffer.dir), pattern))
+}
+
+/// The content of the payload that announces the rule. Rules over packets alone are not among them: a transaction's turn may
+/// show them other bytes than the stream's.
+fn announced_by_payload(rule: &Rule) -> Option<&[u8]> {
+    let (buffer, pattern) = fast_pattern(rule)?;
+    let plain = buffer.context == Context::Payload && buffer.transforms == 0;
+    (plain && rule.scope != PayloadScope::Packet).then_some(pattern)
 }
 
 fn asks_event(&(_, rule): &(RuleIndex, &Rule)) -> bool {
@@ -141,6 +170,16 @@ fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir, known: &Windows) -> Resu
         sets.collect::<Result<Sets, TooLarge>>()
     };
     parallel::map(&buffers, build).into_iter().collect()
+}
+
+fn build_payload_sets(rules: &[(RuleIndex, &Rule)], known: &Windows) -> Result<Box<[Option<Set>]>, TooLarge> {
+    let of = |proto: &AppProto| {
+        let fits = rules.iter().filter(|(_, rule)| rule.app.is_empty() || rule.app.contains(*proto));
+        let members: Vec<_> =
+            fits.filter_map(|&(index, rule)| Some((index, announced_by_payload(rule)?))).collect();
+        if members.is_empty() { Ok(None) } else { Set::build_app(&members, known).map(Some) }
+    };
+    parallel::map(AppProto::ALL, of).into_iter().collect()
 }
 
 fn by_protocol(rules: &[(RuleIndex, &Rule)]) -> Box<[Box<[RuleIndex]>]> {

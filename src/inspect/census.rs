@@ -68,6 +68,6 @@ impl Engine {
 
 /// A rule may be filed in several of its sets.
 fn rules_of(group: &Group) -> usize {
-    let filed = group.sets.iter().flat_map(|set| set.rules()).chain(&*group.bare);
+    let filed = group.sets.iter().flat_map(|set| set.rules()).chain(group.bare.iter().map(|bare| &bare.rule));
     filed.collect::<BTreeSet<&RuleIndex>>().len()
 }

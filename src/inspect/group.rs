@@ -1,9 +1,11 @@
 //! A group: the rules that packets of one protocol, direction and port share, behind one matcher a buffer.
 
+use super::facts::PacketFacts;
 use super::kind::Kind;
 use super::matcher::{Matcher, PatternId, Patterns, Seen, TooLarge};
 use crate::base::{RuleIndex, parallel};
-use crate::rules::ruleset::{BufferMatch, Context, PayloadScope, Step};
+use crate::rules::app::Protos;
+use crate::rules::ruleset::{BufferMatch, Check, Context, NumRange, PayloadScope, Step};
 use crate::rules::{Rule, RuleSet, Windows};
 use arrayvec::ArrayVec;
 use std::collections::BTreeMap;
@@ -27,6 +29,8 @@ pub(crate) struct Set {
     /// Rules of pattern `p` are `rules[starts[p]..starts[p + 1]]`.
     starts: Box<[u32]>,
     rules: Box<[RuleIndex]>,
+    /// Bytes of the longest pattern.
+    longest: usize,
 }
 
 impl Set {
@@ -43,7 +47,9 @@ impl Set {
             starts[n] += starts[n - 1];
         }
         let rules = filed.into_iter().map(|(_, rule)| rule).collect();
-        Ok(Set { place, matcher: Matcher::build_with(&patterns, known)?, starts: starts.into(), rules })
+        let longest = patterns.iter().map(|(_, pattern)| pattern.len()).max().unwrap_or(0);
+        let matcher = Matcher::build_with(&patterns, known)?;
+        Ok(Set { place, matcher, starts: starts.into(), rules, longest })
     }
 
     /// For a decoder's buffer.
@@ -64,29 +70,70 @@ impl Set {
         self.matcher.len()
     }
 
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// The rules of a pattern.
+    pub(crate) fn behind(&self, pattern: PatternId) -> &[RuleIndex] {
+        let at = pattern.0 as usize;
+        let (Some(&from), Some(&to)) = (self.starts.get(at), self.starts.get(at + 1)) else { return &[] };
+        self.rules.get(from as usize..to as usize).unwrap_or_default()
+    }
+
+    /// Calls `found` for each pattern that occurs in `block`, once.
+    pub(crate) fn search(&self, block: &[u8], seen: &mut Seen, found: impl FnMut(PatternId)) {
+        self.matcher.scan(block, seen, found);
+    }
+
     /// Calls `candidate` for each rule whose fast pattern occurs in `block`.
     pub(crate) fn scan(&self, block: &[u8], seen: &mut Seen, mut candidate: impl FnMut(RuleIndex)) {
-        self.matcher.scan(block, seen, |id| {
-            let (from, to) = (self.starts.get(id.0 as usize), self.starts.get(id.0 as usize + 1));
-            let (Some(&from), Some(&to)) = (from, to) else { return };
-            let filed = self.rules.get(from as usize..to as usize).unwrap_or_default();
-            filed.iter().for_each(|&rule| candidate(rule));
-        });
+        self.search(block, seen, |pattern| self.behind(pattern).iter().for_each(|&rule| candidate(rule)));
     }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Group {
     pub(crate) sets: Box<[Set]>,
-    /// Rules that no pattern announces, in order: evaluated for each packet of the group.
-    pub(crate) bare: Box<[RuleIndex]>,
+    /// Rules that no pattern announces, in order.
+    pub(crate) bare: Box<[Bare]>,
+}
+
+/// A rule that no pattern announces: evaluated for each packet of its group that is not of another protocol.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Bare {
+    pub(crate) rule: RuleIndex,
+    /// The only protocol above IP that it asks for.
+    ip_proto: Option<u8>,
+    /// What the session must speak; none for anything.
+    app: Protos,
+}
+
+impl Bare {
+    fn of(rule: &Rule, index: RuleIndex) -> Bare {
+        Bare { rule: index, ip_proto: rule.checks.iter().find_map(only_ip_proto), app: rule.app }
+    }
+
+    /// False where the rule's own tests would say no.
+    #[inline]
+    pub(crate) fn may_match(&self, facts: &PacketFacts<'_>) -> bool {
+        let speaks = || facts.flow.as_ref().and_then(|flow| flow.app.proto);
+        self.ip_proto.is_none_or(|only| facts.decoded.ip.is_some_and(|ip| ip.proto == only))
+            && (self.app.is_empty() || speaks().is_some_and(|proto| self.app.contains(proto)))
+    }
+}
+
+fn only_ip_proto(check: &Check) -> Option<u8> {
+    let Check::IpProto(ranges) = check else { return None };
+    let [NumRange { low, high, negated: false }] = &**ranges else { return None };
+    if low == high { u8::try_from(*low).ok() } else { None }
 }
 
 /// A group before its matchers are made: the patterns of each place, and the rules without.
 #[derive(Default)]
 pub(crate) struct Plan<'r> {
     places: BTreeMap<Place, Vec<(RuleIndex, &'r [u8])>>,
-    bare: Vec<RuleIndex>,
+    bare: Vec<Bare>,
 }
 
 impl<'r> Plan<'r> {
@@ -95,7 +142,7 @@ impl<'r> Plan<'r> {
         for &index in members {
             let Some(rule) = set.rule(index) else { continue };
             match fast_pattern(rule) {
-                None => plan.bare.push(index),
+                None => plan.bare.push(Bare::of(rule, index)),
                 Some((buffer, pattern)) => {
                     for place in places_of(rule, buffer) {
                         plan.places.entry(place).or_default().push((index, pattern));

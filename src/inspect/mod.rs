@@ -23,6 +23,7 @@ mod group;
 mod hosts;
 mod inspector;
 mod kind;
+mod lookback;
 pub mod matcher;
 mod outcome;
 mod state;

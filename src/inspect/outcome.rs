@@ -2,7 +2,9 @@
 
 use crate::base::{Dir, RuleIndex, Verdict};
 use crate::rules::ruleset::RejectTo;
+use crate::stream::Memo;
 use arrayvec::ArrayVec;
+use std::cell::Cell;
 
 /// Alerts kept of one packet at most, whatever the setting `packet-alert-max` says.
 pub const MAX_ALERTS: usize = 64;
@@ -22,6 +24,8 @@ pub struct StreamWindow<'a> {
     /// A further window of a packet that was inspected already, or one that no packet brought: only rules over streams
     /// look.
     pub rest: bool,
+    /// Where what was found in the bytes before the fresh ones is remembered, so that they are not searched again.
+    pub memo: Option<&'a Cell<Memo>>,
 }
 
 /// Where the payload of a packet is to be looked for.

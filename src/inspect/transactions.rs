@@ -5,6 +5,7 @@
 
 use super::app_check::{self, Part};
 use super::apps::{self, direction_of};
+use super::buffers;
 use super::cost::Meter;
 use super::engine::Compiled;
 use super::frames::is_frame;
@@ -16,6 +17,7 @@ use crate::app::cursor::Order;
 use crate::app::{Pending, Transaction, Transactions, registry};
 use crate::base::{Dir, RuleIndex};
 use crate::rules::Rule;
+use crate::rules::app::AppProto;
 use crate::rules::ruleset::{Absence, BufferId, BufferMatch, Check, Context, Endian};
 
 /// Parts of a rule whose state is kept; further ones are looked at each time.
@@ -83,6 +85,7 @@ impl Turn<'_> {
         if !std::mem::replace(&mut tx.marks.begun[dir], true) {
             apps.bare(dir, tx.proto).iter().for_each(|&rule| candidates.add(rule));
         }
+        self.announced_by_payload(dir, tx.proto, candidates, seen);
         let events = tx.events().len();
         if events > std::mem::replace(&mut tx.marks.events[dir], events) {
             apps.on_events(dir, tx.proto).iter().for_each(|&rule| candidates.add(rule));
@@ -111,6 +114,33 @@ impl Turn<'_> {
         if marks.pending.len() > before {
             marks.pending.sort_unstable_by_key(|p| filing(p.rule, p.dir));
         }
+    }
+
+    /// Rules whose pattern stands in the bytes at hand, searched once a turn. Those that wait already are known by then.
+    fn announced_by_payload(
+        &mut self,
+        dir: Dir,
+        proto: AppProto,
+        candidates: &mut Candidates,
+        seen: &mut Seen,
+    ) {
+        let Some(set) = self.engine.apps().payload_set(dir, proto) else { return };
+        let (of, mut found) = std::mem::take(&mut candidates.by_payload);
+        if of != Some(proto) {
+            found.clear();
+            let mut scan = |bytes: &[u8]| set.scan(bytes, seen, |rule| found.push(rule));
+            match self.payload.window() {
+                Some(window) => scan(window.bytes),
+                None => {
+                    _ = buffers::any(Context::Payload, self.facts, |bytes| {
+                        scan(bytes);
+                        false
+                    })
+                }
+            }
+        }
+        found.iter().for_each(|&rule| candidates.add(rule));
+        candidates.by_payload = (Some(proto), found);
     }
 
     /// The direction that a rule is filed under: one over a request and its response is looked at in both as one.

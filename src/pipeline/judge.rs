@@ -3,8 +3,8 @@
 
 use super::lane::Lane;
 use crate::base::event::{CloseReason, Origin};
-use crate::decode::Decoded;
 use crate::base::{Anomaly, Dir, ExceptionCause, ExceptionPolicy, SetId, Verdict};
+use crate::decode::Decoded;
 use crate::service::hold::Holding;
 use crate::service::services::Gate;
 use crate::service::{Passage, Services, SessionAt, Subject, origin};

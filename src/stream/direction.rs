@@ -1,12 +1,14 @@
 //! One direction: where it stands, what waits, what may be inspected.
 
 use super::blocks::{Blocks, Chain};
+use super::memo::Memo;
 use super::owners::{TableId, Tables};
 use super::policy::OverlapPolicy;
 use super::ranges::Ranges;
 use super::settings::{Delivery, Settings};
 use super::urgent::Urgent;
 use crate::base::{Anomaly, Dir, DropReason, SeqNum};
+use std::cell::Cell;
 
 mod insert;
 
@@ -55,6 +57,7 @@ pub(super) struct Stream {
     triggered: bool,
     depth_reached: bool,
     gap_reported: bool,
+    memo: Cell<Memo>,
 }
 
 /// What a segment brought.
@@ -247,6 +250,11 @@ impl Stream {
     /// What a byte's offset is when those taken out before it do not count.
     pub(super) fn position(&self, offset: u64) -> u64 {
         offset.saturating_sub(self.urgent.before(offset))
+    }
+
+    /// What whoever inspects the windows remembers.
+    pub(super) fn memo(&self) -> &Cell<Memo> {
+        &self.memo
     }
 
     /// The window that was out is inspected; blocks that no window will need again are freed.

@@ -22,6 +22,7 @@
 
 mod blocks;
 mod direction;
+mod memo;
 mod owners;
 mod policy;
 mod ranges;
@@ -29,6 +30,7 @@ mod settings;
 mod streams;
 mod urgent;
 
+pub use memo::Memo;
 pub use policy::OverlapPolicy;
 pub use settings::{Delivery, PolicyTable, Settings, Urgent};
 pub use streams::{Chunk, Counters, Fed, Streams, Window};

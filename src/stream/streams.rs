@@ -2,11 +2,13 @@
 
 use super::blocks::{BLOCK, Blocks};
 use super::direction::{Segment, Store, Stream};
+use super::memo::Memo;
 use super::owners::Tables;
 use super::settings::{Delivery, Settings, Urgent};
 use crate::base::{Anomaly, Dir, DropReason};
 use crate::session::{NO_HANDLE, Session, Tracked};
 use arrayvec::ArrayVec;
+use std::cell::Cell;
 
 /// The direction is not followed (any more): nobody inspects it.
 const IGNORED: u32 = NO_HANDLE - 1;
@@ -34,6 +36,8 @@ pub struct Window<'a> {
     pub gap: u64,
     /// No byte of this direction will follow.
     pub end: bool,
+    /// For whoever inspects it.
+    pub memo: &'a Cell<Memo>,
 }
 
 /// The next bytes of one direction, each given once: for decoders.
@@ -188,7 +192,8 @@ impl Streams {
         let (gap, end) = (stream.gap(), stream.ends_at(to));
         let bytes = stream.read(from, to, &self.store, scratch);
         let (offset, fresh) = (stream.position(from), stream.position(fresh));
-        Some(Window { bytes, fresh_from: fresh.saturating_sub(offset) as usize, offset, gap, end })
+        let memo = stream.memo();
+        Some(Window { bytes, fresh_from: fresh.saturating_sub(offset) as usize, offset, gap, end, memo })
     }
 
     /// The last [`window`](Self::window) of `dir` was inspected.

@@ -28,7 +28,7 @@ impl InForce {
     /// Allocates: about eight bytes a rule, four a pattern of the largest group.
     pub fn new(engine: Arc<Engine>) -> InForce {
         InForce {
-            candidates: Candidates::new(engine.rules().rules.len()),
+            candidates: Candidates::new(engine.rules().rules.len(), engine.apps().most_by_payload()),
             seen: Seen::with_capacity(engine.max_patterns()),
             caches: PcreCaches::new(engine.pcres()),
             bench: Bench::new(&engine.rules().transforms),

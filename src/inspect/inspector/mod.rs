@@ -13,11 +13,13 @@ use crate::inspect::facts::PacketFacts;
 use crate::inspect::group::{Place, Set};
 use crate::inspect::hosts::{AsTheyCome, HostState, Order};
 use crate::inspect::kind::Class;
+use crate::inspect::lookback::Search;
 use crate::inspect::matcher::Seen;
 use crate::inspect::outcome::{MAX_ALERTS, Outcome, Payload};
 use crate::inspect::state::{StateHandle, StateSlab};
 use crate::inspect::steps::Budget;
 use crate::inspect::turn::Turn;
+use crate::rules::app::AppProto;
 use crate::rules::ruleset::{Check, Context};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -97,11 +99,19 @@ pub(in crate::inspect) struct Candidates {
     rules: Vec<RuleIndex>,
     stamps: Box<[u32]>,
     now: u32,
+    /// What the packet's bytes announce to transactions of a protocol: found when the first of them is looked at.
+    pub(in crate::inspect) by_payload: (Option<AppProto>, Vec<RuleIndex>),
 }
 
 impl Candidates {
-    fn new(rules: usize) -> Candidates {
-        Candidates { rules: Vec::with_capacity(rules), stamps: vec![0; rules].into(), now: 0 }
+    /// With room for rules of that number, and of which so many may be announced by one payload.
+    pub(in crate::inspect) fn new(rules: usize, by_payload: usize) -> Candidates {
+        Candidates {
+            rules: Vec::with_capacity(rules),
+            stamps: vec![0; rules].into(),
+            now: 0,
+            by_payload: (None, Vec::with_capacity(by_payload)),
+        }
     }
 
     pub(in crate::inspect) fn begin(&mut self) {
@@ -275,6 +285,7 @@ impl Inspector {
         work: impl FnOnce(&mut Turn<'_>, &mut Candidates, &mut Seen),
     ) -> &Outcome {
         self.outcome.clear();
+        rules.candidates.by_payload.0 = None;
         let InForce { engine, candidates, seen, caches, bench, .. } = rules;
         let mut turn = Turn {
             engine,
@@ -327,21 +338,28 @@ impl InForce {
         if let Some(ip) = facts.decoded.ip.filter(|_| first && !rest) {
             engine.ip_only(class, ip.family, tuple, |rule| candidates.add(rule));
         }
+        let mut search = payload.window().map(|window| Search::new(window, engine.generation(), dir));
         for group in engine.groups(class, dir, tuple.sport, tuple.dport) {
-            for &rule in &group.bare {
-                if !rest || engine.reads_stream(rule) {
-                    candidates.add(rule);
+            for bare in group.bare.iter().filter(|bare| bare.may_match(facts)) {
+                if !rest || engine.reads_stream(bare.rule) {
+                    candidates.add(bare.rule);
                 }
             }
             for set in group.sets.iter().filter(|set| !rest || set.place == Place::Stream) {
-                scan(set, facts, payload, seen, candidates);
+                match &mut search {
+                    Some(search) if set.place == Place::Stream => search.run(set, seen, candidates),
+                    _ => scan(set, facts, payload, seen, candidates),
+                }
             }
+        }
+        if let Some(search) = search {
+            search.end();
         }
         candidates.rules.sort_unstable();
     }
 }
 
-/// Looks for the set's patterns where they may stand in this packet.
+/// Looks for the set's patterns where they may stand in this packet; a stream's window is searched by [`Search`].
 fn scan(
     set: &Set,
     facts: &PacketFacts<'_>,
@@ -350,10 +368,7 @@ fn scan(
     candidates: &mut Candidates,
 ) {
     let context = match (set.place, payload) {
-        (Place::Stream, Payload::Stream(window)) => {
-            return set.scan(window.bytes, seen, |rule| candidates.add(rule));
-        }
-        (Place::Stream, Payload::Queued) => return,
+        (Place::Stream, Payload::Queued | Payload::Stream(_)) => return,
         (Place::Stream, Payload::Packet) | (Place::Packet, _) => Context::Payload,
         (Place::Buffer(context), _) => context,
     };

@@ -120,7 +120,7 @@ fn bare(inspector: &mut Inspecting, packet: &Packet) -> Outcome {
 /// A window whose bytes before `fresh_from` are old.
 fn stream(inspector: &mut Inspecting, dir: Dir, bytes: &[u8], fresh_from: usize, offset: u64) -> Outcome {
     let packet = packet(dir, 9, b"");
-    let window = StreamWindow { dir, bytes, fresh_from, offset, end: false, rest: false };
+    let window = StreamWindow { dir, bytes, fresh_from, offset, end: false, rest: false, memo: None };
     let mut state = StateHandle::NONE;
     inspector.inspect(&packet.facts(), Some(&mut state), Payload::Stream(window)).clone()
 }
@@ -239,6 +239,7 @@ fn a_further_window_is_for_rules_over_streams_only() {
         offset: 50,
         end: false,
         rest: true,
+        memo: None,
     };
     i.inspect(&p.facts(), Some(&mut state), Payload::Stream(window));
     assert_eq!(sids(&i), [1]);
@@ -421,7 +422,7 @@ proptest! {
             ethernet: Some(3), ..Decoded::default()
         };
         let facts = PacketFacts { bytes: &bytes, decoded: &decoded, time: Time::ZERO, flow: None, app_events: &[] };
-        let window = StreamWindow { dir: Dir::ToClient, bytes: &bytes, fresh_from: fresh, offset, end: true, rest: kind == 1 };
+        let window = StreamWindow { dir: Dir::ToClient, bytes: &bytes, fresh_from: fresh, offset, end: true, rest: kind == 1, memo: None };
         for payload in [Payload::Packet, Payload::Queued, Payload::Stream(window)] {
             i.inspect(&facts, None, payload);
         }

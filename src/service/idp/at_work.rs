@@ -254,6 +254,7 @@ fn stream_window<'a>(window: &Window<'a>, dir: Dir, rest: bool) -> StreamWindow<
         offset: window.offset,
         end: window.end,
         rest,
+        memo: Some(window.memo),
     }
 }
 
