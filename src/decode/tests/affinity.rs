@@ -103,7 +103,7 @@ proptest! {
                 frame[at % len] = byte;
             }
             for bytes in [&frame[..], &frame[..cut.min(frame.len())]] {
-                prop_assert_eq!(is_piece(bytes, LinkType::Ethernet), affinity(bytes, LinkType::Ethernet, BY_PORTS).fragment);
+                prop_assert_eq!(is_piece(bytes, LinkType::Ethernet), affinity(bytes, LinkType::Ethernet, &by_ports()).fragment);
             }
         }
     }

@@ -91,7 +91,7 @@ fn whom_the_packet_was_for_is_told_of_one_it_might_have_sent() {
         let bytes: Vec<u8> = frame.segments().flatten().copied().collect();
         assert_eq!(bytes[..18], there[..18], "on the packet's way");
         let mut decoded = Decoded::default();
-        decode(&bytes, link, &mut decoded);
+        decode(&bytes, link, &Tunnels::default(), &mut decoded);
         assert_eq!((decoded.tuple.src_ip(), decoded.tuple.dst_ip()), (at(from).ip(), at(to).ip()));
         assert_eq!(checksum_valid(&decoded, &bytes), Some(true));
         let quoted = decoded.quoted.unwrap();

@@ -220,9 +220,11 @@ mod tests {
                 rule: RuleIndex(0),
                 generation: Generation(1),
                 blocked: false,
+                verdict: crate::base::event::PacketVerdict::default(),
                 flow: None,
                 app: AppNames::default(),
                 tx: None,
+                outer: None,
                 tx_proto: None,
                 record: 0,
             };

@@ -4,7 +4,7 @@
 use super::rig::Rig;
 use super::*;
 use crate::base::DropReason;
-use crate::decode::{Decoded, decode};
+use crate::decode::{Decoded, Tunnels, decode};
 use crate::wire::build::{Segment, tcp_packet};
 use crate::wire::tcp::flag::{ACK, PSH, SYN};
 use proptest::prelude::*;
@@ -134,7 +134,7 @@ fn pass(kind: Kind, stream: &[u8], pieces: &[(usize, Vec<u8>)]) -> ([Vec<Option<
     let mut received = [vec![None; stream.len()], vec![None; stream.len()]];
     for (_, frame) in rig.sent.iter().filter(|(port, _)| *port == OUTSIDE) {
         let mut decoded = Decoded::default();
-        decode(frame, LinkType::Ethernet, &mut decoded);
+        decode(frame, LinkType::Ethernet, &Tunnels::default(), &mut decoded);
         let at = decoded.tcp().unwrap().seq.wrapping_sub(first) as usize;
         for (offset, &byte) in frame[decoded.payload_range()].iter().enumerate() {
             received[0][at + offset].get_or_insert(byte);

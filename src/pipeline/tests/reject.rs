@@ -3,7 +3,7 @@
 use super::rig::Rig;
 use super::*;
 use crate::base::DropReason;
-use crate::decode::{Decoded, L4, checksum_valid, decode, ip_checksum_valid};
+use crate::decode::{Decoded, L4, Tunnels, checksum_valid, decode, ip_checksum_valid};
 use crate::wire::build::{Segment, tcp_packet, udp_packet};
 use crate::wire::tcp::flag::{ACK, PSH, RST, SYN};
 
@@ -31,7 +31,7 @@ fn rig(rules: &str) -> Rig {
 /// As it left: port, layers, and that its sums are right.
 fn read(sent: &(PortId, Vec<u8>)) -> (PortId, Decoded) {
     let mut decoded = Decoded::default();
-    decode(&sent.1, LinkType::Ethernet, &mut decoded);
+    decode(&sent.1, LinkType::Ethernet, &Tunnels::default(), &mut decoded);
     assert_ne!(ip_checksum_valid(&decoded, &sent.1), Some(false));
     assert_eq!(checksum_valid(&decoded, &sent.1), Some(true));
     (sent.0, decoded)
