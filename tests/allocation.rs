@@ -30,7 +30,7 @@ use weir::service::filter::{Database, Rules};
 use weir::service::idp::Idp;
 use weir::service::plan::Attached;
 use weir::service::{Plugin, Policy, ServicePlan};
-use weir::wire::build::{self, IpFields, Link, Random, TcpConversation, fragments, udp_packet};
+use weir::wire::build::{self, IpFields, Link, Random, TcpConversation, Tunnel, fragments, udp_packet};
 use weir::{defrag, inspect, session, stream};
 
 thread_local! {
@@ -199,6 +199,10 @@ fn round(n: u16, long: &mut TcpConversation) -> Vec<Vec<u8>> {
         let large = udp_packet(client, server, &with_id(n), &[&random.bytes(2000)[..], b"needle"].concat());
         let mut pieces = fragments(&large, u32::from(n), &[800, 400]);
         random.shuffle(&mut pieces);
+        for piece in &pieces {
+            let tunnel = if client.is_ipv4() { Tunnel::Vxlan(9) } else { Tunnel::Ip };
+            packets.push(tunnel.wrap(v4(60, 999), v4(61, 999), &Link::ethernet(), piece));
+        }
         packets.extend(pieces);
         let message = build::Message::echo(weir::base::Addr::from_ip(client.ip()).1, true, n, 1, b"ping");
         packets.push(build::icmp_packet(client.ip(), server.ip(), &IpFields::default(), &message));

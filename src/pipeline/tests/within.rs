@@ -110,12 +110,14 @@ fn sessions_behind_labels_and_pppoe_are_followed() {
     let mut talk = TcpConversation::new(addr(11, 4000), addr(12, 80), 1);
     talk.handshake().send(Dir::ToServer, b"a needle", 3).reset(Dir::ToClient);
     let rules = "alert tcp any any -> any any (flow:established,to_server; content:\"needle\"; sid:1;)";
-    let wraps: [(u16, fn(&Vec<u8>) -> Vec<u8>); 2] =
-        [(0x8847, |packet| mpls(&[17, 18], packet)), (0x8864, |packet| pppoe(3, packet))];
-    for (kind, wrap) in wraps {
+    let wrap = |kind: u16, packet: &[u8]| {
+        let payload = if kind == 0x8847 { mpls(&[17, 18], packet) } else { pppoe(3, packet) };
+        Link::ethernet().wrap_as(kind, &payload)
+    };
+    for kind in [0x8847, 0x8864] {
         let mut capture = Capture::new(Link::ethernet());
         for packet in &talk.packets {
-            capture.frame(Link::ethernet().wrap_as(kind, &wrap(packet)));
+            capture.frame(wrap(kind, packet));
         }
         let of = |workers| {
             let delivery = stream::Settings::suricata().delivery;
