@@ -217,6 +217,15 @@ impl Drop for Syslog {
     }
 }
 
+/// Asks a process in the background to end, also when the test fails.
+struct KillOnDrop(String);
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("kill").args(["-TERM", &self.0]).status();
+    }
+}
+
 #[test]
 fn without_n_it_goes_to_the_background_once_it_forwards_and_logs_to_syslog() {
     let Some(syslog) = Syslog::start() else {
@@ -230,8 +239,9 @@ fn without_n_it_goes_to_the_background_once_it_forwards_and_logs_to_syslog() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said = text(&output.stdout);
     let process = said.trim().strip_prefix("weir reassemble runs in the background as process ").unwrap();
+    let kill = KillOnDrop(process.to_owned());
     syslog.hears(process, "reassembling between 2 ports");
-    let told = std::process::Command::new("kill").args(["-TERM", process]).status().unwrap();
-    assert!(told.success());
-    conserved(&syslog.hears(process, "ended: received"));
+    drop(kill);
+    let ended = syslog.hears(process, "ended: received");
+    conserved(&ended.replace("<30>", "").replace(&format!("weir[{process}]: ended:"), "conservation"));
 }
