@@ -192,6 +192,10 @@ fn subslice(part: Subslice, from: &[u8]) -> &[u8] {
         Some(bytes) if bytes < 0 => length + i64::from(bytes),
         Some(bytes) => start + i64::from(bytes),
     };
+    // A part that ends, counted from the buffer's end, before it begins is empty.
+    if part.bytes.is_some_and(|bytes| bytes < 0) && (0..=length).contains(&start) && end < start {
+        return &[];
+    }
     let fits = (0..=length).contains(&start) && (start..=length).contains(&end);
     if !fits && !part.truncate {
         return from;

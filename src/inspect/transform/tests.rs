@@ -77,6 +77,7 @@ fn parts_are_counted_from_either_end() {
     assert_eq!(part(-11, Some(-6), true), "curl/");
     assert_eq!(part(0, Some(-30), true), "");
     assert_eq!(part(-20, Some(-30), true), "");
+    assert_eq!(part(0, Some(-30), false), "", "it would end before it begins");
     assert_eq!(part(-6, Some(4), false), "7.64");
     assert_eq!(part(3, Some(99), false), "curl/7.64.1");
 }
