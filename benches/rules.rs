@@ -14,6 +14,10 @@ use weir::rules::lists::Lists;
 use weir::rules::saved::{self, Digest, Printer};
 use weir::rules::{Classifications, Loading, References, SourceFile, Vars, load_listed};
 
+/// As in the `weir` command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 5;
 
 fn main() {

@@ -5,7 +5,7 @@ use crate::inspect::{CostBook, Costs, Engine, Quantiles};
 use crate::io::clock::Ticks;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,11 +13,17 @@ use std::sync::Arc;
 const VERSION: u32 = 1;
 /// By which the file is known.
 const KIND: &str = "weir rule cost";
+/// As it is written.
+const BEGIN: &[u8] = b"{\n  \"kind\": \"weir rule cost\"";
 
 #[derive(Debug, thiserror::Error)]
 pub enum CostFault {
     #[error("cannot write {path}: {error}; name another file with --rule-cost=FILE")]
     Write { path: PathBuf, error: std::io::Error },
+    #[error(
+        "{path} holds something else than rule costs, which would be lost: name another file with --rule-cost=FILE"
+    )]
+    Precious { path: PathBuf },
     #[error("cannot read {path}: {error}")]
     Read { path: PathBuf, error: std::io::Error },
     #[error("{path} holds no rule costs ({why}); name a file that `weir replay --rule-cost=FILE` wrote")]
@@ -158,6 +164,14 @@ fn candidates(of: &str, q: &Quantiles) -> Candidates {
     Candidates { of: of.into(), looks: q.count, mean: q.mean, p50: q.p50, p99: q.p99, max: q.max }
 }
 
+/// Whether something else than an earlier report stands there.
+fn is_precious(path: &Path) -> bool {
+    let mut begin = Vec::new();
+    let is_file = std::fs::metadata(path).is_ok_and(|meta| meta.is_file());
+    let mut read = || File::open(path)?.take(BEGIN.len() as u64).read_to_end(&mut begin);
+    is_file && (read().is_err() || !(begin.is_empty() || begin == BEGIN))
+}
+
 /// A file to come: made before the replay, so that one that cannot be written is told at once.
 pub struct CostFile {
     path: PathBuf,
@@ -171,6 +185,9 @@ impl CostFile {
         let fault = |error| CostFault::Write { path: path.into(), error };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(fault)?;
+        }
+        if is_precious(path) {
+            return Err(CostFault::Precious { path: path.into() });
         }
         let file = File::create(path).map_err(fault)?;
         Ok(CostFile { path: path.into(), file, book: Arc::new(CostBook::new(ticks)) })
@@ -187,5 +204,34 @@ impl CostFile {
         let text = serde_json::to_vec_pretty(&report).map_err(std::io::Error::other);
         let written = text.and_then(|text| self.file.write_all(&text));
         written.map_err(|error| CostFault::Write { path: self.path, error })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::RuleSet;
+
+    fn file(path: &Path) -> Result<CostFile, CostFault> {
+        CostFile::create(path, Ticks { read: || 0, per_second: 1 })
+    }
+
+    #[test]
+    fn a_report_replaces_a_report_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (report, capture) = (dir.path().join("new/cost.json"), dir.path().join("a.pcap"));
+        let engine = Engine::compile(Arc::new(RuleSet::default())).unwrap();
+        for _ in 0..2 {
+            file(&report).unwrap().finish(&engine).unwrap();
+            assert_eq!(Report::read(&report).unwrap().rules_loaded, 0);
+        }
+        // A replay that was killed leaves an empty one.
+        drop(file(&report).unwrap());
+        assert_eq!(std::fs::read(&report).unwrap(), b"");
+        assert!(file(&report).is_ok());
+        std::fs::write(&capture, b"\xd4\xc3\xb2\xa1").unwrap();
+        let fault = file(&capture).err().unwrap().to_string();
+        assert!(fault.contains("a.pcap holds something else than rule costs"), "{fault}");
+        assert_eq!(std::fs::read(&capture).unwrap().len(), 4);
     }
 }

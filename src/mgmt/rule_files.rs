@@ -20,6 +20,10 @@ pub enum RuleFileError {
     Folder { path: PathBuf },
     #[error("cannot read {path}: {error}; correct its name, or its permissions")]
     Unreadable { path: PathBuf, error: std::io::Error },
+    #[error("{path} is a compiled rule set, and text is wanted here: name it with --load")]
+    Compiled { path: PathBuf },
+    #[error("{path} is {what}, which would be lost: name another file")]
+    Precious { path: PathBuf, what: &'static str },
     #[error("cannot write {path}: {error}; give another file, or correct its folder's permissions")]
     Unwritable { path: PathBuf, error: std::io::Error },
     #[error(

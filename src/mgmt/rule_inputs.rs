@@ -5,7 +5,7 @@ use crate::base::parallel;
 use crate::mgmt::config::Config;
 use crate::mgmt::rule_files::{RuleFileError, Selection};
 use crate::rules::lists::{Kind, Lists};
-use crate::rules::saved::{Digest, Fingerprint, Printer};
+use crate::rules::saved::{Digest, Fingerprint, Printer, is_saved};
 use crate::rules::{Classifications, Loading, References, SourceFile, Vars, load_listed, threshold_config};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -184,7 +184,9 @@ fn read(path: &Path) -> Result<SourceFile, RuleFileError> {
     if path.is_dir() {
         return Err(RuleFileError::Folder { path: path.to_owned() });
     }
-    SourceFile::read(path).map_err(|error| RuleFileError::Unreadable { path: path.to_owned(), error })
+    let unreadable = |error| RuleFileError::Unreadable { path: path.to_owned(), error };
+    let file = SourceFile::read(path).map_err(unreadable)?;
+    if is_saved(&file.bytes) { Err(RuleFileError::Compiled { path: path.to_owned() }) } else { Ok(file) }
 }
 
 /// The files a pattern stands for, sorted; a name without wildcards stands for itself.

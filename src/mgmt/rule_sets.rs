@@ -1,7 +1,7 @@
 //! Saved rule sets: used where they are of the very files that would be compiled, written for the next start.
 //!
-//! A saved set never decides what is in force. If it is not of these files, not of this build, cut or damaged, that is said
-//! and the text is compiled.
+//! A saved set never decides what is in force. If it is not of these files, not of this build, cut, damaged or open to others,
+//! that is said and the text is compiled. What is read and written, and when not, is for [`file`].
 
 use crate::base::parallel;
 use crate::inspect::Engine;
@@ -10,10 +10,10 @@ use crate::mgmt::rule_files::{Loaded, Note, RuleFileError, Selection};
 use crate::mgmt::rule_inputs::Inputs;
 use crate::rules::Loading;
 use crate::rules::saved::{self, Fingerprint, Unreadable};
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
+
+mod file;
 
 /// Within `rules.cache`.
 const FILE: &str = "compiled.weirset";
@@ -32,6 +32,12 @@ enum Unused {
     Io(#[from] io::Error),
     #[error("{0}")]
     Unreadable(#[from] Unreadable),
+    #[error("it is no file")]
+    NoFile,
+    #[error("user {0}, who is not the one weir runs as, owns it: remove it")]
+    Owner(u32),
+    #[error("others may write to it (mode {0:o}): remove it, or take that right away")]
+    Open(u32),
     #[error("it is of other rule files, lists or variables, or of an earlier state of them")]
     Stale,
 }
@@ -50,21 +56,21 @@ pub fn load(
         if !inputs.has_rules() {
             return alone(path, &inputs);
         }
-        match use_saved(path, &inputs)? {
+        match use_saved(|| file::read(path), &inputs)? {
             Ok(loading) => return Ok(taken(path, loading)),
             Err(why) => notes.push(unused(path, &why)),
         }
     }
     let cache = cache(config, base);
     if let Some(path) = cache.as_ref().filter(|path| path.exists()) {
-        match use_saved(path, &inputs)? {
+        match use_saved(|| file::read_own(path), &inputs)? {
             Ok(loading) => return Ok(Loaded { notes, ..taken(path, loading) }),
             Err(why) => notes.push(unused(path, &why)),
         }
     }
     let (mut loading, fingerprint) = inputs.compile()?;
     if let Some(path) = cache.filter(|_| keep == Keep::Yes)
-        && let Err(why) = save(&path, &mut loading, fingerprint)
+        && let Err(why) = seal(&mut loading, fingerprint).and_then(|set| file::write(&path, &set))
     {
         let text = format!(
             "cannot write the compiled rules to {}: {why}; correct rules.cache, or its permissions",
@@ -75,15 +81,20 @@ pub fn load(
     Ok(Loaded { notes, ..Loaded::new(loading) })
 }
 
-/// Compiles text and writes the set to `path`.
+/// Compiles text and writes the set to `path`, in place of an older one or of nothing.
 pub fn compile(
     config: &Config,
     base: &Path,
     selection: &Selection,
     path: &Path,
 ) -> Result<Loaded, RuleFileError> {
-    let (mut loading, fingerprint) = Inputs::find(config, base, selection)?.compile()?;
-    save(path, &mut loading, fingerprint)
+    let inputs = Inputs::find(config, base, selection)?;
+    if let Some(what) = file::precious(path) {
+        return Err(RuleFileError::Precious { path: path.to_owned(), what });
+    }
+    let (mut loading, fingerprint) = inputs.compile()?;
+    seal(&mut loading, fingerprint)
+        .and_then(|set| file::write(path, &set))
         .map_err(|error| RuleFileError::Unwritable { path: path.to_owned(), error })?;
     Ok(Loaded::new(loading))
 }
@@ -105,8 +116,11 @@ fn unused(path: &Path, why: &Unused) -> Note {
 }
 
 /// The set, if it is of these files as they are now.
-fn use_saved(path: &Path, inputs: &Inputs) -> Result<Result<Loading, Unused>, RuleFileError> {
-    let (fingerprint, bytes) = parallel::beside(|| inputs.fingerprint(), || fs::read(path));
+fn use_saved(
+    read: impl FnOnce() -> Result<Vec<u8>, Unused>,
+    inputs: &Inputs,
+) -> Result<Result<Loading, Unused>, RuleFileError> {
+    let (fingerprint, bytes) = parallel::beside(|| inputs.fingerprint(), read);
     let fingerprint = fingerprint?;
     let load = || {
         let bytes = bytes?;
@@ -121,33 +135,15 @@ fn alone(path: &Path, inputs: &Inputs) -> Result<Loaded, RuleFileError> {
     if inputs.has_lists() {
         return Err(RuleFileError::Finished { path: path.to_owned() });
     }
-    let load = || -> Result<Loading, Unused> { Ok(saved::read(&fs::read(path)?)?.load()?) };
+    let load = || -> Result<Loading, Unused> { Ok(saved::read(&file::read(path)?)?.load()?) };
     let bad = |why: Unused| RuleFileError::Saved { path: path.to_owned(), reason: why.to_string() };
     load().map(|loading| taken(path, loading)).map_err(bad)
 }
 
-/// Writes beside and renames, so that at each moment a whole set stands there or none. Rule texts may be licensed: for the
-/// owner's eyes only. What is saved beyond the rules stays in `loading`: the engine to be made is made sooner.
-fn save(path: &Path, loading: &mut Loading, fingerprint: Fingerprint) -> io::Result<()> {
+/// The file's bytes. What is saved beyond the rules stays in `loading`: the engine to be made is made sooner.
+fn seal(loading: &mut Loading, fingerprint: Fingerprint) -> io::Result<Vec<u8>> {
     Engine::add_windows(&mut loading.rules).map_err(io::Error::other)?;
-    let bytes = saved::write(loading, fingerprint).map_err(io::Error::other)?;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder)?;
-    }
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        // It may not be there.
-        let _ = fs::remove_file(&beside);
-    }
-    written
+    saved::write(loading, fingerprint).map_err(io::Error::other)
 }
 
 #[cfg(test)]

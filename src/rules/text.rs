@@ -127,8 +127,11 @@ impl<'a> Text<'a> {
 /// The nearest of the known words, when it is near enough to be a slip of the pen.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const NEAR: f64 = 0.7;
+    /// One slip counts for more than this in a word of three letters.
+    const SHORT: f64 = 0.66;
+    let near = if word.len() == 3 { SHORT } else { NEAR };
     let scored = known.map(|name| (strsim::normalized_damerau_levenshtein(word, name), name));
-    scored.filter(|(score, _)| *score >= NEAR).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+    scored.filter(|(score, _)| *score >= near).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
 #[cfg(test)]

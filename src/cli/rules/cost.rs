@@ -41,7 +41,8 @@ pub fn run(args: &Cost) -> Result<Outcome, Failure> {
         }
         print(&text)?;
     } else {
-        print_plain(&[summary(&report), looks(&report), grouping(&report), table(&rules)].join("\n"))?;
+        let parts = [summary(&report), looks(&report), grouping(&report), table(&rules)];
+        print_plain(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n"))?;
     }
     Ok(Outcome::Clean)
 }
@@ -129,6 +130,9 @@ fn grouping(report: &Report) -> String {
 }
 
 fn table(rules: &[&Rule]) -> String {
+    if rules.is_empty() {
+        return "no rule was evaluated\n".to_owned();
+    }
     let mut table =
         Table::with_head(["sid", "rev", "checks", "matches", "time (ms)", "mean (ns)", "pattern", "msg"]);
     for rule in rules {
@@ -141,7 +145,8 @@ fn table(rules: &[&Rule]) -> String {
             &milliseconds(rule.nanoseconds),
             &(rule.nanoseconds / rule.checks.max(1)).to_string(),
             if rule.fast_pattern { "yes" } else { "none" },
-            &rule.msg,
+            // The file may say anything, but a row is one line.
+            &rule.msg.replace(char::is_control, " "),
         ];
         table.row(cells);
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::mgmt::Profile;
+use std::fs;
 
 const RULE: &str = "alert tcp any any -> any any (msg:\"one\"; content:\"a\"; sid:1;)\n";
 
@@ -114,4 +115,53 @@ fn a_set_alone_needs_no_rule_files_and_takes_no_lists() {
     fs::write(&file, "x").unwrap();
     let fault = load(&place.config, place.dir.path(), &selection, Keep::Yes).unwrap_err().to_string();
     assert!(fault.contains("x.set cannot be used: it is no saved rule set"), "{fault}");
+}
+
+#[test]
+fn a_compiled_set_never_takes_the_place_of_its_own_rules() {
+    let place = Place::new();
+    let rules = place.dir.path().join("a.rules");
+    let fault = compile(&place.config, place.dir.path(), &Selection::default(), &rules).unwrap_err();
+    assert!(
+        fault
+            .to_string()
+            .ends_with("a.rules is a file, but no compiled rule set, which would be lost: name another file")
+    );
+    assert_eq!(fs::read_to_string(&rules).unwrap(), RULE);
+}
+
+#[test]
+fn a_compiled_set_given_as_text_is_told_apart() {
+    let place = Place::new();
+    let set = place.dir.path().join("x.set");
+    compile(&place.config, place.dir.path(), &Selection::default(), &set).unwrap();
+    let selection = Selection { only: vec![set], ..Selection::default() };
+    let fault = load(&place.config, place.dir.path(), &selection, Keep::No).unwrap_err().to_string();
+    assert!(
+        fault.ends_with("x.set is a compiled rule set, and text is wanted here: name it with --load"),
+        "{fault}"
+    );
+}
+
+#[test]
+fn a_cache_that_others_may_write_to_is_named_and_written_anew() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.said();
+    fs::set_permissions(place.cache(), fs::Permissions::from_mode(0o666)).unwrap();
+    let (said, rules) = place.said();
+    assert!(said.contains("is not used: others may write to it (mode 666)") && rules == 1, "{said}");
+    assert_eq!(place.said(), (String::new(), 1));
+}
+
+#[test]
+fn a_set_brings_the_windows_of_its_matchers_and_the_text_that_was_saved_too() {
+    let place = Place::new();
+    let rules: String = (0..20)
+        .map(|n| format!("alert udp any any -> any any (content:\"word{n:02}\"; sid:{n}1;)\n"))
+        .collect();
+    place.write("a.rules", rules);
+    let first = place.load(&Selection::default()).rules.windows;
+    assert!(first.iter().next().is_some());
+    assert_eq!(place.load(&Selection::default()).rules.windows, first);
 }

@@ -47,10 +47,12 @@ fn a_header_fault_points_at_its_word() {
        |
      2 | alert tpc any any -> any 80 (sid:2;)
        |       ^^^
+       = help: did you mean `tcp`?
     test.rules:3:7: error in sid 3: `tsl` is no protocol
        |
      3 | alert tsl any any -> any 443 (sid:3;)
        |       ^^^
+       = help: did you mean `tls`?
     test.rules:4:11: error in sid 4: the address variable `$HOME_NTE` is not defined
        |
      4 | alert tcp $HOME_NTE any -> any 80 (sid:4;)

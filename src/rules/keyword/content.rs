@@ -92,13 +92,21 @@ pub(super) fn content(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What stands between the quotes, which `content` demands.
+/// What stands between the quotes, for a keyword that demands them.
 pub(super) fn quoted(text: Text<'_>) -> Result<Text<'_>, Fault> {
     match text.bytes {
         [b'"', .., b'"'] => Ok(text.unquoted()),
-        [b'"', ..] => Err(text.fault("this quote is never closed")),
+        [b'"', rest @ ..] => Err(match closing_quote(rest) {
+            Some(at) => text.from(at + 2).trim().fault("expected `;` behind the closing quote"),
+            None => text.fault("this quote is never closed"),
+        }),
         _ => Err(text.fault("expected a value in double quotes")),
     }
+}
+
+/// The first quote that no backslash stands before.
+fn closing_quote(bytes: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'"', bytes).find(|&at| at == 0 || bytes.get(at - 1) != Some(&b'\\'))
 }
 
 /// Text with `|41 42|` for bytes and a backslash before `" ; : \`.
@@ -179,17 +187,22 @@ fn number_of(
     place: fn(&mut Content) -> &mut Option<Operand>,
 ) -> Result<(), Fault> {
     let operand = draft.operand(call.value.unquoted(), MAX_NUMBER)?;
-    let content = &mut draft.last_content(call.name)?.content;
+    let last = draft.last_content(call.name)?;
+    let content = &mut last.content;
     let absolute = call.name.is("depth") || call.name.is("offset");
     if absolute && matches!(operand, Operand::Value(..0)) {
         return Err(call.value.fault(format!("`{}` is not negative", call.name.lossy())));
     }
+    let offset_of_start = call.name.is("offset") && last.starts_with;
     let other = if absolute { content.distance.or(content.within) } else { content.depth.or(content.offset) };
     if other.is_some() {
         let rest = if absolute { "`distance` or `within`" } else { "`depth` or `offset`" };
         return Err(call
             .name
             .fault(format!("`{}` contradicts {rest} of the same content", call.name.lossy())));
+    }
+    if offset_of_start {
+        return Err(call.name.fault("`offset` contradicts `startswith` of the same content"));
     }
     super::once(place(content), operand, call)
 }

@@ -53,10 +53,7 @@ fn positive(text: Text<'_>) -> Result<u32, Fault> {
 }
 
 fn msg(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
-    let text = call.value.unquoted();
-    if text.bytes.len() == call.value.bytes.len() && call.value.bytes.first() == Some(&b'"') {
-        return Err(call.value.fault("this quote is never closed"));
-    }
+    let text = super::content::quoted(call.value)?;
     let mut out = Vec::with_capacity(text.bytes.len());
     let mut escaped = false;
     for &byte in text.bytes {

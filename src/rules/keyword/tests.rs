@@ -301,6 +301,15 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "threshold",
     ),
     ("tag:host,1,packets", "`host` needs a direction: src or dst", "host"),
+    ("content:\"a\" nocase", "expected `;` behind the closing quote", "nocase"),
+    ("msg:\"a \\\" b\" rev:1", "expected `;` behind the closing quote", "rev:1"),
+    ("msg:\"a", "this quote is never closed", "\"a"),
+    ("msg:a\"", "expected a value in double quotes", "a\""),
+    (
+        "content:\"a\"; startswith; offset:3",
+        "`offset` contradicts `startswith` of the same content",
+        "offset",
+    ),
     ("sctp.chunk_type:dada", "`dada` is not known here", "dada"),
 ];
 
@@ -322,6 +331,7 @@ fn a_slip_of_the_pen_is_answered_with_the_nearest_word() {
     let help = |options: &str| read(RuleProtocol::Tcp, options).unwrap_err().help.unwrap_or_default();
     assert_eq!(help("contnet:\"a\""), "did you mean `content`?");
     assert_eq!(help("http_methd"), "did you mean `http_method`?");
+    assert_eq!(help("ttx:1"), "did you mean `ttl`?");
     assert_eq!(help("flow:to_sever"), "did you mean `to_server`?");
     assert_eq!(help("decode-event:ipv4.trunc_pkg"), "did you mean `ipv4.trunc_pkt`?");
     assert_eq!(help("byte_extract:1,0,length; content:\"a\"; depth:lenght"), "did you mean `length`?");

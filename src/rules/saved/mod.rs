@@ -20,7 +20,7 @@ mod write;
 
 pub use fingerprint::{Digest, Fingerprint, Printer};
 pub use read::{Saved, read, read_body};
-pub use seal::{Unreadable, seal};
+pub use seal::{HEADER, Unreadable, is_saved, seal};
 pub use write::{Unsavable, write};
 
 pub(super) use stored::ordering;

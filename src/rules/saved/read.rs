@@ -26,6 +26,11 @@ impl Saved<'_> {
         self.seal.fingerprint
     }
 
+    /// Whether a file of so many bytes may be whole, of which no more than the header need have been read.
+    pub fn fits(&self, length: u64) -> Result<(), Unreadable> {
+        self.seal.fits(length)
+    }
+
     /// The set, if every byte is as it was written. Its generation is 0 until it is published.
     pub fn load(&self) -> Result<Loading, Unreadable> {
         read_body(self.seal.open(self.file)?)

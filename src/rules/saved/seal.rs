@@ -14,7 +14,8 @@ const BUILD: &str = env!("WEIR_RULES_BUILD");
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("WEIR_COMMIT"), ")");
 
 const VERSION_LENGTH: usize = 32;
-const HEADER: usize = MAGIC.len() + 4 + 8 + VERSION_LENGTH + 16 + 8 + 8;
+/// Bytes before the body.
+pub const HEADER: usize = MAGIC.len() + 4 + 8 + VERSION_LENGTH + 16 + 8 + 8;
 const CHECKSUM: usize = 8;
 
 /// Why a file is not read as a saved set.
@@ -36,6 +37,11 @@ pub enum Unreadable {
     Malformed(String),
     #[error("the expression {expression} cannot be compiled: {message}")]
     Expression { expression: String, message: String },
+}
+
+/// Whether a file that begins so is a saved set, of whatever build.
+pub fn is_saved(begin: &[u8]) -> bool {
+    begin.starts_with(&MAGIC)
 }
 
 /// The whole file for this body.
@@ -89,17 +95,20 @@ impl Seal {
         Ok(Seal { fingerprint, body, checksum })
     }
 
+    /// Whether the whole file has that many bytes.
+    pub(super) fn fits(&self, have: u64) -> Result<(), Unreadable> {
+        let want = self.body.saturating_add(HEADER as u64);
+        match have.checked_sub(want) {
+            None => Err(Unreadable::Cut { have, want }),
+            Some(0) => Ok(()),
+            Some(more) => Err(Unreadable::Longer(more)),
+        }
+    }
+
     /// The body, if it is whole.
     pub(super) fn open<'f>(&self, file: &'f [u8]) -> Result<&'f [u8], Unreadable> {
         let (header, body) = file.split_at_checked(HEADER).ok_or(Unreadable::Foreign)?;
-        let (have, want) = (body.len() as u64, self.body);
-        if have < want {
-            let header = HEADER as u64;
-            return Err(Unreadable::Cut { have: have + header, want: want.saturating_add(header) });
-        }
-        if have > want {
-            return Err(Unreadable::Longer(have - want));
-        }
+        self.fits(file.len() as u64)?;
         let before = header.get(..HEADER - CHECKSUM).unwrap_or_default();
         if checksum(before, body) == self.checksum { Ok(body) } else { Err(Unreadable::Damaged) }
     }
