@@ -3,6 +3,7 @@
 //! Every call may wait for a worker's mailbox, so it runs on a blocking thread, never on the RPC's own.
 
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
+use crate::mgmt::config::Mode;
 use crate::pipeline::Balance;
 use std::time::Duration;
 
@@ -52,13 +53,50 @@ pub struct MemoryUse {
 pub struct PairStatus {
     pub ports: Vec<String>,
     pub mode: String,
+    /// It goes back to this mode at that time, unless confirmed.
+    pub goes_back: Option<(String, Time)>,
 }
 
-/// How often a reason struck since the start. Rates are the caller's: the difference of two looks.
+/// Another mode for a pair, or for all that can have it.
 #[derive(Clone, Debug)]
+pub struct ModeChange {
+    /// One of its ports, or all with commas between; empty for all pairs.
+    pub pair: String,
+    pub mode: Mode,
+    /// It goes back by itself after so long, unless confirmed.
+    pub confirm: Option<Duration>,
+}
+
+/// What was dropped, since the start and since somebody's last look.
+#[derive(Clone, Debug, Default)]
+pub struct Drops {
+    pub now: Time,
+    /// When the same looker looked last; the appliance's start at a first look.
+    pub since: Time,
+    /// Frames received since the start, and since then.
+    pub received: Grown,
+    /// Those that are not all zero.
+    pub counts: Vec<DropCount>,
+}
+
+/// A count now, and how much of it is new since the last look.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grown {
+    pub total: u64,
+    pub new: u64,
+}
+
+/// How often a reason struck on one lcore, of frames of one port.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropCount {
     pub reason: DropReason,
-    pub frames: u64,
+    /// The port that the frames came in by, or at [`DropReason::at_exit`] could not leave by; empty when no port is known.
+    pub port: String,
+    /// As [`LcoreInfo::role`].
+    pub lcore: String,
+    pub frames: Grown,
+    /// Forwarded, because the pair's mode lets no verdict act.
+    pub spared: Grown,
 }
 
 /// What one lcore does.
@@ -221,6 +259,10 @@ pub enum ControlError {
         "the lcores did not all come to rest in time, so traffic goes on uncounted; ask again, or look at `weir ctl lcores`"
     )]
     Restless,
+    #[error(
+        "worker {worker} has not taken over the new mode yet; it will with its next turn: look at `weir ctl lcores`"
+    )]
+    Lagging { worker: u32 },
     #[error("the appliance is stopping")]
     Stopping,
     /// The new rules or configuration are no good; the old stay.
@@ -236,9 +278,16 @@ pub trait Control: Send + Sync + 'static {
     fn status(&self) -> Status;
     /// All counters, in the order in which they are printed.
     fn counters(&self) -> Vec<NamedCount>;
-    /// One entry for every reason, also those that never struck.
-    fn drops(&self) -> Vec<DropCount>;
+    /// What struck, by reason, port and lcore. Under a name, what is new since the last look under it; without one nothing is
+    /// kept, and all is new.
+    fn drops(&self, looker: &str) -> Drops;
     fn lcores(&self) -> Vec<LcoreInfo>;
+    /// The pairs and their modes.
+    fn pairs(&self) -> Vec<PairStatus>;
+    /// Returns when every worker goes by the new mode.
+    fn set_mode(&self, change: &ModeChange) -> Result<(), ControlError>;
+    /// Changes that were to be confirmed stay (`keep`), or go back now. How many there were.
+    fn confirm_modes(&self, keep: bool) -> Result<usize, ControlError>;
     /// Stops all lcores between two turns for a moment, and counts.
     fn balance(&self) -> Result<Balanced, ControlError>;
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError>;

@@ -84,6 +84,7 @@ impl Daemon {
         if let Some(sentence) = sentence::passed() {
             watchdog::carry_out(sentence, &mut self.log);
         }
+        self.operator.turn_modes();
         let now = self.operator.now();
         self.log.turn(now);
         self.publish(&self.log.totals());

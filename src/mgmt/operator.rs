@@ -1,12 +1,14 @@
 //! Management's hands on a running appliance: the [`Control`] that the RPC asks.
 
-use crate::base::DropReason;
 use crate::base::{Generation, Time};
 use crate::inspect::Engine;
 use crate::io::clock::Clock;
-use crate::mgmt::config::{Loaded, Sources};
+use crate::mgmt::config::{Loaded, Mode, Pair, Sources};
 use crate::mgmt::control::*;
+use crate::mgmt::convert;
 use crate::mgmt::counters;
+use crate::mgmt::looks::{Look, Looks};
+use crate::mgmt::pair_modes::{self, Unconfirmed};
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
@@ -42,6 +44,7 @@ pub struct EventNumbers {
 
 pub struct Operator {
     handle: Mutex<Handle>,
+    board: Arc<Board>,
     clock: Mutex<Clock>,
     started: Time,
     running_mode: &'static str,
@@ -61,6 +64,9 @@ pub struct Operator {
     answers: Mutex<Answers>,
     /// What workers said of plugins.
     notices: Mutex<VecDeque<OutNotice>>,
+    /// Who looked at the drops, and what there was.
+    looks: Mutex<Looks>,
+    unconfirmed: Mutex<Unconfirmed>,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -94,6 +100,7 @@ impl Operator {
         let generation = parts.rules.current().map_or(0, |set| set.generation.0);
         let owed = vec![0; parts.handle.workers()];
         Operator {
+            board: Arc::clone(&parts.handle.board),
             handle: Mutex::new(parts.handle),
             clock: Mutex::new(parts.clock),
             started,
@@ -111,6 +118,8 @@ impl Operator {
             services: Mutex::new(parts.services),
             answers: Mutex::new(Answers { owed, late: Vec::new() }),
             notices: Mutex::default(),
+            looks: Mutex::default(),
+            unconfirmed: Mutex::default(),
         }
     }
 
@@ -190,6 +199,58 @@ impl Operator {
         change(&mut services, &mut Post(self)).map_err(ControlError::Unchanged)
     }
 
+    fn modes(&self) -> Vec<PairStatus> {
+        let config = &self.loaded.config;
+        let unconfirmed = lock(&self.unconfirmed);
+        let status = |(place, pair): (usize, &Pair)| {
+            let port = pair_modes::ports_of(config, place).first().copied();
+            let mode = port.map_or(pair.mode, |port| pair_modes::word(self.board.modes.of(port)));
+            PairStatus {
+                ports: pair.ports.clone(),
+                mode: mode.name().into(),
+                goes_back: unconfirmed.of(place).map(|waiting| (waiting.before.name().into(), waiting.until)),
+            }
+        };
+        config.pairs.iter().enumerate().map(status).collect()
+    }
+
+    /// Changes a pair's mode; what it was. Only who holds `unconfirmed`, or took from it, calls this.
+    fn switch(&self, pair: usize, mode: Mode) -> Mode {
+        let config = &self.loaded.config;
+        let ports = pair_modes::ports_of(config, pair);
+        let board = &self.board;
+        let before = ports.first().map_or(mode, |port| pair_modes::word(board.modes.of(*port)));
+        board.modes.set(&ports, convert::mode(mode));
+        let names = config.pairs.get(pair).map(|pair| pair.ports.join(" <-> ")).unwrap_or_default();
+        tracing::warn!("pair {names}: mode {}, was {}", mode.name(), before.name());
+        before
+    }
+
+    /// Waits until every worker goes by the newest modes.
+    fn modes_taken(&self) -> Result<(), ControlError> {
+        let board = &self.board;
+        let mut waited = Duration::ZERO;
+        while let Some(worker) = board.modes.behind() {
+            if board.is_stopped() {
+                return Err(ControlError::Stopping);
+            }
+            if waited >= PATIENCE {
+                return Err(ControlError::Lagging { worker: worker as u32 });
+            }
+            std::thread::park_timeout(LOOK);
+            waited += LOOK;
+        }
+        Ok(())
+    }
+
+    /// Modes that nobody confirmed in time go back. Never waits for a worker.
+    pub fn turn_modes(&self) {
+        let mut unconfirmed = lock(&self.unconfirmed);
+        for waiting in unconfirmed.take_due(self.now()) {
+            self.switch(waiting.pair, waiting.before);
+        }
+    }
+
     /// Waits until all lcores have done what the pause asks.
     fn at_rest(&self, board: &Board, asked: Asked) -> Result<(), ControlError> {
         let began = self.now();
@@ -224,6 +285,11 @@ impl Operator {
         let engine = Engine::compile(Arc::new(loaded.rules)).map_err(|error| refused(error.to_string()))?;
         Ok((Arc::new(engine), faults))
     }
+}
+
+/// As `weir ctl` names an lcore.
+pub(super) fn lcore_role(number: usize) -> String {
+    number.checked_sub(1).map_or_else(|| "main".to_owned(), |worker| format!("worker {worker}"))
 }
 
 fn retired(answer: Answer) -> Option<Retired> {
@@ -302,11 +368,7 @@ impl Control for Operator {
                 part("fragments", sum(|t| t.fragment_memory.get()), config.fragments.memory.0),
                 part("streams", sum(|t| t.stream_memory.get()), config.streams.memory.0),
             ],
-            pairs: config
-                .pairs
-                .iter()
-                .map(|p| PairStatus { ports: p.ports.clone(), mode: p.mode.name().into() })
-                .collect(),
+            pairs: self.modes(),
             events_sent: self.events.sent.load(Ordering::Relaxed),
             events_lost: self.events.lost.load(Ordering::Relaxed),
             port_losses: counters::losses(&handle),
@@ -322,10 +384,11 @@ impl Control for Operator {
         list
     }
 
-    fn drops(&self) -> Vec<DropCount> {
-        let handle = self.handle();
-        let frames = |reason| handle.ledgers.iter().map(|l| l.dropped(reason)).sum();
-        DropReason::ALL.iter().map(|&reason| DropCount { reason, frames: frames(reason) }).collect()
+    fn drops(&self, looker: &str) -> Drops {
+        let names: Vec<&str> = self.loaded.config.ports.iter().map(|port| port.name.as_str()).collect();
+        let now = self.now();
+        let look = Look::take(&self.handle(), names.len(), now);
+        lock(&self.looks).compare(looker, look, self.started, &names)
     }
 
     fn lcores(&self) -> Vec<LcoreInfo> {
@@ -338,7 +401,7 @@ impl Control for Operator {
             };
             let (ring_used, ring_size) = i.checked_sub(1).map_or((0, 0), |w| handle.board.ring_fill(w));
             LcoreInfo {
-                role: if i == 0 { "main".into() } else { format!("worker {}", i - 1) },
+                role: lcore_role(i),
                 cpu: self.cpus.get(i).copied(),
                 frames: if i == 0 { ledger.received.get() } else { ledger.inspected.get() },
                 bytes: ledger.received_bytes.get(),
@@ -350,6 +413,32 @@ impl Control for Operator {
             }
         };
         handle.ledgers.iter().enumerate().map(lane).collect()
+    }
+
+    fn pairs(&self) -> Vec<PairStatus> {
+        self.modes()
+    }
+
+    fn set_mode(&self, change: &ModeChange) -> Result<(), ControlError> {
+        let pairs = pair_modes::meant(&self.loaded.config, change).map_err(ControlError::Unchanged)?;
+        let mut unconfirmed = lock(&self.unconfirmed);
+        let until = change.confirm.map(|span| self.now().plus(span));
+        for pair in pairs {
+            let before = self.switch(pair, change.mode);
+            unconfirmed.changed(pair, before, until);
+        }
+        drop(unconfirmed);
+        self.modes_taken()
+    }
+
+    fn confirm_modes(&self, keep: bool) -> Result<usize, ControlError> {
+        let mut unconfirmed = lock(&self.unconfirmed);
+        let waiting = unconfirmed.take_all();
+        for taken_back in waiting.iter().filter(|_| !keep) {
+            self.switch(taken_back.pair, taken_back.before);
+        }
+        drop(unconfirmed);
+        self.modes_taken().map(|()| waiting.len())
     }
 
     fn balance(&self) -> Result<Balanced, ControlError> {

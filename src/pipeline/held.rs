@@ -78,7 +78,7 @@ impl Lane {
         self.count_held();
         let Held { frame, session, dir, next, tracked, edits, .. } = held;
         let (Some(plan), Some(mut decoded)) = (self.plan(frame.meta().port), self.rebuilt.take()) else {
-            return self.ledger.count_drop(DropReason::NoBuffer, 1);
+            return self.ledger.count_drop(DropReason::NoBuffer, Some(frame.meta().port), 1);
         };
         let mut scratch = std::mem::take(&mut self.scratch);
         decode(frame.view(&mut scratch), plan.link, &mut decoded);
@@ -125,7 +125,7 @@ impl Lane {
     /// At the end nothing stays held.
     pub(super) fn drop_held(&mut self) {
         while let Some(held) = self.services.held.take_where(|_| true) {
-            self.ledger.count_drop(DropReason::Shutdown, 1);
+            self.ledger.count_drop(DropReason::Shutdown, Some(held.frame.meta().port), 1);
             drop(held);
         }
         self.count_held();

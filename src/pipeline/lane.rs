@@ -6,6 +6,7 @@
 use super::allowance::Allowance;
 use super::exits::Exits;
 use super::ledger::Ledger;
+use super::modes::Switched;
 use super::settings::{Mode, PortPlan, Settings};
 use super::spreading::Owners;
 use super::tables::TableCounts;
@@ -35,7 +36,8 @@ pub struct Lane {
     replay: bool,
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
-    pub(super) plans: Arc<[PortPlan]>,
+    pub(super) plans: Box<[PortPlan]>,
+    pub(super) switched: Switched,
     pub(super) scratch: Box<[u8]>,
     decoded: Box<[Decoded]>,
     /// For a datagram that is rebuilt amid a burst.
@@ -87,7 +89,8 @@ impl Lane {
             owners: settings.owners(),
             replay: settings.replay,
             drop_invalid: settings.drop_invalid,
-            plans: parts.plans,
+            plans: parts.plans.to_vec().into(),
+            switched: Switched::default(),
             fragments_seen: defrag::Counters::default(),
             errors: Allowance::default(),
             scratch: vec![0; SCRATCH].into(),
@@ -178,7 +181,7 @@ impl Lane {
             return self.exits.send(frame, None);
         };
         let Some(mut decoded) = self.rebuilt.take() else {
-            return self.ledger.count_drop(DropReason::NoBuffer, 1);
+            return self.ledger.count_drop(DropReason::NoBuffer, Some(frame.meta().port), 1);
         };
         self.position = self.number(&frame.meta());
         decode(frame.view(&mut self.scratch), plan.link, &mut decoded);
@@ -222,8 +225,8 @@ impl Lane {
     }
 
     /// A burst of a pair that is not inspected.
-    pub fn pass_on(&mut self, burst: &mut Burst, to: Option<PortId>) {
-        self.exits.send_all(burst, to);
+    pub fn pass_on(&mut self, burst: &mut Burst, from: PortId, to: Option<PortId>) {
+        self.exits.send_all(burst, Some(from), to);
     }
 
     /// A bounded slice of timers, also when no packet comes.
@@ -330,8 +333,8 @@ impl Lane {
         &self.services
     }
 
-    pub fn count_drop(&self, reason: DropReason, frames: u64) {
-        self.ledger.count_drop(reason, frames);
+    pub fn count_drop(&self, reason: DropReason, port: PortId, frames: u64) {
+        self.ledger.count_drop(reason, Some(port), frames);
     }
 
     pub fn sessions(&self) -> &SessionTable {

@@ -29,6 +29,7 @@ pub mod lane;
 pub mod ledger;
 pub mod mailbox;
 pub mod main_lcore;
+pub mod modes;
 mod order;
 pub mod pause;
 mod rehearsal;

@@ -22,7 +22,7 @@ impl Lane {
         match (verdict, plan.mode) {
             (Verdict::Drop(reason), Mode::Ips | Mode::Reassemble) => self.drop_frame(frame, decoded, reason),
             (Verdict::Drop(reason), Mode::Tap) => {
-                self.ledger.count_spared(reason);
+                self.ledger.count_spared(reason, Some(frame.meta().port));
                 self.forward(frame, decoded, plan);
             }
             (Verdict::Hold, Mode::Ips) => self.hold(frame, decoded, plan),
@@ -111,8 +111,8 @@ impl Lane {
         if worker == self.me {
             return self.datagram(datagram);
         }
-        if give(worker, datagram).is_err() {
-            self.ledger.count_drop(DropReason::HandoverFull, 1);
+        if let Err(datagram) = give(worker, datagram) {
+            self.ledger.count_drop(DropReason::HandoverFull, Some(datagram.meta().port), 1);
         }
     }
 
@@ -128,7 +128,7 @@ impl Lane {
             Mode::Ips | Mode::Reassemble => self.drop_frame(piece, decoded, reason),
             // A copy: the fragment itself has gone on.
             Mode::Tap | Mode::Ids => {
-                self.ledger.count_spared(reason);
+                self.ledger.count_spared(reason, Some(piece.meta().port));
                 self.ledger.consumed.add(1);
             }
         }
@@ -136,7 +136,7 @@ impl Lane {
 
     fn drop_frame(&mut self, frame: Frame, decoded: &Decoded, reason: DropReason) {
         let meta: FrameMeta = frame.meta();
-        self.ledger.count_drop(reason, 1);
+        self.ledger.count_drop(reason, Some(meta.port), 1);
         if self.report.wants().drop {
             let origin = origin(self.number(&meta), &meta, decoded, None, Dir::ToServer);
             self.report.dropped(&origin, reason, frame.len(), None);

@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 mod line;
+mod modes;
 mod rss;
 
 const INSIDE: PortId = PortId(0);

@@ -1,5 +1,7 @@
 //! `weir ctl`: the client of the management RPC. Tables for people, `--json` for programs.
 
+mod drops;
+mod mode;
 mod services;
 mod show;
 
@@ -35,12 +37,10 @@ enum Command {
     },
     /// Live sessions
     Sessions(Sessions),
-    /// Frames dropped, by reason
-    Drops {
-        /// Also reasons that never struck
-        #[arg(long)]
-        all: bool,
-    },
+    /// Frames dropped: how many, and what is new since the last look
+    Drops(drops::Drops),
+    /// Modes of pairs, or another mode: `mode ips --confirm 300`
+    Mode(mode::Mode),
     /// What each lcore does
     Lcores,
     /// Stop all lcores between two turns (50 ms at most) and count every frame; exit code 1 if they do not add up
@@ -117,9 +117,8 @@ async fn ask(client: &mut Client, command: &Command) -> Result<Answer, Failure> 
             let request = p::CountersRequest { prefix: prefix.clone() };
             show::counters(&appliance.counters(request).await.map_err(refused)?.into_inner())
         }
-        Command::Drops { all } => {
-            show::drops(&appliance.drops(p::DropsRequest {}).await.map_err(refused)?.into_inner(), *all)
-        }
+        Command::Drops(args) => args.ask(client).await?,
+        Command::Mode(args) => args.ask(client).await?,
         Command::Lcores => {
             show::lcores(&appliance.lcores(p::LcoresRequest {}).await.map_err(refused)?.into_inner())
         }

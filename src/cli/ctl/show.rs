@@ -72,17 +72,6 @@ pub(super) fn counters(c: &p::CountersReply) -> Answer {
     Answer { json: Value::Object(json), table: table.to_string() }
 }
 
-pub(super) fn drops(d: &p::DropsReply, all: bool) -> Answer {
-    let mut table = Table::with_head(["reason", "frames", "meaning"]);
-    let mut json = Map::new();
-    for drop in d.drops.iter().filter(|drop| all || drop.frames > 0) {
-        table.row([&drop.reason, &drop.frames.to_string(), &drop.help]);
-        json.insert(drop.reason.clone(), drop.frames.into());
-    }
-    let table = if table.is_empty() { "nothing was dropped\n".into() } else { table.to_string() };
-    Answer { json: Value::Object(json), table }
-}
-
 pub(super) fn lcores(l: &p::LcoresReply) -> Answer {
     let mut table = Table::with_head(["lcore", "cpu", "frames", "bytes", "sessions", "ring", "busy %"]);
     let mut json = Vec::new();

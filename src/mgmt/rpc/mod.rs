@@ -1,6 +1,7 @@
 //! The management RPC: gRPC on a unix socket, guarded by the file's permissions. `proto/weir.proto` is the contract.
 
 pub mod client;
+mod drops;
 mod service;
 mod services;
 pub mod socket;

@@ -23,12 +23,31 @@ impl Control for Fake {
         vec![NamedCount::new("decoder.pkts", 10), NamedCount::new("flow.tcp", 3)]
     }
 
-    fn drops(&self) -> Vec<DropCount> {
-        let count = |reason: &DropReason| DropCount {
-            reason: *reason,
-            frames: u64::from(*reason == DropReason::RuleDrop) * 5,
+    fn drops(&self, looker: &str) -> Drops {
+        let count = |port: &str, total, new| DropCount {
+            reason: DropReason::RuleDrop,
+            port: port.into(),
+            lcore: "worker 0".into(),
+            frames: Grown { total, new },
+            spared: Grown { total: 1, new: 1 },
         };
-        DropReason::ALL.iter().map(count).collect()
+        let since = Time::from_secs(if looker.is_empty() { 0 } else { 50 });
+        let received = Grown { total: 100, new: 10 };
+        Drops { now: Time::from_secs(60), since, received, counts: vec![count("a", 3, 1), count("b", 2, 2)] }
+    }
+
+    fn pairs(&self) -> Vec<PairStatus> {
+        let goes_back = Some(("tap".to_owned(), Time::from_secs(90)));
+        vec![PairStatus { ports: vec!["a".into(), "b".into()], mode: "ips".into(), goes_back }]
+    }
+
+    fn set_mode(&self, change: &ModeChange) -> Result<(), ControlError> {
+        assert_eq!(change.confirm, Some(std::time::Duration::from_millis(1500)));
+        if change.pair == "a" { Ok(()) } else { Err(ControlError::Unchanged("there is no pair".into())) }
+    }
+
+    fn confirm_modes(&self, keep: bool) -> Result<usize, ControlError> {
+        Ok(usize::from(keep))
     }
 
     fn lcores(&self) -> Vec<LcoreInfo> {
@@ -115,9 +134,28 @@ fn every_question_is_answered_over_the_socket() {
         let flows = p::CountersRequest { prefix: "flow".into() };
         let counters = client.appliance.counters(flows).await.unwrap().into_inner().counters;
         assert_eq!(counters, [p::Counter { name: "flow.tcp".into(), value: 3 }]);
-        let drops = client.appliance.drops(p::DropsRequest {}).await.unwrap().into_inner().drops;
-        assert_eq!(drops.len(), DropReason::COUNT);
-        assert!(drops.iter().any(|d| d.reason == "rules" && d.frames == 5));
+        let change = |pair: &str, mode: &str| p::SetModeRequest {
+            pair: pair.into(),
+            mode: mode.into(),
+            confirm_ms: 1500,
+        };
+        let changed = client.appliance.set_mode(change("a", "ips")).await.unwrap().into_inner();
+        assert_eq!((changed.pairs[0].confirm_by, changed.pairs[0].before.as_str()), (90_000_000, "tap"));
+        let refused = client.appliance.set_mode(change("x", "tap")).await.unwrap_err();
+        assert!(refused.message().contains("no pair"), "{refused}");
+        let refused = client.appliance.set_mode(change("a", "tab")).await.unwrap_err();
+        assert!(refused.message().contains("\"tab\" is no mode"), "{refused}");
+        let confirm = |revert| p::ConfirmModesRequest { revert };
+        assert!(client.appliance.confirm_modes(confirm(false)).await.is_ok());
+        assert!(client.appliance.confirm_modes(confirm(true)).await.is_err(), "nothing waits");
+        let question = p::DropsRequest { looker: "test".into() };
+        let reply = client.appliance.drops(question).await.unwrap().into_inner();
+        assert_eq!((reply.now - reply.since, reply.received, reply.received_new), (10_000_000, 100, 10));
+        assert_eq!(reply.drops.len(), DropReason::COUNT);
+        let sum = reply.drops.iter().find(|d| d.reason == "rules").unwrap();
+        assert_eq!((sum.frames, sum.frames_new, sum.spared, sum.spared_new), (5, 3, 2, 2));
+        let ports: Vec<_> = reply.parts.iter().map(|d| (d.port.as_str(), d.frames_new)).collect();
+        assert_eq!(ports, [("a", 1), ("b", 2)]);
         let lcores = client.appliance.lcores(p::LcoresRequest {}).await.unwrap().into_inner().lcores;
         assert_eq!((lcores[0].role.as_str(), lcores[0].cpu), ("main", Some(0)));
         client.appliance.stop(p::StopRequest {}).await.unwrap();
