@@ -172,6 +172,39 @@ fn ctl_answers_while_it_runs() {
 }
 
 #[test]
+fn ctl_tells_why_a_session_was_dropped() {
+    let demo = Demo::new();
+    demo.wait_for_frames();
+    let dropped = until("the record of a drop", || {
+        let events = Events::read(&demo.bench.path("out/eve.json"));
+        events.of("alert").into_iter().find(|e| e["alert"]["action"] == "blocked").cloned()
+    });
+    let end = |side: &str| {
+        format!("{}:{}", dropped[format!("{side}_ip")].as_str().unwrap(), dropped[format!("{side}_port")])
+    };
+    let proto = dropped["proto"].as_str().unwrap();
+    // The other way round is the same question.
+    let why = demo.json(&["why", proto, &end("dest"), &end("src")]);
+    let drop = &why["drops"][0];
+    assert_eq!(
+        (&drop["reason"], &drop["plugin"], &drop["port"]),
+        (&"rules".into(), &"idp".into(), &"outside".into())
+    );
+    assert_eq!((&drop["rule"]["sid"], &drop["rule"]["generation"]), (&9_900_002.into(), &1.into()), "{why}");
+    assert_eq!(drop["flow_id"], dropped["flow_id"]);
+    assert!((1..=FRAMES).contains(&drop["packet"].as_u64().unwrap()), "{why}");
+    assert_eq!(why["sessions"][0]["verdict"], "drop", "{why}");
+    let text = demo.ctl(&["why", &format!("{proto} {} -> {}", end("src"), end("dest"))]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("dropped: rules") && text.contains("rule         sid 9900002"), "{text}");
+    let nothing = demo.ctl(&["why", "tcp", "192.0.2.1:1", "192.0.2.2:2"]);
+    assert!(String::from_utf8_lossy(&nothing.stdout).contains("no drop between these ends is remembered"));
+    let refused = demo.ctl(&["why", "tcp", "192.0.2.1:1", "[2001:db8::1]:2"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("the other of IPv6"));
+    demo.end();
+}
+
+#[test]
 fn modes_are_changed_confirmed_and_go_back_by_themselves() {
     let demo = Demo::new();
     let mode = |words: &[&str]| demo.json(&[&["mode"], words].concat())[0].clone();

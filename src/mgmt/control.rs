@@ -5,6 +5,7 @@
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
 use crate::mgmt::config::Mode;
 use crate::pipeline::Balance;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// A counter under its dotted name (`decoder.pkts`), as eve.json's `stats` nests it and `weir ctl counters` prints it.
@@ -153,13 +154,65 @@ pub struct SessionInfo {
     pub state: String,
     /// TCP's own state; empty for others.
     pub tcp_state: String,
-    /// `forward` or `drop`, once settled; else `inspect`.
+    /// `inspect` until something is settled: then `pass`, `bypass` or `drop`.
     pub verdict: String,
     pub start: Time,
     pub last: Time,
     pub packets: PerDir<u64>,
     pub bytes: PerDir<u64>,
     pub generation: u32,
+}
+
+/// Between whom something happened: the question of `weir ctl why`. Either direction is meant.
+#[derive(Copy, Clone, Debug)]
+pub struct Between {
+    pub proto: u8,
+    pub ends: [IpAddr; 2],
+    /// Both, or neither is known.
+    pub ports: Option<[u16; 2]>,
+}
+
+/// Why packets between two ends are dropped.
+#[derive(Clone, Debug, Default)]
+pub struct Why {
+    /// Sessions that live.
+    pub sessions: Vec<SessionInfo>,
+    /// What workers remember of drops, the newest first.
+    pub drops: Vec<DropStory>,
+}
+
+/// The first drop of a conversation, and how it went on.
+#[derive(Clone, Debug)]
+pub struct DropStory {
+    pub worker: u32,
+    /// Source is the dropped packet's sender.
+    pub tuple: FlowTuple,
+    /// 0: no session.
+    pub flow_id: u64,
+    pub reason: DropReason,
+    /// The plugin that asked for it; empty for none.
+    pub plugin: String,
+    pub rule: Option<RuleStory>,
+    /// The policy of its session.
+    pub generation: u32,
+    pub packet: u64,
+    pub port: String,
+    pub first: Time,
+    pub last: Time,
+    pub frames: u64,
+    /// Of these, forwarded because of the pair's mode.
+    pub spared: u64,
+}
+
+/// The rule behind a drop.
+#[derive(Clone, Debug, Default)]
+pub struct RuleStory {
+    pub generation: u32,
+    /// The rest is not known any more where nobody has rules of that generation.
+    pub known: bool,
+    pub sid: u32,
+    pub rev: u32,
+    pub msg: String,
 }
 
 /// What a reload of the rules came to. A reload that fails changes nothing.
@@ -265,6 +318,9 @@ pub enum ControlError {
     Lagging { worker: u32 },
     #[error("the appliance is stopping")]
     Stopping,
+    /// The question makes no sense.
+    #[error("{0}")]
+    Unanswerable(String),
     /// The new rules or configuration are no good; the old stay.
     #[error("the old rules stay in force: {0}")]
     Refused(String),
@@ -291,6 +347,8 @@ pub trait Control: Send + Sync + 'static {
     /// Stops all lcores between two turns for a moment, and counts.
     fn balance(&self) -> Result<Balanced, ControlError>;
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError>;
+    /// What is known of drops between two ends.
+    fn why(&self, between: &Between) -> Result<Why, ControlError>;
     fn reload_rules(&self) -> Result<Reload, ControlError>;
     /// All service sets, or the one of this name.
     fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError>;

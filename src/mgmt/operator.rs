@@ -3,12 +3,11 @@
 use crate::base::{Generation, Time};
 use crate::inspect::Engine;
 use crate::io::clock::Clock;
-use crate::mgmt::config::{Loaded, Mode, Pair, Sources};
+use crate::mgmt::config::{Loaded, Sources};
 use crate::mgmt::control::*;
-use crate::mgmt::convert;
 use crate::mgmt::counters;
 use crate::mgmt::looks::{Look, Looks};
-use crate::mgmt::pair_modes::{self, Unconfirmed};
+use crate::mgmt::pair_modes::Unconfirmed;
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
@@ -24,6 +23,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+mod modes;
+mod why;
 
 /// How long a worker may take to answer: a turn takes microseconds, a preempted one milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -199,58 +201,6 @@ impl Operator {
         change(&mut services, &mut Post(self)).map_err(ControlError::Unchanged)
     }
 
-    fn modes(&self) -> Vec<PairStatus> {
-        let config = &self.loaded.config;
-        let unconfirmed = lock(&self.unconfirmed);
-        let status = |(place, pair): (usize, &Pair)| {
-            let port = pair_modes::ports_of(config, place).first().copied();
-            let mode = port.map_or(pair.mode, |port| pair_modes::word(self.board.modes.of(port)));
-            PairStatus {
-                ports: pair.ports.clone(),
-                mode: mode.name().into(),
-                goes_back: unconfirmed.of(place).map(|waiting| (waiting.before.name().into(), waiting.until)),
-            }
-        };
-        config.pairs.iter().enumerate().map(status).collect()
-    }
-
-    /// Changes a pair's mode; what it was. Only who holds `unconfirmed`, or took from it, calls this.
-    fn switch(&self, pair: usize, mode: Mode) -> Mode {
-        let config = &self.loaded.config;
-        let ports = pair_modes::ports_of(config, pair);
-        let board = &self.board;
-        let before = ports.first().map_or(mode, |port| pair_modes::word(board.modes.of(*port)));
-        board.modes.set(&ports, convert::mode(mode));
-        let names = config.pairs.get(pair).map(|pair| pair.ports.join(" <-> ")).unwrap_or_default();
-        tracing::warn!("pair {names}: mode {}, was {}", mode.name(), before.name());
-        before
-    }
-
-    /// Waits until every worker goes by the newest modes.
-    fn modes_taken(&self) -> Result<(), ControlError> {
-        let board = &self.board;
-        let mut waited = Duration::ZERO;
-        while let Some(worker) = board.modes.behind() {
-            if board.is_stopped() {
-                return Err(ControlError::Stopping);
-            }
-            if waited >= PATIENCE {
-                return Err(ControlError::Lagging { worker: worker as u32 });
-            }
-            std::thread::park_timeout(LOOK);
-            waited += LOOK;
-        }
-        Ok(())
-    }
-
-    /// Modes that nobody confirmed in time go back. Never waits for a worker.
-    pub fn turn_modes(&self) {
-        let mut unconfirmed = lock(&self.unconfirmed);
-        for waiting in unconfirmed.take_due(self.now()) {
-            self.switch(waiting.pair, waiting.before);
-        }
-    }
-
     /// Waits until all lcores have done what the pause asks.
     fn at_rest(&self, board: &Board, asked: Asked) -> Result<(), ControlError> {
         let began = self.now();
@@ -295,7 +245,7 @@ pub(super) fn lcore_role(number: usize) -> String {
 fn retired(answer: Answer) -> Option<Retired> {
     match answer {
         Answer::Retired(retired) => Some(retired),
-        Answer::Sessions { .. } | Answer::InUse(_) => None,
+        _ => None,
     }
 }
 
@@ -318,7 +268,7 @@ impl Mail for Post<'_> {
     fn in_use(&mut self, worker: usize) -> Result<Vec<InUse>, ControlError> {
         self.0.ask(worker, Command::InUse(Vec::with_capacity(IN_USE_ROWS)), |answer| match answer {
             Answer::InUse(rows) => Some(rows),
-            Answer::Retired(_) | Answer::Sessions { .. } => None,
+            _ => None,
         })
     }
 
@@ -327,7 +277,7 @@ impl Mail for Post<'_> {
     }
 }
 
-fn info(row: &SessionRow, generation: u32) -> SessionInfo {
+fn info(row: &SessionRow) -> SessionInfo {
     SessionInfo {
         flow_id: row.flow_id,
         worker: row.worker.into(),
@@ -337,7 +287,8 @@ fn info(row: &SessionRow, generation: u32) -> SessionInfo {
         last: row.last,
         packets: row.packets,
         bytes: row.bytes,
-        generation,
+        generation: row.generation,
+        verdict: row.verdict.into(),
         ..SessionInfo::default()
     }
 }
@@ -420,25 +371,11 @@ impl Control for Operator {
     }
 
     fn set_mode(&self, change: &ModeChange) -> Result<(), ControlError> {
-        let pairs = pair_modes::meant(&self.loaded.config, change).map_err(ControlError::Unchanged)?;
-        let mut unconfirmed = lock(&self.unconfirmed);
-        let until = change.confirm.map(|span| self.now().plus(span));
-        for pair in pairs {
-            let before = self.switch(pair, change.mode);
-            unconfirmed.changed(pair, before, until);
-        }
-        drop(unconfirmed);
-        self.modes_taken()
+        self.change_modes(change)
     }
 
     fn confirm_modes(&self, keep: bool) -> Result<usize, ControlError> {
-        let mut unconfirmed = lock(&self.unconfirmed);
-        let waiting = unconfirmed.take_all();
-        for taken_back in waiting.iter().filter(|_| !keep) {
-            self.switch(taken_back.pair, taken_back.before);
-        }
-        drop(unconfirmed);
-        self.modes_taken().map(|()| waiting.len())
+        self.settle_modes(keep)
     }
 
     fn balance(&self) -> Result<Balanced, ControlError> {
@@ -468,17 +405,20 @@ impl Control for Operator {
                     Command::Sessions(Vec::with_capacity(SESSION_ROWS)),
                     |answer| match answer {
                         Answer::Sessions { rows, .. } => Some(rows),
-                        Answer::Retired(_) | Answer::InUse(_) => None,
+                        _ => None,
                     },
                 )?;
-            let generation = self.generation.load(Ordering::Relaxed);
-            found.extend(rows.iter().filter(|r| filter.matches(&r.tuple)).map(|r| info(r, generation)));
+            found.extend(rows.iter().filter(|r| filter.matches(&r.tuple)).map(info));
             if found.len() >= filter.limit() {
                 break;
             }
         }
         found.truncate(filter.limit());
         Ok(found)
+    }
+
+    fn why(&self, between: &Between) -> Result<Why, ControlError> {
+        self.tell_why(between)
     }
 
     fn reload_rules(&self) -> Result<Reload, ControlError> {

@@ -8,7 +8,7 @@ use crate::base::{Dir, DropReason, Verdict};
 use crate::decode::{Decoded, decode};
 use crate::io::Frame;
 use crate::service::hold::{Held, Holding};
-use crate::service::outbox::Decision;
+use crate::service::outbox::{Blame, Decision};
 use crate::service::set::OnFault;
 use crate::service::{Passage, SessionAt, Subject};
 use crate::session::{SessionId, Tracked};
@@ -76,7 +76,7 @@ impl Lane {
     /// The rest of a held frame's way.
     fn release(&mut self, held: Held, decision: Decision) {
         self.count_held();
-        let Held { frame, session, dir, next, tracked, edits, .. } = held;
+        let Held { frame, session, dir, next, tracked, edits, plugin, .. } = held;
         let (Some(plan), Some(mut decoded)) = (self.plan(frame.meta().port), self.rebuilt.take()) else {
             return self.ledger.count_drop(DropReason::NoBuffer, Some(frame.meta().port), 1);
         };
@@ -88,7 +88,10 @@ impl Lane {
         // Those behind the holder may add to them.
         self.services.outbox.edits = edits;
         let verdict = match decision {
-            Decision::Discard(reason) => Verdict::Drop(reason),
+            Decision::Discard(reason) => {
+                self.services.outbox.blame = Blame { plugin: Some(plugin), rule: None };
+                Verdict::Drop(reason)
+            }
             Decision::Forward => {
                 let bytes = frame.view(&mut scratch);
                 let (meta, number) = (frame.meta(), self.number(&frame.meta()));
@@ -99,6 +102,9 @@ impl Lane {
             }
         };
         self.scratch = scratch;
+        if verdict.is_drop() {
+            self.blame = std::mem::take(&mut self.services.outbox.blame);
+        }
         let frame = self.edited(frame, &decoded, &plan, verdict);
         self.settle_datagram(frame, &decoded, &plan, verdict);
         self.rebuilt = Some(decoded);

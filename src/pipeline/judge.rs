@@ -98,7 +98,9 @@ impl Lane {
             around = inner.tuple.symmetric_hash(false);
             let within = Subject { cause: Cause::Inner, frame: None, ..*subject };
             verdict = verdict.and(self.inspect(&within, &mut inner));
-            if verdict.is_drop() {
+            if let Verdict::Drop(reason) = verdict {
+                self.blame = self.services.outbox.blame;
+                self.remember_drop(subject.meta, &inner, reason, !subject.inline);
                 self.share_drop(&inner, outer);
             }
             next = tunnel(bytes, &inner);

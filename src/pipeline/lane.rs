@@ -7,6 +7,7 @@ use super::allowance::Allowance;
 use super::exits::Exits;
 use super::ledger::Ledger;
 use super::modes::Switched;
+use super::recent::RecentDrops;
 use super::settings::{Mode, PortPlan, Settings};
 use super::spreading::Owners;
 use super::tables::TableCounts;
@@ -17,6 +18,7 @@ use crate::defrag::{self, Reassembler};
 use crate::inspect::Order;
 use crate::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta};
 use crate::service::hold::Holding;
+use crate::service::outbox::Blame;
 use crate::service::plugin::Gauge;
 use crate::service::services::{Command, Retired};
 use crate::service::{Reporter, ServicePlan, Services, Subject};
@@ -38,6 +40,9 @@ pub struct Lane {
     pub(super) drop_invalid: bool,
     pub(super) plans: Box<[PortPlan]>,
     pub(super) switched: Switched,
+    pub(super) recent: RecentDrops,
+    /// Who wants the packet at hand dropped.
+    pub(super) blame: Blame,
     pub(super) scratch: Box<[u8]>,
     decoded: Box<[Decoded]>,
     /// For a datagram that is rebuilt amid a burst.
@@ -91,6 +96,8 @@ impl Lane {
             drop_invalid: settings.drop_invalid,
             plans: parts.plans.to_vec().into(),
             switched: Switched::default(),
+            recent: RecentDrops::default(),
+            blame: Blame::default(),
             fragments_seen: defrag::Counters::default(),
             errors: Allowance::default(),
             scratch: vec![0; SCRATCH].into(),
@@ -220,6 +227,9 @@ impl Lane {
         let verdict = self.inspect(&subject, decoded);
         let inner = self.inner_packets(&subject, decoded);
         let verdict = verdict.and(inner);
+        if verdict.is_drop() {
+            self.blame = std::mem::take(&mut self.services.outbox.blame);
+        }
         self.scratch = scratch;
         verdict
     }

@@ -32,6 +32,7 @@ pub mod main_lcore;
 pub mod modes;
 mod order;
 pub mod pause;
+pub mod recent;
 mod rehearsal;
 pub mod settings;
 mod settle;

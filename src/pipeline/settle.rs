@@ -19,6 +19,9 @@ impl Lane {
             Verdict::Forward if decoded.ip.is_none() && !plan.non_ip => Verdict::Drop(DropReason::NonIp),
             other => other,
         };
+        if let Verdict::Drop(reason) = verdict {
+            self.remember_drop(&frame.meta(), decoded, reason, !plan.mode.acts());
+        }
         match (verdict, plan.mode) {
             (Verdict::Drop(reason), Mode::Ips | Mode::Reassemble) => self.drop_frame(frame, decoded, reason),
             (Verdict::Drop(reason), Mode::Tap) => {
@@ -87,6 +90,7 @@ impl Lane {
 
     /// Drops a packet that must not be cut, and tells its sender how large one may be.
     fn too_big(&mut self, frame: Frame, decoded: &Decoded, ip: &Ip, plan: &PortPlan) {
+        self.remember_drop(&frame.meta(), decoded, DropReason::PacketTooBig, false);
         self.tell(&frame, ip.at, plan, IcmpError::TooBig { mtu: plan.peer_mtu });
         self.drop_frame(frame, decoded, DropReason::PacketTooBig);
     }
@@ -124,6 +128,7 @@ impl Lane {
         plan: &PortPlan,
         reason: DropReason,
     ) {
+        self.remember_drop(&piece.meta(), decoded, reason, !plan.mode.acts());
         match plan.mode {
             Mode::Ips | Mode::Reassemble => self.drop_frame(piece, decoded, reason),
             // A copy: the fragment itself has gone on.

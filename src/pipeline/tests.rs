@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 mod line;
 mod modes;
+mod recent;
 mod rss;
 
 const INSIDE: PortId = PortId(0);

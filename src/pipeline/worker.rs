@@ -359,21 +359,21 @@ impl Worker {
             Command::Sessions(mut rows) => {
                 let room = rows.capacity();
                 let worker = self.id.0;
-                rows.extend(self.lane.sessions().iter().take(room).map(|(_, s)| SessionRow {
-                    tuple: s.tuple,
-                    flow_id: s.flow_id,
-                    state: s.phase.name(),
-                    start: s.start,
-                    last: s.last,
-                    packets: s.packets,
-                    bytes: s.bytes,
-                    worker,
-                }));
+                let live = self.lane.sessions().iter().take(room);
+                rows.extend(live.map(|(_, session)| SessionRow::of(session, worker)));
                 Answer::Sessions { rows, live: self.lane.sessions().len() }
             }
             Command::InUse(mut rows) => {
                 self.lane.services().in_use(&mut rows);
                 Answer::InUse(rows)
+            }
+            Command::Why { ends, mut rows } => {
+                self.lane.recent_drops(&ends, &mut rows);
+                // Within VLANs or a tunnel it is found by what was dropped of it.
+                let tuples = std::iter::once(ends.tuple).chain(rows.iter().map(|row| row.tuple));
+                let live = tuples.into_iter().find_map(|tuple| self.lane.sessions().peek(&tuple));
+                let session = live.map(|(_, session)| SessionRow::of(session, self.id.0));
+                Answer::Why { session, rows }
             }
         };
         // There is room: one answer a command, and the outbox holds twice the inbox.

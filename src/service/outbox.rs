@@ -1,7 +1,7 @@
 //! What plugins asked for while a packet was with them; the lane does it when the packet's chain has been walked.
 
 use super::hold::Ticket;
-use crate::base::{Addr, DropReason, PortId};
+use crate::base::{Addr, DropReason, Generation, PluginId, PortId, RuleIndex};
 use crate::io::Frame;
 use arrayvec::ArrayVec;
 
@@ -33,12 +33,22 @@ pub enum Decision {
     Discard(DropReason),
 }
 
+/// Who wants a packet dropped.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blame {
+    pub plugin: Option<PluginId>,
+    /// The rule, and the generation that it is one of.
+    pub rule: Option<(Generation, RuleIndex)>,
+}
+
 /// Filled by plugins, emptied by the lane.
 #[derive(Default)]
 pub struct Outbox {
     pub edits: Edits,
     pub emissions: ArrayVec<(Frame, PortId), MAX_EMISSIONS>,
     pub releases: ArrayVec<(Ticket, Decision), MAX_EMISSIONS>,
+    /// Of the first that wants the packet dropped; means nothing where none does.
+    pub blame: Blame,
 }
 
 impl Outbox {

@@ -4,6 +4,7 @@ mod drops;
 mod mode;
 mod services;
 mod show;
+mod why;
 
 use super::{Failure, Outcome};
 use crate::mgmt::rpc::client::{Client, connect};
@@ -39,6 +40,8 @@ enum Command {
     Sessions(Sessions),
     /// Frames dropped: how many, and what is new since the last look
     Drops(drops::Drops),
+    /// Why packets between two ends are dropped: reason, rule, generation, packet
+    Why(why::Why),
     /// Modes of pairs, or another mode: `mode ips --confirm 300`
     Mode(mode::Mode),
     /// What each lcore does
@@ -118,6 +121,7 @@ async fn ask(client: &mut Client, command: &Command) -> Result<Answer, Failure> 
             show::counters(&appliance.counters(request).await.map_err(refused)?.into_inner())
         }
         Command::Drops(args) => args.ask(client).await?,
+        Command::Why(args) => args.ask(client).await?,
         Command::Mode(args) => args.ask(client).await?,
         Command::Lcores => {
             show::lcores(&appliance.lcores(p::LcoresRequest {}).await.map_err(refused)?.into_inner())

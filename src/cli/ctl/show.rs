@@ -8,7 +8,7 @@ use crate::mgmt::rpc::proto as p;
 use crate::pipeline::Balance;
 use serde_json::{Map, Value, json};
 
-fn stamp(micros: u64) -> String {
+pub(super) fn stamp(micros: u64) -> String {
     Stamp(Time::from_micros(micros)).to_string()
 }
 

@@ -5,6 +5,7 @@ mod drops;
 mod service;
 mod services;
 pub mod socket;
+mod why;
 
 #[cfg(test)]
 mod tests;

@@ -37,6 +37,7 @@ impl From<ControlError> for Fault {
             ControlError::Busy { .. } | ControlError::Lagging { .. } | ControlError::Restless => {
                 Fault::deadline_exceeded(text)
             }
+            ControlError::Unanswerable(_) => Fault::invalid_argument(text),
             ControlError::Stopping => Fault::unavailable(text),
             ControlError::Refused(_) | ControlError::Unchanged(_) => Fault::failed_precondition(text),
         }
@@ -131,6 +132,12 @@ impl p::sessions_server::Sessions for Service {
         let filter = filter(&request.into_inner())?;
         let sessions = self.ask(move |c| c.sessions(&filter)).await??;
         Ok(Response::new(p::SessionsReply { sessions: sessions.into_iter().map(Into::into).collect() }))
+    }
+
+    async fn why(&self, request: Request<p::WhyRequest>) -> Reply<p::WhyReply> {
+        let between = super::why::between(&request.into_inner())?;
+        let why = self.ask(move |c| c.why(&between)).await??;
+        Ok(Response::new(super::why::reply(why)))
     }
 }
 

@@ -75,6 +75,11 @@ impl Control for Fake {
         Ok(all.into_iter().filter(|s| filter.matches(&s.tuple)).take(filter.limit()).collect())
     }
 
+    fn why(&self, between: &Between) -> Result<Why, ControlError> {
+        assert_eq!((between.proto, between.ports), (6, Some([1000, 80])));
+        Err(ControlError::Unanswerable("no such thing".into()))
+    }
+
     fn reload_rules(&self) -> Result<Reload, ControlError> {
         if self.reloaded.swap(true, Ordering::Relaxed) {
             return Err(ControlError::Refused("a.rules:1:1: no such action".into()));

@@ -3,7 +3,7 @@
 use super::log::ending;
 use crate::app::{Apps, Known, Transactions};
 use crate::base::event::Origin;
-use crate::base::{Anomaly, Dir, DropReason, FlowTuple, PerDir, Verdict};
+use crate::base::{Anomaly, Dir, DropReason, FlowTuple, PerDir, RuleIndex, Verdict};
 use crate::decode::{Decoded, Ip, L4};
 use crate::inspect::{
     FlowFacts, InForce, Inspector, Outcome, PacketFacts, Payload, Settlement, StateHandle, StreamWindow,
@@ -21,6 +21,8 @@ pub(super) struct Judgement {
     pub(super) verdict: Verdict,
     pub(super) settled: Option<Settled>,
     pub(super) alerted: bool,
+    /// The rule behind the verdict.
+    pub(super) decided_by: Option<RuleIndex>,
     /// What it says of the packet is done to it.
     pub(super) inline: bool,
 }
@@ -220,6 +222,9 @@ pub(super) fn without_packet(tuple: &FlowTuple) -> Decoded {
 
 impl Judgement {
     pub(super) fn take(&mut self, outcome: &Outcome) {
+        if !self.verdict.is_drop() && outcome.verdict.is_drop() {
+            self.decided_by = outcome.decided_by;
+        }
         self.verdict = self.verdict.and(outcome.verdict);
         self.alerted |= !outcome.alerts.is_empty();
         if let Some(settled) = outcome.settled.map(settlement) {

@@ -59,6 +59,7 @@ impl DataPlugin for IdpWorker {
         let (session, dir) = (&mut *at.session, *dir);
         let mut judgement = Judgement { inline: packet.inline, ..Judgement::default() };
         let Some(mut work) = self.at_work(*set, session, host.report) else { return Reply::Ok };
+        let generation = work.rules.engine().rules().generation;
         let payloads = work.feed(packet, session, dir, &mut judgement);
         let app_events = work.decode(packet, session, dir, payloads, &mut judgement);
         work.judge(packet, session, dir, payloads, &app_events, &mut judgement);
@@ -75,7 +76,11 @@ impl DataPlugin for IdpWorker {
         }
         match judgement.verdict {
             // Whoever settles a session itself need not have it refused.
-            Verdict::Drop(reason) => Reply::DropPacket(reason),
+            Verdict::Drop(reason) => {
+                let rule = judgement.decided_by.map(|rule| (generation, rule));
+                context.host.outbox.blame.rule = context.host.outbox.blame.rule.or(rule);
+                Reply::DropPacket(reason)
+            }
             Verdict::Forward | Verdict::Hold => Reply::Forward,
         }
     }
@@ -98,7 +103,11 @@ impl DataPlugin for IdpWorker {
             context.host.report.alerts(&origin, outcome, rules.engine().rules(), None, None, packet.inline);
         }
         match outcome.verdict {
-            Verdict::Drop(reason) => Reply::DropPacket(reason),
+            Verdict::Drop(reason) => {
+                let rule = outcome.decided_by.map(|rule| (rules.engine().rules().generation, rule));
+                context.host.outbox.blame.rule = context.host.outbox.blame.rule.or(rule);
+                Reply::DropPacket(reason)
+            }
             Verdict::Forward | Verdict::Hold => Reply::Forward,
         }
     }

@@ -110,9 +110,13 @@ impl Services {
                     WhenHeld::Drop => return Passage::Drop(DropReason::HoldCap),
                     WhenHeld::Forward => {}
                 },
-                Weighed::Drop(reason) => return Passage::Drop(reason),
+                Weighed::Drop(reason) => {
+                    context.blame(plugin);
+                    return Passage::Drop(reason);
+                }
                 Weighed::Refuse(reason) if packet_mode => return Passage::Drop(reason),
                 Weighed::Refuse(reason) => {
+                    context.blame(plugin);
                     context.forget_unseen(place);
                     return Passage::Refused(reason);
                 }
@@ -178,7 +182,10 @@ impl Services {
                     },
                 );
             match weigh(reply, Step::Later) {
-                Weighed::Drop(reason) | Weighed::Refuse(reason) => return Passage::Drop(reason),
+                Weighed::Drop(reason) | Weighed::Refuse(reason) => {
+                    context.blame(plugin);
+                    return Passage::Drop(reason);
+                }
                 Weighed::Out if context.is_missed(plugin) => return Passage::Drop(DropReason::PluginOut),
                 _ => {}
             }
@@ -249,6 +256,12 @@ fn weigh(reply: Option<(Reply, &PluginCounts)>, step: Step) -> Weighed {
 }
 
 impl Context<'_> {
+    /// It wants the packet dropped. The first that does is remembered: of what a tunnel carries, or of the tunnel.
+    #[cold]
+    fn blame(&mut self, plugin: PluginId) {
+        self.host.outbox.blame.plugin.get_or_insert(plugin);
+    }
+
     /// A plugin was taken out, and nothing may pass without it.
     #[cold]
     fn is_missed(&self, plugin: PluginId) -> bool {
