@@ -4,6 +4,7 @@
 
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
 use crate::mgmt::config::Mode;
+use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Balance;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -337,6 +338,8 @@ pub trait Control: Send + Sync + 'static {
     /// What struck, by reason, port and lcore. Under a name, what is new since the last look under it; without one nothing is
     /// kept, and all is new.
     fn drops(&self, looker: &str) -> Drops;
+    /// The ports' names by number.
+    fn ports(&self) -> Vec<String>;
     fn lcores(&self) -> Vec<LcoreInfo>;
     /// The pairs and their modes.
     fn pairs(&self) -> Vec<PairStatus>;
@@ -349,6 +352,9 @@ pub trait Control: Send + Sync + 'static {
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError>;
     /// What is known of drops between two ends.
     fn why(&self, between: &Between) -> Result<Why, ControlError>;
+    /// Shows packets from now on, until [`unwatch`](Self::unwatch) is told the number.
+    fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError>;
+    fn unwatch(&self, id: u64);
     fn reload_rules(&self) -> Result<Reload, ControlError>;
     /// All service sets, or the one of this name.
     fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError>;

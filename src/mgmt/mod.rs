@@ -25,6 +25,7 @@ pub mod services;
 pub mod spread;
 pub mod start;
 pub mod watchdog;
+pub mod watching;
 
 pub use config::{Config, Profile};
 pub use control::{Control, ControlError};

@@ -13,6 +13,7 @@ use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
+use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 mod modes;
+mod watch;
 mod why;
 
 /// How long a worker may take to answer: a turn takes microseconds, a preempted one milliseconds.
@@ -69,6 +71,10 @@ pub struct Operator {
     /// Who looked at the drops, and what there was.
     looks: Mutex<Looks>,
     unconfirmed: Mutex<Unconfirmed>,
+    /// Numbers of watches given so far.
+    watch_ids: AtomicU64,
+    /// Watches that some worker may still have.
+    ended_watches: Mutex<Vec<u64>>,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -122,6 +128,8 @@ impl Operator {
             notices: Mutex::default(),
             looks: Mutex::default(),
             unconfirmed: Mutex::default(),
+            watch_ids: AtomicU64::new(0),
+            ended_watches: Mutex::default(),
         }
     }
 
@@ -181,6 +189,7 @@ impl Operator {
     /// Takes services a step further: late policies, plugins that misbehaved, what workers no longer use. Asks workers, so
     /// it belongs on a blocking thread; does nothing while somebody else asks.
     pub fn turn_services(&self) {
+        self.turn_watches();
         let Ok(_one) = self.asking.try_lock() else { return };
         let mut services = lock(&self.services);
         let notices = std::mem::take(&mut *lock(&self.notices));
@@ -342,6 +351,10 @@ impl Control for Operator {
         lock(&self.looks).compare(looker, look, self.started, &names)
     }
 
+    fn ports(&self) -> Vec<String> {
+        self.loaded.config.ports.iter().map(|port| port.name.clone()).collect()
+    }
+
     fn lcores(&self) -> Vec<LcoreInfo> {
         let handle = self.handle();
         let lane = |(i, ledger): (usize, &Arc<crate::pipeline::Ledger>)| {
@@ -419,6 +432,14 @@ impl Control for Operator {
 
     fn why(&self, between: &Between) -> Result<Why, ControlError> {
         self.tell_why(between)
+    }
+
+    fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError> {
+        self.begin_watch(request)
+    }
+
+    fn unwatch(&self, id: u64) {
+        self.end_watch(id);
     }
 
     fn reload_rules(&self) -> Result<Reload, ControlError> {

@@ -3,6 +3,7 @@
 use super::lane::{Give, Lane};
 use super::ledger::Ledger;
 use super::settings::{Mode, PortPlan};
+use super::watch::Fate;
 use crate::base::event::Cause;
 use crate::base::{Anomaly, DropReason, PortId, Time, Verdict};
 use crate::decode::{Decoded, MAX_ANOMALIES, decode};
@@ -100,6 +101,7 @@ impl Lane {
         if plan.mode.acts() && verdict.is_drop() {
             return self.settle(frame, decoded, plan, verdict);
         }
+        self.witness(&frame, Fate::Piece);
         let piece = match plan.mode {
             Mode::Tap => {
                 let (share, port) = (frame.share(), frame.meta().port);

@@ -3,6 +3,7 @@
 
 use super::lane::Lane;
 use super::settings::{Mode, PortPlan};
+use super::watch::Fate;
 use crate::base::event::Cause;
 use crate::base::{Dir, DropReason, Verdict};
 use crate::decode::{Decoded, decode};
@@ -10,6 +11,7 @@ use crate::io::Frame;
 use crate::service::hold::{Held, Holding};
 use crate::service::outbox::{Blame, Decision};
 use crate::service::set::OnFault;
+use crate::service::trace::Step;
 use crate::service::{Passage, SessionAt, Subject};
 use crate::session::{SessionId, Tracked};
 
@@ -24,6 +26,7 @@ impl Lane {
             return self.settle(frame, decoded, plan, Verdict::Forward);
         };
         let session = on.session;
+        self.witness(&frame, Fate::Held);
         match self.services.held.hold(frame, on, self.clock) {
             Ok(_) => {
                 if let Some(session) = self.sessions.get(session) {
@@ -85,6 +88,10 @@ impl Lane {
         if let Some(session) = self.sessions.get(session) {
             self.services.count_released(session);
         }
+        let (meta, length) = (frame.meta(), frame.len());
+        self.scratch = scratch;
+        self.begin_trace(&frame, Some(Step::Released));
+        let mut scratch = std::mem::take(&mut self.scratch);
         // Those behind the holder may add to them.
         self.services.outbox.edits = edits;
         let verdict = match decision {
@@ -102,11 +109,13 @@ impl Lane {
             }
         };
         self.scratch = scratch;
-        if verdict.is_drop() {
-            self.blame = std::mem::take(&mut self.services.outbox.blame);
-        }
+        self.blame = match verdict {
+            Verdict::Drop(_) => std::mem::take(&mut self.services.outbox.blame),
+            _ => Blame::default(),
+        };
         let frame = self.edited(frame, &decoded, &plan, verdict);
         self.settle_datagram(frame, &decoded, &plan, verdict);
+        self.end_trace(&meta, &decoded.tuple, length);
         self.rebuilt = Some(decoded);
     }
 

@@ -9,6 +9,7 @@ use crate::decode::{Decoded, Inner, MAX_TUNNELS, decode_at, tunnel};
 use crate::io::FrameMeta;
 use crate::service::hold::Holding;
 use crate::service::services::Gate;
+use crate::service::trace::Step;
 use crate::service::{Passage, Services, SessionAt, Subject, origin};
 use crate::session::{Lookup, Packet, SessionId, Settled, Tracked};
 
@@ -30,6 +31,9 @@ impl Lane {
         } else {
             self.with_session(subject, decoded)
         };
+        if let Some(reason) = decoded.invalid {
+            self.report.trace.step(Step::Invalid(reason));
+        }
         match decoded.invalid {
             Some(reason) if self.drop_invalid => verdict.and(Verdict::Drop(reason)),
             _ => verdict,
@@ -53,11 +57,21 @@ impl Lane {
         let (sessions, mut ending) = self.ending();
         match sessions.find(decoded, &packet, &mut ending) {
             Lookup::Found { id, dir, related, opened } => {
+                if ending.report.trace.is_on() {
+                    let flow_id = sessions.get(id).map_or(0, |session| session.flow_id);
+                    ending.report.trace.step(Step::Session { flow_id, dir, opened, related });
+                }
                 let tracked = if related { None } else { sessions.track(id, dir, decoded, &packet) };
                 self.in_session(subject, decoded, id, dir, opened, tracked.as_ref())
             }
-            Lookup::Refused(reason) => Verdict::Drop(reason),
-            Lookup::Untracked => self.alone(subject, decoded),
+            Lookup::Refused(reason) => {
+                self.report.trace.step(Step::Refused(reason));
+                Verdict::Drop(reason)
+            }
+            Lookup::Untracked => {
+                self.report.trace.step(Step::NoSession);
+                self.alone(subject, decoded)
+            }
         }
     }
 
@@ -96,6 +110,7 @@ impl Lane {
                 quoted.context |= through;
             }
             around = inner.tuple.symmetric_hash(false);
+            self.report.trace.step(Step::Inner);
             let within = Subject { cause: Cause::Inner, frame: None, ..*subject };
             verdict = verdict.and(self.inspect(&within, &mut inner));
             if let Verdict::Drop(reason) = verdict {
@@ -153,7 +168,11 @@ impl Lane {
     ) -> Verdict {
         let (sessions, services, outside) = self.serving(subject.number);
         let Some(session) = sessions.get_mut(id) else { return Verdict::Forward };
+        if let Some(tracked) = tracked {
+            outside.report.trace.step(Step::Segment(tracked.fit.name()));
+        }
         if let Settled::Drop(reason) = session.settled {
+            outside.report.trace.step(Step::Settled(reason));
             return Verdict::Drop(reason);
         }
         if opened && let Some(set) = services.select(subject.meta.port, &decoded.tuple) {
@@ -163,6 +182,7 @@ impl Lane {
             }
         }
         if !Services::wants(session, dir) && !opened {
+            outside.report.trace.step(Step::Unwanted);
             return Verdict::Forward;
         }
         // Made once for each: what is made before the branch goes through memory.

@@ -11,6 +11,7 @@ use super::recent::RecentDrops;
 use super::settings::{Mode, PortPlan, Settings};
 use super::spreading::Owners;
 use super::tables::TableCounts;
+use super::watch::{Fate, Watches};
 use crate::base::event::{Cause, CloseReason, EventSender};
 use crate::base::{DropReason, Family, PortId, Time, Verdict, WorkerId};
 use crate::decode::{Decoded, L4, decode};
@@ -21,6 +22,7 @@ use crate::service::hold::Holding;
 use crate::service::outbox::Blame;
 use crate::service::plugin::Gauge;
 use crate::service::services::{Command, Retired};
+use crate::service::trace::Step;
 use crate::service::{Reporter, ServicePlan, Services, Subject};
 use crate::session::SessionTable;
 use std::sync::Arc;
@@ -41,6 +43,7 @@ pub struct Lane {
     pub(super) plans: Box<[PortPlan]>,
     pub(super) switched: Switched,
     pub(super) recent: RecentDrops,
+    pub(super) watches: Watches,
     /// Who wants the packet at hand dropped.
     pub(super) blame: Blame,
     pub(super) scratch: Box<[u8]>,
@@ -97,6 +100,7 @@ impl Lane {
             plans: parts.plans.to_vec().into(),
             switched: Switched::default(),
             recent: RecentDrops::default(),
+            watches: Watches::default(),
             blame: Blame::default(),
             fragments_seen: defrag::Counters::default(),
             errors: Allowance::default(),
@@ -170,6 +174,8 @@ impl Lane {
         self.near = self.number(&meta);
         self.position = self.near;
         self.count(decoded);
+        let (length, tuple) = (frame.len(), decoded.tuple);
+        self.begin_trace(&frame, None);
         if decoded.is_fragment() {
             self.fragment(frame, decoded, &plan, give);
         } else {
@@ -177,6 +183,7 @@ impl Lane {
             let frame = self.edited(frame, decoded, &plan, verdict);
             self.settle(frame, decoded, &plan, verdict);
         }
+        self.end_trace(&meta, &tuple, length);
         if !self.services.outbox.is_empty() {
             self.serve_outbox();
         }
@@ -192,13 +199,23 @@ impl Lane {
         };
         self.position = self.number(&frame.meta());
         decode(frame.view(&mut self.scratch), plan.link, &mut decoded);
+        let (meta, length) = (frame.meta(), frame.len());
+        self.begin_trace(&frame, Some(Step::Rebuilt));
         let verdict = self.judge(&frame, &mut decoded, &plan, Cause::Rebuilt);
         let frame = self.edited(frame, &decoded, &plan, verdict);
         match plan.mode {
             Mode::Ips | Mode::Reassemble => self.settle_datagram(frame, &decoded, &plan, verdict),
             // Its fragments went their way: this is a copy.
-            Mode::Tap | Mode::Ids => self.ledger.consumed.add(1),
+            Mode::Tap | Mode::Ids => {
+                let fate = match verdict {
+                    Verdict::Drop(reason) => Fate::Spared(reason),
+                    _ => Fate::Copied,
+                };
+                self.witness(&frame, fate);
+                self.ledger.consumed.add(1);
+            }
         }
+        self.end_trace(&meta, &decoded.tuple, length);
         self.rebuilt = Some(decoded);
         if !self.services.outbox.is_empty() {
             self.serve_outbox();
@@ -227,15 +244,17 @@ impl Lane {
         let verdict = self.inspect(&subject, decoded);
         let inner = self.inner_packets(&subject, decoded);
         let verdict = verdict.and(inner);
-        if verdict.is_drop() {
-            self.blame = std::mem::take(&mut self.services.outbox.blame);
-        }
+        self.blame = match verdict {
+            Verdict::Drop(_) => std::mem::take(&mut self.services.outbox.blame),
+            _ => Blame::default(),
+        };
         self.scratch = scratch;
         verdict
     }
 
     /// A burst of a pair that is not inspected.
     pub fn pass_on(&mut self, burst: &mut Burst, from: PortId, to: Option<PortId>) {
+        self.witness_passing(burst, from, to);
         self.exits.send_all(burst, Some(from), to);
     }
 

@@ -1,6 +1,7 @@
 //! Commands from management to a worker, and the answers. A worker looks once a turn; neither side ever waits.
 
 use super::recent::{DropRow, Ends};
+use super::watch::Watch;
 use crate::base::{FlowTuple, PerDir, Time};
 use crate::service::services::{self, InUse, Retired};
 use crate::session::{Session, Settled};
@@ -21,6 +22,10 @@ pub enum Command {
     InUse(Vec<InUse>),
     /// Fill the list, up to its capacity, with what is remembered of drops between these ends.
     Why { ends: Ends, rows: Vec<DropRow> },
+    /// Show packets from now on.
+    Watch(Box<Watch>),
+    /// The watch of that number ends.
+    Unwatch(u64),
 }
 
 pub enum Answer {
@@ -36,6 +41,8 @@ pub enum Answer {
         session: Option<SessionRow>,
         rows: Vec<DropRow>,
     },
+    /// To both of these: the watch that ended, or found no room.
+    Watch(Option<Box<Watch>>),
 }
 
 /// One line of `weir ctl sessions`.

@@ -42,6 +42,7 @@ pub mod tables;
 mod tests;
 #[cfg(test)]
 pub(crate) use tests::idle_handle;
+pub mod watch;
 pub mod worker;
 
 pub use appliance::{Appliance, Handle, MemoryPlatform, Platform, SetupError};

@@ -84,7 +84,7 @@ impl Lane {
         reason: DropReason,
         spared: bool,
     ) {
-        let blame = std::mem::take(&mut self.blame);
+        let blame = self.blame;
         if decoded.ip.is_none() {
             return; // between nobody
         }

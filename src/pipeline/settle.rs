@@ -6,6 +6,7 @@
 
 use super::lane::{Give, Lane};
 use super::settings::{Mode, PortPlan};
+use super::watch::Fate;
 use crate::base::{Dir, DropReason, Family, Verdict};
 use crate::decode::{Decoded, Ip};
 use crate::defrag::{IcmpError, icmp_error, refragment};
@@ -26,34 +27,46 @@ impl Lane {
             (Verdict::Drop(reason), Mode::Ips | Mode::Reassemble) => self.drop_frame(frame, decoded, reason),
             (Verdict::Drop(reason), Mode::Tap) => {
                 self.ledger.count_spared(reason, Some(frame.meta().port));
-                self.forward(frame, decoded, plan);
+                self.forward(frame, decoded, plan, Fate::Spared(reason));
             }
             (Verdict::Hold, Mode::Ips) => self.hold(frame, decoded, plan),
             (Verdict::Forward | Verdict::Hold, Mode::Ips | Mode::Tap | Mode::Reassemble) => {
-                self.forward(frame, decoded, plan);
+                self.forward(frame, decoded, plan, Fate::Sent(plan.peer));
             }
-            (_, Mode::Ids) => self.ledger.consumed.add(1),
+            (verdict, Mode::Ids) => {
+                let fate = match verdict {
+                    Verdict::Drop(reason) => Fate::Spared(reason),
+                    _ => Fate::Copied,
+                };
+                self.witness(&frame, fate);
+                self.ledger.consumed.add(1);
+            }
         }
     }
 
     #[inline]
-    fn forward(&mut self, frame: Frame, decoded: &Decoded, plan: &PortPlan) {
+    fn forward(&mut self, frame: Frame, decoded: &Decoded, plan: &PortPlan, fate: Fate) {
         match decoded.ip {
             Some(ip) if ip.total_len > u32::from(plan.peer_mtu) => {
-                self.forward_large(frame, decoded, &ip, plan)
+                self.forward_large(frame, decoded, &ip, plan, fate)
             }
-            _ => self.exits.send(frame, plan.peer),
+            _ => {
+                self.witness(&frame, fate);
+                self.exits.send(frame, plan.peer);
+            }
         }
     }
 
     /// A packet that came whole, and is larger than the other port takes.
     #[cold]
-    fn forward_large(&mut self, frame: Frame, decoded: &Decoded, ip: &Ip, plan: &PortPlan) {
+    fn forward_large(&mut self, frame: Frame, decoded: &Decoded, ip: &Ip, plan: &PortPlan, fate: Fate) {
         if may_be_cut(ip) {
+            self.witness(&frame, fate);
             self.cut(frame, decoded, plan);
         } else if plan.mode.acts() && ip.fragment.is_none() {
             self.too_big(frame, decoded, ip, plan);
         } else {
+            self.witness(&frame, fate);
             self.exits.send(frame, plan.peer);
         }
     }
@@ -70,6 +83,7 @@ impl Lane {
         if verdict != Verdict::Forward || fits {
             return self.settle(frame, decoded, plan, verdict);
         }
+        self.witness(&frame, Fate::Sent(plan.peer));
         self.cut(frame, decoded, plan);
     }
 
@@ -133,6 +147,7 @@ impl Lane {
             Mode::Ips | Mode::Reassemble => self.drop_frame(piece, decoded, reason),
             // A copy: the fragment itself has gone on.
             Mode::Tap | Mode::Ids => {
+                self.witness(&piece, Fate::Spared(reason));
                 self.ledger.count_spared(reason, Some(piece.meta().port));
                 self.ledger.consumed.add(1);
             }
@@ -140,6 +155,7 @@ impl Lane {
     }
 
     fn drop_frame(&mut self, frame: Frame, decoded: &Decoded, reason: DropReason) {
+        self.witness(&frame, Fate::Dropped(reason));
         let meta: FrameMeta = frame.meta();
         self.ledger.count_drop(reason, Some(meta.port), 1);
         if self.report.wants().drop {

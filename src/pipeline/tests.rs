@@ -21,6 +21,7 @@ mod line;
 mod modes;
 mod recent;
 mod rss;
+mod watch;
 
 const INSIDE: PortId = PortId(0);
 const OUTSIDE: PortId = PortId(1);

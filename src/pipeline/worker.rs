@@ -367,6 +367,8 @@ impl Worker {
                 self.lane.services().in_use(&mut rows);
                 Answer::InUse(rows)
             }
+            Command::Watch(watch) => Answer::Watch(self.lane.begin_watch(watch)),
+            Command::Unwatch(id) => Answer::Watch(self.lane.end_watch(id)),
             Command::Why { ends, mut rows } => {
                 self.lane.recent_drops(&ends, &mut rows);
                 // Within VLANs or a tunnel it is found by what was dropped of it.

@@ -20,6 +20,10 @@ impl Service {
         Service { control }
     }
 
+    pub(super) fn control(&self) -> Arc<dyn Control> {
+        Arc::clone(&self.control)
+    }
+
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&dyn Control) -> T + Send + 'static,

@@ -2,6 +2,7 @@ use super::proto as p;
 use super::*;
 use crate::base::{Addr, DropReason, FlowTuple, Time};
 use crate::mgmt::control::*;
+use crate::mgmt::watching::{Feed, Shown, WatchRequest, WatchTotals};
 use crate::pipeline::Balance;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -12,6 +13,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 struct Fake {
     reloaded: AtomicBool,
     stopped: AtomicBool,
+    unwatched: AtomicBool,
+}
+
+/// So many packets, then none.
+struct Three(u64);
+
+impl Feed for Three {
+    fn take(&mut self, most: usize) -> Vec<Shown> {
+        let now = self.0.min(most as u64).min(2);
+        self.0 -= now;
+        (0..now)
+            .map(|_| Shown { bytes: vec![1; 60], lines: vec!["sent".into()], ..Shown::default() })
+            .collect()
+    }
+
+    fn totals(&self) -> WatchTotals {
+        WatchTotals { seen: 9, lost: 6 }
+    }
 }
 
 impl Control for Fake {
@@ -48,6 +67,23 @@ impl Control for Fake {
 
     fn confirm_modes(&self, keep: bool) -> Result<usize, ControlError> {
         Ok(usize::from(keep))
+    }
+
+    fn ports(&self) -> Vec<String> {
+        vec!["a".into(), "b".into()]
+    }
+
+    fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError> {
+        assert_eq!(request.snaplen, u32::MAX);
+        if request.filter == "wrong" {
+            return Err(ControlError::Unanswerable("no filter".into()));
+        }
+        Ok((7, Box::new(Three(3))))
+    }
+
+    fn unwatch(&self, id: u64) {
+        assert_eq!(id, 7);
+        self.unwatched.store(true, Ordering::Relaxed);
     }
 
     fn lcores(&self) -> Vec<LcoreInfo> {
@@ -165,6 +201,36 @@ fn every_question_is_answered_over_the_socket() {
         assert_eq!((lcores[0].role.as_str(), lcores[0].cpu), ("main", Some(0)));
         client.appliance.stop(p::StopRequest {}).await.unwrap();
         assert!(fake.stopped.load(Ordering::Relaxed));
+    });
+}
+
+#[test]
+fn packets_are_shown_until_their_bound_and_the_watch_ends_with_the_stream() {
+    use p::watch_reply::What;
+    with_server(async |mut client, fake| {
+        let wrong = p::WatchRequest { filter: "wrong".into(), ..p::WatchRequest::default() };
+        let refused = client.packets.watch(wrong).await.unwrap_err();
+        assert_eq!(refused.message(), "no filter");
+        for (count, milliseconds, expected) in [(2, 0, 2), (0, 30, 3)] {
+            let request = p::WatchRequest { count, milliseconds, ..p::WatchRequest::default() };
+            let mut stream = client.packets.watch(request).await.unwrap().into_inner();
+            let mut got = Vec::new();
+            while let Some(reply) = stream.message().await.unwrap() {
+                got.push(reply.what.unwrap());
+            }
+            assert!(matches!(got.first(), Some(What::Begin(begin)) if begin.ports == ["a", "b"]));
+            assert!(matches!(got.last(), Some(What::End(end)) if (end.seen, end.lost) == (9, 6)));
+            assert_eq!(got.len() - 2, expected, "{count} packets, {milliseconds} ms");
+            while !fake.unwatched.swap(false, Ordering::Relaxed) {
+                tokio::task::yield_now().await;
+            }
+        }
+        // Who goes away ends it as well.
+        let request = p::WatchRequest { milliseconds: 80_000, ..p::WatchRequest::default() };
+        drop(client.packets.watch(request).await.unwrap());
+        while !fake.unwatched.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
     });
 }
 

@@ -8,6 +8,7 @@ use crate::service::hold::WhenHeld;
 use crate::service::plugin::{DataPlugin, Reply};
 use crate::service::set::OnFault;
 use crate::service::table::PluginCounts;
+use crate::service::trace::{Said, Step as TraceStep};
 use crate::session::NO_HANDLE;
 
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -25,6 +26,18 @@ enum Weighed {
     HeldFirst,
     Drop(DropReason),
     Refuse(DropReason),
+}
+
+impl Weighed {
+    #[inline]
+    fn said(&self) -> Said {
+        match self {
+            Weighed::On => Said::Forward,
+            Weighed::Out => Said::Nothing,
+            Weighed::Hold | Weighed::HeldFirst => Said::Hold,
+            Weighed::Drop(reason) | Weighed::Refuse(reason) => Said::Drop(*reason),
+        }
+    }
 }
 
 impl Services {
@@ -97,7 +110,9 @@ impl Services {
                 Step::First if !packet_mode => p.first_packet(context),
                 _ => p.packet(context),
             });
-            match weigh(reply, step) {
+            let weighed = weigh(reply, step);
+            context.host.report.trace.step(TraceStep::Plugin { plugin, said: weighed.said() });
+            match weighed {
                 Weighed::On => {}
                 Weighed::Out if context.is_missed(plugin) => return Passage::Drop(DropReason::PluginOut),
                 Weighed::Out => {}
@@ -181,7 +196,9 @@ impl Services {
                         if per_packet { p.packet(context) } else { p.alone(context) }
                     },
                 );
-            match weigh(reply, Step::Later) {
+            let weighed = weigh(reply, Step::Later);
+            context.host.report.trace.step(TraceStep::Plugin { plugin, said: weighed.said() });
+            match weighed {
                 Weighed::Drop(reason) | Weighed::Refuse(reason) => {
                     context.blame(plugin);
                     return Passage::Drop(reason);
