@@ -42,6 +42,8 @@ pub struct Status {
     pub events_lost: u64,
     /// What ports lost (`outside.rx_missed`), where that is not nothing.
     pub port_losses: Vec<NamedCount>,
+    /// Ports whose link is down.
+    pub links_down: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,9 @@ use crate::io::clock::Clock;
 use crate::mgmt::config::{Loaded, Sources};
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
+use crate::mgmt::links::Links;
 use crate::mgmt::looks::{Look, Looks};
+use crate::mgmt::overload::Overload;
 use crate::mgmt::pair_modes::Unconfirmed;
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rule_sets::{self, Keep};
@@ -25,6 +27,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+mod health;
 mod modes;
 mod watch;
 mod why;
@@ -75,6 +78,8 @@ pub struct Operator {
     watch_ids: AtomicU64,
     /// Watches that some worker may still have.
     ended_watches: Mutex<Vec<u64>>,
+    links: Mutex<Links>,
+    overload: Mutex<Overload>,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -130,6 +135,8 @@ impl Operator {
             unconfirmed: Mutex::default(),
             watch_ids: AtomicU64::new(0),
             ended_watches: Mutex::default(),
+            links: Mutex::default(),
+            overload: Mutex::default(),
         }
     }
 
@@ -332,6 +339,7 @@ impl Control for Operator {
             events_sent: self.events.sent.load(Ordering::Relaxed),
             events_lost: self.events.lost.load(Ordering::Relaxed),
             port_losses: counters::losses(&handle),
+            links_down: health::links_down(&handle),
         }
     }
 

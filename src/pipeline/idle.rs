@@ -19,9 +19,9 @@ const BEFORE_NAP: u32 = 2_000;
 const NAPS: u32 = 64;
 /// What the first frame after a short quiet time may wait, beside the kernel's own timer slack.
 const SHORTEST: Duration = Duration::from_micros(50);
-/// The longest nap is this many doublings of the shortest: 400 us. Meanwhile frames lie in the port's receive queue, whose
-/// 1,024 descriptors hold what comes at two million a second; a port that may begin faster wants `poll = "busy"`.
-const DOUBLINGS: u32 = 3;
+/// The longest nap is this many doublings of the shortest: 800 us. Meanwhile frames lie in the port's receive queue, whose
+/// 1,024 descriptors hold what comes at a million a second; a port that may begin faster wants `poll = "busy"`.
+const DOUBLINGS: u32 = 4;
 
 #[derive(Debug, Default)]
 pub struct Idle {
@@ -63,9 +63,9 @@ mod tests {
     fn naps_begin_after_a_gap_and_grow_to_their_bound() {
         let micros = |turns| nap_after(turns).map(|span| span.as_micros());
         assert_eq!([1, BEFORE_NAP].map(micros), [None, None]);
-        let naps = [1, NAPS, NAPS + 1, 2 * NAPS + 1, 3 * NAPS + 1, u32::MAX - BEFORE_NAP];
+        let naps = [1, NAPS, NAPS + 1, 2 * NAPS + 1, 4 * NAPS + 1, u32::MAX - BEFORE_NAP];
         let lengths = naps.map(|nap| micros(BEFORE_NAP + nap));
-        assert_eq!(lengths, [50, 50, 100, 200, 400, 400].map(Some));
+        assert_eq!(lengths, [50, 50, 100, 200, 800, 800].map(Some));
     }
 
     #[test]

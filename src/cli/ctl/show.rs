@@ -36,6 +36,9 @@ pub(super) fn status(s: &p::StatusReply) -> Answer {
     for pair in &s.pairs {
         table.row(["pair", &format!("{} ({})", pair.ports.join(" <-> "), pair.mode)]);
     }
+    for port in &s.links_down {
+        table.row(["link down", port]);
+    }
     for loss in &s.port_losses {
         table.row([&format!("lost: {}", loss.name), &loss.value.to_string()]);
     }
@@ -56,6 +59,7 @@ pub(super) fn status(s: &p::StatusReply) -> Answer {
         "sessions": s.sessions,
         "events": { "sent": s.events_sent, "lost": s.events_lost },
         "port_losses": s.port_losses.iter().map(|c| (c.name.clone(), c.value.into())).collect::<Map<_, _>>(),
+        "links_down": s.links_down,
         "pairs": s.pairs.iter().map(pair).collect::<Vec<_>>(),
         "memory": s.memory.iter().map(memory).collect::<Vec<_>>(),
     });

@@ -184,6 +184,7 @@ impl From<Status> for p::StatusReply {
             sessions: s.sessions,
             memory: memory.collect(),
             pairs: s.pairs.into_iter().map(Into::into).collect(),
+            links_down: s.links_down,
             events_sent: s.events_sent,
             events_lost: s.events_lost,
             port_losses: s
