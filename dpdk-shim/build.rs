@@ -51,6 +51,8 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_macaddr_get",
     "rte_eth_stats_get",
     "rte_eth_link_get_nowait",
+    "rte_eth_dev_set_link_up",
+    "rte_eth_dev_set_link_down",
     "rte_eth_dev_socket_id",
     "rte_eth_dev_rss_reta_update",
 ];

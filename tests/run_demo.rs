@@ -120,10 +120,28 @@ fn ctl_answers_while_it_runs() {
     assert_eq!(status["pairs"][0], serde_json::json!({ "ports": ["outside", "inside"], "mode": "ips" }));
 
     let drops = demo.json(&["drops"]);
-    assert_eq!(drops["rules"], 1, "{drops}");
-    let dropped: u64 = drops.as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    let line = |drops: &Value, key: &str, name: &str| {
+        let lines = drops["drops"].as_array().unwrap();
+        lines.iter().find(|line| line[key] == name).cloned().unwrap_or_else(|| panic!("no {name} in {drops}"))
+    };
+    let rules = line(&drops, "reason", "rules");
+    assert_eq!(
+        (&rules["frames"], &rules["new"]),
+        (&1.into(), &1.into()),
+        "the first look tells all: {drops}"
+    );
+    let dropped = drops["dropped_new"].as_u64();
+    assert_eq!((drops["received"].as_u64(), drops["received_new"].as_u64()), (Some(FRAMES), Some(FRAMES)));
+    let again = demo.json(&["drops"]);
+    assert_eq!((&again["dropped_new"], &again["received_new"]), (&0.into(), &0.into()), "{again}");
+    assert_eq!(line(&again, "reason", "rules")["frames"], 1, "{again}");
+    assert_eq!(demo.json(&["drops", "--as", "other"])["dropped_new"].as_u64(), dropped);
+    let parts = demo.json(&["drops", "--by", "port,lcore", "--over", "10ms"]);
+    let part = line(&parts, "port", "outside");
+    let facts = (&part["lcore"], part["frames"].as_u64(), &part["new"]);
+    assert_eq!(facts, (&"worker 0".into(), dropped, &0.into()), "{parts}");
     let counters = demo.json(&["counters", "ips."]);
-    assert_eq!(counters["ips.blocked"].as_u64(), Some(dropped), "{counters}");
+    assert_eq!(counters["ips.blocked"].as_u64(), dropped, "{counters}");
     assert!(counters.as_object().unwrap().keys().all(|name| name.starts_with("ips.")), "{counters}");
 
     let port = demo.json(&["counters", "port.outside."]);
@@ -150,6 +168,70 @@ fn ctl_answers_while_it_runs() {
         let table = demo.ctl(words);
         assert!(table.status.success() && !table.stdout.is_empty(), "{words:?}");
     }
+    demo.end();
+}
+
+#[test]
+fn ctl_tells_why_a_session_was_dropped() {
+    let demo = Demo::new();
+    demo.wait_for_frames();
+    let dropped = until("the record of a drop", || {
+        let events = Events::read(&demo.bench.path("out/eve.json"));
+        events.of("alert").into_iter().find(|e| e["alert"]["action"] == "blocked").cloned()
+    });
+    let end = |side: &str| {
+        format!("{}:{}", dropped[format!("{side}_ip")].as_str().unwrap(), dropped[format!("{side}_port")])
+    };
+    let proto = dropped["proto"].as_str().unwrap();
+    // The other way round is the same question.
+    let why = demo.json(&["why", proto, &end("dest"), &end("src")]);
+    let drop = &why["drops"][0];
+    assert_eq!(
+        (&drop["reason"], &drop["plugin"], &drop["port"]),
+        (&"rules".into(), &"idp".into(), &"outside".into())
+    );
+    assert_eq!((&drop["rule"]["sid"], &drop["rule"]["generation"]), (&9_900_002.into(), &1.into()), "{why}");
+    assert_eq!(drop["flow_id"], dropped["flow_id"]);
+    assert!((1..=FRAMES).contains(&drop["packet"].as_u64().unwrap()), "{why}");
+    assert_eq!(why["sessions"][0]["verdict"], "drop", "{why}");
+    let text = demo.ctl(&["why", &format!("{proto} {} -> {}", end("src"), end("dest"))]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("dropped: rules") && text.contains("rule         sid 9900002"), "{text}");
+    let nothing = demo.ctl(&["why", "tcp", "192.0.2.1:1", "192.0.2.2:2"]);
+    assert!(String::from_utf8_lossy(&nothing.stdout).contains("no drop between these ends is remembered"));
+    let refused = demo.ctl(&["why", "tcp", "192.0.2.1:1", "[2001:db8::1]:2"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("the other of IPv6"));
+    demo.end();
+}
+
+#[test]
+fn modes_are_changed_confirmed_and_go_back_by_themselves() {
+    let demo = Demo::new();
+    let mode = |words: &[&str]| demo.json(&[&["mode"], words].concat())[0].clone();
+    assert_eq!(
+        mode(&[]),
+        serde_json::json!({ "ports": ["outside", "inside"], "mode": "ips", "unless_confirmed": null })
+    );
+    let changed = mode(&["inside", "tap", "--confirm", "300"]);
+    assert_eq!((&changed["mode"], &changed["unless_confirmed"]["mode"]), (&"tap".into(), &"ips".into()));
+    assert_eq!(demo.json(&["status"])["pairs"][0]["mode"], "tap");
+    assert_eq!(mode(&["confirm"])["unless_confirmed"], Value::Null);
+    let nothing = demo.ctl(&["mode", "confirm"]);
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("waits for a confirmation"));
+    assert_eq!(mode(&["ips", "--confirm", "100ms"])["unless_confirmed"]["mode"], "tap");
+    until("the mode to go back", || (mode(&[])["mode"] == "tap").then_some(()));
+    assert_eq!(mode(&["ids", "--confirm", "5m"])["mode"], "ids");
+    assert_eq!(mode(&["revert"])["mode"], "tap");
+    for (words, said) in [
+        (&["mode", "tab"][..], "\"tab\" is no mode"),
+        (&["mode", "elsewhere", "tap"], "there is no pair elsewhere; there are: outside,inside"),
+        (&["mode", "confirm", "--confirm", "3"], "--confirm goes with a new mode"),
+    ] {
+        let refused = demo.ctl(words);
+        let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(1) && text.contains(said), "{words:?}: {text}");
+    }
+    demo.wait_for_frames();
     demo.end();
 }
 

@@ -45,11 +45,8 @@ fn a_policy_three_seconds_late_opens_the_line_and_a_new_one_lets_running_streams
         before += 1;
     }
     assert!(before >= 3, "{before} tries were made before");
-    assert!(
-        line.json(&["drops"])["service_inactive"].as_u64().unwrap() >= before,
-        "{}",
-        line.json(&["drops"])
-    );
+    let counted = line.json(&["counters", "ips.drop_reason.service_inactive"]);
+    assert!(counted["ips.drop_reason.service_inactive"].as_u64().unwrap() >= before, "{counted}");
     for port in 5000..5020 {
         assert!(line.can(&format!("udp {port} late")), "everything passes, on whichever worker");
     }

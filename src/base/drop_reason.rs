@@ -24,6 +24,11 @@ macro_rules! drop_reasons {
             pub const fn index(self) -> usize {
                 self as usize
             }
+
+            /// It counts at the port that the frame was to leave by; every other at the one that it came in by.
+            pub const fn at_exit(self) -> bool {
+                matches!(self, DropReason::TransmitFull)
+            }
         }
     };
 }

@@ -5,6 +5,7 @@
 
 pub mod addr;
 pub mod anomaly;
+pub mod bpf;
 pub mod counters;
 pub mod dir;
 pub mod drop_reason;

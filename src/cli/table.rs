@@ -17,6 +17,12 @@ impl Table {
         self.rows.push(cells.iter().map(|c| c.as_ref().to_owned()).collect());
     }
 
+    /// The head of a table that is still empty.
+    pub fn head(&mut self, cells: Vec<String>) {
+        self.head = 1;
+        self.rows.insert(0, cells);
+    }
+
     /// A row of as many cells as there are.
     pub fn line(&mut self, cells: Vec<String>) {
         self.rows.push(cells);

@@ -8,6 +8,7 @@ use super::settings::Settings;
 use crate::base::{Anomaly, DropReason, Family, LinkSet, PortId, Time};
 use crate::decode::{Decoded, Fragment, Ip};
 use crate::io::{Frame, FrameAllocator};
+use std::time::Duration;
 
 mod build;
 mod check;
@@ -32,8 +33,9 @@ pub trait Sink {
     fn copies(&self, _: PortId) -> bool {
         false
     }
-    /// So many held fragments were dropped, their frames freed; all were copies, or none.
-    fn dropped(&mut self, reason: DropReason, fragments: u32, copies: bool);
+    /// So many held fragments of a datagram whose newest came in by `port` were dropped, their frames freed; all were copies, or
+    /// none.
+    fn dropped(&mut self, reason: DropReason, port: PortId, fragments: u32, copies: bool);
     /// Of the fragment being pushed.
     fn anomaly(&mut self, anomaly: Anomaly);
     /// The first fragment of a datagram whose time is over, as it came; its IP header stands at `ip_at`. Only where the
@@ -72,6 +74,8 @@ struct Datagram {
     source: Option<u32>,
     policy: OverlapPolicy,
     copies: bool,
+    /// By which its newest fragment came in.
+    port: PortId,
     /// Payload bytes, once the last fragment came.
     total: Option<u32>,
     /// Where the farthest fragment ends.
@@ -126,6 +130,18 @@ impl Reassembler {
         self.datagrams.len()
     }
 
+    /// From the first piece to the last.
+    pub fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
+    /// Whether other fragments of this one's datagram, copies or not, are here and their time is not over.
+    pub fn has_begun(&self, decoded: &Decoded, copies: bool, now: Time) -> bool {
+        let key = decoded.ip.and_then(|ip| ip.fragment.map(|f| Key::of(decoded, &ip, &f, copies)));
+        let slot = key.and_then(|key| self.datagrams.find(self.datagrams.hash(&key), &key));
+        slot.is_some_and(|slot| now < self.datagrams.value(slot).since.plus(self.settings.timeout))
+    }
+
     /// Takes a fragment. A frame that is none comes back as complete, untouched and uncounted.
     pub fn push(
         &mut self,
@@ -167,11 +183,13 @@ impl Reassembler {
         if ip.family == Family::V6 && fragment.offset == 0 && !fragment.more {
             return self.atomic(frame, ip, fragment, alloc);
         }
-        let copies = sink.copies(frame.meta().port);
+        let port = frame.meta().port;
+        let copies = sink.copies(port);
         let slot = match self.datagram(decoded, ip, fragment, now, copies, sink) {
             Ok(slot) => slot,
             Err(reason) => return Outcome::Dropped(reason, frame),
         };
+        self.datagrams.value_mut(slot).port = port;
         let outcome = self.insert(slot, frame, ip, fragment, alloc, sink);
         let datagram = self.datagrams.value(slot);
         if datagram.fragments == 0 && datagram.poisoned.is_none() {
@@ -190,10 +208,8 @@ impl Reassembler {
         copies: bool,
         sink: &mut impl Sink,
     ) -> Result<u32, DropReason> {
-        let t = &decoded.tuple;
-        let (family, id) = (ip.family, fragment.id);
-        let proto = if family == Family::V4 { ip.proto } else { 0 };
-        let key = Key { src: t.src, dst: t.dst, context: t.context, id, proto, family, copies };
+        let (t, id) = (&decoded.tuple, fragment.id);
+        let key = Key::of(decoded, ip, fragment, copies);
         let hash = self.datagrams.hash(&key);
         if let Some(slot) = self.datagrams.find(hash, &key) {
             let datagram = self.datagrams.value(slot);

@@ -74,6 +74,16 @@ pub struct PortStats {
 /// Reads what a port counts, from any thread; it does not keep the port alive.
 pub trait PortMeter: Send {
     fn stats(&self) -> PortStats;
+
+    /// Whether the link is up; `None` when the port does not say.
+    fn link_up(&self) -> Option<bool> {
+        None
+    }
+
+    /// Takes the link up or down; false where the port cannot.
+    fn set_link(&self, _up: bool) -> bool {
+        false
+    }
 }
 
 /// A port. Its queues are handed out once each, to the lcore that will own them.

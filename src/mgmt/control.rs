@@ -3,7 +3,10 @@
 //! Every call may wait for a worker's mailbox, so it runs on a blocking thread, never on the RPC's own.
 
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
+use crate::mgmt::config::Mode;
+use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Balance;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// A counter under its dotted name (`decoder.pkts`), as eve.json's `stats` nests it and `weir ctl counters` prints it.
@@ -39,6 +42,8 @@ pub struct Status {
     pub events_lost: u64,
     /// What ports lost (`outside.rx_missed`), where that is not nothing.
     pub port_losses: Vec<NamedCount>,
+    /// Ports whose link is down.
+    pub links_down: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -52,13 +57,50 @@ pub struct MemoryUse {
 pub struct PairStatus {
     pub ports: Vec<String>,
     pub mode: String,
+    /// It goes back to this mode at that time, unless confirmed.
+    pub goes_back: Option<(String, Time)>,
 }
 
-/// How often a reason struck since the start. Rates are the caller's: the difference of two looks.
+/// Another mode for a pair, or for all that can have it.
 #[derive(Clone, Debug)]
+pub struct ModeChange {
+    /// One of its ports, or all with commas between; empty for all pairs.
+    pub pair: String,
+    pub mode: Mode,
+    /// It goes back by itself after so long, unless confirmed.
+    pub confirm: Option<Duration>,
+}
+
+/// What was dropped, since the start and since somebody's last look.
+#[derive(Clone, Debug, Default)]
+pub struct Drops {
+    pub now: Time,
+    /// When the same looker looked last; the appliance's start at a first look.
+    pub since: Time,
+    /// Frames received since the start, and since then.
+    pub received: Grown,
+    /// Those that are not all zero.
+    pub counts: Vec<DropCount>,
+}
+
+/// A count now, and how much of it is new since the last look.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grown {
+    pub total: u64,
+    pub new: u64,
+}
+
+/// How often a reason struck on one lcore, of frames of one port.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropCount {
     pub reason: DropReason,
-    pub frames: u64,
+    /// The port that the frames came in by, or at [`DropReason::at_exit`] could not leave by; empty when no port is known.
+    pub port: String,
+    /// As [`LcoreInfo::role`].
+    pub lcore: String,
+    pub frames: Grown,
+    /// Forwarded, because the pair's mode lets no verdict act.
+    pub spared: Grown,
 }
 
 /// What one lcore does.
@@ -115,13 +157,65 @@ pub struct SessionInfo {
     pub state: String,
     /// TCP's own state; empty for others.
     pub tcp_state: String,
-    /// `forward` or `drop`, once settled; else `inspect`.
+    /// `inspect` until something is settled: then `pass`, `bypass` or `drop`.
     pub verdict: String,
     pub start: Time,
     pub last: Time,
     pub packets: PerDir<u64>,
     pub bytes: PerDir<u64>,
     pub generation: u32,
+}
+
+/// Between whom something happened: the question of `weir ctl why`. Either direction is meant.
+#[derive(Copy, Clone, Debug)]
+pub struct Between {
+    pub proto: u8,
+    pub ends: [IpAddr; 2],
+    /// Both, or neither is known.
+    pub ports: Option<[u16; 2]>,
+}
+
+/// Why packets between two ends are dropped.
+#[derive(Clone, Debug, Default)]
+pub struct Why {
+    /// Sessions that live.
+    pub sessions: Vec<SessionInfo>,
+    /// What workers remember of drops, the newest first.
+    pub drops: Vec<DropStory>,
+}
+
+/// The first drop of a conversation, and how it went on.
+#[derive(Clone, Debug)]
+pub struct DropStory {
+    pub worker: u32,
+    /// Source is the dropped packet's sender.
+    pub tuple: FlowTuple,
+    /// 0: no session.
+    pub flow_id: u64,
+    pub reason: DropReason,
+    /// The plugin that asked for it; empty for none.
+    pub plugin: String,
+    pub rule: Option<RuleStory>,
+    /// The policy of its session.
+    pub generation: u32,
+    pub packet: u64,
+    pub port: String,
+    pub first: Time,
+    pub last: Time,
+    pub frames: u64,
+    /// Of these, forwarded because of the pair's mode.
+    pub spared: u64,
+}
+
+/// The rule behind a drop.
+#[derive(Clone, Debug, Default)]
+pub struct RuleStory {
+    pub generation: u32,
+    /// The rest is not known any more where nobody has rules of that generation.
+    pub known: bool,
+    pub sid: u32,
+    pub rev: u32,
+    pub msg: String,
 }
 
 /// What a reload of the rules came to. A reload that fails changes nothing.
@@ -221,8 +315,15 @@ pub enum ControlError {
         "the lcores did not all come to rest in time, so traffic goes on uncounted; ask again, or look at `weir ctl lcores`"
     )]
     Restless,
+    #[error(
+        "worker {worker} has not taken over the new mode yet; it will with its next turn: look at `weir ctl lcores`"
+    )]
+    Lagging { worker: u32 },
     #[error("the appliance is stopping")]
     Stopping,
+    /// The question makes no sense.
+    #[error("{0}")]
+    Unanswerable(String),
     /// The new rules or configuration are no good; the old stay.
     #[error("the old rules stay in force: {0}")]
     Refused(String),
@@ -236,12 +337,26 @@ pub trait Control: Send + Sync + 'static {
     fn status(&self) -> Status;
     /// All counters, in the order in which they are printed.
     fn counters(&self) -> Vec<NamedCount>;
-    /// One entry for every reason, also those that never struck.
-    fn drops(&self) -> Vec<DropCount>;
+    /// What struck, by reason, port and lcore. Under a name, what is new since the last look under it; without one nothing is
+    /// kept, and all is new.
+    fn drops(&self, looker: &str) -> Drops;
+    /// The ports' names by number.
+    fn ports(&self) -> Vec<String>;
     fn lcores(&self) -> Vec<LcoreInfo>;
+    /// The pairs and their modes.
+    fn pairs(&self) -> Vec<PairStatus>;
+    /// Returns when every worker goes by the new mode.
+    fn set_mode(&self, change: &ModeChange) -> Result<(), ControlError>;
+    /// Changes that were to be confirmed stay (`keep`), or go back now. How many there were.
+    fn confirm_modes(&self, keep: bool) -> Result<usize, ControlError>;
     /// Stops all lcores between two turns for a moment, and counts.
     fn balance(&self) -> Result<Balanced, ControlError>;
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError>;
+    /// What is known of drops between two ends.
+    fn why(&self, between: &Between) -> Result<Why, ControlError>;
+    /// Shows packets from now on, until [`unwatch`](Self::unwatch) is told the number.
+    fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError>;
+    fn unwatch(&self, id: u64);
     fn reload_rules(&self) -> Result<Reload, ControlError>;
     /// All service sets, or the one of this name.
     fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError>;

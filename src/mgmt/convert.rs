@@ -241,7 +241,8 @@ pub fn plans(config: &Config, infos: &[&PortInfo]) -> Vec<PortPlan> {
         let pair = config.pairs.iter().find(|pair| pair.ports.contains(&port.name));
         let other = pair.and_then(|pair| pair.ports.iter().find(|name| **name != port.name));
         let other = other.and_then(|name| number(name));
-        let forwards = pair.is_some_and(|pair| pair.mode != Mode::Ids);
+        // An inspected pair may get another mode while it runs; in mode "ids" it has an other side and sends nothing there.
+        let forwards = pair.is_some_and(|pair| pair.inspection || pair.mode != Mode::Ids);
         PortPlan {
             link: infos.get(at).map_or(LinkType::Ethernet, |info| info.link_type),
             peer: other.filter(|_| forwards).map(|n| PortId(n as u16)),

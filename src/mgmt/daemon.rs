@@ -21,6 +21,9 @@ const TURN: Duration = Duration::from_millis(10);
 /// How long a plugin's late policy may wait to be taken up, and what workers no longer use to be freed.
 const SERVICES_TURN: Duration = Duration::from_millis(50);
 
+/// How long a link may be down unnoticed, or workers not keep up.
+const LINKS_TURN: Duration = Duration::from_millis(100);
+
 /// What the thread works with.
 pub struct Daemon {
     pub operator: Arc<Operator>,
@@ -54,6 +57,8 @@ impl Daemon {
         let mut stats_at = self.operator.now().plus(self.stats_interval);
         let mut services = tokio::time::interval(SERVICES_TURN);
         services.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut links = tokio::time::interval(LINKS_TURN);
+        links.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut at_services: Option<tokio::task::JoinHandle<()>> = None;
         while !self.ended.load(Ordering::Acquire) {
             tokio::select! {
@@ -63,10 +68,15 @@ impl Daemon {
                     let operator = Arc::clone(&self.operator);
                     at_services = Some(tokio::task::spawn_blocking(move || operator.turn_services()));
                 },
+                _ = links.tick() => {
+                    self.operator.turn_links();
+                    self.operator.turn_overload();
+                }
                 what = signals.next() => self.signal(what),
             }
         }
         sentence::attend(false);
+        self.operator.release_links();
         if let Some(rpc) = rpc {
             rpc.abort();
         }
@@ -84,6 +94,7 @@ impl Daemon {
         if let Some(sentence) = sentence::passed() {
             watchdog::carry_out(sentence, &mut self.log);
         }
+        self.operator.turn_modes();
         let now = self.operator.now();
         self.log.turn(now);
         self.publish(&self.log.totals());

@@ -1,17 +1,21 @@
 //! Management's hands on a running appliance: the [`Control`] that the RPC asks.
 
-use crate::base::DropReason;
 use crate::base::{Generation, Time};
 use crate::inspect::Engine;
 use crate::io::clock::Clock;
 use crate::mgmt::config::{Loaded, Sources};
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
+use crate::mgmt::links::Links;
+use crate::mgmt::looks::{Look, Looks};
+use crate::mgmt::overload::Overload;
+use crate::mgmt::pair_modes::Unconfirmed;
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
+use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
@@ -22,6 +26,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+mod health;
+mod modes;
+mod watch;
+mod why;
 
 /// How long a worker may take to answer: a turn takes microseconds, a preempted one milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,6 +51,7 @@ pub struct EventNumbers {
 
 pub struct Operator {
     handle: Mutex<Handle>,
+    board: Arc<Board>,
     clock: Mutex<Clock>,
     started: Time,
     running_mode: &'static str,
@@ -61,6 +71,15 @@ pub struct Operator {
     answers: Mutex<Answers>,
     /// What workers said of plugins.
     notices: Mutex<VecDeque<OutNotice>>,
+    /// Who looked at the drops, and what there was.
+    looks: Mutex<Looks>,
+    unconfirmed: Mutex<Unconfirmed>,
+    /// Numbers of watches given so far.
+    watch_ids: AtomicU64,
+    /// Watches that some worker may still have.
+    ended_watches: Mutex<Vec<u64>>,
+    links: Mutex<Links>,
+    overload: Mutex<Overload>,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -94,6 +113,7 @@ impl Operator {
         let generation = parts.rules.current().map_or(0, |set| set.generation.0);
         let owed = vec![0; parts.handle.workers()];
         Operator {
+            board: Arc::clone(&parts.handle.board),
             handle: Mutex::new(parts.handle),
             clock: Mutex::new(parts.clock),
             started,
@@ -111,6 +131,12 @@ impl Operator {
             services: Mutex::new(parts.services),
             answers: Mutex::new(Answers { owed, late: Vec::new() }),
             notices: Mutex::default(),
+            looks: Mutex::default(),
+            unconfirmed: Mutex::default(),
+            watch_ids: AtomicU64::new(0),
+            ended_watches: Mutex::default(),
+            links: Mutex::default(),
+            overload: Mutex::default(),
         }
     }
 
@@ -170,6 +196,7 @@ impl Operator {
     /// Takes services a step further: late policies, plugins that misbehaved, what workers no longer use. Asks workers, so
     /// it belongs on a blocking thread; does nothing while somebody else asks.
     pub fn turn_services(&self) {
+        self.turn_watches();
         let Ok(_one) = self.asking.try_lock() else { return };
         let mut services = lock(&self.services);
         let notices = std::mem::take(&mut *lock(&self.notices));
@@ -226,10 +253,15 @@ impl Operator {
     }
 }
 
+/// As `weir ctl` names an lcore.
+pub(super) fn lcore_role(number: usize) -> String {
+    number.checked_sub(1).map_or_else(|| "main".to_owned(), |worker| format!("worker {worker}"))
+}
+
 fn retired(answer: Answer) -> Option<Retired> {
     match answer {
         Answer::Retired(retired) => Some(retired),
-        Answer::Sessions { .. } | Answer::InUse(_) => None,
+        _ => None,
     }
 }
 
@@ -252,7 +284,7 @@ impl Mail for Post<'_> {
     fn in_use(&mut self, worker: usize) -> Result<Vec<InUse>, ControlError> {
         self.0.ask(worker, Command::InUse(Vec::with_capacity(IN_USE_ROWS)), |answer| match answer {
             Answer::InUse(rows) => Some(rows),
-            Answer::Retired(_) | Answer::Sessions { .. } => None,
+            _ => None,
         })
     }
 
@@ -261,7 +293,7 @@ impl Mail for Post<'_> {
     }
 }
 
-fn info(row: &SessionRow, generation: u32) -> SessionInfo {
+fn info(row: &SessionRow) -> SessionInfo {
     SessionInfo {
         flow_id: row.flow_id,
         worker: row.worker.into(),
@@ -271,7 +303,8 @@ fn info(row: &SessionRow, generation: u32) -> SessionInfo {
         last: row.last,
         packets: row.packets,
         bytes: row.bytes,
-        generation,
+        generation: row.generation,
+        verdict: row.verdict.into(),
         ..SessionInfo::default()
     }
 }
@@ -302,14 +335,11 @@ impl Control for Operator {
                 part("fragments", sum(|t| t.fragment_memory.get()), config.fragments.memory.0),
                 part("streams", sum(|t| t.stream_memory.get()), config.streams.memory.0),
             ],
-            pairs: config
-                .pairs
-                .iter()
-                .map(|p| PairStatus { ports: p.ports.clone(), mode: p.mode.name().into() })
-                .collect(),
+            pairs: self.modes(),
             events_sent: self.events.sent.load(Ordering::Relaxed),
             events_lost: self.events.lost.load(Ordering::Relaxed),
             port_losses: counters::losses(&handle),
+            links_down: health::links_down(&handle),
         }
     }
 
@@ -322,10 +352,15 @@ impl Control for Operator {
         list
     }
 
-    fn drops(&self) -> Vec<DropCount> {
-        let handle = self.handle();
-        let frames = |reason| handle.ledgers.iter().map(|l| l.dropped(reason)).sum();
-        DropReason::ALL.iter().map(|&reason| DropCount { reason, frames: frames(reason) }).collect()
+    fn drops(&self, looker: &str) -> Drops {
+        let names: Vec<&str> = self.loaded.config.ports.iter().map(|port| port.name.as_str()).collect();
+        let now = self.now();
+        let look = Look::take(&self.handle(), names.len(), now);
+        lock(&self.looks).compare(looker, look, self.started, &names)
+    }
+
+    fn ports(&self) -> Vec<String> {
+        self.loaded.config.ports.iter().map(|port| port.name.clone()).collect()
     }
 
     fn lcores(&self) -> Vec<LcoreInfo> {
@@ -338,7 +373,7 @@ impl Control for Operator {
             };
             let (ring_used, ring_size) = i.checked_sub(1).map_or((0, 0), |w| handle.board.ring_fill(w));
             LcoreInfo {
-                role: if i == 0 { "main".into() } else { format!("worker {}", i - 1) },
+                role: lcore_role(i),
                 cpu: self.cpus.get(i).copied(),
                 frames: if i == 0 { ledger.received.get() } else { ledger.inspected.get() },
                 bytes: ledger.received_bytes.get(),
@@ -350,6 +385,18 @@ impl Control for Operator {
             }
         };
         handle.ledgers.iter().enumerate().map(lane).collect()
+    }
+
+    fn pairs(&self) -> Vec<PairStatus> {
+        self.modes()
+    }
+
+    fn set_mode(&self, change: &ModeChange) -> Result<(), ControlError> {
+        self.change_modes(change)
+    }
+
+    fn confirm_modes(&self, keep: bool) -> Result<usize, ControlError> {
+        self.settle_modes(keep)
     }
 
     fn balance(&self) -> Result<Balanced, ControlError> {
@@ -379,17 +426,28 @@ impl Control for Operator {
                     Command::Sessions(Vec::with_capacity(SESSION_ROWS)),
                     |answer| match answer {
                         Answer::Sessions { rows, .. } => Some(rows),
-                        Answer::Retired(_) | Answer::InUse(_) => None,
+                        _ => None,
                     },
                 )?;
-            let generation = self.generation.load(Ordering::Relaxed);
-            found.extend(rows.iter().filter(|r| filter.matches(&r.tuple)).map(|r| info(r, generation)));
+            found.extend(rows.iter().filter(|r| filter.matches(&r.tuple)).map(info));
             if found.len() >= filter.limit() {
                 break;
             }
         }
         found.truncate(filter.limit());
         Ok(found)
+    }
+
+    fn why(&self, between: &Between) -> Result<Why, ControlError> {
+        self.tell_why(between)
+    }
+
+    fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError> {
+        self.begin_watch(request)
+    }
+
+    fn unwatch(&self, id: u64) {
+        self.end_watch(id);
     }
 
     fn reload_rules(&self) -> Result<Reload, ControlError> {

@@ -102,7 +102,7 @@ impl Handle {
         let balance = self.balance(in_rings);
         let missing = balance.came_in().saturating_sub(balance.went_out());
         if let Some(main) = self.ledgers.first() {
-            main.count_drop(DropReason::LcoreFailed, missing);
+            main.count_drop(DropReason::LcoreFailed, None, missing);
         }
         missing
     }
@@ -196,6 +196,7 @@ impl Builder<'_> {
         let meter = |port: &dyn PacketIo| Some((port.info().name.clone(), port.meter()?));
         let meters = ports.iter().flatten().filter_map(|port| meter(port.as_ref())).collect();
         let board = Arc::new(Board::new(count));
+        board.modes.begin(&self.plans);
         let mut outside = Outside { ledgers: vec![Arc::default()], ..Outside::default() };
         let (mut rings, mut workers) = (Vec::new(), Vec::new());
         let (passes, mut passing) = self.passes()?;
@@ -255,7 +256,8 @@ impl Builder<'_> {
                 None
             } else {
                 let (sender, ring) = self.platform.ring(self.settings.ring_size)?;
-                passing.push((number % self.settings.workers, Some(Pass { ring, to: plan.peer })));
+                let from = PortId(number as u16);
+                passing.push((number % self.settings.workers, Some(Pass { ring, from, to: plan.peer })));
                 Some(sender)
             });
         }

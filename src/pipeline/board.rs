@@ -1,5 +1,6 @@
 //! What the lcores tell each other without a lock: the replay's clock, how far each has come, who is to stop.
 
+use super::modes::Modes;
 use super::pause::Pause;
 use crate::base::Time;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -17,6 +18,7 @@ pub struct Board {
     /// How full the ring to each worker is, as the main lcore sees it; so one that hangs is seen, too.
     rings: Padded<Vec<AtomicU64>>,
     pub pause: Pause,
+    pub modes: Modes,
     stop: AtomicBool,
     /// A bit an lcore that ended by a panic: the main lcore's is the lowest.
     failed: AtomicU64,
@@ -68,6 +70,7 @@ impl Board {
             workers: (0..workers.max(1)).map(|_| Padded::default()).collect(),
             rings: Padded((0..workers).map(|_| AtomicU64::new(0)).collect()),
             pause: Pause::new(workers + 1),
+            modes: Modes::new(workers.max(1)),
             stop: AtomicBool::new(false),
             failed: AtomicU64::new(0),
             drained: AtomicBool::new(false),

@@ -14,6 +14,7 @@ pub enum Outlet {
 }
 
 struct Exit {
+    port: PortId,
     outlet: Outlet,
     waiting: Burst,
 }
@@ -28,8 +29,10 @@ pub struct Exits {
 
 impl Exits {
     pub fn new(outlets: Vec<Option<Outlet>>, lossless: bool, ledger: Arc<Ledger>) -> Exits {
-        let exit = |outlet: Outlet| Exit { outlet, waiting: Burst::new() };
-        Exits { ports: outlets.into_iter().map(|o| o.map(exit)).collect(), lossless, ledger }
+        let exit = |(port, outlet): (u16, Option<Outlet>)| {
+            Some(Exit { port: PortId(port), outlet: outlet?, waiting: Burst::new() })
+        };
+        Exits { ports: (0..).zip(outlets).map(exit).collect(), lossless, ledger }
     }
 
     /// Whether frames can leave by this port.
@@ -42,7 +45,7 @@ impl Exits {
     pub fn send(&mut self, frame: Frame, to: Option<PortId>) {
         let exit = to.and_then(|port| self.ports.get_mut(port.index())).and_then(Option::as_mut);
         let Some(exit) = exit else {
-            self.ledger.count_drop(DropReason::NoPeer, 1);
+            self.ledger.count_drop(DropReason::NoPeer, Some(frame.meta().port), 1);
             return;
         };
         exit.waiting.push(frame);
@@ -51,19 +54,19 @@ impl Exits {
         }
     }
 
-    /// Sends a whole burst that is for one port, without looking at its frames.
+    /// Sends a whole burst that is for one port, without looking at its frames; `from`: where they came in, if by one port.
     #[inline]
-    pub fn send_all(&mut self, burst: &mut Burst, to: Option<PortId>) {
+    pub fn send_all(&mut self, burst: &mut Burst, from: Option<PortId>, to: Option<PortId>) {
         let exit = to.and_then(|port| self.ports.get_mut(port.index())).and_then(Option::as_mut);
         let Some(exit) = exit else {
-            self.ledger.count_drop(DropReason::NoPeer, burst.len() as u64);
+            self.ledger.count_drop(DropReason::NoPeer, from, burst.len() as u64);
             free_burst(burst);
             return;
         };
         if !exit.waiting.is_empty() {
             exit.flush(self.lossless, &self.ledger);
         }
-        drain(&mut exit.outlet, burst, self.lossless, &self.ledger);
+        drain(exit.port, &mut exit.outlet, burst, self.lossless, &self.ledger);
     }
 
     pub fn flush(&mut self) {
@@ -77,14 +80,14 @@ impl Exits {
 
 impl Exit {
     fn flush(&mut self, lossless: bool, ledger: &Ledger) {
-        drain(&mut self.outlet, &mut self.waiting, lossless, ledger);
+        drain(self.port, &mut self.outlet, &mut self.waiting, lossless, ledger);
     }
 }
 
 /// Tries before a port that takes nothing costs the rest of the burst.
 const ATTEMPTS: usize = 4;
 
-fn drain(outlet: &mut Outlet, burst: &mut Burst, lossless: bool, ledger: &Ledger) {
+fn drain(port: PortId, outlet: &mut Outlet, burst: &mut Burst, lossless: bool, ledger: &Ledger) {
     let mut attempts = 0;
     while !burst.is_empty() {
         let sent = match outlet {
@@ -103,7 +106,7 @@ fn drain(outlet: &mut Outlet, burst: &mut Burst, lossless: bool, ledger: &Ledger
         if lossless {
             std::thread::yield_now();
         } else if attempts >= ATTEMPTS {
-            ledger.count_drop(DropReason::TransmitFull, burst.len() as u64);
+            ledger.count_drop(DropReason::TransmitFull, Some(port), burst.len() as u64);
             free_burst(burst);
         }
     }

@@ -4,6 +4,7 @@ use super::lane::{Give, Lane};
 use super::ledger::Ledger;
 use super::settings::{Mode, PortPlan};
 use super::spreading::is_piece;
+use super::watch::Fate;
 use crate::base::event::Cause;
 use crate::base::{Anomaly, DropReason, PortId, Time, Verdict};
 use crate::decode::{Decoded, MAX_ANOMALIES, cut_out, decode};
@@ -19,6 +20,8 @@ const MAX_TOLD: usize = 8;
 /// What reassembly drops on its own account, and what it noticed.
 struct FragmentSink<'a> {
     ledger: &'a Ledger,
+    /// Whether the fragment at hand is a copy, where today's mode does not say so.
+    copies: Option<bool>,
     plans: &'a [PortPlan],
     /// A copy of what a tunnel carries is pushed.
     inner: bool,
@@ -30,21 +33,29 @@ struct FragmentSink<'a> {
 
 impl<'a> FragmentSink<'a> {
     fn new(ledger: &'a Ledger, plans: &'a [PortPlan]) -> FragmentSink<'a> {
-        FragmentSink { ledger, plans, inner: false, raised: ArrayVec::new(), late: ArrayVec::new() }
+        FragmentSink {
+            ledger,
+            copies: None,
+            plans,
+            inner: false,
+            raised: ArrayVec::new(),
+            late: ArrayVec::new(),
+        }
     }
 }
 
 impl defrag::Sink for FragmentSink<'_> {
     fn copies(&self, port: PortId) -> bool {
-        self.inner || self.plans.get(port.index()).is_some_and(|plan| !plan.mode.acts())
+        let today = || self.plans.get(port.index()).is_some_and(|plan| !plan.mode.acts());
+        self.inner || self.copies.unwrap_or_else(today)
     }
 
-    fn dropped(&mut self, reason: DropReason, fragments: u32, copies: bool) {
+    fn dropped(&mut self, reason: DropReason, port: PortId, fragments: u32, copies: bool) {
         if copies {
             self.ledger.consumed.add(u64::from(fragments));
-            (0..fragments).for_each(|_| self.ledger.count_spared(reason));
+            (0..fragments).for_each(|_| self.ledger.count_spared(reason, Some(port)));
         } else {
-            self.ledger.count_drop(reason, u64::from(fragments));
+            self.ledger.count_drop(reason, Some(port), u64::from(fragments));
         }
     }
 
@@ -100,25 +111,29 @@ impl Lane {
 
     /// One piece of a datagram. What stays in the line in tap mode is the piece itself; reassembly gets a share of it.
     pub(super) fn fragment(&mut self, frame: Frame, decoded: &mut Decoded, plan: &PortPlan, give: Give<'_>) {
+        let old = self.plan_of_old(frame.meta().port, decoded, plan);
+        let plan = old.as_ref().unwrap_or(plan);
         let verdict = self.judge(&frame, decoded, plan, Cause::Packet);
         if plan.mode.acts() && verdict.is_drop() {
             return self.settle(frame, decoded, plan, verdict);
         }
+        self.witness(&frame, Fate::Piece);
         let piece = match plan.mode {
             Mode::Tap => {
-                let share = frame.share();
+                let (share, port) = (frame.share(), frame.meta().port);
                 self.exits.send(frame, plan.peer);
                 match share {
                     Some(share) => {
                         self.ledger.generated.add(1);
                         share
                     }
-                    None => return self.ledger.count_spared(DropReason::NoBuffer),
+                    None => return self.ledger.count_spared(DropReason::NoBuffer, Some(port)),
                 }
             }
             Mode::Ips | Mode::Ids | Mode::Reassemble => frame,
         };
         let mut sink = FragmentSink::new(&self.ledger, &self.plans);
+        sink.copies = old.map(|old| !old.mode.acts());
         let meta = piece.meta();
         let outcome = self.fragments.push(piece, decoded, self.clock, self.allocator.as_mut(), &mut sink);
         // Most fragments say nothing: then nothing is moved about.
@@ -136,6 +151,7 @@ impl Lane {
         }
         match outcome {
             defrag::Outcome::Held => {}
+            defrag::Outcome::Complete(datagram) if old.is_some() => self.rebuilt_of_old(datagram, plan),
             // What is whole and fits is not looked at.
             defrag::Outcome::Complete(datagram) if plan.mode == Mode::Reassemble && fits(&datagram, plan) => {
                 self.exits.send(datagram, plan.peer);

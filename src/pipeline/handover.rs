@@ -12,7 +12,7 @@
 //! Each wait is for frames with smaller numbers only, so two workers never wait for each other. What the workers share
 //! needs more: [`super::order`].
 
-use crate::io::{Burst, Frame, FrameReceiver, FrameSender, free_burst};
+use crate::io::{Burst, Frame, FrameReceiver, FrameSender};
 use std::collections::VecDeque;
 
 /// One worker's rings to and from the others.
@@ -34,12 +34,10 @@ struct Towards {
 }
 
 impl Towards {
-    /// How many found no room, and are lost.
-    fn flush(&mut self) -> u64 {
+    /// Those that find no room are lost.
+    fn flush(&mut self, lost: &mut dyn FnMut(Frame)) {
         self.ring.send(&mut self.waiting);
-        let lost = self.waiting.len() as u64;
-        free_burst(&mut self.waiting);
-        lost
+        self.waiting.drain(..).for_each(lost);
     }
 }
 
@@ -61,16 +59,19 @@ impl Handover {
         to.waiting.pop().map_or(Ok(()), Err)
     }
 
-    /// Puts a frame to those that are handed over together. How many were lost, their ring being full.
-    pub fn queue(&mut self, worker: usize, frame: Frame) -> u64 {
-        let Some(to) = self.to.get_mut(worker).and_then(Option::as_mut) else { return 1 };
+    /// Puts a frame to those that are handed over together. `lost` takes those whose ring is full.
+    pub fn queue(&mut self, worker: usize, frame: Frame, lost: &mut dyn FnMut(Frame)) {
+        let Some(to) = self.to.get_mut(worker).and_then(Option::as_mut) else { return lost(frame) };
         to.waiting.push(frame);
-        if to.waiting.is_full() { to.flush() } else { 0 }
+        if to.waiting.is_full() {
+            to.flush(lost);
+        }
     }
 
-    /// Hands over what was queued. How many were lost, their ring being full.
-    pub fn flush(&mut self) -> u64 {
-        self.to.iter_mut().flatten().filter(|to| !to.waiting.is_empty()).map(Towards::flush).sum()
+    /// Hands over what was queued.
+    pub fn flush(&mut self, lost: &mut dyn FnMut(Frame)) {
+        let queued = self.to.iter_mut().flatten().filter(|to| !to.waiting.is_empty());
+        queued.for_each(|to| to.flush(lost));
     }
 
     /// The next frame, in whatever order they come.

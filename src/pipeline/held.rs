@@ -3,13 +3,15 @@
 
 use super::lane::Lane;
 use super::settings::{Mode, PortPlan};
+use super::watch::Fate;
 use crate::base::event::Cause;
 use crate::base::{Dir, DropReason, Verdict};
 use crate::decode::{Decoded, decode};
 use crate::io::Frame;
 use crate::service::hold::{Held, Holding};
-use crate::service::outbox::Decision;
+use crate::service::outbox::{Blame, Decision};
 use crate::service::set::OnFault;
+use crate::service::trace::Step;
 use crate::service::{Passage, SessionAt, Subject};
 use crate::session::{SessionId, Tracked};
 
@@ -24,6 +26,7 @@ impl Lane {
             return self.settle(frame, decoded, plan, Verdict::Forward);
         };
         let session = on.session;
+        self.witness(&frame, Fate::Held);
         match self.services.held.hold(frame, on, self.clock) {
             Ok(_) => {
                 if let Some(session) = self.sessions.get(session) {
@@ -76,20 +79,27 @@ impl Lane {
     /// The rest of a held frame's way.
     fn release(&mut self, held: Held, decision: Decision) {
         self.count_held();
-        let Held { frame, session, dir, next, tracked, edits, .. } = held;
+        let Held { frame, session, dir, next, tracked, edits, plugin, .. } = held;
         let (Some(plan), Some(mut decoded)) = (self.plan(frame.meta().port), self.rebuilt.take()) else {
-            return self.ledger.count_drop(DropReason::NoBuffer, 1);
+            return self.ledger.count_drop(DropReason::NoBuffer, Some(frame.meta().port), 1);
         };
         let mut scratch = std::mem::take(&mut self.scratch);
         decode(frame.view(&mut scratch), plan.link, &self.tunnels, &mut decoded);
         if let Some(session) = self.sessions.get(session) {
             self.services.count_released(session);
         }
+        let (meta, length) = (frame.meta(), frame.len());
+        self.scratch = scratch;
+        self.begin_trace(&frame, Some(Step::Released));
+        let mut scratch = std::mem::take(&mut self.scratch);
         self.services.outbox.forget_packet();
         // Those behind the holder may add to them.
         self.services.outbox.edits = edits;
         let verdict = match decision {
-            Decision::Discard(reason) => Verdict::Drop(reason),
+            Decision::Discard(reason) => {
+                self.services.outbox.blame = Blame { plugin: Some(plugin), rule: None };
+                Verdict::Drop(reason)
+            }
             Decision::Forward => {
                 let bytes = frame.view(&mut scratch);
                 let (meta, number) = (frame.meta(), self.number(&frame.meta()));
@@ -100,8 +110,13 @@ impl Lane {
             }
         };
         self.scratch = scratch;
+        self.blame = match verdict {
+            Verdict::Drop(_) => std::mem::take(&mut self.services.outbox.blame),
+            _ => Blame::default(),
+        };
         let frame = self.edited(frame, &decoded, &plan, verdict);
         self.settle_datagram(frame, &decoded, &plan, verdict);
+        self.end_trace(&meta, &decoded.tuple, length);
         self.rebuilt = Some(decoded);
     }
 
@@ -126,7 +141,7 @@ impl Lane {
     /// At the end nothing stays held.
     pub(super) fn drop_held(&mut self) {
         while let Some(held) = self.services.held.take_where(|_| true) {
-            self.ledger.count_drop(DropReason::Shutdown, 1);
+            self.ledger.count_drop(DropReason::Shutdown, Some(held.frame.meta().port), 1);
             drop(held);
         }
         self.count_held();

@@ -33,8 +33,11 @@ pub struct Intake {
 /// What a queue gave, and what is to be done with it.
 pub enum Taken {
     Nothing,
-    /// The frames of a pair that is not inspected, for this port.
-    PassOn(Option<PortId>),
+    /// The frames of a pair that is not inspected.
+    PassOn {
+        from: PortId,
+        to: Option<PortId>,
+    },
     /// Frames of this worker.
     Own,
 }
@@ -82,13 +85,13 @@ impl Intake {
         self.ledger.received.add(n as u64);
         let port = source.port;
         let Some(&plan) = self.plans.get(port.index()) else {
-            self.ledger.count_drop(DropReason::NoPeer, n as u64);
+            self.ledger.count_drop(DropReason::NoPeer, Some(port), n as u64);
             free_burst(&mut self.received);
             return (n, Taken::Nothing);
         };
         if !plan.inspect {
             std::mem::swap(&mut self.received, burst);
-            return (n, Taken::PassOn(plan.peer));
+            return (n, Taken::PassOn { from: port, to: plan.peer });
         }
         self.sort(port, &plan, burst, foreign);
         (n, Taken::Own)

@@ -7,6 +7,7 @@ use crate::base::{Anomaly, Dir, ExceptionCause, ExceptionPolicy, SetId, Verdict}
 use crate::decode::Decoded;
 use crate::service::hold::Holding;
 use crate::service::services::Gate;
+use crate::service::trace::Step;
 use crate::service::{Passage, Services, SessionAt, Subject, origin};
 use crate::session::{Lookup, Packet, SessionId, Settled, Tracked};
 
@@ -23,6 +24,9 @@ impl Lane {
         } else {
             self.with_session(subject, decoded)
         };
+        if let Some(reason) = decoded.invalid {
+            self.report.trace.step(Step::Invalid(reason));
+        }
         match decoded.invalid {
             Some(reason) if self.drop_invalid => verdict.and(Verdict::Drop(reason)),
             _ => verdict,
@@ -46,11 +50,21 @@ impl Lane {
         let (sessions, mut ending) = self.ending();
         match sessions.find(decoded, &packet, &mut ending) {
             Lookup::Found { id, dir, related, opened } => {
+                if ending.report.trace.is_on() {
+                    let flow_id = sessions.get(id).map_or(0, |session| session.flow_id);
+                    ending.report.trace.step(Step::Session { flow_id, dir, opened, related });
+                }
                 let tracked = if related { None } else { sessions.track(id, dir, decoded, &packet) };
                 self.in_session(subject, decoded, id, dir, opened, tracked.as_ref())
             }
-            Lookup::Refused(_) => self.without_room(subject, decoded),
-            Lookup::Untracked => self.alone(subject, decoded),
+            Lookup::Refused(reason) => {
+                self.report.trace.step(Step::Refused(reason));
+                self.without_room(subject, decoded)
+            }
+            Lookup::Untracked => {
+                self.report.trace.step(Step::NoSession);
+                self.alone(subject, decoded)
+            }
         }
     }
 
@@ -108,7 +122,11 @@ impl Lane {
     ) -> Verdict {
         let (sessions, services, outside) = self.serving(subject.number);
         let Some(session) = sessions.get_mut(id) else { return Verdict::Forward };
+        if let Some(tracked) = tracked {
+            outside.report.trace.step(Step::Segment(tracked.fit.name()));
+        }
         if let Settled::Drop(reason) = session.settled {
+            outside.report.trace.step(Step::Settled(reason));
             return Verdict::Drop(reason);
         }
         if opened && let Some(set) = services.select(subject.meta.port, &decoded.tuple) {
@@ -118,6 +136,7 @@ impl Lane {
             }
         }
         if !Services::wants(session, dir) && !opened {
+            outside.report.trace.step(Step::Unwanted);
             return Verdict::Forward;
         }
         // Made once for each: what is made before the branch goes through memory.

@@ -6,9 +6,12 @@
 use super::allowance::Allowance;
 use super::exits::Exits;
 use super::ledger::Ledger;
+use super::modes::Switched;
+use super::recent::RecentDrops;
 use super::settings::{Mode, PortPlan, Settings};
 use super::spreading::Owners;
 use super::tables::TableCounts;
+use super::watch::{Fate, Watches};
 use crate::base::event::{Cause, CloseReason, EventSender};
 use crate::base::{DropReason, Family, PortId, Time, Verdict, WorkerId};
 use crate::decode::{Decoded, L4, Tunnels, decode};
@@ -16,8 +19,10 @@ use crate::defrag::{self, Reassembler};
 use crate::inspect::Order;
 use crate::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta};
 use crate::service::hold::Holding;
+use crate::service::outbox::Blame;
 use crate::service::plugin::Gauge;
 use crate::service::services::{Command, Retired};
+use crate::service::trace::Step;
 use crate::service::{Reporter, ServicePlan, Services, Subject};
 use crate::session::SessionTable;
 use std::sync::Arc;
@@ -36,7 +41,12 @@ pub struct Lane {
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
     pub(super) tunnels: Tunnels,
-    pub(super) plans: Arc<[PortPlan]>,
+    pub(super) plans: Box<[PortPlan]>,
+    pub(super) switched: Switched,
+    pub(super) recent: RecentDrops,
+    pub(super) watches: Watches,
+    /// Who wants the packet at hand dropped.
+    pub(super) blame: Blame,
     pub(super) scratch: Box<[u8]>,
     decoded: Box<[Decoded]>,
     /// For a datagram that is rebuilt amid a burst.
@@ -91,7 +101,11 @@ impl Lane {
             replay: settings.replay,
             drop_invalid: settings.drop_invalid,
             tunnels: settings.tunnels,
-            plans: parts.plans,
+            plans: parts.plans.to_vec().into(),
+            switched: Switched::default(),
+            recent: RecentDrops::default(),
+            watches: Watches::default(),
+            blame: Blame::default(),
             fragments_seen: defrag::Counters::default(),
             errors: Allowance::default(),
             scratch: vec![0; SCRATCH].into(),
@@ -165,6 +179,8 @@ impl Lane {
         self.near = self.number(&meta);
         self.position = self.near;
         self.count(decoded);
+        let (length, tuple) = (frame.len(), decoded.tuple);
+        self.begin_trace(&frame, None);
         if decoded.is_fragment() {
             self.fragment(frame, decoded, &plan, give);
         } else {
@@ -172,6 +188,7 @@ impl Lane {
             let frame = self.edited(frame, decoded, &plan, verdict);
             self.settle(frame, decoded, &plan, verdict);
         }
+        self.end_trace(&meta, &tuple, length);
         if !self.services.outbox.is_empty() {
             self.serve_outbox();
         }
@@ -183,17 +200,27 @@ impl Lane {
             return self.exits.send(frame, None);
         };
         let Some(mut decoded) = self.rebuilt.take() else {
-            return self.ledger.count_drop(DropReason::NoBuffer, 1);
+            return self.ledger.count_drop(DropReason::NoBuffer, Some(frame.meta().port), 1);
         };
         self.position = self.number(&frame.meta());
         decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, &mut decoded);
+        let (meta, length) = (frame.meta(), frame.len());
+        self.begin_trace(&frame, Some(Step::Rebuilt));
         let verdict = self.judge(&frame, &mut decoded, &plan, Cause::Rebuilt);
         let frame = self.edited(frame, &decoded, &plan, verdict);
         match plan.mode {
             Mode::Ips | Mode::Reassemble => self.settle_datagram(frame, &decoded, &plan, verdict),
             // Its fragments went their way: this is a copy.
-            Mode::Tap | Mode::Ids => self.ledger.consumed.add(1),
+            Mode::Tap | Mode::Ids => {
+                let fate = match verdict {
+                    Verdict::Drop(reason) => Fate::Spared(reason),
+                    _ => Fate::Copied,
+                };
+                self.witness(&frame, fate);
+                self.ledger.consumed.add(1);
+            }
         }
+        self.end_trace(&meta, &decoded.tuple, length);
         self.rebuilt = Some(decoded);
         if !self.services.outbox.is_empty() {
             self.serve_outbox();
@@ -224,13 +251,18 @@ impl Lane {
         let inner = self.inner_packets(&subject, decoded);
         let verdict = verdict.and(inner);
         self.count_exceptions();
+        self.blame = match verdict {
+            Verdict::Drop(_) => std::mem::take(&mut self.services.outbox.blame),
+            _ => Blame::default(),
+        };
         self.scratch = scratch;
         verdict
     }
 
     /// A burst of a pair that is not inspected.
-    pub fn pass_on(&mut self, burst: &mut Burst, to: Option<PortId>) {
-        self.exits.send_all(burst, to);
+    pub fn pass_on(&mut self, burst: &mut Burst, from: PortId, to: Option<PortId>) {
+        self.witness_passing(burst, from, to);
+        self.exits.send_all(burst, Some(from), to);
     }
 
     /// A bounded slice of timers, also when no packet comes.
@@ -337,8 +369,8 @@ impl Lane {
         &self.services
     }
 
-    pub fn count_drop(&self, reason: DropReason, frames: u64) {
-        self.ledger.count_drop(reason, frames);
+    pub fn count_drop(&self, reason: DropReason, port: PortId, frames: u64) {
+        self.ledger.count_drop(reason, Some(port), frames);
     }
 
     pub fn sessions(&self) -> &SessionTable {

@@ -2,8 +2,9 @@
 //!
 //! Each lcore writes a ledger of its own; the sum over all balances whenever the lcores are quiet, and at shutdown.
 
-use crate::base::DropReason;
+use super::settings::MAX_PORTS;
 use crate::base::counters::Counter;
+use crate::base::{DropReason, PortId};
 use std::fmt;
 
 /// A counter for each reason, in their order.
@@ -13,6 +14,28 @@ struct PerReason([Counter; DropReason::COUNT]);
 impl Default for PerReason {
     fn default() -> PerReason {
         PerReason(std::array::from_fn(|_| Counter::new()))
+    }
+}
+
+/// Those of each port, and behind them of frames that belong to none.
+#[derive(Debug)]
+struct PerPort(Box<[PerReason; MAX_PORTS + 1]>);
+
+impl Default for PerPort {
+    fn default() -> PerPort {
+        PerPort(Box::new(std::array::from_fn(|_| PerReason::default())))
+    }
+}
+
+impl PerPort {
+    #[inline]
+    fn of(&self, port: Option<PortId>, reason: DropReason) -> &Counter {
+        let at = port.map_or(MAX_PORTS, |port| port.index().min(MAX_PORTS));
+        &self.0[at].0[reason.index()]
+    }
+
+    fn sum(&self, reason: DropReason) -> u64 {
+        self.0.iter().map(|port| port.0[reason.index()].get()).sum()
     }
 }
 
@@ -26,9 +49,9 @@ pub struct Ledger {
     /// Rebuilt datagrams, refragments, and the copies that tap mode inspects.
     pub generated: Counter,
     pub transmitted: Counter,
-    dropped: PerReason,
+    dropped: PerPort,
     /// What tap mode would have dropped; the frames themselves are counted where they went.
-    spared: PerReason,
+    spared: PerPort,
     /// Waiting now (fragments of unfinished datagrams); a gauge.
     pub held: Counter,
     /// Ended in this box: inspected copies.
@@ -47,22 +70,28 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// `port`: by which the frames came in, or by which they could not leave ([`DropReason::at_exit`]).
     #[inline]
-    pub fn count_drop(&self, reason: DropReason, frames: u64) {
-        self.dropped.0[reason.index()].add(frames);
+    pub fn count_drop(&self, reason: DropReason, port: Option<PortId>, frames: u64) {
+        self.dropped.of(port, reason).add(frames);
     }
 
     #[inline]
-    pub fn count_spared(&self, reason: DropReason) {
-        self.spared.0[reason.index()].add(1);
+    pub fn count_spared(&self, reason: DropReason, port: Option<PortId>) {
+        self.spared.of(port, reason).add(1);
     }
 
     pub fn dropped(&self, reason: DropReason) -> u64 {
-        self.dropped.0[reason.index()].get()
+        self.dropped.sum(reason)
     }
 
     pub fn spared(&self, reason: DropReason) -> u64 {
-        self.spared.0[reason.index()].get()
+        self.spared.sum(reason)
+    }
+
+    /// Dropped and spared of one port, or of none.
+    pub fn drops_of(&self, port: Option<PortId>, reason: DropReason) -> (u64, u64) {
+        (self.dropped.of(port, reason).get(), self.spared.of(port, reason).get())
     }
 }
 

@@ -1,7 +1,10 @@
 //! Commands from management to a worker, and the answers. A worker looks once a turn; neither side ever waits.
 
+use super::recent::{DropRow, Ends};
+use super::watch::Watch;
 use crate::base::{FlowTuple, PerDir, Time};
 use crate::service::services::{self, InUse, Retired};
+use crate::session::{Session, Settled};
 use std::time::Duration;
 
 /// Commands that may lie in one worker's mailbox.
@@ -17,6 +20,12 @@ pub enum Command {
     Sessions(Vec<SessionRow>),
     /// Fill the list, up to its capacity, with chains and policies alive.
     InUse(Vec<InUse>),
+    /// Fill the list, up to its capacity, with what is remembered of drops between these ends.
+    Why { ends: Ends, rows: Vec<DropRow> },
+    /// Show packets from now on.
+    Watch(Box<Watch>),
+    /// The watch of that number ends.
+    Unwatch(u64),
 }
 
 pub enum Answer {
@@ -27,6 +36,13 @@ pub enum Answer {
         live: usize,
     },
     InUse(Vec<InUse>),
+    /// And the session between them, if it lives.
+    Why {
+        session: Option<SessionRow>,
+        rows: Vec<DropRow>,
+    },
+    /// To both of these: the watch that ended, or found no room.
+    Watch(Option<Box<Watch>>),
 }
 
 /// One line of `weir ctl sessions`.
@@ -40,6 +56,32 @@ pub struct SessionRow {
     pub packets: PerDir<u64>,
     pub bytes: PerDir<u64>,
     pub worker: u8,
+    /// `inspect` until something is settled: then `pass`, `bypass` or `drop`.
+    pub verdict: &'static str,
+    /// Its policy.
+    pub generation: u32,
+}
+
+impl SessionRow {
+    pub fn of(session: &Session, worker: u8) -> SessionRow {
+        SessionRow {
+            tuple: session.tuple,
+            flow_id: session.flow_id,
+            state: session.phase.name(),
+            start: session.start,
+            last: session.last,
+            packets: session.packets,
+            bytes: session.bytes,
+            worker,
+            verdict: match session.settled {
+                Settled::None => "inspect",
+                Settled::Pass => "pass",
+                Settled::Drop(_) => "drop",
+                Settled::Bypass => "bypass",
+            },
+            generation: session.policy.0,
+        }
+    }
 }
 
 /// Management's end.

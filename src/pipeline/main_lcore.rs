@@ -173,7 +173,7 @@ impl MainLcore {
     /// One burst of one port, to whom it belongs.
     fn spread(&mut self, port: PortId) {
         let Some(&plan) = self.plans.get(port.index()) else {
-            self.ledger.count_drop(DropReason::NoPeer, self.burst.len() as u64);
+            self.ledger.count_drop(DropReason::NoPeer, Some(port), self.burst.len() as u64);
             free_burst(&mut self.burst);
             return;
         };
@@ -181,7 +181,7 @@ impl MainLcore {
             self.stamp_burst(port);
         }
         match &mut self.local {
-            Some(worker) if !plan.inspect => return worker.pass_on(&mut self.burst, plan.peer),
+            Some(worker) if !plan.inspect => return worker.pass_on(&mut self.burst, port, plan.peer),
             Some(worker) => return worker.process(&mut self.burst),
             None => {}
         }
@@ -192,7 +192,7 @@ impl MainLcore {
             (None, _) => return self.spread_by_affinity(&plan),
         };
         let wait = self.replay.then_some(&*self.board);
-        put(ring, &mut self.burst, wait, &self.ledger, || {
+        put(ring, &mut self.burst, Some(port), wait, &self.ledger, || {
             drain_returns(&mut self.returns, &mut self.exits);
         });
     }
@@ -225,7 +225,7 @@ impl MainLcore {
             return;
         }
         if !self.replay {
-            return put(ring, waiting, None, &self.ledger, || {});
+            return put(ring, waiting, None, None, &self.ledger, || {});
         }
         ring.send(waiting);
         while !self.lanes[index].waiting.is_empty() && !self.board.has_failed() {
@@ -308,9 +308,11 @@ impl MainLcore {
 }
 
 /// Puts a burst into a worker's ring. What finds no room is dropped, or in a replay waited for, serving the workers meanwhile.
+/// `port`: where all came in; else each frame says so.
 fn put(
     ring: &mut Box<dyn FrameSender>,
     burst: &mut Burst,
+    port: Option<PortId>,
     wait: Option<&Board>,
     ledger: &Ledger,
     mut meanwhile: impl FnMut(),
@@ -321,9 +323,8 @@ fn put(
         std::thread::yield_now();
         ring.send(burst);
     }
-    if !burst.is_empty() {
-        ledger.count_drop(DropReason::RingFull, burst.len() as u64);
-        free_burst(burst);
+    for frame in burst.drain(..) {
+        ledger.count_drop(DropReason::RingFull, port.or(Some(frame.meta().port)), 1);
     }
 }
 
@@ -333,7 +334,7 @@ fn drain_returns(returns: &mut [Return], exits: &mut Exits) -> usize {
     for Return { ring, to } in returns {
         while ring.receive(&mut burst) > 0 {
             sent += burst.len();
-            exits.send_all(&mut burst, Some(*to));
+            exits.send_all(&mut burst, None, Some(*to));
         }
     }
     sent

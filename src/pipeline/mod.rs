@@ -29,8 +29,10 @@ pub mod lane;
 pub mod ledger;
 pub mod mailbox;
 pub mod main_lcore;
+pub mod modes;
 mod order;
 pub mod pause;
+pub mod recent;
 mod rehearsal;
 mod reject;
 pub mod settings;
@@ -41,6 +43,7 @@ pub mod tables;
 mod tests;
 #[cfg(test)]
 pub(crate) use tests::idle_handle;
+pub mod watch;
 mod within;
 pub mod worker;
 

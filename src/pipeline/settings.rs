@@ -15,6 +15,7 @@ pub const MAX_WORKERS: usize = 32;
 
 /// What verdicts do to the frames of a pair (spec 50).
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Mode {
     /// Verdicts act.
     Ips,
@@ -29,6 +30,11 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Of a mode's own number.
+    pub(super) fn from_number(number: u8) -> Option<Mode> {
+        [Mode::Ips, Mode::Tap, Mode::Ids, Mode::Reassemble].into_iter().find(|mode| *mode as u8 == number)
+    }
+
     /// Whether what comes in leaves as we decide, and not as it came.
     pub const fn acts(self) -> bool {
         matches!(self, Mode::Ips | Mode::Reassemble)

@@ -6,6 +6,7 @@
 
 use super::lane::{Give, Lane};
 use super::settings::{Mode, PortPlan};
+use super::watch::Fate;
 use crate::base::{Dir, DropReason, ExceptionCause, ExceptionPolicy, Family, Verdict};
 use crate::decode::{Decoded, Ip};
 use crate::defrag::{IcmpError, Towards, icmp_error, refragment};
@@ -19,6 +20,9 @@ impl Lane {
             Verdict::Forward if decoded.ip.is_none() && !plan.non_ip => Verdict::Drop(DropReason::NonIp),
             other => other,
         };
+        if let Verdict::Drop(reason) = verdict {
+            self.remember_drop(&frame.meta(), decoded, reason, !plan.mode.acts());
+        }
         match (verdict, plan.mode) {
             (Verdict::Drop(reason), Mode::Ips | Mode::Reassemble) => {
                 if self.services.outbox.reject.anyone() {
@@ -27,35 +31,47 @@ impl Lane {
                 self.drop_frame(frame, decoded, reason);
             }
             (Verdict::Drop(reason), Mode::Tap) => {
-                self.ledger.count_spared(reason);
-                self.forward(frame, decoded, plan);
+                self.ledger.count_spared(reason, Some(frame.meta().port));
+                self.forward(frame, decoded, plan, Fate::Spared(reason));
             }
             (Verdict::Hold, Mode::Ips) => self.hold(frame, decoded, plan),
             (Verdict::Forward | Verdict::Hold, Mode::Ips | Mode::Tap | Mode::Reassemble) => {
-                self.forward(frame, decoded, plan);
+                self.forward(frame, decoded, plan, Fate::Sent(plan.peer));
             }
-            (_, Mode::Ids) => self.ledger.consumed.add(1),
+            (verdict, Mode::Ids) => {
+                let fate = match verdict {
+                    Verdict::Drop(reason) => Fate::Spared(reason),
+                    _ => Fate::Copied,
+                };
+                self.witness(&frame, fate);
+                self.ledger.consumed.add(1);
+            }
         }
     }
 
     #[inline]
-    fn forward(&mut self, frame: Frame, decoded: &Decoded, plan: &PortPlan) {
+    fn forward(&mut self, frame: Frame, decoded: &Decoded, plan: &PortPlan, fate: Fate) {
         match decoded.ip {
             Some(ip) if ip.total_len > u32::from(plan.peer_mtu) => {
-                self.forward_large(frame, decoded, &ip, plan)
+                self.forward_large(frame, decoded, &ip, plan, fate)
             }
-            _ => self.exits.send(frame, plan.peer),
+            _ => {
+                self.witness(&frame, fate);
+                self.exits.send(frame, plan.peer);
+            }
         }
     }
 
     /// A packet that came whole, and is larger than the other port takes.
     #[cold]
-    fn forward_large(&mut self, frame: Frame, decoded: &Decoded, ip: &Ip, plan: &PortPlan) {
+    fn forward_large(&mut self, frame: Frame, decoded: &Decoded, ip: &Ip, plan: &PortPlan, fate: Fate) {
         if may_be_cut(ip) {
+            self.witness(&frame, fate);
             self.cut(frame, decoded, plan);
         } else if plan.mode.acts() && ip.fragment.is_none() {
             self.too_big(frame, decoded, ip, plan);
         } else {
+            self.witness(&frame, fate);
             self.exits.send(frame, plan.peer);
         }
     }
@@ -72,6 +88,7 @@ impl Lane {
         if verdict != Verdict::Forward || fits {
             return self.settle(frame, decoded, plan, verdict);
         }
+        self.witness(&frame, Fate::Sent(plan.peer));
         self.cut(frame, decoded, plan);
     }
 
@@ -92,6 +109,7 @@ impl Lane {
 
     /// Drops a packet that must not be cut, and tells its sender how large one may be.
     fn too_big(&mut self, frame: Frame, decoded: &Decoded, ip: &Ip, plan: &PortPlan) {
+        self.remember_drop(&frame.meta(), decoded, DropReason::PacketTooBig, false);
         self.tell(&frame, ip.at, plan, IcmpError::TooBig { mtu: plan.peer_mtu });
         self.drop_frame(frame, decoded, DropReason::PacketTooBig);
     }
@@ -117,8 +135,8 @@ impl Lane {
         if worker == self.me {
             return self.datagram(datagram);
         }
-        if give(worker, datagram).is_err() {
-            self.ledger.count_drop(DropReason::HandoverFull, 1);
+        if let Err(datagram) = give(worker, datagram) {
+            self.ledger.count_drop(DropReason::HandoverFull, Some(datagram.meta().port), 1);
         }
     }
 
@@ -130,12 +148,14 @@ impl Lane {
         plan: &PortPlan,
         reason: DropReason,
     ) {
+        self.remember_drop(&piece.meta(), decoded, reason, !plan.mode.acts());
         match plan.mode {
             Mode::Ips if reason == DropReason::FragmentMemoryCap => self.without_memory(piece, decoded, plan),
             Mode::Ips | Mode::Reassemble => self.drop_frame(piece, decoded, reason),
             // A copy: the fragment itself has gone on.
             Mode::Tap | Mode::Ids => {
-                self.ledger.count_spared(reason);
+                self.witness(&piece, Fate::Spared(reason));
+                self.ledger.count_spared(reason, Some(piece.meta().port));
                 self.ledger.consumed.add(1);
             }
         }
@@ -156,13 +176,14 @@ impl Lane {
         if policy.drops() {
             self.drop_frame(piece, decoded, cause.drop_reason());
         } else {
-            self.forward(piece, decoded, plan);
+            self.forward(piece, decoded, plan, Fate::Sent(plan.peer));
         }
     }
 
     fn drop_frame(&mut self, frame: Frame, decoded: &Decoded, reason: DropReason) {
+        self.witness(&frame, Fate::Dropped(reason));
         let meta: FrameMeta = frame.meta();
-        self.ledger.count_drop(reason, 1);
+        self.ledger.count_drop(reason, Some(meta.port), 1);
         if self.report.wants().drop {
             let origin = origin(self.number(&meta), &meta, decoded, None, Dir::ToServer);
             self.report.dropped(&origin, reason, frame.len(), None);

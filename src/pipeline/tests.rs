@@ -18,9 +18,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 mod line;
+mod modes;
 mod prevention;
+mod recent;
 mod reject;
 mod rss;
+mod watch;
 mod within;
 
 const INSIDE: PortId = PortId(0);

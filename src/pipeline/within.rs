@@ -6,6 +6,7 @@ use crate::base::{Outer, Verdict};
 use crate::decode::{Decoded, decode_inner, decode_rebuilt};
 use crate::io::Frame;
 use crate::service::Subject;
+use crate::service::trace::Step;
 use crate::session::Settled;
 
 impl Lane {
@@ -35,13 +36,16 @@ impl Lane {
                 }
                 None => decode_rebuilt(bytes, &self.tunnels, &mut inner),
             }
+            self.report.trace.step(Step::Inner);
             let within = Subject { bytes, cause: Cause::Inner, frame: None, ..*subject };
             verdict = verdict.and(self.inspect(&within, &mut inner));
             let piece = inner.is_fragment().then(|| self.inner_piece(&within, &mut inner));
             if let Some(Err(reason)) = piece {
                 verdict = verdict.and(Verdict::Drop(reason));
             }
-            if verdict.is_drop() {
+            if let Verdict::Drop(reason) = verdict {
+                self.blame = self.services.outbox.blame;
+                self.remember_drop(subject.meta, &inner, reason, !subject.inline);
                 self.share_drop(&inner, outer);
             }
             (next, layers) = (inner.inner, inner.layers);

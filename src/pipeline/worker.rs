@@ -13,7 +13,7 @@ use super::order::Turnstile;
 use super::pause::Step;
 use super::rehearsal::Rehearsal;
 use crate::base::{DropReason, PortId, Time, WorkerId};
-use crate::io::{BURST, Burst, FrameMeta, FrameReceiver};
+use crate::io::{BURST, Burst, Frame, FrameMeta, FrameReceiver};
 use std::sync::Arc;
 
 /// Timer entries looked at in one turn.
@@ -28,6 +28,7 @@ const PASSED_BURSTS: usize = 4;
 /// The ring by which one port's frames cross to another port as they are.
 pub struct Pass {
     pub ring: Box<dyn FrameReceiver>,
+    pub from: PortId,
     pub to: Option<PortId>,
 }
 
@@ -154,7 +155,7 @@ impl Worker {
                 let n = pass.ring.receive(burst);
                 if n > 0 {
                     passed += n;
-                    self.lane.pass_on(burst, pass.to);
+                    self.lane.pass_on(burst, pass.from, pass.to);
                 }
                 if n < BURST {
                     break;
@@ -198,19 +199,17 @@ impl Worker {
     }
 
     fn take_queue(&mut self, queue: usize, burst: &mut Burst) -> usize {
-        let (Some(intake), mut lost) = (&mut self.intake, 0) else { return 0 };
+        let (Some(intake), lane) = (&mut self.intake, &self.lane) else { return 0 };
+        let lost = &mut |frame: Frame| lane.count_drop(DropReason::HandoverFull, frame.meta().port, 1);
         let (n, taken) =
-            intake.take(queue, burst, &mut |owner, frame| lost += self.handover.queue(owner, frame));
+            intake.take(queue, burst, &mut |owner, frame| self.handover.queue(owner, frame, lost));
         match taken {
             Taken::Nothing => {}
-            Taken::PassOn(peer) => self.lane.pass_on(burst, peer),
+            Taken::PassOn { from, to } => self.lane.pass_on(burst, from, to),
             Taken::Own => {
-                lost += self.handover.flush();
+                self.handover.flush(lost);
                 self.process(burst);
             }
-        }
-        if lost > 0 {
-            self.lane.count_drop(DropReason::HandoverFull, lost);
         }
         n
     }
@@ -247,8 +246,8 @@ impl Worker {
     }
 
     /// A burst of a pair that is not inspected: forwarded without a look.
-    pub fn pass_on(&mut self, burst: &mut Burst, to: Option<PortId>) {
-        self.lane.pass_on(burst, to);
+    pub fn pass_on(&mut self, burst: &mut Burst, from: PortId, to: Option<PortId>) {
+        self.lane.pass_on(burst, from, to);
     }
 
     fn keeps_order(&self) -> bool {
@@ -346,6 +345,7 @@ impl Worker {
         self.lane.timers(clock, TIMER_BUDGET);
         self.lane.flush();
         self.read_mailbox();
+        self.lane.take_modes(&self.board.modes);
         self.turns += 1;
         self.board.count_turn(self.id.index());
         self.lane.publish();
@@ -359,21 +359,23 @@ impl Worker {
             Command::Sessions(mut rows) => {
                 let room = rows.capacity();
                 let worker = self.id.0;
-                rows.extend(self.lane.sessions().iter().take(room).map(|(_, s)| SessionRow {
-                    tuple: s.tuple,
-                    flow_id: s.flow_id,
-                    state: s.phase.name(),
-                    start: s.start,
-                    last: s.last,
-                    packets: s.packets,
-                    bytes: s.bytes,
-                    worker,
-                }));
+                let live = self.lane.sessions().iter().take(room);
+                rows.extend(live.map(|(_, session)| SessionRow::of(session, worker)));
                 Answer::Sessions { rows, live: self.lane.sessions().len() }
             }
             Command::InUse(mut rows) => {
                 self.lane.services().in_use(&mut rows);
                 Answer::InUse(rows)
+            }
+            Command::Watch(watch) => Answer::Watch(self.lane.begin_watch(watch)),
+            Command::Unwatch(id) => Answer::Watch(self.lane.end_watch(id)),
+            Command::Why { ends, mut rows } => {
+                self.lane.recent_drops(&ends, &mut rows);
+                // Within VLANs or a tunnel it is found by what was dropped of it.
+                let tuples = std::iter::once(ends.tuple).chain(rows.iter().map(|row| row.tuple));
+                let live = tuples.into_iter().find_map(|tuple| self.lane.sessions().peek(&tuple));
+                let session = live.map(|(_, session)| SessionRow::of(session, self.id.0));
+                Answer::Why { session, rows }
             }
         };
         // There is room: one answer a command, and the outbox holds twice the inbox.

@@ -28,6 +28,7 @@ pub mod set;
 pub mod states;
 pub mod table;
 pub mod text;
+pub mod trace;
 pub mod watchdog;
 
 pub use context::{Context, Host, PacketAt, SessionAt, Subject};

@@ -1,7 +1,9 @@
 //! What plugins asked for while a packet was with them; the lane does it when the packet's chain has been walked.
 
 use super::hold::Ticket;
-use crate::base::{Addr, Dir, DropReason, ExceptionCause, ExceptionPolicy, PortId};
+use crate::base::{
+    Addr, Dir, DropReason, ExceptionCause, ExceptionPolicy, Generation, PluginId, PortId, RuleIndex,
+};
 use crate::io::Frame;
 use crate::rules::ruleset::RejectTo;
 use arrayvec::ArrayVec;
@@ -63,6 +65,14 @@ pub enum Decision {
     Discard(DropReason),
 }
 
+/// Who wants a packet dropped.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blame {
+    pub plugin: Option<PluginId>,
+    /// The rule, and the generation that it is one of.
+    pub rule: Option<(Generation, RuleIndex)>,
+}
+
 /// Filled by plugins, emptied by the lane.
 #[derive(Default)]
 pub struct Outbox {
@@ -73,6 +83,8 @@ pub struct Outbox {
     pub reject: Reject,
     /// Of the packet at hand, to be counted.
     pub exceptions: Exceptions,
+    /// Of the first that wants the packet dropped; means nothing where none does.
+    pub blame: Blame,
 }
 
 impl Outbox {

@@ -1,6 +1,7 @@
 //! The events a worker sends: what happened to which packet of which session.
 
 use super::record;
+use super::trace::{Step, Trace};
 use crate::app::{AppProto, FileId, Protos, Transaction, Transactions, TxId};
 use crate::base::event::record::RecordBuffer;
 use crate::base::event::{
@@ -50,6 +51,8 @@ pub struct Reporter {
     record: RecordBuffer,
     /// Around the packet that is being looked at, if that is one within another.
     outer: Option<Outer>,
+    /// The steps of the packet at hand, if somebody watches it.
+    pub trace: Trace,
 }
 
 /// Where a packet's events come from. `number` is the packet's, at its full width.
@@ -79,7 +82,8 @@ pub fn origin(
 
 impl Reporter {
     pub fn new(events: EventSender, wanted: Wanted) -> Reporter {
-        Reporter { events, wanted, record: RecordBuffer::new(wanted.decodes()), outer: None }
+        let record = RecordBuffer::new(wanted.decodes());
+        Reporter { events, wanted, record, outer: None, trace: Trace::default() }
     }
 
     pub fn wants(&self) -> Wanted {
@@ -111,6 +115,7 @@ impl Reporter {
         verdict: PacketVerdict,
     ) {
         for alert in &outcome.alerts {
+            self.trace.step(Step::Alert { generation: rules.generation, rule: alert.rule });
             self.record.clear();
             let tx = alert.tx.and_then(|id| transactions?.get(TxId(id)));
             if let Some(tx) = tx {

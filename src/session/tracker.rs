@@ -27,6 +27,16 @@ pub enum Fit {
     Untracked,
 }
 
+impl Fit {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Fit::Valid => "valid",
+            Fit::Invalid => "invalid",
+            Fit::Untracked => "untracked",
+        }
+    }
+}
+
 /// What a segment was to its session.
 #[derive(Clone, Debug, Default)]
 pub struct Tracked {

@@ -60,7 +60,7 @@ pub struct Line {
     appliance: Running,
     client: Host,
     _server: Host,
-    _ends: [Namespace; 2],
+    ends: [Namespace; 2],
     pub bench: Bench,
     /// What the configuration has beside its services.
     base: String,
@@ -114,7 +114,7 @@ impl Line {
         // What a panic prints must not keep its worker for long.
         command.args(["run", "-c"]).arg(config).env("RUST_BACKTRACE", "0");
         let appliance = Running::start(command, &bench, "appliance");
-        let mut line = Line { appliance, client, _server: server, _ends: ends, bench, base };
+        let mut line = Line { appliance, client, _server: server, ends: ends, bench, base };
         until("the appliance to answer", || {
             assert!(line.appliance.ended().is_none(), "ended: {}", line.appliance.stderr());
             line.ctl(&["status"]).status.success().then_some(())
@@ -155,6 +155,15 @@ impl Line {
         let output = self.ctl(&["services", "apply", "-c", file.to_str().unwrap()]);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// The client's namespace.
+    pub fn client_side(&self) -> &Namespace {
+        &self.ends[0]
+    }
+
+    pub fn server_address(&self) -> &str {
+        &self.ends[1].address
     }
 
     pub fn stderr(&self) -> String {

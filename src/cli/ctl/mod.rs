@@ -1,7 +1,11 @@
 //! `weir ctl`: the client of the management RPC. Tables for people, `--json` for programs.
 
+mod drops;
+mod mode;
+mod packets;
 mod services;
 mod show;
+mod why;
 
 use super::{Failure, Outcome};
 use crate::mgmt::rpc::client::{Client, connect};
@@ -35,12 +39,16 @@ enum Command {
     },
     /// Live sessions
     Sessions(Sessions),
-    /// Frames dropped, by reason
-    Drops {
-        /// Also reasons that never struck
-        #[arg(long)]
-        all: bool,
-    },
+    /// Frames dropped: how many, and what is new since the last look
+    Drops(drops::Drops),
+    /// Why packets between two ends are dropped: reason, rule, generation, packet
+    Why(why::Why),
+    /// Packets as they pass, or only dropped ones, into a pcapng file with each one's fate
+    Capture(packets::Capture),
+    /// The steps that packets take
+    Trace(packets::Trace),
+    /// Modes of pairs, or another mode: `mode ips --confirm 300`
+    Mode(mode::Mode),
     /// What each lcore does
     Lcores,
     /// Stop all lcores between two turns (50 ms at most) and count every frame; exit code 1 if they do not add up
@@ -93,9 +101,9 @@ pub fn run(args: Ctl) -> Result<Outcome, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(async {
         let mut client = connect(&path).await?;
-        ask(&mut client, &args.command).await
+        ask(&mut client, &args.command, args.json).await
     })?;
-    if args.json {
+    if args.json && !answer.json.is_null() {
         println!("{}", serde_json::to_string_pretty(&answer.json)?);
     } else {
         print!("{}", answer.table);
@@ -103,7 +111,7 @@ pub fn run(args: Ctl) -> Result<Outcome, Failure> {
     Ok(if answer.json.get("even") == Some(&Value::Bool(false)) { Outcome::Flawed } else { Outcome::Clean })
 }
 
-async fn ask(client: &mut Client, command: &Command) -> Result<Answer, Failure> {
+async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<Answer, Failure> {
     let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
     let appliance = &mut client.appliance;
     Ok(match command {
@@ -117,9 +125,11 @@ async fn ask(client: &mut Client, command: &Command) -> Result<Answer, Failure> 
             let request = p::CountersRequest { prefix: prefix.clone() };
             show::counters(&appliance.counters(request).await.map_err(refused)?.into_inner())
         }
-        Command::Drops { all } => {
-            show::drops(&appliance.drops(p::DropsRequest {}).await.map_err(refused)?.into_inner(), *all)
-        }
+        Command::Drops(args) => args.ask(client).await?,
+        Command::Why(args) => args.ask(client).await?,
+        Command::Capture(args) => args.ask(client).await?,
+        Command::Trace(args) => args.ask(client, as_json).await?,
+        Command::Mode(args) => args.ask(client).await?,
         Command::Lcores => {
             show::lcores(&appliance.lcores(p::LcoresRequest {}).await.map_err(refused)?.into_inner())
         }

@@ -8,7 +8,7 @@ use crate::mgmt::rpc::proto as p;
 use crate::pipeline::Balance;
 use serde_json::{Map, Value, json};
 
-fn stamp(micros: u64) -> String {
+pub(super) fn stamp(micros: u64) -> String {
     Stamp(Time::from_micros(micros)).to_string()
 }
 
@@ -36,6 +36,9 @@ pub(super) fn status(s: &p::StatusReply) -> Answer {
     for pair in &s.pairs {
         table.row(["pair", &format!("{} ({})", pair.ports.join(" <-> "), pair.mode)]);
     }
+    for port in &s.links_down {
+        table.row(["link down", port]);
+    }
     for loss in &s.port_losses {
         table.row([&format!("lost: {}", loss.name), &loss.value.to_string()]);
     }
@@ -56,6 +59,7 @@ pub(super) fn status(s: &p::StatusReply) -> Answer {
         "sessions": s.sessions,
         "events": { "sent": s.events_sent, "lost": s.events_lost },
         "port_losses": s.port_losses.iter().map(|c| (c.name.clone(), c.value.into())).collect::<Map<_, _>>(),
+        "links_down": s.links_down,
         "pairs": s.pairs.iter().map(pair).collect::<Vec<_>>(),
         "memory": s.memory.iter().map(memory).collect::<Vec<_>>(),
     });
@@ -70,17 +74,6 @@ pub(super) fn counters(c: &p::CountersReply) -> Answer {
         json.insert(counter.name.clone(), counter.value.into());
     }
     Answer { json: Value::Object(json), table: table.to_string() }
-}
-
-pub(super) fn drops(d: &p::DropsReply, all: bool) -> Answer {
-    let mut table = Table::with_head(["reason", "frames", "meaning"]);
-    let mut json = Map::new();
-    for drop in d.drops.iter().filter(|drop| all || drop.frames > 0) {
-        table.row([&drop.reason, &drop.frames.to_string(), &drop.help]);
-        json.insert(drop.reason.clone(), drop.frames.into());
-    }
-    let table = if table.is_empty() { "nothing was dropped\n".into() } else { table.to_string() };
-    Answer { json: Value::Object(json), table }
 }
 
 pub(super) fn lcores(l: &p::LcoresReply) -> Answer {

@@ -1,6 +1,7 @@
 //! What tells one datagram, and one source, from another.
 
 use crate::base::{Addr, Family};
+use crate::decode::{Decoded, Fragment, Ip};
 use std::hash::{Hash, Hasher};
 
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -13,6 +14,14 @@ pub(super) struct Key {
     pub(super) proto: u8,
     pub(super) family: Family,
     pub(super) copies: bool,
+}
+
+impl Key {
+    pub(super) fn of(decoded: &Decoded, ip: &Ip, fragment: &Fragment, copies: bool) -> Key {
+        let (t, family) = (&decoded.tuple, ip.family);
+        let proto = if family == Family::V4 { ip.proto } else { 0 };
+        Key { src: t.src, dst: t.dst, context: t.context, id: fragment.id, proto, family, copies }
+    }
 }
 
 /// In few large words, and every field in one of them.

@@ -54,7 +54,8 @@ impl Reassembler {
         let fragments = self.let_go(slot);
         self.counters.dropped += u64::from(fragments);
         if fragments > 0 {
-            sink.dropped(reason, fragments, self.datagrams.value(slot).copies);
+            let datagram = self.datagrams.value(slot);
+            sink.dropped(reason, datagram.port, fragments, datagram.copies);
         }
     }
 

@@ -16,7 +16,7 @@ struct Log {
 }
 
 impl Sink for Log {
-    fn dropped(&mut self, reason: DropReason, fragments: u32, _: bool) {
+    fn dropped(&mut self, reason: DropReason, _: PortId, fragments: u32, _: bool) {
         self.dropped.push((reason, fragments));
     }
 

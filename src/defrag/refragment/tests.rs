@@ -1,5 +1,5 @@
 use super::*;
-use crate::base::{Anomaly, Time};
+use crate::base::{Anomaly, PortId, Time};
 use crate::decode::{Tunnels, decode};
 use crate::defrag::{Outcome, Reassembler, Settings, Sink};
 use crate::io::memory::HeapPool;
@@ -148,7 +148,7 @@ fn without_buffers_the_rest_comes_back_and_nothing_is_lost() {
 struct Quiet;
 
 impl Sink for Quiet {
-    fn dropped(&mut self, reason: DropReason, _: u32, _: bool) {
+    fn dropped(&mut self, reason: DropReason, _: PortId, _: u32, _: bool) {
         panic!("{reason:?}");
     }
 

@@ -4,6 +4,7 @@
 //! through DPDK's `net_pcap`, which says neither a capture's link type nor when it ends: [`Summary`] does, and counts as
 //! libpcap does.
 
+pub mod pcapng;
 mod reader;
 mod scan;
 #[cfg(test)]

@@ -107,6 +107,24 @@ impl Device {
         }
     }
 
+    fn link_up(&self) -> Option<bool> {
+        let mut link = dpdk_sys::rte_eth_link::default();
+        // SAFETY: a port's number and a place for the answer.
+        let code = unsafe { dpdk_sys::rte_eth_link_get_nowait(self.id, &raw mut link) };
+        (code == 0).then(|| u32::from(link.link_status()) == dpdk_sys::RTE_ETH_LINK_UP)
+    }
+
+    fn set_link(&self, up: bool) -> bool {
+        // SAFETY: only the port's number is passed; the driver serves this beside its queues.
+        let code = unsafe {
+            match up {
+                true => dpdk_sys::rte_eth_dev_set_link_up(self.id),
+                false => dpdk_sys::rte_eth_dev_set_link_down(self.id),
+            }
+        };
+        code == 0
+    }
+
     fn info(&self) -> Result<rte_eth_dev_info, c_int> {
         let mut info = rte_eth_dev_info::default();
         // SAFETY: a port's number and a place for the answer.
@@ -140,6 +158,14 @@ struct Meter(Weak<Device>);
 impl PortMeter for Meter {
     fn stats(&self) -> PortStats {
         self.0.upgrade().map_or_else(PortStats::default, |device| device.stats())
+    }
+
+    fn link_up(&self) -> Option<bool> {
+        self.0.upgrade()?.link_up()
+    }
+
+    fn set_link(&self, up: bool) -> bool {
+        self.0.upgrade().is_some_and(|device| device.set_link(up))
     }
 }
 
@@ -221,11 +247,7 @@ impl DpdkPort {
 
     /// Whether the link is up; `None` when the port does not say.
     pub fn link_up(&self) -> Option<bool> {
-        let mut link = dpdk_sys::rte_eth_link::default();
-        // SAFETY: a port's number and a place for the answer.
-        let code = unsafe { dpdk_sys::rte_eth_link_get_nowait(self.device.id, &raw mut link) };
-        // SAFETY: both views of the union are plain integers.
-        (code == 0).then(|| u32::from(link.link_status()) == dpdk_sys::RTE_ETH_LINK_UP)
+        self.device.link_up()
     }
 }
 

@@ -1,8 +1,8 @@
 //! The client's side, for `weir ctl`.
 
 use super::proto::{
-    appliance_client::ApplianceClient, rules_client::RulesClient, services_client::ServicesClient,
-    sessions_client::SessionsClient,
+    appliance_client::ApplianceClient, packets_client::PacketsClient, rules_client::RulesClient,
+    services_client::ServicesClient, sessions_client::SessionsClient,
 };
 use hyper_util::rt::TokioIo;
 use std::io;
@@ -27,6 +27,7 @@ pub struct Client {
     pub appliance: ApplianceClient<Channel>,
     pub sessions: SessionsClient<Channel>,
     pub rules: RulesClient<Channel>,
+    pub packets: PacketsClient<Channel>,
     pub services: ServicesClient<Channel>,
 }
 
@@ -53,6 +54,7 @@ pub async fn connect(path: &Path) -> Result<Client, ClientError> {
         appliance: ApplianceClient::new(channel.clone()),
         sessions: SessionsClient::new(channel.clone()),
         rules: RulesClient::new(channel.clone()),
+        packets: PacketsClient::new(channel.clone()),
         services: ServicesClient::new(channel),
     })
 }

@@ -1,9 +1,12 @@
 //! The management RPC: gRPC on a unix socket, guarded by the file's permissions. `proto/weir.proto` is the contract.
 
 pub mod client;
+mod drops;
+mod packets;
 mod service;
 mod services;
 pub mod socket;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -29,14 +32,15 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     use proto::{
-        appliance_server::ApplianceServer, rules_server::RulesServer, services_server::ServicesServer,
-        sessions_server::SessionsServer,
+        appliance_server::ApplianceServer, packets_server::PacketsServer, rules_server::RulesServer,
+        services_server::ServicesServer, sessions_server::SessionsServer,
     };
     let service = service::Service::new(control);
     tonic::transport::Server::builder()
         .add_service(ApplianceServer::new(service.clone()))
         .add_service(SessionsServer::new(service.clone()))
         .add_service(RulesServer::new(service.clone()))
+        .add_service(PacketsServer::new(service.clone()))
         .add_service(ServicesServer::new(service))
         .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop)
         .await

@@ -1,9 +1,13 @@
 //! The server's side: requests become calls of [`Control`], on a blocking thread because those may wait for a worker.
 
 use super::proto as p;
-use crate::mgmt::control::{Balanced, Control, ControlError, LcoreInfo, SessionFilter, SessionInfo, Status};
+use crate::mgmt::config::Mode;
+use crate::mgmt::control::{
+    Balanced, Control, ControlError, LcoreInfo, ModeChange, PairStatus, SessionFilter, SessionInfo, Status,
+};
 use crate::mgmt::eve::proto_name;
 use std::sync::Arc;
+use std::time::Duration;
 use tonic::{Request, Response, Status as Fault};
 
 #[derive(Clone)]
@@ -14,6 +18,10 @@ pub(super) struct Service {
 impl Service {
     pub(super) fn new(control: Arc<dyn Control>) -> Service {
         Service { control }
+    }
+
+    pub(super) fn control(&self) -> Arc<dyn Control> {
+        Arc::clone(&self.control)
     }
 
     pub(super) async fn ask<T: Send + 'static>(
@@ -30,7 +38,10 @@ impl From<ControlError> for Fault {
     fn from(error: ControlError) -> Fault {
         let text = error.to_string();
         match error {
-            ControlError::Busy { .. } | ControlError::Restless => Fault::deadline_exceeded(text),
+            ControlError::Busy { .. } | ControlError::Lagging { .. } | ControlError::Restless => {
+                Fault::deadline_exceeded(text)
+            }
+            ControlError::Unanswerable(_) => Fault::invalid_argument(text),
             ControlError::Stopping => Fault::unavailable(text),
             ControlError::Refused(_) | ControlError::Unchanged(_) => Fault::failed_precondition(text),
         }
@@ -64,19 +75,38 @@ impl p::appliance_server::Appliance for Service {
         Ok(Response::new(p::CountersReply { counters }))
     }
 
-    async fn drops(&self, _: Request<p::DropsRequest>) -> Reply<p::DropsReply> {
-        let (drops, now) = self.ask(|c| (c.drops(), c.status().now.micros())).await?;
-        let line = |d: &crate::mgmt::control::DropCount| p::Drop {
-            reason: d.reason.name().into(),
-            help: d.reason.help().into(),
-            frames: d.frames,
-        };
-        Ok(Response::new(p::DropsReply { drops: drops.iter().map(line).collect(), now }))
+    async fn drops(&self, request: Request<p::DropsRequest>) -> Reply<p::DropsReply> {
+        let looker = request.into_inner().looker;
+        let drops = self.ask(move |c| c.drops(&looker)).await?;
+        Ok(Response::new(super::drops::reply(&drops)))
     }
 
     async fn lcores(&self, _: Request<p::LcoresRequest>) -> Reply<p::LcoresReply> {
         let lcores = self.ask(|c| c.lcores()).await?;
         Ok(Response::new(p::LcoresReply { lcores: lcores.into_iter().map(Into::into).collect() }))
+    }
+
+    async fn modes(&self, _: Request<p::ModesRequest>) -> Reply<p::ModesReply> {
+        self.pairs().await
+    }
+
+    async fn set_mode(&self, request: Request<p::SetModeRequest>) -> Reply<p::ModesReply> {
+        let p::SetModeRequest { pair, mode, confirm_ms } = request.into_inner();
+        let mode = Mode::parse(&mode).ok_or_else(|| {
+            Fault::invalid_argument(format!("\"{mode}\" is no mode: write \"ips\", \"tap\" or \"ids\""))
+        })?;
+        let confirm = (confirm_ms > 0).then(|| Duration::from_millis(confirm_ms));
+        let change = ModeChange { pair, mode, confirm };
+        self.ask(move |c| c.set_mode(&change)).await??;
+        self.pairs().await
+    }
+
+    async fn confirm_modes(&self, request: Request<p::ConfirmModesRequest>) -> Reply<p::ModesReply> {
+        let keep = !request.into_inner().revert;
+        if self.ask(move |c| c.confirm_modes(keep)).await?? == 0 {
+            return Err(Fault::failed_precondition("no change of a mode waits for a confirmation"));
+        }
+        self.pairs().await
     }
 
     async fn balance(&self, _: Request<p::BalanceRequest>) -> Reply<p::BalanceReply> {
@@ -106,6 +136,12 @@ impl p::sessions_server::Sessions for Service {
         let filter = filter(&request.into_inner())?;
         let sessions = self.ask(move |c| c.sessions(&filter)).await??;
         Ok(Response::new(p::SessionsReply { sessions: sessions.into_iter().map(Into::into).collect() }))
+    }
+
+    async fn why(&self, request: Request<p::WhyRequest>) -> Reply<p::WhyReply> {
+        let between = super::why::between(&request.into_inner())?;
+        let why = self.ask(move |c| c.why(&between)).await??;
+        Ok(Response::new(super::why::reply(why)))
     }
 }
 
@@ -147,7 +183,8 @@ impl From<Status> for p::StatusReply {
             workers: s.workers,
             sessions: s.sessions,
             memory: memory.collect(),
-            pairs: s.pairs.into_iter().map(|x| p::Pair { ports: x.ports, mode: x.mode }).collect(),
+            pairs: s.pairs.into_iter().map(Into::into).collect(),
+            links_down: s.links_down,
             events_sent: s.events_sent,
             events_lost: s.events_lost,
             port_losses: s
@@ -156,6 +193,20 @@ impl From<Status> for p::StatusReply {
                 .map(|c| p::Counter { name: c.name, value: c.value })
                 .collect(),
         }
+    }
+}
+
+impl Service {
+    async fn pairs(&self) -> Reply<p::ModesReply> {
+        let (pairs, now) = self.ask(|c| (c.pairs(), c.status().now.micros())).await?;
+        Ok(Response::new(p::ModesReply { pairs: pairs.into_iter().map(Into::into).collect(), now }))
+    }
+}
+
+impl From<PairStatus> for p::Pair {
+    fn from(s: PairStatus) -> p::Pair {
+        let (before, until) = s.goes_back.unwrap_or_default();
+        p::Pair { ports: s.ports, mode: s.mode, confirm_by: until.micros(), before }
     }
 }
 

@@ -2,6 +2,7 @@ use super::proto as p;
 use super::*;
 use crate::base::{Addr, DropReason, FlowTuple, Time};
 use crate::mgmt::control::*;
+use crate::mgmt::watching::{Feed, Shown, WatchRequest, WatchTotals};
 use crate::pipeline::Balance;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -12,6 +13,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 struct Fake {
     reloaded: AtomicBool,
     stopped: AtomicBool,
+    unwatched: AtomicBool,
+}
+
+/// So many packets, then none.
+struct Three(u64);
+
+impl Feed for Three {
+    fn take(&mut self, most: usize) -> Vec<Shown> {
+        let now = self.0.min(most as u64).min(2);
+        self.0 -= now;
+        (0..now)
+            .map(|_| Shown { bytes: vec![1; 60], lines: vec!["sent".into()], ..Shown::default() })
+            .collect()
+    }
+
+    fn totals(&self) -> WatchTotals {
+        WatchTotals { seen: 9, lost: 6 }
+    }
 }
 
 impl Control for Fake {
@@ -23,12 +42,48 @@ impl Control for Fake {
         vec![NamedCount::new("decoder.pkts", 10), NamedCount::new("flow.tcp", 3)]
     }
 
-    fn drops(&self) -> Vec<DropCount> {
-        let count = |reason: &DropReason| DropCount {
-            reason: *reason,
-            frames: u64::from(*reason == DropReason::RuleDrop) * 5,
+    fn drops(&self, looker: &str) -> Drops {
+        let count = |port: &str, total, new| DropCount {
+            reason: DropReason::RuleDrop,
+            port: port.into(),
+            lcore: "worker 0".into(),
+            frames: Grown { total, new },
+            spared: Grown { total: 1, new: 1 },
         };
-        DropReason::ALL.iter().map(count).collect()
+        let since = Time::from_secs(if looker.is_empty() { 0 } else { 50 });
+        let received = Grown { total: 100, new: 10 };
+        Drops { now: Time::from_secs(60), since, received, counts: vec![count("a", 3, 1), count("b", 2, 2)] }
+    }
+
+    fn pairs(&self) -> Vec<PairStatus> {
+        let goes_back = Some(("tap".to_owned(), Time::from_secs(90)));
+        vec![PairStatus { ports: vec!["a".into(), "b".into()], mode: "ips".into(), goes_back }]
+    }
+
+    fn set_mode(&self, change: &ModeChange) -> Result<(), ControlError> {
+        assert_eq!(change.confirm, Some(std::time::Duration::from_millis(1500)));
+        if change.pair == "a" { Ok(()) } else { Err(ControlError::Unchanged("there is no pair".into())) }
+    }
+
+    fn confirm_modes(&self, keep: bool) -> Result<usize, ControlError> {
+        Ok(usize::from(keep))
+    }
+
+    fn ports(&self) -> Vec<String> {
+        vec!["a".into(), "b".into()]
+    }
+
+    fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError> {
+        assert_eq!(request.snaplen, u32::MAX);
+        if request.filter == "wrong" {
+            return Err(ControlError::Unanswerable("no filter".into()));
+        }
+        Ok((7, Box::new(Three(3))))
+    }
+
+    fn unwatch(&self, id: u64) {
+        assert_eq!(id, 7);
+        self.unwatched.store(true, Ordering::Relaxed);
     }
 
     fn lcores(&self) -> Vec<LcoreInfo> {
@@ -54,6 +109,11 @@ impl Control for Fake {
         };
         let all = [1000, 1001, 1002].map(session);
         Ok(all.into_iter().filter(|s| filter.matches(&s.tuple)).take(filter.limit()).collect())
+    }
+
+    fn why(&self, between: &Between) -> Result<Why, ControlError> {
+        assert_eq!((between.proto, between.ports), (6, Some([1000, 80])));
+        Err(ControlError::Unanswerable("no such thing".into()))
     }
 
     fn reload_rules(&self) -> Result<Reload, ControlError> {
@@ -115,13 +175,62 @@ fn every_question_is_answered_over_the_socket() {
         let flows = p::CountersRequest { prefix: "flow".into() };
         let counters = client.appliance.counters(flows).await.unwrap().into_inner().counters;
         assert_eq!(counters, [p::Counter { name: "flow.tcp".into(), value: 3 }]);
-        let drops = client.appliance.drops(p::DropsRequest {}).await.unwrap().into_inner().drops;
-        assert_eq!(drops.len(), DropReason::COUNT);
-        assert!(drops.iter().any(|d| d.reason == "rules" && d.frames == 5));
+        let change = |pair: &str, mode: &str| p::SetModeRequest {
+            pair: pair.into(),
+            mode: mode.into(),
+            confirm_ms: 1500,
+        };
+        let changed = client.appliance.set_mode(change("a", "ips")).await.unwrap().into_inner();
+        assert_eq!((changed.pairs[0].confirm_by, changed.pairs[0].before.as_str()), (90_000_000, "tap"));
+        let refused = client.appliance.set_mode(change("x", "tap")).await.unwrap_err();
+        assert!(refused.message().contains("no pair"), "{refused}");
+        let refused = client.appliance.set_mode(change("a", "tab")).await.unwrap_err();
+        assert!(refused.message().contains("\"tab\" is no mode"), "{refused}");
+        let confirm = |revert| p::ConfirmModesRequest { revert };
+        assert!(client.appliance.confirm_modes(confirm(false)).await.is_ok());
+        assert!(client.appliance.confirm_modes(confirm(true)).await.is_err(), "nothing waits");
+        let question = p::DropsRequest { looker: "test".into() };
+        let reply = client.appliance.drops(question).await.unwrap().into_inner();
+        assert_eq!((reply.now - reply.since, reply.received, reply.received_new), (10_000_000, 100, 10));
+        assert_eq!(reply.drops.len(), DropReason::COUNT);
+        let sum = reply.drops.iter().find(|d| d.reason == "rules").unwrap();
+        assert_eq!((sum.frames, sum.frames_new, sum.spared, sum.spared_new), (5, 3, 2, 2));
+        let ports: Vec<_> = reply.parts.iter().map(|d| (d.port.as_str(), d.frames_new)).collect();
+        assert_eq!(ports, [("a", 1), ("b", 2)]);
         let lcores = client.appliance.lcores(p::LcoresRequest {}).await.unwrap().into_inner().lcores;
         assert_eq!((lcores[0].role.as_str(), lcores[0].cpu), ("main", Some(0)));
         client.appliance.stop(p::StopRequest {}).await.unwrap();
         assert!(fake.stopped.load(Ordering::Relaxed));
+    });
+}
+
+#[test]
+fn packets_are_shown_until_their_bound_and_the_watch_ends_with_the_stream() {
+    use p::watch_reply::What;
+    with_server(async |mut client, fake| {
+        let wrong = p::WatchRequest { filter: "wrong".into(), ..p::WatchRequest::default() };
+        let refused = client.packets.watch(wrong).await.unwrap_err();
+        assert_eq!(refused.message(), "no filter");
+        for (count, milliseconds, expected) in [(2, 0, 2), (0, 30, 3)] {
+            let request = p::WatchRequest { count, milliseconds, ..p::WatchRequest::default() };
+            let mut stream = client.packets.watch(request).await.unwrap().into_inner();
+            let mut got = Vec::new();
+            while let Some(reply) = stream.message().await.unwrap() {
+                got.push(reply.what.unwrap());
+            }
+            assert!(matches!(got.first(), Some(What::Begin(begin)) if begin.ports == ["a", "b"]));
+            assert!(matches!(got.last(), Some(What::End(end)) if (end.seen, end.lost) == (9, 6)));
+            assert_eq!(got.len() - 2, expected, "{count} packets, {milliseconds} ms");
+            while !fake.unwatched.swap(false, Ordering::Relaxed) {
+                tokio::task::yield_now().await;
+            }
+        }
+        // Who goes away ends it as well.
+        let request = p::WatchRequest { milliseconds: 80_000, ..p::WatchRequest::default() };
+        drop(client.packets.watch(request).await.unwrap());
+        while !fake.unwatched.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
     });
 }
 

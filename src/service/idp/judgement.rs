@@ -1,7 +1,9 @@
 //! What rules, streams and exception policies said of a packet so far.
 
 use crate::base::event::{FinalAction, PacketVerdict};
-use crate::base::{Dir, DropReason, ExceptionCause, ExceptionPolicies, ExceptionPolicy, PerDir, Verdict};
+use crate::base::{
+    Dir, DropReason, ExceptionCause, ExceptionPolicies, ExceptionPolicy, PerDir, RuleIndex, Verdict,
+};
 use crate::inspect::{Outcome, Settlement};
 use crate::service::Subject;
 use crate::service::outbox::{Exceptions, Reject};
@@ -12,6 +14,8 @@ pub(super) struct Judgement {
     pub(super) verdict: Verdict,
     pub(super) settled: Option<Settled>,
     pub(super) alerted: bool,
+    /// The rule behind the verdict.
+    pub(super) decided_by: Option<RuleIndex>,
     /// What it says of the packet is done to it.
     pub(super) inline: bool,
     /// The packet's.
@@ -35,6 +39,9 @@ impl Judgement {
     }
 
     pub(super) fn take(&mut self, outcome: &Outcome) {
+        if !self.verdict.is_drop() && outcome.verdict.is_drop() {
+            self.decided_by = outcome.decided_by;
+        }
         self.verdict = self.verdict.and(outcome.verdict);
         self.alerted |= !outcome.alerts.is_empty();
         self.passed |= outcome.passed;

@@ -60,6 +60,7 @@ impl DataPlugin for IdpWorker {
         let (session, dir) = (&mut *at.session, *dir);
         let mut judgement = Judgement::new(dir, packet.subject);
         let Some(mut work) = self.at_work(*set, session, host.report) else { return Reply::Ok };
+        let generation = work.rules.engine().rules().generation;
         let payloads = work.feed(packet, session, dir, &mut judgement);
         let app_events = match judgement.settled {
             Some(_) => AppEvents::new(),
@@ -88,7 +89,11 @@ impl DataPlugin for IdpWorker {
         }
         match judgement.verdict {
             // Whoever settles a session itself need not have it refused.
-            Verdict::Drop(reason) => Reply::DropPacket(reason),
+            Verdict::Drop(reason) => {
+                let rule = judgement.decided_by.map(|rule| (generation, rule));
+                context.host.outbox.blame.rule = context.host.outbox.blame.rule.or(rule);
+                Reply::DropPacket(reason)
+            }
             Verdict::Forward | Verdict::Hold => Reply::Forward,
         }
     }
@@ -117,7 +122,11 @@ impl DataPlugin for IdpWorker {
             context.host.outbox.reject = judgement.reject;
         }
         match judgement.verdict {
-            Verdict::Drop(reason) => Reply::DropPacket(reason),
+            Verdict::Drop(reason) => {
+                let rule = judgement.decided_by.map(|rule| (rules.engine().rules().generation, rule));
+                context.host.outbox.blame.rule = context.host.outbox.blame.rule.or(rule);
+                Reply::DropPacket(reason)
+            }
             Verdict::Forward | Verdict::Hold => Reply::Forward,
         }
     }

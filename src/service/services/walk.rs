@@ -8,6 +8,7 @@ use crate::service::hold::WhenHeld;
 use crate::service::plugin::{DataPlugin, Reply};
 use crate::service::set::OnFault;
 use crate::service::table::PluginCounts;
+use crate::service::trace::{Said, Step as TraceStep};
 use crate::session::NO_HANDLE;
 
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -25,6 +26,18 @@ enum Weighed {
     HeldFirst,
     Drop(DropReason),
     Refuse(DropReason),
+}
+
+impl Weighed {
+    #[inline]
+    fn said(&self) -> Said {
+        match self {
+            Weighed::On => Said::Forward,
+            Weighed::Out => Said::Nothing,
+            Weighed::Hold | Weighed::HeldFirst => Said::Hold,
+            Weighed::Drop(reason) | Weighed::Refuse(reason) => Said::Drop(*reason),
+        }
+    }
 }
 
 impl Services {
@@ -97,7 +110,9 @@ impl Services {
                 Step::First if !packet_mode => p.first_packet(context),
                 _ => p.packet(context),
             });
-            match weigh(reply, step) {
+            let weighed = weigh(reply, step);
+            context.host.report.trace.step(TraceStep::Plugin { plugin, said: weighed.said() });
+            match weighed {
                 Weighed::On => {}
                 Weighed::Out if context.is_missed(plugin) => return Passage::Drop(DropReason::PluginOut),
                 Weighed::Out => {}
@@ -110,9 +125,13 @@ impl Services {
                     WhenHeld::Drop => return Passage::Drop(DropReason::HoldCap),
                     WhenHeld::Forward => {}
                 },
-                Weighed::Drop(reason) => return Passage::Drop(reason),
+                Weighed::Drop(reason) => {
+                    context.blame(plugin);
+                    return Passage::Drop(reason);
+                }
                 Weighed::Refuse(reason) if packet_mode => return Passage::Drop(reason),
                 Weighed::Refuse(reason) => {
+                    context.blame(plugin);
                     context.forget_unseen(place);
                     return Passage::Refused(reason);
                 }
@@ -177,8 +196,13 @@ impl Services {
                         if per_packet { p.packet(context) } else { p.alone(context) }
                     },
                 );
-            match weigh(reply, Step::Later) {
-                Weighed::Drop(reason) | Weighed::Refuse(reason) => return Passage::Drop(reason),
+            let weighed = weigh(reply, Step::Later);
+            context.host.report.trace.step(TraceStep::Plugin { plugin, said: weighed.said() });
+            match weighed {
+                Weighed::Drop(reason) | Weighed::Refuse(reason) => {
+                    context.blame(plugin);
+                    return Passage::Drop(reason);
+                }
                 Weighed::Out if context.is_missed(plugin) => return Passage::Drop(DropReason::PluginOut),
                 _ => {}
             }
@@ -249,6 +273,12 @@ fn weigh(reply: Option<(Reply, &PluginCounts)>, step: Step) -> Weighed {
 }
 
 impl Context<'_> {
+    /// It wants the packet dropped. The first that does is remembered: of what a tunnel carries, or of the tunnel.
+    #[cold]
+    fn blame(&mut self, plugin: PluginId) {
+        self.host.outbox.blame.plugin.get_or_insert(plugin);
+    }
+
     /// A plugin was taken out, and nothing may pass without it.
     #[cold]
     fn is_missed(&self, plugin: PluginId) -> bool {

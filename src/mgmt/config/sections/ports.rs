@@ -137,6 +137,7 @@ pub struct Pair {
     pub mode: Mode,
     pub inspection: bool,
     pub non_ip: NonIp,
+    pub pass_link: bool,
 }
 
 impl Default for Pair {
@@ -147,6 +148,7 @@ impl Default for Pair {
             mode: Mode::Tap,
             inspection: true,
             non_ip: NonIp::Forward,
+            pass_link: false,
         }
     }
 }
@@ -176,6 +178,11 @@ impl Section for Pair {
             "non-ip",
             "ARP, LLDP, spanning tree and other frames without IP: \"forward\" or \"drop\".",
             &mut self.non_ip,
+        );
+        v.value(
+            "pass-link",
+            "While the link of one port is down, take the other's down too, so that both neighbours see it (where the driver can).",
+            &mut self.pass_link,
         );
     }
 }

@@ -1,0 +1,72 @@
+//! `weir ctl mode`: modes of pairs, changed while traffic flows.
+
+use super::Answer;
+use crate::cli::Failure;
+use crate::cli::table::Table;
+use crate::mgmt::config::value::parse_span;
+use crate::mgmt::rpc::client::Client;
+use crate::mgmt::rpc::proto as p;
+use clap::Args;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Without words it shows the modes.
+#[derive(Debug, Args)]
+pub(super) struct Mode {
+    /// [PAIR] ips|tap|ids: another mode for a pair (named by one of its ports, or both with a comma), or for all.
+    /// confirm: keep what was changed. revert: take it back now
+    #[arg(value_name = "WORD", num_args = 0..=2)]
+    words: Vec<String>,
+    /// Go back by itself after so long ("300" seconds, "5m") unless `weir ctl mode confirm` comes before
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    confirm: Option<Duration>,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    let span = seconds.or_else(|| parse_span(text)).filter(|span| !span.is_zero());
+    span.ok_or_else(|| "write seconds, or a time such as 5m".to_owned())
+}
+
+impl Mode {
+    pub(super) async fn ask(&self, client: &mut Client) -> Result<Answer, Failure> {
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        let appliance = &mut client.appliance;
+        if self.confirm.is_some() && matches!(words[..], [] | ["confirm" | "revert"]) {
+            return Err(Failure::from(
+                "--confirm goes with a new mode: weir ctl mode ips --confirm 300".to_owned(),
+            ));
+        }
+        let change = |pair: &str, mode: &str| p::SetModeRequest {
+            pair: pair.to_owned(),
+            mode: mode.to_owned(),
+            confirm_ms: self.confirm.map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+        };
+        let confirm = |revert| p::ConfirmModesRequest { revert };
+        let reply = match words[..] {
+            [] => appliance.modes(p::ModesRequest {}).await,
+            ["confirm"] => appliance.confirm_modes(confirm(false)).await,
+            ["revert"] => appliance.confirm_modes(confirm(true)).await,
+            [mode] => appliance.set_mode(change("", mode)).await,
+            [pair, mode, ..] => appliance.set_mode(change(pair, mode)).await,
+        };
+        let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
+        Ok(show(&reply.map_err(refused)?.into_inner()))
+    }
+}
+
+fn show(reply: &p::ModesReply) -> Answer {
+    let mut table = Table::with_head(["pair", "mode", "unless confirmed"]);
+    let mut json = Vec::new();
+    for pair in &reply.pairs {
+        let seconds = pair.confirm_by.saturating_sub(reply.now).div_ceil(1_000_000);
+        let back = match pair.confirm_by {
+            0 => "-".to_owned(),
+            _ => format!("{} in {seconds} s", pair.before),
+        };
+        table.row([&pair.ports.join(" <-> "), &pair.mode, &back]);
+        let back = (pair.confirm_by > 0).then(|| json!({ "mode": pair.before, "seconds": seconds }));
+        json.push(json!({ "ports": pair.ports, "mode": pair.mode, "unless_confirmed": back }));
+    }
+    Answer { json: Value::Array(json), table: table.to_string() }
+}
