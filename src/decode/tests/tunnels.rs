@@ -180,6 +180,22 @@ fn pppoe_discovery_and_control_end_without_a_complaint() {
     assert!(out.anomalies.is_empty() && out.ip.is_none(), "the link's control: {out:?}");
 }
 
+/// What is only unknown to us is not broken: a line passes it on as it does other frames without IP.
+#[test]
+fn what_nobody_knows_behind_labels_and_tags_is_noted_and_no_more() {
+    let table = [
+        (0x8847, mpls(&[13], &[0x10, 0, 0, 0x21]), Anomaly::MplsBadLabelReserved),
+        (0x8847, mpls(&[99], &[0x90; 30]), Anomaly::MplsUnknownPayloadType),
+        (0x894f, vec![0, 2, 2, 4, 0, 0, 1, 0, 9], Anomaly::NshUnknownPayload),
+        (0x8926, vec![0, 1, 0, 2, 0x12, 0x34], Anomaly::VntagUnknownType),
+        (0x893f, vec![0, 1, 0, 2, 0, 0, 0x12, 0x34], Anomaly::EtagUnknownType),
+    ];
+    for (kind, payload, anomaly) in table {
+        let out = decoded(&Link::ethernet().wrap_as(kind, &payload), LinkType::Ethernet);
+        assert_eq!((&out.anomalies[..], out.invalid), (&[anomaly][..], None), "{kind:x}");
+    }
+}
+
 #[test]
 fn an_inner_session_belongs_to_its_tunnel_and_its_network() {
     let (a, b) = ends(false, (1, 2));
