@@ -6,6 +6,8 @@
 //! of the rounds, a ratio the median of the rounds' own. Frames are made and freed beside the clock. All contestants must give
 //! the same bytes, or the bench fails.
 
+#![allow(clippy::panic)] // a bench that fails should say where
+
 mod affinity;
 mod flood;
 #[cfg(feature = "ip-frag")]

@@ -138,7 +138,7 @@ impl Lane {
         let outcome = self.fragments.push(piece, decoded, self.clock, self.allocator.as_mut(), &mut sink);
         // Most fragments say nothing: then nothing is moved about.
         let quiet = sink.raised.is_empty() && sink.late.is_empty();
-        let said = (!quiet).then_some((sink.raised, sink.late));
+        let said = if quiet { None } else { Some((sink.raised, sink.late)) };
         self.count_fragments();
         if let Some((raised, late)) = said {
             if !raised.is_empty() {
