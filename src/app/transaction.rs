@@ -4,7 +4,7 @@ use super::cursor::Order;
 use super::limits::{KEPT, Limits};
 use super::streamed::{Streamed, Window};
 use super::wanted::Wanted;
-use crate::base::{Dir, PerDir, RuleIndex};
+use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;
 use crate::rules::context::BufferId;
 use crate::rules::field::FieldId;
@@ -13,8 +13,12 @@ use std::mem::take;
 use std::ops::Range;
 
 mod files;
+mod marks;
+mod notes;
 
 pub use files::{File, FileId};
+pub use marks::{Marks, Pending};
+pub use notes::{Note, NoteRef};
 
 /// Nothing of that direction came yet.
 pub const START: u8 = 0;
@@ -27,8 +31,6 @@ const MAX_FIELDS: usize = 4096;
 const MAX_STREAMED: usize = 64;
 /// Different events of one transaction.
 const MAX_EVENTS: usize = 16;
-/// Notes for eve.json of one transaction.
-const MAX_NOTES: usize = 512;
 
 /// A buffer that is whole.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -51,50 +53,6 @@ pub struct FieldValue {
 enum Value {
     Number(u64),
     Text { at: u32, len: u32 },
-}
-
-/// A name and a value for eve.json. Names are paths below the protocol's object: `hostname`, `tls.sni`; a name that ends
-/// in `[]` adds to an array, and within an array of objects `answers[].rrname` sets a field of its newest element, which
-/// a note `answers[]` without a value begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// Where the path begins: empty for the protocol's object, else another one's path from the root.
-    below: &'static str,
-    pub name: &'static str,
-    value: NoteValue,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum NoteValue {
-    Begin,
-    Number(u64),
-    Bool(bool),
-    Text(Range<u32>),
-}
-
-/// A rule that may yet match, and which of its parts have held.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Pending {
-    pub rule: RuleIndex,
-    /// A rule that says no direction is looked at in each by itself.
-    pub dir: Dir,
-    pub held: u64,
-}
-
-/// What inspection keeps of a transaction.
-#[derive(Clone, Debug, Default)]
-pub struct Marks {
-    /// Items that were scanned for fast patterns, a direction.
-    pub scanned: PerDir<usize>,
-    /// The rules without a fast pattern were added, a direction.
-    pub begun: PerDir<bool>,
-    /// Events for which the rules on events were added, a direction.
-    pub events: PerDir<usize>,
-    pub pending: Vec<Pending>,
-    /// Rules that matched already, each in its direction.
-    pub matched: Vec<(RuleIndex, Dir)>,
-    /// A `pass` rule matched: nothing more is asked of it.
-    pub passed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -358,45 +316,6 @@ impl Transaction {
         self.end_streamed(streamed);
     }
 
-    /// The notes to come are of another object, beside the protocol's: its path from the root, `/dns`. Empty: no longer.
-    pub fn notes_below(&mut self, path: &'static str) {
-        self.below = path;
-    }
-
-    /// Notes for eve.json; see [`Note`].
-    pub fn note(&mut self, name: &'static str, text: &[u8]) {
-        self.note_with(name, |out| out.extend_from_slice(text));
-    }
-
-    /// A text that `build` writes behind what is there; it must only append.
-    pub fn note_with(&mut self, name: &'static str, build: impl FnOnce(&mut Vec<u8>)) {
-        if !self.wanted.notes || self.notes.len() >= MAX_NOTES {
-            return;
-        }
-        if let Some(range) = self.keep(build) {
-            self.notes.push(Note { below: self.below, name, value: NoteValue::Text(range) });
-        }
-    }
-
-    pub fn note_number(&mut self, name: &'static str, number: u64) {
-        self.add_note(name, NoteValue::Number(number));
-    }
-
-    pub fn note_bool(&mut self, name: &'static str, value: bool) {
-        self.add_note(name, NoteValue::Bool(value));
-    }
-
-    /// A new element of an array of objects.
-    pub fn note_begin(&mut self, name: &'static str) {
-        self.add_note(name, NoteValue::Begin);
-    }
-
-    fn add_note(&mut self, name: &'static str, value: NoteValue) {
-        if self.wanted.notes && self.notes.len() < MAX_NOTES {
-            self.notes.push(Note { below: self.below, name, value });
-        }
-    }
-
     // For inspection and logs.
 
     pub fn order(&self) -> Order {
@@ -457,23 +376,6 @@ impl Transaction {
         &self.events
     }
 
-    pub fn notes(&self) -> impl Iterator<Item = (&'static str, NoteRef<'_>)> {
-        self.placed_notes().map(|(_, name, value)| (name, value))
-    }
-
-    /// Each with where its path begins.
-    pub fn placed_notes(&self) -> impl Iterator<Item = (&'static str, &'static str, NoteRef<'_>)> {
-        self.notes.iter().map(|note| {
-            let value = match &note.value {
-                NoteValue::Begin => NoteRef::Begin,
-                NoteValue::Number(number) => NoteRef::Number(*number),
-                NoteValue::Bool(value) => NoteRef::Bool(*value),
-                NoteValue::Text(range) => NoteRef::Text(self.stored(range)),
-            };
-            (note.below, note.name, value)
-        })
-    }
-
     /// Complete both ways, and inspected so where anything was found.
     pub(super) fn is_through(&self) -> bool {
         let seen = |dir| self.inspected[dir] == Some(COMPLETE) && !self.changed[dir];
@@ -503,13 +405,4 @@ fn empty<T>(list: &mut Vec<T>) {
 
 fn bytes<T>(list: &Vec<T>) -> usize {
     list.capacity() * size_of::<T>()
-}
-
-/// A note's value, lent.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum NoteRef<'a> {
-    Begin,
-    Number(u64),
-    Bool(bool),
-    Text(&'a [u8]),
 }

@@ -1,0 +1,28 @@
+//! What inspection keeps with a transaction between two looks.
+
+use crate::base::{Dir, PerDir, RuleIndex};
+
+/// A rule that may yet match, and which of its parts have held.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    pub rule: RuleIndex,
+    /// A rule that says no direction is looked at in each by itself.
+    pub dir: Dir,
+    pub held: u64,
+}
+
+/// What inspection keeps of a transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Marks {
+    /// Items that were scanned for fast patterns, a direction.
+    pub scanned: PerDir<usize>,
+    /// The rules without a fast pattern were added, a direction.
+    pub begun: PerDir<bool>,
+    /// Events for which the rules on events were added, a direction.
+    pub events: PerDir<usize>,
+    pub pending: Vec<Pending>,
+    /// Rules that matched already, each in its direction.
+    pub matched: Vec<(RuleIndex, Dir)>,
+    /// A `pass` rule matched: nothing more is asked of it.
+    pub passed: bool,
+}
