@@ -7,7 +7,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Names tried for the file that is renamed at last: another process may have this one's number in a namespace of its own.
 const NAMES: usize = 16;
@@ -82,25 +82,29 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// A file that was not there.
+/// A file that was not there. What processes that were killed have left beside it goes.
 fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
-    let mut fault = io::ErrorKind::AlreadyExists.into();
+    let name = |number: usize| path.with_extension(format!("{}-{number}.new", std::process::id()));
     for number in 0..NAMES {
-        let beside = path.with_extension(format!("{}-{number}.new", std::process::id()));
-        for _ in 0..2 {
-            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside) {
-                Ok(file) => return Ok((beside, file)),
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                Err(error) => fault = error,
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(name(number)) {
+            Ok(file) => {
+                let now = file.metadata()?.modified()?;
+                (0..number).map(name).filter(|other| is_abandoned(other, now)).for_each(|other| {
+                    // It may be gone, or another's to remove.
+                    let _ = fs::remove_file(other);
+                });
+                return Ok((name(number), file));
             }
-            let modified = fs::symlink_metadata(&beside).and_then(|meta| meta.modified());
-            let abandoned = modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED));
-            if !abandoned || fs::remove_file(&beside).is_err() {
-                break;
-            }
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Err(_) => {}
         }
     }
-    Err(fault)
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn is_abandoned(path: &Path, now: SystemTime) -> bool {
+    let written = fs::symlink_metadata(path).and_then(|meta| meta.modified());
+    written.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > ABANDONED))
 }
 
 #[cfg(test)]
@@ -202,10 +206,12 @@ mod tests {
         );
         (1..NAMES).for_each(|n| fs::write(beside(n), "another's").unwrap());
         assert_eq!(write(&path, b"newer").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        let long_ago = std::time::SystemTime::now() - 2 * ABANDONED;
-        File::options().write(true).open(beside(3)).unwrap().set_modified(long_ago).unwrap();
+        // A file is removed if it is old, the others may be in use.
+        File::options().write(true).open(beside(3)).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        fs::remove_file(beside(5)).unwrap();
         write(&path, b"newest").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"newest");
+        assert!(!beside(3).exists() && beside(4).exists() && !beside(5).exists());
     }
 
     #[test]
