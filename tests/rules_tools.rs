@@ -9,7 +9,7 @@ use std::process::{Output, Stdio};
 use support::{Bench, weir};
 
 const SET: &str = "alert tcp any any -> any [80,8080] (msg:\"plain\"; flow:established,to_server; content:\"abc\"; content:\"defghi\"; offset:2; sid:1; rev:1;)\n\
-    drop dnp3 any any -> any any (msg:\"waits\"; dnp3_data; content:\"/x\"; sid:2; rev:3;)\n\
+    drop irc any any -> any any (msg:\"waits\"; content:\"/x\"; sid:2; rev:3;)\n\
     # alert udp any any -> any any (msg:\"off\"; sid:3; rev:1;)\n";
 
 fn rules(words: &[&str]) -> (String, String, Option<i32>) {
@@ -35,11 +35,11 @@ fn list_shows_every_rule_with_its_state_and_filters_choose() {
     assert_eq!(sids(&[]), [one.clone(), two.clone(), three.clone()]);
     assert_eq!(sids(&["--state", "waiting"]), std::slice::from_ref(&two));
     assert_eq!(sids(&["--action", "alert"]), [one.clone(), three.clone()]);
-    assert_eq!(sids(&["--protocol", "dnp3"]), std::slice::from_ref(&two));
+    assert_eq!(sids(&["--protocol", "irc"]), std::slice::from_ref(&two));
     assert_eq!(sids(&["--select", "re:plain", "-m", "3"]), [one, three]);
     let (out, _, _) = rules(&["list", file]);
     assert!(
-        out.contains("waits for dnp3")
+        out.contains("waits for irc")
             && out.contains("disabled (commented out)")
             && out.ends_with("3 rules\n"),
         "{out}"
@@ -69,7 +69,7 @@ fn show_explains_group_fast_pattern_checks_and_steps() {
         assert!(out.contains(words), "{words}: {out}");
     }
     let (out, _, _) = rules(&["show", "2", file]);
-    assert!(out.contains("waits for dnp3") && out.contains("dnp3.data"), "{out}");
+    assert!(out.contains("waits for irc"), "{out}");
     let (out, _, code) = rules(&["show", "1:3", file]);
     assert!(code == Some(0) && out.contains("not loaded: it is commented out"), "{out}");
     let (_, err, code) = rules(&["show", "77", file]);
@@ -121,7 +121,7 @@ fn diff_says_what_an_update_changes() {
         .replace("content:\"abc\"; ", "")
         .replace("sid:1; rev:1;", "nocase; sid:1; rev:2;")
         .replace(
-            "drop dnp3 any any -> any any (msg:\"waits\"; dnp3_data; content:\"/x\"; sid:2; rev:3;)",
+            "drop irc any any -> any any (msg:\"waits\"; content:\"/x\"; sid:2; rev:3;)",
             "alert udp any any -> any any (msg:\"new\"; sid:4;)",
         )
         .replace("# alert", "alert");
@@ -238,8 +238,8 @@ fn messages_say_what_to_do() {
     assert!(code == Some(1) && err.contains("ends in .rules; name a folder") && !err.contains("-S"), "{err}");
     let (_, err, code) = rules(&["check", file, "--disable-conf", empty]);
     assert!(code == Some(1) && err.contains("is a folder, and a list is one file"), "{err}");
-    let (_, err, _) = rules(&["list", file, "--protocol", "dpn3"]);
-    assert_eq!(err, "no rule has the protocol `dpn3`; did you mean `dnp3`?\n");
+    let (_, err, _) = rules(&["list", file, "--protocol", "ircc"]);
+    assert_eq!(err, "no rule has the protocol `ircc`; did you mean `irc`?\n");
     let (_, err, _) = rules(&["keywords", "contnet"]);
     assert_eq!(err, "no keyword of this kind holds `contnet`; did you mean `content`?\n");
     let thresholds = "suppress gen_id 1, sig_id 1, track by_src, ip 10.0.0.0/8 # note\nsuppress\nsuppress gen_id 1, sig_id 1,\n";
