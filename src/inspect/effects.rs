@@ -32,6 +32,7 @@ impl Turn<'_> {
             return Ok(());
         }
         let for_session = self.session.is_some() && place != Where::Packet;
+        self.outcome.mark_dscp = self.outcome.mark_dscp.or(rule.mark_dscp);
         if rule.bypass && self.session.is_some() {
             self.outcome.settled.get_or_insert(Settlement::Bypass);
         }

@@ -38,6 +38,7 @@ pub(crate) fn rule(sid: u32, action: Action) -> Rule {
         tags: Vec::new(),
         target: None,
         bypass: false,
+        mark_dscp: None,
         noalert: false,
         alert: false,
         source: Source { file: 0, line: sid },

@@ -91,6 +91,8 @@ pub struct Outcome {
     pub passed: bool,
     /// To whom a reset or unreachable is to be sent.
     pub reject: Option<RejectTo>,
+    /// The code point that the packet is to leave with, of the first rule that marks.
+    pub mark_dscp: Option<u8>,
     pub settled: Option<Settlement>,
     /// The work a packet may cost was spent before all rules were evaluated.
     pub out_of_budget: bool,
@@ -99,7 +101,10 @@ pub struct Outcome {
 impl Outcome {
     /// Whether anything follows from it.
     pub fn acts(&self) -> bool {
-        !self.alerts.is_empty() || self.verdict != Verdict::Forward || self.settled.is_some()
+        !self.alerts.is_empty()
+            || self.verdict != Verdict::Forward
+            || self.settled.is_some()
+            || self.mark_dscp.is_some()
     }
 
     pub(super) fn clear(&mut self) {

@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 mod line;
+mod mark;
 mod modes;
 mod prevention;
 mod recent;

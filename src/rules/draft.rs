@@ -51,6 +51,7 @@ pub struct Draft {
     pub noalert: bool,
     pub alert: bool,
     pub bypass: bool,
+    pub mark_dscp: Option<u8>,
 }
 
 #[derive(Debug)]
@@ -191,6 +192,7 @@ impl Draft {
             noalert: false,
             alert: false,
             bypass: false,
+            mark_dscp: None,
         }
     }
 

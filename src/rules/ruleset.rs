@@ -437,6 +437,8 @@ pub struct Rule {
     pub target: Option<Target>,
     /// `bypass`: after a match the session needs no more inspection.
     pub bypass: bool,
+    /// `mark_dscp`: the code point (six bits, RFC 2474) that a packet it matches leaves with.
+    pub mark_dscp: Option<u8>,
     /// `noalert`: acts, sets bits, writes nothing.
     pub noalert: bool,
     /// `alert`: a pass rule that writes an alert too.

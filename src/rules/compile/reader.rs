@@ -225,6 +225,7 @@ impl<'a, 'l> Reader<'a, 'l> {
             tags: draft.tags,
             target: draft.target,
             bypass: draft.bypass,
+            mark_dscp: draft.mark_dscp,
             noalert: draft.noalert,
             alert: draft.alert,
             source: Source { file: place.number, line: place.line_number() },

@@ -33,6 +33,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         |d, _| set(&mut d.bypass),
         "after a match the session is not inspected further",
     ),
+    entry(
+        "mark_dscp",
+        Value::Needed,
+        |d, c| once(&mut d.mark_dscp, number::small(c.value.unquoted(), 63)?, c),
+        "the code point, 0 to 63, that the packet leaves with where verdicts act; Weir's own",
+    ),
     entry("prefilter", Value::None, |_, _| Ok(()), "a hint to Suricata's engine; changes nothing here"),
 ];
 

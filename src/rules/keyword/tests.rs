@@ -29,7 +29,7 @@ fn what_suricata_writes_is_accepted() {
     let table = [
         r#"msg:"x"; sid:1; rev:2; gid:3; classtype:a-b; priority:255; reference:cve,2001-1; metadata:a b,c d"#,
         "metadata:a; target:src_ip",
-        "noalert; alert; bypass; prefilter",
+        "noalert; alert; bypass; mark_dscp:46; prefilter",
         r#"content:"a|41 42|\;\"\\\:"; nocase; offset:1; depth:9"#,
         r#"content:!"a"; content:"b"; distance:-3; within:8"#,
         r#"content:"a"; startswith; nocase; content:"b"; endswith; rawbytes"#,

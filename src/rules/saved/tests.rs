@@ -13,7 +13,7 @@ alert http any any -> any any (http.uri; dotprefix; xor:"0d0a"; content:"/x"; fa
 reject tcp any any -> any any (flags:S,12; ttl:>5; xbits:set,bad,track ip_src,expire 60; flowint:n,+,1; flowint:n,>,m; detection_filter:track by_dst,count 3,seconds 9; tag:session,5,packets; target:src_ip; sid:5;)
 alert tls any any -> any any (tls.version:1.2; tls.cert_subject; content:"CN"; bsize:>3; app-layer-event:tls.invalid_tls_header; app-layer-protocol:!http; sid:6; noalert;)
 alert tcp any any -> any any (entropy:value > 4.0; byte_math:bytes 2,offset 0,oper +,rvalue 3,result r; content:"q"; offset:r; asn1:oversize_length 9; sid:7;)
-alert ip any any -> any any (msg:"flow"; ip_proto:!17; fragbits:M; stream_size:client,>,5; flow.age:>3; sid:8; bypass;)
+alert ip any any -> any any (msg:"flow"; ip_proto:!17; fragbits:M; stream_size:client,>,5; flow.age:>3; sid:8; bypass; mark_dscp:46;)
 alert tcp any any -> any any (content:"refused"; nonsense:1; sid:9;)
 # alert tcp any any -> any any (msg:"off"; sid:10;)
 alert tcp any any -> any any (msg:"again"; content:"q"; sid:8; rev:1;)

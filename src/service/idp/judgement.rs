@@ -24,6 +24,8 @@ pub(super) struct Judgement {
     tellable: bool,
     /// Who is to be told that the packet was rejected.
     pub(super) reject: Reject,
+    /// The code point that the packet is to leave with.
+    pub(super) mark_dscp: Option<u8>,
     /// A `pass` rule matched.
     passed: bool,
     /// An exception policy keeps rules from the packet.
@@ -45,6 +47,7 @@ impl Judgement {
         self.verdict = self.verdict.and(outcome.verdict);
         self.alerted |= !outcome.alerts.is_empty();
         self.passed |= outcome.passed;
+        self.mark_dscp = self.mark_dscp.or(outcome.mark_dscp);
         if let Some(to) = outcome.reject.filter(|_| self.tellable) {
             self.reject.add(to, self.dir);
         }

@@ -9,7 +9,7 @@ use crate::base::event::{CloseReason, PacketVerdict};
 use crate::base::{Anomaly, Dir, SetId, Verdict};
 use crate::inspect::{Engine, Inspector, Order, PacketFacts, Payload, StateHandle};
 use crate::service::plugin::{DataPlugin, Gauge, Reply};
-use crate::service::{Context, Policy, Reporter};
+use crate::service::{Context, Edit, Policy, Reporter};
 use crate::session::{Session, Settled};
 use crate::stream::{self, Streams};
 use std::any::Any;
@@ -51,6 +51,14 @@ impl IdpWorker {
     }
 }
 
+/// Has the packet leave with the code point that a rule asked for.
+fn mark(context: &mut Context<'_>, judgement: &Judgement) {
+    if let Some(dscp) = judgement.mark_dscp {
+        // A packet within another, or one that is changed too often already, stays as it is.
+        context.edit(Edit::Dscp(dscp));
+    }
+}
+
 impl DataPlugin for IdpWorker {
     fn packet(&mut self, context: &mut Context<'_>) -> Reply {
         let Context { session: Some(at), packet: Some(packet), dir, host, set, .. } = context else {
@@ -80,6 +88,7 @@ impl DataPlugin for IdpWorker {
                 context.ignore_both();
             }
         }
+        mark(context, &judgement);
         let outbox = &mut context.host.outbox;
         outbox
             .exceptions
@@ -118,6 +127,7 @@ impl DataPlugin for IdpWorker {
             let (set, verdict) = (rules.engine().rules(), judgement.told());
             context.host.report.alerts(&origin, outcome, set, None, None, packet.inline, verdict);
         }
+        mark(context, &judgement);
         if judgement.reject.anyone() {
             context.host.outbox.reject = judgement.reject;
         }
