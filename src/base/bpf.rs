@@ -318,9 +318,9 @@ mod tests {
             let mut program: Vec<_> = raw.into_iter().map(|(c, t, f, k)| instruction(c, t, f, k)).collect();
             (0..5).for_each(|_| program.push(instruction(0x16, 0, 0, 0)));
             // Those that are no instructions become returns, so that many programs are taken.
-            for at in 0..program.len() {
-                if step(at, &program[at]).is_none() {
-                    program[at] = instruction(0x06, 0, 0, 7);
+            for (at, instruction) in program.iter_mut().enumerate() {
+                if step(at, instruction).is_none() {
+                    *instruction = super::tests::instruction(0x06, 0, 0, 7);
                 }
             }
             if let Ok(program) = Program::new(&program) {

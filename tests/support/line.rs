@@ -114,7 +114,7 @@ impl Line {
         // What a panic prints must not keep its worker for long.
         command.args(["run", "-c"]).arg(config).env("RUST_BACKTRACE", "0");
         let appliance = Running::start(command, &bench, "appliance");
-        let mut line = Line { appliance, client, _server: server, ends: ends, bench, base };
+        let mut line = Line { appliance, client, _server: server, ends, bench, base };
         until("the appliance to answer", || {
             assert!(line.appliance.ended().is_none(), "ended: {}", line.appliance.stderr());
             line.ctl(&["status"]).status.success().then_some(())
@@ -155,6 +155,11 @@ impl Line {
         let output = self.ctl(&["services", "apply", "-c", file.to_str().unwrap()]);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// The appliance's process.
+    pub fn id(&self) -> u32 {
+        self.appliance.id()
     }
 
     /// The client's namespace.

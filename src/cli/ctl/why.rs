@@ -179,18 +179,19 @@ fn drop_json(d: &p::DropStory) -> Value {
 mod tests {
     use super::*;
 
-    fn asked(text: &str) -> Result<(u32, String, Option<u32>, String, Option<u32>), String> {
-        request(&[text.to_owned()]).map(|r| (r.proto, r.a, r.a_port, r.b, r.b_port))
+    fn asked(text: &str) -> Result<p::WhyRequest, String> {
+        request(&[text.to_owned()])
     }
 
     #[test]
     fn a_tuple_is_read_in_the_forms_people_write() {
-        let expected = (6, "10.0.0.1".to_owned(), Some(4000), "10.0.0.2".to_owned(), Some(80));
+        let (a, b) = ("10.0.0.1".to_owned(), "10.0.0.2".to_owned());
+        let expected = p::WhyRequest { proto: 6, a, b, a_port: Some(4000), b_port: Some(80) };
         assert_eq!(asked("tcp 10.0.0.1:4000 -> 10.0.0.2:80"), Ok(expected.clone()));
         assert_eq!(asked("6 10.0.0.1:4000 10.0.0.2:80"), Ok(expected));
         let v6 = asked("UDP [2001:db8::1]:5 [2001:db8::2]:53").unwrap();
-        assert_eq!((v6.0, v6.1.as_str(), v6.4), (17, "2001:db8::1", Some(53)));
-        assert_eq!(asked("icmp6 fe80::1 fe80::2").unwrap().2, None);
+        assert_eq!((v6.proto, v6.a.as_str(), v6.b_port), (17, "2001:db8::1", Some(53)));
+        assert_eq!(asked("icmp6 fe80::1 fe80::2").unwrap().a_port, None);
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Operator {
     }
 
     /// One to each worker.
-    fn place(&self, watches: Vec<Box<Watch>>) -> Result<(), ControlError> {
+    fn place(&self, watches: impl IntoIterator<Item = Box<Watch>>) -> Result<(), ControlError> {
         let _one = lock(&self.asking);
         for (worker, watch) in watches.into_iter().enumerate() {
             let refused = self.ask(worker, Command::Watch(watch), watch_back)?;
