@@ -18,7 +18,7 @@ fn left_with(mode: Mode, v6: bool) -> Vec<u8> {
     }
     let points = rig.sent.iter().map(|(port, bytes)| {
         let mut decoded = Decoded::default();
-        decode(bytes, LinkType::Ethernet, &mut decoded);
+        decode(bytes, LinkType::Ethernet, &Tunnels::default(), &mut decoded);
         assert_eq!((*port, checksum_valid(&decoded, bytes)), (OUTSIDE, Some(true)));
         assert_ne!(ip_checksum_valid(&decoded, bytes), Some(false));
         decoded.ip.unwrap().tos >> 2
