@@ -2,7 +2,7 @@
 
 use super::rig::Rig;
 use super::*;
-use crate::decode::{Decoded, checksum_valid, decode, ip_checksum_valid};
+use crate::decode::{Decoded, Tunnels, checksum_valid, decode, ip_checksum_valid};
 use crate::wire::build::udp_packet;
 
 /// The code points with which a packet that matches and one that does not leave.
