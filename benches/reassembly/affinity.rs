@@ -4,6 +4,7 @@ use super::median;
 use super::rows::undisturbed;
 use super::traffic::{BEGIN, Traffic, frame};
 use std::sync::Arc;
+use weir::decode::Tunnels;
 use weir::io::dpdk::{Allocator, Eal, Pool, cycles, ring};
 use weir::io::{BURST, Burst, LinkType};
 use weir::pipeline::Mode;
@@ -50,7 +51,7 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 fn owner(bytes: &[u8], pool: &mut Allocator) -> f64 {
-    let owners = Owners::new(8, true, Spreading::Software);
+    let owners = Owners::new(8, true, Spreading::Software, Tunnels::default());
     let plan = PortPlan {
         link: LinkType::Ethernet,
         peer: None,

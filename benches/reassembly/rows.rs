@@ -2,8 +2,8 @@
 
 use super::traffic::{BEGIN, Traffic};
 use crate::support::{Back, lane_in};
-use weir::base::DropReason;
-use weir::decode::{Decoded, decode};
+use weir::base::{DropReason, PortId};
+use weir::decode::{Decoded, Tunnels, decode};
 use weir::defrag::{self, Outcome, Reassembler, refragment};
 use weir::io::dpdk::{Allocator, Pool, cycles};
 use weir::io::{BURST, Burst, Frame, LinkType};
@@ -84,7 +84,7 @@ fn librte_cut() -> Option<Run> {
 struct Quiet;
 
 impl defrag::Sink for Quiet {
-    fn dropped(&mut self, reason: DropReason, fragments: u32, _: bool) {
+    fn dropped(&mut self, reason: DropReason, _: PortId, fragments: u32, _: bool) {
         panic!("{fragments} dropped: {}", reason.name());
     }
 
@@ -99,7 +99,7 @@ fn ours(pool: &Pool) -> Run {
     let mut scratch = vec![0; SCRATCH];
     Box::new(move |burst, out| {
         for frame in burst.drain(..) {
-            decode(frame.view(&mut scratch), LinkType::Ethernet, &mut decoded);
+            decode(frame.view(&mut scratch), LinkType::Ethernet, &Tunnels::default(), &mut decoded);
             match reassembler.push(frame, &decoded, BEGIN, &mut allocator, &mut Quiet) {
                 Outcome::Complete(whole) => out.push(whole),
                 Outcome::Held => {}
@@ -114,7 +114,7 @@ fn our_cut(pool: &Pool) -> Run {
     let mut scratch = vec![0; SCRATCH];
     Box::new(move |burst, out| {
         for frame in burst.drain(..) {
-            decode(frame.view(&mut scratch), LinkType::Ethernet, &mut decoded);
+            decode(frame.view(&mut scratch), LinkType::Ethernet, &Tunnels::default(), &mut decoded);
             let cut = refragment(frame, &decoded, MTU, &mut allocator, &mut |piece| out.push(piece));
             cut.expect("it can be cut");
         }
