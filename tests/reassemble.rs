@@ -193,7 +193,7 @@ impl Syslog {
 
     fn start() -> Option<Syslog> {
         let socket = std::os::unix::net::UnixDatagram::bind(Syslog::PATH).ok()?;
-        socket.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        socket.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
         Some(Syslog(socket))
     }
 

@@ -33,15 +33,21 @@ fn tuple(which: u8) -> FlowTuple {
 fuzz_target!(|input: &[u8]| {
     let Some((&which, mut rest)) = input.split_first() else { return };
     let (mut apps, mut handle, wanted) = (Apps::new(Limits::default()), NONE, Wanted::all());
-    let mut source =
-        Source { tuple: tuple(which), time: Time::from_secs(0), dir: Dir::ToServer, opening_seen: which & 1 == 0 };
+    let mut source = Source {
+        tuple: tuple(which),
+        time: Time::from_secs(0),
+        dir: Dir::ToServer,
+        opening_seen: which & 1 == 0,
+    };
     lead_in(&mut apps, &mut handle, &mut source, &wanted, which);
     while let [control, len, behind @ ..] = rest {
         source.dir = if control & 1 == 0 { Dir::ToServer } else { Dir::ToClient };
         let (piece, behind) = behind.split_at(behind.len().min(usize::from(*len)));
         rest = behind;
         match control >> 4 {
-            0 => apps.gap(handle, &source, piece.len() as u64 + 1),
+            0 => {
+                apps.gap(handle, &source, piece.len() as u64 + 1);
+            }
             1 => apps.end(handle, &source),
             _ => drop(apps.data(&mut handle, &source, &wanted, piece)),
         }
@@ -64,7 +70,12 @@ fn lead_in(apps: &mut Apps, handle: &mut u32, source: &mut Source, wanted: &Want
         let mut control = NONE;
         source.tuple.dst = Addr::v4([10, 0, 0, 1]);
         let announces = b"USER x\r\nPORT 10,0,0,1,156,65\r\nRETR name\r\n";
-        apps.data(&mut control, &Source { tuple: FlowTuple { dport: 21, ..source.tuple }, ..*source }, wanted, announces);
+        apps.data(
+            &mut control,
+            &Source { tuple: FlowTuple { dport: 21, ..source.tuple }, ..*source },
+            wanted,
+            announces,
+        );
         apps.finish(control, source);
         apps.release(&mut control);
     } else {

@@ -17,7 +17,10 @@ fuzz_target!(|input: &[u8]| {
         Err(faults) => {
             for fault in &faults {
                 let line = text.lines().nth(fault.line - 1).expect("the line is there");
-                assert!((1..=line.chars().count() + 1).contains(&fault.column) && !fault.help.is_empty(), "{fault}");
+                assert!(
+                    (1..=line.chars().count() + 1).contains(&fault.column) && !fault.help.is_empty(),
+                    "{fault}"
+                );
             }
             return;
         }
@@ -28,7 +31,9 @@ fuzz_target!(|input: &[u8]| {
         for (proto, port, off) in [(6, 0, 0u128), (17, u16::MAX, 1)] {
             let m = &rule.matches;
             let family = m.source.or(m.destination).map_or(Family::V6, |prefix| prefix.family);
-            let end = |prefix: Option<weir::service::set::Prefix>| Addr(prefix.map_or(0, |p| p.addr.0).wrapping_sub(off));
+            let end = |prefix: Option<weir::service::set::Prefix>| {
+                Addr(prefix.map_or(0, |p| p.addr.0).wrapping_sub(off))
+            };
             let tuple = FlowTuple {
                 src: end(m.source),
                 dst: end(m.destination),
@@ -38,7 +43,8 @@ fuzz_target!(|input: &[u8]| {
                 family,
                 context: 0,
             };
-            let naive = rules.list.iter().position(|rule| rule.matches.takes(&tuple)).unwrap_or(rules.list.len());
+            let naive =
+                rules.list.iter().position(|rule| rule.matches.takes(&tuple)).unwrap_or(rules.list.len());
             assert_eq!(database.decide(&tuple).rule as usize, naive, "{tuple:?}");
         }
     }

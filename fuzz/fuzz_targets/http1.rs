@@ -27,7 +27,7 @@ fuzz_target!(|input: &[u8]| {
         let (piece, behind) = behind.split_at(behind.len().min(usize::from(*len)));
         rest = behind;
         match control >> 4 {
-            0 => apps.gap(handle, &source, piece.len() as u64 + 1),
+            0 => _ = apps.gap(handle, &source, piece.len() as u64 + 1),
             1 => apps.end(handle, &source),
             _ => drop(apps.data(&mut handle, &source, &wanted, piece)),
         }

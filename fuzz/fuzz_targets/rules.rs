@@ -11,7 +11,8 @@ use weir::rules::{Classifications, References, SourceFile, Vars, load};
 
 fuzz_target!(|input: &[u8]| {
     let file = SourceFile::new("fuzz.rules", input);
-    let (rules, faults) = load(&[file], &Vars::default(), &Classifications::default(), &References::default());
+    let (rules, faults) =
+        load(&[file], &Vars::default(), &Classifications::default(), &References::default());
     for fault in &faults {
         assert!(fault.line >= 1 && fault.column >= 1);
         let _ = fault.to_string();

@@ -13,9 +13,11 @@ use weir::base::{PortId, Time};
 use weir::inspect::Engine;
 use weir::io::memory::{HeapPool, MemoryPort, Wire};
 use weir::io::{FrameMeta, LinkType, PacketIo, PortInfo};
-use weir::pipeline::{Appliance, MemoryPlatform, Mode, Polling, PortPlan, Settings, Source, Spreading, Wanted};
-use weir::service::idp::Idp;
+use weir::pipeline::{
+    Appliance, MemoryPlatform, Mode, Polling, PortPlan, Settings, Source, Spreading, Wanted,
+};
 use weir::rules::{Classifications, References, SourceFile, Vars, load};
+use weir::service::idp::Idp;
 use weir::{defrag, inspect, session, stream};
 
 const RULES: &str = include_str!("../../signatures/weir.rules");
@@ -79,7 +81,8 @@ fn build() -> Weir {
     let streams = stream::Settings { blocks: 32, streams: 8, ..stream::Settings::default() };
     let inspection = inspect::Settings { flowbit_sessions: 8, ..inspect::Settings::default() };
     let services = Idp::alone(&engine, streams, inspection, LINKS.len() + 1);
-    let mut appliance = Appliance::build(&settings, &mut outlets, &platform, &services).expect("the settings are good");
+    let mut appliance =
+        Appliance::build(&settings, &mut outlets, &platform, &services).expect("the settings are good");
     appliance.main.set_sources(sources);
     Weir { appliance, feeds_in, out, pool: platform.0, now: Time::from_secs(1_780_000_000) }
 }
