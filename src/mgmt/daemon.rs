@@ -9,8 +9,8 @@ use crate::mgmt::rpc::socket::Bound;
 use crate::mgmt::watchdog;
 use crate::service::watchdog::sentence;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -32,6 +32,8 @@ pub struct Daemon {
     pub stats_interval: Duration,
     /// The workers have ended: no more events will come.
     pub ended: Arc<AtomicBool>,
+    /// Hears when signals are listened to.
+    pub attends: mpsc::Sender<()>,
 }
 
 impl Daemon {
@@ -51,6 +53,8 @@ impl Daemon {
             None => None,
         };
         let mut signals = Signals::new()?;
+        // The receiver waits for it, or gave up.
+        let _ = self.attends.send(());
         sentence::attend(true);
         let mut tick = tokio::time::interval(TURN);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

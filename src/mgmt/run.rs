@@ -18,8 +18,8 @@ use crate::pipeline::board::Board;
 use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, run_until_stopped};
 use crate::pipeline::{Appliance, Balance, Source, Spreading};
 use crate::service::watchdog::{LastAct, Restarted, sentence};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunFault {
@@ -109,12 +109,14 @@ pub fn run(
         refused,
     }));
     let ended = Arc::new(AtomicBool::new(false));
+    let (attends, attended) = mpsc::channel();
     let daemon = Daemon {
         operator: Arc::clone(&operator),
         log,
         socket: bound,
         stats_interval,
         ended: Arc::clone(&ended),
+        attends,
     };
     let eal = Arc::clone(&platform.eal);
     let management_board = Arc::clone(&board);
@@ -130,6 +132,8 @@ pub fn run(
     let management = std::thread::Builder::new().name("weir-mgmt".into()).spawn(body).map_err(run_fault)?;
     let running = Running::start(&platform.eal, workers).map_err(run_fault)?;
     let seat = main.seat();
+    // Who reads that it runs may stop it at once. Where nobody will attend, that thread stops it and says why at its end.
+    let _ = attended.recv();
     tracing::info!("running with {} ports", ports.len());
     watchdog::forwarding(&restarted);
     let ran = guarded(&board, || run_until_stopped(&mut main, &board, clock, settings.polling));

@@ -13,8 +13,8 @@ use crate::pipeline::board::Board;
 use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, run_until_stopped};
 use crate::pipeline::{Appliance, Handle, PortPlan, Source, Spreading};
 use crate::service::ServicePlan;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -53,9 +53,12 @@ pub fn run(config: &Config, options: &EalOptions, background: Background) -> Res
         Appliance::build(&settings, &mut ports, &platform, &services)?;
     main.set_sources(sources);
     let (board, ended) = (Arc::clone(&handle.board), Arc::new(AtomicBool::new(false)));
-    let management = management(&platform, handle, &ended)?;
+    let (attends, attended) = mpsc::channel();
+    let management = management(&platform, handle, &ended, attends)?;
     let lcores = workers.len() + 1;
     let running = Running::start(&platform.eal, workers)?;
+    // Who reads that it runs may stop it at once. Where nobody will attend, that thread stops it and says why at its end.
+    let _ = attended.recv();
     tracing::info!("reassembling between {} ports on {lcores} lcores, MTU {}", ports.len(), mtu(config));
     background.into_iter().for_each(crate::io::process::Ready::tell);
     let ran = guarded(&board, || run_until_stopped(&mut main, &board, clock, settings.polling));
@@ -133,11 +136,12 @@ fn receivers(ports: &mut [DpdkPort]) -> Vec<Source> {
 /// Gives the handle back at its end.
 type Management = std::thread::JoinHandle<std::io::Result<Handle>>;
 
-/// Signals, and numbers into the log.
+/// Signals, and numbers into the log; `attends` hears when it listens to signals.
 fn management(
     platform: &DpdkPlatform,
     handle: Handle,
     ended: &Arc<AtomicBool>,
+    attends: mpsc::Sender<()>,
 ) -> Result<Management, ReassembleFault> {
     let (eal, ended) = (Arc::clone(&platform.eal), Arc::clone(ended));
     let body = move || {
@@ -145,7 +149,7 @@ fn management(
         // It is not to go on without somebody who can stop it.
         let _stop = StopOnDrop(Arc::clone(&handle.board));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(attend(&handle, &ended)).map(|()| handle)
+        runtime.block_on(attend(&handle, &ended, attends)).map(|()| handle)
     };
     std::thread::Builder::new().name("weir-mgmt".into()).spawn(body).map_err(run_fault)
 }
@@ -158,10 +162,12 @@ impl Drop for StopOnDrop {
     }
 }
 
-async fn attend(handle: &Handle, ended: &AtomicBool) -> std::io::Result<()> {
+async fn attend(handle: &Handle, ended: &AtomicBool, attends: mpsc::Sender<()>) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
+    // The receiver waits for it, or gave up.
+    let _ = attends.send(());
     let mut turn = tokio::time::interval(TURN);
     let mut numbers = tokio::time::interval(NUMBERS);
     while !ended.load(Ordering::Acquire) {
