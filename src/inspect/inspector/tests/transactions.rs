@@ -18,8 +18,13 @@ impl Session {
 
     /// What rules say of the direction when these bytes of it come.
     fn says(&mut self, dir: Dir, bytes: &str) -> Vec<u32> {
+        self.says_with(dir, bytes, b"")
+    }
+
+    /// As [`says`](Self::says), when the packet that brings them has that payload.
+    fn says_with(&mut self, dir: Dir, bytes: &str, payload: &[u8]) -> Vec<u32> {
         let Session { inspecting, apps, handle } = self;
-        let packet = packet(dir, 1, b"");
+        let packet = packet(dir, 1, payload);
         let tuple = super::packet(ToServer, 1, b"").decoded.tuple;
         let source = Source { tuple, time: packet.time, dir, opening_seen: true };
         let wanted = *inspecting.rules.engine.wanted();
@@ -182,4 +187,28 @@ fn a_response_that_is_not_the_last_keeps_nothing() {
         assert_eq!(session.says(ToClient, answer), [1]);
         assert!(session.apps.get(session.handle).unwrap().transactions.len() <= 1);
     }
+}
+
+#[test]
+fn a_pattern_in_the_payload_announces_a_rule_over_transactions() {
+    let mut session = Session::new(
+        "alert http any any -> any any (flow:to_server; content:\"attack\"; fast_pattern; http.uri; content:\"/a\"; sid:1;)\n",
+    );
+    let candidates = |session: &Session| session.inspecting.inspector.counters().candidates.get();
+    let request = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert_eq!(session.says_with(ToServer, request, b"nothing"), NOTHING);
+    assert_eq!(candidates(&session), 0, "it is not looked at");
+    assert_eq!(session.says_with(ToServer, request, b"an attack"), [1]);
+    assert_eq!(candidates(&session), 1);
+    assert_eq!(session.says_with(ToServer, &request.replace("/a", "/b"), b"an attack"), NOTHING);
+}
+
+#[test]
+fn a_rule_of_another_protocol_is_no_candidate() {
+    let mut i = inspector(
+        "alert ip any any -> any any (ip_proto:41; sid:1;)\nalert ip any any -> any any (ip_proto:!41; sid:2;)",
+    );
+    let packet = packet(ToServer, 1, b"x");
+    i.inspect(&packet.facts(), None, Payload::Packet);
+    assert_eq!((sids(&i), i.inspector.counters().candidates.get()), (vec![2], 1));
 }
