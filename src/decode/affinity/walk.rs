@@ -144,6 +144,9 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// Tags passed, outermost first.
+type Vlans = ArrayVec<u16, MAX_VLANS>;
+
 /// The IP packet behind a layer and all that follows it.
 #[inline]
 fn network(bytes: &[u8], layer: Layer) -> Option<(Family, &[u8], u64)> {
@@ -158,24 +161,18 @@ fn network(bytes: &[u8], layer: Layer) -> Option<(Family, &[u8], u64)> {
 }
 
 fn through_layers(bytes: &[u8], mut layer: Layer) -> Option<(Family, &[u8], u64)> {
-    let mut vlans = ArrayVec::<u16, MAX_VLANS>::new();
+    let mut vlans = Vlans::new();
     let mut at = 0;
     for _ in 0..MAX_LAYERS {
         (layer, at) = match layer {
             Layer::Ipv4 => return Some((Family::V4, bytes.get(at..)?, ip::context(&vlans))),
             Layer::Ipv6 => return Some((Family::V6, bytes.get(at..)?, ip::context(&vlans))),
+            // One step with its type, as in `decode`: they must agree on which chain is too long.
             Layer::Ethernet => {
                 let announced = u16_at(bytes, at + ethernet::HEADER_LEN - 2)?;
-                (Layer::EtherType(announced), at + ethernet::HEADER_LEN)
+                ether_type(bytes, at + ethernet::HEADER_LEN, announced, &mut vlans)?
             }
-            Layer::EtherType(ether_type::IPV4) => (Layer::Ipv4, at),
-            Layer::EtherType(ether_type::IPV6) => (Layer::Ipv6, at),
-            Layer::EtherType(vlan) if ether_type::is_vlan(vlan) => {
-                let tag = VlanTag::parse(tail(bytes, at)).ok()?;
-                vlans.try_push(tag.id).ok()?;
-                (Layer::EtherType(tag.ether_type), at + VLAN_TAG_LEN)
-            }
-            Layer::EtherType(other) => shim::next(tail(bytes, at), at, other).ok()??,
+            Layer::EtherType(announced) => ether_type(bytes, at, announced, &mut vlans)?,
             Layer::RawIp => link::raw_ip(bytes, at).ok()??,
             Layer::Sll => link::sll(bytes, at).ok()??,
             Layer::Sll2 => link::sll2(bytes, at).ok()??,
@@ -185,4 +182,18 @@ fn through_layers(bytes: &[u8], mut layer: Layer) -> Option<(Family, &[u8], u64)
         };
     }
     None
+}
+
+/// What `announced` says stands at `at`.
+fn ether_type(bytes: &[u8], at: usize, announced: u16, vlans: &mut Vlans) -> Option<(Layer, usize)> {
+    match announced {
+        ether_type::IPV4 => Some((Layer::Ipv4, at)),
+        ether_type::IPV6 => Some((Layer::Ipv6, at)),
+        vlan if ether_type::is_vlan(vlan) => {
+            let tag = VlanTag::parse(tail(bytes, at)).ok()?;
+            vlans.try_push(tag.id).ok()?;
+            Some((Layer::EtherType(tag.ether_type), at + VLAN_TAG_LEN))
+        }
+        other => shim::next(tail(bytes, at), at, other).ok()?,
+    }
 }

@@ -147,3 +147,17 @@ fn two_pings_between_the_same_hosts_are_two_sessions() {
     };
     assert_ne!(hash(1), hash(2));
 }
+
+#[test]
+fn frames_within_frames_are_followed_as_far_as_the_decoder_does() {
+    let (a, b) = ends(false, 7);
+    let packet = udp_packet(a, b, &IpFields::default(), b"within");
+    for depth in 0..2 * MAX_LAYERS {
+        let around = |kind: u16| [&[2; 12][..], &kind.to_be_bytes()].concat();
+        let frame = [around(0x6558).repeat(depth), around(0x0800), packet.clone()].concat();
+        let by = by_ports();
+        let out = decoded(&frame, LinkType::Ethernet);
+        assert_eq!(out.invalid.is_none(), depth < MAX_LAYERS - 1, "{depth}");
+        assert_eq!(affinity(&frame, LinkType::Ethernet, &by).hash, out.affinity_hash(&frame, &by), "{depth}");
+    }
+}
