@@ -18,6 +18,7 @@ mod facts;
 mod file_type;
 #[cfg(test)]
 mod fixture;
+mod datasets;
 mod frames;
 mod group;
 mod hosts;

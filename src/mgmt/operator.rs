@@ -235,7 +235,9 @@ impl Operator {
     fn compile(&self) -> Result<(Arc<Engine>, Refused), ControlError> {
         let refused = |text: String| ControlError::Refused(text);
         let (config, base) = (&self.loaded.config, &self.loaded.base);
-        let mut loaded = rule_sets::load(config, base, &self.selection, Keep::Yes)
+        let datasets = self.rules.current().map(|set| set.datasets.clone()).unwrap_or_default();
+        let selection = Selection { datasets, ..self.selection.clone() };
+        let mut loaded = rule_sets::load(config, base, &selection, Keep::Yes)
             .map_err(|error| refused(error.to_string()))?;
         loaded.log_saved();
         let faults = loaded.refused();
