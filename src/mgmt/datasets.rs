@@ -27,6 +27,15 @@ pub fn save(rules: &RuleSet) -> Result<usize, Vec<String>> {
     if faults.is_empty() { Ok(written) } else { Err(faults) }
 }
 
+/// As [`save`], at the appliance's end: told to the log.
+pub fn save_and_tell(rules: &RuleSet) {
+    match save(rules) {
+        Ok(0) => {}
+        Ok(written) => tracing::info!("{written} datasets were written"),
+        Err(faults) => faults.iter().for_each(|fault| tracing::warn!("{fault}")),
+    }
+}
+
 /// Whole or not at all: an end amid the writing leaves the file as it was.
 fn write(set: &Set, path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -6,6 +6,7 @@ use crate::io::clock::Clock;
 use crate::mgmt::config::{Loaded, Sources};
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
+use crate::mgmt::datasets;
 use crate::mgmt::links::Links;
 use crate::mgmt::looks::{Look, Looks};
 use crate::mgmt::overload::Overload;
@@ -348,6 +349,7 @@ impl Control for Operator {
     fn counters(&self) -> Vec<NamedCount> {
         let mut list = counters::of(&self.handle());
         list.extend(self.plugin_counters.counters());
+        list.extend(self.rules.current().iter().flat_map(|rules| datasets::counters(rules)));
         list.push(NamedCount::new("detect.alert", self.events.alerts.load(Ordering::Relaxed)));
         list.push(NamedCount::new("events.sent", self.events.sent.load(Ordering::Relaxed)));
         list.push(NamedCount::new("events.lost", self.events.lost.load(Ordering::Relaxed)));

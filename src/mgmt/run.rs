@@ -10,6 +10,7 @@ use crate::mgmt::eve::Medium;
 use crate::mgmt::events::EventTotals;
 use crate::mgmt::operator::{Operator, Parts};
 use crate::mgmt::rpc::socket::{self, SocketError};
+use crate::mgmt::datasets;
 use crate::mgmt::rule_files::Selection;
 use crate::mgmt::spread::{self, SpreadError};
 use crate::mgmt::start::{self, RulesAtStart, StartError};
@@ -97,6 +98,7 @@ pub fn run(
     };
     let refused = rules.loaded.refused();
     let services = services.manage(&handle);
+    let book = rules.book.clone();
     let operator = Arc::new(Operator::new(Parts {
         handle,
         services,
@@ -148,6 +150,7 @@ pub fn run(
     let written_off = if failed.is_empty() { 0 } else { operator.handle().write_off(waiting) };
     ended.store(true, Ordering::Release);
     let events = management.join().map_err(|_| RunFault::Run("management ended early".into()))?;
+    book.current().iter().for_each(|rules| datasets::save_and_tell(rules));
     let balance = operator.handle().balance(waiting);
     drop(ports);
     Ok(Ended {
