@@ -150,7 +150,9 @@ pub fn run(
     let written_off = if failed.is_empty() { 0 } else { operator.handle().write_off(waiting) };
     ended.store(true, Ordering::Release);
     let events = management.join().map_err(|_| RunFault::Run("management ended early".into()))?;
-    book.current().iter().for_each(|rules| datasets::save_and_tell(rules));
+    if let Some(rules) = book.current() {
+        datasets::save_and_tell(&rules);
+    }
     let balance = operator.handle().balance(waiting);
     drop(ports);
     Ok(Ended {

@@ -39,10 +39,10 @@ impl Lists {
                 return Err("expected `address[/bits],category,score`".to_owned());
             };
             let (first, bits) = read_network(network)?;
-            let known = category.parse().ok().filter(|number| categories.contains_key(number));
+            let known = category.parse::<u8>().ok().filter(|number| categories.contains_key(number));
             let category: u8 = known.ok_or_else(|| format!("`{category}` is no number of the categories file"))?;
-            let score = score.parse().ok().filter(|score| u64::from(*score) <= MAX_SCORE);
-            let score: u8 = score.ok_or_else(|| format!("a score is a number from 0 to {MAX_SCORE}"))?;
+            let score = score.parse::<u8>().ok().filter(|score| u64::from(*score) <= MAX_SCORE);
+            let score = score.ok_or_else(|| format!("a score is a number from 0 to {MAX_SCORE}"))?;
             // 0 says that nothing is known.
             if score > 0 {
                 self.0.entry(category).or_default().push(Scored { first, bits, score });
@@ -56,8 +56,8 @@ pub fn read_categories(text: &str) -> Result<Categories, BadLine> {
     let mut categories = Categories::new();
     each_line(text, |line| {
         let mut parts = line.splitn(3, ',').map(str::trim);
-        let number = parts.next().and_then(|number| number.parse().ok());
-        let number: u8 = number
+        let number = parts.next().and_then(|number| number.parse::<u8>().ok());
+        let number = number
             .filter(|number| (1..=MAX_CATEGORY).contains(number))
             .ok_or_else(|| format!("a category's number is from 1 to {MAX_CATEGORY}"))?;
         let name = parts.next().filter(|name| !name.is_empty());
@@ -94,7 +94,7 @@ fn read_network(text: &str) -> Result<(u128, u8), String> {
         IpAddr::V4(ip) => (of_v4(ip.into()), 32),
         IpAddr::V6(ip) => (ip.into(), 128),
     };
-    let bits = match bits.map(str::parse) {
+    let bits = match bits.map(str::parse::<u8>) {
         None => longest,
         Some(Ok(bits)) if bits <= longest => bits,
         Some(_) => return Err(wrong()),

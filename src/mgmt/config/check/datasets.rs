@@ -16,8 +16,8 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         if set.name.is_empty() {
             checker.fault(&key("name"), "this dataset has no name".into(), "add name = \"ua-seen\"");
         }
-        let twice = |other: &&crate::mgmt::config::Dataset| !set.name.is_empty() && other.name == set.name;
-        if config.named_datasets.iter().take(at).any(|other| twice(&other)) {
+        let mut before = config.named_datasets.iter().take(at);
+        if before.any(|other| !set.name.is_empty() && other.name == set.name) {
             let message = format!("two datasets are named \"{}\"", set.name);
             checker.fault(&key("name"), message, "give this one another name");
         }
