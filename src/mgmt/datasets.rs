@@ -1,6 +1,6 @@
 //! Datasets as management has them: written when the appliance ends, counted.
 
-use crate::mgmt::counters::NamedCount;
+use crate::mgmt::control::NamedCount;
 use crate::rules::RuleSet;
 use crate::rules::dataset::{Set, file};
 use std::io::{self, Write};
