@@ -26,7 +26,12 @@ fn talk() -> Capture {
     ethernet((0..600u16).map(|n| {
         let words = ["on", "off", "maybe", "never"];
         let word = format!("{}{}", words[random.below(4)], random.below(10));
-        udp_packet(v4(1 + random.below(12) as u32, 2000 + n), v4(200 + random.below(3) as u32, 99), &with_id(n), word.as_bytes())
+        udp_packet(
+            v4(1 + random.below(12) as u32, 2000 + n),
+            v4(200 + random.below(3) as u32, 99),
+            &with_id(n),
+            word.as_bytes(),
+        )
     }))
 }
 
@@ -89,7 +94,10 @@ fn alerts_are_the_same_for_any_number_of_workers_and_the_state_is_kept() {
 #[test]
 fn a_list_at_fault_refuses_its_rule_with_file_and_line() {
     let bench = Bench::new();
-    let rules = bench.file("a.rules", "alert udp any any -> any any (pkt_data; dataset:isset,bad,type ip,load bad.lst; sid:1;)\n");
+    let rules = bench.file(
+        "a.rules",
+        "alert udp any any -> any any (pkt_data; dataset:isset,bad,type ip,load bad.lst; sid:1;)\n",
+    );
     let list = bench.file("bad.lst", "10.0.0.1\n10.0.0\n");
     let output = weir().args(["rules", "check"]).arg(&rules).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

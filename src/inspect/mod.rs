@@ -12,13 +12,13 @@ mod by_address;
 mod census;
 pub mod check;
 mod cost;
+mod datasets;
 mod effects;
 mod engine;
 mod facts;
 mod file_type;
 #[cfg(test)]
 mod fixture;
-mod datasets;
 mod frames;
 mod group;
 mod hosts;

@@ -6,12 +6,12 @@ pub use super::alerting::{
 };
 pub use super::app::{AppProto, Protos};
 pub use super::context::BufferId;
+use super::dataset;
 pub use super::field::{FieldId, FieldTest, Occurrence};
 pub use super::flowint::{FlowintOp, FlowintVerb};
+use super::reputation::ReputationTest;
 pub use super::step::*;
 pub use super::transform::Transform;
-use super::dataset;
-use super::reputation::ReputationTest;
 use super::windows::Windows;
 use crate::base::interval::IntervalSet;
 use crate::base::{Anomaly, Dir, Family, Generation, RuleIndex};

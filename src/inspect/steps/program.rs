@@ -2,11 +2,11 @@
 
 use super::needle::Needle;
 use super::pcre::Pcres;
+use crate::rules::dataset::{Set, Verb};
 use crate::rules::ruleset::{
     Asn1Test, ByteExtract, ByteJump, ByteMath, ByteTest, Content, EntropyTest, IsDataAt, NumRange, Operand,
     Regex, Step,
 };
-use crate::rules::dataset::{Set, Verb};
 use std::sync::Arc;
 
 /// A pcre's number over the whole engine: where a worker keeps its cache.

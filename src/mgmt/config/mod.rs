@@ -149,7 +149,11 @@ impl Section for Config {
         v.section("rules", "Detection rules.", &mut self.rules);
         v.section("vars", "Variables of the rules.", &mut self.vars);
         v.section("datasets", "Lists of values that rules ask for and change.", &mut self.datasets);
-        v.list("dataset", "Sets that the rules know by name alone: one [[dataset]] each.", &mut self.named_datasets);
+        v.list(
+            "dataset",
+            "Sets that the rules know by name alone: one [[dataset]] each.",
+            &mut self.named_datasets,
+        );
         v.section("reputation", "What is said of addresses (`iprep`).", &mut self.reputation);
         v.section("outputs", "Files written.", &mut self.outputs);
         v.section("rpc", "The control socket.", &mut self.rpc);

@@ -105,7 +105,8 @@ fn define(loading: &Loading, settings: &Settings, refused: &mut Vec<Refusal>) ->
     for typed in [true, false] {
         for &at in &order {
             let rule = &rules[at];
-            let home = loading.rules.files.get(rule.source.file as usize).map(Path::new).and_then(Path::parent);
+            let home =
+                loading.rules.files.get(rule.source.file as usize).map(Path::new).and_then(Path::parent);
             for used in uses(rule).filter(|used| used.said.kind.is_some() == typed) {
                 let place = Place { home: home.unwrap_or(Path::new("")), settings, sid: rule.sid };
                 if let Err((word, why, help)) = place.take(used, &mut definitions) {
@@ -159,7 +160,8 @@ impl Place<'_> {
             (Some(new), Some(old)) if new != old => Some(old.display().to_string()),
             _ => None,
         };
-        let word = said.state.as_deref().or(said.load.as_deref()).or(said.save.as_deref()).unwrap_or_default();
+        let word =
+            said.state.as_deref().or(said.load.as_deref()).or(said.save.as_deref()).unwrap_or_default();
         if let Some(theirs) = clash(&load, &known.load).or_else(|| clash(&write, &known.write)) {
             return differs("file", word, theirs);
         }
@@ -186,11 +188,13 @@ impl Place<'_> {
     /// A file that is written, as a rule names it: whoever writes rules is not to choose any file of the system.
     fn within_folder(&self, name: &str) -> Result<PathBuf, Wrong> {
         let Settings { folder, allow_absolute, allow_write, .. } = self.settings;
-        let wrong = |why: &str, key: &str| Err((name.into(), why.to_owned(), Some(format!("{key} allows it"))));
+        let wrong =
+            |why: &str, key: &str| Err((name.into(), why.to_owned(), Some(format!("{key} allows it"))));
         if !allow_write {
             return wrong("rules may not have files written here", "datasets.allow-write");
         }
-        let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        let plain =
+            Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         if !plain && !allow_absolute {
             let why = "a rule's file is written below datasets.folder: no absolute name, and no `..`";
             return wrong(why, "datasets.allow-absolute-filenames");
@@ -208,7 +212,10 @@ fn make(
     open: &mut impl FnMut(&Path) -> io::Result<Vec<u8>>,
 ) -> Result<Arc<Set>, String> {
     let goes_on = |set: &&Arc<Set>| {
-        set.changes() && set.name() == name && set.kind() == definition.kind && set.file() == definition.write.as_deref()
+        set.changes()
+            && set.name() == name
+            && set.kind() == definition.kind
+            && set.file() == definition.write.as_deref()
     };
     if let Some(set) = kept.iter().find(goes_on).filter(|_| definition.changes) {
         return Ok(Arc::clone(set));
@@ -216,7 +223,9 @@ fn make(
     let values = match &definition.load {
         None => file::Values::default(),
         Some(path) => match open(path) {
-            Ok(text) => file::read(&text, definition.kind).map_err(|bad| format!("{}, {bad}", path.display()))?,
+            Ok(text) => {
+                file::read(&text, definition.kind).map_err(|bad| format!("{}, {bad}", path.display()))?
+            }
             Err(why) if definition.state && why.kind() == io::ErrorKind::NotFound => file::Values::default(),
             Err(why) => return Err(format!("cannot read {}: {why}", path.display())),
         },

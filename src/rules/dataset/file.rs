@@ -5,8 +5,8 @@ use super::Kind;
 use super::set::{MAX_VALUE, Set, words_of};
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -85,8 +85,12 @@ fn read_line(line: &[u8], kind: Kind) -> Result<(Vec<u8>, u16), String> {
             }
             decoded
         }
-        Kind::Md5 => digits(value, 16).ok_or_else(|| format!("`{}` is not 32 hexadecimal digits", shown()))?,
-        Kind::Sha256 => digits(value, 32).ok_or_else(|| format!("`{}` is not 64 hexadecimal digits", shown()))?,
+        Kind::Md5 => {
+            digits(value, 16).ok_or_else(|| format!("`{}` is not 32 hexadecimal digits", shown()))?
+        }
+        Kind::Sha256 => {
+            digits(value, 32).ok_or_else(|| format!("`{}` is not 64 hexadecimal digits", shown()))?
+        }
         Kind::Ipv4 => match shown().parse::<Ipv4Addr>() {
             Ok(ip) => ip.octets().to_vec(),
             Err(_) => return Err(format!("`{}` is no IPv4 address", shown())),

@@ -1,5 +1,6 @@
 //! `dataset:command, name[, option value]...` and `datarep:name, operator, number[, option value]...`
 
+use super::set::MAX_MEMCAP;
 use super::{Compare, DatasetUse, Kind, Said, Verb};
 use crate::rules::keyword::choice;
 use crate::rules::number;
@@ -41,7 +42,9 @@ fn name(text: Text<'_>) -> Result<Box<str>, Fault> {
     let plain = |b: &u8| b.is_ascii_graphic();
     match text.bytes.len() {
         1..=MAX_NAME if text.bytes.iter().all(plain) => Ok(text.lossy().into()),
-        _ => Err(text.fault(format!("a set's name is one word of 1 to {MAX_NAME} letters, digits and signs"))),
+        _ => {
+            Err(text.fault(format!("a set's name is one word of 1 to {MAX_NAME} letters, digits and signs")))
+        }
     }
 }
 
@@ -84,7 +87,7 @@ fn read<'a>(verb: Verb, name: Box<str>, parts: impl Iterator<Item = Text<'a>>) -
             Word::Load => put(&mut said.load, file(value)?, word)?,
             Word::Save => put(&mut said.save, file(value)?, word)?,
             Word::State => put(&mut said.state, file(value)?, word)?,
-            Word::Memcap => put(&mut said.memcap, number::unsigned(value, u64::MAX)?, word)?,
+            Word::Memcap => put(&mut said.memcap, number::unsigned(value, MAX_MEMCAP)?, word)?,
             Word::Hashsize => put(&mut said.hashsize, number::unsigned(value, u64::MAX)?, word)?,
             Word::Format => json |= choice(value, &[("csv", false), ("json", true), ("jsonline", true)])?,
             Word::Json => json = true,
@@ -150,14 +153,22 @@ mod tests {
             ("isset,a,type", "`type` needs a value", "type"),
             ("isset,a,lode x", "`lode` is not known here", "lode"),
             ("isset,a,type md5,type md5", "`type` is said twice", "type"),
-            ("set,a,load x,state y", "`state` is both `load` and `save`, and does not go with either", "state"),
+            (
+                "set,a,load x,state y",
+                "`state` is both `load` and `save`, and does not go with either",
+                "state",
+            ),
+            ("set,a,memcap 5gb", "at most 4294967296 fits here", "5gb"),
             ("set,a,memcap lots", "`lots` is not a number", "lots"),
         ] {
             let fault = dataset(text(value)).unwrap_err();
             assert_eq!(fault.message, message, "{value}");
             assert_eq!(&value[fault.span.start as usize..fault.span.end as usize], part, "{value}");
         }
-        assert_eq!(reputation(text("a,>")).unwrap_err().message, "expected `name, operator, number[, options]`");
+        assert_eq!(
+            reputation(text("a,>")).unwrap_err().message,
+            "expected `name, operator, number[, options]`"
+        );
         assert_eq!(reputation(text("a,~,1")).unwrap_err().message, "`~` is not known here");
         assert_eq!(reputation(text("a,>,70000")).unwrap_err().message, "at most 65535 fits here");
     }

@@ -18,6 +18,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 /// Bytes of a value; longer ones are in no set.
 pub const MAX_VALUE: usize = u16::MAX as usize;
 
+/// The most that a set which changes may take: rules ask for it, and it is taken at start.
+pub const MAX_MEMCAP: u64 = 4 << 30;
+
 /// Tries before a change is given up. A try fails only when another worker's has succeeded.
 const ATTEMPTS: usize = 64;
 
@@ -44,7 +47,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// Of a set that has these values and never another: `bytes` of all of them, each rounded up to words.
+    /// Of a set that has these values and never another, which take so many words ([`words_of`] of each).
     pub fn exact(values: usize, words: usize) -> Size {
         let slots = values.saturating_mul(2).max(8).checked_next_power_of_two().unwrap_or(1 << 63);
         Size { slots, words: words.saturating_add(1) }
@@ -54,6 +57,7 @@ impl Size {
     pub fn within(bytes: u64, values: Option<u64>) -> Size {
         /// Of a value with all that belongs to it, where nothing is said of their number.
         const USUAL: u64 = 64;
+        let bytes = bytes.min(MAX_MEMCAP);
         let values = values.unwrap_or(bytes / USUAL).min(bytes / USUAL * 4);
         let mut slots = values.saturating_mul(2).max(8).next_power_of_two();
         while slots > 8 && slots * WORD as u64 > bytes / 2 {
@@ -188,9 +192,10 @@ impl Set {
 
     fn key<'v>(&self, value: &'v [u8]) -> Option<Key<'v>> {
         match (self.kind, value.len()) {
-            (Kind::Text, ..=MAX_VALUE) | (Kind::Md5 | Kind::Ip, 16) | (Kind::Sha256, 32) | (Kind::Ipv4, 4) => {
-                Some(Key::AsItIs(value))
-            }
+            (Kind::Text, ..=MAX_VALUE)
+            | (Kind::Md5 | Kind::Ip, 16)
+            | (Kind::Sha256, 32)
+            | (Kind::Ipv4, 4) => Some(Key::AsItIs(value)),
             (Kind::Ip, 4) => {
                 let mut mapped = [0; 16];
                 let (head, tail) = mapped.split_at_mut(12);

@@ -54,12 +54,24 @@ fn a_rule_whose_set_is_not_as_it_needs_it_is_refused_and_told_why() {
     let table = [
         ("dataset:isset,a", "no rule and no [[dataset]] says of which type `a` is"),
         ("dataset:isset,a,type string,load gone.lst", "cannot read /etc/weir/gone.lst: entity not found"),
-        ("dataset:isset,a,type md5,load bad.lst", "/etc/weir/bad.lst, line 2: `x` is not 32 hexadecimal digits"),
+        (
+            "dataset:isset,a,type md5,load bad.lst",
+            "/etc/weir/bad.lst, line 2: `x` is not 32 hexadecimal digits",
+        ),
         ("dataset:isset,known,type md5", "the type of `known` is string, as sid 99 says"),
         ("dataset:isset,known,load bad.lst", "the file of `known` is /etc/weir/known.lst, as sid 99 says"),
-        ("dataset:set,a,type string,state ../a", "a rule's file is written below datasets.folder: no absolute name, and no `..`"),
-        ("dataset:set,a,type string,save /a", "a rule's file is written below datasets.folder: no absolute name, and no `..`"),
-        ("dataset:isset,a,type string,load many.lst,memcap 100", "the 9 values of set `a` need 480 bytes, and its memcap is 100: give it more"),
+        (
+            "dataset:set,a,type string,state ../a",
+            "a rule's file is written below datasets.folder: no absolute name, and no `..`",
+        ),
+        (
+            "dataset:set,a,type string,save /a",
+            "a rule's file is written below datasets.folder: no absolute name, and no `..`",
+        ),
+        (
+            "dataset:isset,a,type string,load many.lst,memcap 100",
+            "the 9 values of set `a` need 480 bytes, and its memcap is 100: give it more",
+        ),
     ];
     let files = [
         ("/etc/weir/bad.lst", "\nx\n"),
@@ -84,7 +96,8 @@ fn a_rule_whose_set_is_not_as_it_needs_it_is_refused_and_told_why() {
 #[test]
 fn a_state_need_not_be_there_yet_and_a_reload_goes_on_with_it() {
     let settings = Settings { memcap: 1 << 16, ..Settings::default() };
-    let rules = rule(1, "dataset:set,seen,type string,state seen.lst") + &rule(2, "dataset:isset,bad,type string,load bad.lst");
+    let rules = rule(1, "dataset:set,seen,type string,state seen.lst")
+        + &rule(2, "dataset:isset,bad,type string,load bad.lst");
     let files = |text| [("/etc/weir/bad.lst", text)];
     let first = loaded(&rules, &files("YQ=="), &settings, &[]);
     assert!(first.diagnostics.is_empty(), "{:?}", first.diagnostics);
@@ -95,8 +108,16 @@ fn a_state_need_not_be_there_yet_and_a_reload_goes_on_with_it() {
     assert!(Arc::ptr_eq(&seen, &set_of(&second, 1)), "it goes on");
     let bad = set_of(&second, 2);
     assert!(bad.contains(b"b") && !bad.contains(b"a"), "it is read again");
-    let third = loaded(&rule(2, "dataset:isset,bad,type string,load bad.lst"), &files(""), &settings, &second.rules.datasets);
-    assert!(third.rules.datasets.iter().any(|set| Arc::ptr_eq(set, &seen)), "nobody names it, and it is kept");
+    let third = loaded(
+        &rule(2, "dataset:isset,bad,type string,load bad.lst"),
+        &files(""),
+        &settings,
+        &second.rules.datasets,
+    );
+    assert!(
+        third.rules.datasets.iter().any(|set| Arc::ptr_eq(set, &seen)),
+        "nobody names it, and it is kept"
+    );
 }
 
 #[test]

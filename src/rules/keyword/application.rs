@@ -55,8 +55,20 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         |d, c| facility(d, c, Facility::FileStore),
         "keeps the file",
     ),
-    entry("dataset", Modifies::Buffer, Value::Needed, dataset, "set|unset|isset|isnotset, name[, type, load, save, state, memcap, hashsize]: the buffer is in a set"),
-    entry("datarep", Modifies::Buffer, Value::Needed, dataset, "name, operator, number[, type, load, memcap, hashsize]: what a list says of the buffer"),
+    entry(
+        "dataset",
+        Modifies::Buffer,
+        Value::Needed,
+        dataset,
+        "set|unset|isset|isnotset, name[, type, load, save, state, memcap, hashsize]: the buffer is in a set",
+    ),
+    entry(
+        "datarep",
+        Modifies::Buffer,
+        Value::Needed,
+        dataset,
+        "name, operator, number[, type, load, memcap, hashsize]: what a list says of the buffer",
+    ),
     entry(
         "iprep",
         Modifies::Packet,

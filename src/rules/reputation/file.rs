@@ -40,7 +40,8 @@ impl Lists {
             };
             let (first, bits) = read_network(network)?;
             let known = category.parse::<u8>().ok().filter(|number| categories.contains_key(number));
-            let category: u8 = known.ok_or_else(|| format!("`{category}` is no number of the categories file"))?;
+            let category: u8 =
+                known.ok_or_else(|| format!("`{category}` is no number of the categories file"))?;
             let score = score.parse::<u8>().ok().filter(|score| u64::from(*score) <= MAX_SCORE);
             let score = score.ok_or_else(|| format!("a score is a number from 0 to {MAX_SCORE}"))?;
             // 0 says that nothing is known.
@@ -110,7 +111,8 @@ mod tests {
 
     #[test]
     fn files_are_read_as_documented() {
-        let categories = read_categories("# mine\n1,BadHosts,Known bad hosts\n2, Google ,a, b\n\n9,Spam\r\n").unwrap();
+        let categories =
+            read_categories("# mine\n1,BadHosts,Known bad hosts\n2, Google ,a, b\n\n9,Spam\r\n").unwrap();
         let names: Vec<_> = categories.iter().map(|(number, name)| (*number, &**name)).collect();
         assert_eq!(names, [(1, "BadHosts"), (2, "Google"), (9, "Spam")]);
         let mut lists = Lists::default();

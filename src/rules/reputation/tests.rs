@@ -8,7 +8,8 @@ use std::io;
 use std::path::Path;
 
 fn loaded(tests: &[&str], files: &[(&str, &str)], named: &Files) -> Loading {
-    let rule = |(n, test): (usize, &&str)| format!("alert ip any any -> any any (iprep:{test}; sid:{};)\n", n + 1);
+    let rule =
+        |(n, test): (usize, &&str)| format!("alert ip any any -> any any (iprep:{test}; sid:{};)\n", n + 1);
     let rules: String = tests.iter().enumerate().map(rule).collect();
     let sources = [SourceFile::new("/etc/weir/a.rules", rules)];
     let (vars, classes, references) = (Vars::default(), Classifications::default(), References::default());

@@ -95,7 +95,8 @@ fn in_a_transaction_a_value_is_put_in_when_the_rest_holds() {
     let (mut apps, mut handle) = (Apps::new(Default::default()), u32::MAX);
     let mut says = |bytes: &str| {
         let packet = packet(ToServer, 1, b"");
-        let source = Source { tuple: packet.decoded.tuple, time: packet.time, dir: ToServer, opening_seen: true };
+        let source =
+            Source { tuple: packet.decoded.tuple, time: packet.time, dir: ToServer, opening_seen: true };
         let wanted = *rules.rules.engine.wanted();
         apps.data(&mut handle, &source, &wanted, bytes.as_bytes());
         let transactions = &mut apps.get_mut(handle).unwrap().transactions;

@@ -83,7 +83,11 @@ impl Default for Dataset {
 
 impl Item for Dataset {
     fn sample() -> Dataset {
-        Dataset { name: "ua-seen".into(), state: "/var/lib/weir/datasets/ua-seen.lst".into(), ..Dataset::default() }
+        Dataset {
+            name: "ua-seen".into(),
+            state: "/var/lib/weir/datasets/ua-seen.lst".into(),
+            ..Dataset::default()
+        }
     }
 }
 
@@ -91,10 +95,18 @@ impl Section for Dataset {
     fn visit(&mut self, v: &mut dyn Visitor) {
         v.value("name", "As rules name it.", &mut self.name);
         v.value("type", "\"string\", \"md5\", \"sha256\", \"ipv4\" or \"ip\".", &mut self.kind);
-        v.value("load", "Its values at the start (docs/datasets.md has the format). Empty: none.", &mut self.load);
+        v.value(
+            "load",
+            "Its values at the start (docs/datasets.md has the format). Empty: none.",
+            &mut self.load,
+        );
         v.value("save", "Where it is written at the end. Empty: nowhere.", &mut self.save);
         v.value("state", "Both, in place of the two; it need not be there yet.", &mut self.state);
-        v.value("memcap", "Bytes that it may take, taken at start. 0: as [datasets] says.", &mut self.memcap);
+        v.value(
+            "memcap",
+            "Bytes that it may take, at most 4GiB, taken at start. 0: as [datasets] says.",
+            &mut self.memcap,
+        );
         v.value(
             "hashsize",
             "About how many values there is to be room for, within memcap. 0: one for each 64 bytes.",

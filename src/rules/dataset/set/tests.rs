@@ -53,7 +53,11 @@ fn a_full_set_refuses_and_counts_and_keeps_what_it_has() {
     assert_eq!(set.add(b"more"), Added::Refused, "room stays its value's");
     assert_eq!((set.add(&[2]), set.len()), (Added::New, 4));
     let narrow = Set::new("s", Kind::Text, true, None, Size::exact(4, 4));
-    assert_eq!((narrow.add(&[1; 17]), narrow.add(&[1; 16])), (Added::New, Added::Refused), "no room for bytes");
+    assert_eq!(
+        (narrow.add(&[1; 17]), narrow.add(&[1; 16])),
+        (Added::New, Added::Refused),
+        "no room for bytes"
+    );
     assert!(narrow.contains(&[1; 17]) && !narrow.contains(&[1; 16]));
 }
 
@@ -98,10 +102,14 @@ fn of_workers_that_put_in_the_same_value_one_finds_it_new() {
 
 #[test]
 fn a_size_keeps_to_its_bytes() {
-    for (bytes, values) in [(100, None), (1 << 20, None), (1 << 20, Some(1)), (1 << 20, Some(1 << 40)), (64, Some(9))]
+    for (bytes, values) in
+        [(100, None), (1 << 20, None), (1 << 20, Some(1)), (1 << 20, Some(1 << 40)), (64, Some(9))]
     {
         let size = Size::within(bytes, values);
-        assert!(size.bytes() <= bytes.max(128) && size.slots.is_power_of_two(), "{bytes} {values:?}: {size:?}");
+        assert!(
+            size.bytes() <= bytes.max(128) && size.slots.is_power_of_two(),
+            "{bytes} {values:?}: {size:?}"
+        );
     }
     let size = Size::within(1 << 20, Some(10_000));
     assert!(size.slots / 2 >= 10_000 && size.words > 10_000, "{size:?}");
