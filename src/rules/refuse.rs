@@ -41,7 +41,7 @@ pub fn refuse(loading: &mut Loading, refused: &[Refusal]) {
 }
 
 fn diagnose(rule: &Rule, name: &str, refusal: &Refusal) -> Diagnostic {
-    let start = rule.text.find(&*refusal.word).unwrap_or_default();
+    let start = find_word(&rule.text, refusal.keyword, &refusal.word);
     let fault = Fault {
         span: Span::new(start, start + refusal.word.len()),
         message: refusal.why.clone(),
@@ -51,6 +51,19 @@ fn diagnose(rule: &Rule, name: &str, refusal: &Refusal) -> Diagnostic {
     let alone = SourceFile::new(name, rule.text.as_bytes());
     let told = Diagnostic::new(name, &alone.index(), fault.span, fault, Some(rule.sid));
     Diagnostic { line: rule.source.line, ..told }
+}
+
+/// Where the whole word stands behind the keyword, or anywhere, or the start.
+fn find_word(text: &str, keyword: &str, word: &str) -> usize {
+    let behind = text.find(keyword).map_or(0, |at| at + keyword.len());
+    let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "_-.".contains(c));
+    let whole = |at: &usize| {
+        let (before, rest) = text.split_at(*at);
+        !inside(before.chars().next_back())
+            && !inside(rest.get(word.len()..).and_then(|rest| rest.chars().next()))
+    };
+    let mut found = text.match_indices(word).map(|(at, _)| at).filter(|at| *at >= behind);
+    found.find(whole).or_else(|| text.find(word)).unwrap_or_default()
 }
 
 fn disabled(rule: &Rule, why: &str) -> Disabled {

@@ -4,7 +4,7 @@
 //! rules only ask for is read again. A rule whose set is not as it needs it is refused, with the file and the line at fault.
 
 use super::set::{Set, Size};
-use super::{DatasetUse, Kind, Named, Said, Settings, file};
+use super::{DatasetUse, Kind, Named, Said, Settings, Verb, file};
 use crate::rules::compile::Loading;
 use crate::rules::refuse::{Refusal, refuse};
 use crate::rules::ruleset::{Rule, Step};
@@ -83,7 +83,7 @@ pub fn attach(
                 Ok(set) => used.set = Some(Arc::clone(set)),
                 Err(why) => {
                     let word = used.name.clone();
-                    refused.push(Refusal { at, keyword: "dataset", word, why: why.clone(), help: None });
+                    refused.push(Refusal { at, keyword: keyword(used), word, why: why.clone(), help: None });
                 }
             }
         }
@@ -93,6 +93,13 @@ pub fn attach(
     refuse(loading, &refused);
     let unnamed = kept.iter().filter(|set| set.changes() && !made.contains_key(set.name()));
     loading.rules.datasets = unnamed.cloned().chain(made.values().flatten().cloned()).collect();
+}
+
+fn keyword(used: &DatasetUse) -> &'static str {
+    match used.verb {
+        Verb::Reputation(..) => "datarep",
+        _ => "dataset",
+    }
 }
 
 /// What each name means. Rules that say a type come first, in the order of their files; then all the others.
@@ -110,7 +117,7 @@ fn define(loading: &Loading, settings: &Settings, refused: &mut Vec<Refusal>) ->
             for used in uses(rule).filter(|used| used.said.kind.is_some() == typed) {
                 let place = Place { home: home.unwrap_or(Path::new("")), settings, sid: rule.sid };
                 if let Err((word, why, help)) = place.take(used, &mut definitions) {
-                    refused.push(Refusal { at, keyword: "dataset", word, why, help });
+                    refused.push(Refusal { at, keyword: keyword(used), word, why, help });
                 }
             }
         }

@@ -84,6 +84,8 @@ fn a_rule_whose_set_is_not_as_it_needs_it_is_refused_and_told_why() {
         let told: Vec<_> = loading.diagnostics.iter().map(|d| d.message.as_str()).collect();
         assert_eq!((told, loading.rules.rules.len(), loading.disabled.len()), (vec![why], 1, 1), "{keyword}");
         assert_eq!((loading.diagnostics[0].line, loading.rules.rules[0].sid), (2, 99), "{keyword}");
+        let head = "alert dns any any -> any any (dns.query; ".len() as u32;
+        assert!(loading.diagnostics[0].column > head, "{keyword}: points at what the keyword says");
     }
     let strict = Settings { allow_write: false, ..Settings::default() };
     let loading = loaded(&rule(1, "dataset:set,a,type string,save a"), &[], &strict, &[]);
