@@ -23,7 +23,9 @@ use weir::io::dpdk::{DpdkPort, Eal, EalConfig, Memory, Pool, PoolConfig, PortCon
 use weir::io::{Burst, Frame, FrameAllocator, LinkType, PacketIo, RxQueue};
 use weir::pipeline::launch::DpdkPlatform;
 use weir::pipeline::{Appliance, Mode, PortPlan, Settings, Source, Spreading, Wanted};
-use weir::rules::{Classifications, References, SourceFile, Vars, load};
+use weir::rules::dataset::{self, attach::attach};
+use weir::rules::lists::Lists;
+use weir::rules::{Classifications, References, SourceFile, Vars, load_listed};
 use weir::service::builtin;
 use weir::service::cos::Marking;
 use weir::service::filter::{Database, Rules};
@@ -124,14 +126,18 @@ alert icmp any any -> any any (itype:8; content:"ping"; threshold:type limit, tr
 alert tcp any any -> any any (flags:S; threshold:type both, track by_dst, count 5, seconds 60; sid:8;)
 rejectboth udp any any -> any 6666 (content:"drop me"; sid:9;)
 rejectboth tcp any any -> any 80 (flow:established,to_server; content:"/forbidden"; sid:10;)
+alert udp any any -> any 53 (pkt_data; dataset:set,asked,type string,memcap 64kb; noalert; sid:11;)
+alert udp any any -> any 53 (pkt_data; dataset:isset,asked; sid:12;)
+alert udp any any -> any 53 (pkt_data; dataset:unset,asked; noalert; sid:13;)
 "#;
 
 fn engine() -> Arc<Engine> {
     let file = SourceFile::new("test.rules", RULES);
-    let (rules, faults) =
-        load(&[file], &Vars::default(), &Classifications::default(), &References::default());
-    assert!(faults.is_empty(), "{faults:?}");
-    Arc::new(Engine::compile(Arc::new(rules)).unwrap())
+    let (classes, references) = (Classifications::default(), References::default());
+    let mut loading = load_listed(&[file], &Vars::default(), &classes, &references, Lists::default());
+    attach(&mut loading, &dataset::Settings::default(), &[], |path| std::fs::read(path));
+    assert!(loading.diagnostics.is_empty(), "{:?}", loading.diagnostics);
+    Arc::new(Engine::compile(Arc::new(loading.rules)).unwrap())
 }
 
 fn settings(mode: Mode, workers: usize) -> Settings {
@@ -294,7 +300,7 @@ fn steady_state(platform: &DpdkPlatform, mode: Mode, workers: usize, chained: bo
     let places = PLACES.lock().unwrap().join("\n\n");
     assert_eq!(counted, 0, "{mode:?}: allocations for {frames} frames, the first at\n{places}");
     assert!(frames > 5_000 && events > 2_000, "{frames} frames, {events} events");
-    assert_eq!(sids, BTreeSet::from([1, 2, 4, 5, 6, 7, 8, 9, 10]), "every rule that alerts did");
+    assert_eq!(sids, BTreeSet::from([1, 2, 4, 5, 6, 7, 8, 9, 10, 12]), "every rule that alerts did");
     main.finish();
     for worker in &mut workers {
         while worker.turn() > 0 {}

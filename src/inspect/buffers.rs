@@ -2,7 +2,7 @@
 
 use super::facts::PacketFacts;
 use crate::base::Family;
-use crate::decode::L4;
+use crate::decode::{Ip, L4};
 use crate::rules::ruleset::Context;
 use std::ops::Range;
 
@@ -29,6 +29,8 @@ fn range(context: Context, facts: &PacketFacts<'_>) -> Option<Range<usize>> {
         (Context::EtherHeader, _) => decoded.ethernet.map(|at| at as usize..at as usize + ETHERNET_HEADER),
         (Context::Ipv4Header, _) => ip(Family::V4),
         (Context::Ipv6Header, _) => ip(Family::V6),
+        (Context::IpSource, _) => address(decoded.ip?, 0),
+        (Context::IpDestination, _) => address(decoded.ip?, 1),
         (Context::TcpHeader, L4::Tcp(_))
         | (Context::UdpHeader, L4::Udp)
         | (Context::Icmpv4Header, L4::Icmp4 { .. })
@@ -37,6 +39,16 @@ fn range(context: Context, facts: &PacketFacts<'_>) -> Option<Range<usize>> {
         (Context::SctpHeader, L4::Sctp) => Some(decoded.l4_at as usize..decoded.payload_range().end),
         _ => None,
     }
+}
+
+/// Where the address of that number stands in the header (RFC 791, section 3.1; RFC 8200, section 3).
+fn address(ip: Ip, number: usize) -> Option<Range<usize>> {
+    let (first, length) = match ip.family {
+        Family::V4 => (12, 4),
+        Family::V6 => (8, 16),
+    };
+    let start = ip.at as usize + first + number * length;
+    Some(start..start + length)
 }
 
 /// Two addresses and a type.

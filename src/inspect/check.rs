@@ -5,6 +5,7 @@ use super::facts::{FlowFacts, PacketFacts};
 use crate::base::{Addr, Dir, Family, PerDir};
 use crate::decode::{Decoded, Ip, L4, TcpFields, checksum_valid, ip_checksum_valid};
 use crate::rules::Rule;
+use crate::rules::reputation::scores;
 use crate::rules::ruleset::{
     Check, ChecksumOf, Endpoint, FlagsCompare, FragBitsTest, NumRange, RuleProtocol, Side, TcpFlagsTest,
     VlanLayer,
@@ -100,6 +101,10 @@ pub fn holds(check: &Check, facts: &PacketFacts<'_>) -> bool {
         Check::FlowBytes { side, count } => counted(facts, *side, count, |flow| flow.stats.bytes),
         Check::StreamSize { side, bytes } => stream_size(facts, *side, bytes),
         Check::FlowStart => facts.flow.as_ref().is_some_and(|flow| flow.stats.packets[flow.dir] <= 1),
+        Check::Reputation(test) => decoded.ip.is_some_and(|ip| {
+            let of = |addr| scores::of(addr, ip.family);
+            test.holds(of(decoded.tuple.src), of(decoded.tuple.dst))
+        }),
         // Asked of the session or of a transaction, not of a packet by itself.
         Check::App(_) => false,
     }

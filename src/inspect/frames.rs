@@ -62,7 +62,10 @@ impl Turn<'_> {
         if !fits || !self.cheap(rule) {
             return false;
         }
-        for (buffer, program) in rule.buffers.iter().zip(&compiled.programs) {
+        // What changes a dataset is looked at last.
+        let buffers = || rule.buffers.iter().zip(&compiled.programs);
+        let asking = buffers().filter(|(_, program)| !program.acts());
+        for (buffer, program) in asking.chain(buffers().filter(|(_, program)| program.acts())) {
             let holds = match buffer.context {
                 Context::App(id) if id == item.id && buffer.absence != Absence::Wanted => {
                     self.transformed_matches(buffer, program, Subject::whole(tx.bytes(item)))

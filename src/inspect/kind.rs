@@ -125,8 +125,13 @@ impl Kind {
             return Kind::Protocol;
         }
         let ip = !matches!(rule.protocol, RuleProtocol::Packet | RuleProtocol::Ethernet | RuleProtocol::Arp);
-        let header_only =
-            rule.app.is_empty() && rule.buffers.is_empty() && rule.checks.is_empty() && !bits && !says_flow;
+        // What is said of an address is asked once a direction, as the address is.
+        let of_address = |check: &Check| matches!(check, Check::Reputation(_));
+        let header_only = rule.app.is_empty()
+            && rule.buffers.is_empty()
+            && rule.checks.iter().all(of_address)
+            && !bits
+            && !says_flow;
         if ip && header_only { Kind::IpOnly } else { Kind::Packet }
     }
 }

@@ -12,6 +12,7 @@ mod by_address;
 mod census;
 pub mod check;
 mod cost;
+mod datasets;
 mod effects;
 mod engine;
 mod facts;

@@ -224,15 +224,10 @@ impl Turn<'_> {
         if !own_way || !self.cheap(rule) {
             return Fate::Waits;
         }
-        let mut all = true;
-        let buffers = rule.buffers.iter().zip(&compiled.programs);
-        for (at, (buffer, program)) in buffers.enumerate() {
-            match self.part(waiting, at, |turn| turn.buffer_part(rule, buffer, program, tx, dir)) {
-                Part::Holds => {}
-                Part::Open => all = false,
-                Part::Never => return Fate::Gone,
-            }
-        }
+        let mut all = match self.buffer_parts(rule, compiled, waiting, tx, dir, false) {
+            Part::Never => return Fate::Gone,
+            part => part == Part::Holds,
+        };
         let checks = rule.checks.iter().filter_map(|check| match check {
             Check::App(app) => Some(&**app),
             _ => None,
@@ -245,12 +240,40 @@ impl Turn<'_> {
                 Part::Never => return Fate::Gone,
             }
         }
-        match all && app_check::one_file_holds(rule, tx, dir) {
-            true => Fate::Matches,
-            // Each keyword of files held for one, but no file has them all.
-            false if all && tx.is_complete(dir) => Fate::Gone,
-            false => Fate::Waits,
+        if !all {
+            return Fate::Waits;
         }
+        if !app_check::one_file_holds(rule, tx, dir) {
+            // Each keyword of files held for one, but no file has them all.
+            return if tx.is_complete(dir) { Fate::Gone } else { Fate::Waits };
+        }
+        match self.buffer_parts(rule, compiled, waiting, tx, dir, true) {
+            Part::Holds => Fate::Matches,
+            Part::Open => Fate::Waits,
+            Part::Never => Fate::Gone,
+        }
+    }
+
+    /// Whether all of the rule's buffers hold that change a dataset (`acts`), or all that do not.
+    fn buffer_parts(
+        &mut self,
+        rule: &Rule,
+        compiled: &Compiled,
+        waiting: &mut Pending,
+        tx: &Transaction,
+        dir: Dir,
+        acts: bool,
+    ) -> Part {
+        let mut all = Part::Holds;
+        let buffers = rule.buffers.iter().zip(&compiled.programs).enumerate();
+        for (at, (buffer, program)) in buffers.filter(|(_, (_, program))| program.acts() == acts) {
+            match self.part(waiting, at, |turn| turn.buffer_part(rule, buffer, program, tx, dir)) {
+                Part::Holds => {}
+                Part::Open => all = Part::Open,
+                Part::Never => return Part::Never,
+            }
+        }
+        all
     }
 
     /// A part that held before still does.

@@ -199,7 +199,19 @@ impl Turn<'_> {
 
     /// Whether every buffer of the rule holds; `stream` takes the payload's place.
     fn buffers_match(&mut self, rule: &Rule, compiled: &Compiled, stream: Option<Subject<'_>>) -> bool {
-        rule.buffers.iter().zip(&compiled.programs).all(|(buffer, program)| {
+        // What changes a dataset is looked at when all else holds.
+        [false, true].iter().all(|acts| self.buffers_hold(rule, compiled, stream, *acts))
+    }
+
+    fn buffers_hold(
+        &mut self,
+        rule: &Rule,
+        compiled: &Compiled,
+        stream: Option<Subject<'_>>,
+        acts: bool,
+    ) -> bool {
+        let buffers = rule.buffers.iter().zip(&compiled.programs);
+        buffers.filter(|(_, program)| program.acts() == acts).all(|(buffer, program)| {
             let (facts, context) = (self.facts, buffer.context);
             let there = || buffers::any(context, facts, |_| true);
             match (buffer.absence, stream) {
@@ -264,7 +276,7 @@ impl Turn<'_> {
 
     fn evaluate(&mut self, program: &Program, subject: Subject<'_>) -> bool {
         match steps::evaluate(program, subject, &mut self.budget, self.caches) {
-            steps::Verdict::Match => true,
+            steps::Verdict::Match => program.sets().is_empty() || self.sets_hold(program, subject.bytes),
             steps::Verdict::NoMatch => false,
             steps::Verdict::OutOfBudget => {
                 self.outcome.out_of_budget = true;

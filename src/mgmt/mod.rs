@@ -7,6 +7,7 @@ pub mod control;
 pub mod convert;
 pub mod counters;
 pub mod daemon;
+pub mod datasets;
 pub mod eve;
 pub mod events;
 mod links;

@@ -6,6 +6,7 @@ use crate::io::clock::Clock;
 use crate::mgmt::config::{Loaded, Sources};
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
+use crate::mgmt::datasets;
 use crate::mgmt::links::Links;
 use crate::mgmt::looks::{Look, Looks};
 use crate::mgmt::overload::Overload;
@@ -235,7 +236,9 @@ impl Operator {
     fn compile(&self) -> Result<(Arc<Engine>, Refused), ControlError> {
         let refused = |text: String| ControlError::Refused(text);
         let (config, base) = (&self.loaded.config, &self.loaded.base);
-        let mut loaded = rule_sets::load(config, base, &self.selection, Keep::Yes)
+        let datasets = self.rules.current().map(|set| set.datasets.clone()).unwrap_or_default();
+        let selection = Selection { datasets, ..self.selection.clone() };
+        let mut loaded = rule_sets::load(config, base, &selection, Keep::Yes)
             .map_err(|error| refused(error.to_string()))?;
         loaded.log_saved();
         let faults = loaded.refused();
@@ -346,6 +349,7 @@ impl Control for Operator {
     fn counters(&self) -> Vec<NamedCount> {
         let mut list = counters::of(&self.handle());
         list.extend(self.plugin_counters.counters());
+        list.extend(self.rules.current().iter().flat_map(|rules| datasets::counters(rules)));
         list.push(NamedCount::new("detect.alert", self.events.alerts.load(Ordering::Relaxed)));
         list.push(NamedCount::new("events.sent", self.events.sent.load(Ordering::Relaxed)));
         list.push(NamedCount::new("events.lost", self.events.lost.load(Ordering::Relaxed)));

@@ -3,9 +3,10 @@
 use crate::mgmt::config::Config;
 use crate::mgmt::rule_inputs::Inputs;
 use crate::rules::lists::{Kind, Touched};
-use crate::rules::{Diagnostic, Disabled, Loading, Origin, RuleSet, Why, sum_list};
+use crate::rules::{Diagnostic, Disabled, Loading, Origin, RuleSet, Why, dataset, reputation, sum_list};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Why there is nothing to compile.
 #[derive(Debug, thiserror::Error)]
@@ -60,9 +61,12 @@ pub struct Note {
 }
 
 impl Loaded {
-    /// With the lists of files' sums that rules name, as they are now.
-    pub fn new(mut loading: Loading) -> Loaded {
-        sum_list::attach(&mut loading, |path| std::fs::read(path));
+    /// With the files that rules name, as they are now: lists of sums, datasets, reputation.
+    pub fn new(mut loading: Loading, beside: &Beside) -> Loaded {
+        let open = |path: &Path| std::fs::read(path);
+        sum_list::attach(&mut loading, open);
+        dataset::attach::attach(&mut loading, &beside.datasets, &beside.kept, open);
+        reputation::attach::attach(&mut loading, &beside.reputation, open);
         let Loading { rules, diagnostics, disabled, touched } = loading;
         Loaded { rules, diagnostics, disabled, touched, saved: None, notes: Vec::new() }
     }
@@ -147,13 +151,33 @@ pub struct Selection {
     pub lists: Vec<(Kind, PathBuf)>,
     /// A compiled set, used if it is of these files; without rule files as it is.
     pub saved: Option<PathBuf>,
+    /// Datasets of the rules in force, with which those to come go on.
+    pub datasets: Vec<Arc<dataset::Set>>,
+}
+
+/// What rules find beside their text.
+#[derive(Debug, Default)]
+pub struct Beside {
+    datasets: dataset::Settings,
+    kept: Vec<Arc<dataset::Set>>,
+    reputation: reputation::attach::Files,
+}
+
+impl Beside {
+    pub fn find(config: &Config, base: &Path, selection: &Selection) -> Beside {
+        Beside {
+            datasets: config.datasets.settings(&config.named_datasets, base),
+            kept: selection.datasets.clone(),
+            reputation: config.reputation.files(base),
+        }
+    }
 }
 
 /// Reads and compiles text. `base` is where relative paths of the configuration start; those of the command line start at the
 /// current folder.
 pub fn load(config: &Config, base: &Path, selection: &Selection) -> Result<Loaded, RuleFileError> {
     let (loading, _) = Inputs::find(config, base, selection)?.compile()?;
-    Ok(Loaded::new(loading))
+    Ok(Loaded::new(loading, &Beside::find(config, base, selection)))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use crate::base::parallel;
 use crate::inspect::Engine;
 use crate::mgmt::config::Config;
-use crate::mgmt::rule_files::{Loaded, Note, RuleFileError, Selection};
+use crate::mgmt::rule_files::{Beside, Loaded, Note, RuleFileError, Selection};
 use crate::mgmt::rule_inputs::Inputs;
 use crate::rules::Loading;
 use crate::rules::saved::{self, Fingerprint, Unreadable};
@@ -51,20 +51,21 @@ pub fn load(
     keep: Keep,
 ) -> Result<Loaded, RuleFileError> {
     let inputs = Inputs::find(config, base, selection)?;
+    let beside = Beside::find(config, base, selection);
     let mut notes = Vec::new();
     if let Some(path) = &selection.saved {
         if !inputs.has_rules() {
-            return alone(path, &inputs);
+            return alone(path, &inputs, &beside);
         }
         match use_saved(|| file::read(path), &inputs)? {
-            Ok(loading) => return Ok(taken(path, loading)),
+            Ok(loading) => return Ok(taken(path, loading, &beside)),
             Err(why) => notes.push(unused(path, &why)),
         }
     }
     let cache = cache(config, base);
     if let Some(path) = cache.as_ref().filter(|path| path.exists()) {
         match use_saved(|| file::read_own(path), &inputs)? {
-            Ok(loading) => return Ok(Loaded { notes, ..taken(path, loading) }),
+            Ok(loading) => return Ok(Loaded { notes, ..taken(path, loading, &beside) }),
             Err(why) => notes.push(unused(path, &why)),
         }
     }
@@ -78,7 +79,7 @@ pub fn load(
         );
         notes.push(Note { text, expected: false });
     }
-    Ok(Loaded { notes, ..Loaded::new(loading) })
+    Ok(Loaded { notes, ..Loaded::new(loading, &beside) })
 }
 
 /// Compiles text and writes the set to `path`, in place of an older one or of nothing.
@@ -96,7 +97,7 @@ pub fn compile(
     seal(&mut loading, fingerprint)
         .and_then(|set| file::write(path, &set))
         .map_err(|error| RuleFileError::Unwritable { path: path.to_owned(), error })?;
-    Ok(Loaded::new(loading))
+    Ok(Loaded::new(loading, &Beside::find(config, base, selection)))
 }
 
 fn cache(config: &Config, base: &Path) -> Option<PathBuf> {
@@ -104,8 +105,8 @@ fn cache(config: &Config, base: &Path) -> Option<PathBuf> {
     (!folder.as_os_str().is_empty()).then(|| base.join(folder).join(FILE))
 }
 
-fn taken(path: &Path, loading: Loading) -> Loaded {
-    Loaded { saved: Some(path.to_owned()), ..Loaded::new(loading) }
+fn taken(path: &Path, loading: Loading, beside: &Beside) -> Loaded {
+    Loaded { saved: Some(path.to_owned()), ..Loaded::new(loading, beside) }
 }
 
 fn unused(path: &Path, why: &Unused) -> Note {
@@ -131,13 +132,13 @@ fn use_saved(
 }
 
 /// A set for which no rule files are named.
-fn alone(path: &Path, inputs: &Inputs) -> Result<Loaded, RuleFileError> {
+fn alone(path: &Path, inputs: &Inputs, beside: &Beside) -> Result<Loaded, RuleFileError> {
     if inputs.has_lists() {
         return Err(RuleFileError::Finished { path: path.to_owned() });
     }
     let load = || -> Result<Loading, Unused> { Ok(saved::read(&file::read(path)?)?.load()?) };
     let bad = |why: Unused| RuleFileError::Saved { path: path.to_owned(), reason: why.to_string() };
-    load().map(|loading| taken(path, loading)).map_err(bad)
+    load().map(|loading| taken(path, loading, beside)).map_err(bad)
 }
 
 /// The file's bytes. What is saved beyond the rules stays in `loading`: the engine to be made is made sooner.

@@ -6,6 +6,7 @@ use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{Config, Loaded};
 use crate::mgmt::convert::{self, Place, Start};
 use crate::mgmt::daemon::Daemon;
+use crate::mgmt::datasets;
 use crate::mgmt::eve::Medium;
 use crate::mgmt::events::EventTotals;
 use crate::mgmt::operator::{Operator, Parts};
@@ -97,6 +98,7 @@ pub fn run(
     };
     let refused = rules.loaded.refused();
     let services = services.manage(&handle);
+    let book = rules.book.clone();
     let operator = Arc::new(Operator::new(Parts {
         handle,
         services,
@@ -152,6 +154,9 @@ pub fn run(
     let written_off = if failed.is_empty() { 0 } else { operator.handle().write_off(waiting) };
     ended.store(true, Ordering::Release);
     let events = management.join().map_err(|_| RunFault::Run("management ended early".into()))?;
+    if let Some(rules) = book.current() {
+        datasets::save_and_tell(&rules);
+    }
     let balance = operator.handle().balance(waiting);
     drop(ports);
     Ok(Ended {

@@ -284,6 +284,10 @@ impl Draft {
         };
         let span = name.span();
         let at = if many { self.new_buffer(context, span) } else { self.buffer(context, span) };
+        // The payload that contents before it looked into has its name now.
+        if let Some(buffer) = self.buffers.get_mut(at).filter(|buffer| buffer.span == Span::default()) {
+            buffer.span = span;
+        }
         self.current = Aim::Buffer(at);
         self.last = None;
         Ok(())

@@ -6,8 +6,10 @@ pub use super::alerting::{
 };
 pub use super::app::{AppProto, Protos};
 pub use super::context::BufferId;
+use super::dataset;
 pub use super::field::{FieldId, FieldTest, Occurrence};
 pub use super::flowint::{FlowintOp, FlowintVerb};
+use super::reputation::ReputationTest;
 pub use super::step::*;
 pub use super::transform::Transform;
 use super::windows::Windows;
@@ -173,6 +175,8 @@ pub enum Check {
     },
     /// `tcp:flow_start` and its like: the first packet of a direction of the session.
     FlowStart,
+    /// `iprep:`
+    Reputation(Box<ReputationTest>),
     /// What only a decoder knows.
     App(Box<AppCheck>),
 }
@@ -199,7 +203,7 @@ pub enum AppCheck {
         #[serde(with = "super::saved::ordering")]
         order: std::cmp::Ordering,
     },
-    /// Something that no decoder gives: `dataset`, `iprep`, ...
+    /// Something that this version does not have: `geoip`, `filestore`, ...
     Facility(Facility),
 }
 
@@ -242,7 +246,7 @@ impl Facility {
 
     pub fn name(self) -> &'static str {
         match self {
-            Facility::Dataset => "datasets",
+            Facility::Dataset => "datasets of JSON",
             Facility::IpReputation => "IP reputation",
             Facility::GeoIp => "GeoIP",
             Facility::FileStore => "file store",
@@ -319,6 +323,9 @@ pub enum Context {
     EtherHeader,
     Ipv4Header,
     Ipv6Header,
+    /// 4 or 16 bytes.
+    IpSource,
+    IpDestination,
     TcpHeader,
     UdpHeader,
     Icmpv4Header,
@@ -462,6 +469,8 @@ pub struct RuleSet {
     /// Chains of transformations; [`BufferMatch::transforms`] is an index, and number 0 the empty chain.
     pub transforms: Vec<Box<[Transform]>>,
     pub files: Vec<String>,
+    /// What the rules' datasets are, and sets of earlier rules that are still to be written.
+    pub datasets: Vec<Arc<dataset::Set>>,
     /// What a saved set tells the matchers; none in one compiled from text.
     pub windows: Windows,
 }

@@ -1,5 +1,6 @@
 //! What one buffer must hold: the steps of a rule's chain, as data. `inspect` evaluates them.
 
+use super::dataset::DatasetUse;
 use super::ruleset::{Context, NumRange};
 use crate::base::Dir;
 use serde::{Deserialize, Serialize};
@@ -196,6 +197,8 @@ pub enum Step {
     BufferSize(NumRange),
     Entropy(EntropyTest),
     Asn1(Asn1Test),
+    /// `dataset`, `datarep`: asked when all other steps hold.
+    Dataset(DatasetUse),
     // What is skipped stands last: serde numbers the others without it when it reads.
     #[serde(skip)]
     Pcre(Pcre),

@@ -4,11 +4,10 @@
 //!
 //! A rule keeps the list's name, a saved set too; what is in it is read at each start.
 
-use super::compile::{Disabled, Loading, Why};
-use super::diagnostic::Diagnostic;
+use super::compile::Loading;
 use super::field::FieldTest;
+use super::refuse::{Refusal, refuse};
 use super::ruleset::{AppCheck, Check, Rule};
-use super::source::{SourceFile, Span};
 use super::text::{Fault, Text};
 use ahash::AHashMap;
 use serde::{Deserialize, Serialize};
@@ -134,56 +133,16 @@ pub fn attach(loading: &mut Loading, mut open: impl FnMut(&Path) -> std::io::Res
                 Err(why) => fault = Some((list.file.clone(), why.clone())),
             }
         }
-        refused.extend(fault.map(|(file, why)| (at, file, why)));
+        refused.extend(fault.map(|(word, why)| Refusal {
+            at,
+            keyword: "file sums",
+            word,
+            why,
+            help: Some("the name is relative to the folder of the rule's file".into()),
+        }));
     }
     loading.rules.files = files;
-    if !refused.is_empty() {
-        refuse(loading, &refused);
-    }
-}
-
-fn refuse(loading: &mut Loading, refused: &[(usize, Box<str>, String)]) {
-    let rules = std::mem::take(&mut loading.rules.rules).into_vec();
-    let (mut stay, mut refused) = (Vec::with_capacity(rules.len()), refused.iter().peekable());
-    for (at, rule) in rules.into_iter().enumerate() {
-        match refused.next_if(|(of, ..)| *of == at) {
-            None => stay.push(rule),
-            Some((_, file, why)) => {
-                let name = loading.rules.files.get(rule.source.file as usize).map_or("", String::as_str);
-                loading.diagnostics.push(diagnose(&rule, name, file, why));
-                loading.disabled.push(disabled(&rule, why));
-            }
-        }
-    }
-    loading.rules.rules = stay.into();
-}
-
-fn diagnose(rule: &Rule, name: &str, file: &str, why: &str) -> Diagnostic {
-    let start = rule.text.find(file).unwrap_or_default();
-    let fault = Fault {
-        span: Span::new(start, start + file.len()),
-        message: why.into(),
-        help: Some("the name is relative to the folder of the rule's file".into()),
-        keyword: Some("file sums".into()),
-    };
-    let alone = SourceFile::new(name, rule.text.as_bytes());
-    let told = Diagnostic::new(name, &alone.index(), fault.span, fault, Some(rule.sid));
-    Diagnostic { line: rule.source.line, ..told }
-}
-
-fn disabled(rule: &Rule, why: &str) -> Disabled {
-    let mut words = rule.text.split_ascii_whitespace().map(str::to_owned);
-    Disabled {
-        gid: rule.gid,
-        sid: rule.sid,
-        rev: rule.rev,
-        action: words.next().unwrap_or_default(),
-        protocol: words.next().unwrap_or_default(),
-        msg: rule.msg.to_string(),
-        source: rule.source,
-        why: Why::Refused(why.into()),
-        text: Arc::clone(&rule.text),
-    }
+    refuse(loading, &refused);
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ impl Rule {
                 | AppCheck::State { .. }
                 | AppCheck::Field { .. } => None,
             },
+            Check::Reputation(test) if test.scores.is_none() => Some(Facility::IpReputation),
             _ => None,
         });
         facility.map(Waits::Facility)

@@ -65,7 +65,7 @@ impl ListArgs {
             .chain(of(Kind::Enable, self.enable))
             .chain(of(Kind::Drop, self.drop))
             .chain(of(Kind::Modify, self.modify));
-        Selection { only, also, threshold: self.threshold, lists: lists.collect(), saved: None }
+        Selection { only, also, threshold: self.threshold, lists: lists.collect(), ..Selection::default() }
     }
 }
 

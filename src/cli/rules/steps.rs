@@ -1,6 +1,7 @@
 //! Checks, steps and sets of a compiled rule, each in a line of words.
 
 use crate::base::interval::IntervalSet;
+use crate::rules::dataset::{DatasetUse, Verb};
 use crate::rules::ruleset::{
     AddrSet, AppCheck, Check, Content, Context, FieldTest, NumRange, Operand, Side, Step, Transform,
     VlanLayer,
@@ -125,6 +126,9 @@ pub fn check(check: &Check) -> String {
         Check::FlowBytes { side: of, count } => is(&format!("bytes of {}", side(of)), count),
         Check::StreamSize { side: of, bytes } => is(&format!("stream bytes of {}", side(of)), bytes),
         Check::FlowStart => "the first packet of its direction".to_owned(),
+        Check::Reputation(test) => {
+            format!("the reputation in {} of {:?}: {:?}", test.category, test.who, test.ask)
+        }
         Check::App(check) => app_check(check),
     }
 }
@@ -170,6 +174,17 @@ fn content(content: &Content) -> String {
     format!("{not}{}{case}{}{end}", bytes(&content.pattern), places.concat())
 }
 
+fn dataset(used: &DatasetUse) -> String {
+    let name = &used.name;
+    match used.verb {
+        Verb::Set => format!("is put into the set {name}, and was not there"),
+        Verb::Unset => format!("is taken out of the set {name}, and was there"),
+        Verb::IsSet => format!("is in the set {name}"),
+        Verb::IsNotSet => format!("is not in the set {name}"),
+        Verb::Reputation(compare, with) => format!("what the set {name} says of it is {compare:?} {with}"),
+    }
+}
+
 pub fn step(step: &Step) -> String {
     let relative = |is: bool| if is { " from the last match" } else { " from the start" };
     match step {
@@ -183,6 +198,7 @@ pub fn step(step: &Step) -> String {
             let place = if pcre.relative { ", from the last match on" } else { "" };
             format!("{not} regular expression ({engine}){place}")
         }
+        Step::Dataset(used) => dataset(used),
         Step::ByteTest(test) => format!(
             "{}the number of {} bytes at {}{} is {:?} {}",
             if test.negated { "not: " } else { "" },

@@ -1,5 +1,6 @@
 //! Whole packets through whole rules: order of actions, scopes, streams, bits, budgets.
 
+mod datasets;
 mod frames;
 mod transactions;
 

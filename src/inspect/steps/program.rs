@@ -2,6 +2,7 @@
 
 use super::needle::Needle;
 use super::pcre::Pcres;
+use crate::rules::dataset::{Set, Verb};
 use crate::rules::ruleset::{
     Asn1Test, ByteExtract, ByteJump, ByteMath, ByteTest, Content, EntropyTest, IsDataAt, NumRange, Operand,
     Regex, Step,
@@ -105,10 +106,20 @@ impl Op {
     }
 }
 
+/// `dataset` or `datarep`.
+#[derive(Debug)]
+pub(crate) struct SetOp {
+    pub(crate) verb: Verb,
+    /// Without one it holds for nothing.
+    pub(crate) set: Option<Arc<Set>>,
+}
+
 /// The steps over one buffer.
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(super) ops: Box<[Op]>,
+    /// Asked of the whole buffer when the steps hold.
+    pub(super) sets: Box<[SetOp]>,
     /// No step's match has a place: such a program holds of a buffer as a whole.
     pub(super) placeless: bool,
 }
@@ -116,14 +127,27 @@ pub(crate) struct Program {
 impl Program {
     /// `pcres` has the expressions of the whole engine.
     pub(crate) fn compile(steps: &[Step], pcres: &Pcres) -> Program {
-        let ops: Box<[Op]> = steps.iter().map(|step| op(step, pcres)).collect();
+        let ops: Box<[Op]> = steps.iter().filter_map(|step| op(step, pcres)).collect();
+        let sets = steps.iter().filter_map(|step| match step {
+            Step::Dataset(used) => Some(SetOp { verb: used.verb, set: used.set.clone() }),
+            _ => None,
+        });
         let placeless = !ops.iter().any(Op::has_a_place);
-        Program { ops, placeless }
+        Program { ops, sets: sets.collect(), placeless }
+    }
+
+    pub(crate) fn sets(&self) -> &[SetOp] {
+        &self.sets
+    }
+
+    /// Whether it changes a set: to be evaluated when all else of the rule holds.
+    pub(crate) fn acts(&self) -> bool {
+        self.sets.iter().any(|op| op.verb.acts())
     }
 }
 
-fn op(step: &Step, pcres: &Pcres) -> Op {
-    match step {
+fn op(step: &Step, pcres: &Pcres) -> Option<Op> {
+    Some(match step {
         Step::Content(content) => Op::Content(ContentOp::new(content)),
         Step::Pcre(pcre) => {
             let id = pcres.number(&pcre.regex);
@@ -144,7 +168,8 @@ fn op(step: &Step, pcres: &Pcres) -> Op {
         })),
         Step::Entropy(test) => Op::Entropy(*test),
         Step::Asn1(test) => Op::Asn1(*test),
-    }
+        Step::Dataset(_) => return None,
+    })
 }
 
 /// The variables that a rule's steps fill.

@@ -1,5 +1,6 @@
 //! What must hold between keys.
 
+mod datasets;
 mod services;
 
 use super::fault::{Fault, nearest};
@@ -17,6 +18,7 @@ pub fn check(config: &Config, places: &Places, faults: &mut Vec<Fault>) {
     checker.pools();
     checker.tunnels();
     checker.host_os_policy();
+    datasets::check(&mut checker);
     services::check(&mut checker);
 }
 

@@ -57,6 +57,9 @@ pub struct Config {
     pub services: Services,
     pub rules: Rules,
     pub vars: Vars,
+    pub datasets: Datasets,
+    pub named_datasets: Vec<Dataset>,
+    pub reputation: Reputation,
     pub outputs: Outputs,
     pub rpc: Rpc,
     pub log: Log,
@@ -87,6 +90,9 @@ impl Config {
             services: Services::default(),
             rules: Rules::default(),
             vars: Vars::default(),
+            datasets: Datasets::default(),
+            named_datasets: Vec::new(),
+            reputation: Reputation::default(),
             outputs: Outputs::of(profile),
             rpc: Rpc::default(),
             log: Log::default(),
@@ -142,6 +148,13 @@ impl Section for Config {
         v.section("services", "Bounds of plugins and service sets.", &mut self.services);
         v.section("rules", "Detection rules.", &mut self.rules);
         v.section("vars", "Variables of the rules.", &mut self.vars);
+        v.section("datasets", "Lists of values that rules ask for and change.", &mut self.datasets);
+        v.list(
+            "dataset",
+            "Sets that the rules know by name alone: one [[dataset]] each.",
+            &mut self.named_datasets,
+        );
+        v.section("reputation", "What is said of addresses (`iprep`).", &mut self.reputation);
         v.section("outputs", "Files written.", &mut self.outputs);
         v.section("rpc", "The control socket.", &mut self.rpc);
         v.section("log", "The daemon's own log, on stderr.", &mut self.log);

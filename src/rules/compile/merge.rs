@@ -176,6 +176,7 @@ impl<'a, 'l> Merge<'a, 'l> {
             transforms: self.transforms,
             host_bits: self.names.host_bits.names,
             files: self.common.files.iter().map(|file| file.name.clone()).collect(),
+            datasets: Vec::new(),
             windows: Windows::default(),
         };
         let (touched, told) = lists.finish();

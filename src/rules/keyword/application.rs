@@ -6,11 +6,13 @@ use crate::base::Dir;
 use crate::base::anomaly::AnomalyKind;
 use crate::rules::app::{self, AppProto, Protos};
 use crate::rules::context::{self, Named};
+use crate::rules::dataset::parse;
 use crate::rules::draft::{Draft, DraftStep};
 use crate::rules::event;
 use crate::rules::field;
 use crate::rules::number;
-use crate::rules::ruleset::{Absence, AppCheck, BufferId, Facility, ProtocolSide, ProtocolWord, Step};
+use crate::rules::reputation::ReputationTest;
+use crate::rules::ruleset::{Absence, AppCheck, BufferId, Check, Facility, ProtocolSide, ProtocolWord, Step};
 use crate::rules::text::{Fault, Text, nearest};
 use std::cmp::Ordering;
 
@@ -53,14 +55,26 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         |d, c| facility(d, c, Facility::FileStore),
         "keeps the file",
     ),
-    entry("dataset", Modifies::Buffer, Value::Needed, dataset, "the buffer is in a list, or is added to it"),
-    entry("datarep", Modifies::Buffer, Value::Needed, dataset, "what a list says of the buffer"),
+    entry(
+        "dataset",
+        Modifies::Buffer,
+        Value::Needed,
+        dataset,
+        "set|unset|isset|isnotset, name[, type, load, save, state, memcap, hashsize]: the buffer is in a set",
+    ),
+    entry(
+        "datarep",
+        Modifies::Buffer,
+        Value::Needed,
+        dataset,
+        "name, operator, number[, type, load, memcap, hashsize]: what a list says of the buffer",
+    ),
     entry(
         "iprep",
         Modifies::Packet,
         Value::Needed,
-        |d, c| facility(d, c, Facility::IpReputation),
-        "what a list says of an address",
+        ip_reputation,
+        "what a list says of an address: any|src|dst|both, category, operator, score or isset|isnotset",
     ),
     entry(
         "geoip",
@@ -162,15 +176,20 @@ fn facility(draft: &mut Draft, _: Call<'_>, facility: Facility) -> Result<(), Fa
 }
 
 fn dataset(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
-    let verb = call.value.split(b',').next().unwrap_or(call.value);
-    if call.name.is("dataset") {
-        choice(verb, &[("set", ()), ("unset", ()), ("isset", ()), ("isnotset", ())])?;
-    }
-    if call.value.split(b',').count() < 2 {
-        return Err(call.value.fault("expected `command, name[, options]`"));
-    }
+    let read = match call.name.is("datarep") {
+        true => parse::reputation(call.value)?,
+        false => parse::dataset(call.value)?,
+    };
     draft.named_buffer(call.name)?.used = true;
-    draft.app_check(AppCheck::Facility(Facility::Dataset));
+    match read {
+        parse::Read::Use(used) => draft.step(Step::Dataset(used), false),
+        parse::Read::Json => draft.app_check(AppCheck::Facility(Facility::Dataset)),
+    }
+    Ok(())
+}
+
+fn ip_reputation(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    draft.checks.push(Check::Reputation(Box::new(ReputationTest::parse(call.value)?)));
     Ok(())
 }
 

@@ -20,6 +20,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     sticky("ether.hdr", &[], |d, c| header(d, c, Context::EtherHeader), "the Ethernet header"),
     sticky("ipv4.hdr", &[], |d, c| header(d, c, Context::Ipv4Header), "the IPv4 header with options"),
     sticky("ipv6.hdr", &[], |d, c| header(d, c, Context::Ipv6Header), "the IPv6 header"),
+    sticky("ip.src", &[], |d, c| header(d, c, Context::IpSource), "the source address, 4 or 16 bytes"),
+    sticky("ip.dst", &[], |d, c| header(d, c, Context::IpDestination), "the destination address"),
     sticky("tcp.hdr", &[], |d, c| header(d, c, Context::TcpHeader), "the TCP header with options"),
     sticky("udp.hdr", &[], |d, c| header(d, c, Context::UdpHeader), "the UDP header"),
     sticky("icmpv4.hdr", &[], |d, c| header(d, c, Context::Icmpv4Header), "the ICMP header"),

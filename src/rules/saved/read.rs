@@ -52,6 +52,7 @@ pub fn read_body(body: &[u8]) -> Result<Loading, Unreadable> {
         flowints: head.flowints,
         transforms: transforms.collect::<Result<_, Unreadable>>()?,
         files: head.files,
+        datasets: Vec::new(),
         windows: head.windows.into_iter().collect(),
     };
     let mut parts = Vec::with_capacity(head.parts.len().min(rest.len()));

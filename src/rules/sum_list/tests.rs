@@ -1,5 +1,5 @@
 use super::*;
-use crate::rules::{Classifications, References, Vars, lists::Lists, load_listed};
+use crate::rules::{Classifications, References, SourceFile, Vars, lists::Lists, load_listed};
 use proptest::prelude::*;
 use std::io;
 

@@ -2,6 +2,7 @@
 //!
 //! To add a key: a field, its default, and one line in the section's `visit`; then `weir config show --defaults > conf/weir.toml`.
 
+pub mod datasets;
 pub mod event_type;
 pub mod exceptions;
 pub mod lcores;
@@ -13,6 +14,7 @@ pub mod services;
 pub mod tables;
 pub mod tunnels;
 
+pub use datasets::{Dataset, DatasetType, Datasets, Reputation};
 pub use event_type::EventType;
 pub use exceptions::{Exception, Exceptions};
 pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools, Spread};
