@@ -1,5 +1,6 @@
 //! What must hold between keys.
 
+mod outputs;
 mod services;
 
 use super::fault::{Fault, nearest};
@@ -18,6 +19,7 @@ pub fn check(config: &Config, places: &Places, faults: &mut Vec<Fault>) {
     checker.tunnels();
     checker.host_os_policy();
     services::check(&mut checker);
+    outputs::check(&mut checker);
 }
 
 /// Adds a fault for each CPU that is not there, or serves two lcores though nothing says that it may.
