@@ -56,7 +56,7 @@ impl fmt::Display for Entry<'_> {
         write!(f, "[{}:{}:{}] ", rule.gid, rule.sid, rule.rev)?;
         // A message is one line, whatever its rule was made from.
         rule.msg.chars().try_for_each(|c| f.write_char(if c.is_control() { ' ' } else { c }))?;
-        let class = if rule.category.is_empty() { "(null)" } else { &rule.category };
+        let class: &str = if rule.category.is_empty() { "(null)" } else { &rule.category };
         write!(f, " [**] [Classification: {class}] [Priority: {}] ", rule.priority)?;
         self.ends(f)
     }

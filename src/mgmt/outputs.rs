@@ -24,8 +24,7 @@ pub fn open(config: &Config, book: &RuleBook, medium: Medium) -> Result<Vec<Outp
     let outputs = &config.outputs;
     let mut opened = Vec::new();
     let mut add = |name: &str, format: Box<dyn Format>, to: &Destination, flush: Duration| {
-        opened.push(Output::new(name, format, sink(config, to)?, flush));
-        Ok(())
+        sink(config, to).map(|sink| opened.push(Output::new(name, format, sink, flush)))
     };
     let eve = |records: &Records| Box::new(Eve::new(style(config, records, medium), book.clone()));
     if outputs.eve.enabled {
