@@ -115,18 +115,25 @@ impl EventLog {
         }
     }
 
+    /// A sentence for each output that lost lines.
+    pub fn losses(&self) -> Vec<String> {
+        let sentence = |output: &Output| {
+            let SinkCounts { generated, lost, .. } = output.counts();
+            let name = output.name();
+            (lost > 0).then(|| format!("output {name}: {lost} of {generated} lines were lost"))
+        };
+        self.outputs.iter().filter_map(sentence).collect()
+    }
+
     /// The workers have stopped: writes all that is left.
     pub fn finish(&mut self) -> EventTotals {
         let (alerts, outputs, out) = (&mut self.alerts, &mut self.outputs, &mut self.taken_out);
         let handled = self.merger.finish(&mut |event, record| deliver(alerts, outputs, out, event, record));
         self.taken += handled as u64;
         for output in &mut self.outputs {
-            let SinkCounts { generated, exported, lost } = output.finish();
-            if lost > 0 {
-                let name = output.name();
-                tracing::warn!("output {name}: {lost} of {generated} lines were lost, {exported} written");
-            }
+            output.finish();
         }
+        self.losses().iter().for_each(|loss| tracing::warn!("{loss}"));
         self.totals()
     }
 }
