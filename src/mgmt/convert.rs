@@ -12,7 +12,6 @@ use crate::mgmt::config::{
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
-use crate::rules::app::Protos;
 use crate::service::watchdog::Restarted;
 use crate::{defrag, inspect, session, stream};
 use std::sync::Arc;

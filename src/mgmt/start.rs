@@ -14,7 +14,7 @@ use crate::mgmt::rule_files::{Loaded, RuleFileError, Selection};
 use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
 use crate::pipeline::launch::DpdkPlatform;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 #[derive(Debug, thiserror::Error)]
