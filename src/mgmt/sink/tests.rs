@@ -37,7 +37,7 @@ mod files {
         let entries = std::fs::read_dir(path.parent().unwrap()).unwrap();
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         let own = path.file_name().unwrap().to_str().unwrap();
-        names.sort_by_key(|name| (name == own, name.len(), name.clone()));
+        names.sort_by_key(|name| (name == own, name.clone()));
         names.into_iter().map(|name| (name.clone(), read(&path.with_file_name(name)))).collect()
     }
 
