@@ -72,7 +72,7 @@ impl Eve {
 
 impl Section for Eve {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value("enabled", "Write events at all.", &mut self.enabled);
+        v.value("enabled", "Write this one.", &mut self.enabled);
         self.destination.visit(v);
         self.records.visit(v);
         v.value("stats-interval", "Between two stats records, of all EVE outputs.", &mut self.stats_interval);
