@@ -48,7 +48,7 @@ pub trait Sink: Send {
     fn turn(&mut self, now: Time);
     /// Writes what waits, and tries anew what is broken.
     fn flush(&mut self);
-    /// Closes and opens again, as SIGHUP asks for.
+    /// SIGHUP: files are closed and opened again, as logrotate needs it.
     fn reopen(&mut self);
     fn counts(&self) -> SinkCounts;
     /// Flushes; what cannot be written now is lost.

@@ -157,13 +157,8 @@ impl Sink for SocketSink {
         self.write_out();
     }
 
+    /// A connection is nothing that is set aside: a reader that takes only one must keep it.
     fn reopen(&mut self) {
-        self.write_out();
-        // A line that is half written ends where it began.
-        if self.backlog.is_cut() {
-            return;
-        }
-        self.socket = None;
         self.flush();
     }
 
