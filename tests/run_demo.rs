@@ -144,6 +144,10 @@ fn ctl_answers_while_it_runs() {
     assert_eq!(counters["ips.blocked"].as_u64(), dropped, "{counters}");
     assert!(counters.as_object().unwrap().keys().all(|name| name.starts_with("ips.")), "{counters}");
 
+    let output = demo.json(&["counters", "output.eve."]);
+    let counted = ["generated", "exported", "lost"].map(|what| output[format!("output.eve.{what}")].as_u64());
+    assert!(counted[0] > Some(0) && counted[1] <= counted[0] && counted[2] == Some(0), "{output}");
+
     let port = demo.json(&["counters", "port.outside."]);
     let counted = (port["port.outside.rx_packets"].as_u64(), port["port.outside.rx_missed"].as_u64());
     assert_eq!(counted, (Some(FRAMES), Some(0)), "{port}");

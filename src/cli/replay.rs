@@ -151,7 +151,7 @@ fn verdict(done: &Replayed, rules: &RulesAtStart) -> Outcome {
         eprintln!("error: frames do not add up, which is a fault of weir: please report it with the capture");
         flawed = true;
     }
-    for said in &done.plugins_out {
+    for said in done.plugins_out.iter().chain(&done.lines_lost) {
         eprintln!("error: {said}");
         flawed = true;
     }

@@ -12,7 +12,6 @@ use crate::mgmt::config::{
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
-use crate::rules::app::Protos;
 use crate::service::watchdog::Restarted;
 use crate::{defrag, inspect, session, stream};
 use std::sync::Arc;
@@ -144,14 +143,13 @@ pub fn streams(config: &Config) -> stream::Settings {
 
 /// What management wants to be told.
 pub fn wanted(config: &Config) -> Wanted {
-    let has = |kind| config.outputs.eve.enabled && config.outputs.eve.types.contains(&kind);
-    let eve = &config.outputs.eve;
+    let outputs = &config.outputs;
     Wanted {
-        flow: has(EventType::Flow),
-        drop: has(EventType::Drop),
-        anomaly: has(EventType::Anomaly),
-        apps: if eve.enabled { EventType::protocols(&eve.types) } else { Protos::NONE },
-        files: has(EventType::Files),
+        flow: outputs.want(EventType::Flow),
+        drop: outputs.want(EventType::Drop),
+        anomaly: outputs.want(EventType::Anomaly),
+        apps: EventType::protocols(&outputs.types()),
+        files: outputs.want(EventType::Files),
     }
 }
 

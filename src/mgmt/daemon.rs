@@ -86,10 +86,10 @@ impl Daemon {
         }
         let now = self.operator.now();
         self.log.turn(now);
-        self.publish(&self.log.totals());
+        self.operator.events.publish(&self.log);
         self.log.stats(now, self.operator.uptime_secs(), &self.operator.counters());
         let totals = self.log.finish();
-        self.publish(&totals);
+        self.operator.events.publish(&self.log);
         Ok(totals)
     }
 
@@ -101,20 +101,13 @@ impl Daemon {
         self.operator.turn_modes();
         let now = self.operator.now();
         self.log.turn(now);
-        self.publish(&self.log.totals());
+        self.operator.events.publish(&self.log);
         self.operator.note(self.log.taken_out());
         if now < stats_at {
             return stats_at;
         }
         self.log.stats(now, self.operator.uptime_secs(), &self.operator.counters());
         now.plus(self.stats_interval)
-    }
-
-    fn publish(&self, totals: &EventTotals) {
-        let numbers = &self.operator.events;
-        numbers.sent.store(totals.sent, Ordering::Relaxed);
-        numbers.lost.store(totals.lost, Ordering::Relaxed);
-        numbers.alerts.store(totals.alerts, Ordering::Relaxed);
     }
 
     fn signal(&mut self, what: Asked) {

@@ -4,10 +4,13 @@ use crate::base::Time;
 use crate::base::event::{Event, EventBody};
 use crate::inspect::threshold::{Thresholds, applied_by_worker};
 use crate::mgmt::control::NamedCount;
-use crate::mgmt::eve::{Eve, Merger, SinkCounts};
+use crate::mgmt::eve::Merger;
+use crate::mgmt::output::{self, Output};
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::services::OutNotice;
-use std::time::Duration;
+use crate::mgmt::sink::SinkCounts;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What became of the events so far.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -20,43 +23,63 @@ pub struct EventTotals {
     /// Alerts that went to the outputs, and those that a threshold or suppression kept back.
     pub alerts: u64,
     pub suppressed: u64,
-    pub eve: SinkCounts,
+}
+
+/// What the RPC is told of the event log, which another thread owns.
+#[derive(Debug, Default)]
+pub struct EventNumbers {
+    pub sent: AtomicU64,
+    pub lost: AtomicU64,
+    pub alerts: AtomicU64,
+    outputs: Mutex<Vec<(Arc<str>, SinkCounts)>>,
+}
+
+impl EventNumbers {
+    pub fn publish(&self, log: &EventLog) {
+        let totals = log.totals();
+        self.sent.store(totals.sent, Ordering::Relaxed);
+        self.lost.store(totals.lost, Ordering::Relaxed);
+        self.alerts.store(totals.alerts, Ordering::Relaxed);
+        let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        outputs.clear();
+        outputs.extend(log.outputs.iter().map(|output| (Arc::clone(output.name()), output.counts())));
+    }
+
+    pub fn counters(&self) -> Vec<NamedCount> {
+        let mut list = vec![
+            NamedCount::new("detect.alert", self.alerts.load(Ordering::Relaxed)),
+            NamedCount::new("events.sent", self.sent.load(Ordering::Relaxed)),
+            NamedCount::new("events.lost", self.lost.load(Ordering::Relaxed)),
+        ];
+        let outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        list.extend(outputs.iter().flat_map(|(name, counts)| output::named(name, *counts)));
+        list
+    }
 }
 
 /// Takes events from the rings and writes them. Owned by the management thread.
 pub struct EventLog {
     merger: Merger,
     alerts: AlertGate,
-    eve: Option<Eve>,
-    flush_interval: Duration,
-    flushed: Time,
+    outputs: Vec<Output>,
     taken: u64,
     /// Plugins that workers took out, for whoever looks after services.
     taken_out: Vec<OutNotice>,
 }
 
 impl EventLog {
-    /// Without `eve` the events are taken and counted, and go nowhere. `seed` is that of the thresholds' hash.
-    pub fn new(
-        merger: Merger,
-        rules: RuleBook,
-        eve: Option<Eve>,
-        flush_interval: Duration,
-        seed: u64,
-    ) -> EventLog {
+    /// Without outputs the events are taken and counted, and go nowhere. `seed` is that of the thresholds' hash.
+    pub fn new(merger: Merger, rules: RuleBook, outputs: Vec<Output>, seed: u64) -> EventLog {
         let alerts = AlertGate::new(rules, seed);
-        EventLog { merger, alerts, eve, flush_interval, flushed: Time::ZERO, taken: 0, taken_out: Vec::new() }
+        EventLog { merger, alerts, outputs, taken: 0, taken_out: Vec::new() }
     }
 
-    /// Empties the rings and writes what is due; how many events were handled. `now` only times the flush.
+    /// Empties the rings and writes what is due; how many events were handled. `now`: for flushes and names of files.
     pub fn turn(&mut self, now: Time) -> usize {
-        let (alerts, eve, out) = (&mut self.alerts, &mut self.eve, &mut self.taken_out);
-        let handled = self.merger.turn(&mut |event, record| deliver(alerts, eve, out, event, record));
+        self.outputs.iter_mut().for_each(|output| output.turn(now));
+        let (alerts, outputs, out) = (&mut self.alerts, &mut self.outputs, &mut self.taken_out);
+        let handled = self.merger.turn(&mut |event, record| deliver(alerts, outputs, out, event, record));
         self.taken += handled as u64;
-        if now.since(self.flushed) >= self.flush_interval {
-            self.flushed = now;
-            self.flush();
-        }
         handled
     }
 
@@ -66,26 +89,19 @@ impl EventLog {
     }
 
     pub fn stats(&mut self, now: Time, uptime_secs: u64, counters: &[NamedCount]) {
-        let Some(eve) = &mut self.eve else { return };
         let (sent, lost) = self.merger.sent_and_lost();
-        let own = [
+        let mut counters = counters.to_vec();
+        counters.extend([
             NamedCount::new("events.sent", sent),
             NamedCount::new("events.lost", lost),
             NamedCount::new("events.without_record", self.merger.bare()),
-        ];
-        eve.stats(now, uptime_secs, &[counters, &own].concat());
-    }
-
-    pub fn flush(&mut self) {
-        if let Some(eve) = &mut self.eve {
-            eve.flush();
-        }
+        ]);
+        counters.extend(self.outputs.iter().flat_map(|output| output::named(output.name(), output.counts())));
+        self.outputs.iter_mut().for_each(|output| output.stats(now, uptime_secs, &counters));
     }
 
     pub fn reopen(&mut self) {
-        if let Some(eve) = &mut self.eve {
-            eve.reopen();
-        }
+        self.outputs.iter_mut().for_each(Output::reopen);
     }
 
     pub fn totals(&self) -> EventTotals {
@@ -96,25 +112,35 @@ impl EventLog {
             taken: self.taken,
             alerts: self.alerts.passed,
             suppressed: self.alerts.suppressed,
-            eve: self.eve.as_ref().map(Eve::counts).unwrap_or_default(),
         }
+    }
+
+    /// A sentence for each output that lost lines.
+    pub fn losses(&self) -> Vec<String> {
+        let sentence = |output: &Output| {
+            let SinkCounts { generated, lost, .. } = output.counts();
+            let name = output.name();
+            (lost > 0).then(|| format!("output {name}: {lost} of {generated} lines were lost"))
+        };
+        self.outputs.iter().filter_map(sentence).collect()
     }
 
     /// The workers have stopped: writes all that is left.
     pub fn finish(&mut self) -> EventTotals {
-        let (alerts, eve, out) = (&mut self.alerts, &mut self.eve, &mut self.taken_out);
-        let handled = self.merger.finish(&mut |event, record| deliver(alerts, eve, out, event, record));
+        let (alerts, outputs, out) = (&mut self.alerts, &mut self.outputs, &mut self.taken_out);
+        let handled = self.merger.finish(&mut |event, record| deliver(alerts, outputs, out, event, record));
         self.taken += handled as u64;
-        if let Some(eve) = &mut self.eve {
-            eve.finish();
+        for output in &mut self.outputs {
+            output.finish();
         }
+        self.losses().iter().for_each(|loss| tracing::warn!("{loss}"));
         self.totals()
     }
 }
 
 fn deliver(
     alerts: &mut AlertGate,
-    eve: &mut Option<Eve>,
+    outputs: &mut [Output],
     out: &mut Vec<OutNotice>,
     event: &Event,
     record: &[u8],
@@ -126,9 +152,7 @@ fn deliver(
     if !alerts.admit(event) {
         return;
     }
-    if let Some(eve) = eve {
-        eve.event(event, record);
-    }
+    outputs.iter_mut().for_each(|output| output.event(event, record));
 }
 
 /// Counts of thresholds that run at once: 1 MiB.
@@ -185,7 +209,7 @@ mod tests {
     fn totals(rule: &str, matches: u64) -> EventTotals {
         let (mut sender, feed) = event_ring(64, false);
         let merger = Merger::new(vec![feed], Order::ByPacket);
-        let mut log = EventLog::new(merger, book(rule), None, Duration::from_secs(1), 1);
+        let mut log = EventLog::new(merger, book(rule), Vec::new(), 1);
         for packet in 1..=matches {
             let tuple = FlowTuple { proto: 6, ..FlowTuple::default() };
             let origin = Origin { packet, time: Time::from_secs(packet), tuple, ..Origin::default() };

@@ -7,6 +7,7 @@ use crate::mgmt::config::{Loaded, Sources};
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
 use crate::mgmt::datasets;
+use crate::mgmt::events::EventNumbers;
 use crate::mgmt::links::Links;
 use crate::mgmt::looks::{Look, Looks};
 use crate::mgmt::overload::Overload;
@@ -41,14 +42,6 @@ const LISTED: usize = 10;
 
 /// Between two looks into a mailbox.
 const LOOK: Duration = Duration::from_millis(1);
-
-/// What the event log tells the RPC.
-#[derive(Debug, Default)]
-pub struct EventNumbers {
-    pub sent: AtomicU64,
-    pub lost: AtomicU64,
-    pub alerts: AtomicU64,
-}
 
 pub struct Operator {
     handle: Mutex<Handle>,
@@ -350,9 +343,7 @@ impl Control for Operator {
         let mut list = counters::of(&self.handle());
         list.extend(self.plugin_counters.counters());
         list.extend(self.rules.current().iter().flat_map(|rules| datasets::counters(rules)));
-        list.push(NamedCount::new("detect.alert", self.events.alerts.load(Ordering::Relaxed)));
-        list.push(NamedCount::new("events.sent", self.events.sent.load(Ordering::Relaxed)));
-        list.push(NamedCount::new("events.lost", self.events.lost.load(Ordering::Relaxed)));
+        list.extend(self.events.counters());
         list
     }
 

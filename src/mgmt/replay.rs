@@ -73,6 +73,8 @@ pub struct Outcome {
     pub written_off: u64,
     /// What is to be said of plugins that were taken out.
     pub plugins_out: Vec<String>,
+    /// What is to be said of outputs that lost lines.
+    pub lines_lost: Vec<String>,
     /// Frames in the file of `-w`.
     pub written: Option<u64>,
 }
@@ -168,6 +170,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
         leaked: platform.pool.in_use(),
         failed,
         plugins_out,
+        lines_lost: log.losses(),
         written_off,
         written: written.and_then(|w| w.take()).transpose()?,
         undecoded: summaries.iter().filter_map(undecoded).collect(),

@@ -7,13 +7,14 @@ use crate::io::PortInfo;
 use crate::io::dpdk::{Eal, EalError, Pool, PoolError};
 use crate::mgmt::config::{Config, Machine, cpus};
 use crate::mgmt::convert;
-use crate::mgmt::eve::{Eve, FileSink, Medium, Merger, Order, Style};
+use crate::mgmt::eve::{Medium, Merger, Order};
 use crate::mgmt::events::EventLog;
+use crate::mgmt::outputs::{self, Unwritable};
 use crate::mgmt::rule_files::{Loaded, RuleFileError, Selection};
 use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
 use crate::pipeline::launch::DpdkPlatform;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +27,8 @@ pub enum StartError {
     Eal(#[from] EalError),
     #[error(transparent)]
     Pool(#[from] PoolError),
-    #[error("cannot write {path}: {error}; give another folder with -l or outputs.directory")]
-    Output { path: PathBuf, error: std::io::Error },
+    #[error(transparent)]
+    Output(#[from] Unwritable),
 }
 
 /// The rules in force at the start, and what was refused.
@@ -118,26 +119,9 @@ pub fn event_log(
     medium: Medium,
     seed: u64,
 ) -> Result<EventLog, StartError> {
-    let settings = &config.outputs.eve;
-    let eve = match settings.enabled {
-        false => None,
-        true => {
-            let folder = &config.outputs.directory;
-            let path = folder.join(&settings.file);
-            let fault = |error| StartError::Output { path: path.clone(), error };
-            std::fs::create_dir_all(folder).map_err(fault)?;
-            let style = Style {
-                types: settings.types.clone(),
-                medium,
-                ports: config.ports.iter().map(|p| p.name.clone()).collect(),
-                rule_text: settings.rule_text,
-                verdict: settings.verdict,
-            };
-            Some(Eve::new(FileSink::create(&path).map_err(fault)?, style, book.clone()))
-        }
-    };
+    let outputs = outputs::open(config, book, medium)?;
     let order = if medium == Medium::Capture { Order::ByPacket } else { Order::AsTheyCome };
-    Ok(EventLog::new(Merger::new(feeds, order), book.clone(), eve, settings.flush_interval, seed))
+    Ok(EventLog::new(Merger::new(feeds, order), book.clone(), outputs, seed))
 }
 
 #[cfg(test)]

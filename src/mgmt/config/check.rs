@@ -1,6 +1,7 @@
 //! What must hold between keys.
 
 mod datasets;
+mod outputs;
 mod services;
 
 use super::fault::{Fault, nearest};
@@ -20,6 +21,7 @@ pub fn check(config: &Config, places: &Places, faults: &mut Vec<Fault>) {
     checker.host_os_policy();
     datasets::check(&mut checker);
     services::check(&mut checker);
+    outputs::check(&mut checker);
 }
 
 /// Adds a fault for each CPU that is not there, or serves two lcores though nothing says that it may.

@@ -204,3 +204,38 @@ fn service_sets_and_plugins_are_held_to_each_other() {
     }
     assert!(found.iter().all(|fault| fault.contains("--> weir.toml:")), "{found:?}");
 }
+
+#[test]
+fn outputs_have_names_and_files_of_their_own() {
+    let text = "[outputs]\ndirectory = \"/var/log\"\n[[outputs.further-eve]]\nname = \"eve\"\nfile = \"a\"\n\
+                [[outputs.further-eve]]\nname = \"\"\nfile = \"/var/log/a\"\n\
+                [[outputs.further-eve]]\nname = \"b\"\nto = \"syslog\"\n[[outputs.further-eve]]\nname = \"b\"\nto = \"syslog\"\n\
+                [outputs.fast]\nenabled = true\nfile = \"eve.json\"\nrotate-size = \"64MiB\"\nrotate-interval = \"1d\"\n";
+    let found = faults(text);
+    let expected = [
+        "two outputs are named \"eve\"",
+        "this output has no name",
+        "two outputs are named \"b\"",
+        "[outputs.further-eve.0] writes /var/log/a, too",
+        "[outputs.eve] writes /var/log/eve.json, too",
+    ];
+    assert_eq!(found.len(), expected.len(), "{}", found.join("\n\n"));
+    for (fault, part) in found.iter().zip(expected) {
+        assert!(fault.contains(part) && fault.contains("--> weir.toml:"), "{part}: {fault}");
+    }
+}
+
+#[test]
+fn what_some_output_wants_is_wanted() {
+    let text = "[outputs.eve]\ntypes = [\"alert\"]\n[[outputs.further-eve]]\nname = \"dns\"\ntypes = [\"dns\", \"flow\"]\n";
+    let outputs = load(text).unwrap().config.outputs;
+    let dns = EventType::all().find(|kind| kind.name() == "dns").unwrap();
+    let wants = |kind| outputs.want(kind);
+    assert!(wants(EventType::Alert) && wants(EventType::Flow) && wants(dns));
+    assert!(!wants(EventType::Drop) && !wants(EventType::Stats));
+    let off = load(
+        &format!("{text}[outputs.fast]\nenabled = true\n")
+            .replace("[outputs.eve]", "[outputs.eve]\nenabled = false"),
+    );
+    assert!(!off.unwrap().config.outputs.want(EventType::Alert));
+}

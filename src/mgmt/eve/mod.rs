@@ -4,7 +4,6 @@ mod anomaly;
 mod app;
 pub mod merge;
 pub mod record;
-pub mod sink;
 pub mod stats;
 mod time;
 mod tunnel;
@@ -14,14 +13,14 @@ mod verdict;
 mod tests;
 
 pub use merge::{Merger, Order};
-pub use record::{Medium, proto_name};
-pub use sink::{FileSink, SinkCounts};
+pub use record::{Ends, Medium, known_proto, proto_name};
 pub use time::Stamp;
 
 use crate::base::event::{AppEvent, AppKind, Event, EventBody};
 use crate::base::{Generation, RuleIndex, Time};
 use crate::mgmt::config::EventType;
 use crate::mgmt::control::NamedCount;
+use crate::mgmt::output::Format;
 use crate::mgmt::rulebook::RuleBook;
 use anomaly::AnomalyPart;
 use app::Form;
@@ -44,34 +43,30 @@ pub struct Style {
 
 /// Turns events into lines.
 pub struct Eve {
-    sink: FileSink,
     style: Style,
     rules: RuleBook,
-    line: Vec<u8>,
 }
 
 impl Eve {
-    pub fn new(sink: FileSink, style: Style, rules: RuleBook) -> Eve {
-        Eve { sink, style, rules, line: Vec::with_capacity(4096) }
+    pub fn new(style: Style, rules: RuleBook) -> Eve {
+        Eve { style, rules }
     }
+}
 
-    /// Writes an event, unless its type is not wanted. `record`: what was noted of its transaction.
-    pub fn event(&mut self, event: &Event, record: &[u8]) {
-        if !type_of(event).is_some_and(|kind| self.style.types.contains(&kind)) {
-            return;
-        }
-        let rules = self.rules.clone();
-        let sets = rules.sets();
+impl Format for Eve {
+    fn event(&mut self, event: &Event, record: &[u8], line: &mut Vec<u8>) -> Option<&'static str> {
+        let kind = type_of(event).filter(|kind| self.style.types.contains(kind))?;
+        let sets = self.rules.sets();
         let rule = |generation: Generation, index: RuleIndex| sets.rule(generation, index);
         let style = &self.style;
         let iface = style.ports.get(event.origin.port.index()).map(String::as_str);
         let head = |name| Record::new(name, &event.origin, style.medium, iface);
-        let line = match &event.body {
+        let made = match &event.body {
             EventBody::Alert(alert) => {
                 // A set that is no longer known: the alert came seconds after its last session, which takes a stalled ring.
                 let Some(rule) = rule(alert.generation, alert.rule) else {
                     tracing::warn!(generation = alert.generation.0, "an alert of a rule set that is gone");
-                    return;
+                    return None;
                 };
                 let part = AlertPart::new(rule, &event.origin.tuple, alert.blocked, style.rule_text);
                 let form = alert.tx_proto.and_then(Form::of);
@@ -90,36 +85,22 @@ impl Eve {
             }
             EventBody::Anomaly(anomaly) => head("anomaly").anomaly(AnomalyPart::of_packet(*anomaly)),
             EventBody::Flow(flow) => head("flow").ended(flow),
-            EventBody::App(event) => {
-                let Some(line) = transaction(event, record, head) else { return };
-                line
-            }
-            EventBody::PluginOut { .. } => return,
+            EventBody::App(event) => transaction(event, record, head)?,
+            EventBody::PluginOut { .. } => return None,
         };
-        write(&mut self.sink, &mut self.line, &line);
+        written(line, &made).then(|| kind.name())
     }
 
-    pub fn stats(&mut self, now: Time, uptime_secs: u64, counters: &[NamedCount]) {
-        if self.style.types.contains(&EventType::Stats) {
-            let record = stats::record(now, uptime_secs, counters);
-            write(&mut self.sink, &mut self.line, &record);
-        }
-    }
-
-    pub fn flush(&mut self) {
-        self.sink.flush();
-    }
-
-    pub fn reopen(&mut self) {
-        self.sink.reopen();
-    }
-
-    pub fn counts(&self) -> SinkCounts {
-        self.sink.counts()
-    }
-
-    pub fn finish(&mut self) -> SinkCounts {
-        self.sink.finish()
+    fn stats(
+        &mut self,
+        now: Time,
+        uptime_secs: u64,
+        counters: &[NamedCount],
+        line: &mut Vec<u8>,
+    ) -> Option<&'static str> {
+        let wanted = self.style.types.contains(&EventType::Stats);
+        let record = wanted.then(|| stats::record(now, uptime_secs, counters))?;
+        written(line, &record).then(|| EventType::Stats.name())
     }
 }
 
@@ -141,13 +122,13 @@ fn transaction<'a>(
     })
 }
 
-fn write(sink: &mut FileSink, line: &mut Vec<u8>, record: &impl Serialize) {
-    line.clear();
-    // Into memory, and all keys are texts: this cannot fail. Were it to, the line would be missing from the file only.
-    match serde_json::to_writer(&mut *line, record) {
-        Ok(()) => sink.write_line(line),
-        Err(error) => tracing::error!("an event that JSON cannot say: {error}"),
+/// Into memory, and all keys are texts: this cannot fail. Were it to, the line would be missing from the output only.
+fn written(line: &mut Vec<u8>, record: &impl Serialize) -> bool {
+    let written = serde_json::to_writer(line, record);
+    if let Err(error) = &written {
+        tracing::error!("an event that JSON cannot say: {error}");
     }
+    written.is_ok()
 }
 
 /// The record an event becomes; `None` for what concerns the daemon's own log.

@@ -20,7 +20,12 @@ const SCTP: u8 = 132;
 
 /// The protocol's name as Suricata writes it, or three digits.
 pub fn proto_name(proto: u8) -> Cow<'static, str> {
-    Cow::Borrowed(match proto {
+    known_proto(proto).map_or_else(|| Cow::Owned(format!("{proto:03}")), Cow::Borrowed)
+}
+
+/// The protocol's name as Suricata writes it, if it has one there.
+pub fn known_proto(proto: u8) -> Option<&'static str> {
+    Some(match proto {
         1 => "ICMP",
         2 => "IGMP",
         4 => "IP-in-IP",
@@ -47,7 +52,7 @@ pub fn proto_name(proto: u8) -> Cow<'static, str> {
         SCTP => "SCTP",
         136 => "UDPLite",
         137 => "MPLS-in-IP",
-        other => return Cow::Owned(format!("{other:03}")),
+        _ => return None,
     })
 }
 
@@ -57,18 +62,23 @@ fn has_ports(proto: u8) -> bool {
 
 /// An address as Suricata writes it: IPv6 with all eight groups of four digits.
 #[derive(Copy, Clone, Debug)]
-struct IpText(IpAddr);
+pub struct IpText(IpAddr);
+
+impl std::fmt::Display for IpText {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            IpAddr::V4(v4) => v4.fmt(out),
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, e, f, g, h] = v6.segments();
+                write!(out, "{a:04x}:{b:04x}:{c:04x}:{d:04x}:{e:04x}:{f:04x}:{g:04x}:{h:04x}")
+            }
+        }
+    }
+}
 
 impl Serialize for IpText {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            IpAddr::V4(v4) => serializer.collect_str(&v4),
-            IpAddr::V6(v6) => {
-                let [a, b, c, d, e, f, g, h] = v6.segments();
-                let text = format_args!("{a:04x}:{b:04x}:{c:04x}:{d:04x}:{e:04x}:{f:04x}:{g:04x}:{h:04x}");
-                serializer.collect_str(&text)
-            }
-        }
+        serializer.collect_str(self)
     }
 }
 
@@ -86,7 +96,7 @@ pub struct Ends {
 }
 
 impl Ends {
-    pub(super) fn of(tuple: &FlowTuple) -> Ends {
+    pub fn of(tuple: &FlowTuple) -> Ends {
         if !is_ip(tuple) {
             return Ends::default();
         }
@@ -97,6 +107,15 @@ impl Ends {
             dest_ip: Some(IpText(tuple.dst_ip())),
             dest_port: ports.then_some(tuple.dport),
         }
+    }
+
+    /// Source, then destination.
+    pub fn addresses(&self) -> Option<(IpText, IpText)> {
+        self.src_ip.zip(self.dest_ip)
+    }
+
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        self.src_port.zip(self.dest_port)
     }
 }
 

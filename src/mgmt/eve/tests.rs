@@ -38,8 +38,6 @@ fn written(medium: Medium, events: &[Event]) -> Vec<Value> {
 }
 
 fn written_with(rules: RuleBook, medium: Medium, events: &[Event]) -> Vec<Value> {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("eve.json");
     let style = Style {
         types: vec![EventType::Alert, EventType::Anomaly, EventType::Drop, EventType::Flow],
         medium,
@@ -47,11 +45,15 @@ fn written_with(rules: RuleBook, medium: Medium, events: &[Event]) -> Vec<Value>
         rule_text: false,
         verdict: false,
     };
-    let mut eve = Eve::new(FileSink::create(&path).unwrap(), style, rules);
-    events.iter().for_each(|e| eve.event(e, &[]));
-    eve.finish();
-    let text = std::fs::read_to_string(&path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let mut eve = Eve::new(style, rules);
+    let record = |event| {
+        let mut line = Vec::new();
+        let kind = eve.event(event, &[], &mut line)?;
+        let record: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(record["event_type"], kind);
+        Some(record)
+    };
+    events.iter().filter_map(record).collect()
 }
 
 fn flow_event() -> FlowEvent {
@@ -221,8 +223,6 @@ fn protocols_without_a_name_are_three_digits() {
 
 #[test]
 fn types_that_are_not_wanted_are_not_written() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("eve.json");
     let style = Style {
         types: vec![EventType::Stats],
         medium: Medium::Wire,
@@ -230,11 +230,13 @@ fn types_that_are_not_wanted_are_not_written() {
         rule_text: false,
         verdict: false,
     };
-    let mut eve = Eve::new(FileSink::create(&path).unwrap(), style, RuleBook::default());
-    eve.event(&Event { origin: origin(tuple(6, 1, 2)), body: EventBody::Flow(flow_event()) }, &[]);
-    eve.stats(Time::from_secs(1), 1, &[NamedCount::new("decoder.pkts", 3)]);
-    assert_eq!(eve.finish(), SinkCounts { generated: 1, exported: 1, lost: 0 });
-    assert!(std::fs::read_to_string(&path).unwrap().contains("\"decoder\":{\"pkts\":3}"));
+    let mut eve = Eve::new(style, RuleBook::default());
+    let mut line = Vec::new();
+    let flow = Event { origin: origin(tuple(6, 1, 2)), body: EventBody::Flow(flow_event()) };
+    assert_eq!((eve.event(&flow, &[], &mut line), line.len()), (None, 0));
+    let counters = [NamedCount::new("decoder.pkts", 3)];
+    assert_eq!(eve.stats(Time::from_secs(1), 1, &counters, &mut line), Some("stats"));
+    assert!(String::from_utf8(line).unwrap().contains("\"decoder\":{\"pkts\":3}"));
 }
 
 const RULE: &str = "alert tcp any any -> any any (msg:\"WEIR test\"; content:\"x\"; target:dest_ip; \

@@ -7,12 +7,18 @@ use serde::{Serialize, Serializer};
 #[derive(Copy, Clone, Debug)]
 pub struct Stamp(pub Time);
 
+impl Stamp {
+    /// In UTC. A time past the calendar's end is no real one: a broken capture's, shown as the last that can be.
+    pub fn datetime(self) -> jiff::civil::DateTime {
+        let micros = i64::try_from(self.0.micros()).unwrap_or(i64::MAX);
+        let moment = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX);
+        moment.to_zoned(jiff::tz::TimeZone::UTC).datetime()
+    }
+}
+
 impl std::fmt::Display for Stamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let micros = i64::try_from(self.0.micros()).unwrap_or(i64::MAX);
-        // A time past the calendar's end is no real one: a broken capture's, shown as the last that can be.
-        let moment = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX);
-        let at = moment.to_zoned(jiff::tz::TimeZone::UTC).datetime();
+        let at = self.datetime();
         write!(
             f,
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}+0000",

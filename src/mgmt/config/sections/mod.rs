@@ -3,6 +3,7 @@
 //! To add a key: a field, its default, and one line in the section's `visit`; then `weir config show --defaults > conf/weir.toml`.
 
 pub mod datasets;
+pub mod destination;
 pub mod event_type;
 pub mod exceptions;
 pub mod lcores;
@@ -15,11 +16,12 @@ pub mod tables;
 pub mod tunnels;
 
 pub use datasets::{Dataset, DatasetType, Datasets, Reputation};
+pub use destination::{Destination, SinkKind, SyslogServer};
 pub use event_type::EventType;
 pub use exceptions::{Exception, Exceptions};
 pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools, Spread};
 pub use matching::MatchRule;
-pub use outputs::{Eve, Log, LogFormat, LogLevel, Outputs, Rpc};
+pub use outputs::{Eve, Fast, FurtherEve, Log, LogFormat, LogLevel, Outputs, Records, Rpc};
 pub use ports::{Eal, Mode, NonIp, Pair, PairKind, Port};
 pub use rules::{Rules, Vars};
 pub use services::{HoldEnd, Inactive, OnFault, PluginEntry, ServiceSet, Services};

@@ -1,41 +1,37 @@
 //! `[outputs]`, `[rpc]`, `[log]`.
 
+use super::destination::{Destination, SinkKind};
 use super::event_type::EventType;
 use crate::mgmt::config::Profile;
 use crate::mgmt::config::value::{Auto, words};
-use crate::mgmt::config::visit::{Section, Visitor};
+use crate::mgmt::config::visit::{Item, Section, Visitor};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What an EVE output's records are, wherever they go.
 #[derive(Clone, Debug)]
-pub struct Eve {
-    pub enabled: bool,
-    pub file: PathBuf,
+pub struct Records {
     pub types: Vec<EventType>,
     pub flush_interval: Duration,
-    pub stats_interval: Duration,
     pub rule_text: bool,
     pub verdict: bool,
 }
 
-impl Eve {
-    pub fn of(profile: Profile) -> Eve {
-        Eve {
-            enabled: true,
-            file: "eve.json".into(),
+impl Records {
+    fn of(profile: Profile) -> Records {
+        Records {
             types: EventType::stock(profile),
-            flush_interval: Duration::from_secs(1),
-            stats_interval: Duration::from_secs(8),
+            flush_interval: FLUSH_INTERVAL,
             rule_text: false,
             verdict: false,
         }
     }
 }
 
-impl Section for Eve {
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Section for Records {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value("enabled", "Write events at all.", &mut self.enabled);
-        v.value("file", "Name in the directory of [outputs], or an absolute path.", &mut self.file);
         v.value(
             "types",
             "Which records: any of \"alert\", \"anomaly\", \"drop\", \"flow\", \"stats\", \"files\" (a fileinfo record a file), or a\n\
@@ -46,7 +42,6 @@ impl Section for Eve {
             &mut self.types,
         );
         v.value("flush-interval", "How long a record may wait in memory.", &mut self.flush_interval);
-        v.value("stats-interval", "Between two stats records.", &mut self.stats_interval);
         v.value("rule-text", "Put the rule's text into alerts, as alert.rule.", &mut self.rule_text);
         v.value(
             "verdict",
@@ -57,14 +52,126 @@ impl Section for Eve {
 }
 
 #[derive(Clone, Debug)]
+pub struct Eve {
+    pub enabled: bool,
+    pub destination: Destination,
+    pub records: Records,
+    pub stats_interval: Duration,
+}
+
+impl Eve {
+    pub fn of(profile: Profile) -> Eve {
+        Eve {
+            enabled: true,
+            destination: Destination::file("eve.json"),
+            records: Records::of(profile),
+            stats_interval: Duration::from_secs(8),
+        }
+    }
+}
+
+impl Section for Eve {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value("enabled", "Write this one.", &mut self.enabled);
+        self.destination.visit(v);
+        self.records.visit(v);
+        v.value("stats-interval", "Between two stats records, of all EVE outputs.", &mut self.stats_interval);
+    }
+}
+
+/// An EVE output beside `[outputs.eve]`.
+#[derive(Clone, Debug)]
+pub struct FurtherEve {
+    pub name: String,
+    pub destination: Destination,
+    pub records: Records,
+}
+
+impl Default for FurtherEve {
+    fn default() -> FurtherEve {
+        FurtherEve {
+            name: String::new(),
+            destination: Destination::file("further.json"),
+            records: Records::of(Profile::Inline),
+        }
+    }
+}
+
+impl Item for FurtherEve {
+    fn sample() -> FurtherEve {
+        let mut sample = FurtherEve { name: "siem".into(), ..FurtherEve::default() };
+        sample.destination.to = SinkKind::UnixStream;
+        sample.destination.socket = "/run/siem/eve.sock".into();
+        sample.records.types = vec![EventType::Alert];
+        sample
+    }
+}
+
+impl Section for FurtherEve {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value("name", "How logs and counters (output.NAME.lost) call it.", &mut self.name);
+        self.destination.visit(v);
+        self.records.visit(v);
+    }
+}
+
+/// `fast.log`.
+#[derive(Clone, Debug)]
+pub struct Fast {
+    pub enabled: bool,
+    pub destination: Destination,
+    pub flush_interval: Duration,
+}
+
+impl Default for Fast {
+    fn default() -> Fast {
+        Fast { enabled: false, destination: Destination::file("fast.log"), flush_interval: FLUSH_INTERVAL }
+    }
+}
+
+impl Section for Fast {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value("enabled", "Write it.", &mut self.enabled);
+        self.destination.visit(v);
+        v.value("flush-interval", "How long a line may wait in memory.", &mut self.flush_interval);
+    }
+}
+
+#[derive(Clone, Debug)]
 pub struct Outputs {
     pub directory: PathBuf,
     pub eve: Eve,
+    pub further_eve: Vec<FurtherEve>,
+    pub fast: Fast,
 }
+
+/// Names of the outputs that are always there.
+pub const EVE: &str = "eve";
+pub const FAST: &str = "fast";
 
 impl Outputs {
     pub fn of(profile: Profile) -> Outputs {
-        Outputs { directory: "/var/log/weir".into(), eve: Eve::of(profile) }
+        Outputs {
+            directory: "/var/log/weir".into(),
+            eve: Eve::of(profile),
+            further_eve: Vec::new(),
+            fast: Fast::default(),
+        }
+    }
+
+    /// Whether some output wants records of this type.
+    pub fn want(&self, kind: EventType) -> bool {
+        self.all_records().any(|records| records.types.contains(&kind))
+    }
+
+    /// All types that some output wants; some twice.
+    pub fn types(&self) -> Vec<EventType> {
+        self.all_records().flat_map(|records| records.types.iter().copied()).collect()
+    }
+
+    fn all_records(&self) -> impl Iterator<Item = &Records> {
+        let first = self.eve.enabled.then_some(&self.eve.records);
+        first.into_iter().chain(self.further_eve.iter().map(|eve| &eve.records))
     }
 }
 
@@ -72,6 +179,16 @@ impl Section for Outputs {
     fn visit(&mut self, v: &mut dyn Visitor) {
         v.value("directory", "Where output files go; it is made when missing.", &mut self.directory);
         v.section("eve", "Events as one JSON object a line, in Suricata's field names.", &mut self.eve);
+        v.list(
+            "further-eve",
+            "The same to other places, each with types of its own: one [[outputs.further-eve]] each.",
+            &mut self.further_eve,
+        );
+        v.section(
+            "fast",
+            "Alerts as one line of text each, in the form of Suricata's fast.log.",
+            &mut self.fast,
+        );
     }
 }
 
