@@ -9,13 +9,13 @@ use super::check;
 use super::cost::Meter;
 use super::engine::{Compiled, Engine};
 use super::facts::PacketFacts;
-use super::hosts::{HostState, Order};
+use super::hosts::HostState;
 use super::kind::Kind;
 use super::outcome::{Outcome, Payload};
 use super::state::{StateHandle, StateSlab};
 use super::steps::{self, Budget, PcreCaches, Program, Subject};
 use super::transform::Bench;
-use crate::base::{Dir, RuleIndex};
+use crate::base::{Dir, Order, RuleIndex};
 use crate::rules::Rule;
 use crate::rules::flowint::FlowintValue;
 use crate::rules::ruleset::{

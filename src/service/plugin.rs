@@ -3,9 +3,9 @@
 use super::context::Context;
 use super::external::LogLine;
 use super::policy::Policy;
+use crate::base::Order;
 use crate::base::event::{CloseReason, PluginFault};
 use crate::base::{Anomaly, ClassId, DropReason, SetId, Time, WorkerId};
-use crate::inspect::Order;
 use crate::session::Session;
 use std::any::Any;
 

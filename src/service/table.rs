@@ -2,10 +2,10 @@
 
 use super::plugin::{About, DataPlugin, Gauge, MAX_NAME, MAX_PLUGINS};
 use super::running::{NOBODY, Running};
+use crate::base::Order;
 use crate::base::counters::Counter;
 use crate::base::event::PluginFault;
 use crate::base::{ClassId, PluginId, SetId};
-use crate::inspect::Order;
 use crate::session::Session;
 use arrayvec::ArrayVec;
 use std::sync::Arc;

@@ -6,12 +6,12 @@
 
 use crate::app::{FileWants, Transactions};
 use crate::base::counters::Counter;
-use crate::base::{Anomaly, Dir, DropReason, ExceptionPolicies, RuleIndex, Verdict};
+use crate::base::{Anomaly, AsTheyCome, Dir, DropReason, ExceptionPolicies, Order, RuleIndex, Verdict};
 use crate::inspect::buffers;
 use crate::inspect::cost::{Meter, Unmetered};
 use crate::inspect::facts::PacketFacts;
 use crate::inspect::group::{Place, Set};
-use crate::inspect::hosts::{AsTheyCome, HostState, Order};
+use crate::inspect::hosts::HostState;
 use crate::inspect::kind::Class;
 use crate::inspect::lookback::Search;
 use crate::inspect::matcher::Seen;

@@ -4,10 +4,10 @@ use super::at_work::{AppEvents, AtWork, origin_of};
 use super::generations::{Generations, Prepared};
 use super::judgement::Judgement;
 use super::log::ending;
-use crate::app::Apps;
+use crate::app::{Announced, Apps};
 use crate::base::event::{CloseReason, PacketVerdict};
-use crate::base::{Anomaly, Dir, SetId, Verdict};
-use crate::inspect::{Engine, Inspector, Order, PacketFacts, Payload, StateHandle};
+use crate::base::{Anomaly, Dir, Order, SetId, Verdict};
+use crate::inspect::{Engine, Inspector, PacketFacts, Payload, StateHandle};
 use crate::service::plugin::{DataPlugin, Gauge, Reply};
 use crate::service::{Context, Edit, Policy, Reporter};
 use crate::session::{Session, Settled};
@@ -28,14 +28,26 @@ pub struct IdpWorker {
 
 impl IdpWorker {
     /// `newest` is what it publishes the generation of until a set has rules.
-    pub fn new(inspector: Inspector, newest: Arc<Engine>, streams: stream::Settings) -> IdpWorker {
+    pub fn new(
+        inspector: Inspector,
+        newest: Arc<Engine>,
+        streams: stream::Settings,
+        announced: Arc<Announced>,
+    ) -> IdpWorker {
+        let settings = inspector.settings();
         IdpWorker {
             streams: Streams::new(streams),
-            apps: Apps::new(inspector.settings().apps).wanting(inspector.settings().files),
+            apps: Apps::new(settings.apps).wanting(settings.files).sharing(announced),
             generations: Generations::new(newest),
             inspector,
             gather: vec![0; GATHER].into(),
         }
+    }
+
+    /// What comes now stands there in the order of packets.
+    fn set_position(&mut self, position: u64) {
+        self.apps.expected.set_position(position);
+        self.inspector.set_position(position);
     }
 
     /// By the rules that the session took. `None` while the set has none.
@@ -64,7 +76,7 @@ impl DataPlugin for IdpWorker {
         let Context { session: Some(at), packet: Some(packet), dir, host, set, .. } = context else {
             return Reply::Ok;
         };
-        self.inspector.set_position(host.position);
+        self.set_position(host.position);
         let (session, dir) = (&mut *at.session, *dir);
         let mut judgement = Judgement::new(dir, packet.subject);
         let Some(mut work) = self.at_work(*set, session, host.report) else { return Reply::Ok };
@@ -109,7 +121,7 @@ impl DataPlugin for IdpWorker {
 
     /// Fragments, what is not IP, what could not be decoded. What reassembly found wrong comes here as well, with no bytes.
     fn alone(&mut self, context: &mut Context<'_>) -> Reply {
-        self.inspector.set_position(context.host.position);
+        self.set_position(context.host.position);
         let Some(packet) = &mut context.packet else { return Reply::Ok };
         let Some(rules) = self.generations.of(context.set, None) else { return Reply::Ok };
         let facts = PacketFacts {
@@ -142,7 +154,7 @@ impl DataPlugin for IdpWorker {
     }
 
     fn raised(&mut self, context: &mut Context<'_>, raised: &[Anomaly]) {
-        self.inspector.set_position(context.host.position);
+        self.set_position(context.host.position);
         let Some(packet) = &mut context.packet else { return };
         let Some(rules) = self.generations.of(context.set, None) else { return };
         let facts = PacketFacts {
@@ -161,7 +173,7 @@ impl DataPlugin for IdpWorker {
     fn session_close(&mut self, context: &mut Context<'_>, _reason: CloseReason) {
         let Some(at) = &mut context.session else { return };
         let session = &mut *at.session;
-        self.inspector.set_position(context.host.position);
+        self.set_position(context.host.position);
         self.streams.finish(session);
         let number = context.host.closing_packet;
         if let Some(mut work) = self.at_work(context.set, session, context.host.report) {
@@ -190,6 +202,7 @@ impl DataPlugin for IdpWorker {
     }
 
     fn keep_order(&mut self, order: Box<dyn Order>) {
+        self.apps.expected.keep_order(order.another());
         self.inspector.keep_order(order);
     }
 
