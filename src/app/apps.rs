@@ -7,6 +7,7 @@ use super::limits::{KEPT, Limits};
 use super::transactions::{Spares, Transactions};
 use super::wanted::{FileWants, Wanted};
 use crate::base::{Dir, FlowTuple, PerDir, Time};
+use crate::io::cache;
 use crate::rules::app::{AppProto, Protos};
 use crate::session::Spoken;
 
@@ -207,6 +208,12 @@ impl Apps {
     /// With what the apps of all workers announce.
     pub fn sharing(self, announced: Arc<Announced>) -> Apps {
         Apps { expected: Expected::of(announced), ..self }
+    }
+
+    /// Starts to bring a session's state into the cache.
+    #[inline]
+    pub fn prefetch(&self, handle: u32) {
+        self.slots.get(handle as usize).into_iter().for_each(cache::prefetch_all);
     }
 
     pub fn limits(&self) -> &Limits {

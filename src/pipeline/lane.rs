@@ -141,6 +141,9 @@ impl Lane {
         for decoded in decoded.iter().take(burst.len()) {
             self.sessions.prefetch_session(decoded);
         }
+        for session in decoded.iter().take(burst.len()).filter_map(|decoded| self.sessions.likely(decoded)) {
+            self.services.prefetch(session);
+        }
         for (frame, decoded) in burst.drain(..).zip(&mut decoded) {
             self.decoded_frame(frame, decoded, give);
         }

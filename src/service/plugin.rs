@@ -217,6 +217,9 @@ pub trait DataPlugin: Send {
         false
     }
 
+    /// A packet of the session is among the next: a chance to bring what is kept of it into the processor's cache.
+    fn prefetch(&self, _session: &Session) {}
+
     /// Numbers for management, told once a turn: gauges and sums.
     fn publish(&self, _numbers: &mut dyn FnMut(Gauge, u64)) {}
 

@@ -165,6 +165,12 @@ impl Services {
         self.plugins.keep_order(order);
     }
 
+    /// The session's packet comes soon.
+    #[inline]
+    pub fn prefetch(&self, session: &Session) {
+        self.plugins.prefetch(session);
+    }
+
     /// A plugin has something left to look at that may touch what the workers of a replay share.
     pub fn holds(&self, session: &Session) -> bool {
         let chain = self.chains.get(usize::from(session.chain)).and_then(Option::as_ref);

@@ -230,6 +230,12 @@ impl PluginTable {
         instances.for_each(|instance| instance.keep_order(order()));
     }
 
+    #[inline]
+    pub fn prefetch(&self, session: &Session) {
+        let instances = self.slots.iter().flatten().filter(|slot| !slot.external);
+        instances.filter_map(|slot| slot.instance.as_ref()).for_each(|instance| instance.prefetch(session));
+    }
+
     pub fn holds(&self, id: PluginId, session: &Session) -> bool {
         let slot = self.slots.get(id.index()).and_then(Option::as_ref);
         slot.and_then(|slot| slot.instance.as_ref()).is_some_and(|instance| instance.holds(session))

@@ -212,6 +212,11 @@ impl DataPlugin for IdpWorker {
             && self.streams.unread(session)
     }
 
+    fn prefetch(&self, session: &Session) {
+        self.streams.prefetch(session);
+        self.apps.prefetch(session.app);
+    }
+
     fn publish(&self, numbers: &mut dyn FnMut(Gauge, u64)) {
         let counters = &self.streams.counters;
         numbers(Gauge::Streams, self.streams.open() as u64);
