@@ -60,6 +60,7 @@ impl Class {
             RuleProtocol::TcpOrUdp => matches!(self, Class::Tcp | Class::Udp),
             RuleProtocol::Icmp | RuleProtocol::Icmpv4 | RuleProtocol::Icmpv6 => self == Class::Icmp,
             RuleProtocol::Sctp => self == Class::Sctp,
+            RuleProtocol::Igmp => self == Class::OtherIp,
         }
     }
 
@@ -151,7 +152,7 @@ mod tests {
         assert_eq!(Kind::of(&sets), Kind::IpOnly);
         let asks = Rule { flowbits: Box::new([bit(BitAction::IsSet)]), ..bare() };
         assert_eq!(Kind::of(&asks), Kind::Packet);
-        let size = Check::PayloadSize(NumRange { low: 0, high: 0, negated: false });
+        let size = Check::PayloadSize(NumRange::new(0, 0, false));
         assert_eq!(Kind::of(&Rule { checks: Box::new([size]), ..bare() }), Kind::Packet);
         let flow = FlowMatch { stream: Some(true), ..FlowMatch::default() };
         assert_eq!(Kind::of(&Rule { flow, ..bare() }), Kind::Packet);

@@ -207,13 +207,13 @@ fn check_content(draft: &DraftContent) -> Result<(), Fault> {
 /// Refuses contents that together need more bytes than `dsize` or `bsize` leave.
 fn check_reach(draft: &Draft, buffer: &DraftBuffer) -> Result<(), Fault> {
     let sizes = buffer.steps.iter().filter_map(|step| match step {
-        DraftStep::Other(Step::BufferSize(size)) if !size.negated => Some(("bsize", size.high)),
+        DraftStep::Other(Step::BufferSize(size)) => Some(("bsize", size.most())),
         _ => None,
     });
     let as_it_is = buffer.transforms.is_empty();
     let payload = buffer.context == Context::Payload && as_it_is;
     let dsize = draft.checks.iter().filter_map(move |check| match check {
-        Check::PayloadSize(size) if payload && !size.negated => Some(("dsize", size.high)),
+        Check::PayloadSize(size) if payload => Some(("dsize", size.most())),
         _ => None,
     });
     let Some((keyword, room)) = sizes.chain(dsize).min_by_key(|(_, high)| *high) else {

@@ -41,6 +41,7 @@ const PROTOCOLS: &[(&str, RuleProtocol)] = &[
     ("icmpv4", RuleProtocol::Icmpv4),
     ("icmpv6", RuleProtocol::Icmpv6),
     ("sctp", RuleProtocol::Sctp),
+    ("igmp", RuleProtocol::Igmp),
 ];
 
 pub fn is_action(word: &[u8]) -> bool {

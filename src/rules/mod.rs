@@ -19,6 +19,7 @@ pub mod event;
 pub mod field;
 pub mod finish;
 pub mod flowint;
+pub mod geo;
 pub mod group;
 pub mod header;
 pub mod keyword;

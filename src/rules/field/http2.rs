@@ -30,13 +30,13 @@ pub(super) fn parse(value: Text<'_>) -> Result<FieldTest, Fault> {
             None => fault.help(format!("one of: {}", SETTINGS.join(", "))),
         });
     };
-    let all = NumRange { low: 0, high: u64::from(u32::MAX), negated: false };
+    let all = NumRange::new(0, u64::from(u32::MAX), false);
     let rest = rest.trim();
     let asked = if rest.is_empty() { all } else { range(rest, u64::from(u32::MAX))? };
     if asked.negated {
         return Err(rest.fault("a setting is compared with `<`, `>` or a range, not by what it is not"));
     }
     let base = setting_value(at as u16 + 1, 0);
-    let range = NumRange { low: base + asked.low, high: base + asked.high, negated: false };
+    let range = NumRange::new(base + asked.low, base + asked.high, false);
     Ok(FieldTest::Number { mask: u64::MAX, range })
 }

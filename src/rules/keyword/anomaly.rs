@@ -35,6 +35,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     entry("udpv4-csum", &[], |d, c| checksum(d, c, ChecksumOf::Udp(Family::V4)), "valid or invalid"),
     entry("udpv6-csum", &[], |d, c| checksum(d, c, ChecksumOf::Udp(Family::V6)), "valid or invalid"),
     entry("icmpv4-csum", &[], |d, c| checksum(d, c, ChecksumOf::Icmp(Family::V4)), "valid or invalid"),
+    entry("igmp.csum", &["igmp-csum"], |d, c| checksum(d, c, ChecksumOf::Igmp), "valid or invalid"),
     entry("icmpv6-csum", &[], |d, c| checksum(d, c, ChecksumOf::Icmp(Family::V6)), "valid or invalid"),
 ];
 

@@ -10,6 +10,7 @@ use crate::rules::dataset::parse;
 use crate::rules::draft::{Draft, DraftStep};
 use crate::rules::event;
 use crate::rules::field;
+use crate::rules::geo::GeoTest;
 use crate::rules::number;
 use crate::rules::reputation::ReputationTest;
 use crate::rules::ruleset::{Absence, AppCheck, BufferId, Check, Facility, ProtocolSide, ProtocolWord, Step};
@@ -80,8 +81,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "geoip",
         Modifies::Packet,
         Value::Needed,
-        |d, c| facility(d, c, Facility::GeoIp),
-        "the country of an address",
+        country,
+        "the country of an address: any|src|dst|both, country[, country...], each behind ! or none",
     ),
 ];
 
@@ -137,7 +138,7 @@ fn uri_length(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         Some((length, kind)) => (length, choice(kind, &[("norm", "http.uri"), ("raw", "http.uri.raw")])?),
         None => (call.value, "http.uri"),
     };
-    let size = number::range(length, u64::from(u16::MAX))?;
+    let size = number::comparison(length, u64::from(u16::MAX))?;
     match context::sticky(kind) {
         Some(id) => draft.step_in(call.name, id, DraftStep::Other(Step::BufferSize(size))),
         None => Ok(()),
@@ -190,6 +191,11 @@ fn dataset(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
 
 fn ip_reputation(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     draft.checks.push(Check::Reputation(Box::new(ReputationTest::parse(call.value)?)));
+    Ok(())
+}
+
+fn country(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    draft.packet_check(Check::Country(Box::new(GeoTest::parse(call.value)?)));
     Ok(())
 }
 

@@ -26,6 +26,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     sticky("udp.hdr", &[], |d, c| header(d, c, Context::UdpHeader), "the UDP header"),
     sticky("icmpv4.hdr", &[], |d, c| header(d, c, Context::Icmpv4Header), "the ICMP header"),
     sticky("icmpv6.hdr", &[], |d, c| header(d, c, Context::Icmpv6Header), "the ICMPv6 header"),
+    sticky("igmp.hdr", &[], |d, c| header(d, c, Context::IgmpHeader), "the whole IGMP message"),
     sticky("sctp.hdr", &[], |d, c| header(d, c, Context::SctpHeader), "the SCTP common header"),
     sticky(
         "sctp.chunk_data",
@@ -53,6 +54,7 @@ fn header(draft: &mut Draft, call: Call<'_>, context: Context) -> Result<(), Fau
         (Context::SctpHeader | Context::SctpChunkData, protocol) => {
             matches!(protocol, P::Sctp | P::Ip | P::Ipv4 | P::Ipv6 | P::Packet)
         }
+        (Context::IgmpHeader, protocol) => matches!(protocol, P::Igmp | P::Ip | P::Ipv4 | P::Packet),
         (Context::Ipv4Header, protocol) => !matches!(protocol, P::Ipv6 | P::Icmpv6 | P::Arp),
         (Context::Ipv6Header, protocol) => !matches!(protocol, P::Ipv4 | P::Icmpv4 | P::Arp),
         _ => true,
@@ -66,7 +68,7 @@ fn header(draft: &mut Draft, call: Call<'_>, context: Context) -> Result<(), Fau
 }
 
 fn bsize(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
-    let size = number::range(call.value, u64::MAX)?;
+    let size = number::comparison(call.value, u64::MAX)?;
     draft.step(Step::BufferSize(size), false);
     Ok(())
 }

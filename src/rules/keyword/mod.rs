@@ -28,7 +28,7 @@ use std::sync::LazyLock;
 
 pub(super) use application::hook_name;
 pub use requires::unmet;
-pub use unsupported::unsupported_keyword;
+pub use unsupported::is_refused;
 
 /// One keyword.
 pub struct Keyword {
@@ -131,8 +131,8 @@ pub fn apply(draft: &mut Draft, option: &RuleOption<'_>) -> Result<(), Fault> {
 
 fn refuse(name: Text<'_>) -> Fault {
     let word = name.lossy();
-    if let Some(reason) = unsupported_keyword(&word) {
-        return name.fault(format!("`{word}` {reason}")).keyword(&word);
+    if let Some(fault) = unsupported::refused(name) {
+        return fault.keyword(&word);
     }
     let fault = name.fault(format!("no keyword is called `{word}`")).keyword(&word);
     let known = names().chain(unsupported::names());
