@@ -4,7 +4,7 @@
 
 use crate::decode::{Decoded, L4};
 use crate::rules::Rule;
-use crate::rules::ruleset::{AppCheck, BitAction, BufferMatch, Check, Context, PayloadScope, RuleProtocol};
+use crate::rules::ruleset::{AppCheck, BitAction, Check, Context, PayloadScope, RuleProtocol};
 
 /// In which list a packet finds its rules.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -93,16 +93,7 @@ impl Kind {
         if rule.waits_for().is_some() {
             return Kind::Waiting;
         }
-        let of_decoder = |check: &Check| match check {
-            Check::App(app) => match &**app {
-                AppCheck::Field { .. } | AppCheck::State { .. } => true,
-                AppCheck::Event(name) => name.contains('.'),
-                AppCheck::Protocol { .. } | AppCheck::Facility(_) => false,
-            },
-            _ => false,
-        };
-        let app_buffer = |buffer: &BufferMatch| matches!(buffer.context, Context::App(_));
-        if rule.buffers.iter().any(app_buffer) || rule.checks.iter().any(of_decoder) {
+        if rule.is_of_transactions() {
             return Kind::Transaction;
         }
         if rule.buffers.iter().any(|b| b.context == Context::Payload) {

@@ -364,6 +364,15 @@ fn compile_steps(steps: Vec<DraftStep>, shared: &mut Shared<'_>) -> Result<Box<[
     compiled.collect()
 }
 
+/// Each name is one of a group.
+fn check_captures(draft: &DraftPcre) -> Result<(), Fault> {
+    let named = draft.captures.len();
+    let groups = if named > 0 { pcre::groups(&draft.expression) } else { None };
+    let Some(groups) = groups.filter(|groups| *groups < named) else { return Ok(()) };
+    let message = format!("the expression captures {groups} parts, and {named} names stand behind it");
+    Err(fault(draft.span, "pcre", message).help("a name for each pair of parentheses that captures"))
+}
+
 fn compile_pcre(draft: DraftPcre, shared: &mut Shared<'_>) -> Result<Pcre, Fault> {
     let regex = shared.regex(&draft).map_err(|bad| {
         // A place is exact only while every byte of the expression is one of the rule's text.
@@ -373,6 +382,7 @@ fn compile_pcre(draft: DraftPcre, shared: &mut Shared<'_>) -> Result<Pcre, Fault
         let span = at.map_or(draft.span, |start| Span { start, end: start + 1 });
         fault(span, "pcre", bad.message)
     })?;
+    check_captures(&draft)?;
     Ok(Pcre {
         flags: draft.flags,
         negated: draft.negated,

@@ -25,6 +25,7 @@ pub mod header;
 pub mod keyword;
 pub mod lexer;
 pub mod lists;
+pub mod logging;
 pub mod number;
 pub mod parser;
 pub mod pcre;

@@ -256,17 +256,15 @@ pub enum ProtocolSide {
 /// Parts of the engine that rules ask for and this version does not have.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Facility {
-    Dataset,
     IpReputation,
     FileStore,
 }
 
 impl Facility {
-    pub const ALL: [Facility; 3] = [Facility::Dataset, Facility::IpReputation, Facility::FileStore];
+    pub const ALL: [Facility; 2] = [Facility::IpReputation, Facility::FileStore];
 
     pub fn name(self) -> &'static str {
         match self {
-            Facility::Dataset => "datasets of JSON",
             Facility::IpReputation => "IP reputation",
             Facility::FileStore => "file store",
         }
@@ -477,6 +475,8 @@ pub struct Rule {
     pub bypass: bool,
     /// `mark_dscp`: the code point (six bits, RFC 2474) that a packet it matches leaves with.
     pub mark_dscp: Option<u8>,
+    /// `config`: the transaction that it matches gets no record of its own.
+    pub unlogged: bool,
     /// `noalert`: acts, sets bits, writes nothing.
     pub noalert: bool,
     /// `alert`: a pass rule that writes an alert too.

@@ -48,7 +48,12 @@ pub enum FieldKind {
         max: u64,
         names: &'static [(&'static str, u64)],
     },
-    /// The same, and a range takes in its ends.
+    /// The same, and numbers are written in hexadecimal.
+    HexNames {
+        max: u64,
+        names: &'static [(&'static str, u64)],
+    },
+    /// A number or a name, and a range takes in its ends.
     ClosedNames {
         max: u64,
         names: &'static [(&'static str, u64)],

@@ -25,13 +25,45 @@ pub fn parse(field: &Field, value: Text<'_>) -> Result<(FieldTest, Occurrence), 
         Some((value, which)) if field.many => (value, occurrence(which)?),
         _ => (value, Occurrence::Any),
     };
-    Ok((test(field.kind, value)?, which))
+    let test = test(field.kind, value).map_err(|mut fault| {
+        fault.help.get_or_insert_with(|| format!("`{}`: {}; {}", field.name, field.doc, form(field.kind)));
+        fault
+    })?;
+    Ok((test, which))
+}
+
+/// Words of a field that a help lists.
+const LISTED: usize = 32;
+
+/// What stands behind a field's name.
+fn form(kind: FieldKind) -> String {
+    const NUMBER: &str = "a number, alone or behind `<`, `>` or `!`, a range `A-B`, or `&MASK=VALUE`";
+    match kind {
+        FieldKind::Names { names, .. }
+        | FieldKind::ClosedNames { names, .. }
+        | FieldKind::HexNames { names, .. } => {
+            let listed: Vec<_> = names.iter().take(LISTED).map(|(name, _)| *name).collect();
+            let more = names.len().saturating_sub(LISTED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("a number, or one of: {}{more}", listed.join(", "))
+        }
+        FieldKind::Number { .. } | FieldKind::Ranges { .. } => NUMBER.to_owned(),
+        _ => "docs.suricata.io has its forms".to_owned(),
+    }
 }
 
 fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
     match kind {
         FieldKind::Number { max } => numeric(value.unquoted(), max, &[]),
         FieldKind::Names { max, names } => numeric(value.unquoted(), max, names),
+        FieldKind::HexNames { max, names } => {
+            let value = value.unquoted();
+            let known = names.iter().any(|(name, _)| value.negation().1.is(name));
+            match known || value.bytes.iter().any(|byte| b"xX".contains(byte)) {
+                true => numeric(value, max, names),
+                false => Err(value.fault(format!("`{}` is not known here", value.lossy()))),
+            }
+        }
         FieldKind::ClosedNames { max, names } => closed(value.unquoted(), max, names),
         FieldKind::Flags { max, names } => flags(value, max, names, b'+'),
         FieldKind::AnyFlags { max, names } => flags(value, max, names, b'*'),
@@ -99,12 +131,8 @@ fn numeric(text: Text<'_>, max: u64, names: &'static [(&'static str, u64)]) -> R
     }
     let range = number::comparison(text, max).map_err(|fault| {
         let known = names.iter().map(|(name, _)| *name);
-        match nearest(&word, known.clone()) {
+        match nearest(&word, known) {
             Some(near) => fault.help(format!("did you mean `{near}`?")),
-            None if !names.is_empty() && names.len() <= 16 => {
-                let list: Vec<_> = known.collect();
-                fault.help(format!("a number, or one of: {}", list.join(", ")))
-            }
             None => fault,
         }
     })?;

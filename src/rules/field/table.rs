@@ -5,8 +5,8 @@ use super::ldap::RESULTS as LDAP_RESULTS;
 use super::{Field, FieldKind};
 use crate::rules::app::{AppProto, DNS, FILES, Protos};
 use FieldKind::{
-    AnyFlags, Attribute, CipService, ClosedNames, Date, Encryption, Flags, Interface, LowerText, Modbus,
-    Names, Number, Pair, Present, Ranges, Setting, Sums, Text, Words,
+    AnyFlags, Attribute, CipService, ClosedNames, Date, Encryption, Flags, HexNames, Interface, LowerText,
+    Modbus, Names, Number, Pair, Present, Ranges, Setting, Sums, Text, Words,
 };
 
 const U8: u64 = 0xff;
@@ -50,7 +50,7 @@ pub(super) const TABLE: &[Field] = &[
     field("dns.opcode", DNS, Number { max: U8 }, "operation of the message"),
     field("dns.rcode", DNS, Names { max: U16, names: DNS_RCODES }, "response code"),
     field("dns.rrtype", DNS, Names { max: U16, names: DNS_TYPES }, "type of a record").many(),
-    field("tls.version", TLS, Names { max: U16, names: TLS_VERSIONS }, "the version that the session uses"),
+    field("tls.version", TLS, HexNames { max: U16, names: TLS_VERSIONS }, "the version that the session uses"),
     field("ssl_version", TLS, Words(&["sslv2", "sslv3", "tls1.0", "tls1.1", "tls1.2", "tls1.3"]), "versions, any of which will do"),
     field("ssl_state", TLS, Words(&["client_hello", "server_hello", "client_keyx", "server_keyx", "unknown"]), "how far the handshake is"),
     field("tls.cert_chain_len", TLS, Number { max: U32 }, "certificates in the chain"),

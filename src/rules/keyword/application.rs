@@ -61,7 +61,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         Modifies::Buffer,
         Value::Needed,
         dataset,
-        "set|unset|isset|isnotset, name[, type, load, save, state, memcap, hashsize]: the buffer is in a set",
+        "set|unset|isset|isnotset, name[, type, load, save, state, memcap, hashsize, format, value_key, array_key, context_key, remove_key]: the buffer is in a set",
     ),
     entry(
         "datarep",
@@ -165,7 +165,8 @@ fn absent(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     };
     let buffer = draft.named_buffer(call.name)?;
     if !buffer.steps.is_empty() {
-        return Err(call.name.fault("`absent` stands directly behind the sticky buffer"));
+        let fault = call.name.fault("`absent` stands directly behind the sticky buffer");
+        return Err(fault.help("for example `http.referer; absent: or_else; content:\"x\";`"));
     }
     buffer.absence = absence;
     Ok(())
@@ -177,15 +178,12 @@ fn facility(draft: &mut Draft, _: Call<'_>, facility: Facility) -> Result<(), Fa
 }
 
 fn dataset(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
-    let read = match call.name.is("datarep") {
+    let used = match call.name.is("datarep") {
         true => parse::reputation(call.value)?,
         false => parse::dataset(call.value)?,
     };
     draft.named_buffer(call.name)?.used = true;
-    match read {
-        parse::Read::Use(used) => draft.step(Step::Dataset(used), false),
-        parse::Read::Json => draft.app_check(AppCheck::Facility(Facility::Dataset)),
-    }
+    draft.step(Step::Dataset(used), false);
     Ok(())
 }
 
@@ -280,7 +278,7 @@ fn event(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
             let fault = rest.fault(format!("{word} has no event `{}`", rest.lossy()));
             return Err(match nearest(&rest.lossy(), known.iter().copied()) {
                 Some(near) => fault.help(format!("did you mean `{near}`?")),
-                None => fault,
+                None => fault.help(some_of(known)),
             });
         }
         draft.require(protos, call.value)?;
@@ -289,6 +287,17 @@ fn event(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     }
     draft.app_check(AppCheck::Event(name.into()));
     Ok(())
+}
+
+/// Events that a help lists.
+const LISTED_EVENTS: usize = 12;
+
+fn some_of(known: &[&str]) -> String {
+    let listed = known.iter().take(LISTED_EVENTS).copied().collect::<Vec<_>>().join(", ");
+    match known.len().saturating_sub(LISTED_EVENTS) {
+        0 => format!("one of: {listed}"),
+        more => format!("one of: {listed} and {more} more (docs/decoders.md)"),
+    }
 }
 
 fn state(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
@@ -310,6 +319,9 @@ pub(in crate::rules) fn hook_name(text: Text<'_>) -> Result<Box<str>, Fault> {
     let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_';
     match !text.is_empty() && text.bytes.iter().all(plain) {
         true => Ok(text.lossy().into()),
-        false => Err(text.fault(format!("`{}` is no state's name", text.lossy()))),
+        false => {
+            let fault = text.fault(format!("`{}` is no state's name", text.lossy()));
+            Err(fault.help("lower-case letters, digits and `_`, for example `request_complete`"))
+        }
     }
 }

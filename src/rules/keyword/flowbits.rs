@@ -42,6 +42,11 @@ fn flowbits(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         draft.noalert = true;
         return Ok(());
     }
+    if let Some((word, rest)) = call.value.split_once(b',').filter(|(word, _)| word.is("noalert")) {
+        let fault = word.fault("`noalert` is about the rule, and no bit stands behind it");
+        return Err(fault
+            .help(format!("write `flowbits:noalert;`, and a `flowbits` of its own for `{}`", rest.lossy())));
+    }
     let (action, names) = action_and_rest(call.value)?;
     let names: Vec<String> = names.split(b'|').map(name).collect::<Result<_, _>>()?;
     if names.len() > 1 && !matches!(action, BitAction::IsSet | BitAction::IsNotSet) {
@@ -85,8 +90,14 @@ fn host_bits(draft: &mut Draft, call: Call<'_>, tail: Tail) -> Result<(), Fault>
         // The two keywords' names are apart.
         bit.name = format!("{kind}:{}", bit.name);
     }
+    let mut said = 0;
     for (at, word) in words.enumerate() {
         tail(&mut bit, at, word)?;
+        said += 1;
+    }
+    if said == 0 && call.name.is("xbits") {
+        let fault = call.value.fault("`track` is missing: whose bit this is");
+        return Err(fault.help("`track ip_src`, `track ip_dst` or `track ip_pair`"));
     }
     draft.host_bits.push(bit);
     Ok(())

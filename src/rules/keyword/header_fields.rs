@@ -243,7 +243,11 @@ fn ip_proto(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let value = call.value.unquoted();
     let (negated, rest) = value.negation();
     let number = if rest.bytes.first().is_some_and(u8::is_ascii_alphabetic) {
-        let proto = choice(rest, PROTOCOLS)?;
+        let proto = choice(rest, PROTOCOLS).map_err(|mut fault| {
+            fault.message = format!("no IP protocol is called `{}` here", rest.lossy());
+            fault.help = fault.help.map(|help| format!("{help}; or a number from 0 to 255"));
+            fault
+        })?;
         NumRange::new(proto, proto, negated)
     } else {
         comparison(value, U8)?
