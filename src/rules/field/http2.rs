@@ -21,7 +21,10 @@ pub fn setting_value(number: u16, value: u32) -> u64 {
 
 /// A setting's name, and a comparison with its value.
 pub(super) fn parse(value: Text<'_>) -> Result<FieldTest, Fault> {
-    let (name, rest) = value.unquoted().first_word();
+    let value = value.unquoted().trim();
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let end = value.bytes.iter().position(|byte| !is_name(byte)).unwrap_or(value.bytes.len());
+    let (name, rest) = (value.sub(0, end), value.from(end));
     let word = name.lossy().to_ascii_uppercase();
     let Some(at) = SETTINGS.iter().position(|known| *known == word) else {
         let fault = name.fault(format!("`{}` is no setting of HTTP/2", name.lossy()));

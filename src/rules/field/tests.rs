@@ -63,6 +63,7 @@ const NUMBERS: &[(&str, &str, &[u64], &[u64])] = &[
     ("krb5.ticket_encryption", "!weak", &[18], &[23]),
     ("krb5.ticket_encryption", "rc4-hmac, 18 -128", &[23, 18, 0xff80], &[17]),
     ("http2.settings", "SETTINGS_ENABLE_PUSH", &[2 << 32, 2 << 32 | 1], &[1 << 32, 3 << 32]),
+    ("http2.settings", "SETTINGS_ENABLE_PUSH=0", &[2 << 32], &[2 << 32 | 1, 1 << 32]),
     (
         "http2.settings",
         "SETTINGS_HEADER_TABLE_SIZE >4096",
