@@ -4,6 +4,7 @@
 
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
 use crate::mgmt::config::Mode;
+use crate::mgmt::dataset_commands;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Balance;
 use std::net::IpAddr;
@@ -358,6 +359,8 @@ pub trait Control: Send + Sync + 'static {
     fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError>;
     fn unwatch(&self, id: u64);
     fn reload_rules(&self) -> Result<Reload, ControlError>;
+    /// Looks into the datasets of the rules in force, or changes them.
+    fn dataset(&self, command: &dataset_commands::Command) -> Result<dataset_commands::Answer, ControlError>;
     /// All service sets, or the one of this name.
     fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError>;
     fn plugins(&self) -> Result<Vec<PluginInfo>, ControlError>;

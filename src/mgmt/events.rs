@@ -224,6 +224,7 @@ mod tests {
                 app,
                 tx: None,
                 outer: None,
+                notes: Default::default(),
                 tx_proto: None,
                 record: 0,
             };

@@ -6,6 +6,7 @@ use crate::io::clock::Clock;
 use crate::mgmt::config::{Loaded, Sources};
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
+use crate::mgmt::dataset_commands;
 use crate::mgmt::datasets;
 use crate::mgmt::events::EventNumbers;
 use crate::mgmt::links::Links;
@@ -460,6 +461,11 @@ impl Control for Operator {
             loaded: set.rules.len() as u64,
             refused: refused.rules as u64,
         })
+    }
+
+    fn dataset(&self, command: &dataset_commands::Command) -> Result<dataset_commands::Answer, ControlError> {
+        let rules = self.rules.current().unwrap_or_default();
+        dataset_commands::run(&rules, command).map_err(ControlError::Unanswerable)
     }
 
     fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError> {

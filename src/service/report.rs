@@ -130,6 +130,7 @@ impl Reporter {
                 app: session.map(|session| session.spoken.names()).unwrap_or_default(),
                 tx: alert.tx,
                 outer: self.outer.filter(|_| origin.cause == Cause::Inner),
+                notes: alert.notes,
                 tx_proto: tx.map(|tx| tx.proto.name()),
                 record: 0,
             });

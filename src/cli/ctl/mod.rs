@@ -1,5 +1,6 @@
 //! `weir ctl`: the client of the management RPC. Tables for people, `--json` for programs.
 
+mod dataset;
 mod drops;
 mod mode;
 mod packets;
@@ -56,6 +57,9 @@ enum Command {
     /// Rules in force
     #[command(subcommand)]
     Rules(Rules),
+    /// Datasets of the rules in force: look into them, change them, write them
+    #[command(subcommand)]
+    Dataset(dataset::Dataset),
     /// Service sets, or everything about one
     ServiceSet { name: Option<String> },
     /// Plugins
@@ -108,7 +112,8 @@ pub fn run(args: Ctl) -> Result<Outcome, Failure> {
     } else {
         print!("{}", answer.table);
     }
-    Ok(if answer.json.get("even") == Some(&Value::Bool(false)) { Outcome::Flawed } else { Outcome::Clean })
+    let no = |key: &str| answer.json.get(key) == Some(&Value::Bool(false));
+    Ok(if no("even") || no("found") { Outcome::Flawed } else { Outcome::Clean })
 }
 
 async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<Answer, Failure> {
@@ -148,6 +153,7 @@ async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<An
         Command::Rules(Rules::Reload) => {
             show::reload(&client.rules.reload(p::ReloadRequest {}).await.map_err(refused)?.into_inner())
         }
+        Command::Dataset(command) => command.ask(client).await?,
         Command::ServiceSet { name } => services::sets(client, name.as_deref()).await?,
         Command::Plugin(command) => services::plugin(client, command).await?,
         Command::Services(command) => services::services(client, command).await?,

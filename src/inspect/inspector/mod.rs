@@ -15,7 +15,7 @@ use crate::inspect::hosts::HostState;
 use crate::inspect::kind::Class;
 use crate::inspect::lookback::Search;
 use crate::inspect::matcher::Seen;
-use crate::inspect::outcome::{MAX_ALERTS, Outcome, Payload};
+use crate::inspect::outcome::{MAX_ALERTS, Notes, Outcome, Payload};
 use crate::inspect::state::{StateHandle, StateSlab};
 use crate::inspect::steps::Budget;
 use crate::inspect::turn::Turn;
@@ -303,6 +303,7 @@ impl Inspector {
             max_alerts: self.settings.packet_alert_max.min(MAX_ALERTS).saturating_sub(alerts),
             matches: 0,
             suppressed: 0,
+            notes: Notes::default(),
         };
         work(&mut turn, candidates, seen);
         let (matches, suppressed) = (turn.matches, turn.suppressed);

@@ -60,6 +60,7 @@ pub struct Config {
     pub datasets: Datasets,
     pub named_datasets: Vec<Dataset>,
     pub reputation: Reputation,
+    pub geoip: Geoip,
     pub outputs: Outputs,
     pub rpc: Rpc,
     pub log: Log,
@@ -93,6 +94,7 @@ impl Config {
             datasets: Datasets::default(),
             named_datasets: Vec::new(),
             reputation: Reputation::default(),
+            geoip: Geoip::default(),
             outputs: Outputs::of(profile),
             rpc: Rpc::default(),
             log: Log::default(),
@@ -155,6 +157,7 @@ impl Section for Config {
             &mut self.named_datasets,
         );
         v.section("reputation", "What is said of addresses (`iprep`).", &mut self.reputation);
+        v.section("geoip", "Countries of addresses (`geoip`).", &mut self.geoip);
         v.section("outputs", "Files written.", &mut self.outputs);
         v.section("rpc", "The control socket.", &mut self.rpc);
         v.section("log", "The daemon's own log, on stderr.", &mut self.log);

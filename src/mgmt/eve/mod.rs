@@ -68,7 +68,8 @@ impl Format for Eve {
                     tracing::warn!(generation = alert.generation.0, "an alert of a rule set that is gone");
                     return None;
                 };
-                let part = AlertPart::new(rule, &event.origin.tuple, alert.blocked, style.rule_text);
+                let part = AlertPart::new(rule, &event.origin.tuple, alert.blocked, style.rule_text)
+                    .noting(rule, &alert.notes);
                 let form = alert.tx_proto.and_then(Form::of);
                 let members = form.map(|form| app::members(&form, record)).unwrap_or_default();
                 let outer = alert.outer.as_ref();

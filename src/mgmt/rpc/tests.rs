@@ -2,6 +2,7 @@ use super::proto as p;
 use super::*;
 use crate::base::{Addr, DropReason, FlowTuple, Time};
 use crate::mgmt::control::*;
+use crate::mgmt::dataset_commands;
 use crate::mgmt::watching::{Feed, Shown, WatchRequest, WatchTotals};
 use crate::pipeline::Balance;
 use std::os::unix::fs::PermissionsExt;
@@ -114,6 +115,16 @@ impl Control for Fake {
     fn why(&self, between: &Between) -> Result<Why, ControlError> {
         assert_eq!((between.proto, between.ports), (6, Some([1000, 80])));
         Err(ControlError::Unanswerable("no such thing".into()))
+    }
+
+    fn dataset(&self, command: &dataset_commands::Command) -> Result<dataset_commands::Answer, ControlError> {
+        match command {
+            dataset_commands::Command::Lookup(named, value) => {
+                let said = format!("{} {} {value}", named.name, named.kind);
+                Ok(dataset_commands::Answer { said, holds: true, sets: Vec::new() })
+            }
+            _ => Err(ControlError::Unanswerable("no set".into())),
+        }
     }
 
     fn reload_rules(&self) -> Result<Reload, ControlError> {
@@ -263,6 +274,22 @@ fn a_reload_that_fails_says_why() {
         let fault = client.rules.reload(p::ReloadRequest {}).await.unwrap_err();
         assert_eq!(fault.code(), tonic::Code::FailedPrecondition);
         assert!(fault.message().contains("no such action"));
+    });
+}
+
+#[test]
+fn datasets_are_asked_with_all_that_was_said() {
+    with_server(async |mut client, _| {
+        let request = |command: p::DatasetCommand| p::DatasetRequest {
+            command: command.into(),
+            name: "seen".into(),
+            r#type: "string".into(),
+            value: "YQ==".into(),
+        };
+        let found = client.rules.dataset(request(p::DatasetCommand::Lookup)).await.unwrap().into_inner();
+        assert_eq!((found.said.as_str(), found.holds), ("seen string YQ==", true));
+        let fault = client.rules.dataset(request(p::DatasetCommand::Clear)).await.unwrap_err();
+        assert_eq!((fault.code(), fault.message()), (tonic::Code::InvalidArgument, "no set"));
     });
 }
 

@@ -1,4 +1,4 @@
-//! `[datasets]`, `[[dataset]]`, `[reputation]`.
+//! `[datasets]`, `[[dataset]]`, `[reputation]`, `[geoip]`.
 
 use crate::mgmt::config::value::{Bytes, Within, words};
 use crate::mgmt::config::visit::{Item, Section, Visitor};
@@ -167,6 +167,29 @@ impl Section for Reputation {
              again at each reload.",
             &mut self.files,
         );
+    }
+}
+
+/// Countries of addresses.
+#[derive(Clone, Debug, Default)]
+pub struct Geoip {
+    pub database: PathBuf,
+}
+
+impl Section for Geoip {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value(
+            "database",
+            "A database in MaxMind's format with countries (GeoIP2 or GeoLite2 Country or City, .mmdb). Read again at each\n\
+             reload. Empty: rules with `geoip` are refused.",
+            &mut self.database,
+        );
+    }
+}
+
+impl Geoip {
+    pub fn path(&self, base: &Path) -> Option<PathBuf> {
+        path(base, &self.database)
     }
 }
 

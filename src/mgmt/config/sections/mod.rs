@@ -15,7 +15,7 @@ pub mod services;
 pub mod tables;
 pub mod tunnels;
 
-pub use datasets::{Dataset, DatasetType, Datasets, Reputation};
+pub use datasets::{Dataset, DatasetType, Datasets, Geoip, Reputation};
 pub use destination::{Destination, SinkKind, SyslogServer};
 pub use event_type::EventType;
 pub use exceptions::{Exception, Exceptions};
