@@ -53,6 +53,13 @@ fn a_drop_rule_drops_its_packet_and_what_follows_in_the_session() {
     let rest: Vec<_> = (first..=capture.frames.len() as u64).collect();
     assert_eq!(drops.iter().map(|drop| drop.0).collect::<Vec<_>>(), rest);
     assert!(drops[1..].iter().all(|drop| drop.1 == "flow_drop"), "{drops:?}");
+    let records = replayed.events.of("drop");
+    let (by, after) = (records[0], records[1]);
+    assert_eq!((&by["alert"]["signature_id"], &by["alert"]["signature"]), (&json!(1), &json!("m")));
+    assert_eq!((&by["direction"], &by["verdict"]), (&json!("to_server"), &json!({"action": "drop"})));
+    assert_eq!((&by["drop"]["ack"], &by["drop"]["syn"]), (&json!(true), &json!(false)));
+    assert_eq!(by["flow_id"], replayed.events.of("alert")[0]["flow_id"]);
+    assert!(after.get("alert").is_none() && after["flow_id"] == by["flow_id"], "{after}");
     let alerts = replayed.events.of("alert");
     assert_eq!(alerts.len(), 1);
     assert_eq!((&alerts[0]["alert"]["action"], &alerts[0]["pcap_cnt"]), (&json!("blocked"), &json!(first)));
