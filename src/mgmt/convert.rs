@@ -6,12 +6,13 @@ use crate::io::dpdk::{EalConfig, HashFields, LogLevel, Memory, PoolConfig, PortC
 use crate::io::{LinkType, PortInfo};
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{
-    Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, Poll, Profile, Urgent,
-    check,
+    Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, PairInactive, Poll,
+    Profile, Urgent, check,
 };
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
-use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
+use crate::pipeline::settings::{self as pipeline, OnOverload, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
+use crate::service::InactiveAction;
 use crate::service::watchdog::Restarted;
 use crate::{defrag, inspect, session, stream};
 use std::sync::Arc;
@@ -176,10 +177,12 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
     }
 }
 
-/// Services as the configuration has them.
+/// Services as the configuration has them. `awaits_rules`: detection has no policy until the first rules come, and `engine` has
+/// none.
 pub fn services(
     config: &Config,
     engine: &Arc<Engine>,
+    awaits_rules: bool,
     place: Place,
     seed: u64,
     restarted: Restarted,
@@ -191,7 +194,8 @@ pub fn services(
         inspect::Settings { packet_alert_max: alerts, seed, exceptions, ..inspect::Settings::default() };
     let hosts = Arc::new(inspect::HostState::new(&inspection));
     let shared = Arc::clone(&hosts);
-    let stock = Stock { engine: Arc::clone(engine), hosts, streams: streams(config), inspection, costs };
+    let engine = Arc::clone(engine);
+    let stock = Stock { engine, hosts, streams: streams(config), inspection, costs, awaits_rules };
     let (layout, ports) = match place {
         Place::Line => (Layout::of(config), Ports::of(config)),
         Place::Captures(count) => (Layout::of(config).fixed(), Ports::Captures(count)),
@@ -226,6 +230,24 @@ pub fn mode(mode: Mode) -> pipeline::Mode {
     }
 }
 
+/// What a pair says of the time before the first policy, if anything.
+fn inactive(word: PairInactive) -> Option<InactiveAction> {
+    match word {
+        PairInactive::Auto => None,
+        PairInactive::Drop => Some(InactiveAction::Drop),
+        PairInactive::Forward => Some(InactiveAction::Forward),
+    }
+}
+
+/// Whether the ports start before the rules are ready: some inspected pair says what becomes of its traffic until then.
+pub fn starts_early(config: &Config) -> bool {
+    config.pairs.iter().any(|pair| pair.inspection && pair.inactive != PairInactive::Auto)
+}
+
+fn overload(config: &Config) -> OnOverload {
+    if config.exceptions.passes_overload() { OnOverload::Bypass } else { OnOverload::Drop }
+}
+
 /// Whether frames that a port receives are looked at.
 pub fn inspected(config: &Config, port: &str) -> bool {
     let pair = config.pairs.iter().find(|pair| pair.ports.iter().any(|name| name == port));
@@ -251,6 +273,8 @@ pub fn plans(config: &Config, infos: &[&PortInfo]) -> Vec<PortPlan> {
                 Auto::Set(mtu) => mtu.0,
                 Auto::Auto => other.and_then(|n| config.ports.get(n)).map_or(port.mtu, |p| p.mtu),
             },
+            inactive: pair.and_then(|pair| inactive(pair.inactive)),
+            on_overload: overload(config),
         }
     };
     config.ports.iter().enumerate().map(plan).collect()
@@ -314,10 +338,13 @@ pub fn hash_fields(config: &Config) -> HashFields {
     }
 }
 
-/// A transmit queue a worker, or as many as the device has (then the main lcore sends). A receive queue a worker where NICs
+/// A transmit queue a worker, and one for the main lcore where that sends what they have no room for; or as many as the device
+/// has (then the main lcore sends for all). A receive queue a worker where NICs
 /// spread the frames of inspected pairs, else as configured.
 pub fn ports(config: &Config, spreading: Spreading) -> Vec<PortConfig> {
     let workers = u16::from(config.lcores.workers.max(1));
+    // What workers have no room for the main lcore sends itself.
+    let main_sends = spreading == Spreading::Software && overload(config) == OnOverload::Bypass;
     let table = |p: &crate::mgmt::config::Port| match spreading {
         Spreading::Rss { table } if inspected(config, &p.name) => Some(table),
         _ => None,
@@ -330,7 +357,7 @@ pub fn ports(config: &Config, spreading: Spreading) -> Vec<PortConfig> {
             Auto::Auto => 1,
             Auto::Set(n) => u16::try_from(n).unwrap_or(u16::MAX),
         },
-        tx_queues: workers,
+        tx_queues: workers + u16::from(main_sends),
         hash: hash_fields(config),
         table: table(p),
         rx_descriptors: p.rx_descriptors,

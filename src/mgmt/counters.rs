@@ -118,6 +118,7 @@ pub fn of(handle: &Handle) -> Vec<NamedCount> {
         ("frames.held", balance.held),
         ("frames.consumed", balance.consumed),
         ("frames.merged", balance.merged),
+        ("overload.bypassed", handle.ledgers.iter().map(|l| l.bypassed.get()).sum()),
         ("frames.misplaced", handle.ledgers.iter().map(|l| l.misplaced.get()).sum()),
     ] {
         list.push(NamedCount::new(name, value));

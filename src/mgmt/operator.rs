@@ -17,15 +17,18 @@ use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
+use crate::mgmt::stalls::Stalls;
+use crate::mgmt::start::RulesAtStart;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
 use crate::pipeline::pause::{Asked, Step};
+use crate::rules::RuleSet;
 use crate::service::services::{self, InUse, Retired};
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,6 +77,9 @@ pub struct Operator {
     ended_watches: Mutex<Vec<u64>>,
     links: Mutex<Links>,
     overload: Mutex<Overload>,
+    stalls: Mutex<Stalls>,
+    /// The rules of the start are still being compiled.
+    awaits_rules: AtomicBool,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -95,6 +101,7 @@ pub struct Parts {
     pub selection: Selection,
     pub rules: RuleBook,
     pub refused: Refused,
+    pub awaits_rules: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -105,7 +112,7 @@ impl Operator {
     pub fn new(mut parts: Parts) -> Operator {
         let started = parts.clock.now();
         let generation = parts.rules.current().map_or(0, |set| set.generation.0);
-        let owed = vec![0; parts.handle.workers()];
+        let owed = vec![0; parts.handle.watchers()];
         Operator {
             board: Arc::clone(&parts.handle.board),
             handle: Mutex::new(parts.handle),
@@ -131,6 +138,8 @@ impl Operator {
             ended_watches: Mutex::default(),
             links: Mutex::default(),
             overload: Mutex::default(),
+            stalls: Mutex::default(),
+            awaits_rules: AtomicBool::new(parts.awaits_rules),
         }
     }
 
@@ -224,6 +233,35 @@ impl Operator {
             std::thread::yield_now();
         }
         Ok(())
+    }
+
+    /// The rules of the start, where the ports did not wait for them. How many there are.
+    pub fn take_first(&self, rules: &RulesAtStart) -> Result<usize, ControlError> {
+        let _one = lock(&self.asking);
+        let set = self.put_in_force(&rules.engine, rules.loaded.refused())?;
+        self.awaits_rules.store(false, Ordering::Relaxed);
+        Ok(set.rules.len())
+    }
+
+    /// Only who holds `asking` calls this.
+    fn put_in_force(&self, engine: &Arc<Engine>, refused: Refused) -> Result<Arc<RuleSet>, ControlError> {
+        let set = Arc::clone(engine.rules());
+        self.rules.publish(Arc::clone(&set));
+        // Its number is spent, even if a worker should not answer.
+        self.generation.store(set.generation.0, Ordering::Relaxed);
+        lock(&self.services).new_rules(engine, &mut Post(self)).map_err(ControlError::Refused)?;
+        self.refused.store(refused.rules as u64, Ordering::Relaxed);
+        self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
+        Ok(set)
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.board.is_stopped()
+    }
+
+    /// Stops the appliance.
+    pub fn end(&self) {
+        self.board.stop();
     }
 
     fn compile(&self) -> Result<(Arc<Engine>, Refused), ControlError> {
@@ -341,6 +379,7 @@ impl Control for Operator {
 
     fn counters(&self) -> Vec<NamedCount> {
         let mut list = counters::of(&self.handle());
+        list.push(NamedCount::new("lcores.stalled", lock(&self.stalls).count()));
         list.extend(self.plugin_counters.counters());
         list.extend(self.rules.current().iter().flat_map(|rules| datasets::counters(rules)));
         list.extend(self.events.counters());
@@ -447,14 +486,12 @@ impl Control for Operator {
 
     fn reload_rules(&self) -> Result<Reload, ControlError> {
         let _one = lock(&self.asking);
+        if self.awaits_rules.load(Ordering::Relaxed) {
+            let text = "those of the start are still being compiled; wait until `weir ctl status` shows generation 1";
+            return Err(ControlError::Refused(text.into()));
+        }
         let (engine, refused) = self.compile()?;
-        let set = Arc::clone(engine.rules());
-        self.rules.publish(Arc::clone(&set));
-        // Its number is spent, even if a worker should not answer.
-        self.generation.store(set.generation.0, Ordering::Relaxed);
-        lock(&self.services).new_rules(&engine, &mut Post(self)).map_err(ControlError::Refused)?;
-        self.refused.store(refused.rules as u64, Ordering::Relaxed);
-        self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
+        let set = self.put_in_force(&engine, refused)?;
         Ok(Reload {
             generation: set.generation.0,
             loaded: set.rules.len() as u64,

@@ -11,7 +11,7 @@ use super::lane::{Lane, LaneParts};
 use super::ledger::{Balance, Ledger};
 use super::mailbox::{Answer, Command, MailboxSender, mailbox};
 use super::main_lcore::{MainLcore, MainParts, Return, Source};
-use super::settings::{MAX_PORTS, MAX_WORKERS, PortPlan, Settings};
+use super::settings::{MAX_PORTS, MAX_WORKERS, OnOverload, PortPlan, Settings};
 use super::spreading::{Owners, Spreading};
 use super::tables::TableCounts;
 use super::worker::{Pass, Worker, WorkerParts};
@@ -85,7 +85,9 @@ pub struct Handle {
     pub hosts: Option<Arc<HostState>>,
     /// By name, those that count.
     pub meters: Vec<(String, Box<dyn PortMeter>)>,
+    /// The workers', then the main lcore's, if it has one.
     mailboxes: Vec<MailboxSender>,
+    workers: usize,
 }
 
 impl Handle {
@@ -113,6 +115,11 @@ impl Handle {
     }
 
     pub fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Who can be asked for a watch: the workers, and behind them the main lcore where it may drop what comes for them.
+    pub fn watchers(&self) -> usize {
         self.mailboxes.len()
     }
 
@@ -229,6 +236,12 @@ impl Builder<'_> {
         } else {
             (None, exits)
         };
+        let asked = outside.mailboxes.len();
+        let main_mailbox = (count > 0).then(|| {
+            let (sender, mailbox) = mailbox();
+            outside.mailboxes.push(sender);
+            mailbox
+        });
         let main = MainLcore::new(MainParts {
             plans: Arc::clone(&self.plans),
             rings,
@@ -240,10 +253,22 @@ impl Builder<'_> {
             ledger,
             owners: self.owners,
             replay: self.settings.replay,
+            mailbox: main_mailbox,
         });
         let Outside { ledgers, tables, mailboxes, feeds, running, plugins, .. } = outside;
         let (plans, hosts) = (self.plans, self.services.hosts.clone());
-        let handle = Handle { board, ledgers, tables, plans, running, plugins, hosts, meters, mailboxes };
+        let handle = Handle {
+            board,
+            ledgers,
+            tables,
+            plans,
+            running,
+            plugins,
+            hosts,
+            meters,
+            mailboxes,
+            workers: asked,
+        };
         Ok(Appliance { main, workers, handle, feeds })
     }
 
@@ -318,7 +343,7 @@ impl Builder<'_> {
                 outlets.push(None);
                 continue;
             };
-            let enough = usize::from(port.info().tx_queues) >= self.settings.workers;
+            let enough = usize::from(port.info().tx_queues) >= self.tx_queues();
             outlets.push(match enough.then(|| port.take_tx(index as u16)).flatten() {
                 Some(queue) => Some(Outlet::Queue(queue)),
                 None => {
@@ -331,12 +356,27 @@ impl Builder<'_> {
         Ok(outlets)
     }
 
-    /// What the workers left: queues of ports that have too few for each to own one.
+    /// The main lcore sends frames that workers have no room for.
+    fn main_sends(&self) -> bool {
+        let bypass = self.plans.iter().any(|plan| plan.on_overload == OnOverload::Bypass);
+        bypass && self.settings.workers > 0 && self.settings.spreading == Spreading::Software
+    }
+
+    /// So many a port needs for each lcore that sends to own one.
+    fn tx_queues(&self) -> usize {
+        self.settings.workers + usize::from(self.main_sends())
+    }
+
+    /// What the workers left: queues of ports that have too few for each to own one, and one more where it sends itself.
     fn main_outlets(&self, ports: &mut [Option<Box<dyn PacketIo>>]) -> Vec<Option<Outlet>> {
         let queue = |port: &mut Box<dyn PacketIo>| {
-            let own =
-                self.settings.workers == 0 || usize::from(port.info().tx_queues) < self.settings.workers;
-            own.then(|| port.take_tx(0)).flatten().map(Outlet::Queue)
+            let few = usize::from(port.info().tx_queues) < self.tx_queues();
+            let number = match (self.settings.workers == 0 || few, self.main_sends()) {
+                (true, _) => Some(0),
+                (false, true) => Some(self.settings.workers as u16),
+                (false, false) => None,
+            };
+            number.and_then(|number| port.take_tx(number)).map(Outlet::Queue)
         };
         ports.iter_mut().map(|port| port.as_mut().and_then(queue)).collect()
     }

@@ -331,6 +331,7 @@ impl Lane {
 
     pub fn flush(&mut self) {
         self.exits.flush();
+        self.witness_untaken();
     }
 
     /// A frame's number at its full width.

@@ -30,6 +30,7 @@ pub mod ledger;
 pub mod mailbox;
 pub mod main_lcore;
 pub mod modes;
+mod onlooker;
 mod order;
 pub mod pause;
 pub mod recent;

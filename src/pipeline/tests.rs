@@ -58,6 +58,7 @@ fn settings(workers: usize, mode: Mode) -> Settings {
         mode,
         non_ip: true,
         peer_mtu: 1500,
+        ..PortPlan::default()
     };
     Settings {
         ports: vec![port(OUTSIDE), port(INSIDE)],

@@ -5,8 +5,8 @@ use super::trace::{Step, Trace};
 use crate::app::{AppProto, FileId, Protos, Transaction, Transactions, TxId};
 use crate::base::event::record::RecordBuffer;
 use crate::base::event::{
-    AlertEvent, AppEvent, AppKind, Cause, CloseReason, DropEvent, Event, EventBody, EventSender, Origin, PacketVerdict,
-    PluginFault,
+    AlertEvent, AppEvent, AppKind, Cause, CloseReason, DropEvent, Event, EventBody, EventSender, Origin,
+    PacketVerdict, PluginFault,
 };
 use crate::base::{Anomaly, Dir, Outer, PluginId, Time, WorkerId};
 use crate::decode::{Decoded, L4};

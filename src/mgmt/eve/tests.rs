@@ -355,6 +355,7 @@ fn a_drop_record_has_the_fields_of_its_protocols() {
     let expected = json!({"len": 60, "tc": 1, "hoplimit": 2, "flowlbl": 3, "udplen": 20, "reason": "rules"});
     assert_eq!(part(v6, UpperHeader::Udp { length: 20 }), expected);
     let v4 = IpHeader::V4 { tos: 0, ttl: 1, id: 2 };
-    let echo = json!({"len": 60, "tos": 0, "ttl": 1, "ipid": 2, "icmp_id": 5, "icmp_seq": 6, "reason": "rules"});
+    let echo =
+        json!({"len": 60, "tos": 0, "ttl": 1, "ipid": 2, "icmp_id": 5, "icmp_seq": 6, "reason": "rules"});
     assert_eq!(part(v4, UpperHeader::Icmp { id: 5, seq: 6 }), echo);
 }
