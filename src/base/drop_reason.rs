@@ -63,6 +63,7 @@ drop_reasons! {
     RuleReject = "rules_reject", "a rule with the action reject";
     SessionDropped = "flow_drop", "the session was settled as dropped by an earlier packet";
     InspectionBudget = "inspection_budget", "the work a packet may cost was spent before all rules were evaluated";
+    IpAction = "ip_action", "an IP action that a rule asked for is in force against its source, destination, port or service";
     // service sets and plugins
     PluginDiscard = "plugin", "a plugin discarded it";
     ServiceInactive = "service_inactive", "its service set has not all of its policies yet, and the inactive-action of its pair or set is drop";

@@ -7,12 +7,13 @@ use crate::io::{LinkType, PortInfo};
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{
     Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, PairInactive, Poll,
-    Profile, Urgent, check,
+    Profile, Urgent, WhenCrowded, check,
 };
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, OnOverload, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
 use crate::service::InactiveAction;
+use crate::service::ip_actions::{self, IpActions};
 use crate::service::watchdog::Restarted;
 use crate::{defrag, inspect, session, stream};
 use std::sync::Arc;
@@ -200,8 +201,18 @@ pub fn services(
         Place::Line => (Layout::of(config), Ports::of(config)),
         Place::Captures(count) => (Layout::of(config).fixed(), Ports::Captures(count)),
     };
+    let asks = stock.engine.asks_ip_actions();
     let mut draft = Draft::new(layout, Box::new(stock), ports, restarted)?;
     draft.plan.hosts = Some(shared);
+    draft.plan.ip_actions = Arc::new(IpActions::new(&ip_actions::Settings {
+        size: config.ip_actions.size as usize,
+        when_full: match config.ip_actions.when_full {
+            WhenCrowded::Evict => ip_actions::WhenFull::Evict,
+            WhenCrowded::Keep => ip_actions::WhenFull::Keep,
+        },
+        seed,
+    }));
+    draft.plan.ip_actions.arm(asks);
     Ok(draft)
 }
 

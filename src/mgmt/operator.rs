@@ -27,12 +27,14 @@ use crate::pipeline::pause::{Asked, Step};
 use crate::rules::RuleSet;
 use crate::service::services::{self, InUse, Retired};
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 mod health;
+mod ip_actions;
 mod modes;
 mod watch;
 mod why;
@@ -474,6 +476,14 @@ impl Control for Operator {
 
     fn why(&self, between: &Between) -> Result<Why, ControlError> {
         self.tell_why(between)
+    }
+
+    fn ip_actions(&self, address: Option<IpAddr>) -> Vec<IpActionInfo> {
+        self.list_ip_actions(address)
+    }
+
+    fn clear_ip_actions(&self, address: Option<IpAddr>) -> usize {
+        self.end_ip_actions(address)
     }
 
     fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError> {

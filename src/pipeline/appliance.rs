@@ -20,6 +20,7 @@ use crate::base::{DropReason, PluginId, PortId, WorkerId};
 use crate::inspect::HostState;
 use crate::io::clock::{Clock, Ticks, TimeBase};
 use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, PortMeter, RingEnds, memory};
+use crate::service::ip_actions::IpActions;
 use crate::service::table::PluginCounts;
 use crate::service::{Running, ServicePlan};
 use std::sync::Arc;
@@ -83,6 +84,7 @@ pub struct Handle {
     pub plugins: Vec<Vec<(PluginId, Arc<PluginCounts>)>>,
     /// What the workers' detection shares, where there is detection.
     pub hosts: Option<Arc<HostState>>,
+    pub ip_actions: Arc<IpActions>,
     /// By name, those that count.
     pub meters: Vec<(String, Box<dyn PortMeter>)>,
     /// The workers', then the main lcore's, if it has one.
@@ -257,6 +259,7 @@ impl Builder<'_> {
         });
         let Outside { ledgers, tables, mailboxes, feeds, running, plugins, .. } = outside;
         let (plans, hosts) = (self.plans, self.services.hosts.clone());
+        let ip_actions = Arc::clone(&self.services.ip_actions);
         let handle = Handle {
             board,
             ledgers,
@@ -265,6 +268,7 @@ impl Builder<'_> {
             running,
             plugins,
             hosts,
+            ip_actions,
             meters,
             mailboxes,
             workers: asked,

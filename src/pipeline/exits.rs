@@ -155,3 +155,40 @@ fn drain(
     }
     debug_assert!(burst.capacity() == BURST);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::memory::HeapPool;
+
+    /// A port whose queue is always full.
+    struct Full;
+
+    impl TxQueue for Full {
+        fn send(&mut self, _: &mut Burst) -> usize {
+            0
+        }
+    }
+
+    #[test]
+    fn what_a_port_does_not_take_is_counted_there_and_kept_only_while_somebody_watches() {
+        let (pool, ledger) = (HeapPool::default(), Arc::<Ledger>::default());
+        let mut exits = Exits::new(vec![Some(Outlet::Queue(Box::new(Full)))], false, Arc::clone(&ledger));
+        let send = |exits: &mut Exits, frames: usize| {
+            (0..frames).for_each(|_| exits.send(pool.frame(&[7; 60]), Some(PortId(0))));
+            exits.flush();
+        };
+        send(&mut exits, 3);
+        assert!(exits.untaken().is_none());
+        exits.watch_untaken(true);
+        send(&mut exits, 2);
+        assert!(exits.untaken().is_some() && exits.untaken().is_some() && exits.untaken().is_none());
+        send(&mut exits, 3 * BURST);
+        assert_eq!(std::iter::from_fn(|| exits.untaken()).count(), BURST, "what finds no room goes unseen");
+        send(&mut exits, 1);
+        exits.watch_untaken(false);
+        assert_eq!(pool.outstanding(), 0);
+        let port = Some(PortId(0));
+        assert_eq!(ledger.drops_of(port, DropReason::TransmitFull), (6 + 3 * BURST as u64, 0));
+    }
+}

@@ -18,12 +18,20 @@ impl Lane {
             let origin = origin(subject.number, subject.meta, decoded, None, Dir::ToServer);
             self.report.anomalies(&Origin { cause: subject.cause, ..origin }, &decoded.anomalies);
         }
+        if self.may_strike(subject)
+            && let Some(verdict) = self.strike(subject, decoded)
+        {
+            return verdict;
+        }
         // A piece has no ports, so no session: its datagram will.
         let verdict = if decoded.is_fragment() {
             self.alone(subject, decoded)
         } else {
             self.with_session(subject, decoded)
         };
+        if !self.services.outbox.ip_actions.is_empty() {
+            self.begin_ip_actions(subject.meta.port, decoded);
+        }
         if let Some(reason) = decoded.invalid {
             self.report.trace.step(Step::Invalid(reason));
         }

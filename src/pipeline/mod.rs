@@ -39,6 +39,7 @@ mod reject;
 pub mod settings;
 mod settle;
 pub mod spreading;
+mod striking;
 pub mod tables;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ pub mod finish;
 pub mod flowint;
 pub mod group;
 pub mod header;
+pub mod ip_action;
 pub mod keyword;
 pub mod lexer;
 pub mod lists;

@@ -16,6 +16,7 @@ pub mod filter;
 mod headers;
 pub mod hold;
 pub mod idp;
+pub mod ip_actions;
 pub mod outbox;
 pub mod passthru;
 pub mod plan;

@@ -92,7 +92,9 @@ impl Start {
     pub fn run(&self, bench: &Bench) -> Running {
         let mut command = weir();
         command.args(["run", "-c"]).arg(bench.path("weir.toml"));
-        self.sets.iter().for_each(|set| drop(command.args(["--set", set])));
+        for set in &self.sets {
+            command.args(["--set", set]);
+        }
         // What a panic prints must not keep its worker for long.
         command.env("RUST_BACKTRACE", "0").envs(self.variables.iter().map(|(name, value)| (name, value)));
         Running::start(command, bench, "appliance")

@@ -76,6 +76,7 @@ impl Idp {
         let idp = Idp::new(Arc::clone(engine), Arc::clone(&hosts), streams, inspection);
         let mut plan = super::ServicePlan::of(vec![Box::new(idp)], ports);
         plan.hosts = Some(hosts);
+        plan.ip_actions.arm(engine.asks_ip_actions());
         let policy = Idp::policy(engine);
         plan.policies.push(super::plan::Attached { set: SetId(0), plugin: PluginId(0), policy });
         plan
