@@ -1,7 +1,6 @@
 //! Management's hands on a running appliance: the [`Control`] that the RPC asks.
 
-use crate::base::{Generation, Time};
-use crate::inspect::Engine;
+use crate::base::Time;
 use crate::io::clock::Clock;
 use crate::mgmt::config::{Loaded, Sources};
 use crate::mgmt::control::*;
@@ -13,18 +12,15 @@ use crate::mgmt::looks::{Look, Looks};
 use crate::mgmt::overload::Overload;
 use crate::mgmt::pair_modes::Unconfirmed;
 use crate::mgmt::rule_files::{Refused, Selection};
-use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
 use crate::mgmt::stalls::Stalls;
-use crate::mgmt::start::RulesAtStart;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
 use crate::pipeline::pause::{Asked, Step};
-use crate::rules::RuleSet;
 use crate::service::services::{self, InUse, Retired};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -36,14 +32,12 @@ use std::time::Duration;
 mod health;
 mod ip_actions;
 mod modes;
+mod rules;
 mod watch;
 mod why;
 
 /// How long a worker may take to answer: a turn takes microseconds, a preempted one milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Faults that a refused reload tells of; `weir rules check` has them all.
-const LISTED: usize = 10;
 
 /// Between two looks into a mailbox.
 const LOOK: Duration = Duration::from_millis(1);
@@ -237,26 +231,6 @@ impl Operator {
         Ok(())
     }
 
-    /// The rules of the start, where the ports did not wait for them. How many there are.
-    pub fn take_first(&self, rules: &RulesAtStart) -> Result<usize, ControlError> {
-        let _one = lock(&self.asking);
-        let set = self.put_in_force(&rules.engine, rules.loaded.refused())?;
-        self.awaits_rules.store(false, Ordering::Relaxed);
-        Ok(set.rules.len())
-    }
-
-    /// Only who holds `asking` calls this.
-    fn put_in_force(&self, engine: &Arc<Engine>, refused: Refused) -> Result<Arc<RuleSet>, ControlError> {
-        let set = Arc::clone(engine.rules());
-        self.rules.publish(Arc::clone(&set));
-        // Its number is spent, even if a worker should not answer.
-        self.generation.store(set.generation.0, Ordering::Relaxed);
-        lock(&self.services).new_rules(engine, &mut Post(self)).map_err(ControlError::Refused)?;
-        self.refused.store(refused.rules as u64, Ordering::Relaxed);
-        self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
-        Ok(set)
-    }
-
     pub fn is_stopping(&self) -> bool {
         self.board.is_stopped()
     }
@@ -264,28 +238,6 @@ impl Operator {
     /// Stops the appliance.
     pub fn end(&self) {
         self.board.stop();
-    }
-
-    fn compile(&self) -> Result<(Arc<Engine>, Refused), ControlError> {
-        let refused = |text: String| ControlError::Refused(text);
-        let (config, base) = (&self.loaded.config, &self.loaded.base);
-        let datasets = self.rules.current().map(|set| set.datasets.clone()).unwrap_or_default();
-        let selection = Selection { datasets, ..self.selection.clone() };
-        let mut loaded = rule_sets::load(config, base, &selection, Keep::Yes)
-            .map_err(|error| refused(error.to_string()))?;
-        loaded.log_saved();
-        let faults = loaded.refused();
-        // What was good and is no more: a slip in a file must not take it out of a running line.
-        let more = |count: usize, known: &AtomicU64| count as u64 > known.load(Ordering::Relaxed);
-        if more(faults.rules, &self.refused) || more(faults.lines, &self.lines_refused) {
-            let listed: String = loaded.faults().take(LISTED).map(|fault| format!("\n{fault}")).collect();
-            return Err(refused(format!(
-                "{faults} are refused, so the rules in force stay: mend them and reload{listed}"
-            )));
-        }
-        loaded.rules.generation = Generation(self.generation.load(Ordering::Relaxed) + 1);
-        let engine = Engine::compile(Arc::new(loaded.rules)).map_err(|error| refused(error.to_string()))?;
-        Ok((Arc::new(engine), faults))
     }
 }
 
@@ -495,18 +447,7 @@ impl Control for Operator {
     }
 
     fn reload_rules(&self) -> Result<Reload, ControlError> {
-        let _one = lock(&self.asking);
-        if self.awaits_rules.load(Ordering::Relaxed) {
-            let text = "those of the start are still being compiled; wait until `weir ctl status` shows generation 1";
-            return Err(ControlError::Refused(text.into()));
-        }
-        let (engine, refused) = self.compile()?;
-        let set = self.put_in_force(&engine, refused)?;
-        Ok(Reload {
-            generation: set.generation.0,
-            loaded: set.rules.len() as u64,
-            refused: refused.rules as u64,
-        })
+        self.reload()
     }
 
     fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError> {

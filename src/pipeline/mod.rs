@@ -16,6 +16,7 @@ pub mod appliance;
 pub mod board;
 mod ending;
 pub mod exits;
+pub mod handle;
 pub mod handover;
 pub mod idle;
 pub mod intake;
@@ -49,7 +50,8 @@ pub mod watch;
 mod within;
 pub mod worker;
 
-pub use appliance::{Appliance, Handle, MemoryPlatform, Platform, SetupError};
+pub use appliance::{Appliance, MemoryPlatform, Platform, SetupError};
+pub use handle::Handle;
 pub use idle::Polling;
 pub use ledger::{Balance, Ledger};
 pub use main_lcore::{MainLcore, Source};
