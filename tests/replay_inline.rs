@@ -70,7 +70,7 @@ fn a_drop_rule_drops_its_packet_and_what_follows_in_the_session() {
     let listened = bench.replay(&path, &rules("drop"), &verdict[1..]).clean();
     let alerts = listened.events.of("alert");
     assert_eq!((&alerts[0]["alert"]["action"], alerts.len()), (&json!("allowed"), 1));
-    assert_eq!(alerts[0]["verdict"], json!({"action": "alert"}));
+    assert_eq!(alerts[0]["verdict"], json!({"action": "alert", "would": "drop"}));
     assert!(listened.events.of("drop").is_empty());
 }
 

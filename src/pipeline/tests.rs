@@ -21,6 +21,7 @@ mod ip_actions;
 mod line;
 mod mark;
 mod modes;
+mod overload;
 mod prevention;
 mod recent;
 mod reject;

@@ -61,6 +61,8 @@ pub struct PacketVerdict {
     pub action: FinalAction,
     /// Which ends of the session are told that it was rejected.
     pub told: PerDir<bool>,
+    /// Its rules drop it, and the mode lets it go on.
+    pub spared: bool,
 }
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]

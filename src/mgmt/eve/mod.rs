@@ -83,7 +83,7 @@ impl Format for Eve {
             EventBody::Drop(dropped) => {
                 let by = dropped.rule.and_then(|(generation, index)| rule(generation, index));
                 let alert = by.map(|rule| AlertPart::new(rule, &event.origin.tuple, true, style.rule_text));
-                let verdict = PacketVerdict { action: FinalAction::Drop, told: dropped.told };
+                let verdict = PacketVerdict { action: FinalAction::Drop, told: dropped.told, spared: false };
                 let verdict = style.verdict.then(|| VerdictPart::new(&verdict, event.origin.tuple.proto));
                 head("drop").dropped(DropPart::new(dropped), alert, event.origin.dir).verdict(verdict)
             }

@@ -112,7 +112,7 @@ impl Judgement {
             false if self.passed => FinalAction::Pass,
             false => FinalAction::Alert,
         };
-        PacketVerdict { action, told }
+        PacketVerdict { action, told, spared: !self.inline && self.verdict.is_drop() }
     }
 }
 

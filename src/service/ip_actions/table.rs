@@ -43,8 +43,9 @@ struct Counters {
 
 pub(super) struct Table {
     buckets: Box<[[Entry; WAYS]]>,
-    /// Of each target, until when something may be in force.
-    latest: [AtomicU64; IpTarget::COUNT],
+    /// Until when something may be in force, of any target and of each.
+    latest: AtomicU64,
+    latest_of: [AtomicU64; IpTarget::COUNT],
     when_full: WhenFull,
     seeds: [u64; 4],
     counters: Counters,
@@ -148,7 +149,8 @@ impl Table {
         let buckets = settings.size.div_ceil(WAYS).max(1).next_power_of_two();
         Table {
             buckets: (0..buckets).map(|_| std::array::from_fn(|_| Entry::default())).collect(),
-            latest: std::array::from_fn(|_| AtomicU64::new(0)),
+            latest: AtomicU64::new(0),
+            latest_of: std::array::from_fn(|_| AtomicU64::new(0)),
             when_full: settings.when_full,
             seeds: seeds(settings.seed),
             counters: Counters::default(),
@@ -157,12 +159,11 @@ impl Table {
 
     #[inline]
     pub(super) fn latest(&self) -> Time {
-        let each = self.latest.iter().map(|latest| latest.load(Ordering::Relaxed));
-        Time::from_micros(each.max().unwrap_or(0))
+        Time::from_micros(self.latest.load(Ordering::Relaxed))
     }
 
     pub(super) fn latest_of(&self, target: IpTarget) -> Time {
-        let latest = self.latest.get(target as usize).map_or(0, |latest| latest.load(Ordering::Relaxed));
+        let latest = self.latest_of.get(target as usize).map_or(0, |latest| latest.load(Ordering::Relaxed));
         Time::from_micros(latest)
     }
 
@@ -209,7 +210,8 @@ impl Table {
     }
 
     fn done(&self, counter: &AtomicU64, row: &Row) {
-        if let Some(latest) = self.latest.get(row.key.target as usize) {
+        let of_target = self.latest_of.get(row.key.target as usize);
+        for latest in of_target.into_iter().chain([&self.latest]) {
             latest.fetch_max(row.until.micros(), Ordering::Relaxed);
         }
         counter.fetch_add(1, Ordering::Relaxed);
