@@ -148,6 +148,7 @@ fn settings(mode: Mode, workers: usize) -> Settings {
         mode,
         non_ip: true,
         peer_mtu: 1500,
+        ..PortPlan::default()
     };
     Settings {
         ports: vec![port(1), port(0)],

@@ -7,7 +7,7 @@ mod support;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::Path;
-use support::{Bench, Replayed, ethernet, v4, weir};
+use support::{Bench, Replayed, ethernet, v4, weir, with_id};
 use weir::base::Dir;
 use weir::wire::build::{Capture, TcpConversation, udp_packet};
 
@@ -53,6 +53,13 @@ fn a_drop_rule_drops_its_packet_and_what_follows_in_the_session() {
     let rest: Vec<_> = (first..=capture.frames.len() as u64).collect();
     assert_eq!(drops.iter().map(|drop| drop.0).collect::<Vec<_>>(), rest);
     assert!(drops[1..].iter().all(|drop| drop.1 == "flow_drop"), "{drops:?}");
+    let records = replayed.events.of("drop");
+    let (by, after) = (records[0], records[1]);
+    assert_eq!((&by["alert"]["signature_id"], &by["alert"]["signature"]), (&json!(1), &json!("m")));
+    assert_eq!((&by["direction"], &by["verdict"]), (&json!("to_server"), &json!({"action": "drop"})));
+    assert_eq!((&by["drop"]["ack"], &by["drop"]["syn"]), (&json!(true), &json!(false)));
+    assert_eq!(by["flow_id"], replayed.events.of("alert")[0]["flow_id"]);
+    assert!(after.get("alert").is_none() && after["flow_id"] == by["flow_id"], "{after}");
     let alerts = replayed.events.of("alert");
     assert_eq!(alerts.len(), 1);
     assert_eq!((&alerts[0]["alert"]["action"], &alerts[0]["pcap_cnt"]), (&json!("blocked"), &json!(first)));
@@ -63,7 +70,7 @@ fn a_drop_rule_drops_its_packet_and_what_follows_in_the_session() {
     let listened = bench.replay(&path, &rules("drop"), &verdict[1..]).clean();
     let alerts = listened.events.of("alert");
     assert_eq!((&alerts[0]["alert"]["action"], alerts.len()), (&json!("allowed"), 1));
-    assert_eq!(alerts[0]["verdict"], json!({"action": "alert"}));
+    assert_eq!(alerts[0]["verdict"], json!({"action": "alert", "would": "drop"}));
     assert!(listened.events.of("drop").is_empty());
 }
 
@@ -179,4 +186,30 @@ fn a_policy_that_is_none_is_refused_with_those_there_are() {
     let output = command.arg(Path::new(&bench.path("log"))).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("drop-flow"), "{said}");
+}
+
+#[test]
+fn an_ip_action_strikes_what_follows_and_its_record_names_the_rule_for_any_number_of_workers() {
+    let bench = Bench::new();
+    let packet = |n: u16| {
+        let client = 1 + u32::from(n % 3);
+        let text: &[u8] = if n == 10 { b"attack" } else { b"hello" };
+        udp_packet(v4(client, 4000 + n), v4(200, 53), &with_id(n), text)
+    };
+    let path = bench.capture(&ethernet((0..60).map(packet)));
+    let rules =
+        "alert udp any any -> any 53 (msg:\"m\"; content:\"attack\"; metadata:ip_action block; sid:7;)";
+    let attacker = (11..60).filter(|n| n % 3 == 10 % 3).map(|n| n + 1).collect::<Vec<u64>>();
+    for workers in ["0", "1", "3"] {
+        let replayed = bench.replay(&path, rules, &["--simulate-ips", "--workers", workers]).clean();
+        let mut drops = dropped(&replayed);
+        drops.sort_unstable();
+        let expected: Vec<_> = attacker.iter().map(|n| (*n, "ip_action".to_owned())).collect();
+        assert_eq!(drops, expected, "{workers} workers");
+        assert!(replayed.events.of("drop").iter().all(|drop| drop["alert"]["signature_id"] == 7));
+        assert_eq!(replayed.events.sids(), [7]);
+    }
+    let wrong = rules.replace("block", "blok");
+    let refused = bench.replay(&path, &wrong, &["--simulate-ips"]);
+    assert!(refused.stderr().contains("one of notify, block, close, not `blok`"), "{}", refused.stderr());
 }

@@ -59,6 +59,7 @@ fn owner(bytes: &[u8], pool: &mut Allocator) -> f64 {
         mode: Mode::Ips,
         non_ip: true,
         peer_mtu: 1500,
+        ..PortPlan::default()
     };
     let (mut spent, mut sum) = (Vec::new(), 0);
     for _ in 0..BURSTS {

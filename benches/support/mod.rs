@@ -43,6 +43,7 @@ pub fn lane_in(
         mode,
         non_ip: true,
         peer_mtu,
+        ..PortPlan::default()
     };
     let settings = Settings {
         ports: vec![port],

@@ -47,6 +47,7 @@ fn build() -> Weir {
         mode: [Mode::Ips, Mode::Tap, Mode::Ips, Mode::Ids][n],
         non_ip: true,
         peer_mtu: 576,
+        ..PortPlan::default()
     };
     let mut ports: Vec<PortPlan> = LINKS.iter().enumerate().map(plan).collect();
     ports.push(PortPlan { peer: None, ..ports[0] });

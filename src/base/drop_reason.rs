@@ -63,9 +63,10 @@ drop_reasons! {
     RuleReject = "rules_reject", "a rule with the action reject";
     SessionDropped = "flow_drop", "the session was settled as dropped by an earlier packet";
     InspectionBudget = "inspection_budget", "the work a packet may cost was spent before all rules were evaluated";
+    IpAction = "ip_action", "an IP action that a rule asked for is in force against its source, destination, port or service";
     // service sets and plugins
     PluginDiscard = "plugin", "a plugin discarded it";
-    ServiceInactive = "service_inactive", "its service set is not active yet, and the set's inactive-action is drop";
+    ServiceInactive = "service_inactive", "its service set has not all of its policies yet, and the inactive-action of its pair or set is drop";
     PluginOut = "plugin_out", "a plugin of its service set was taken out, and its on-fault policy is drop";
     HoldTimeout = "hold_timeout", "no plugin decided in time about a held frame";
     HoldCap = "hold_cap", "a plugin asked to hold it, and as many frames are held as may be";

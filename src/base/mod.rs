@@ -13,6 +13,7 @@ pub mod event;
 pub mod exception;
 pub mod id;
 pub mod interval;
+pub mod ip_action;
 pub mod key;
 pub mod links;
 pub mod networks;

@@ -2,7 +2,8 @@
 
 use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
-use crate::mgmt::config::{Log, LogFormat, Sources};
+use crate::mgmt::config::{Config, Log, LogFormat, Sources};
+use crate::mgmt::first_rules::Prepare;
 use crate::mgmt::rule_files::Selection;
 use crate::mgmt::rule_sets::Keep;
 use crate::mgmt::{run, start, watchdog};
@@ -32,20 +33,10 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     start_log(&loaded.config.log);
     let restarted = watchdog::restarted();
     let selection = Selection { saved: args.saved, ..Selection::default() };
-    let rules = start::rules(&loaded.config, &loaded.base, &selection, Keep::Yes)?;
-    rules.loaded.log_saved();
-    // The process before this one has said them, and traffic waits.
-    if restarted == Restarted::default() {
-        rules::print_faults(&rules.loaded, false);
-    }
-    let refused = rules.loaded.refused();
-    if refused.any() {
-        tracing::warn!("{refused} were refused and are not in force");
-    }
-    if let Some(note) = super::rules::waiting_note(rules.engine.rules()) {
-        tracing::info!("rules: {note}");
-    }
-    let ended = run::run(loaded, rules, selection, restarted)?;
+    // The process before this one has said what was refused, and traffic waits.
+    let tells = restarted == Restarted::default();
+    let prepare = prepare(loaded.config.clone(), loaded.base.clone(), selection.clone(), tells);
+    let ended = run::run(loaded, prepare, selection, restarted)?;
     println!("conservation  {}", ended.balance);
     println!("events        {} sent, {} lost", ended.events.sent, ended.events.lost);
     let failed = super::tell_failed(&ended.failed, ended.written_off);
@@ -57,6 +48,25 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
         return Ok(Outcome::Flawed);
     }
     Ok(if failed { Outcome::Flawed } else { Outcome::Clean })
+}
+
+/// The rules of the start; what is to be said of them is said when they are there.
+fn prepare(config: Config, base: PathBuf, selection: Selection, tells: bool) -> Prepare {
+    Box::new(move || {
+        let found = start::rules(&config, &base, &selection, Keep::Yes)?;
+        found.loaded.log_saved();
+        if tells {
+            rules::print_faults(&found.loaded, false);
+        }
+        let refused = found.loaded.refused();
+        if refused.any() {
+            tracing::warn!("{refused} were refused and are not in force");
+        }
+        if let Some(note) = rules::waiting_note(found.engine.rules()) {
+            tracing::info!("rules: {note}");
+        }
+        Ok(found)
+    })
 }
 
 /// The daemon's log, to stderr.

@@ -11,6 +11,7 @@ use super::matcher::{Matcher, TooLarge};
 use super::steps::{Pcres, Program};
 use crate::app::Wanted;
 use crate::base::interval::IntervalSet;
+use crate::base::ip_action::IpAction;
 use crate::base::parallel;
 use crate::base::{Dir, Family, FlowTuple, Generation, PerDir, RuleIndex};
 use crate::rules::ruleset::{Action, PayloadScope};
@@ -67,6 +68,8 @@ struct Table<G = Group> {
 #[derive(Debug)]
 pub struct Engine {
     rules: Arc<RuleSet>,
+    /// By rule, in order.
+    ip_actions: Box<[(RuleIndex, IpAction)]>,
     compiled: Box<[Compiled]>,
     tables: Box<[PerDir<Table>]>,
     /// Rules of a header alone, whatever the class and direction.
@@ -99,8 +102,10 @@ impl Engine {
         let reads_streams = apps.reads_payload() || compiled.iter().any(Compiled::reads_stream);
         let mut both = rules.rules.iter().zip(&compiled);
         let streams_touch_hosts = both.any(|(rule, c)| c.reads_stream() && touches_hosts(rule));
+        let ip_actions = ip_actions(&rules);
         Ok(Engine {
             rules,
+            ip_actions,
             compiled,
             tables,
             ip_only,
@@ -122,6 +127,17 @@ impl Engine {
         *set = Arc::unwrap_or_clone(rules);
         set.windows = windows?;
         Ok(())
+    }
+
+    /// Whether some rule asks for an IP action.
+    pub fn asks_ip_actions(&self) -> bool {
+        !self.ip_actions.is_empty()
+    }
+
+    /// What a rule asks for beyond the packet that it matches.
+    pub fn ip_action(&self, rule: RuleIndex) -> Option<&IpAction> {
+        let at = self.ip_actions.binary_search_by_key(&rule.0, |(rule, _)| rule.0).ok()?;
+        self.ip_actions.get(at).map(|(_, action)| action)
     }
 
     pub fn rules(&self) -> &Arc<RuleSet> {
@@ -338,4 +354,13 @@ fn build_ports(rules: &[(RuleIndex, &IntervalSet<u16>)], any: &mut Members) -> P
     }
     any.extend(overflow);
     PortMap { ranges: ranges.into(), groups: groups.into() }
+}
+
+/// The parser has refused what is wrong.
+fn ip_actions(rules: &RuleSet) -> Box<[(RuleIndex, IpAction)]> {
+    let asked = |(number, rule): (u32, &Rule)| {
+        let pairs = rule.metadata.iter().map(|(key, value)| (&**key, &**value));
+        Some((RuleIndex(number), crate::rules::ip_action::of(pairs).ok()??))
+    };
+    (0..).zip(&rules.rules).filter_map(asked).collect()
 }

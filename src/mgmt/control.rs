@@ -333,6 +333,26 @@ pub enum ControlError {
     Unchanged(String),
 }
 
+/// A line of `weir ctl ip-action list`.
+#[derive(Clone, Debug, Default)]
+pub struct IpActionInfo {
+    /// `block`, `close` or `notify`, and what it is against: `source`, `destination`, `zone` or `service`.
+    pub deed: String,
+    pub target: String,
+    pub source: Option<IpAddr>,
+    pub destination: Option<IpAddr>,
+    /// Of the target service: IP protocol and the server's port.
+    pub proto: u8,
+    pub port: u16,
+    /// Of the target zone.
+    pub ingress: String,
+    /// Of the rule that asked for it first.
+    pub rule: Option<RuleStory>,
+    pub since: Time,
+    pub until: Time,
+    pub packets: u64,
+}
+
 /// The appliance as management sees it.
 pub trait Control: Send + Sync + 'static {
     fn status(&self) -> Status;
@@ -355,6 +375,10 @@ pub trait Control: Send + Sync + 'static {
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError>;
     /// What is known of drops between two ends.
     fn why(&self, between: &Between) -> Result<Why, ControlError>;
+    /// IP actions in force, those that end last first; with an address, those against it.
+    fn ip_actions(&self, address: Option<IpAddr>) -> Vec<IpActionInfo>;
+    /// Ends them; how many.
+    fn clear_ip_actions(&self, address: Option<IpAddr>) -> usize;
     /// Shows packets from now on, until [`unwatch`](Self::unwatch) is told the number.
     fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError>;
     fn unwatch(&self, id: u64);

@@ -6,12 +6,14 @@ use crate::io::dpdk::{EalConfig, HashFields, LogLevel, Memory, PoolConfig, PortC
 use crate::io::{LinkType, PortInfo};
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{
-    Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, Poll, Profile, Urgent,
-    check,
+    Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, PairInactive, Poll,
+    Profile, Urgent, WhenCrowded, check,
 };
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
-use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
+use crate::pipeline::settings::{self as pipeline, OnOverload, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
+use crate::service::InactiveAction;
+use crate::service::ip_actions::{self, IpActions};
 use crate::service::watchdog::Restarted;
 use crate::{defrag, inspect, session, stream};
 use std::sync::Arc;
@@ -176,10 +178,12 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
     }
 }
 
-/// Services as the configuration has them.
+/// Services as the configuration has them. `awaits_rules`: detection has no policy until the first rules come, and `engine` has
+/// none.
 pub fn services(
     config: &Config,
     engine: &Arc<Engine>,
+    awaits_rules: bool,
     place: Place,
     seed: u64,
     restarted: Restarted,
@@ -191,13 +195,24 @@ pub fn services(
         inspect::Settings { packet_alert_max: alerts, seed, exceptions, ..inspect::Settings::default() };
     let hosts = Arc::new(inspect::HostState::new(&inspection));
     let shared = Arc::clone(&hosts);
-    let stock = Stock { engine: Arc::clone(engine), hosts, streams: streams(config), inspection, costs };
+    let engine = Arc::clone(engine);
+    let stock = Stock { engine, hosts, streams: streams(config), inspection, costs, awaits_rules };
     let (layout, ports) = match place {
         Place::Line => (Layout::of(config), Ports::of(config)),
         Place::Captures(count) => (Layout::of(config).fixed(), Ports::Captures(count)),
     };
+    let asks = stock.engine.asks_ip_actions();
     let mut draft = Draft::new(layout, Box::new(stock), ports, restarted)?;
     draft.plan.hosts = Some(shared);
+    draft.plan.ip_actions = Arc::new(IpActions::new(&ip_actions::Settings {
+        size: config.ip_actions.size as usize,
+        when_full: match config.ip_actions.when_full {
+            WhenCrowded::Evict => ip_actions::WhenFull::Evict,
+            WhenCrowded::Keep => ip_actions::WhenFull::Keep,
+        },
+        seed,
+    }));
+    draft.plan.ip_actions.arm(asks);
     Ok(draft)
 }
 
@@ -226,6 +241,24 @@ pub fn mode(mode: Mode) -> pipeline::Mode {
     }
 }
 
+/// What a pair says of the time before the first policy, if anything.
+fn inactive(word: PairInactive) -> Option<InactiveAction> {
+    match word {
+        PairInactive::Auto => None,
+        PairInactive::Drop => Some(InactiveAction::Drop),
+        PairInactive::Forward => Some(InactiveAction::Forward),
+    }
+}
+
+/// Whether the ports start before the rules are ready: some inspected pair says what becomes of its traffic until then.
+pub fn starts_early(config: &Config) -> bool {
+    config.pairs.iter().any(|pair| pair.inspection && pair.inactive != PairInactive::Auto)
+}
+
+fn overload(config: &Config) -> OnOverload {
+    if config.exceptions.passes_overload() { OnOverload::Bypass } else { OnOverload::Drop }
+}
+
 /// Whether frames that a port receives are looked at.
 pub fn inspected(config: &Config, port: &str) -> bool {
     let pair = config.pairs.iter().find(|pair| pair.ports.iter().any(|name| name == port));
@@ -251,6 +284,8 @@ pub fn plans(config: &Config, infos: &[&PortInfo]) -> Vec<PortPlan> {
                 Auto::Set(mtu) => mtu.0,
                 Auto::Auto => other.and_then(|n| config.ports.get(n)).map_or(port.mtu, |p| p.mtu),
             },
+            inactive: pair.and_then(|pair| inactive(pair.inactive)),
+            on_overload: overload(config),
         }
     };
     config.ports.iter().enumerate().map(plan).collect()
@@ -314,10 +349,13 @@ pub fn hash_fields(config: &Config) -> HashFields {
     }
 }
 
-/// A transmit queue a worker, or as many as the device has (then the main lcore sends). A receive queue a worker where NICs
+/// A transmit queue a worker, and one for the main lcore where that sends what they have no room for; or as many as the device
+/// has (then the main lcore sends for all). A receive queue a worker where NICs
 /// spread the frames of inspected pairs, else as configured.
 pub fn ports(config: &Config, spreading: Spreading) -> Vec<PortConfig> {
     let workers = u16::from(config.lcores.workers.max(1));
+    // What workers have no room for the main lcore sends itself.
+    let main_sends = spreading == Spreading::Software && overload(config) == OnOverload::Bypass;
     let table = |p: &crate::mgmt::config::Port| match spreading {
         Spreading::Rss { table } if inspected(config, &p.name) => Some(table),
         _ => None,
@@ -330,7 +368,7 @@ pub fn ports(config: &Config, spreading: Spreading) -> Vec<PortConfig> {
             Auto::Auto => 1,
             Auto::Set(n) => u16::try_from(n).unwrap_or(u16::MAX),
         },
-        tx_queues: workers,
+        tx_queues: workers + u16::from(main_sends),
         hash: hash_fields(config),
         table: table(p),
         rx_descriptors: p.rx_descriptors,
@@ -344,59 +382,4 @@ pub fn ports(config: &Config, spreading: Spreading) -> Vec<PortConfig> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::Family;
-    use crate::mgmt::config::{Pair, Port};
-
-    fn config() -> Config {
-        let mut config = Config::defaults(Profile::Inline);
-        let port =
-            |name: &str, mtu| Port { name: name.into(), device: "net_null0".into(), mtu, ..Port::default() };
-        config.ports = vec![port("a", 1500), port("b", 9000), port("c", 1500)];
-        config.pairs = vec![Pair { ports: vec!["b".into(), "a".into()], mode: Mode::Ips, ..Pair::default() }];
-        config
-    }
-
-    #[test]
-    fn what_enters_one_port_of_a_pair_leaves_by_the_other_and_a_single_port_only_listens() {
-        let plans = plans(&config(), &[]);
-        assert_eq!(
-            plans.iter().map(|p| p.peer).collect::<Vec<_>>(),
-            [Some(PortId(1)), Some(PortId(0)), None]
-        );
-        assert_eq!(plans[0].peer_mtu, 9000);
-        assert_eq!((plans[1].mode, plans[2].mode), (pipeline::Mode::Ips, pipeline::Mode::Ids));
-    }
-
-    #[test]
-    fn the_profiles_are_the_layers_own_defaults() {
-        let start = |profile| sessions(&Config::defaults(profile), Time::ZERO, 1).timeouts;
-        assert_eq!(start(Profile::Suricata), session::Timeouts::SURICATA);
-        assert_eq!(start(Profile::Inline), session::Timeouts::WEIR);
-        let suricata = Config::defaults(Profile::Suricata);
-        assert_eq!(streams(&suricata).delivery, stream::Settings::suricata().delivery);
-        assert_eq!(fragments(&suricata, 1).datagrams, defrag::Settings::suricata().datagrams);
-        assert_eq!(fragments(&suricata, 1).timeout, defrag::Settings::suricata().timeout);
-        let inline = fragments(&Config::defaults(Profile::Inline), 1);
-        assert_eq!(inline.datagram_memory, defrag::Settings::default().datagram_memory);
-    }
-
-    #[test]
-    fn the_receivers_network_chooses_the_overlap_policy_of_fragments_and_streams() {
-        let mut config = Config::defaults(Profile::Suricata);
-        config.host_os_policy.insert("10.0.0.0/8".into(), "hpux11".into());
-        let (v4, v6) = (Family::V4, Family::V6);
-        let (streams, fragments) = (streams(&config).overlap, fragments(&config, 1).policies);
-        assert_eq!(streams.of(v4, Addr::v4([10, 1, 1, 1])), stream::OverlapPolicy::Linux);
-        assert_eq!(fragments.of(v4, Addr::v4([10, 1, 1, 1])), defrag::OverlapPolicy::First);
-        assert_eq!(fragments.of(v4, Addr::v4([11, 1, 1, 1])), defrag::OverlapPolicy::Windows);
-        assert_eq!(streams.of(v6, Addr(1)), stream::OverlapPolicy::Bsd);
-    }
-
-    #[test]
-    fn pci_addresses_are_told_from_vdevs() {
-        assert!(is_pci("0000:03:00.0") && is_pci("03:00.1,arg=1"));
-        assert!(!is_pci("net_pcap0,rx_pcap=/a:b.c") && !is_pci("net_null0") && !is_pci(""));
-    }
-}
+mod tests;

@@ -109,7 +109,14 @@ pub fn of(handle: &Handle) -> Vec<NamedCount> {
     }
     list.extend(exceptions(handle));
     let hosts = handle.hosts.as_ref().map(|hosts| hosts.counts()).unwrap_or_default();
+    let ip = handle.ip_actions.counts();
     for (name, value) in [
+        ("ip_actions.made", ip.made),
+        ("ip_actions.prolonged", ip.prolonged),
+        ("ip_actions.evicted", ip.evicted),
+        ("ip_actions.refused", ip.refused),
+        ("ip_actions.contended", ip.contended),
+        ("ip_actions.notified", ip.notified),
         ("detect.host_bits_evicted", hosts.bits_evicted),
         ("detect.thresholds_evicted", hosts.thresholds_evicted),
         ("detect.hosts_contended", hosts.contended),
@@ -118,6 +125,7 @@ pub fn of(handle: &Handle) -> Vec<NamedCount> {
         ("frames.held", balance.held),
         ("frames.consumed", balance.consumed),
         ("frames.merged", balance.merged),
+        ("overload.bypassed", handle.ledgers.iter().map(|l| l.bypassed.get()).sum()),
         ("frames.misplaced", handle.ledgers.iter().map(|l| l.misplaced.get()).sum()),
     ] {
         list.push(NamedCount::new(name, value));

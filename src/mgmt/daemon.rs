@@ -75,6 +75,7 @@ impl Daemon {
                 _ = links.tick() => {
                     self.operator.turn_links();
                     self.operator.turn_overload();
+                    self.operator.turn_stalls();
                 }
                 what = signals.next() => self.signal(what),
             }

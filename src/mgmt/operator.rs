@@ -1,7 +1,6 @@
 //! Management's hands on a running appliance: the [`Control`] that the RPC asks.
 
-use crate::base::{Generation, Time};
-use crate::inspect::Engine;
+use crate::base::Time;
 use crate::io::clock::Clock;
 use crate::mgmt::config::{Loaded, Sources};
 use crate::mgmt::control::*;
@@ -14,10 +13,10 @@ use crate::mgmt::looks::{Look, Looks};
 use crate::mgmt::overload::Overload;
 use crate::mgmt::pair_modes::Unconfirmed;
 use crate::mgmt::rule_files::{Refused, Selection};
-use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
+use crate::mgmt::stalls::Stalls;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
@@ -25,21 +24,21 @@ use crate::pipeline::mailbox::{Answer, Command, SessionRow};
 use crate::pipeline::pause::{Asked, Step};
 use crate::service::services::{self, InUse, Retired};
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 mod health;
+mod ip_actions;
 mod modes;
+mod rules;
 mod watch;
 mod why;
 
 /// How long a worker may take to answer: a turn takes microseconds, a preempted one milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Faults that a refused reload tells of; `weir rules check` has them all.
-const LISTED: usize = 10;
 
 /// Between two looks into a mailbox.
 const LOOK: Duration = Duration::from_millis(1);
@@ -75,6 +74,9 @@ pub struct Operator {
     ended_watches: Mutex<Vec<u64>>,
     links: Mutex<Links>,
     overload: Mutex<Overload>,
+    stalls: Mutex<Stalls>,
+    /// The rules of the start are still being compiled.
+    awaits_rules: AtomicBool,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -96,6 +98,7 @@ pub struct Parts {
     pub selection: Selection,
     pub rules: RuleBook,
     pub refused: Refused,
+    pub awaits_rules: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -106,7 +109,7 @@ impl Operator {
     pub fn new(mut parts: Parts) -> Operator {
         let started = parts.clock.now();
         let generation = parts.rules.current().map_or(0, |set| set.generation.0);
-        let owed = vec![0; parts.handle.workers()];
+        let owed = vec![0; parts.handle.watchers()];
         Operator {
             board: Arc::clone(&parts.handle.board),
             handle: Mutex::new(parts.handle),
@@ -132,6 +135,8 @@ impl Operator {
             ended_watches: Mutex::default(),
             links: Mutex::default(),
             overload: Mutex::default(),
+            stalls: Mutex::default(),
+            awaits_rules: AtomicBool::new(parts.awaits_rules),
         }
     }
 
@@ -227,26 +232,13 @@ impl Operator {
         Ok(())
     }
 
-    fn compile(&self) -> Result<(Arc<Engine>, Refused), ControlError> {
-        let refused = |text: String| ControlError::Refused(text);
-        let (config, base) = (&self.loaded.config, &self.loaded.base);
-        let datasets = self.rules.current().map(|set| set.datasets.clone()).unwrap_or_default();
-        let selection = Selection { datasets, ..self.selection.clone() };
-        let mut loaded = rule_sets::load(config, base, &selection, Keep::Yes)
-            .map_err(|error| refused(error.to_string()))?;
-        loaded.log_saved();
-        let faults = loaded.refused();
-        // What was good and is no more: a slip in a file must not take it out of a running line.
-        let more = |count: usize, known: &AtomicU64| count as u64 > known.load(Ordering::Relaxed);
-        if more(faults.rules, &self.refused) || more(faults.lines, &self.lines_refused) {
-            let listed: String = loaded.faults().take(LISTED).map(|fault| format!("\n{fault}")).collect();
-            return Err(refused(format!(
-                "{faults} are refused, so the rules in force stay: mend them and reload{listed}"
-            )));
-        }
-        loaded.rules.generation = Generation(self.generation.load(Ordering::Relaxed) + 1);
-        let engine = Engine::compile(Arc::new(loaded.rules)).map_err(|error| refused(error.to_string()))?;
-        Ok((Arc::new(engine), faults))
+    pub fn is_stopping(&self) -> bool {
+        self.board.is_stopped()
+    }
+
+    /// Stops the appliance.
+    pub fn end(&self) {
+        self.board.stop();
     }
 }
 
@@ -342,6 +334,7 @@ impl Control for Operator {
 
     fn counters(&self) -> Vec<NamedCount> {
         let mut list = counters::of(&self.handle());
+        list.push(NamedCount::new("lcores.stalled", lock(&self.stalls).count()));
         list.extend(self.plugin_counters.counters());
         list.extend(self.rules.current().iter().flat_map(|rules| datasets::counters(rules)));
         list.extend(self.events.counters());
@@ -438,6 +431,14 @@ impl Control for Operator {
         self.tell_why(between)
     }
 
+    fn ip_actions(&self, address: Option<IpAddr>) -> Vec<IpActionInfo> {
+        self.list_ip_actions(address)
+    }
+
+    fn clear_ip_actions(&self, address: Option<IpAddr>) -> usize {
+        self.end_ip_actions(address)
+    }
+
     fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError> {
         self.begin_watch(request)
     }
@@ -447,20 +448,7 @@ impl Control for Operator {
     }
 
     fn reload_rules(&self) -> Result<Reload, ControlError> {
-        let _one = lock(&self.asking);
-        let (engine, refused) = self.compile()?;
-        let set = Arc::clone(engine.rules());
-        self.rules.publish(Arc::clone(&set));
-        // Its number is spent, even if a worker should not answer.
-        self.generation.store(set.generation.0, Ordering::Relaxed);
-        lock(&self.services).new_rules(&engine, &mut Post(self)).map_err(ControlError::Refused)?;
-        self.refused.store(refused.rules as u64, Ordering::Relaxed);
-        self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
-        Ok(Reload {
-            generation: set.generation.0,
-            loaded: set.rules.len() as u64,
-            refused: refused.rules as u64,
-        })
+        self.reload()
     }
 
     fn dataset(&self, command: &dataset_commands::Command) -> Result<dataset_commands::Answer, ControlError> {

@@ -27,7 +27,7 @@ pub struct Overload {
 }
 
 impl Overload {
-    /// `dropped`: for full rings, since the start.
+    /// `dropped`: frames that found no room in rings, since the start.
     pub fn look(&mut self, dropped: u64, now: Time) -> Option<Said> {
         let before = std::mem::replace(&mut self.dropped, dropped);
         if dropped > before {

@@ -102,7 +102,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     let cost = request.rule_cost.map(|path| CostFile::create(path, platform.eal.time().ticks()));
     let cost = cost.transpose().map_err(run_fault)?;
     let book = cost.as_ref().map(CostFile::book);
-    let services = convert::services(config, &rules.engine, place, SEED, Restarted::default(), book)
+    let services = convert::services(config, &rules.engine, false, place, SEED, Restarted::default(), book)
         .map_err(run_fault)?;
     let appliance = Appliance::build(&settings, &mut ports, &platform, &services.plan).map_err(run_fault)?;
     drop(ports);
@@ -240,6 +240,7 @@ fn plans(config: &Config, links: &[LinkType], request: &Request<'_>) -> Vec<Port
         mode: convert::mode(mode),
         non_ip: pair.is_none_or(|p| p.non_ip == NonIp::Forward),
         peer_mtu: u16::MAX,
+        ..PortPlan::default()
     };
     let exit = PortId(links.len() as u16);
     let mut plans: Vec<PortPlan> = links.iter().map(|&link| plan(link, out.then_some(exit))).collect();

@@ -9,6 +9,7 @@ use crate::mgmt::daemon::Daemon;
 use crate::mgmt::datasets;
 use crate::mgmt::eve::Medium;
 use crate::mgmt::events::EventTotals;
+use crate::mgmt::first_rules::{Awaited, Prepare};
 use crate::mgmt::operator::{Operator, Parts};
 use crate::mgmt::rpc::socket::{self, SocketError};
 use crate::mgmt::rule_files::Selection;
@@ -52,11 +53,11 @@ pub struct Ended {
     pub leaked: u32,
 }
 
-/// Runs until it is asked to stop, by a signal or by RPC. The calling thread becomes the main lcore. `selection`: of the rules,
-/// for reloads; `restarted`: what [`watchdog::restarted`] found.
+/// Runs until it is asked to stop, by a signal or by RPC. The calling thread becomes the main lcore. `prepare`: the rules of
+/// the start; `selection`: of the rules, for reloads; `restarted`: what [`watchdog::restarted`] found.
 pub fn run(
     loaded: Loaded,
-    rules: RulesAtStart,
+    prepare: Prepare,
     selection: Selection,
     restarted: Restarted,
 ) -> Result<Ended, RunFault> {
@@ -64,6 +65,10 @@ pub fn run(
     if config.ports.is_empty() {
         return Err(RunFault::NoPort);
     }
+    let (rules, awaited) = match convert::starts_early(config) {
+        true => (RulesAtStart::none()?, Some(Awaited::new(prepare))),
+        false => (prepare()?, None),
+    };
     let watching = Watchdog::start(&config.services, LastAct::Restart).map_err(run_fault)?;
     let bound = match config.rpc.enabled {
         true => Some(socket::bind(&socket::path(&config.rpc), config.rpc.group_access)?),
@@ -81,8 +86,9 @@ pub fn run(
     let sources = if spreading == Spreading::Software { receivers(&mut ports) } else { Vec::new() };
     let mut ports: Vec<Option<Box<dyn PacketIo>>> =
         ports.into_iter().map(|port| Some(Box::new(port) as Box<dyn PacketIo>)).collect();
+    let (engine, awaits_rules) = (&rules.engine, awaited.is_some());
     let services =
-        convert::services(config, &rules.engine, Place::Line, now.micros(), restarted.clone(), None)
+        convert::services(config, engine, awaits_rules, Place::Line, now.micros(), restarted.clone(), None)
             .map_err(run_fault)?;
     let appliance = Appliance::build(&settings, &mut ports, &platform, &services.plan).map_err(run_fault)?;
     let Appliance { mut main, workers, handle, feeds } = appliance;
@@ -109,6 +115,7 @@ pub fn run(
         selection,
         rules: rules.book,
         refused,
+        awaits_rules,
     }));
     let ended = Arc::new(AtomicBool::new(false));
     let (attends, attended) = mpsc::channel();
@@ -134,6 +141,10 @@ pub fn run(
     let management = std::thread::Builder::new().name("weir-mgmt".into()).spawn(body).map_err(run_fault)?;
     let running = Running::start(&platform.eal, workers).map_err(run_fault)?;
     let seat = main.seat();
+    let failed_rules = awaited.as_ref().map(Awaited::failed).unwrap_or_default();
+    if let Some(awaited) = awaited {
+        bring_rules(awaited, &operator, &platform).map_err(run_fault)?;
+    }
     // Who reads that it runs may stop it at once. Where nobody will attend, that thread stops it and says why at its end.
     let _ = attended.recv();
     tracing::info!("running with {} ports", ports.len());
@@ -159,6 +170,9 @@ pub fn run(
     }
     let balance = operator.handle().balance(waiting);
     drop(ports);
+    if let Some(error) = failed_rules.take() {
+        return Err(error.into());
+    }
     Ok(Ended {
         failed,
         written_off,
@@ -166,6 +180,18 @@ pub fn run(
         events: events.map_err(run_fault)?,
         leaked: platform.pool.in_use(),
     })
+}
+
+/// Compiles the rules of the start beside the lcores, on all CPUs of the process. Nobody waits for the thread: a compilation
+/// that the end of the appliance overtakes is of no use to anyone.
+fn bring_rules(awaited: Awaited, operator: &Arc<Operator>, platform: &DpdkPlatform) -> std::io::Result<()> {
+    let (operator, eal) = (Arc::clone(operator), Arc::clone(&platform.eal));
+    let body = move || {
+        eal.unpin_current_thread();
+        drop(eal);
+        awaited.bring(&operator);
+    };
+    std::thread::Builder::new().name("weir-rules".into()).spawn(body).map(drop)
 }
 
 /// Stops the appliance when it goes.

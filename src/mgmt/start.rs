@@ -29,6 +29,8 @@ pub enum StartError {
     Pool(#[from] PoolError),
     #[error(transparent)]
     Output(#[from] Unwritable),
+    #[error("the rules of the start do not get to the workers: {0}")]
+    FirstRules(String),
 }
 
 /// The rules in force at the start, and what was refused.
@@ -36,6 +38,20 @@ pub struct RulesAtStart {
     pub engine: Arc<Engine>,
     pub book: RuleBook,
     pub loaded: Loaded,
+}
+
+impl RulesAtStart {
+    /// None yet: generation 0, which judges nothing.
+    pub fn none() -> Result<RulesAtStart, StartError> {
+        RulesAtStart::of(Loaded::default())
+    }
+
+    fn of(mut loaded: Loaded) -> Result<RulesAtStart, StartError> {
+        let set = Arc::new(std::mem::take(&mut loaded.rules));
+        let engine =
+            Engine::compile(Arc::clone(&set)).map_err(|error| StartError::Engine(error.to_string()))?;
+        Ok(RulesAtStart { engine: Arc::new(engine), book: RuleBook::new(set), loaded })
+    }
 }
 
 /// Reads and compiles the rules as generation 1, or takes them from a saved set.
@@ -47,9 +63,7 @@ pub fn rules(
 ) -> Result<RulesAtStart, StartError> {
     let mut loaded = rule_sets::load(config, base, selection, keep)?;
     loaded.rules.generation = Generation(1);
-    let set = Arc::new(std::mem::take(&mut loaded.rules));
-    let engine = Engine::compile(Arc::clone(&set)).map_err(|error| StartError::Engine(error.to_string()))?;
-    Ok(RulesAtStart { engine: Arc::new(engine), book: RuleBook::new(set), loaded })
+    RulesAtStart::of(loaded)
 }
 
 /// Starts EAL with an lcore for the main loop and one a worker, and makes the pool. `enough`: segments beyond which a larger

@@ -5,21 +5,21 @@
 
 use super::board::Board;
 use super::exits::{Exits, Outlet};
+use super::handle::Handle;
 use super::handover::Handover;
 use super::intake::Intake;
 use super::lane::{Lane, LaneParts};
-use super::ledger::{Balance, Ledger};
-use super::mailbox::{Answer, Command, MailboxSender, mailbox};
+use super::ledger::Ledger;
+use super::mailbox::{MailboxSender, mailbox};
 use super::main_lcore::{MainLcore, MainParts, Return, Source};
-use super::settings::{MAX_PORTS, MAX_WORKERS, PortPlan, Settings};
+use super::settings::{MAX_PORTS, MAX_WORKERS, OnOverload, PortPlan, Settings};
 use super::spreading::{Owners, Spreading};
 use super::tables::TableCounts;
 use super::worker::{Pass, Worker, WorkerParts};
 use crate::base::event::{EventFeed, event_ring, event_ring_with_records};
-use crate::base::{DropReason, PluginId, PortId, WorkerId};
-use crate::inspect::HostState;
+use crate::base::{PluginId, PortId, WorkerId};
 use crate::io::clock::{Clock, Ticks, TimeBase};
-use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, PortMeter, RingEnds, memory};
+use crate::io::{FrameAllocator, FrameReceiver, FrameSender, PacketIo, RingEnds, memory};
 use crate::service::table::PluginCounts;
 use crate::service::{Running, ServicePlan};
 use std::sync::Arc;
@@ -69,65 +69,6 @@ pub struct Appliance {
     pub workers: Vec<Box<Worker>>,
     pub handle: Handle,
     pub feeds: Vec<EventFeed>,
-}
-
-/// What management keeps: counters to read, mailboxes to write, the board to stop by.
-pub struct Handle {
-    pub board: Arc<Board>,
-    /// The main lcore's first, then each worker's.
-    pub ledgers: Vec<Arc<Ledger>>,
-    pub tables: Vec<Arc<TableCounts>>,
-    pub plans: Arc<[PortPlan]>,
-    /// By worker: which plugin it is in now, and what each plugin counts there.
-    pub running: Vec<Arc<Running>>,
-    pub plugins: Vec<Vec<(PluginId, Arc<PluginCounts>)>>,
-    /// What the workers' detection shares, where there is detection.
-    pub hosts: Option<Arc<HostState>>,
-    /// By name, those that count.
-    pub meters: Vec<(String, Box<dyn PortMeter>)>,
-    mailboxes: Vec<MailboxSender>,
-}
-
-impl Handle {
-    /// The sum over all lcores. Exact when they are quiet; `in_rings` is then what the rings hold.
-    pub fn balance(&self, in_rings: u64) -> Balance {
-        Balance::of(self.ledgers.iter().map(Arc::as_ref), in_rings)
-    }
-
-    /// After some lcores failed, and all have ended: what they had is gone, and counts as dropped. How many frames that were.
-    pub fn write_off(&self, in_rings: u64) -> u64 {
-        for lcore in self.board.failed() {
-            self.ledgers.get(lcore).into_iter().for_each(|ledger| ledger.held.set(0));
-        }
-        let balance = self.balance(in_rings);
-        let missing = balance.came_in().saturating_sub(balance.went_out());
-        if let Some(main) = self.ledgers.first() {
-            main.count_drop(DropReason::LcoreFailed, None, missing);
-        }
-        missing
-    }
-
-    /// As [`balance`](Self::balance), with what the lcores last counted in their rings: exact in a pause.
-    pub fn balance_in_pause(&self) -> Balance {
-        self.balance(self.ledgers.iter().map(|ledger| ledger.in_rings.get()).sum())
-    }
-
-    pub fn workers(&self) -> usize {
-        self.mailboxes.len()
-    }
-
-    /// Puts a command into a worker's mailbox; gives it back when that is full.
-    pub fn command(&mut self, worker: usize, command: Command) -> Result<(), Command> {
-        match self.mailboxes.get_mut(worker) {
-            Some(mailbox) => mailbox.commands.push(command).map_err(|rtrb::PushError::Full(command)| command),
-            None => Err(command),
-        }
-    }
-
-    /// The next answer of a worker.
-    pub fn answer(&mut self, worker: usize) -> Option<Answer> {
-        self.mailboxes.get_mut(worker)?.answers.pop().ok()
-    }
 }
 
 impl Appliance {
@@ -229,6 +170,12 @@ impl Builder<'_> {
         } else {
             (None, exits)
         };
+        let asked = outside.mailboxes.len();
+        let main_mailbox = (count > 0).then(|| {
+            let (sender, mailbox) = mailbox();
+            outside.mailboxes.push(sender);
+            mailbox
+        });
         let main = MainLcore::new(MainParts {
             plans: Arc::clone(&self.plans),
             rings,
@@ -240,10 +187,24 @@ impl Builder<'_> {
             ledger,
             owners: self.owners,
             replay: self.settings.replay,
+            mailbox: main_mailbox,
         });
         let Outside { ledgers, tables, mailboxes, feeds, running, plugins, .. } = outside;
         let (plans, hosts) = (self.plans, self.services.hosts.clone());
-        let handle = Handle { board, ledgers, tables, plans, running, plugins, hosts, meters, mailboxes };
+        let ip_actions = Arc::clone(&self.services.ip_actions);
+        let handle = Handle {
+            board,
+            ledgers,
+            tables,
+            plans,
+            running,
+            plugins,
+            hosts,
+            ip_actions,
+            meters,
+            mailboxes,
+            workers: asked,
+        };
         Ok(Appliance { main, workers, handle, feeds })
     }
 
@@ -318,7 +279,7 @@ impl Builder<'_> {
                 outlets.push(None);
                 continue;
             };
-            let enough = usize::from(port.info().tx_queues) >= self.settings.workers;
+            let enough = usize::from(port.info().tx_queues) >= self.tx_queues();
             outlets.push(match enough.then(|| port.take_tx(index as u16)).flatten() {
                 Some(queue) => Some(Outlet::Queue(queue)),
                 None => {
@@ -331,12 +292,27 @@ impl Builder<'_> {
         Ok(outlets)
     }
 
-    /// What the workers left: queues of ports that have too few for each to own one.
+    /// The main lcore sends frames that workers have no room for.
+    fn main_sends(&self) -> bool {
+        let bypass = self.plans.iter().any(|plan| plan.on_overload == OnOverload::Bypass);
+        bypass && self.settings.workers > 0 && self.settings.spreading == Spreading::Software
+    }
+
+    /// So many a port needs for each lcore that sends to own one.
+    fn tx_queues(&self) -> usize {
+        self.settings.workers + usize::from(self.main_sends())
+    }
+
+    /// What the workers left: queues of ports that have too few for each to own one, and one more where it sends itself.
     fn main_outlets(&self, ports: &mut [Option<Box<dyn PacketIo>>]) -> Vec<Option<Outlet>> {
         let queue = |port: &mut Box<dyn PacketIo>| {
-            let own =
-                self.settings.workers == 0 || usize::from(port.info().tx_queues) < self.settings.workers;
-            own.then(|| port.take_tx(0)).flatten().map(Outlet::Queue)
+            let few = usize::from(port.info().tx_queues) < self.tx_queues();
+            let number = match (self.settings.workers == 0 || few, self.main_sends()) {
+                (true, _) => Some(0),
+                (false, true) => Some(self.settings.workers as u16),
+                (false, false) => None,
+            };
+            number.and_then(|number| port.take_tx(number)).map(Outlet::Queue)
         };
         ports.iter_mut().map(|port| port.as_mut().and_then(queue)).collect()
     }

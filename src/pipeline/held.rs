@@ -114,6 +114,9 @@ impl Lane {
             Verdict::Drop(_) => std::mem::take(&mut self.services.outbox.blame),
             _ => Blame::default(),
         };
+        if !self.services.outbox.ip_actions.is_empty() {
+            self.begin_ip_actions(frame.meta().port, &decoded);
+        }
         let frame = self.edited(frame, &decoded, &plan, verdict);
         self.settle_datagram(frame, &decoded, &plan, verdict);
         self.end_trace(&meta, &decoded.tuple, length);

@@ -3,12 +3,12 @@
 
 use super::lane::Lane;
 use crate::base::event::{CloseReason, Origin};
-use crate::base::{Anomaly, Dir, ExceptionCause, ExceptionPolicy, SetId, Verdict};
+use crate::base::{Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, SetId, Verdict};
 use crate::decode::Decoded;
 use crate::service::hold::Holding;
 use crate::service::services::Gate;
 use crate::service::trace::Step;
-use crate::service::{Passage, Services, SessionAt, Subject, origin};
+use crate::service::{InactiveAction, Passage, Services, SessionAt, Subject, origin};
 use crate::session::{Lookup, Packet, SessionId, Settled, Tracked};
 
 impl Lane {
@@ -18,12 +18,20 @@ impl Lane {
             let origin = origin(subject.number, subject.meta, decoded, None, Dir::ToServer);
             self.report.anomalies(&Origin { cause: subject.cause, ..origin }, &decoded.anomalies);
         }
+        if self.may_strike(subject)
+            && let Some(verdict) = self.strike(subject, decoded)
+        {
+            return verdict;
+        }
         // A piece has no ports, so no session: its datagram will.
         let verdict = if decoded.is_fragment() {
             self.alone(subject, decoded)
         } else {
             self.with_session(subject, decoded)
         };
+        if !self.services.outbox.ip_actions.is_empty() {
+            self.begin_ip_actions(subject.meta.port, decoded);
+        }
         if let Some(reason) = decoded.invalid {
             self.report.trace.step(Step::Invalid(reason));
         }
@@ -39,11 +47,14 @@ impl Lane {
             && self.sessions.peek(decoded.quoted.as_ref().unwrap_or(&decoded.tuple)).is_none()
             && let Some(set) = self.services.select(subject.meta.port, &decoded.tuple)
         {
+            let of_pair = || self.plan(subject.meta.port).and_then(|plan| plan.inactive);
             match self.services.gate(set) {
                 Gate::Open { sessions: true } => {}
                 Gate::Open { sessions: false } => return self.alone_in(set, subject, decoded),
-                Gate::Bypass => return Verdict::Forward,
-                Gate::Shut(reason) => return Verdict::Drop(reason),
+                Gate::Shut(action) => match of_pair().unwrap_or(action) {
+                    InactiveAction::Forward => return Verdict::Forward,
+                    InactiveAction::Drop => return Verdict::Drop(DropReason::ServiceInactive),
+                },
             }
         }
         let packet = Packet::new(subject.meta, subject.number, subject.bytes.len());

@@ -19,6 +19,7 @@ use crate::decode::{Decoded, L4, Tunnels, decode};
 use crate::defrag::{self, Reassembler};
 use crate::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta};
 use crate::service::hold::Holding;
+use crate::service::ip_actions::IpActions;
 use crate::service::outbox::Blame;
 use crate::service::plugin::Gauge;
 use crate::service::services::{Command, Retired};
@@ -76,6 +77,9 @@ pub struct Lane {
     pub(super) fragments_seen: defrag::Counters,
     /// ICMP errors of our own.
     pub(super) errors: Allowance,
+    /// Shared by all workers; in a replay by several of them, in the order of their packets.
+    pub(super) ip_actions: Arc<IpActions>,
+    pub(super) order: Option<Box<dyn Order>>,
 }
 
 /// The parts of a [`Lane`] that are not made from the settings.
@@ -108,6 +112,8 @@ impl Lane {
             blame: Blame::default(),
             fragments_seen: defrag::Counters::default(),
             errors: Allowance::default(),
+            ip_actions: Arc::clone(&parts.services.ip_actions),
+            order: None,
             scratch: vec![0; SCRATCH].into(),
             decoded: vec![Decoded::default(); BURST].into(),
             rebuilt: Some(Box::default()),
@@ -316,6 +322,7 @@ impl Lane {
     /// From now on what the workers of a replay share is touched in their order.
     pub fn keep_order(&mut self, order: &dyn Fn() -> Box<dyn Order>) {
         self.services.keep_order(order);
+        self.order = Some(order());
     }
 
     /// The appliance stops: nothing stays held, every session is closed and recorded.
@@ -334,6 +341,7 @@ impl Lane {
 
     pub fn flush(&mut self) {
         self.exits.flush();
+        self.witness_untaken();
     }
 
     /// A frame's number at its full width.

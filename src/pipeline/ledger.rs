@@ -65,6 +65,8 @@ pub struct Ledger {
     pub idle_turns: Counter,
     /// Frames that a NIC's queue gave to another worker than their owner, and that were handed over.
     pub misplaced: Counter,
+    /// Frames that found no room on their way to a worker and went on uninspected.
+    pub bypassed: Counter,
     pub inspected: Counter,
     pub alerts: Counter,
 }

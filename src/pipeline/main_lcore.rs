@@ -6,9 +6,11 @@ use super::board::Board;
 use super::exits::Exits;
 use super::lane::widen;
 use super::ledger::Ledger;
+use super::mailbox::Mailbox;
+use super::onlooker::Onlooker;
 use super::pause::{LONGEST, Step};
 use super::rehearsal::Rehearsal;
-use super::settings::PortPlan;
+use super::settings::{Mode, OnOverload, PortPlan};
 use super::spreading::Owners;
 use super::worker::Worker;
 use crate::base::{DropReason, PortId, Time};
@@ -52,6 +54,7 @@ pub struct MainLcore {
     stamp: Stamp,
     owners: Owners,
     replay: bool,
+    onlooker: Option<Onlooker>,
     /// The pause that holds now began then.
     parked_at: Option<Time>,
     rehearsal: Rehearsal,
@@ -77,6 +80,8 @@ pub struct MainParts {
     pub ledger: Arc<Ledger>,
     pub owners: Owners,
     pub replay: bool,
+    /// Where frames may be dropped on their way to a worker.
+    pub mailbox: Option<Mailbox>,
 }
 
 impl MainLcore {
@@ -96,6 +101,7 @@ impl MainLcore {
             stamp: Stamp::default(),
             owners: parts.owners,
             replay: parts.replay,
+            onlooker: parts.mailbox.map(Onlooker::new),
             parked_at: None,
             rehearsal: Rehearsal::of(0),
         }
@@ -192,9 +198,41 @@ impl MainLcore {
             (None, _) => return self.spread_by_affinity(&plan),
         };
         let wait = self.replay.then_some(&*self.board);
-        put(ring, &mut self.burst, Some(port), wait, &self.ledger, || {
+        put(ring, &mut self.burst, wait, || {
             drain_returns(&mut self.returns, &mut self.exits);
         });
+        if !self.burst.is_empty() {
+            let mut burst = std::mem::take(&mut self.burst);
+            self.without_room(&mut burst, Some(port));
+            self.burst = burst;
+        }
+    }
+
+    /// Workers do not keep up: frames that found no room in their ring are dropped, or go on uninspected. `port`: where all came
+    /// in; else each frame says so.
+    #[cold]
+    fn without_room(&mut self, burst: &mut Burst, port: Option<PortId>) {
+        for frame in burst.drain(..) {
+            let meta = frame.meta();
+            let port = port.unwrap_or(meta.port);
+            let plan = self.plans.get(port.index()).copied().unwrap_or_default();
+            // Of copies there is none to send on.
+            let forwards = plan.on_overload == OnOverload::Bypass && self.board.modes.of(port) != Mode::Ids;
+            if let Some(to) = plan.peer.filter(|to| forwards && self.exits.leads_to(*to)) {
+                self.ledger.bypassed.add(1);
+                self.exits.send(frame, Some(to));
+                continue;
+            }
+            let reason = DropReason::RingFull;
+            self.ledger.count_drop(reason, Some(port), 1);
+            if let Some(onlooker) = &mut self.onlooker {
+                let (packet, time) = match plan.inspect {
+                    true => (widen(meta.packet, self.stamp.packet), meta.time),
+                    false => (0, self.stamp.clock),
+                };
+                onlooker.show(&frame, port, packet, time, reason);
+            }
+        }
     }
 
     fn spread_by_affinity(&mut self, plan: &PortPlan) {
@@ -224,10 +262,14 @@ impl MainLcore {
         if waiting.is_empty() {
             return;
         }
-        if !self.replay {
-            return put(ring, waiting, None, None, &self.ledger, || {});
-        }
         ring.send(waiting);
+        if !self.replay {
+            if !waiting.is_empty() {
+                let mut burst = std::mem::take(waiting);
+                self.without_room(&mut burst, None);
+            }
+            return;
+        }
         while !self.lanes[index].waiting.is_empty() && !self.board.has_failed() {
             for Lane { ring, waiting } in self.lanes.iter_mut().filter(|lane| !lane.waiting.is_empty()) {
                 ring.send(waiting);
@@ -274,6 +316,9 @@ impl MainLcore {
         let returned = drain_returns(&mut self.returns, &mut self.exits);
         self.exits.flush();
         self.board.publish(self.stamp.clock, self.stamp.packet, self.stamp.fragments);
+        if let Some(onlooker) = &mut self.onlooker {
+            onlooker.read_mailbox();
+        }
         if let Some(worker) = &mut self.local {
             worker.end_turn(self.stamp.clock);
         }
@@ -307,14 +352,11 @@ impl MainLcore {
     }
 }
 
-/// Puts a burst into a worker's ring. What finds no room is dropped, or in a replay waited for, serving the workers meanwhile.
-/// `port`: where all came in; else each frame says so.
+/// Puts a burst into a worker's ring. What finds no room stays in the burst; a replay waits for it, serving the workers meanwhile.
 fn put(
     ring: &mut Box<dyn FrameSender>,
     burst: &mut Burst,
-    port: Option<PortId>,
     wait: Option<&Board>,
-    ledger: &Ledger,
     mut meanwhile: impl FnMut(),
 ) {
     ring.send(burst);
@@ -322,9 +364,6 @@ fn put(
         meanwhile();
         std::thread::yield_now();
         ring.send(burst);
-    }
-    for frame in burst.drain(..) {
-        ledger.count_drop(DropReason::RingFull, port.or(Some(frame.meta().port)), 1);
     }
 }
 

@@ -5,6 +5,7 @@ use super::spreading::{Owners, Spreading};
 use crate::base::PortId;
 use crate::decode::Tunnels;
 use crate::io::LinkType;
+use crate::service::InactiveAction;
 pub use crate::service::Wanted;
 use crate::{defrag, session};
 
@@ -41,8 +42,17 @@ impl Mode {
     }
 }
 
+/// What the main lcore does with a frame for which the ring to its worker has no room.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum OnOverload {
+    #[default]
+    Drop,
+    /// Forwarded uninspected, before those that wait in the ring.
+    Bypass,
+}
+
 /// One port's part in the pipeline.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, Default)]
 pub struct PortPlan {
     pub link: LinkType,
     /// Where a frame that came in here goes out; none for a single port.
@@ -54,6 +64,9 @@ pub struct PortPlan {
     pub non_ip: bool,
     /// Largest IP packet the peer takes, in bytes: rebuilt datagrams beyond it are cut, and IPv4 packets that allow it.
     pub peer_mtu: u16,
+    /// What becomes of traffic whose service set has not all of its policies yet; none: what the set says.
+    pub inactive: Option<InactiveAction>,
+    pub on_overload: OnOverload,
 }
 
 #[derive(Clone, Debug)]

@@ -7,11 +7,14 @@
 use super::lane::{Give, Lane};
 use super::settings::{Mode, PortPlan};
 use super::watch::Fate;
-use crate::base::{Dir, DropReason, ExceptionCause, ExceptionPolicy, Family, Verdict};
+use crate::base::event::DropEvent;
+use crate::base::{DropReason, ExceptionCause, ExceptionPolicy, Family, PerDir, Verdict};
 use crate::decode::{Decoded, Ip};
 use crate::defrag::{IcmpError, Towards, icmp_error, refragment};
 use crate::io::{Frame, FrameMeta};
-use crate::service::origin;
+use crate::service::outbox::Reject;
+use crate::service::{headers, origin};
+use crate::session::direction;
 
 impl Lane {
     /// The end of a frame that came in by a port.
@@ -25,10 +28,11 @@ impl Lane {
         }
         match (verdict, plan.mode) {
             (Verdict::Drop(reason), Mode::Ips | Mode::Reassemble) => {
-                if self.services.outbox.reject.anyone() {
+                let told = self.services.outbox.reject;
+                if told.anyone() {
                     self.reject(&frame, decoded, plan);
                 }
-                self.drop_frame(frame, decoded, reason);
+                self.drop_frame(frame, decoded, reason, told);
             }
             (Verdict::Drop(reason), Mode::Tap) => {
                 self.ledger.count_spared(reason, Some(frame.meta().port));
@@ -103,7 +107,7 @@ impl Lane {
         match (cut, decoded.ip) {
             (Ok(()), _) => self.ledger.merged.add(1),
             (Err((DropReason::PacketTooBig, frame)), Some(ip)) => self.too_big(frame, decoded, &ip, plan),
-            (Err((reason, frame)), _) => self.drop_frame(frame, decoded, reason),
+            (Err((reason, frame)), _) => self.drop_frame(frame, decoded, reason, Reject::default()),
         }
     }
 
@@ -111,7 +115,7 @@ impl Lane {
     fn too_big(&mut self, frame: Frame, decoded: &Decoded, ip: &Ip, plan: &PortPlan) {
         self.remember_drop(&frame.meta(), decoded, DropReason::PacketTooBig, false);
         self.tell(&frame, ip.at, plan, IcmpError::TooBig { mtu: plan.peer_mtu });
-        self.drop_frame(frame, decoded, DropReason::PacketTooBig);
+        self.drop_frame(frame, decoded, DropReason::PacketTooBig, Reject::default());
     }
 
     /// Sends an ICMP error about a packet back to where that came in, unless many were sent just now.
@@ -151,7 +155,7 @@ impl Lane {
         self.remember_drop(&piece.meta(), decoded, reason, !plan.mode.acts());
         match plan.mode {
             Mode::Ips if reason == DropReason::FragmentMemoryCap => self.without_memory(piece, decoded, plan),
-            Mode::Ips | Mode::Reassemble => self.drop_frame(piece, decoded, reason),
+            Mode::Ips | Mode::Reassemble => self.drop_frame(piece, decoded, reason, Reject::default()),
             // A copy: the fragment itself has gone on.
             Mode::Tap | Mode::Ids => {
                 self.witness(&piece, Fate::Spared(reason));
@@ -169,25 +173,39 @@ impl Lane {
         if policy != ExceptionPolicy::Ignore {
             self.count_exception(cause, policy);
         }
-        if policy == ExceptionPolicy::Reject {
-            self.services.outbox.reject.source = true;
+        let told = Reject { source: policy == ExceptionPolicy::Reject, destination: false };
+        if told.anyone() {
+            self.services.outbox.reject = told;
             self.reject(&piece, decoded, plan);
         }
         if policy.drops() {
-            self.drop_frame(piece, decoded, cause.drop_reason());
+            self.drop_frame(piece, decoded, cause.drop_reason(), told);
         } else {
             self.forward(piece, decoded, plan, Fate::Sent(plan.peer));
         }
     }
 
-    fn drop_frame(&mut self, frame: Frame, decoded: &Decoded, reason: DropReason) {
+    /// `told`: who hears of it.
+    fn drop_frame(&mut self, frame: Frame, decoded: &Decoded, reason: DropReason, told: Reject) {
         self.witness(&frame, Fate::Dropped(reason));
-        let meta: FrameMeta = frame.meta();
-        self.ledger.count_drop(reason, Some(meta.port), 1);
+        self.ledger.count_drop(reason, Some(frame.meta().port), 1);
         if self.report.wants().drop {
-            let origin = origin(self.number(&meta), &meta, decoded, None, Dir::ToServer);
-            self.report.dropped(&origin, reason, frame.len(), None);
+            self.report_drop(&frame, decoded, reason, told);
         }
+    }
+
+    #[cold]
+    fn report_drop(&mut self, frame: &Frame, decoded: &Decoded, reason: DropReason, reject: Reject) {
+        let meta: FrameMeta = frame.meta();
+        let session = self.sessions.peek(&decoded.tuple).map(|(_, session)| session);
+        let dir = session.and_then(|session| direction(&session.tuple, &decoded.tuple)).unwrap_or_default();
+        let origin = origin(self.number(&meta), &meta, decoded, session, dir);
+        let mut told = PerDir::default();
+        (told[dir.reversed()], told[dir]) = (reject.source, reject.destination);
+        let length = decoded.ip.map_or(frame.len() as u32, |ip| ip.total_len);
+        let headers = headers(frame.view(&mut self.scratch), decoded);
+        let rule = self.blame.rule;
+        self.report.dropped(&origin, DropEvent { reason, length, rule, told, headers });
     }
 }
 

@@ -17,9 +17,11 @@ use crate::{defrag, inspect, session, stream};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+mod ip_actions;
 mod line;
 mod mark;
 mod modes;
+mod overload;
 mod prevention;
 mod recent;
 mod reject;
@@ -58,6 +60,7 @@ fn settings(workers: usize, mode: Mode) -> Settings {
         mode,
         non_ip: true,
         peer_mtu: 1500,
+        ..PortPlan::default()
     };
     Settings {
         ports: vec![port(OUTSIDE), port(INSIDE)],

@@ -226,7 +226,7 @@ impl FrameFeed {
     }
 }
 
-/// A worker's watches.
+/// An lcore's watches.
 #[derive(Default)]
 pub(super) struct Watches {
     list: ArrayVec<Box<Watch>, MAX_WATCHES>,
@@ -242,8 +242,26 @@ impl Watches {
         self.tracing = 0;
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// From the next packet on. Gives it back when there are as many as may be.
+    pub(super) fn begin(&mut self, watch: Box<Watch>) -> Option<Box<Watch>> {
+        let refused = self.list.try_push(watch).err().map(|full| full.element());
+        self.settle();
+        refused
+    }
+
+    pub(super) fn end(&mut self, id: u64) -> Option<Box<Watch>> {
+        let at = self.list.iter().position(|watch| watch.id == id)?;
+        let ended = self.list.pop_at(at);
+        self.settle();
+        ended
+    }
+
     /// Copies the frame to whoever takes it.
-    fn copy(&mut self, frame: &Frame, scratch: &mut [u8], head: Head) {
+    pub(super) fn copy(&mut self, frame: &Frame, scratch: &mut [u8], head: Head) {
         let bytes = frame.view(scratch);
         for watch in &mut self.list {
             let takes = watch.takes(bytes);
@@ -269,16 +287,24 @@ impl Watches {
 impl Lane {
     /// From the next packet on. Gives it back when there are as many as may be.
     pub fn begin_watch(&mut self, watch: Box<Watch>) -> Option<Box<Watch>> {
-        let refused = self.watches.list.try_push(watch).err().map(|full| full.element());
-        self.watches.settle();
+        let refused = self.watches.begin(watch);
+        self.exits.watch_untaken(!self.watches.is_empty());
         refused
     }
 
     pub fn end_watch(&mut self, id: u64) -> Option<Box<Watch>> {
-        let at = self.watches.list.iter().position(|watch| watch.id == id)?;
-        let ended = self.watches.list.pop_at(at);
-        self.watches.settle();
+        let ended = self.watches.end(id);
+        self.exits.watch_untaken(!self.watches.is_empty());
         ended
+    }
+
+    /// Frames that were on their way out, and that their ports did not take.
+    #[inline]
+    pub(super) fn witness_untaken(&mut self) {
+        while let Some(frame) = self.exits.untaken() {
+            self.blame = Blame::default();
+            self.show(&frame, Fate::Dropped(DropReason::TransmitFull));
+        }
     }
 
     /// A frame on its way to this fate.

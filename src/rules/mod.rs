@@ -22,6 +22,7 @@ pub mod flowint;
 pub mod geo;
 pub mod group;
 pub mod header;
+pub mod ip_action;
 pub mod keyword;
 pub mod lexer;
 pub mod lists;

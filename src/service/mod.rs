@@ -13,8 +13,10 @@ pub mod context;
 pub mod cos;
 pub mod external;
 pub mod filter;
+mod headers;
 pub mod hold;
 pub mod idp;
+pub mod ip_actions;
 pub mod outbox;
 pub mod passthru;
 pub mod plan;
@@ -32,6 +34,7 @@ pub mod trace;
 pub mod watchdog;
 
 pub use context::{Context, Host, PacketAt, SessionAt, Subject};
+pub use headers::headers;
 pub use outbox::{Edit, Outbox};
 pub use plan::ServicePlan;
 pub use plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, LateDesk, Plugin, Reply};

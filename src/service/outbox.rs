@@ -1,6 +1,7 @@
 //! What plugins asked for while a packet was with them; the lane does it when the packet's chain has been walked.
 
 use super::hold::Ticket;
+use crate::base::ip_action::IpAction;
 use crate::base::{
     Addr, Dir, DropReason, ExceptionCause, ExceptionPolicy, Generation, PluginId, PortId, RuleIndex,
 };
@@ -57,6 +58,9 @@ impl Reject {
 /// Exceptions of one packet whose policies acted.
 pub type Exceptions = ArrayVec<(ExceptionCause, ExceptionPolicy), 2>;
 
+/// Of one packet; more than these are left out.
+pub type IpActionsAsked = ArrayVec<(IpAction, (Generation, RuleIndex)), 4>;
+
 /// What becomes of a held frame.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -83,6 +87,8 @@ pub struct Outbox {
     pub reject: Reject,
     /// Of the packet at hand, to be counted.
     pub exceptions: Exceptions,
+    /// IP actions that rules ask for about the packet at hand.
+    pub ip_actions: IpActionsAsked,
     /// Of the first that wants the packet dropped; means nothing where none does.
     pub blame: Blame,
 }
@@ -93,6 +99,7 @@ impl Outbox {
     pub fn forget_packet(&mut self) {
         self.reject = Reject::default();
         self.exceptions.clear();
+        self.ip_actions.clear();
     }
 
     /// Whether nothing waits that outlives the packet.

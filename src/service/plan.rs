@@ -1,6 +1,7 @@
 //! What an appliance's workers are built with: plugins, sets and the policies that are attached by then.
 
 use super::hold::HoldSettings;
+use super::ip_actions::IpActions;
 use super::plugin::{Flags, Plugin};
 use super::policy::Policy;
 use super::set::{Chain, InactiveAction, OnFault, Selection, ServiceSet};
@@ -27,6 +28,8 @@ pub struct ServicePlan {
     pub hold: HoldSettings,
     /// What the workers' detection shares, where there is detection.
     pub hosts: Option<Arc<HostState>>,
+    /// What rules ask for beyond their packets, for all workers.
+    pub ip_actions: Arc<IpActions>,
     /// Members a chain may have, now and after a live change.
     pub chain_length: usize,
 }
@@ -42,6 +45,7 @@ impl ServicePlan {
             policies: Vec::new(),
             hold: HoldSettings::default(),
             hosts: None,
+            ip_actions: Arc::default(),
             chain_length: order.len().max(1),
         };
         let chain = plan.resolve(SetId(0), &PerDir([order.clone(), order]), OnFault::default());

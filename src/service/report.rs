@@ -5,10 +5,10 @@ use super::trace::{Step, Trace};
 use crate::app::{AppProto, FileId, Protos, Transaction, Transactions, TxId};
 use crate::base::event::record::RecordBuffer;
 use crate::base::event::{
-    AlertEvent, AppEvent, AppKind, Cause, CloseReason, Event, EventBody, EventSender, Origin, PacketVerdict,
-    PluginFault,
+    AlertEvent, AppEvent, AppKind, Cause, CloseReason, DropEvent, Event, EventBody, EventSender, Origin,
+    PacketVerdict, PluginFault,
 };
-use crate::base::{Anomaly, Dir, DropReason, Generation, Outer, PluginId, RuleIndex, Time, WorkerId};
+use crate::base::{Anomaly, Dir, Outer, PluginId, Time, WorkerId};
 use crate::decode::{Decoded, L4};
 use crate::inspect::Outcome;
 use crate::io::FrameMeta;
@@ -179,17 +179,10 @@ impl Reporter {
         self.events.send_with(Event { origin, body }, self.record.bytes());
     }
 
-    pub fn dropped(
-        &mut self,
-        origin: &Origin,
-        reason: DropReason,
-        length: usize,
-        rule: Option<(Generation, RuleIndex)>,
-    ) {
+    pub fn dropped(&mut self, origin: &Origin, dropped: DropEvent) {
         if self.wanted.drop {
-            let body = EventBody::Drop { reason, length: length as u32, rule };
             let origin = self.tunnelled(origin);
-            self.events.send(Event { origin, body });
+            self.events.send(Event { origin, body: EventBody::Drop(dropped) });
         }
     }
 

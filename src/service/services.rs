@@ -222,10 +222,7 @@ impl Services {
             Some((_, state)) if state.active => {
                 Gate::Open { sessions: state.chain.sessions || state.chain.members.is_empty() }
             }
-            Some((_, state)) => match state.inactive_action {
-                InactiveAction::Drop => Gate::Shut(DropReason::ServiceInactive),
-                InactiveAction::Forward => Gate::Bypass,
-            },
+            Some((_, state)) => Gate::Shut(state.inactive_action),
         }
     }
 
@@ -369,8 +366,6 @@ pub enum Gate {
     Open {
         sessions: bool,
     },
-    /// Inactive: forwarded as it is.
-    Bypass,
-    /// Inactive: dropped.
-    Shut(DropReason),
+    /// Inactive, and this is what the set says of its traffic until then.
+    Shut(InactiveAction),
 }

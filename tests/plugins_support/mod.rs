@@ -52,6 +52,7 @@ fn settings() -> Settings {
         mode: Mode::Ips,
         non_ip: true,
         peer_mtu: 1500,
+        ..PortPlan::default()
     };
     Settings {
         ports: vec![port(1), port(0)],

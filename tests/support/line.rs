@@ -64,9 +64,44 @@ pub struct Line {
     pub bench: Bench,
     /// What the configuration has beside its services.
     base: String,
+    start: Start,
 }
 
-fn base(bench: &Bench, ends: &[Namespace; 2], workers: u8) -> String {
+/// How the appliance is started.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// Settings above those of its configuration (`--set`).
+    pub sets: Vec<String>,
+    /// Of its environment.
+    pub variables: Vec<(String, String)>,
+    /// Lines for its `[[pair]]`.
+    pub pair: String,
+}
+
+impl Start {
+    pub fn with(sets: &[&str]) -> Start {
+        Start { sets: sets.iter().map(|set| (*set).to_owned()).collect(), ..Start::default() }
+    }
+
+    pub fn variable(mut self, name: &str, value: &str) -> Start {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// The appliance with the bench's `weir.toml`.
+    pub fn run(&self, bench: &Bench) -> Running {
+        let mut command = weir();
+        command.args(["run", "-c"]).arg(bench.path("weir.toml"));
+        for set in &self.sets {
+            command.args(["--set", set]);
+        }
+        // What a panic prints must not keep its worker for long.
+        command.env("RUST_BACKTRACE", "0").envs(self.variables.iter().map(|(name, value)| (name, value)));
+        Running::start(command, bench, "appliance")
+    }
+}
+
+fn base(bench: &Bench, ends: &[Namespace; 2], workers: u8, pair: &str) -> String {
     let folder = bench.path("").display().to_string();
     let port = |n: usize, name: &str| {
         let iface = &ends[n].port;
@@ -77,7 +112,7 @@ fn base(bench: &Bench, ends: &[Namespace; 2], workers: u8) -> String {
     port(0, "client-side")
         + &port(1, "server-side")
         + &format!(
-            "[[pair]]\nports = [\"client-side\", \"server-side\"]\nmode = \"ips\"\n\n\
+            "[[pair]]\nports = [\"client-side\", \"server-side\"]\nmode = \"ips\"\n{pair}\n\
              [eal]\nhugepages = false\nmemory = \"256MiB\"\n\n[lcores]\nworkers = {workers}\n\n\
              [pools]\nframes = 8191\ndata-room = 8192\n\n[sessions]\nsize = 4096\n\n\
              [timeouts]\ntcp-closing = \"1s\"\nudp-new = \"5s\"\nudp-established = \"5s\"\nicmp-new = \"5s\"\nicmp-established = \"5s\"\nother-new = \"5s\"\nother-established = \"5s\"\n\n\
@@ -101,25 +136,62 @@ fn introduce(ends: &[Namespace; 2]) {
 impl Line {
     /// `services` makes the configuration's part of the folder that it may use.
     pub fn new(workers: u8, services: impl FnOnce(&Bench) -> String) -> Line {
-        let bench = Bench::new();
-        bench.file("line.rules", "");
+        let mut line = Line::starting(Bench::new(), workers, Start::default(), services);
+        line.answers();
+        line
+    }
+
+    /// Whose appliance has just been started, with these settings above its configuration's; `line.rules` may be there.
+    pub fn starting(
+        bench: Bench,
+        workers: u8,
+        start: Start,
+        services: impl FnOnce(&Bench) -> String,
+    ) -> Line {
+        if !bench.path("line.rules").exists() {
+            bench.file("line.rules", "");
+        }
         let ends = [Namespace::new('c', 1), Namespace::new('s', 2)];
         introduce(&ends);
-        let base = base(&bench, &ends, workers);
-        let config = bench.file("weir.toml", base.clone() + &services(&bench));
+        let base = base(&bench, &ends, workers, &start.pair);
+        bench.file("weir.toml", base.clone() + &services(&bench));
         let mut server = Host::start(&ends[1], &["serve", &ends[1].address]);
         assert_eq!(server.answer(), "ok");
         let client = Host::start(&ends[0], &[&ends[1].address]);
-        let mut command = weir();
-        // What a panic prints must not keep its worker for long.
-        command.args(["run", "-c"]).arg(config).env("RUST_BACKTRACE", "0");
-        let appliance = Running::start(command, &bench, "appliance");
-        let mut line = Line { appliance, client, _server: server, ends, bench, base };
+        let appliance = start.run(&bench);
+        Line { appliance, client, _server: server, ends, bench, base, start }
+    }
+
+    #[track_caller]
+    pub fn answers(&mut self) {
         until("the appliance to answer", || {
-            assert!(line.appliance.ended().is_none(), "ended: {}", line.appliance.stderr());
-            line.ctl(&["status"]).status.success().then_some(())
+            assert!(self.appliance.ended().is_none(), "ended: {}", self.appliance.stderr());
+            self.ctl(&["status"]).status.success().then_some(())
         });
-        line
+    }
+
+    /// Kills the appliance as `kill -9` does, and starts another one in its place.
+    pub fn kill_and_restart(&mut self) {
+        self.appliance.kill();
+        self.appliance = self.start.run(&self.bench);
+    }
+
+    #[track_caller]
+    pub fn counter(&self, name: &str) -> u64 {
+        let counters = self.json(&["counters", name]);
+        counters[name].as_u64().unwrap_or_else(|| panic!("no {name}: {counters}"))
+    }
+
+    /// Every frame is accounted for, under way.
+    #[track_caller]
+    pub fn balances(&self) {
+        let balance = self.json(&["balance"]);
+        assert_eq!(balance["even"], true, "{balance}");
+    }
+
+    /// Both ends know each other's address again, which a link that goes down makes them forget.
+    pub fn introduce(&self) {
+        introduce(&self.ends);
     }
 
     /// Tells the client something that it is to succeed in; it has half a minute.
@@ -167,12 +239,24 @@ impl Line {
         &self.ends[0]
     }
 
+    /// The server's namespace.
+    pub fn server_side(&self) -> &Namespace {
+        &self.ends[1]
+    }
+
     pub fn server_address(&self) -> &str {
         &self.ends[1].address
     }
 
     pub fn stderr(&self) -> String {
         self.appliance.stderr()
+    }
+
+    /// The appliance ends by itself: its exit code, and what it said.
+    #[track_caller]
+    pub fn ended(mut self) -> (Option<i32>, String) {
+        let status = self.appliance.wait();
+        (status.code(), self.appliance.stderr())
     }
 
     /// Ends the appliance: exit code 0 and no frame missing.

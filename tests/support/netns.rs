@@ -80,6 +80,17 @@ impl Namespace {
         attempt(&self.inside(line))
     }
 
+    /// A count of its kernel, of those of ICMP (`/proc/net/snmp`).
+    #[track_caller]
+    pub fn icmp(&self, name: &str) -> u64 {
+        let text = String::from_utf8_lossy(&self.tool("cat /proc/net/snmp").stdout).into_owned();
+        let mut lines =
+            text.lines().filter_map(|line| line.strip_prefix("Icmp: ")).map(str::split_whitespace);
+        let (names, numbers) = (lines.next().unwrap(), lines.next().unwrap());
+        let (_, number) = names.zip(numbers).find(|(known, _)| *known == name).unwrap();
+        number.parse().unwrap()
+    }
+
     /// A server within the namespace.
     pub fn start(&self, line: &str, bench: &Bench, name: &str) -> Running {
         Running::start(command(&self.inside(line)), bench, name)

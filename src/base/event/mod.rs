@@ -1,13 +1,15 @@
 //! Records that a worker hands to management: `Copy`, of fixed size, through a ring that may lose but counts.
 
+mod dropped;
 pub mod record;
 mod ring;
 
+pub use dropped::{DropEvent, Headers, IpHeader, UpperHeader};
 pub use ring::{EventCounts, EventFeed, EventSender, event_ring, event_ring_with_records};
 
 use crate::base::{
-    Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, FlowTuple, Generation, Outer, PerDir,
-    PluginId, PortId, RuleIndex, Time, TunnelKind, WorkerId,
+    Anomaly, Dir, ExceptionCause, ExceptionPolicy, FlowTuple, Generation, Outer, PerDir, PluginId, PortId,
+    RuleIndex, Time, TunnelKind, WorkerId,
 };
 
 /// Where an event comes from. What a reader needs to tie it to a packet and a session.
@@ -59,6 +61,8 @@ pub struct PacketVerdict {
     pub action: FinalAction,
     /// Which ends of the session are told that it was rejected.
     pub told: PerDir<bool>,
+    /// Its rules drop it, and the mode lets it go on.
+    pub spared: bool,
 }
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -223,11 +227,7 @@ impl PluginFault {
 pub enum EventBody {
     Alert(AlertEvent),
     Flow(FlowEvent),
-    Drop {
-        reason: DropReason,
-        length: u32,
-        rule: Option<(Generation, RuleIndex)>,
-    },
+    Drop(DropEvent),
     Anomaly(Anomaly),
     App(AppEvent),
     /// A plugin misbehaved on this worker, which goes on without it.

@@ -2,6 +2,7 @@
 
 mod dataset;
 mod drops;
+mod ip_actions;
 mod mode;
 mod packets;
 mod services;
@@ -44,6 +45,9 @@ enum Command {
     Drops(drops::Drops),
     /// Why packets between two ends are dropped: reason, rule, generation, packet
     Why(why::Why),
+    /// IP actions in force, which rules have asked for
+    #[command(subcommand)]
+    IpAction(ip_actions::IpAction),
     /// Packets as they pass, or only dropped ones, into a pcapng file with each one's fate
     Capture(packets::Capture),
     /// The steps that packets take
@@ -132,6 +136,7 @@ async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<An
         }
         Command::Drops(args) => args.ask(client).await?,
         Command::Why(args) => args.ask(client).await?,
+        Command::IpAction(command) => command.ask(client).await?,
         Command::Capture(args) => args.ask(client).await?,
         Command::Trace(args) => args.ask(client, as_json).await?,
         Command::Mode(args) => args.ask(client).await?,

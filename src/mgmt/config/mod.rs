@@ -50,6 +50,7 @@ pub struct Config {
     pub fragments: Fragments,
     pub streams: Streams,
     pub exceptions: Exceptions,
+    pub ip_actions: IpActions,
     /// Overlap policy (a word of [`Overlap`]) by destination network.
     pub host_os_policy: Names,
     pub plugins: Vec<PluginEntry>,
@@ -85,6 +86,7 @@ impl Config {
             fragments: Fragments::of(profile),
             streams: Streams::of(profile),
             exceptions: Exceptions::default(),
+            ip_actions: IpActions::default(),
             host_os_policy,
             plugins: Vec::new(),
             service_sets: Vec::new(),
@@ -130,6 +132,11 @@ impl Section for Config {
             "exception-policy",
             "What is done when something cannot be done as it should, by its cause: Suricata's exception policies.",
             &mut self.exceptions,
+        );
+        v.section(
+            "ip-actions",
+            "What rules ask for beyond the packets that they match (docs/operating.md).",
+            &mut self.ip_actions,
         );
         v.names(
             "host-os-policy",

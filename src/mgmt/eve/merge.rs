@@ -156,18 +156,18 @@ impl Merger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::event::{AlertEvent, AppNames, EventSender, Origin, event_ring};
+    use crate::base::event::{AlertEvent, AppNames, DropEvent, EventSender, Origin, event_ring};
     use crate::base::{Anomaly, DropReason, Generation, RuleIndex};
     use proptest::prelude::*;
 
     fn event(packet: u64, tag: u32) -> Event {
-        let body = EventBody::Drop { reason: DropReason::RuleDrop, length: tag, rule: None };
+        let body = EventBody::Drop(DropEvent::new(DropReason::RuleDrop, tag));
         Event { origin: Origin { packet, ..Origin::default() }, body }
     }
 
     fn tag(event: &Event) -> (u64, u32) {
         match event.body {
-            EventBody::Drop { length, .. } => (event.origin.packet, length),
+            EventBody::Drop(dropped) => (event.origin.packet, dropped.length),
             _ => unreachable!("{:?}", Anomaly::ALL),
         }
     }

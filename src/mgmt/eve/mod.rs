@@ -2,6 +2,7 @@
 
 mod anomaly;
 mod app;
+mod dropped;
 pub mod merge;
 pub mod record;
 pub mod stats;
@@ -16,7 +17,7 @@ pub use merge::{Merger, Order};
 pub use record::{Ends, Medium, known_proto, proto_name};
 pub use time::Stamp;
 
-use crate::base::event::{AppEvent, AppKind, Event, EventBody};
+use crate::base::event::{AppEvent, AppKind, Event, EventBody, FinalAction, PacketVerdict};
 use crate::base::{Generation, RuleIndex, Time};
 use crate::mgmt::config::EventType;
 use crate::mgmt::control::NamedCount;
@@ -24,7 +25,8 @@ use crate::mgmt::output::Format;
 use crate::mgmt::rulebook::RuleBook;
 use anomaly::AnomalyPart;
 use app::Form;
-use record::{AlertPart, DropPart, Record};
+use dropped::DropPart;
+use record::{AlertPart, Record};
 use serde::Serialize;
 use tunnel::TunnelPart;
 use verdict::VerdictPart;
@@ -79,10 +81,12 @@ impl Format for Eve {
                 let head = head("alert").alert(part, event.origin.dir, alert.flow.as_ref()).verdict(verdict);
                 head.within(outer).application(&alert.app, alert.tx, members)
             }
-            EventBody::Drop { reason, length, rule: by } => {
-                let by = by.and_then(|(generation, index)| rule(generation, index));
+            EventBody::Drop(dropped) => {
+                let by = dropped.rule.and_then(|(generation, index)| rule(generation, index));
                 let alert = by.map(|rule| AlertPart::new(rule, &event.origin.tuple, true, style.rule_text));
-                head("drop").dropped(DropPart::new(*reason, *length), alert, event.origin.dir)
+                let verdict = PacketVerdict { action: FinalAction::Drop, told: dropped.told, spared: false };
+                let verdict = style.verdict.then(|| VerdictPart::new(&verdict, event.origin.tuple.proto));
+                head("drop").dropped(DropPart::new(dropped), alert, event.origin.dir).verdict(verdict)
             }
             EventBody::Anomaly(anomaly) => head("anomaly").anomaly(AnomalyPart::of_packet(*anomaly)),
             EventBody::Flow(flow) => head("flow").ended(flow),
@@ -137,7 +141,7 @@ pub fn type_of(event: &Event) -> Option<EventType> {
     Some(match event.body {
         EventBody::Alert(_) => EventType::Alert,
         EventBody::Flow(_) => EventType::Flow,
-        EventBody::Drop { .. } => EventType::Drop,
+        EventBody::Drop(_) => EventType::Drop,
         EventBody::Anomaly(_) => EventType::Anomaly,
         EventBody::App(app) => match app.kind {
             AppKind::Transaction => EventType::of_app(Form::of(app.proto)?.proto),

@@ -1,11 +1,12 @@
 //! The shape of eve.json's records: names, order and types of fields, as docs.suricata.io ("EVE JSON Format") gives them.
 
 use super::anomaly::AnomalyPart;
+use super::dropped::DropPart;
 use super::time::Stamp;
 use super::tunnel::{self, TunnelPart};
 use super::verdict::{ExceptionPart, VerdictPart};
 use crate::base::event::{AppNames, FlowEvent, FlowStats, Noted, Origin};
-use crate::base::{Dir, DropReason, FlowTuple, Time};
+use crate::base::{Dir, FlowTuple, Time};
 use crate::rules::Rule;
 use crate::rules::ruleset::{Step, Target};
 use serde::Serialize;
@@ -384,19 +385,6 @@ impl<'a> AlertPart<'a> {
             }
         }
         self
-    }
-}
-
-/// `drop`
-#[derive(Debug, Serialize)]
-pub struct DropPart {
-    len: u32,
-    reason: &'static str,
-}
-
-impl DropPart {
-    pub fn new(reason: DropReason, length: u32) -> DropPart {
-        DropPart { len: length, reason: reason.name() }
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::base::event::{
-    AlertEvent, AppNames, Cause, CloseReason, FlowEvent, FlowStats, Origin, TcpSummary,
+    AlertEvent, AppNames, Cause, CloseReason, DropEvent, FlowEvent, FlowStats, Headers, IpHeader, Origin,
+    TcpSummary, UpperHeader,
 };
 use crate::base::{Addr, Anomaly, Dir, DropReason, FlowTuple, Outer, PerDir, PortId, TunnelKind};
 use serde_json::{Value, json};
@@ -38,14 +39,20 @@ fn written(medium: Medium, events: &[Event]) -> Vec<Value> {
 }
 
 fn written_with(rules: RuleBook, medium: Medium, events: &[Event]) -> Vec<Value> {
-    let style = Style {
+    lines(&mut Eve::new(style(medium), rules), events)
+}
+
+fn style(medium: Medium) -> Style {
+    Style {
         types: vec![EventType::Alert, EventType::Anomaly, EventType::Drop, EventType::Flow],
         medium,
         ports: vec!["outside".into(), "inside".into()],
         rule_text: false,
         verdict: false,
-    };
-    let mut eve = Eve::new(style, rules);
+    }
+}
+
+fn lines(eve: &mut Eve, events: &[Event]) -> Vec<Value> {
     let record = |event| {
         let mut line = Vec::new();
         let kind = eve.event(event, &[], &mut line)?;
@@ -118,7 +125,7 @@ fn a_flow_record_has_suricatas_fields_and_types() {
 
 #[test]
 fn a_drop_record_names_the_reason_and_on_the_wire_the_port() {
-    let body = EventBody::Drop { reason: DropReason::StreamInvalid, length: 60, rule: None };
+    let body = EventBody::Drop(DropEvent::new(DropReason::StreamInvalid, 60));
     let mut origin = origin(tuple(17, 53, 5353));
     origin.tuple.context = 0;
     let expected = json!({
@@ -198,7 +205,7 @@ fn a_rebuilt_datagram_has_no_number_and_a_sessions_end_that_of_the_last_packet()
 #[test]
 fn a_frame_without_ip_has_no_addresses() {
     let origin = Origin { flow_id: 0, ..origin(FlowTuple::default()) };
-    let body = EventBody::Drop { reason: DropReason::Malformed, length: 12, rule: None };
+    let body = EventBody::Drop(DropEvent::new(DropReason::Malformed, 12));
     let [record] = &written(Medium::Capture, &[Event { origin, body }])[..] else { panic!("one record") };
     let keys: Vec<&String> = record.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["drop", "event_type", "pcap_cnt", "pkt_src", "timestamp"]);
@@ -208,7 +215,7 @@ fn a_frame_without_ip_has_no_addresses() {
 fn ipv6_addresses_are_written_in_full() {
     let (src, family) = Addr::from_ip("2001:db8::1".parse().unwrap());
     let tuple = FlowTuple { src, family, proto: 17, ..FlowTuple::default() };
-    let body = EventBody::Drop { reason: DropReason::Malformed, length: 60, rule: None };
+    let body = EventBody::Drop(DropEvent::new(DropReason::Malformed, 60));
     let [record] = &written(Medium::Capture, &[Event { origin: origin(tuple), body }])[..] else {
         panic!("one record")
     };
@@ -315,14 +322,41 @@ fn an_alert_has_the_rule_the_session_so_far_and_who_is_the_target() {
 }
 
 #[test]
-fn a_drop_by_a_rule_names_the_rule() {
-    let by = Some((Generation(4), RuleIndex(0)));
-    let body = EventBody::Drop { reason: DropReason::RuleDrop, length: 60, rule: by };
-    let event = Event { origin: origin(tuple(6, 1, 2)), body };
-    let [record] = &written_with(book(), Medium::Capture, &[event])[..] else { panic!("one record") };
-    assert_eq!(record["drop"]["reason"], "rules");
+fn a_drop_by_a_rule_names_the_rule_and_shows_the_packets_headers() {
+    let mut told = PerDir([false; 2]);
+    told[Dir::ToClient] = true;
+    let upper = UpperHeader::Tcp { seq: 7, ack: 9, window: 100, flags: 0x12, reserved: 0, urgent: 0 };
+    let headers = Headers { ip: Some(IpHeader::V4 { tos: 16, ttl: 64, id: 3 }), upper };
+    let rule = Some((Generation(4), RuleIndex(0)));
+    let dropped = DropEvent { rule, told, headers, ..DropEvent::new(DropReason::RuleReject, 60) };
+    let event = Event { origin: origin(tuple(6, 1, 2)), body: EventBody::Drop(dropped) };
+    let mut eve = Eve::new(Style { verdict: true, ..style(Medium::Capture) }, book());
+    let [record] = &lines(&mut eve, &[event])[..] else { panic!("one record") };
+    let expected = json!({
+        "len": 60, "tos": 16, "ttl": 64, "ipid": 3, "tcpseq": 7, "tcpack": 9, "tcpwin": 100, "syn": true, "ack": true,
+        "psh": false, "rst": false, "urg": false, "fin": false, "tcpres": 0, "tcpurgp": 0, "reason": "rules_reject",
+    });
+    assert_eq!(record["drop"], expected);
+    let verdict = json!({"action": "drop", "reject-target": "to_client", "reject": ["tcp-reset"]});
+    assert_eq!(record["verdict"], verdict);
     assert_eq!(
         (&record["alert"]["signature_id"], &record["alert"]["action"]),
         (&json!(9_000_001), &json!("blocked"))
     );
+}
+
+#[test]
+fn a_drop_record_has_the_fields_of_its_protocols() {
+    let part = |ip, upper| {
+        let headers = Headers { ip: Some(ip), upper };
+        let dropped = DropEvent { headers, ..DropEvent::new(DropReason::RuleDrop, 60) };
+        serde_json::to_value(DropPart::new(&dropped)).unwrap()
+    };
+    let v6 = IpHeader::V6 { class: 1, hop_limit: 2, flow_label: 3 };
+    let expected = json!({"len": 60, "tc": 1, "hoplimit": 2, "flowlbl": 3, "udplen": 20, "reason": "rules"});
+    assert_eq!(part(v6, UpperHeader::Udp { length: 20 }), expected);
+    let v4 = IpHeader::V4 { tos: 0, ttl: 1, id: 2 };
+    let echo =
+        json!({"len": 60, "tos": 0, "ttl": 1, "ipid": 2, "icmp_id": 5, "icmp_seq": 6, "reason": "rules"});
+    assert_eq!(part(v4, UpperHeader::Icmp { id: 5, seq: 6 }), echo);
 }

@@ -14,6 +14,9 @@ pub struct VerdictPart {
     reject_target: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reject: Vec<&'static str>,
+    /// What would have become of it where verdicts act.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would: Option<&'static str>,
 }
 
 impl VerdictPart {
@@ -30,7 +33,8 @@ impl VerdictPart {
             (false, false) => None,
         };
         let how = if proto == TCP { "tcp-reset" } else { "icmp-prohib" };
-        VerdictPart { action, reject_target, reject: reject_target.map(|_| how).into_iter().collect() }
+        let reject = reject_target.map(|_| how).into_iter().collect();
+        VerdictPart { action, reject_target, reject, would: verdict.spared.then_some("drop") }
     }
 }
 
@@ -53,7 +57,7 @@ mod tests {
     use crate::base::PerDir;
 
     fn text(action: FinalAction, told: [bool; 2], proto: u8) -> String {
-        let verdict = PacketVerdict { action, told: PerDir(told) };
+        let verdict = PacketVerdict { action, told: PerDir(told), spared: false };
         serde_json::to_string(&VerdictPart::new(&verdict, proto)).unwrap()
     }
 
@@ -61,6 +65,9 @@ mod tests {
     fn a_verdict_names_the_ends_that_were_told_and_how() {
         assert_eq!(text(FinalAction::Alert, [false; 2], 6), r#"{"action":"alert"}"#);
         assert_eq!(text(FinalAction::Drop, [false; 2], 6), r#"{"action":"drop"}"#);
+        let spared = PacketVerdict { spared: true, ..PacketVerdict::default() };
+        let would = serde_json::to_string(&VerdictPart::new(&spared, 6)).unwrap();
+        assert_eq!(would, r#"{"action":"alert","would":"drop"}"#);
         let mut told = PerDir([false; 2]);
         told[Dir::ToClient] = true;
         assert_eq!(

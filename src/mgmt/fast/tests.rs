@@ -1,5 +1,5 @@
 use super::*;
-use crate::base::event::{AlertEvent, AppNames, PacketVerdict};
+use crate::base::event::{AlertEvent, AppNames, DropEvent, PacketVerdict};
 use crate::base::{Addr, FlowTuple, Generation, RuleIndex};
 use crate::rules::{Classifications, References, SourceFile, Vars, load};
 use std::sync::Arc;
@@ -91,7 +91,7 @@ fn what_has_no_addresses_ends_with_the_packets_number() {
 
 #[test]
 fn other_events_make_no_line() {
-    let body = EventBody::Drop { reason: crate::base::DropReason::RuleDrop, length: 60, rule: None };
+    let body = EventBody::Drop(DropEvent::new(crate::base::DropReason::RuleDrop, 60));
     let event = Event { origin: Origin::default(), body };
     let mut line = Vec::new();
     assert_eq!(Fast::new(book(ALERT), Medium::Wire).event(&event, &[], &mut line), None);

@@ -1,9 +1,10 @@
 //! What management watches by itself: links of ports, and whether workers keep up.
 
-use super::{Operator, lock};
+use super::{Operator, lcore_role, lock};
 use crate::base::DropReason;
 use crate::mgmt::links::{Joined, LinkStep};
-use crate::mgmt::overload::Said;
+use crate::mgmt::overload::Said as Load;
+use crate::mgmt::stalls::Said;
 use crate::pipeline::Handle;
 
 /// Names of ports whose link is down.
@@ -51,6 +52,42 @@ impl Operator {
         }
     }
 
+    /// Says which lcore does not turn, and when it does again.
+    pub fn turn_stalls(&self) {
+        let now = self.now();
+        let handle = self.handle();
+        let main = handle.ledgers.first().map_or(0, |ledger| ledger.turns.get());
+        let mut turns = vec![main];
+        if handle.ledgers.len() > 1 {
+            turns.extend((0..handle.workers()).map(|worker| self.board.turns(worker)));
+        }
+        let said = lock(&self.stalls).look(&turns, now);
+        for (lcore, said) in said {
+            let name = lcore_role(lcore);
+            // Without workers of their own the main lcore has one.
+            let running =
+                handle.running.get(lcore.saturating_sub(1)).filter(|_| lcore > 0 || turns.len() == 1);
+            let inside = running.and_then(|running| running.look().plugin);
+            match said {
+                Said::Stalled(span) => {
+                    let place = match inside {
+                        Some(plugin) => {
+                            format!("it is in plugin number {} (`weir ctl plugin list`)", plugin.0)
+                        }
+                        None => "it is in no plugin".into(),
+                    };
+                    tracing::error!(
+                        "lcore {name} has not turned for {:.1} s, and nothing passes it: {place}; see `weir ctl lcores`",
+                        span.as_secs_f64()
+                    );
+                }
+                Said::Turns(span) => {
+                    tracing::warn!("lcore {name} turns again, after {:.1} s", span.as_secs_f64());
+                }
+            }
+        }
+    }
+
     /// Says when the main lcore begins to drop for full rings, and when that is over.
     pub fn turn_overload(&self) {
         let now = self.now();
@@ -59,14 +96,20 @@ impl Operator {
         let lcore = |ledger: &crate::pipeline::Ledger| {
             reasons.map(|reason| ledger.dropped(reason)).iter().sum::<u64>()
         };
-        let dropped = handle.ledgers.iter().map(|ledger| lcore(ledger)).sum();
+        let dropped: u64 = handle.ledgers.iter().map(|ledger| lcore(ledger)).sum();
+        let bypassed: u64 = handle.ledgers.iter().map(|ledger| ledger.bypassed.get()).sum();
         drop(handle);
-        match lock(&self.overload).look(dropped, now) {
-            Some(Said::Begun) => tracing::warn!(
+        let passes = self.loaded.config.exceptions.passes_overload();
+        match lock(&self.overload).look(dropped + bypassed, now) {
+            Some(Load::Begun) if passes => tracing::warn!(
+                "overload: workers do not keep up, frames go on uninspected (overload.bypassed; exception-policy.overload); see `weir ctl lcores`"
+            ),
+            Some(Load::Begun) => tracing::warn!(
                 "overload: workers do not keep up, frames are dropped for full rings (ring_full, handover_full); see `weir ctl lcores`"
             ),
-            Some(Said::Over { frames, span }) => {
-                tracing::warn!("overload: over; {frames} frames were dropped in {:.1} s", span.as_secs_f64());
+            Some(Load::Over { frames, span }) => {
+                let what = if passes { "went on uninspected" } else { "were dropped" };
+                tracing::warn!("overload: over; {frames} frames {what} in {:.1} s", span.as_secs_f64());
             }
             None => {}
         }

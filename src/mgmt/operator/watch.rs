@@ -1,4 +1,4 @@
-//! Watches on all workers: begun, fed, ended.
+//! Watches on all lcores that drop: begun, fed, ended.
 
 use super::{Operator, lock};
 use crate::mgmt::control::{Control, ControlError};
@@ -24,9 +24,10 @@ impl Operator {
             plugins: self.plugins()?.into_iter().map(|plugin| (plugin.id, plugin.name)).collect(),
             rules: Arc::new(move || rules.sets()),
         };
-        let workers = self.handle().workers();
+        // The main lcore drops frames, and sees nothing of their steps.
+        let lcores = if request.steps { self.handle().workers() } else { self.handle().watchers() };
         let (mut watches, mut frames, mut steps) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..workers {
+        for _ in 0..lcores {
             if request.steps {
                 let (watch, feed) = Watch::steps(id, filter.clone(), STEP_ROOM);
                 watches.push(watch);
@@ -77,10 +78,10 @@ impl Operator {
             return;
         }
         let _one = lock(&self.asking);
-        let workers = self.handle().workers();
+        let lcores = self.handle().watchers();
         for id in ended {
-            let gone = |worker| self.ask(worker, Command::Unwatch(id), watch_back).is_ok();
-            if !(0..workers).all(gone) && !self.board.is_stopped() {
+            let gone = |lcore| self.ask(lcore, Command::Unwatch(id), watch_back).is_ok();
+            if !(0..lcores).all(gone) && !self.board.is_stopped() {
                 lock(&self.ended_watches).push(id);
             }
         }

@@ -1,7 +1,7 @@
 //! Why packets between two ends are dropped: what the workers remember, in words.
 
 use super::{Operator, info, lock};
-use crate::base::{Addr, FlowTuple};
+use crate::base::{Addr, FlowTuple, Generation, RuleIndex};
 use crate::mgmt::control::{Between, Control, ControlError, DropStory, RuleStory, Why};
 use crate::pipeline::mailbox::{Answer, Command};
 use crate::pipeline::recent::{DropRow, Ends};
@@ -35,18 +35,20 @@ impl Operator {
         Ok(why)
     }
 
+    pub(super) fn rule_story(&self, (generation, index): (Generation, RuleIndex)) -> RuleStory {
+        let sets = self.rules.sets();
+        let rule = sets.rule(generation, index);
+        RuleStory {
+            generation: generation.0,
+            known: rule.is_some(),
+            sid: rule.map_or(0, |rule| rule.sid),
+            rev: rule.map_or(0, |rule| rule.rev),
+            msg: rule.map(|rule| rule.msg.to_string()).unwrap_or_default(),
+        }
+    }
+
     fn story(&self, worker: usize, row: &DropRow) -> DropStory {
-        let rule = row.blame.rule.map(|(generation, index)| {
-            let sets = self.rules.sets();
-            let rule = sets.rule(generation, index);
-            RuleStory {
-                generation: generation.0,
-                known: rule.is_some(),
-                sid: rule.map_or(0, |rule| rule.sid),
-                rev: rule.map_or(0, |rule| rule.rev),
-                msg: rule.map(|rule| rule.msg.to_string()).unwrap_or_default(),
-            }
-        });
+        let rule = row.blame.rule.map(|rule| self.rule_story(rule));
         let port = self.loaded.config.ports.get(row.port.index());
         DropStory {
             worker: worker as u32,

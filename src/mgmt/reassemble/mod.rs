@@ -165,7 +165,8 @@ pub fn convert_capture(
 
 /// A port's part.
 fn plan(link: LinkType, peer: Option<PortId>, peer_mtu: u16) -> PortPlan {
-    PortPlan { link, peer, inspect: true, mode: Mode::Reassemble, non_ip: true, peer_mtu }
+    let (inspect, mode, non_ip) = (true, Mode::Reassemble, true);
+    PortPlan { link, peer, inspect, mode, non_ip, peer_mtu, ..PortPlan::default() }
 }
 
 /// Workers for the CPUs that are there, beside the main lcore.

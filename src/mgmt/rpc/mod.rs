@@ -2,6 +2,7 @@
 
 pub mod client;
 mod drops;
+mod ip_actions;
 mod packets;
 mod service;
 mod services;

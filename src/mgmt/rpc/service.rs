@@ -144,6 +144,21 @@ impl p::sessions_server::Sessions for Service {
         let why = self.ask(move |c| c.why(&between)).await??;
         Ok(Response::new(super::why::reply(why)))
     }
+
+    async fn ip_actions(&self, request: Request<p::IpActionsRequest>) -> Reply<p::IpActionsReply> {
+        let address = super::ip_actions::address(&request.into_inner().address)?;
+        let (actions, now) = self.ask(move |c| (c.ip_actions(address), c.status().now)).await?;
+        Ok(Response::new(super::ip_actions::reply(actions, now)))
+    }
+
+    async fn clear_ip_actions(
+        &self,
+        request: Request<p::ClearIpActionsRequest>,
+    ) -> Reply<p::ClearIpActionsReply> {
+        let address = super::ip_actions::address(&request.into_inner().address)?;
+        let cleared = self.ask(move |c| c.clear_ip_actions(address)).await? as u64;
+        Ok(Response::new(p::ClearIpActionsReply { cleared }))
+    }
 }
 
 #[tonic::async_trait]

@@ -112,6 +112,20 @@ impl Control for Fake {
         Ok(all.into_iter().filter(|s| filter.matches(&s.tuple)).take(filter.limit()).collect())
     }
 
+    fn ip_actions(&self, address: Option<std::net::IpAddr>) -> Vec<IpActionInfo> {
+        let source = address.or(Some(std::net::IpAddr::from([10, 0, 0, 1])));
+        vec![IpActionInfo {
+            deed: "block".into(),
+            target: "source".into(),
+            source,
+            ..IpActionInfo::default()
+        }]
+    }
+
+    fn clear_ip_actions(&self, address: Option<std::net::IpAddr>) -> usize {
+        if address.is_some() { 1 } else { 7 }
+    }
+
     fn why(&self, between: &Between) -> Result<Why, ControlError> {
         assert_eq!((between.proto, between.ports), (6, Some([1000, 80])));
         Err(ControlError::Unanswerable("no such thing".into()))

@@ -1,7 +1,7 @@
 //! `Sessions.Why` in the words of the contract.
 
 use super::proto as p;
-use crate::mgmt::control::{Between, DropStory, Why};
+use crate::mgmt::control::{Between, DropStory, RuleStory, Why};
 use crate::mgmt::eve::proto_name;
 use std::net::IpAddr;
 use tonic::Status as Fault;
@@ -31,14 +31,13 @@ pub(super) fn reply(why: Why) -> p::WhyReply {
     }
 }
 
+pub(super) fn rule(rule: RuleStory) -> p::DropRule {
+    let RuleStory { generation, known, sid, rev, msg } = rule;
+    p::DropRule { generation, known, sid, rev, msg }
+}
+
 fn story(s: DropStory) -> p::DropStory {
-    let rule = s.rule.map(|rule| p::DropRule {
-        generation: rule.generation,
-        known: rule.known,
-        sid: rule.sid,
-        rev: rule.rev,
-        msg: rule.msg,
-    });
+    let rule = s.rule.map(rule);
     p::DropStory {
         worker: s.worker,
         source: s.tuple.src_ip().to_string(),

@@ -99,6 +99,7 @@ impl Draft {
             policies: Vec::new(),
             hold: layout.hold,
             hosts: None,
+            ip_actions: Arc::default(),
             chain_length: layout.chain_length,
         };
         let mut draft = Draft { plan, layout, ports, makers, sets, queue: Queue::default(), restarted };

@@ -26,6 +26,8 @@ pub struct Stock {
     pub inspection: inspect::Settings,
     /// Where somebody asked what rules cost.
     pub costs: Option<Arc<CostBook>>,
+    /// The first rules are still to come, and `engine` has none.
+    pub awaits_rules: bool,
 }
 
 impl Makers for Stock {
@@ -36,13 +38,14 @@ impl Makers for Stock {
         if entry.name == idp::NAME {
             let (engine, hosts) = (Arc::clone(&self.engine), Arc::clone(&self.hosts));
             let idp = Idp::new(engine, hosts, self.streams.clone(), self.inspection);
-            return Ok(Box::new(idp.measured(self.costs.clone())));
+            return Ok(Box::new(idp.measured(self.costs.clone()).awaiting_rules(self.awaits_rules)));
         }
         builtin::make(&entry.name).ok_or_else(|| format!("there is no built-in plugin \"{}\"", entry.name))
     }
 
     fn set_rules(&mut self, engine: &Arc<Engine>) {
         self.engine = Arc::clone(engine);
+        self.awaits_rules = false;
     }
 }
 

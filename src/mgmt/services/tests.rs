@@ -160,6 +160,7 @@ fn settings(workers: usize) -> Settings {
         mode: Mode::Ips,
         non_ip: true,
         peer_mtu: 1500,
+        ..PortPlan::default()
     };
     Settings {
         ports: vec![port(OUTSIDE), port(INSIDE)],

@@ -222,6 +222,14 @@ impl Rig {
         self.turn();
     }
 
+    /// Several at once.
+    pub fn frames(&mut self, port: PortId, frames: &[Vec<u8>]) {
+        for bytes in frames {
+            self.wires[port.index()].put(self.platform.0.frame(bytes));
+        }
+        self.turn();
+    }
+
     pub fn pool(&self) -> &crate::io::memory::HeapPool {
         &self.platform.0
     }

@@ -112,7 +112,8 @@ fn metadata(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         let (key, value) = pair.first_word();
         draft.metadata.push((key.lossy().into_owned(), value.lossy().into_owned()));
     }
-    Ok(())
+    let pairs = draft.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    crate::rules::ip_action::of(pairs).map(drop).map_err(|wrong| call.value.fault(wrong))
 }
 
 fn target(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {

@@ -147,6 +147,7 @@ impl AtWork<'_> {
             match apps.get_mut(session.app).filter(|_| !own.passed) {
                 None => {
                     judgement.take(own);
+                    judgement.ask_ip_actions(rules.engine(), own);
                     tell(own, rules.engine().rules(), None, judgement);
                 }
                 Some(app) => {
@@ -158,8 +159,12 @@ impl AtWork<'_> {
                     let set = rules.engine().rules();
                     // A transaction's rule that lets the packet pass comes before all that drop or alert.
                     let own = own.filter(|_| !theirs.passed);
-                    own.iter().for_each(|own| judgement.take(own));
+                    own.iter().for_each(|own| {
+                        judgement.take(own);
+                        judgement.ask_ip_actions(rules.engine(), own);
+                    });
                     judgement.take(theirs);
+                    judgement.ask_ip_actions(rules.engine(), theirs);
                     if let Some(own) = own {
                         tell(&own, set, None, judgement);
                     }

@@ -4,9 +4,9 @@ use crate::base::event::{FinalAction, PacketVerdict};
 use crate::base::{
     Dir, DropReason, ExceptionCause, ExceptionPolicies, ExceptionPolicy, PerDir, RuleIndex, Verdict,
 };
-use crate::inspect::{Outcome, Settlement};
+use crate::inspect::{Engine, Outcome, Settlement};
 use crate::service::Subject;
-use crate::service::outbox::{Exceptions, Reject};
+use crate::service::outbox::{Exceptions, IpActionsAsked, Reject};
 use crate::session::{Session, Settled};
 
 #[derive(Default)]
@@ -32,6 +32,8 @@ pub(super) struct Judgement {
     pub(super) unseen: bool,
     /// Exceptions whose policies acted.
     pub(super) exceptions: Exceptions,
+    /// IP actions that rules with an alert ask for.
+    pub(super) ip_actions: IpActionsAsked,
 }
 
 impl Judgement {
@@ -53,6 +55,19 @@ impl Judgement {
         }
         if let Some(settled) = outcome.settled.map(settlement) {
             self.settled = Some(settled);
+        }
+    }
+
+    /// What the rules of those alerts ask for beyond the packet.
+    pub(super) fn ask_ip_actions(&mut self, engine: &Engine, outcome: &Outcome) {
+        if !engine.asks_ip_actions() || !self.inline {
+            return;
+        }
+        let generation = engine.generation();
+        for alert in &outcome.alerts {
+            if let Some(action) = engine.ip_action(alert.rule) {
+                let _ = self.ip_actions.try_push((*action, (generation, alert.rule)));
+            }
         }
     }
 
@@ -97,7 +112,7 @@ impl Judgement {
             false if self.passed => FinalAction::Pass,
             false => FinalAction::Alert,
         };
-        PacketVerdict { action, told }
+        PacketVerdict { action, told, spared: !self.inline && self.verdict.is_drop() }
     }
 }
 

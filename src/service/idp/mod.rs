@@ -36,6 +36,8 @@ pub struct Idp {
     announced: Arc<Announced>,
     /// Where somebody asked what rules cost.
     costs: Option<Arc<CostBook>>,
+    /// The first rules are still to come: there is no policy until then.
+    awaits_rules: bool,
 }
 
 impl Idp {
@@ -48,12 +50,18 @@ impl Idp {
     ) -> Idp {
         let flags = Flags { alone: true, policy: true, own_state: true, ..Flags::default() };
         let about = About { name: NAME.into(), kind: "detection".into(), flags, ..About::default() };
-        Idp { about, streams, inspection, engine, hosts, announced: Arc::default(), costs: None }
+        let announced = Arc::default();
+        Idp { about, streams, inspection, engine, hosts, announced, costs: None, awaits_rules: false }
     }
 
     /// Has what the rules cost written into the book, if there is one.
     pub fn measured(self, costs: Option<Arc<CostBook>>) -> Idp {
         Idp { costs, ..self }
+    }
+
+    /// Attaches no policy where the first rules are still to come: its sets stay inactive until another instance has them.
+    pub fn awaiting_rules(self, awaits_rules: bool) -> Idp {
+        Idp { awaits_rules, ..self }
     }
 
     /// A compiled rule set as this plugin's policy.
@@ -72,6 +80,7 @@ impl Idp {
         let idp = Idp::new(Arc::clone(engine), Arc::clone(&hosts), streams, inspection);
         let mut plan = super::ServicePlan::of(vec![Box::new(idp)], ports);
         plan.hosts = Some(hosts);
+        plan.ip_actions.arm(engine.asks_ip_actions());
         let policy = Idp::policy(engine);
         plan.policies.push(super::plan::Attached { set: SetId(0), plugin: PluginId(0), policy });
         plan
@@ -108,6 +117,7 @@ impl Plugin for Idp {
 
     fn control(&mut self, event: ControlEvent<'_>, desk: &mut dyn Desk) -> Result<(), ControlFault> {
         match event {
+            ControlEvent::Init { .. } if self.awaits_rules => Ok(()),
             ControlEvent::Init { set, .. } => {
                 desk.attach(set, Arc::clone(&self.engine) as _);
                 Ok(())

@@ -105,6 +105,9 @@ impl DataPlugin for IdpWorker {
         outbox
             .exceptions
             .extend(judgement.exceptions.into_iter().take(outbox.exceptions.remaining_capacity()));
+        outbox
+            .ip_actions
+            .extend(judgement.ip_actions.into_iter().take(outbox.ip_actions.remaining_capacity()));
         if judgement.verdict.is_drop() && judgement.reject.anyone() {
             outbox.reject = judgement.reject;
         }
@@ -134,12 +137,15 @@ impl DataPlugin for IdpWorker {
         let outcome = self.inspector.inspect(rules, &facts, None, Payload::Packet);
         let mut judgement = Judgement::new(Dir::ToServer, packet.subject);
         judgement.take(outcome);
+        judgement.ask_ip_actions(rules.engine(), outcome);
         if !outcome.alerts.is_empty() {
             let origin = origin_of(packet, None, Dir::ToServer);
             let (set, verdict) = (rules.engine().rules(), judgement.told());
             context.host.report.alerts(&origin, outcome, set, None, None, packet.inline, verdict);
         }
         mark(context, &judgement);
+        let asked = &mut context.host.outbox.ip_actions;
+        asked.extend(judgement.ip_actions.iter().copied().take(asked.remaining_capacity()));
         if judgement.reject.anyone() {
             context.host.outbox.reject = judgement.reject;
         }

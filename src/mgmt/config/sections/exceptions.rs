@@ -42,6 +42,7 @@ pub struct Exceptions {
     pub defrag_memcap: Exception,
     pub app_layer_error: Exception,
     pub midstream: Exception,
+    pub overload: Exception,
 }
 
 impl Default for Exceptions {
@@ -55,6 +56,7 @@ impl Default for Exceptions {
             defrag_memcap: auto,
             app_layer_error: auto,
             midstream: auto,
+            overload: auto,
         }
     }
 }
@@ -88,6 +90,15 @@ impl Exceptions {
     }
 }
 
+impl Exceptions {
+    /// Whether what finds no room on its way to a worker goes on uninspected. There is nobody to look at it: a policy for the
+    /// flow acts on the frame alone, and nobody is told of a rejection.
+    pub fn passes_overload(&self) -> bool {
+        let word = if self.overload == Exception::Auto { self.all } else { self.overload };
+        matches!(word, Exception::Bypass | Exception::PassFlow | Exception::PassPacket)
+    }
+}
+
 impl Section for Exceptions {
     fn visit(&mut self, v: &mut dyn Visitor) {
         v.value(
@@ -117,6 +128,12 @@ impl Section for Exceptions {
              up only \"pass-flow\" says anything.",
             &mut self.midstream,
         );
+        v.value(
+            "overload",
+            "The ring from the main lcore to a worker is full: \"bypass\", \"pass-flow\" and \"pass-packet\" forward the frame uninspected\n\
+             (counted as overload.bypassed; it overtakes those in the ring), everything else drops it (ring_full).",
+            &mut self.overload,
+        );
     }
 }
 
@@ -135,5 +152,8 @@ mod tests {
         assert_eq!(policies.of(ExceptionCause::AppLayerError, true), ExceptionPolicy::Reject);
         assert_eq!(policies.of(ExceptionCause::StreamMemcap, true), ExceptionPolicy::PassPacket);
         assert_eq!(policies.of(ExceptionCause::Midstream, true), ExceptionPolicy::PassFlow);
+        assert!(set.passes_overload());
+        assert!(!Exceptions { overload: Exception::DropPacket, ..set }.passes_overload());
+        assert!(!Exceptions::default().passes_overload());
     }
 }

@@ -45,7 +45,8 @@ impl Section for Records {
         v.value("rule-text", "Put the rule's text into alerts, as alert.rule.", &mut self.rule_text);
         v.value(
             "verdict",
-            "Put what became of the packet into alerts, as verdict: all its rules together, and who was told of a reject.",
+            "Put what became of the packet into alerts and drop records, as verdict: all its rules together, who was told of a reject, and\n\
+             as verdict.would what would have become of it where the mode lets it go on.",
             &mut self.verdict,
         );
     }

@@ -123,6 +123,16 @@ words! {
 }
 
 words! {
+    /// What becomes of a pair's traffic until its first policy is active.
+    PairInactive {
+        /// As the service set says; the ports start when the rules are ready.
+        Auto = "auto",
+        Drop = "drop",
+        Forward = "forward",
+    }
+}
+
+words! {
     NonIp {
         Forward = "forward",
         Drop = "drop",
@@ -138,6 +148,7 @@ pub struct Pair {
     pub inspection: bool,
     pub non_ip: NonIp,
     pub pass_link: bool,
+    pub inactive: PairInactive,
 }
 
 impl Default for Pair {
@@ -149,6 +160,7 @@ impl Default for Pair {
             inspection: true,
             non_ip: NonIp::Forward,
             pass_link: false,
+            inactive: PairInactive::Auto,
         }
     }
 }
@@ -183,6 +195,13 @@ impl Section for Pair {
             "pass-link",
             "While the link of one port is down, take the other's down too, so that both neighbours see it (where the driver can).",
             &mut self.pass_link,
+        );
+        v.value(
+            "inactive-action",
+            "What becomes of the pair's traffic until its first policy is active: \"forward\" uninspected, or \"drop\" (service_inactive).\n\
+             With either, ports start before the rules are compiled. \"auto\": as the service set says (its inactive-action),\n\
+             and the ports start when the rules are ready.",
+            &mut self.inactive,
         );
     }
 }
