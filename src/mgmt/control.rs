@@ -4,9 +4,11 @@
 
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
 use crate::mgmt::config::Mode;
+use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Balance;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A counter under its dotted name (`decoder.pkts`), as eve.json's `stats` nests it and `weir ctl counters` prints it.
@@ -118,6 +120,25 @@ pub struct LcoreInfo {
     /// Turns of its loop, and those that found nothing to do.
     pub turns: u64,
     pub idle_turns: u64,
+}
+
+/// Signs of life.
+#[derive(Clone, Debug, Default)]
+pub struct Vitals {
+    pub stopping: bool,
+    pub lcores: Vec<Heartbeat>,
+    /// Service sets that wait for a plugin's policy; `None` before anybody has looked.
+    pub inactive_sets: Option<Vec<String>>,
+}
+
+/// How often an lcore has turned: one that lives turns a thousand times a second and more.
+#[derive(Clone, Debug, Default)]
+pub struct Heartbeat {
+    /// As [`LcoreInfo::role`].
+    pub role: String,
+    pub turns: u64,
+    /// It ended by a panic.
+    pub failed: bool,
 }
 
 /// Which sessions to show.
@@ -368,6 +389,12 @@ pub trait Control: Send + Sync + 'static {
     -> Result<Vec<String>, ControlError>;
     /// Service sets and plugins as a configuration file says; `None`: the one of the start.
     fn apply_services(&self, file: Option<&std::path::Path>) -> Result<Vec<String>, ControlError>;
+    /// Asks no worker, and never waits.
+    fn vitals(&self) -> Vitals;
+    /// What the rules in force came to.
+    fn ruleset(&self) -> Arc<Ruleset>;
+    /// Has output files opened anew, as SIGHUP does; returns at once.
+    fn reopen_outputs(&self);
     /// Asks the appliance to stop, as SIGTERM does; returns at once.
     fn stop(&self);
 }

@@ -15,6 +15,7 @@ use crate::mgmt::pair_modes::Unconfirmed;
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
+use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
 use crate::mgmt::watching::{Feed, WatchRequest};
@@ -25,12 +26,13 @@ use crate::pipeline::pause::{Asked, Step};
 use crate::service::services::{self, InUse, Retired};
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 mod health;
 mod modes;
+mod vitals;
 mod watch;
 mod why;
 
@@ -74,6 +76,10 @@ pub struct Operator {
     ended_watches: Mutex<Vec<u64>>,
     links: Mutex<Links>,
     overload: Mutex<Overload>,
+    ruleset: Mutex<Arc<Ruleset>>,
+    /// As of the last turn of services.
+    inactive_sets: Mutex<Option<Vec<String>>>,
+    reopen: AtomicBool,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -95,6 +101,7 @@ pub struct Parts {
     pub selection: Selection,
     pub rules: RuleBook,
     pub refused: Refused,
+    pub ruleset: Ruleset,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -131,6 +138,9 @@ impl Operator {
             ended_watches: Mutex::default(),
             links: Mutex::default(),
             overload: Mutex::default(),
+            ruleset: Mutex::new(Arc::new(parts.ruleset)),
+            inactive_sets: Mutex::default(),
+            reopen: AtomicBool::new(false),
         }
     }
 
@@ -198,6 +208,7 @@ impl Operator {
             services.taken_out(notice, &mut Post(self));
         }
         services.turn(&mut Post(self));
+        *lock(&self.inactive_sets) = Some(services.inactive());
         self.rules.prune();
     }
 
@@ -226,7 +237,7 @@ impl Operator {
         Ok(())
     }
 
-    fn compile(&self) -> Result<(Arc<Engine>, Refused), ControlError> {
+    fn compile(&self) -> Result<(Arc<Engine>, Refused, Ruleset), ControlError> {
         let refused = |text: String| ControlError::Refused(text);
         let (config, base) = (&self.loaded.config, &self.loaded.base);
         let datasets = self.rules.current().map(|set| set.datasets.clone()).unwrap_or_default();
@@ -243,9 +254,10 @@ impl Operator {
                 "{faults} are refused, so the rules in force stay: mend them and reload{listed}"
             )));
         }
+        let ruleset = Ruleset::of(&loaded, loaded.rules.rules.len(), self.now());
         loaded.rules.generation = Generation(self.generation.load(Ordering::Relaxed) + 1);
         let engine = Engine::compile(Arc::new(loaded.rules)).map_err(|error| refused(error.to_string()))?;
-        Ok((Arc::new(engine), faults))
+        Ok((Arc::new(engine), faults, ruleset))
     }
 }
 
@@ -375,7 +387,10 @@ impl Control for Operator {
                 sessions: tables.map_or(0, |t| t.sessions.get()),
                 ring_used,
                 ring_size,
-                turns: ledger.turns.get(),
+                turns: match i.checked_sub(1) {
+                    None => ledger.turns.get(),
+                    Some(worker) => handle.board.turns(worker),
+                },
                 idle_turns: ledger.idle_turns.get(),
             }
         };
@@ -447,12 +462,13 @@ impl Control for Operator {
 
     fn reload_rules(&self) -> Result<Reload, ControlError> {
         let _one = lock(&self.asking);
-        let (engine, refused) = self.compile()?;
+        let (engine, refused, ruleset) = self.compile()?;
         let set = Arc::clone(engine.rules());
         self.rules.publish(Arc::clone(&set));
         // Its number is spent, even if a worker should not answer.
         self.generation.store(set.generation.0, Ordering::Relaxed);
         lock(&self.services).new_rules(&engine, &mut Post(self)).map_err(ControlError::Refused)?;
+        *lock(&self.ruleset) = Arc::new(ruleset);
         self.refused.store(refused.rules as u64, Ordering::Relaxed);
         self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
         Ok(Reload {
@@ -498,6 +514,18 @@ impl Control for Operator {
         self.change(|services, mail| {
             services.apply(&layout, mail).map(|applied| applied.lines).map_err(|faults| faults.join("\n"))
         })
+    }
+
+    fn vitals(&self) -> Vitals {
+        self.read_vitals()
+    }
+
+    fn ruleset(&self) -> Arc<Ruleset> {
+        self.rules_in_force()
+    }
+
+    fn reopen_outputs(&self) {
+        self.reopen.store(true, Ordering::Relaxed);
     }
 
     fn stop(&self) {

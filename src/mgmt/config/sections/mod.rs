@@ -4,6 +4,7 @@
 
 pub mod datasets;
 pub mod destination;
+pub mod doors;
 pub mod event_type;
 pub mod exceptions;
 pub mod lcores;
@@ -17,6 +18,7 @@ pub mod tunnels;
 
 pub use datasets::{Dataset, DatasetType, Datasets, Reputation};
 pub use destination::{Destination, SinkKind, SyslogServer};
+pub use doors::{Http, Listen, RpcTls, SuricataSocket};
 pub use event_type::EventType;
 pub use exceptions::{Exception, Exceptions};
 pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools, Spread};

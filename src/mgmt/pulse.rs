@@ -1,0 +1,124 @@
+//! Whether the appliance lives and is ready, looked at twice a second: what `/healthz`, `/readyz` and gRPC's health service tell.
+
+use crate::mgmt::control::{Control, Vitals};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// An lcore that has not turned for so long hangs.
+const STALL: Duration = Duration::from_secs(3);
+
+/// What is wrong, in words; nothing where all is well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Why it does not live.
+    pub dead: Vec<String>,
+    /// Why it does not forward under its policy yet, or any more.
+    pub unready: Vec<String>,
+}
+
+impl Health {
+    pub fn is_alive(&self) -> bool {
+        self.dead.is_empty()
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.dead.is_empty() && self.unready.is_empty()
+    }
+}
+
+/// Looks until nobody listens any more.
+pub async fn watch(control: Arc<dyn Control>, tell: watch::Sender<Health>) {
+    let mut pulse = Pulse::default();
+    while !tell.is_closed() {
+        let health = pulse.look(&control.vitals(), Instant::now());
+        tell.send_if_modified(|told| {
+            *told != health && {
+                *told = health;
+                true
+            }
+        });
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// By lcore: its turns, and since when they are so many.
+#[derive(Default)]
+struct Pulse {
+    seen: Vec<(u64, Instant)>,
+}
+
+impl Pulse {
+    fn look(&mut self, vitals: &Vitals, now: Instant) -> Health {
+        let mut health = Health::default();
+        if self.seen.len() != vitals.lcores.len() {
+            self.seen = vitals.lcores.iter().map(|_| (0, now)).collect();
+        }
+        for (lcore, seen) in vitals.lcores.iter().zip(&mut self.seen) {
+            let role = &lcore.role;
+            if lcore.turns != seen.0 {
+                *seen = (lcore.turns, now);
+            }
+            let still = now.saturating_duration_since(seen.1);
+            if lcore.failed {
+                health.dead.push(format!("lcore {role} ended by a panic"));
+            } else if still >= STALL {
+                health.dead.push(format!("lcore {role} has not turned for {} s", still.as_secs()));
+            } else if lcore.turns == 0 {
+                health.unready.push(format!("lcore {role} has not begun"));
+            }
+        }
+        if vitals.stopping {
+            health.unready.push("the appliance is stopping".into());
+        }
+        match &vitals.inactive_sets {
+            None => health.unready.push("service sets have not been looked at".into()),
+            Some(sets) => health.unready.extend(sets.iter().map(|set| {
+                format!("service set {set} waits for the policy of a plugin (weir ctl service-set {set})")
+            })),
+        }
+        health
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mgmt::control::Heartbeat;
+
+    fn vitals(turns: [u64; 2]) -> Vitals {
+        let beat = |(role, turns): (&str, u64)| Heartbeat { role: role.into(), turns, failed: false };
+        let lcores = ["main", "worker 0"].into_iter().zip(turns).map(beat).collect();
+        Vitals { stopping: false, lcores, inactive_sets: Some(Vec::new()) }
+    }
+
+    #[test]
+    fn an_lcore_that_stands_still_is_dead_until_it_turns_again() {
+        let (mut pulse, start) = (Pulse::default(), Instant::now());
+        let mut look = |turns, seconds| pulse.look(&vitals(turns), start + Duration::from_secs(seconds));
+        assert!(look([0, 0], 0).is_alive());
+        assert_eq!(look([5, 0], 1).unready, ["lcore worker 0 has not begun"]);
+        assert!(look([6, 1], 2).is_ready());
+        assert!(look([7, 1], 4).is_ready(), "two seconds may pass on a busy machine");
+        assert_eq!(look([8, 1], 5).dead, ["lcore worker 0 has not turned for 3 s"]);
+        assert!(look([9, 2], 6).is_ready());
+    }
+
+    #[test]
+    fn what_stops_waits_or_has_failed_is_not_ready() {
+        let look = |change: fn(&mut Vitals)| {
+            let mut vitals = vitals([1, 1]);
+            change(&mut vitals);
+            Pulse::default().look(&vitals, Instant::now())
+        };
+        assert!(look(|_| {}).is_ready());
+        let stopping = look(|vitals| vitals.stopping = true);
+        assert!(stopping.is_alive() && !stopping.is_ready());
+        assert!(!look(|vitals| vitals.inactive_sets = None).is_ready());
+        assert!(look(|vitals| vitals.inactive_sets = Some(vec!["web".into()])).unready[0].contains("web"));
+        assert_eq!(look(|vitals| vitals.lcores[1].failed = true).dead, ["lcore worker 0 ended by a panic"]);
+    }
+}
