@@ -125,6 +125,7 @@ pub struct LcoreInfo {
 /// Signs of life.
 #[derive(Clone, Debug, Default)]
 pub struct Vitals {
+    pub now: Time,
     pub stopping: bool,
     pub lcores: Vec<Heartbeat>,
     /// Service sets that wait for a plugin's policy; `None` before anybody has looked.
@@ -137,6 +138,8 @@ pub struct Heartbeat {
     /// As [`LcoreInfo::role`].
     pub role: String,
     pub turns: u64,
+    /// The rules that its new sessions take; 0 where it has no sessions.
+    pub generation: u32,
     /// It ended by a panic.
     pub failed: bool,
 }

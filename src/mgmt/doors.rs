@@ -19,8 +19,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
-/// How long questions may go on that somebody had asked when the doors close.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How long what somebody had asked for may go on when the doors close: a reload of many rules takes seconds.
+const LAST_WORDS: Duration = Duration::from_secs(30);
 
 /// Why a door cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -157,8 +157,17 @@ fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, DoorErr
     TcpListener::bind(address).map_err(|error| DoorError::Listen { address, key, error })
 }
 
+/// Whether the files of `[rpc.tls]` can be used, where they are wanted.
+pub fn check(loaded: &Loaded) -> Result<(), DoorError> {
+    let rpc = &loaded.config.rpc;
+    if rpc.enabled && rpc.listen.0.is_some() && rpc.tls.is_set() {
+        Credentials::load(tls_files(&loaded.config, &loaded.base))?;
+    }
+    Ok(())
+}
+
 /// The files of `[rpc.tls]`.
-pub fn tls_files(config: &Config, base: &Path) -> TlsFiles {
+fn tls_files(config: &Config, base: &Path) -> TlsFiles {
     let tls = &config.rpc.tls;
     TlsFiles {
         certificate: base.join(&tls.certificate),

@@ -1,6 +1,7 @@
 //! Who comes in by a listener: so many at once and no more, so that nobody can take the process's descriptors.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,15 +22,22 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 pub struct Connection {
     io: Box<dyn Duplex>,
     place: OwnedSemaphorePermit,
+    peer: Option<SocketAddr>,
 }
 
 impl Connection {
+    /// Who it is, by TCP.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
     pub fn into_parts(self) -> (Box<dyn Duplex>, OwnedSemaphorePermit) {
         (self.io, self.place)
     }
 
+    /// With other bytes both ways, as TLS makes of them.
     pub fn from_parts(io: Box<dyn Duplex>, place: OwnedSemaphorePermit) -> Connection {
-        Connection { io, place }
+        Connection { io, place, peer: None }
     }
 }
 
@@ -93,8 +101,8 @@ impl Gate {
     /// The next one who finds a place. Who finds none is turned away at once, which tells him more than waiting would.
     pub async fn next(&mut self) -> Connection {
         loop {
-            let io = match self.accept().await {
-                Ok(io) => io,
+            let (io, peer) = match self.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::debug!("{}: no connection: {error}", self.name);
                     tokio::time::sleep(REST).await;
@@ -103,7 +111,7 @@ impl Gate {
             };
             if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
                 self.full = false;
-                return Connection { io, place };
+                return Connection { io, place, peer };
             }
             if !std::mem::replace(&mut self.full, true) {
                 tracing::warn!("{}: too many connections at once, further ones are turned away", self.name);
@@ -111,13 +119,13 @@ impl Gate {
         }
     }
 
-    async fn accept(&self) -> io::Result<Box<dyn Duplex>> {
+    async fn accept(&self) -> io::Result<(Box<dyn Duplex>, Option<SocketAddr>)> {
         Ok(match &self.listener {
-            Listener::Unix(listener) => Box::new(listener.accept().await?.0),
+            Listener::Unix(listener) => (Box::new(listener.accept().await?.0), None),
             Listener::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Box::new(stream)
+                (Box::new(stream), Some(peer))
             }
         })
     }

@@ -1,8 +1,9 @@
 //! Whether the appliance lives and is ready, looked at twice a second: what `/healthz`, `/readyz` and gRPC's health service tell.
 
+use crate::base::Time;
 use crate::mgmt::control::{Control, Vitals};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Between two looks.
@@ -34,7 +35,7 @@ impl Health {
 pub async fn watch(control: Arc<dyn Control>, tell: watch::Sender<Health>) {
     let mut pulse = Pulse::default();
     while !tell.is_closed() {
-        let health = pulse.look(&control.vitals(), Instant::now());
+        let health = pulse.look(&control.vitals());
         tell.send_if_modified(|told| {
             *told != health && {
                 *told = health;
@@ -48,12 +49,12 @@ pub async fn watch(control: Arc<dyn Control>, tell: watch::Sender<Health>) {
 /// By lcore: its turns, and since when they are so many.
 #[derive(Default)]
 struct Pulse {
-    seen: Vec<(u64, Instant)>,
+    seen: Vec<(u64, Time)>,
 }
 
 impl Pulse {
-    fn look(&mut self, vitals: &Vitals, now: Instant) -> Health {
-        let mut health = Health::default();
+    fn look(&mut self, vitals: &Vitals) -> Health {
+        let (mut health, now) = (Health::default(), vitals.now);
         if self.seen.len() != vitals.lcores.len() {
             self.seen = vitals.lcores.iter().map(|_| (0, now)).collect();
         }
@@ -62,7 +63,7 @@ impl Pulse {
             if lcore.turns != seen.0 {
                 *seen = (lcore.turns, now);
             }
-            let still = now.saturating_duration_since(seen.1);
+            let still = now.since(seen.1);
             if lcore.failed {
                 health.dead.push(format!("lcore {role} ended by a panic"));
             } else if still >= STALL {
@@ -89,16 +90,17 @@ mod tests {
     use super::*;
     use crate::mgmt::control::Heartbeat;
 
-    fn vitals(turns: [u64; 2]) -> Vitals {
-        let beat = |(role, turns): (&str, u64)| Heartbeat { role: role.into(), turns, failed: false };
+    fn vitals(turns: [u64; 2], seconds: u64) -> Vitals {
+        let beat =
+            |(role, turns): (&str, u64)| Heartbeat { role: role.into(), turns, ..Heartbeat::default() };
         let lcores = ["main", "worker 0"].into_iter().zip(turns).map(beat).collect();
-        Vitals { stopping: false, lcores, inactive_sets: Some(Vec::new()) }
+        Vitals { now: Time::from_secs(seconds), stopping: false, lcores, inactive_sets: Some(Vec::new()) }
     }
 
     #[test]
     fn an_lcore_that_stands_still_is_dead_until_it_turns_again() {
-        let (mut pulse, start) = (Pulse::default(), Instant::now());
-        let mut look = |turns, seconds| pulse.look(&vitals(turns), start + Duration::from_secs(seconds));
+        let mut pulse = Pulse::default();
+        let mut look = |turns, seconds| pulse.look(&vitals(turns, seconds));
         assert!(look([0, 0], 0).is_alive());
         assert_eq!(look([5, 0], 1).unready, ["lcore worker 0 has not begun"]);
         assert!(look([6, 1], 2).is_ready());
@@ -110,9 +112,9 @@ mod tests {
     #[test]
     fn what_stops_waits_or_has_failed_is_not_ready() {
         let look = |change: fn(&mut Vitals)| {
-            let mut vitals = vitals([1, 1]);
+            let mut vitals = vitals([1, 1], 1);
             change(&mut vitals);
-            Pulse::default().look(&vitals, Instant::now())
+            Pulse::default().look(&vitals)
         };
         assert!(look(|_| {}).is_ready());
         let stopping = look(|vitals| vitals.stopping = true);

@@ -78,7 +78,7 @@ const PLAIN: &[(&str, Family)] = &[
     ),
     (
         "detect.host_bits_evicted",
-        counter("weir_evicted_host_bits_total", "Bits of hosts given up for others."),
+        counter("weir_evicted_hostbits_total", "Bits of hosts given up for others."),
     ),
     (
         "detect.thresholds_evicted",

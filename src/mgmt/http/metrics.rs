@@ -39,6 +39,8 @@ const SPARED: Family = counter(
     "Frames forwarded that mode ips would have dropped; those that are not 0.",
 );
 const LCORE_UP: Family = gauge("weir_lcore_up", "0 when an lcore has ended by a panic.");
+const LCORE_RULES: Family =
+    gauge("weir_lcore_rules_generation", "Number of the rules that new sessions of an lcore take.");
 const LCORE_FRAMES: Family =
     counter("weir_lcore_frames_total", "Frames that an lcore received (main) or inspected.");
 const LCORE_BYTES: Family =
@@ -108,6 +110,9 @@ fn drops(page: &mut Exposition, counts: &[DropCount]) {
 fn lcores(page: &mut Exposition, lcores: &[LcoreInfo], vitals: &Vitals) {
     for beat in &vitals.lcores {
         page.add(&LCORE_UP, &[("lcore", &beat.role)], u8::from(!beat.failed));
+        if beat.generation > 0 {
+            page.add(&LCORE_RULES, &[("lcore", &beat.role)], beat.generation);
+        }
     }
     for lcore in lcores {
         let labels = [("lcore", lcore.role.as_str())];

@@ -3,7 +3,9 @@
 use super::tls::Credentials;
 use crate::mgmt::gate::{Connection, Gate};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
@@ -12,6 +14,9 @@ use tonic::transport::server::Connected;
 
 /// How long TLS may take to begin: after that the place is for somebody else.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Between two lines in the log about who was refused.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A way in, and what guards it besides who may reach it.
 pub struct Entrance {
@@ -35,6 +40,7 @@ pub(super) fn connections(entrances: Vec<Entrance>) -> ReceiverStream<io::Result
 }
 
 async fn attend(Entrance { mut gate, tls }: Entrance, give: mpsc::Sender<io::Result<Connection>>) {
+    let refused = Arc::new(Refused::default());
     loop {
         let connection = tokio::select! {
             connection = gate.next() => connection,
@@ -44,17 +50,50 @@ async fn attend(Entrance { mut gate, tls }: Entrance, give: mpsc::Sender<io::Res
             None => _ = give.send(Ok(connection)).await,
             // Beside the others: a slow one keeps its own place only.
             Some(credentials) => {
-                _ = tokio::spawn(shake_hands(connection, credentials.now().into(), give.clone()))
+                let (tls, refused) = (credentials.now().into(), Arc::clone(&refused));
+                tokio::spawn(shake_hands(connection, tls, refused, give.clone()));
             }
         }
     }
 }
 
-async fn shake_hands(connection: Connection, tls: TlsAcceptor, give: mpsc::Sender<io::Result<Connection>>) {
+/// Who was refused, told once a second at most: anybody can have himself refused.
+#[derive(Default)]
+struct Refused {
+    quiet: AtomicBool,
+    untold: AtomicU64,
+}
+
+impl Refused {
+    fn tell(self: Arc<Self>, peer: Option<SocketAddr>, why: &dyn std::fmt::Display) {
+        if self.quiet.swap(true, Ordering::Relaxed) {
+            self.untold.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let who = peer.map_or_else(|| "somebody".to_owned(), |peer| peer.to_string());
+        tracing::warn!("rpc: {who} was refused: {why}");
+        tokio::spawn(async move {
+            tokio::time::sleep(QUIET).await;
+            self.quiet.store(false, Ordering::Relaxed);
+            match self.untold.swap(0, Ordering::Relaxed) {
+                0 => {}
+                untold => tracing::warn!("rpc: {untold} more were refused"),
+            }
+        });
+    }
+}
+
+async fn shake_hands(
+    connection: Connection,
+    tls: TlsAcceptor,
+    refused: Arc<Refused>,
+    give: mpsc::Sender<io::Result<Connection>>,
+) {
+    let peer = connection.peer();
     let (io, place) = connection.into_parts();
     match tokio::time::timeout(HANDSHAKE, tls.accept(io)).await {
         Ok(Ok(io)) => _ = give.send(Ok(Connection::from_parts(Box::new(io), place))).await,
-        Ok(Err(error)) => tracing::info!("rpc: a client was refused: {error}"),
-        Err(_) => tracing::info!("rpc: a client was too slow to begin with TLS"),
+        Ok(Err(error)) => refused.tell(peer, &error),
+        Err(_) => refused.tell(peer, &"it was too slow to begin with TLS"),
     }
 }

@@ -1,8 +1,8 @@
 //! The client's side, for `weir ctl`.
 
 use super::proto::{
-    appliance_client::ApplianceClient, packets_client::PacketsClient, rules_client::RulesClient,
-    services_client::ServicesClient, sessions_client::SessionsClient,
+    VersionRequest, appliance_client::ApplianceClient, packets_client::PacketsClient,
+    rules_client::RulesClient, services_client::ServicesClient, sessions_client::SessionsClient,
 };
 use super::tls::{TlsError, TlsFiles};
 use crate::mgmt::gate::Duplex;
@@ -34,6 +34,11 @@ pub enum ClientError {
         "cannot speak TLS with {address}: {error}; check --ca, --cert, --key, and the name in the address"
     )]
     NoTls { address: String, error: io::Error },
+    #[error(
+        "{address} closed the connection ({error}): your certificate (--cert) does not lead to its rpc.tls.client-ca, or too \
+         many are connected; its log says which"
+    )]
+    Closed { address: String, error: String },
     #[error("{address} did not answer as a weir does: {error}")]
     NotWeir { address: String, error: tonic::transport::Error },
     #[error(
@@ -142,14 +147,20 @@ pub async fn connect(to: &Address) -> Result<Client, ClientError> {
     let endpoint = Endpoint::from_static("http://weir");
     let connected = endpoint.connect_with_connector(connector).await;
     let channel = connected.map_err(|error| ClientError::NotWeir { address: to.to_string(), error })?;
-    Ok(Client {
+    let mut client = Client {
         channel: channel.clone(),
         appliance: ApplianceClient::new(channel.clone()),
         sessions: SessionsClient::new(channel.clone()),
         rules: RulesClient::new(channel.clone()),
         packets: PacketsClient::new(channel.clone()),
         services: ServicesClient::new(channel),
-    })
+    };
+    if matches!(to, Address::Tcp { tls: Some(_), .. }) {
+        // In TLS 1.3 a client hears of a certificate that is not accepted when the connection seems to stand.
+        let asked = client.appliance.version(VersionRequest {}).await;
+        asked.map_err(|status| ClientError::Closed { address: to.to_string(), error: told(&status) })?;
+    }
+    Ok(client)
 }
 
 /// Why a request failed: the server's own words, or what broke the connection.
@@ -162,9 +173,6 @@ pub fn told(status: &tonic::Status) -> String {
             text = format!("{text}: {more}");
         }
         cause = error.source();
-    }
-    if text.contains("CertificateRequired") {
-        text += "; the appliance wants a certificate of a client: give --cert and --key";
     }
     text
 }

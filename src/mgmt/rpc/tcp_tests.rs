@@ -86,7 +86,7 @@ fn tcp_is_for_clients_with_a_certificate_of_the_ca() {
         let whom = |files| Address::parse(&url, Some(files)).unwrap();
         assert_eq!(version(&whom(&client)).await, Ok(env!("CARGO_PKG_VERSION").into()));
         let refused = version(&whom(&stranger)).await.unwrap_err();
-        assert!(refused.contains("UnknownCA"), "{refused}");
+        assert!(refused.contains("rpc.tls.client-ca"), "{refused}");
         let untrusted = version(&whom(&doubter)).await.unwrap_err();
         assert!(untrusted.contains("UnknownIssuer") && untrusted.contains("--ca"), "{untrusted}");
 
@@ -98,7 +98,7 @@ fn tcp_is_for_clients_with_a_certificate_of_the_ca() {
         let mut config = config.with_root_certificates(roots).with_no_client_auth();
         config.alpn_protocols = vec![b"h2".to_vec()];
         let bare = version(&by_tls(at, config)).await.unwrap_err();
-        assert!(bare.contains("--cert and --key"), "{bare}");
+        assert!(bare.contains("rpc.tls.client-ca"), "{bare}");
 
         let clear = Address::Tcp { host: at.ip().to_string(), port: at.port(), tls: None };
         assert!(version(&clear).await.is_err());

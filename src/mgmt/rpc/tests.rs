@@ -147,8 +147,8 @@ impl Control for Fake {
     }
 
     fn vitals(&self) -> Vitals {
-        let main = Heartbeat { role: "main".into(), turns: 9, failed: false };
-        Vitals { stopping: false, lcores: vec![main], inactive_sets: Some(Vec::new()) }
+        let main = Heartbeat { role: "main".into(), turns: 9, ..Heartbeat::default() };
+        Vitals { lcores: vec![main], inactive_sets: Some(Vec::new()), ..Vitals::default() }
     }
 
     fn ruleset(&self) -> Arc<Ruleset> {

@@ -103,8 +103,9 @@ impl Commands {
                 tracing::error!("rules not reloaded: {error}");
             }
         };
-        let started = std::thread::Builder::new().name("weir-reload".into()).spawn(work);
-        started.map(|_| "reload begun".into()).map_err(|error| format!("no thread for it: {error}"))
+        // Of the runtime that commands run on, so that the appliance's end waits for it.
+        tokio::runtime::Handle::try_current().map_err(|error| error.to_string())?.spawn_blocking(work);
+        Ok("reload begun".into())
     }
 }
 
