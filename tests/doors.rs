@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-use support::doors::{Appliance, Suricatasc, get};
+use support::doors::{Appliance, Noise, Suricatasc, get};
 use support::{Bench, weir};
 
 /// A CA of this name; its certificate is NAME.ca in the folder.
@@ -100,6 +100,7 @@ fn doors_that_would_stand_open_or_cannot_be_opened_are_faults_of_the_start() {
         }
     };
     refused(&["rpc.listen=0.0.0.0:7000"], &["there is no [rpc.tls]", "listen at 127.0.0.1"]);
+    refused(&["rpc.listen=127.0.0.1:0", "rpc.enabled=false"], &["rpc.enabled is false"]);
     refused(&["rpc.listen=127.0.0.1"], &["an address with its port"]);
     refused(&["rpc.tls.key=a.key"], &["[rpc.tls] has no certificate", "[rpc.tls] has no client-ca"]);
     let files = ["rpc.tls.key=/none/k", "rpc.tls.certificate=/none/c", "rpc.tls.client-ca=/none/a"];
@@ -151,18 +152,6 @@ fn another_user_is_refused_by_both_sockets_and_told_why() {
     appliance.end();
 }
 
-/// Bytes that look like anything: xorshift, so that a failure comes again.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as u8
-    };
-    (0..length).map(|_| next()).collect()
-}
-
 /// What a connection begins with, to come past its first check.
 const HELLOS: [&[u8]; 7] = [
     b"",
@@ -184,7 +173,7 @@ fn whatever_bytes_come_by_whichever_door_the_appliance_goes_on() {
     let mut lingering: Vec<Box<dyn Write>> = Vec::new();
     for round in 0..240_u64 {
         let hello = HELLOS[round as usize % HELLOS.len()];
-        let bytes = [hello, &noise(round, (round as usize * 37) % 9000)].concat();
+        let bytes = [hello, &Noise::new(round).bytes((round as usize * 37) % 9000)].concat();
         for address in tcp {
             let mut io = TcpStream::connect(address).unwrap();
             io.set_read_timeout(patience).unwrap();

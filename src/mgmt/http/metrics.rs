@@ -73,6 +73,7 @@ pub fn text(control: &dyn Control, health: &Health) -> String {
     }
     drops(&mut page, &control.drops("").counts);
     lcores(&mut page, &control.lcores(), &control.vitals());
+    super::process::add(&mut page);
     page.text()
 }
 

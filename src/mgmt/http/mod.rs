@@ -6,6 +6,7 @@
 mod exposition;
 mod families;
 mod metrics;
+mod process;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,10 @@ use super::Checker;
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let rpc = &checker.config.rpc;
+    if let Some(address) = rpc.listen.0.filter(|_| !rpc.enabled) {
+        let message = format!("nobody listens at {address}: rpc.enabled is false");
+        checker.fault("rpc.listen", message, "write rpc.enabled = true, or leave rpc.listen out");
+    }
     if rpc.tls.is_set() {
         for (name, path) in rpc.tls.files() {
             if path.as_os_str().is_empty() {
