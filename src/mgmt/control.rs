@@ -4,9 +4,11 @@
 
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
 use crate::mgmt::config::Mode;
+use crate::mgmt::pulse::Vitals;
 use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Balance;
+use crate::rules::dataset::Set;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,28 +122,6 @@ pub struct LcoreInfo {
     /// Turns of its loop, and those that found nothing to do.
     pub turns: u64,
     pub idle_turns: u64,
-}
-
-/// Signs of life.
-#[derive(Clone, Debug, Default)]
-pub struct Vitals {
-    pub now: Time,
-    pub stopping: bool,
-    pub lcores: Vec<Heartbeat>,
-    /// Service sets that wait for a plugin's policy; `None` before anybody has looked.
-    pub inactive_sets: Option<Vec<String>>,
-}
-
-/// How often an lcore has turned: one that lives turns a thousand times a second and more.
-#[derive(Clone, Debug, Default)]
-pub struct Heartbeat {
-    /// As [`LcoreInfo::role`].
-    pub role: String,
-    pub turns: u64,
-    /// The rules that its new sessions take; 0 where it has no sessions.
-    pub generation: u32,
-    /// It ended by a panic.
-    pub failed: bool,
 }
 
 /// Which sessions to show.
@@ -396,6 +376,10 @@ pub trait Control: Send + Sync + 'static {
     fn vitals(&self) -> Vitals;
     /// What the rules in force came to.
     fn ruleset(&self) -> Arc<Ruleset>;
+    /// Sets of the rules in force.
+    fn datasets(&self) -> Vec<Arc<Set>>;
+    /// Writes the sets that have files and were changed; how many, or what went wrong.
+    fn save_datasets(&self) -> Result<usize, Vec<String>>;
     /// Has output files opened anew, as SIGHUP does; returns at once.
     fn reopen_outputs(&self);
     /// Asks the appliance to stop, as SIGTERM does; returns at once.

@@ -12,6 +12,7 @@ use crate::mgmt::links::Links;
 use crate::mgmt::looks::{Look, Looks};
 use crate::mgmt::overload::Overload;
 use crate::mgmt::pair_modes::Unconfirmed;
+use crate::mgmt::pulse::Vitals;
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
@@ -23,6 +24,7 @@ use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
 use crate::pipeline::pause::{Asked, Step};
+use crate::rules::dataset::Set;
 use crate::service::services::{self, InUse, Retired};
 use std::collections::VecDeque;
 use std::path::Path;
@@ -522,6 +524,14 @@ impl Control for Operator {
 
     fn ruleset(&self) -> Arc<Ruleset> {
         self.rules_in_force()
+    }
+
+    fn datasets(&self) -> Vec<Arc<Set>> {
+        self.rules.current().map(|rules| rules.datasets.clone()).unwrap_or_default()
+    }
+
+    fn save_datasets(&self) -> Result<usize, Vec<String>> {
+        self.rules.current().map_or(Ok(0), |rules| datasets::save(&rules))
     }
 
     fn reopen_outputs(&self) {

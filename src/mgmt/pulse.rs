@@ -1,7 +1,7 @@
 //! Whether the appliance lives and is ready, looked at twice a second: what `/healthz`, `/readyz` and gRPC's health service tell.
 
 use crate::base::Time;
-use crate::mgmt::control::{Control, Vitals};
+use crate::mgmt::control::Control;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -11,6 +11,28 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// An lcore that has not turned for so long hangs.
 const STALL: Duration = Duration::from_secs(3);
+
+/// Signs of life.
+#[derive(Clone, Debug, Default)]
+pub struct Vitals {
+    pub now: Time,
+    pub stopping: bool,
+    pub lcores: Vec<Heartbeat>,
+    /// Service sets that wait for a plugin's policy; `None` before anybody has looked.
+    pub inactive_sets: Option<Vec<String>>,
+}
+
+/// How often an lcore has turned: one that lives turns a thousand times a second and more.
+#[derive(Clone, Debug, Default)]
+pub struct Heartbeat {
+    /// As [`LcoreInfo::role`](crate::mgmt::control::LcoreInfo).
+    pub role: String,
+    pub turns: u64,
+    /// The rules that its new sessions take; 0 where it has no sessions.
+    pub generation: u32,
+    /// It ended by a panic.
+    pub failed: bool,
+}
 
 /// What is wrong, in words; nothing where all is well.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,7 +110,6 @@ impl Pulse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mgmt::control::Heartbeat;
 
     fn vitals(turns: [u64; 2], seconds: u64) -> Vitals {
         let beat =

@@ -3,8 +3,8 @@
 use super::exposition::{Exposition, Family, Kind};
 use super::families::{Place, place};
 use crate::mgmt::build;
-use crate::mgmt::control::{Control, DropCount, LcoreInfo, Status, Vitals};
-use crate::mgmt::pulse::Health;
+use crate::mgmt::control::{Control, DropCount, LcoreInfo, Status};
+use crate::mgmt::pulse::{Health, Vitals};
 
 const fn counter(name: &'static str, help: &'static str) -> Family {
     Family { name, kind: Kind::Counter, help }

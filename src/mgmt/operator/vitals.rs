@@ -1,7 +1,7 @@
 //! Whether it lives, and what the rules came to: answered without asking a worker, so also when one hangs.
 
 use super::{Operator, lcore_role, lock};
-use crate::mgmt::control::{Heartbeat, Vitals};
+use crate::mgmt::pulse::{Heartbeat, Vitals};
 use crate::mgmt::ruleset::Ruleset;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

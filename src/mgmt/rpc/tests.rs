@@ -3,9 +3,12 @@ use super::*;
 use crate::base::{Addr, DropReason, FlowTuple, Time};
 use crate::mgmt::control::*;
 use crate::mgmt::gate::Gate;
+use crate::mgmt::pulse::{Heartbeat, Vitals};
 use crate::mgmt::ruleset::{FailedRule, Ruleset};
 use crate::mgmt::watching::{Feed, Shown, WatchRequest, WatchTotals};
 use crate::pipeline::Balance;
+use crate::rules::dataset::set::Size;
+use crate::rules::dataset::{Kind, Set};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +20,16 @@ pub(in crate::mgmt) struct Fake {
     pub stopped: AtomicBool,
     pub reopened: AtomicBool,
     unwatched: AtomicBool,
+    seen: Seen,
+}
+
+/// A set of texts.
+struct Seen(Arc<Set>);
+
+impl Default for Seen {
+    fn default() -> Seen {
+        Seen(Arc::new(Set::new("seen", Kind::Text, true, None, Size::exact(2, 8))))
+    }
 }
 
 /// So many packets, then none.
@@ -155,6 +168,14 @@ impl Control for Fake {
         let (file, excerpt) = ("a.rules".into(), "alert tpc any".into());
         let failed = vec![FailedRule { file, line: 3, excerpt, message: "no such protocol".into() }];
         Arc::new(Ruleset { at: Time::from_secs(9), loaded: 7, refused: 1, skipped: 2, failed })
+    }
+
+    fn datasets(&self) -> Vec<Arc<Set>> {
+        vec![Arc::clone(&self.seen.0)]
+    }
+
+    fn save_datasets(&self) -> Result<usize, Vec<String>> {
+        Err(vec!["the disk is full".into()])
     }
 
     fn reopen_outputs(&self) {

@@ -1,6 +1,6 @@
 //! The commands: their names, what they want, and how they are carried out.
 
-use super::answers;
+use super::{answers, datasets};
 use crate::mgmt::build;
 use crate::mgmt::control::Control;
 use serde_json::{Map, Value, json};
@@ -23,7 +23,7 @@ impl Reply {
     }
 }
 
-type Arguments = Map<String, Value>;
+pub(super) type Arguments = Map<String, Value>;
 type Run = fn(&Commands, &Arguments) -> Result<Value, String>;
 
 /// By name, in the order in which `command-list` has them.
@@ -51,6 +51,11 @@ const COMMANDS: &[(&str, Run)] = &[
         it.control.reopen_outputs();
         Ok("done".into())
     }),
+    ("dataset-add", |it, arguments| datasets::add(&*it.control, arguments)),
+    ("dataset-remove", |it, arguments| datasets::remove(&*it.control, arguments)),
+    ("dataset-lookup", |it, arguments| datasets::lookup(&*it.control, arguments)),
+    ("dataset-clear", |it, arguments| datasets::clear(&*it.control, arguments)),
+    ("dataset-dump", |it, _| datasets::dump(&*it.control)),
     ("get-flow-stats-by-id", |it, arguments| {
         let id = arguments.get("flow_id").and_then(Value::as_u64);
         answers::flow(&*it.control, id.ok_or("the argument flow_id is missing, a number")?)
@@ -131,7 +136,7 @@ fn list(name: &str, items: Vec<Value>) -> Value {
     json!({ "count": items.len(), name: items })
 }
 
-fn text<'a>(arguments: &'a Arguments, name: &str) -> Result<&'a str, String> {
+pub(super) fn text<'a>(arguments: &'a Arguments, name: &str) -> Result<&'a str, String> {
     let text = arguments.get(name).and_then(Value::as_str);
     text.ok_or_else(|| format!("the argument {name} is missing, a text"))
 }

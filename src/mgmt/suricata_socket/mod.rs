@@ -6,6 +6,7 @@
 
 mod answers;
 mod commands;
+mod datasets;
 mod splitter;
 
 #[cfg(test)]

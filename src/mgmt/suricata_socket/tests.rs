@@ -109,6 +109,37 @@ fn every_command_answers_in_the_shape_that_scripts_know() {
 }
 
 #[test]
+fn sets_are_changed_and_asked_as_files_write_their_values() {
+    with_server(async |path, _| {
+        let mut client = Client::new(&path).await;
+        let mut ask = async |command: &str, kind: &str, value: &str| {
+            let arguments = json!({ "setname": "seen", "settype": kind, "datavalue": value });
+            let answer = client.say(&json!({ "command": command, "arguments": arguments }).to_string()).await;
+            (answer["return"] == "OK", answer["message"].as_str().unwrap().to_owned())
+        };
+        assert!(!ask("dataset-lookup", "string", "YQ==").await.0);
+        assert_eq!(ask("dataset-add", "string", "YQ==").await, (true, "data added".into()));
+        assert_eq!(ask("dataset-add", "string", "YQ==").await, (true, "data already in set".into()));
+        assert!(ask("dataset-lookup", "string", "YQ==").await.0);
+        assert!(ask("dataset-remove", "string", "YQ==").await.0);
+        assert!(!ask("dataset-remove", "string", "YQ==").await.0);
+        assert!(ask("dataset-add", "string", "Yg==").await.0 && ask("dataset-clear", "string", "").await.0);
+        assert!(!ask("dataset-lookup", "string", "Yg==").await.0);
+        for (kind, value, said) in [
+            ("md5", "YQ==", "is of type string"),
+            ("text", "YQ==", "no type text"),
+            ("string", "no base64!", "no base64"),
+            ("string", "YQ==\nYg==", "not one value"),
+            ("string", "", "not one value"),
+        ] {
+            let (done, message) = ask("dataset-add", kind, value).await;
+            assert!(!done && message.contains(said), "{kind} {value:?}: {message}");
+        }
+        assert_eq!(ask("dataset-dump", "", "").await, (false, "the disk is full".into()));
+    });
+}
+
+#[test]
 fn the_first_version_has_nothing_between_messages() {
     with_server(async |path, _| {
         let mut io = UnixStream::connect(&path).await.unwrap();
