@@ -5,9 +5,13 @@
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
 use crate::mgmt::config::Mode;
 use crate::mgmt::dataset_commands;
+use crate::mgmt::pulse::Vitals;
+use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Balance;
+use crate::rules::dataset::Set;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A counter under its dotted name (`decoder.pkts`), as eve.json's `stats` nests it and `weir ctl counters` prints it.
@@ -395,6 +399,16 @@ pub trait Control: Send + Sync + 'static {
     -> Result<Vec<String>, ControlError>;
     /// Service sets and plugins as a configuration file says; `None`: the one of the start.
     fn apply_services(&self, file: Option<&std::path::Path>) -> Result<Vec<String>, ControlError>;
+    /// Asks no worker, and never waits.
+    fn vitals(&self) -> Vitals;
+    /// What the rules in force came to.
+    fn ruleset(&self) -> Arc<Ruleset>;
+    /// Sets of the rules in force.
+    fn datasets(&self) -> Vec<Arc<Set>>;
+    /// Writes the sets that have files and were changed; how many, or what went wrong.
+    fn save_datasets(&self) -> Result<usize, Vec<String>>;
+    /// Has output files opened anew, as SIGHUP does; returns at once.
+    fn reopen_outputs(&self);
     /// Asks the appliance to stop, as SIGTERM does; returns at once.
     fn stop(&self);
 }

@@ -2,17 +2,15 @@
 
 use crate::base::Time;
 use crate::mgmt::control::Control;
+use crate::mgmt::doors::Doors;
 use crate::mgmt::events::{EventLog, EventTotals};
 use crate::mgmt::operator::Operator;
-use crate::mgmt::rpc;
-use crate::mgmt::rpc::socket::Bound;
 use crate::mgmt::watchdog;
 use crate::service::watchdog::sentence;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
-use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long an event may lie in its ring.
@@ -28,7 +26,8 @@ const LINKS_TURN: Duration = Duration::from_millis(100);
 pub struct Daemon {
     pub operator: Arc<Operator>,
     pub log: EventLog,
-    pub socket: Option<Bound>,
+    /// Opened, and served as long as this runs.
+    pub doors: Doors,
     pub stats_interval: Duration,
     /// The workers have ended: no more events will come.
     pub ended: Arc<AtomicBool>,
@@ -44,14 +43,7 @@ impl Daemon {
     }
 
     async fn serve(mut self) -> io::Result<EventTotals> {
-        let rpc = match &self.socket {
-            Some(bound) => {
-                let listener = UnixListener::from_std(bound.listener.try_clone()?)?;
-                let control = Arc::clone(&self.operator) as Arc<dyn Control>;
-                Some(tokio::spawn(rpc::serve(listener, control, std::future::pending())))
-            }
-            None => None,
-        };
+        let open = std::mem::take(&mut self.doors).serve(Arc::clone(&self.operator) as Arc<dyn Control>)?;
         let mut signals = Signals::new()?;
         // The receiver waits for it, or gave up.
         let _ = self.attends.send(());
@@ -82,9 +74,7 @@ impl Daemon {
         }
         sentence::attend(false);
         self.operator.release_links();
-        if let Some(rpc) = rpc {
-            rpc.abort();
-        }
+        drop(open);
         let now = self.operator.now();
         self.log.turn(now);
         self.operator.events.publish(&self.log);
@@ -100,6 +90,9 @@ impl Daemon {
             watchdog::carry_out(sentence, &mut self.log);
         }
         self.operator.turn_modes();
+        if self.operator.take_reopen() {
+            self.log.reopen();
+        }
         let now = self.operator.now();
         self.log.turn(now);
         self.operator.events.publish(&self.log);

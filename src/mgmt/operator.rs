@@ -12,8 +12,10 @@ use crate::mgmt::links::Links;
 use crate::mgmt::looks::{Look, Looks};
 use crate::mgmt::overload::Overload;
 use crate::mgmt::pair_modes::Unconfirmed;
+use crate::mgmt::pulse::Vitals;
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rulebook::RuleBook;
+use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
 use crate::mgmt::stalls::Stalls;
@@ -22,6 +24,7 @@ use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
 use crate::pipeline::pause::{Asked, Step};
+use crate::rules::dataset::Set;
 use crate::service::services::{self, InUse, Retired};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -34,6 +37,7 @@ mod health;
 mod ip_actions;
 mod modes;
 mod rules;
+mod vitals;
 mod watch;
 mod why;
 
@@ -77,6 +81,10 @@ pub struct Operator {
     stalls: Mutex<Stalls>,
     /// The rules of the start are still being compiled.
     awaits_rules: AtomicBool,
+    ruleset: Mutex<Arc<Ruleset>>,
+    /// As of the last turn of services.
+    inactive_sets: Mutex<Option<Vec<String>>>,
+    reopen: AtomicBool,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -99,6 +107,7 @@ pub struct Parts {
     pub rules: RuleBook,
     pub refused: Refused,
     pub awaits_rules: bool,
+    pub ruleset: Ruleset,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -137,6 +146,9 @@ impl Operator {
             overload: Mutex::default(),
             stalls: Mutex::default(),
             awaits_rules: AtomicBool::new(parts.awaits_rules),
+            ruleset: Mutex::new(Arc::new(parts.ruleset)),
+            inactive_sets: Mutex::default(),
+            reopen: AtomicBool::new(false),
         }
     }
 
@@ -204,6 +216,7 @@ impl Operator {
             services.taken_out(notice, &mut Post(self));
         }
         services.turn(&mut Post(self));
+        *lock(&self.inactive_sets) = Some(services.inactive());
         self.rules.prune();
     }
 
@@ -369,7 +382,10 @@ impl Control for Operator {
                 sessions: tables.map_or(0, |t| t.sessions.get()),
                 ring_used,
                 ring_size,
-                turns: ledger.turns.get(),
+                turns: match i.checked_sub(1) {
+                    None => ledger.turns.get(),
+                    Some(worker) => handle.board.turns(worker),
+                },
                 idle_turns: ledger.idle_turns.get(),
             }
         };
@@ -492,6 +508,26 @@ impl Control for Operator {
         self.change(|services, mail| {
             services.apply(&layout, mail).map(|applied| applied.lines).map_err(|faults| faults.join("\n"))
         })
+    }
+
+    fn vitals(&self) -> Vitals {
+        self.read_vitals()
+    }
+
+    fn ruleset(&self) -> Arc<Ruleset> {
+        self.rules_in_force()
+    }
+
+    fn datasets(&self) -> Vec<Arc<Set>> {
+        self.rules.current().map(|rules| rules.datasets.clone()).unwrap_or_default()
+    }
+
+    fn save_datasets(&self) -> Result<usize, Vec<String>> {
+        self.rules.current().map_or(Ok(0), |rules| datasets::save(&rules))
+    }
+
+    fn reopen_outputs(&self) {
+        self.reopen.store(true, Ordering::Relaxed);
     }
 
     fn stop(&self) {

@@ -10,7 +10,8 @@ mod show;
 mod why;
 
 use super::{Failure, Outcome};
-use crate::mgmt::rpc::client::{Client, connect};
+use crate::mgmt::rpc::client::{self, Address, Client, connect};
+use crate::mgmt::rpc::tls::TlsFiles;
 use crate::mgmt::rpc::{proto as p, socket};
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -21,6 +22,18 @@ pub struct Ctl {
     /// Control socket (default: where weir puts it for this user)
     #[arg(long, value_name = "PATH", global = true)]
     socket: Option<PathBuf>,
+    /// An appliance by TCP: https://HOST:PORT, or http://127.0.0.1:PORT on this machine (its key rpc.listen)
+    #[arg(long, value_name = "URL", global = true, conflicts_with = "socket")]
+    address: Option<String>,
+    /// With https: CA of the appliance's certificate (PEM)
+    #[arg(long, value_name = "FILE", global = true)]
+    ca: Option<PathBuf>,
+    /// With https: your certificate (PEM)
+    #[arg(long, value_name = "FILE", global = true)]
+    cert: Option<PathBuf>,
+    /// With https: your certificate's key (PEM)
+    #[arg(long, value_name = "FILE", global = true)]
+    key: Option<PathBuf>,
     /// Print JSON
     #[arg(long, global = true)]
     json: bool,
@@ -104,11 +117,31 @@ struct Answer {
     table: String,
 }
 
+impl Ctl {
+    fn whom(&self) -> Result<Address, client::ClientError> {
+        let files = match (&self.ca, &self.cert, &self.key) {
+            (Some(ca), Some(certificate), Some(key)) => {
+                Some(TlsFiles { ca: ca.clone(), certificate: certificate.clone(), key: key.clone() })
+            }
+            _ => None,
+        };
+        match &self.address {
+            Some(address) => Address::parse(address, files.as_ref()),
+            None => Ok(Address::Socket(self.socket.clone().unwrap_or_else(socket::default_path))),
+        }
+    }
+}
+
+/// A request that failed.
+fn refused(status: tonic::Status) -> Failure {
+    client::told(&status).into()
+}
+
 pub fn run(args: Ctl) -> Result<Outcome, Failure> {
-    let path = args.socket.clone().unwrap_or_else(socket::default_path);
+    let whom = args.whom()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(async {
-        let mut client = connect(&path).await?;
+        let mut client = connect(&whom).await?;
         ask(&mut client, &args.command, args.json).await
     })?;
     if args.json && !answer.json.is_null() {
@@ -121,7 +154,6 @@ pub fn run(args: Ctl) -> Result<Outcome, Failure> {
 }
 
 async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<Answer, Failure> {
-    let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
     let appliance = &mut client.appliance;
     Ok(match command {
         Command::Version => {

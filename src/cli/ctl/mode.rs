@@ -1,6 +1,6 @@
 //! `weir ctl mode`: modes of pairs, changed while traffic flows.
 
-use super::Answer;
+use super::{Answer, refused};
 use crate::cli::Failure;
 use crate::cli::table::Table;
 use crate::mgmt::config::value::parse_span;
@@ -50,7 +50,6 @@ impl Mode {
             [mode] => appliance.set_mode(change("", mode)).await,
             [pair, mode, ..] => appliance.set_mode(change(pair, mode)).await,
         };
-        let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
         Ok(show(&reply.map_err(refused)?.into_inner()))
     }
 }

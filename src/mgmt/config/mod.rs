@@ -64,6 +64,8 @@ pub struct Config {
     pub geoip: Geoip,
     pub outputs: Outputs,
     pub rpc: Rpc,
+    pub suricata_socket: SuricataSocket,
+    pub http: Http,
     pub log: Log,
 }
 
@@ -99,6 +101,8 @@ impl Config {
             geoip: Geoip::default(),
             outputs: Outputs::of(profile),
             rpc: Rpc::default(),
+            suricata_socket: SuricataSocket::default(),
+            http: Http::default(),
             log: Log::default(),
         }
     }
@@ -167,6 +171,12 @@ impl Section for Config {
         v.section("geoip", "Countries of addresses (`geoip`).", &mut self.geoip);
         v.section("outputs", "Files written.", &mut self.outputs);
         v.section("rpc", "The control socket.", &mut self.rpc);
+        v.section(
+            "suricata-socket",
+            "Suricata's unix-socket protocol, for scripts that know it.",
+            &mut self.suricata_socket,
+        );
+        v.section("http", "/metrics (Prometheus), /healthz and /readyz over HTTP.", &mut self.http);
         v.section("log", "The daemon's own log, on stderr.", &mut self.log);
     }
 }

@@ -15,6 +15,7 @@ mod tests;
 
 pub use merge::{Merger, Order};
 pub use record::{Ends, Medium, known_proto, proto_name};
+pub use stats::nested;
 pub use time::Stamp;
 
 use crate::base::event::{AppEvent, AppKind, Event, EventBody, FinalAction, PacketVerdict};

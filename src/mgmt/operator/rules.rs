@@ -6,6 +6,7 @@ use crate::inspect::Engine;
 use crate::mgmt::control::{ControlError, Reload};
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rule_sets::{self, Keep};
+use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::start::RulesAtStart;
 use crate::rules::RuleSet;
 use std::sync::Arc;
@@ -21,8 +22,8 @@ impl Operator {
             let text = "those of the start are still being compiled; wait until `weir ctl status` shows generation 1";
             return Err(ControlError::Refused(text.into()));
         }
-        let (engine, refused) = self.compile()?;
-        let set = self.put_in_force(&engine, refused)?;
+        let (engine, refused, ruleset) = self.compile()?;
+        let set = self.put_in_force(&engine, refused, ruleset)?;
         Ok(Reload {
             generation: set.generation.0,
             loaded: set.rules.len() as u64,
@@ -33,24 +34,31 @@ impl Operator {
     /// The rules of the start, where the ports did not wait for them. How many there are.
     pub fn take_first(&self, rules: &RulesAtStart) -> Result<usize, ControlError> {
         let _one = lock(&self.asking);
-        let set = self.put_in_force(&rules.engine, rules.loaded.refused())?;
+        let ruleset = Ruleset::of(&rules.loaded, rules.engine.rules().rules.len(), self.now());
+        let set = self.put_in_force(&rules.engine, rules.loaded.refused(), ruleset)?;
         self.awaits_rules.store(false, Ordering::Relaxed);
         Ok(set.rules.len())
     }
 
     /// Only who holds `asking` calls this.
-    fn put_in_force(&self, engine: &Arc<Engine>, refused: Refused) -> Result<Arc<RuleSet>, ControlError> {
+    fn put_in_force(
+        &self,
+        engine: &Arc<Engine>,
+        refused: Refused,
+        ruleset: Ruleset,
+    ) -> Result<Arc<RuleSet>, ControlError> {
         let set = Arc::clone(engine.rules());
         self.rules.publish(Arc::clone(&set));
         // Its number is spent, even if a worker should not answer.
         self.generation.store(set.generation.0, Ordering::Relaxed);
         lock(&self.services).new_rules(engine, &mut Post(self)).map_err(ControlError::Refused)?;
+        *lock(&self.ruleset) = Arc::new(ruleset);
         self.refused.store(refused.rules as u64, Ordering::Relaxed);
         self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
         Ok(set)
     }
 
-    fn compile(&self) -> Result<(Arc<Engine>, Refused), ControlError> {
+    fn compile(&self) -> Result<(Arc<Engine>, Refused, Ruleset), ControlError> {
         let refused = |text: String| ControlError::Refused(text);
         let (config, base) = (&self.loaded.config, &self.loaded.base);
         let datasets = self.rules.current().map(|set| set.datasets.clone()).unwrap_or_default();
@@ -67,8 +75,9 @@ impl Operator {
                 "{faults} are refused, so the rules in force stay: mend them and reload{listed}"
             )));
         }
+        let ruleset = Ruleset::of(&loaded, loaded.rules.rules.len(), self.now());
         loaded.rules.generation = Generation(self.generation.load(Ordering::Relaxed) + 1);
         let engine = Engine::compile(Arc::new(loaded.rules)).map_err(|error| refused(error.to_string()))?;
-        Ok((Arc::new(engine), faults))
+        Ok((Arc::new(engine), faults, ruleset))
     }
 }

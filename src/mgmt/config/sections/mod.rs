@@ -4,6 +4,7 @@
 
 pub mod datasets;
 pub mod destination;
+pub mod doors;
 pub mod event_type;
 pub mod exceptions;
 mod ip_actions;
@@ -18,6 +19,7 @@ pub mod tunnels;
 
 pub use datasets::{Dataset, DatasetType, Datasets, Geoip, Reputation};
 pub use destination::{Destination, SinkKind, SyslogServer};
+pub use doors::{Http, Listen, RpcTls, SuricataSocket};
 pub use event_type::EventType;
 pub use exceptions::{Exception, Exceptions};
 pub use ip_actions::{IpActions, WhenCrowded};

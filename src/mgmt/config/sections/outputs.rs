@@ -1,6 +1,7 @@
 //! `[outputs]`, `[rpc]`, `[log]`.
 
 use super::destination::{Destination, SinkKind};
+use super::doors::{Listen, RpcTls};
 use super::event_type::EventType;
 use crate::mgmt::config::Profile;
 use crate::mgmt::config::value::{Auto, words};
@@ -198,11 +199,19 @@ pub struct Rpc {
     pub enabled: bool,
     pub socket: Auto<PathBuf>,
     pub group_access: bool,
+    pub listen: Listen,
+    pub tls: RpcTls,
 }
 
 impl Default for Rpc {
     fn default() -> Rpc {
-        Rpc { enabled: true, socket: Auto::Auto, group_access: false }
+        Rpc {
+            enabled: true,
+            socket: Auto::Auto,
+            group_access: false,
+            listen: Listen(None),
+            tls: RpcTls::default(),
+        }
     }
 }
 
@@ -219,6 +228,17 @@ impl Section for Rpc {
             "group-access",
             "Let the socket's group use it (mode 0660 instead of 0600).",
             &mut self.group_access,
+        );
+        v.value(
+            "listen",
+            "Address and port where gRPC is to be had over TCP as well; \"\": nowhere. Without [rpc.tls] only a loopback address,\n\
+             and then every user of this machine may do all that `weir ctl` can.",
+            &mut self.listen,
+        );
+        v.section(
+            "tls",
+            "Mutual TLS (1.3) for rpc.listen: PEM files, read again when they change. A client without a certificate is refused.",
+            &mut self.tls,
         );
     }
 }
