@@ -4,6 +4,7 @@
 
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
 use crate::mgmt::config::Mode;
+use crate::mgmt::configure::Configure;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Balance;
 use std::net::IpAddr;
@@ -330,6 +331,9 @@ pub enum ControlError {
     /// A change of services is no good; nothing was changed.
     #[error("nothing was changed: {0}")]
     Unchanged(String),
+    /// A change is in force, and what tells of it could not be written.
+    #[error("the change is in force, but will not be known after a restart: {0}")]
+    Unkept(String),
 }
 
 /// The appliance as management sees it.
@@ -368,6 +372,10 @@ pub trait Control: Send + Sync + 'static {
     -> Result<Vec<String>, ControlError>;
     /// Service sets and plugins as a configuration file says; `None`: the one of the start.
     fn apply_services(&self, file: Option<&std::path::Path>) -> Result<Vec<String>, ControlError>;
+    /// What is asked of its configuration; none where that cannot change.
+    fn configuration(&self) -> Option<&dyn Configure> {
+        None
+    }
     /// Asks the appliance to stop, as SIGTERM does; returns at once.
     fn stop(&self);
 }

@@ -12,6 +12,7 @@ use crate::mgmt::config::{
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
+use crate::service::Tuning;
 use crate::service::watchdog::Restarted;
 use crate::{defrag, inspect, session, stream};
 use std::sync::Arc;
@@ -176,6 +177,19 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
     }
 }
 
+/// Settings of plugins that may change while they run.
+pub fn tuning(config: &Config) -> Tuning {
+    Tuning {
+        streams: streams(config),
+        exceptions: config.exceptions.policies(),
+        packet_alert_max: alerts(config),
+    }
+}
+
+fn alerts(config: &Config) -> usize {
+    usize::from(config.rules.packet_alert_max).min(MAX_ALERTS)
+}
+
 /// Services as the configuration has them.
 pub fn services(
     config: &Config,
@@ -185,10 +199,8 @@ pub fn services(
     restarted: Restarted,
     costs: Option<Arc<CostBook>>,
 ) -> Result<Draft, StartFault> {
-    let alerts = usize::from(config.rules.packet_alert_max).min(MAX_ALERTS);
-    let exceptions = config.exceptions.policies();
-    let inspection =
-        inspect::Settings { packet_alert_max: alerts, seed, exceptions, ..inspect::Settings::default() };
+    let (packet_alert_max, exceptions) = (alerts(config), config.exceptions.policies());
+    let inspection = inspect::Settings { packet_alert_max, seed, exceptions, ..inspect::Settings::default() };
     let hosts = Arc::new(inspect::HostState::new(&inspection));
     let shared = Arc::clone(&hosts);
     let stock = Stock { engine: Arc::clone(engine), hosts, streams: streams(config), inspection, costs };

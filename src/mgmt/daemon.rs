@@ -29,7 +29,6 @@ pub struct Daemon {
     pub operator: Arc<Operator>,
     pub log: EventLog,
     pub socket: Option<Bound>,
-    pub stats_interval: Duration,
     /// The workers have ended: no more events will come.
     pub ended: Arc<AtomicBool>,
     /// Hears when signals are listened to.
@@ -58,12 +57,13 @@ impl Daemon {
         sentence::attend(true);
         let mut tick = tokio::time::interval(TURN);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut stats_at = self.operator.now().plus(self.stats_interval);
+        let mut stats_at = self.operator.now().plus(self.stats_interval());
         let mut services = tokio::time::interval(SERVICES_TURN);
         services.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut links = tokio::time::interval(LINKS_TURN);
         links.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut at_services: Option<tokio::task::JoinHandle<()>> = None;
+        let mut going_back: Option<tokio::task::JoinHandle<()>> = None;
         while !self.ended.load(Ordering::Acquire) {
             tokio::select! {
                 _ = tick.tick() => stats_at = self.turn(stats_at),
@@ -75,6 +75,10 @@ impl Daemon {
                 _ = links.tick() => {
                     self.operator.turn_links();
                     self.operator.turn_overload();
+                    if self.operator.config_is_due() && going_back.as_ref().is_none_or(|task| task.is_finished()) {
+                        let operator = Arc::clone(&self.operator);
+                        going_back = Some(tokio::task::spawn_blocking(move || operator.turn_config()));
+                    }
                 }
                 what = signals.next() => self.signal(what),
             }
@@ -99,6 +103,9 @@ impl Daemon {
             watchdog::carry_out(sentence, &mut self.log);
         }
         self.operator.turn_modes();
+        if let Some(outputs) = self.operator.take_outputs() {
+            self.log.renew(outputs);
+        }
         let now = self.operator.now();
         self.log.turn(now);
         self.operator.events.publish(&self.log);
@@ -107,7 +114,11 @@ impl Daemon {
             return stats_at;
         }
         self.log.stats(now, self.operator.uptime_secs(), &self.operator.counters());
-        now.plus(self.stats_interval)
+        now.plus(self.stats_interval())
+    }
+
+    fn stats_interval(&self) -> Duration {
+        self.operator.loaded().config.outputs.eve.stats_interval
     }
 
     fn signal(&mut self, what: Asked) {

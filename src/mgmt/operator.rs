@@ -3,13 +3,15 @@
 use crate::base::{Generation, Time};
 use crate::inspect::Engine;
 use crate::io::clock::Clock;
-use crate::mgmt::config::{Loaded, Sources};
+use crate::mgmt::config::{Config, Loaded, Sources};
+use crate::mgmt::configure::Configure;
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
 use crate::mgmt::datasets;
 use crate::mgmt::events::EventNumbers;
 use crate::mgmt::links::Links;
 use crate::mgmt::looks::{Look, Looks};
+use crate::mgmt::outputs::Renewed;
 use crate::mgmt::overload::Overload;
 use crate::mgmt::pair_modes::Unconfirmed;
 use crate::mgmt::rule_files::{Refused, Selection};
@@ -23,14 +25,17 @@ use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
 use crate::pipeline::pause::{Asked, Step};
 use crate::service::services::{self, InUse, Retired};
+use config::Desk;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+mod config;
 mod health;
 mod modes;
+mod tune;
 mod watch;
 mod why;
 
@@ -50,7 +55,9 @@ pub struct Operator {
     started: Time,
     running_mode: &'static str,
     cpus: Vec<u32>,
-    loaded: Loaded,
+    loaded: Mutex<Arc<Loaded>>,
+    /// What memory was taken by.
+    at_start: Config,
     selection: Selection,
     rules: RuleBook,
     generation: AtomicU32,
@@ -74,6 +81,9 @@ pub struct Operator {
     ended_watches: Mutex<Vec<u64>>,
     links: Mutex<Links>,
     overload: Mutex<Overload>,
+    desk: Mutex<Desk>,
+    /// Outputs for management's thread to go on with.
+    renewed: Mutex<Option<Vec<Renewed>>>,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -113,7 +123,10 @@ impl Operator {
             started,
             running_mode: parts.running_mode,
             cpus: parts.cpus,
-            loaded: parts.loaded,
+            desk: Mutex::new(Desk::new(&parts.loaded.text.text)),
+            renewed: Mutex::default(),
+            at_start: parts.loaded.config.clone(),
+            loaded: Mutex::new(Arc::new(parts.loaded)),
             selection: parts.selection,
             rules: parts.rules,
             generation: AtomicU32::new(generation),
@@ -136,6 +149,11 @@ impl Operator {
 
     pub fn now(&self) -> Time {
         lock(&self.clock).now()
+    }
+
+    /// The configuration in force.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&lock(&self.loaded))
     }
 
     pub fn uptime_secs(&self) -> u64 {
@@ -226,18 +244,18 @@ impl Operator {
         Ok(())
     }
 
-    fn compile(&self) -> Result<(Arc<Engine>, Refused), ControlError> {
+    /// The rules of a configuration. More refused ones than there were are a fault, unless they are accepted.
+    fn compile(&self, next: &Loaded, accept_refused: bool) -> Result<(Arc<Engine>, Refused), ControlError> {
         let refused = |text: String| ControlError::Refused(text);
-        let (config, base) = (&self.loaded.config, &self.loaded.base);
         let datasets = self.rules.current().map(|set| set.datasets.clone()).unwrap_or_default();
         let selection = Selection { datasets, ..self.selection.clone() };
-        let mut loaded = rule_sets::load(config, base, &selection, Keep::Yes)
+        let mut loaded = rule_sets::load(&next.config, &next.base, &selection, Keep::Yes)
             .map_err(|error| refused(error.to_string()))?;
         loaded.log_saved();
         let faults = loaded.refused();
         // What was good and is no more: a slip in a file must not take it out of a running line.
         let more = |count: usize, known: &AtomicU64| count as u64 > known.load(Ordering::Relaxed);
-        if more(faults.rules, &self.refused) || more(faults.lines, &self.lines_refused) {
+        if !accept_refused && (more(faults.rules, &self.refused) || more(faults.lines, &self.lines_refused)) {
             let listed: String = loaded.faults().take(LISTED).map(|fault| format!("\n{fault}")).collect();
             return Err(refused(format!(
                 "{faults} are refused, so the rules in force stay: mend them and reload{listed}"
@@ -246,6 +264,22 @@ impl Operator {
         loaded.rules.generation = Generation(self.generation.load(Ordering::Relaxed) + 1);
         let engine = Engine::compile(Arc::new(loaded.rules)).map_err(|error| refused(error.to_string()))?;
         Ok((Arc::new(engine), faults))
+    }
+
+    /// New rules to all workers. Only who holds `asking` calls this.
+    fn publish(&self, engine: &Arc<Engine>, refused: Refused) -> Result<Reload, ControlError> {
+        let set = Arc::clone(engine.rules());
+        self.rules.publish(Arc::clone(&set));
+        // Its number is spent, even if a worker should not answer.
+        self.generation.store(set.generation.0, Ordering::Relaxed);
+        lock(&self.services).new_rules(engine, &mut Post(self)).map_err(ControlError::Refused)?;
+        self.refused.store(refused.rules as u64, Ordering::Relaxed);
+        self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
+        Ok(Reload {
+            generation: set.generation.0,
+            loaded: set.rules.len() as u64,
+            refused: refused.rules as u64,
+        })
     }
 }
 
@@ -311,7 +345,7 @@ const SESSION_ROWS: usize = 65_536;
 impl Control for Operator {
     fn status(&self) -> Status {
         let handle = self.handle();
-        let config = &self.loaded.config;
+        let config = &self.loaded().config;
         let sum = |f: fn(&crate::pipeline::tables::TableCounts) -> u64| {
             handle.tables.iter().map(|t| f(t)).sum::<u64>()
         };
@@ -348,14 +382,15 @@ impl Control for Operator {
     }
 
     fn drops(&self, looker: &str) -> Drops {
-        let names: Vec<&str> = self.loaded.config.ports.iter().map(|port| port.name.as_str()).collect();
+        let loaded = self.loaded();
+        let names: Vec<&str> = loaded.config.ports.iter().map(|port| port.name.as_str()).collect();
         let now = self.now();
         let look = Look::take(&self.handle(), names.len(), now);
         lock(&self.looks).compare(looker, look, self.started, &names)
     }
 
     fn ports(&self) -> Vec<String> {
-        self.loaded.config.ports.iter().map(|port| port.name.clone()).collect()
+        self.loaded().config.ports.iter().map(|port| port.name.clone()).collect()
     }
 
     fn lcores(&self) -> Vec<LcoreInfo> {
@@ -447,19 +482,12 @@ impl Control for Operator {
 
     fn reload_rules(&self) -> Result<Reload, ControlError> {
         let _one = lock(&self.asking);
-        let (engine, refused) = self.compile()?;
-        let set = Arc::clone(engine.rules());
-        self.rules.publish(Arc::clone(&set));
-        // Its number is spent, even if a worker should not answer.
-        self.generation.store(set.generation.0, Ordering::Relaxed);
-        lock(&self.services).new_rules(&engine, &mut Post(self)).map_err(ControlError::Refused)?;
-        self.refused.store(refused.rules as u64, Ordering::Relaxed);
-        self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
-        Ok(Reload {
-            generation: set.generation.0,
-            loaded: set.rules.len() as u64,
-            refused: refused.rules as u64,
-        })
+        let (engine, refused) = self.compile(&self.loaded(), false)?;
+        self.publish(&engine, refused)
+    }
+
+    fn configuration(&self) -> Option<&dyn Configure> {
+        Some(self)
     }
 
     fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError> {
@@ -483,13 +511,11 @@ impl Control for Operator {
     }
 
     fn apply_services(&self, file: Option<&Path>) -> Result<Vec<String>, ControlError> {
-        let start = &self.loaded;
+        let start = self.loaded();
         let file = file.or(start.file.as_deref());
         let sources = Sources { file, sets: &start.sets, profile: start.config.profile };
         let candidate = sources.load().map_err(|faults| ControlError::Unchanged(faults.to_string()))?;
-        let ports = |config: &crate::mgmt::Config| {
-            config.ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>()
-        };
+        let ports = |config: &Config| config.ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>();
         if ports(&candidate.config) != ports(&start.config) {
             let text = "its [[port]] sections differ from those that run: restart weir for new ports";
             return Err(ControlError::Unchanged(text.into()));

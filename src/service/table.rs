@@ -2,6 +2,7 @@
 
 use super::plugin::{About, DataPlugin, Gauge, MAX_NAME, MAX_PLUGINS};
 use super::running::{NOBODY, Running};
+use super::tuning::Tuning;
 use crate::base::counters::Counter;
 use crate::base::event::PluginFault;
 use crate::base::{ClassId, PluginId, SetId};
@@ -228,6 +229,11 @@ impl PluginTable {
     pub fn keep_order(&mut self, order: &dyn Fn() -> Box<dyn Order>) {
         let instances = self.slots.iter_mut().flatten().filter_map(|slot| slot.instance.as_mut());
         instances.for_each(|instance| instance.keep_order(order()));
+    }
+
+    pub fn tune(&mut self, tuning: &mut Tuning) {
+        let instances = self.slots.iter_mut().flatten().filter_map(|slot| slot.instance.as_mut());
+        instances.for_each(|instance| instance.tune(tuning));
     }
 
     pub fn holds(&self, id: PluginId, session: &Session) -> bool {

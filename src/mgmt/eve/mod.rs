@@ -5,7 +5,7 @@ mod app;
 pub mod merge;
 pub mod record;
 pub mod stats;
-mod time;
+pub mod time;
 mod tunnel;
 mod verdict;
 

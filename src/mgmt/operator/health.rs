@@ -18,7 +18,8 @@ impl Operator {
         let (mut links, handle) = (lock(&self.links), self.handle());
         let now: Vec<_> = handle.meters.iter().map(|(_, meter)| meter.link_up()).collect();
         let place = |name: &String| handle.meters.iter().position(|(known, _)| known == name);
-        let pairs = self.loaded.config.pairs.iter().filter(|pair| pair.pass_link);
+        let loaded = self.loaded();
+        let pairs = loaded.config.pairs.iter().filter(|pair| pair.pass_link);
         let joined: Vec<_> = pairs
             .filter_map(|pair| match &pair.ports[..] {
                 [a, b] => Some(Joined(place(a)?, place(b)?)),

@@ -47,7 +47,8 @@ impl Operator {
                 msg: rule.map(|rule| rule.msg.to_string()).unwrap_or_default(),
             }
         });
-        let port = self.loaded.config.ports.get(row.port.index());
+        let loaded = self.loaded();
+        let port = loaded.config.ports.get(row.port.index());
         DropStory {
             worker: worker as u32,
             tuple: row.tuple,

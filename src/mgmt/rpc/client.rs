@@ -1,8 +1,8 @@
 //! The client's side, for `weir ctl`.
 
 use super::proto::{
-    appliance_client::ApplianceClient, packets_client::PacketsClient, rules_client::RulesClient,
-    services_client::ServicesClient, sessions_client::SessionsClient,
+    appliance_client::ApplianceClient, config_client::ConfigClient, packets_client::PacketsClient,
+    rules_client::RulesClient, services_client::ServicesClient, sessions_client::SessionsClient,
 };
 use hyper_util::rt::TokioIo;
 use std::io;
@@ -29,6 +29,7 @@ pub struct Client {
     pub rules: RulesClient<Channel>,
     pub packets: PacketsClient<Channel>,
     pub services: ServicesClient<Channel>,
+    pub config: ConfigClient<Channel>,
 }
 
 /// Connects to the socket at `path`.
@@ -55,6 +56,7 @@ pub async fn connect(path: &Path) -> Result<Client, ClientError> {
         sessions: SessionsClient::new(channel.clone()),
         rules: RulesClient::new(channel.clone()),
         packets: PacketsClient::new(channel.clone()),
-        services: ServicesClient::new(channel),
+        services: ServicesClient::new(channel.clone()),
+        config: ConfigClient::new(channel),
     })
 }

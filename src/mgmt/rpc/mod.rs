@@ -1,6 +1,7 @@
 //! The management RPC: gRPC on a unix socket, guarded by the file's permissions. `proto/weir.proto` is the contract.
 
 pub mod client;
+mod config;
 mod drops;
 mod packets;
 mod service;
@@ -32,8 +33,8 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     use proto::{
-        appliance_server::ApplianceServer, packets_server::PacketsServer, rules_server::RulesServer,
-        services_server::ServicesServer, sessions_server::SessionsServer,
+        appliance_server::ApplianceServer, config_server::ConfigServer, packets_server::PacketsServer,
+        rules_server::RulesServer, services_server::ServicesServer, sessions_server::SessionsServer,
     };
     let service = service::Service::new(control);
     tonic::transport::Server::builder()
@@ -41,7 +42,8 @@ pub async fn serve(
         .add_service(SessionsServer::new(service.clone()))
         .add_service(RulesServer::new(service.clone()))
         .add_service(PacketsServer::new(service.clone()))
-        .add_service(ServicesServer::new(service))
+        .add_service(ServicesServer::new(service.clone()))
+        .add_service(ConfigServer::new(service))
         .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop)
         .await
 }
