@@ -1,8 +1,8 @@
 //! Management's hands on a running appliance: the [`Control`] that the RPC asks.
 
-use crate::base::{Generation, Time};
-use crate::inspect::Engine;
+use crate::base::Time;
 use crate::io::clock::Clock;
+use crate::mgmt::config::entries::take_live;
 use crate::mgmt::config::{Config, Loaded, Sources};
 use crate::mgmt::configure::Configure;
 use crate::mgmt::control::*;
@@ -15,7 +15,6 @@ use crate::mgmt::outputs::Renewed;
 use crate::mgmt::overload::Overload;
 use crate::mgmt::pair_modes::Unconfirmed;
 use crate::mgmt::rule_files::{Refused, Selection};
-use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
@@ -35,15 +34,13 @@ use std::time::Duration;
 mod config;
 mod health;
 mod modes;
+mod rules;
 mod tune;
 mod watch;
 mod why;
 
 /// How long a worker may take to answer: a turn takes microseconds, a preempted one milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Faults that a refused reload tells of; `weir rules check` has them all.
-const LISTED: usize = 10;
 
 /// Between two looks into a mailbox.
 const LOOK: Duration = Duration::from_millis(1);
@@ -242,44 +239,6 @@ impl Operator {
             std::thread::yield_now();
         }
         Ok(())
-    }
-
-    /// The rules of a configuration. More refused ones than there were are a fault, unless they are accepted.
-    fn compile(&self, next: &Loaded, accept_refused: bool) -> Result<(Arc<Engine>, Refused), ControlError> {
-        let refused = |text: String| ControlError::Refused(text);
-        let datasets = self.rules.current().map(|set| set.datasets.clone()).unwrap_or_default();
-        let selection = Selection { datasets, ..self.selection.clone() };
-        let mut loaded = rule_sets::load(&next.config, &next.base, &selection, Keep::Yes)
-            .map_err(|error| refused(error.to_string()))?;
-        loaded.log_saved();
-        let faults = loaded.refused();
-        // What was good and is no more: a slip in a file must not take it out of a running line.
-        let more = |count: usize, known: &AtomicU64| count as u64 > known.load(Ordering::Relaxed);
-        if !accept_refused && (more(faults.rules, &self.refused) || more(faults.lines, &self.lines_refused)) {
-            let listed: String = loaded.faults().take(LISTED).map(|fault| format!("\n{fault}")).collect();
-            return Err(refused(format!(
-                "{faults} are refused, so the rules in force stay: mend them and reload{listed}"
-            )));
-        }
-        loaded.rules.generation = Generation(self.generation.load(Ordering::Relaxed) + 1);
-        let engine = Engine::compile(Arc::new(loaded.rules)).map_err(|error| refused(error.to_string()))?;
-        Ok((Arc::new(engine), faults))
-    }
-
-    /// New rules to all workers. Only who holds `asking` calls this.
-    fn publish(&self, engine: &Arc<Engine>, refused: Refused) -> Result<Reload, ControlError> {
-        let set = Arc::clone(engine.rules());
-        self.rules.publish(Arc::clone(&set));
-        // Its number is spent, even if a worker should not answer.
-        self.generation.store(set.generation.0, Ordering::Relaxed);
-        lock(&self.services).new_rules(engine, &mut Post(self)).map_err(ControlError::Refused)?;
-        self.refused.store(refused.rules as u64, Ordering::Relaxed);
-        self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
-        Ok(Reload {
-            generation: set.generation.0,
-            loaded: set.rules.len() as u64,
-            refused: refused.rules as u64,
-        })
     }
 }
 
@@ -521,9 +480,16 @@ impl Control for Operator {
             return Err(ControlError::Unchanged(text.into()));
         }
         let layout = Layout::of(&candidate.config);
-        self.change(|services, mail| {
+        let lines = self.change(|services, mail| {
             services.apply(&layout, mail).map(|applied| applied.lines).map_err(|faults| faults.join("\n"))
-        })
+        })?;
+        // What runs is what `weir ctl config show` tells.
+        let mut loaded = lock(&self.loaded);
+        let Config { plugins, service_sets, services, .. } = candidate.config;
+        let wanted = Config { plugins, service_sets, services, ..loaded.config.clone() };
+        let config = take_live(&loaded.config, &wanted);
+        *loaded = Arc::new(Loaded { config, ..Loaded::clone(&loaded) });
+        Ok(lines)
     }
 
     fn stop(&self) {

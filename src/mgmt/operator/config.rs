@@ -17,8 +17,8 @@ use crate::mgmt::revisions::Store;
 use desk::Draft;
 use std::path::PathBuf;
 
-/// Bytes of a candidate.
-const LONGEST: usize = 4 << 20;
+/// Bytes of a candidate; a request has at most four times that.
+const LONGEST: usize = 1 << 20;
 
 fn unchanged(why: impl ToString) -> ControlError {
     ControlError::Unchanged(why.to_string())
@@ -219,6 +219,7 @@ impl Configure for Operator {
             )));
         }
         let store = self.store(&self.loaded())?;
+        desk.recognise(&store).map_err(unchanged)?;
         let to = match to {
             Some(number) => number,
             None => desk
@@ -241,8 +242,10 @@ impl Configure for Operator {
 
     fn history(&self) -> Result<History, ControlError> {
         let running = self.loaded();
-        let revisions = self.store(&running)?.list().map_err(unchanged)?;
-        let desk = lock(&self.desk);
+        let store = self.store(&running)?;
+        let revisions = store.list().map_err(unchanged)?;
+        let mut desk = lock(&self.desk);
+        desk.recognise(&store).map_err(unchanged)?;
         Ok(History {
             revisions,
             current: desk.number,

@@ -47,6 +47,15 @@ impl Desk {
         Desk { on_disk, committed, number: None, draft: None, unconfirmed: None }
     }
 
+    /// Whether the newest revision is what is in force, as after a start with what was committed last.
+    pub fn recognise(&mut self, store: &Store) -> Result<(), RevisionError> {
+        if self.number.is_none() {
+            let same = |number: &u32| store.read(*number).is_ok_and(|(_, text)| text == self.committed);
+            self.number = store.newest()?.filter(same);
+        }
+        Ok(())
+    }
+
     /// The candidate's.
     pub fn text(&self) -> &str {
         self.draft.as_ref().map_or(&self.committed, |draft| &draft.text)
@@ -117,10 +126,11 @@ mod tests {
             store.prepare(&revision, text).unwrap().keep().unwrap();
         }
         let mut desk = Desk::new("b");
-        assert_eq!(desk.earlier(&store).unwrap(), Some(1));
-        desk.number = Some(3);
-        assert_eq!(desk.earlier(&store).unwrap(), Some(1));
+        desk.recognise(&store).unwrap();
+        assert_eq!((desk.number, desk.earlier(&store).unwrap()), (Some(3), Some(1)));
         desk = Desk::new("c");
+        desk.recognise(&store).unwrap();
+        assert_eq!(desk.number, None);
         assert_eq!(desk.earlier(&store).unwrap(), Some(3), "the file was changed by hand");
     }
 }

@@ -134,25 +134,23 @@ impl Operator {
     /// The revision to come and its number; before the first one, that of what was in force.
     fn revision(
         &self,
-        desk: &Desk,
+        desk: &mut Desk,
         wanted: &Loaded,
         text: &str,
         commit: &Commit,
         who: &str,
     ) -> Result<(Option<Coming>, Coming, u32), ControlError> {
         let store = self.store(wanted)?;
+        desk.recognise(&store).map_err(unchanged)?;
         let newest = store.newest().map_err(unchanged)?;
-        let is_kept = |number: u32| store.read(number).is_ok_and(|(_, text)| text == desk.committed);
         let mut number = newest.unwrap_or(0);
-        let first = match newest {
-            Some(newest) if desk.number == Some(newest) || is_kept(newest) => None,
-            _ => {
-                number += 1;
-                let comment = "as it was before the first commit".to_owned();
-                let revision = Revision { number, time: self.started.micros(), who: "weir".into(), comment };
-                Some(store.prepare(&revision, &desk.committed).map_err(unchanged)?)
-            }
-        };
+        let mut first = None;
+        if desk.number.is_none() || desk.number != newest {
+            number += 1;
+            let comment = "as it was before the first commit".to_owned();
+            let revision = Revision { number, time: self.started.micros(), who: "weir".into(), comment };
+            first = Some(store.prepare(&revision, &desk.committed).map_err(unchanged)?);
+        }
         number += 1;
         let (time, comment) = (self.now().micros(), commit.comment.clone());
         let revision = Revision { number, time, who: who.to_owned(), comment };
