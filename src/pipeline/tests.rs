@@ -24,6 +24,7 @@ mod prevention;
 mod recent;
 mod reject;
 mod rss;
+mod tuning;
 mod watch;
 mod within;
 
