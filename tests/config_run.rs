@@ -197,8 +197,15 @@ fn what_needs_a_restart_is_refused_or_waits_for_one() {
     it.config(&["set", "timeouts.tcp-new", "6s"]);
     let again = it.config(&["commit"]);
     assert!(again.contains("with the next start"), "what waits already is no reason to refuse: {again}");
+    it.config(&["rollback", "1"]);
+    assert!(
+        it.json(&["config", "revisions"])["deferred"].as_array().unwrap().is_empty(),
+        "nothing waits now"
+    );
+    it.config(&["rollback", "3", "--defer-restart"]);
     let it = it.again();
     assert_eq!(it.json(&["status"])["workers"], 2);
+    assert_eq!(it.json(&["config", "revisions"])["current"], 5);
     assert_eq!(it.json(&["config", "revisions"])["deferred"], Value::Array(Vec::new()));
 }
 

@@ -21,8 +21,9 @@ impl Prepared {
         let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let temporary = place.with_file_name(format!(".{name}.{}.new", std::process::id()));
         let prepared = Prepared { temporary: Some(temporary.clone()), place };
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        // One of an earlier process, or a link that somebody laid there: neither is written through.
+        let _ = fs::remove_file(&temporary);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         file.write_all(bytes)?;
         if let Ok(old) = fs::metadata(&prepared.place) {
             let own = fs::metadata(&temporary)?;

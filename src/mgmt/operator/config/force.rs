@@ -53,8 +53,10 @@ impl Operator {
         }
         candidate.loaded.check_cpus(&start::machine()).map_err(|faults| faulty(faults.0))?;
         let wanted = running.with_text(&file.display().to_string(), &text).loaded;
-        let before = running.with_text("", &desk.committed).loaded.config;
-        let new = restart(&before, &wanted.config);
+        // What waits already is no reason to refuse.
+        let waiting = self.deferred(&desk.committed);
+        let mut new = restart(&running.config, &wanted.config);
+        new.retain(|difference| !waiting.contains(difference));
         if !new.is_empty() && !commit.defer_restart {
             return Err(unchanged(format!(
                 "these keys need a restart: {}. With --defer-restart the others act now, and these when weir is started again",
