@@ -131,7 +131,7 @@ fn told(said: &str, it: &Malformed, file: &Path) {
 fn every_malformed_configuration_is_refused_by_name_and_place() {
     let bench = Bench::new();
     let all = all();
-    assert!(all.len() > 200, "{}", all.len());
+    assert!(all.len() > 1000, "{}", all.len());
     for it in &all {
         let file = bench.file("weir.toml", &it.text);
         let sources = Sources { file: Some(&file), sets: &[], profile: Profile::Inline };

@@ -255,3 +255,55 @@ fn a_file_that_somebody_edits_is_not_written_over() {
     it.config(&["commit"]);
     assert!(it.text().contains("5s") && it.value("timeouts.tcp-new") == "9s", "it holds until the end");
 }
+
+#[test]
+fn a_power_cut_before_the_confirmation_starts_with_what_was_before() {
+    let it = Appliance::new();
+    it.config(&["set", "timeouts.tcp-new=5s"]);
+    it.config(&["commit", "--confirm", "5m"]);
+    assert_eq!(it.value("timeouts.tcp-new"), "5s");
+    let Appliance { appliance, bench } = it;
+    drop(appliance); // SIGKILL
+    let it = Appliance::start(bench);
+    assert_eq!(it.value("timeouts.tcp-new"), "30s");
+    let history = it.json(&["config", "revisions"]);
+    assert!(history["current"].is_null() && history["revisions"][0]["number"] == 2, "{history}");
+    it.config(&["rollback"]);
+    assert_eq!(it.value("timeouts.tcp-new"), "5s", "it is there to be taken up again");
+}
+
+#[test]
+fn outputs_change_while_they_are_written() {
+    let it = Appliance::new();
+    it.config(&["set", "outputs.eve.types=[\"alert\", \"dns\"]"]);
+    assert!(it.refused(&["commit"]).contains("memory that is taken at the start"));
+    it.config(&["discard"]);
+    it.config(&[
+        "set",
+        "outputs.eve.file=second.json",
+        "outputs.eve.stats-interval=50ms",
+        "outputs.eve.flush-interval=20ms",
+    ]);
+    it.config(&[
+        "set",
+        "outputs.further-eve.0.name=siem",
+        "outputs.further-eve.0.file=siem.json",
+        "outputs.further-eve.0.types=[\"stats\"]",
+    ]);
+    let done = it.config(&["commit"]);
+    assert!(done.contains("outputs changed"), "{done}");
+    for file in ["out/second.json", "out/siem.json"] {
+        until("records in the new file", || {
+            std::fs::read_to_string(it.bench.path(file)).ok().filter(|text| text.contains("\"stats\""))
+        });
+    }
+    let length = |name: &str| std::fs::metadata(it.bench.path(name)).map_or(0, |file| file.len());
+    it.config(&["unset", "outputs.further-eve.0"]);
+    it.config(&["commit"]);
+    let (siem, second) = (length("out/siem.json"), length("out/second.json"));
+    until("more records", || (length("out/second.json") > second).then_some(()));
+    assert_eq!(length("out/siem.json"), siem, "nobody writes there any more");
+    let counters = it.json(&["counters", "output."]);
+    let names: Vec<&String> = counters.as_object().unwrap().keys().collect();
+    assert!(names.iter().all(|name| name.starts_with("output.eve.")), "{names:?}");
+}

@@ -82,3 +82,15 @@ fn a_folder_that_cannot_be_made_is_named_with_what_helps() {
     let fault = store.prepare(&revision(1), "").unwrap_err().to_string();
     assert!(fault.contains("taken/revisions: ") && fault.contains("config.revisions"), "{fault}");
 }
+
+#[test]
+fn a_link_where_the_new_file_is_prepared_is_not_written_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, other) = (folder.path().join("weir.toml"), folder.path().join("other"));
+    fs::write(&other, "mine").unwrap();
+    let temporary = folder.path().join(format!(".weir.toml.{}.new", std::process::id()));
+    std::os::unix::fs::symlink(&other, &temporary).unwrap();
+    Prepared::write(&place, b"new").unwrap().keep().unwrap();
+    let read = |path: &std::path::Path| fs::read_to_string(path).unwrap();
+    assert_eq!((read(&other), read(&place)), ("mine".into(), "new".into()));
+}
