@@ -4,6 +4,7 @@
 
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
 use crate::mgmt::config::Mode;
+use crate::mgmt::configure::Configure;
 use crate::mgmt::dataset_commands;
 use crate::mgmt::pulse::Vitals;
 use crate::mgmt::ruleset::Ruleset;
@@ -335,6 +336,9 @@ pub enum ControlError {
     /// A change of services is no good; nothing was changed.
     #[error("nothing was changed: {0}")]
     Unchanged(String),
+    /// A change is in force, and what tells of it could not be written.
+    #[error("the change is in force, but will not be known after a restart: {0}")]
+    Unkept(String),
 }
 
 /// A line of `weir ctl ip-action list`.
@@ -409,6 +413,10 @@ pub trait Control: Send + Sync + 'static {
     fn save_datasets(&self) -> Result<usize, Vec<String>>;
     /// Has output files opened anew, as SIGHUP does; returns at once.
     fn reopen_outputs(&self);
+    /// What is asked of its configuration; none where that cannot change.
+    fn configuration(&self) -> Option<&dyn Configure> {
+        None
+    }
     /// Asks the appliance to stop, as SIGTERM does; returns at once.
     fn stop(&self);
 }

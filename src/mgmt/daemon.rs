@@ -28,7 +28,6 @@ pub struct Daemon {
     pub log: EventLog,
     /// Opened, and served as long as this runs.
     pub doors: Doors,
-    pub stats_interval: Duration,
     /// The workers have ended: no more events will come.
     pub ended: Arc<AtomicBool>,
     /// Hears when signals are listened to.
@@ -50,12 +49,13 @@ impl Daemon {
         sentence::attend(true);
         let mut tick = tokio::time::interval(TURN);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut stats_at = self.operator.now().plus(self.stats_interval);
+        let mut stats_at = self.operator.now().plus(self.stats_interval());
         let mut services = tokio::time::interval(SERVICES_TURN);
         services.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut links = tokio::time::interval(LINKS_TURN);
         links.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut at_services: Option<tokio::task::JoinHandle<()>> = None;
+        let mut going_back: Option<tokio::task::JoinHandle<()>> = None;
         while !self.ended.load(Ordering::Acquire) {
             tokio::select! {
                 _ = tick.tick() => stats_at = self.turn(stats_at),
@@ -68,6 +68,10 @@ impl Daemon {
                     self.operator.turn_links();
                     self.operator.turn_overload();
                     self.operator.turn_stalls();
+                    if self.operator.config_is_due() && going_back.as_ref().is_none_or(|task| task.is_finished()) {
+                        let operator = Arc::clone(&self.operator);
+                        going_back = Some(tokio::task::spawn_blocking(move || operator.turn_config()));
+                    }
                 }
                 what = signals.next() => self.signal(what),
             }
@@ -93,6 +97,9 @@ impl Daemon {
         if self.operator.take_reopen() {
             self.log.reopen();
         }
+        if let Some(outputs) = self.operator.take_outputs() {
+            self.log.renew(outputs);
+        }
         let now = self.operator.now();
         self.log.turn(now);
         self.operator.events.publish(&self.log);
@@ -101,7 +108,11 @@ impl Daemon {
             return stats_at;
         }
         self.log.stats(now, self.operator.uptime_secs(), &self.operator.counters());
-        now.plus(self.stats_interval)
+        now.plus(self.stats_interval())
+    }
+
+    fn stats_interval(&self) -> Duration {
+        self.operator.loaded().config.outputs.eve.stats_interval
     }
 
     fn signal(&mut self, what: Asked) {

@@ -1,12 +1,15 @@
 //! Management: configuration in, events and answers out, on a thread that never touches a worker's tables.
 
+mod areas;
 pub mod build;
 pub mod capture_out;
 pub mod config;
+pub mod configure;
 pub mod control;
 pub mod convert;
 pub mod counters;
 pub mod daemon;
+pub mod daemon_log;
 pub mod dataset_commands;
 pub mod datasets;
 pub mod doors;
@@ -26,6 +29,7 @@ mod pair_modes;
 pub mod pulse;
 pub mod reassemble;
 pub mod replay;
+pub mod revisions;
 pub mod rpc;
 pub mod rule_cost;
 pub mod rule_files;

@@ -2,7 +2,9 @@
 
 use crate::base::Time;
 use crate::io::clock::Clock;
-use crate::mgmt::config::{Loaded, Sources};
+use crate::mgmt::config::entries::take_live;
+use crate::mgmt::config::{Config, Loaded, Sources};
+use crate::mgmt::configure::Configure;
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
 use crate::mgmt::dataset_commands;
@@ -10,6 +12,7 @@ use crate::mgmt::datasets;
 use crate::mgmt::events::EventNumbers;
 use crate::mgmt::links::Links;
 use crate::mgmt::looks::{Look, Looks};
+use crate::mgmt::outputs::Renewed;
 use crate::mgmt::overload::Overload;
 use crate::mgmt::pair_modes::Unconfirmed;
 use crate::mgmt::pulse::Vitals;
@@ -26,6 +29,7 @@ use crate::pipeline::mailbox::{Answer, Command, SessionRow};
 use crate::pipeline::pause::{Asked, Step};
 use crate::rules::dataset::Set;
 use crate::service::services::{self, InUse, Retired};
+use config::Desk;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::path::Path;
@@ -33,10 +37,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+mod config;
 mod health;
 mod ip_actions;
 mod modes;
 mod rules;
+mod tune;
 mod vitals;
 mod watch;
 mod why;
@@ -54,7 +60,9 @@ pub struct Operator {
     started: Time,
     running_mode: &'static str,
     cpus: Vec<u32>,
-    loaded: Loaded,
+    loaded: Mutex<Arc<Loaded>>,
+    /// What memory was taken by.
+    at_start: Config,
     selection: Selection,
     rules: RuleBook,
     generation: AtomicU32,
@@ -85,6 +93,9 @@ pub struct Operator {
     /// As of the last turn of services.
     inactive_sets: Mutex<Option<Vec<String>>>,
     reopen: AtomicBool,
+    desk: Mutex<Desk>,
+    /// Outputs for management's thread to go on with.
+    renewed: Mutex<Option<Vec<Renewed>>>,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -126,7 +137,10 @@ impl Operator {
             started,
             running_mode: parts.running_mode,
             cpus: parts.cpus,
-            loaded: parts.loaded,
+            desk: Mutex::new(Desk::new(&parts.loaded.text.text)),
+            renewed: Mutex::default(),
+            at_start: parts.loaded.config.clone(),
+            loaded: Mutex::new(Arc::new(parts.loaded)),
             selection: parts.selection,
             rules: parts.rules,
             generation: AtomicU32::new(generation),
@@ -154,6 +168,11 @@ impl Operator {
 
     pub fn now(&self) -> Time {
         lock(&self.clock).now()
+    }
+
+    /// The configuration in force.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&lock(&self.loaded))
     }
 
     pub fn uptime_secs(&self) -> u64 {
@@ -317,7 +336,7 @@ const SESSION_ROWS: usize = 65_536;
 impl Control for Operator {
     fn status(&self) -> Status {
         let handle = self.handle();
-        let config = &self.loaded.config;
+        let config = &self.loaded().config;
         let sum = |f: fn(&crate::pipeline::tables::TableCounts) -> u64| {
             handle.tables.iter().map(|t| f(t)).sum::<u64>()
         };
@@ -355,14 +374,15 @@ impl Control for Operator {
     }
 
     fn drops(&self, looker: &str) -> Drops {
-        let names: Vec<&str> = self.loaded.config.ports.iter().map(|port| port.name.as_str()).collect();
+        let loaded = self.loaded();
+        let names: Vec<&str> = loaded.config.ports.iter().map(|port| port.name.as_str()).collect();
         let now = self.now();
         let look = Look::take(&self.handle(), names.len(), now);
         lock(&self.looks).compare(looker, look, self.started, &names)
     }
 
     fn ports(&self) -> Vec<String> {
-        self.loaded.config.ports.iter().map(|port| port.name.clone()).collect()
+        self.loaded().config.ports.iter().map(|port| port.name.clone()).collect()
     }
 
     fn lcores(&self) -> Vec<LcoreInfo> {
@@ -472,6 +492,10 @@ impl Control for Operator {
         dataset_commands::run(&rules, command).map_err(ControlError::Unanswerable)
     }
 
+    fn configuration(&self) -> Option<&dyn Configure> {
+        Some(self)
+    }
+
     fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError> {
         let _one = lock(&self.asking);
         lock(&self.services).list_sets(name, &mut Post(self))
@@ -493,21 +517,26 @@ impl Control for Operator {
     }
 
     fn apply_services(&self, file: Option<&Path>) -> Result<Vec<String>, ControlError> {
-        let start = &self.loaded;
+        let start = self.loaded();
         let file = file.or(start.file.as_deref());
         let sources = Sources { file, sets: &start.sets, profile: start.config.profile };
         let candidate = sources.load().map_err(|faults| ControlError::Unchanged(faults.to_string()))?;
-        let ports = |config: &crate::mgmt::Config| {
-            config.ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>()
-        };
+        let ports = |config: &Config| config.ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>();
         if ports(&candidate.config) != ports(&start.config) {
             let text = "its [[port]] sections differ from those that run: restart weir for new ports";
             return Err(ControlError::Unchanged(text.into()));
         }
         let layout = Layout::of(&candidate.config);
-        self.change(|services, mail| {
+        let lines = self.change(|services, mail| {
             services.apply(&layout, mail).map(|applied| applied.lines).map_err(|faults| faults.join("\n"))
-        })
+        })?;
+        // What runs is what `weir ctl config show` tells.
+        let mut loaded = lock(&self.loaded);
+        let Config { plugins, service_sets, services, .. } = candidate.config;
+        let wanted = Config { plugins, service_sets, services, ..loaded.config.clone() };
+        let config = take_live(&loaded.config, &wanted);
+        *loaded = Arc::new(Loaded { config, ..Loaded::clone(&loaded) });
+        Ok(lines)
     }
 
     fn vitals(&self) -> Vitals {

@@ -95,7 +95,6 @@ pub fn run(
 
     let board = Arc::clone(&handle.board);
     let log = start::event_log(config, &rules.book, feeds, Medium::Wire, settings.sessions.seed)?;
-    let stats_interval = config.outputs.eve.stats_interval;
     let management_cpu = match config.lcores.management_cpu {
         Auto::Set(cpu) => Some(cpu),
         Auto::Auto => None,
@@ -119,14 +118,7 @@ pub fn run(
     }));
     let ended = Arc::new(AtomicBool::new(false));
     let (attends, attended) = mpsc::channel();
-    let daemon = Daemon {
-        operator: Arc::clone(&operator),
-        log,
-        doors,
-        stats_interval,
-        ended: Arc::clone(&ended),
-        attends,
-    };
+    let daemon = Daemon { operator: Arc::clone(&operator), log, doors, ended: Arc::clone(&ended), attends };
     let eal = Arc::clone(&platform.eal);
     let management_board = Arc::clone(&board);
     let body = move || {

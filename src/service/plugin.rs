@@ -162,6 +162,9 @@ pub trait DataPlugin: Send {
     /// Before traffic.
     fn worker_init(&mut self, _worker: WorkerId) {}
 
+    /// Settings have changed; what is taken over must not be freed here.
+    fn tune(&mut self, _tuning: &mut super::tuning::Tuning) {}
+
     /// A set of this worker has the plugin as a member now.
     fn init(&mut self, _set: SetId) {}
 

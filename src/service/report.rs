@@ -90,6 +90,11 @@ impl Reporter {
         self.wanted
     }
 
+    /// Other events from now on. Those of transactions need the memory that was taken at the start, and stay off without.
+    pub fn want(&mut self, wanted: Wanted) {
+        self.wanted = wanted;
+    }
+
     /// What follows comes of packets within this one, until it is `None`.
     pub fn set_outer(&mut self, outer: Option<Outer>) {
         self.outer = outer;

@@ -11,6 +11,7 @@ use super::running::Running;
 use super::set::{Chain, InactiveAction, OnFault, Selection, ServiceSet};
 use super::states::StateSlab;
 use super::table::{PluginCounts, PluginTable};
+use super::tuning::Tuning;
 use crate::base::Order;
 use crate::base::event::{CloseReason, PluginFault};
 use crate::base::{Dir, DropReason, FlowTuple, Generation, PluginId, PortId, SetId, Time, WorkerId};
@@ -169,6 +170,11 @@ impl Services {
     #[inline]
     pub fn prefetch(&self, session: &Session) {
         self.plugins.prefetch(session);
+    }
+
+    /// Settings of plugins, from the next packet on.
+    pub fn tune(&mut self, tuning: &mut Tuning) {
+        self.plugins.tune(tuning);
     }
 
     /// A plugin has something left to look at that may touch what the workers of a replay share.

@@ -134,9 +134,11 @@ impl SessionTable {
         &self.settings
     }
 
-    /// A running session keeps its state; its next deadline goes by the new values.
-    pub fn set_timeouts(&mut self, timeouts: super::Timeouts) {
-        self.settings.timeouts = timeouts;
+    /// Takes over all but what memory was taken by: capacity and seed. A running session keeps its state; its next deadline goes
+    /// by the new values.
+    pub fn tune(&mut self, settings: &Settings) {
+        let Settings { capacity, seed, .. } = self.settings;
+        self.settings = Settings { capacity, seed, ..*settings };
     }
 
     /// Starts to bring what [`find`](Self::find) will read first into the cache; for a burst, ahead of its packets.

@@ -85,6 +85,14 @@ impl Streams {
         &self.settings
     }
 
+    /// Takes over what bounds and overlaps say; streams that have reached their depth stay so. `settings` holds the table of overlaps that
+    /// was.
+    pub fn tune(&mut self, settings: &mut Settings) {
+        let own = &mut self.settings;
+        std::mem::swap(&mut own.overlap, &mut settings.overlap);
+        (own.urgent, own.depth, own.ahead) = (settings.urgent, settings.depth, settings.ahead);
+    }
+
     /// Bytes can be looked at before they are acknowledged.
     pub fn is_inline(&self) -> bool {
         self.settings.delivery == Delivery::Inline

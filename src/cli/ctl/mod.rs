@@ -1,5 +1,6 @@
 //! `weir ctl`: the client of the management RPC. Tables for people, `--json` for programs.
 
+mod config;
 mod dataset;
 mod drops;
 mod ip_actions;
@@ -85,6 +86,9 @@ enum Command {
     /// Change plugins and service sets of a running appliance
     #[command(subcommand)]
     Services(services::Services),
+    /// The configuration: show and change it, commit, roll back
+    #[command(subcommand)]
+    Config(config::Config),
     /// Ask the appliance to stop
     Stop,
 }
@@ -194,6 +198,7 @@ async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<An
         Command::ServiceSet { name } => services::sets(client, name.as_deref()).await?,
         Command::Plugin(command) => services::plugin(client, command).await?,
         Command::Services(command) => services::services(client, command).await?,
+        Command::Config(command) => command.ask(client).await?,
         Command::Stop => {
             appliance.stop(p::StopRequest {}).await.map_err(refused)?;
             Answer { json: serde_json::json!({ "stopping": true }), table: "stopping\n".into() }

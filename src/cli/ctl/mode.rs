@@ -22,7 +22,7 @@ pub(super) struct Mode {
     confirm: Option<Duration>,
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().map(Duration::from_secs);
     let span = seconds.or_else(|| parse_span(text)).filter(|span| !span.is_zero());
     span.ok_or_else(|| "write seconds, or a time such as 5m".to_owned())

@@ -180,6 +180,11 @@ impl Inspector {
         self.position = position;
     }
 
+    /// Other bounds and policies from the next packet on.
+    pub fn tune(&mut self, packet_alert_max: usize, exceptions: ExceptionPolicies) {
+        (self.settings.packet_alert_max, self.settings.exceptions) = (packet_alert_max, exceptions);
+    }
+
     pub fn settings(&self) -> &Settings {
         &self.settings
     }

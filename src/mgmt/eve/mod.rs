@@ -6,7 +6,7 @@ mod dropped;
 pub mod merge;
 pub mod record;
 pub mod stats;
-mod time;
+pub mod time;
 mod tunnel;
 mod verdict;
 

@@ -1,8 +1,9 @@
 //! The client's side, for `weir ctl`.
 
 use super::proto::{
-    VersionRequest, appliance_client::ApplianceClient, packets_client::PacketsClient,
-    rules_client::RulesClient, services_client::ServicesClient, sessions_client::SessionsClient,
+    VersionRequest, appliance_client::ApplianceClient, config_client::ConfigClient,
+    packets_client::PacketsClient, rules_client::RulesClient, services_client::ServicesClient,
+    sessions_client::SessionsClient,
 };
 use super::tls::{TlsError, TlsFiles};
 use crate::mgmt::gate::Duplex;
@@ -125,6 +126,7 @@ pub struct Client {
     pub rules: RulesClient<Channel>,
     pub packets: PacketsClient<Channel>,
     pub services: ServicesClient<Channel>,
+    pub config: ConfigClient<Channel>,
 }
 
 /// Connects to a weir.
@@ -153,7 +155,8 @@ pub async fn connect(to: &Address) -> Result<Client, ClientError> {
         sessions: SessionsClient::new(channel.clone()),
         rules: RulesClient::new(channel.clone()),
         packets: PacketsClient::new(channel.clone()),
-        services: ServicesClient::new(channel),
+        services: ServicesClient::new(channel.clone()),
+        config: ConfigClient::new(channel),
     };
     if matches!(to, Address::Tcp { tls: Some(_), .. }) {
         // In TLS 1.3 a client hears of a certificate that is not accepted when the connection seems to stand.

@@ -3,6 +3,7 @@
 
 pub mod accept;
 pub mod client;
+mod config;
 mod drops;
 mod ip_actions;
 mod packets;
@@ -67,8 +68,8 @@ pub async fn serve(
     health: watch::Receiver<Health>,
 ) -> Result<(), ServeError> {
     use proto::{
-        appliance_server::ApplianceServer, packets_server::PacketsServer, rules_server::RulesServer,
-        services_server::ServicesServer, sessions_server::SessionsServer,
+        appliance_server::ApplianceServer, config_server::ConfigServer, packets_server::PacketsServer,
+        rules_server::RulesServer, services_server::ServicesServer, sessions_server::SessionsServer,
     };
     use service::Service;
     let service = Service::new(control);
@@ -80,6 +81,7 @@ pub async fn serve(
         RulesServer::<Service>::NAME,
         PacketsServer::<Service>::NAME,
         ServicesServer::<Service>::NAME,
+        ConfigServer::<Service>::NAME,
     ];
     let contract = || {
         tonic_reflection::server::Builder::configure()
@@ -95,7 +97,8 @@ pub async fn serve(
         .add_service(SessionsServer::new(service.clone()))
         .add_service(RulesServer::new(service.clone()))
         .add_service(PacketsServer::new(service.clone()))
-        .add_service(ServicesServer::new(service))
+        .add_service(ServicesServer::new(service.clone()))
+        .add_service(ConfigServer::new(service))
         .add_service(health_service)
         .add_service(contract().build_v1()?)
         // What grpcurl and others of before 2024 ask for.

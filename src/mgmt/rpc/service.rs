@@ -44,6 +44,7 @@ impl From<ControlError> for Fault {
             }
             ControlError::Unanswerable(_) => Fault::invalid_argument(text),
             ControlError::Stopping => Fault::unavailable(text),
+            ControlError::Unkept(_) => Fault::internal(text),
             ControlError::Refused(_) | ControlError::Unchanged(_) => Fault::failed_precondition(text),
         }
     }

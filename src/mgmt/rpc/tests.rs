@@ -301,6 +301,17 @@ fn packets_are_shown_until_their_bound_and_the_watch_ends_with_the_stream() {
 }
 
 #[test]
+fn a_process_whose_configuration_is_fixed_says_so() {
+    with_server(async |mut client, _| {
+        let refused = client.config.commit(p::ConfigCommitRequest::default()).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::Unimplemented, "{refused}");
+        let comment = p::ConfigCommitRequest { comment: "x".repeat(1001), ..Default::default() };
+        let refused = client.config.commit(comment).await.unwrap_err();
+        assert!(refused.message().contains("at most 1000 bytes"), "{refused}");
+    });
+}
+
+#[test]
 fn sessions_are_filtered_and_a_wrong_filter_is_refused() {
     with_server(async |mut client, _| {
         let request = p::SessionsRequest { port: Some(1001), ..Default::default() };

@@ -9,7 +9,7 @@ use crate::base::event::{CloseReason, PacketVerdict};
 use crate::base::{Anomaly, Dir, Order, SetId, Verdict};
 use crate::inspect::{Engine, Inspector, PacketFacts, Payload, StateHandle};
 use crate::service::plugin::{DataPlugin, Gauge, Reply};
-use crate::service::{Context, Edit, Policy, Reporter};
+use crate::service::{Context, Edit, Policy, Reporter, Tuning};
 use crate::session::{Session, Settled};
 use crate::stream::{self, Streams};
 use std::any::Any;
@@ -72,6 +72,11 @@ fn mark(context: &mut Context<'_>, judgement: &Judgement) {
 }
 
 impl DataPlugin for IdpWorker {
+    fn tune(&mut self, tuning: &mut Tuning) {
+        self.streams.tune(&mut tuning.streams);
+        self.inspector.tune(tuning.packet_alert_max, tuning.exceptions);
+    }
+
     fn packet(&mut self, context: &mut Context<'_>) -> Reply {
         let Context { session: Some(at), packet: Some(packet), dir, host, set, .. } = context else {
             return Reply::Ok;

@@ -1,5 +1,6 @@
 //! `[suricata-socket]`, `[http]`, and how `[rpc]` is had over TCP.
 
+use crate::mgmt::config::kind::Kind;
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::visit::{Section, Value, Visitor};
 use std::net::SocketAddr;
@@ -10,10 +11,10 @@ use toml::de::DeValue;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listen(pub Option<SocketAddr>);
 
+const WANTED: &str = "an address with its port, such as \"127.0.0.1:9690\" or \"[::1]:9690\", or \"\"";
+
 impl Value for Listen {
     fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
-        const WANTED: &str =
-            "an address with its port, such as \"127.0.0.1:9690\" or \"[::1]:9690\", or \"\"";
         let mut text = String::new();
         text.read(toml).map_err(|found| found.replacen("a text in quotes", WANTED, 1))?;
         *self = match text.as_str() {
@@ -25,6 +26,10 @@ impl Value for Listen {
 
     fn write(&self) -> String {
         crate::mgmt::config::value::quoted(&self.0.map(|address| address.to_string()).unwrap_or_default())
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Form(WANTED)
     }
 }
 
