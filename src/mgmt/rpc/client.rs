@@ -12,6 +12,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
@@ -56,6 +57,8 @@ pub enum ClientError {
     Tls(#[from] TlsError),
 }
 
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Where a weir answers.
 #[derive(Clone, Debug)]
 pub enum Address {
@@ -99,19 +102,24 @@ impl Address {
                 Err(error) => Err(ClientError::NotThere { path: path.clone(), error }),
             },
             Address::Tcp { host, port, tls } => {
-                let connected = TcpStream::connect((host.as_str(), *port)).await;
-                let stream =
-                    connected.map_err(|error| ClientError::NoAnswer { address: self.to_string(), error })?;
+                let no_answer = |error| ClientError::NoAnswer { address: self.to_string(), error };
+                let connected = within(TcpStream::connect((host.as_str(), *port))).await;
+                let stream = connected.map_err(no_answer)?;
                 let Some(config) = tls else { return Ok(Box::new(stream)) };
                 let name = ServerName::try_from(host.clone())
                     .map_err(|_| ClientError::NoAddress { text: self.to_string() })?;
-                let begun = TlsConnector::from(Arc::clone(config)).connect(name, stream).await;
+                let begun = within(TlsConnector::from(Arc::clone(config)).connect(name, stream)).await;
                 let stream =
                     begun.map_err(|error| ClientError::NoTls { address: self.to_string(), error })?;
                 Ok(Box::new(stream))
             }
         }
     }
+}
+
+/// As long as a connection over a network may take to stand.
+async fn within<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 fn is_here(host: &str) -> bool {

@@ -65,7 +65,7 @@ pub enum ServeError {
 pub async fn serve(
     entrances: Vec<Entrance>,
     control: Arc<dyn Control>,
-    health: watch::Receiver<Health>,
+    mut health: watch::Receiver<Health>,
 ) -> Result<(), ServeError> {
     use proto::{
         appliance_server::ApplianceServer, config_server::ConfigServer, packets_server::PacketsServer,
@@ -83,6 +83,8 @@ pub async fn serve(
         ServicesServer::<Service>::NAME,
         ConfigServer::<Service>::NAME,
     ];
+    let ready = health.borrow_and_update().is_ready();
+    announce(&reporter, &names, ready).await;
     let contract = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
@@ -116,14 +118,18 @@ async fn tell_health(
     mut health: watch::Receiver<Health>,
 ) -> std::convert::Infallible {
     loop {
-        let ready = health.borrow_and_update().is_ready();
-        let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
-        for name in names {
-            reporter.set_service_status(name, status).await;
-        }
         if health.changed().await.is_err() {
             // Nobody looks any more: what was told last stands.
             std::future::pending::<()>().await;
         }
+        let ready = health.borrow_and_update().is_ready();
+        announce(&reporter, names, ready).await;
+    }
+}
+
+async fn announce(reporter: &HealthReporter, names: &[&str], ready: bool) {
+    let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+    for name in names {
+        reporter.set_service_status(name, status).await;
     }
 }
