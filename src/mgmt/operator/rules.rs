@@ -71,9 +71,10 @@ impl Operator {
         let Compiled { engine, refused, ruleset } = compiled;
         let set = Arc::clone(engine.rules());
         self.rules.publish(Arc::clone(&set));
-        // Its number is spent, even if a worker should not answer.
+        let taken = lock(&self.services).new_rules(&engine, &mut Post(self));
+        // Its number is spent, even if a worker should not answer; who reads it may rely on those that did.
         self.generation.store(set.generation.0, Ordering::Relaxed);
-        lock(&self.services).new_rules(&engine, &mut Post(self)).map_err(ControlError::Refused)?;
+        taken.map_err(ControlError::Refused)?;
         *lock(&self.ruleset) = Arc::new(ruleset);
         self.refused.store(refused.rules as u64, Ordering::Relaxed);
         self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
