@@ -16,6 +16,7 @@ pub fn unsigned(text: Text<'_>, max: u64) -> Result<u64, Fault> {
     match value {
         Some(value) if value <= max => Ok(value),
         Some(_) => Err(text.fault(format!("at most {max} fits here"))),
+        None if text.is_empty() => Err(text.fault("a number is missing here")),
         None => Err(text.fault(format!("`{}` is not a number", text.lossy()))),
     }
 }
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn what_is_no_number_is_named() {
         for (text, message) in [
-            ("", "`` is not a number"),
+            ("", "a number is missing here"),
             ("x", "`x` is not a number"),
             ("+5", "`+5` is not a number"),
             ("70000", "at most 65535 fits here"),

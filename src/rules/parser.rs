@@ -126,6 +126,9 @@ fn options(body: Text<'_>) -> Result<Vec<RuleOption<'_>>, Fault> {
     let mut rest = body.trim();
     while !rest.is_empty() {
         let Some(end) = option_end(rest.bytes) else {
+            if rest.bytes.iter().all(|byte| *byte == b')') {
+                return Err(rest.fault("a `)` too many"));
+            }
             return Err(last_word(rest).fault("this option does not end in `;`"));
         };
         let text = rest.sub(0, end).trim();

@@ -86,7 +86,10 @@ pub fn attach(
                 Ok(set) => used.set = Some(Arc::clone(set)),
                 Err(why) => {
                     let word = used.name.clone();
-                    refused.push(Refusal { at, keyword: keyword(used), word, why: why.clone(), help: None });
+                    let help = why.starts_with("cannot read").then(|| {
+                        "`load` is relative to the folder of the rule's file; `state` need not be there yet".into()
+                    });
+                    refused.push(Refusal { at, keyword: keyword(used), word, why: why.clone(), help });
                 }
             }
         }

@@ -47,7 +47,10 @@ impl GeoTest {
         for part in list.split(b',') {
             let (not, word) = part.negation();
             let country = Country::new(word.bytes).ok_or_else(|| {
-                let fault = word.fault(format!("`{}` is no country", word.lossy()));
+                let fault = match word.is_empty() {
+                    true => word.fault("a country is missing here"),
+                    false => word.fault(format!("`{}` is no country", word.lossy())),
+                };
                 fault.help("two letters of ISO 3166, for example DE")
             })?;
             if *negated.get_or_insert(not) != not {

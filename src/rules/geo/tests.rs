@@ -208,7 +208,7 @@ fn what_is_wrong_is_said() {
         ("source,DE", "`source` is not known here", "source"),
         ("src,DEU", "`DEU` is no country", "DEU"),
         ("src,D1", "`D1` is no country", "D1"),
-        ("src,DE,", "`` is no country", ""),
+        ("src,DE,", "a country is missing here", ""),
         ("src,DE,!RU", "either all countries stand behind `!`, or none", "!RU"),
     ] {
         let fault = GeoTest::parse(Text::new(value.as_bytes(), 0)).unwrap_err();

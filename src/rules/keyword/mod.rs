@@ -146,6 +146,13 @@ fn refuse(name: Text<'_>) -> Fault {
     if let Some(fault) = unsupported::refused(name) {
         return fault.keyword(&word);
     }
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    let end = name.bytes.iter().position(|byte| !plain(byte)).unwrap_or(name.bytes.len());
+    let first = name.sub(0, end);
+    if end < name.bytes.len() && names().any(|known| first.is(known)) {
+        let message = format!("expected `:` or `;` behind `{}`", first.lossy());
+        return name.from(end).trim().fault(message).keyword(first.ascii());
+    }
     let fault = name.fault(format!("no keyword is called `{word}`")).keyword(&word);
     let known = names().chain(unsupported::names());
     match nearest(&word.to_ascii_lowercase(), known) {
@@ -175,7 +182,15 @@ pub(super) fn choice<T: Copy>(text: Text<'_>, table: &[(&'static str, T)]) -> Re
         return Ok(*value);
     }
     let names: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
-    let fault = text.fault(format!("`{}` is not known here", text.lossy()));
+    let fault = match text.is_empty() {
+        true => text.fault("a word is missing here"),
+        false => text.fault(format!("`{}` is not known here", text.lossy())),
+    };
+    if let Some(first) = word.split_ascii_whitespace().next().filter(|first| *first != word)
+        && names.contains(&first)
+    {
+        return Err(fault.help(format!("put a comma behind `{first}`")));
+    }
     Err(match nearest(&word, names.iter().copied()) {
         Some(near) => fault.help(format!("did you mean `{near}`?")),
         None if names.len() <= MAX_LISTED => fault.help(format!("one of: {}", names.join(", "))),

@@ -72,7 +72,13 @@ fn version(text: Text<'_>) -> Result<bool, Fault> {
 }
 
 fn read(text: Text<'_>) -> Result<[u64; 3], Fault> {
-    let bad = || text.fault(format!("`{}` is no version", text.lossy())).help("for example 7.0.3");
+    let bad = || {
+        let fault = match text.is_empty() {
+            true => text.fault("a version is missing here"),
+            false => text.fault(format!("`{}` is no version", text.lossy())),
+        };
+        fault.help("for example 7.0.3")
+    };
     let mut version = [0; 3];
     let mut parts = text.ascii().split('.');
     for (at, place) in version.iter_mut().enumerate() {
