@@ -115,14 +115,18 @@ fn run(program: &str, arguments: &[&str]) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Makes the RPC's messages, client and server from `proto/`, without a protoc binary.
+/// Makes the RPC's messages, client and server from `proto/`, without a protoc binary, and what reflection tells.
 #[cfg(feature = "manage")]
 fn compile_proto() {
     const FILE: &str = "proto/weir.proto";
     println!("cargo::rerun-if-changed={FILE}");
-    let made = protox::compile([FILE], ["proto"])
-        .map_err(|error| error.to_string())
-        .and_then(|files| tonic_prost_build::compile_fds(files).map_err(|error| error.to_string()));
+    let made = protox::compile([FILE], ["proto"]).map_err(|error| error.to_string()).and_then(|files| {
+        let folder = std::env::var("OUT_DIR").map_err(|error| error.to_string())?;
+        let path = std::path::Path::new(&folder).join("weir_descriptor.bin");
+        let told = protox::prost::Message::encode_to_vec(&files);
+        std::fs::write(&path, told).map_err(|error| format!("{}: {error}", path.display()))?;
+        tonic_prost_build::compile_fds(files).map_err(|error| error.to_string())
+    });
     if let Err(error) = made {
         println!("cargo::error={FILE}: {error}");
         std::process::exit(1);

@@ -14,6 +14,7 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use support::{v4, v6, with_id};
 use weir::base::event::{EventBody, EventFeed};
@@ -24,6 +25,7 @@ use weir::io::{Burst, Frame, FrameAllocator, LinkType, PacketIo, RxQueue};
 use weir::pipeline::launch::DpdkPlatform;
 use weir::pipeline::{Appliance, Mode, PortPlan, Settings, Source, Spreading, Wanted};
 use weir::rules::dataset::{self, attach::attach};
+use weir::rules::geo;
 use weir::rules::lists::Lists;
 use weir::rules::{Classifications, References, SourceFile, Vars, load_listed};
 use weir::service::builtin;
@@ -129,13 +131,25 @@ rejectboth tcp any any -> any 80 (flow:established,to_server; content:"/forbidde
 alert udp any any -> any 53 (pkt_data; dataset:set,asked,type string,memcap 64kb; noalert; sid:11;)
 alert udp any any -> any 53 (pkt_data; dataset:isset,asked; sid:12;)
 alert udp any any -> any 53 (pkt_data; dataset:unset,asked; noalert; sid:13;)
+alert udp any any -> any 53 (geoip:src,DE; ip.src; dataset:isset,hosts,type ip,load hosts.ndjson,format ndjson,value_key ip,context_key host; sid:14;)
+alert udp any any -> any 53 (pkt_data; domain; content:"a"; pkt_data; tld; content:!"org"; sid:15;)
 "#;
+
+/// What the rules read beside their text: every host of the tests' networks, and countries.
+fn beside(path: &Path) -> std::io::Result<Vec<u8>> {
+    if !path.ends_with("hosts.ndjson") {
+        return std::fs::read(path);
+    }
+    let line = |n: u32| format!("{{\"ip\": \"10.0.{}.{}\", \"n\": {n}}}\n", n >> 8, n & 255);
+    Ok((0..1024).map(line).collect::<String>().into_bytes())
+}
 
 fn engine() -> Arc<Engine> {
     let file = SourceFile::new("test.rules", RULES);
     let (classes, references) = (Classifications::default(), References::default());
     let mut loading = load_listed(&[file], &Vars::default(), &classes, &references, Lists::default());
-    attach(&mut loading, &dataset::Settings::default(), &[], |path| std::fs::read(path));
+    attach(&mut loading, &dataset::Settings::default(), &[], beside);
+    geo::attach::attach(&mut loading, Some(Path::new("tests/data/countries.mmdb")), beside);
     assert!(loading.diagnostics.is_empty(), "{:?}", loading.diagnostics);
     Arc::new(Engine::compile(Arc::new(loading.rules)).unwrap())
 }
@@ -301,7 +315,7 @@ fn steady_state(platform: &DpdkPlatform, mode: Mode, workers: usize, chained: bo
     let places = PLACES.lock().unwrap().join("\n\n");
     assert_eq!(counted, 0, "{mode:?}: allocations for {frames} frames, the first at\n{places}");
     assert!(frames > 5_000 && events > 2_000, "{frames} frames, {events} events");
-    assert_eq!(sids, BTreeSet::from([1, 2, 4, 5, 6, 7, 8, 9, 10, 12]), "every rule that alerts did");
+    assert_eq!(sids, BTreeSet::from([1, 2, 4, 5, 6, 7, 8, 9, 10, 12, 14, 15]), "every rule that alerts did");
     main.finish();
     for worker in &mut workers {
         while worker.turn() > 0 {}

@@ -139,20 +139,20 @@ fn rules_that_wait_for_a_decoder_are_counted_and_no_fault() {
     let bench = Bench::new();
     let text_of = "alert irc any any -> any any (content:\"x\"; sid:1;)\n\
                    alert irc any any -> any any (flow:to_server; sid:2;)\n\
-                   alert jabber any any -> any any (sid:3;)\nalert ip any any -> any any (geoip:src,RU; sid:4;)\n\
+                   alert jabber any any -> any any (sid:3;)\nalert ip any any -> any any (iprep:src,CnC,>,3; sid:4;)\n\
                    alert tcp any any -> any any (content:\"x\"; requires: version >= 99; sid:5;)\n\
                    alert tcp any any -> any any (content:\"x\"; sid:6;)\n";
     let rules = bench.file("waiting.rules", text_of);
     let output = run(&["rules", "check", "--warnings", name(&rules)]);
     assert_eq!(output.status.code(), Some(0));
     let said = "5 rules loaded, 0 refused\n\
-                4 of them wait for decoders and cannot match yet: irc 2, GeoIP 1, jabber 1\n\
+                4 of them wait for decoders and cannot match yet: irc 2, IP reputation 1, jabber 1\n\
                 1 more are left out: they require what this version has not (--warnings)\n";
     assert_eq!(text(&output.stdout), said);
     assert!(text(&output.stderr).contains(":5:54: warning in sid 5: left out"), "{}", text(&output.stderr));
     let output = run(&["rules", "check", "--json", name(&rules)]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["waiting"], serde_json::json!({"irc": 2, "GeoIP": 1, "jabber": 1}), "{report}");
+    assert_eq!(report["waiting"], serde_json::json!({"irc": 2, "IP reputation": 1, "jabber": 1}), "{report}");
     let logs = bench.path("logs");
     let replay = ["replay", "-r", "conf/demo.pcap", "-S", name(&rules), "-l", name(&logs)];
     let output = run(&replay);

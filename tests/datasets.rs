@@ -147,6 +147,19 @@ fn a_running_appliance_keeps_a_set_over_a_reload_and_writes_it_at_its_end() {
         let all = appliance.counter("decoder.pkts") >= Some(22);
         appliance.counter("dataset.hosts.values").filter(|values| all && *values > 0)
     });
+    let said = |words: &[&str]| {
+        let output = appliance.ctl(&[&["dataset"], words].concat());
+        (String::from_utf8(output.stdout).unwrap(), output.status.code())
+    };
+    let is = |text: &str, code| (format!("{text}\n"), Some(code));
+    assert_eq!(said(&["lookup", "hosts", "ip", "192.0.2.77"]), is("not in the set", 1));
+    assert_eq!(said(&["add", "hosts", "ip", "192.0.2.77"]), is("added", 0));
+    assert_eq!(said(&["lookup", "hosts", "ip", "192.0.2.77"]), is("in the set", 0));
+    assert_eq!(said(&["dump"]), is("1 sets written", 0));
+    assert!(std::fs::read_to_string(appliance.bench.path("state/hosts.lst")).unwrap().contains("192.0.2.77"));
+    assert_eq!(said(&["remove", "hosts", "ip", "192.0.2.77"]), is("removed", 0));
+    assert!(said(&["list"]).0.contains("hosts"));
+    assert_ne!(said(&["clear", "hosts", "string"]).1, Some(0));
     let reload = appliance.ctl(&["rules", "reload"]);
     assert!(reload.status.success(), "{}", String::from_utf8_lossy(&reload.stderr));
     assert_eq!(appliance.counter("dataset.hosts.values"), Some(values), "kept over the reload");

@@ -2,17 +2,19 @@
 
 use super::decoder::Decoder;
 use super::detect::Carrier;
-use super::expected::Expected;
+use super::expected::{Announced, Expected};
 use super::limits::{KEPT, Limits};
 use super::transactions::{Spares, Transactions};
 use super::wanted::{FileWants, Wanted};
 use crate::base::{Dir, FlowTuple, PerDir, Time};
+use crate::io::cache;
 use crate::rules::app::{AppProto, Protos};
 use crate::session::Spoken;
 
 mod run;
 
 use run::Run;
+use std::sync::Arc;
 
 /// No application state.
 const NONE: u32 = u32::MAX;
@@ -152,7 +154,8 @@ pub struct Apps {
     free: Vec<u32>,
     decoders: Box<[Vec<Box<dyn Decoder>>]>,
     spares: Spares,
-    expected: Expected,
+    /// Sessions that others announced.
+    pub expected: Expected,
     /// Protocols whose transactions keep notes, from a session's next protocol on.
     pub notes: Protos,
     /// What records want of files.
@@ -202,6 +205,17 @@ impl Apps {
         Apps { files, ..self }
     }
 
+    /// With what the apps of all workers announce.
+    pub fn sharing(self, announced: Arc<Announced>) -> Apps {
+        Apps { expected: Expected::of(announced), ..self }
+    }
+
+    /// Starts to bring a session's state into the cache.
+    #[inline]
+    pub fn prefetch(&self, handle: u32) {
+        self.slots.get(handle as usize).into_iter().for_each(cache::prefetch_all);
+    }
+
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -230,7 +244,7 @@ impl Apps {
         if bytes.is_empty() || !self.take_slot(handle, wanted) {
             return false;
         }
-        match is_new.then(|| self.expected.take(&source.tuple, source.time)).flatten() {
+        match is_new.then(|| self.expected.take(&source.tuple, source.opening_seen, source.time)).flatten() {
             Some(announced) => self.run(*handle, |run| run.announced(source, &announced, bytes)),
             None => self.run(*handle, |run| run.data(&run.seen(source), bytes)),
         }

@@ -1,6 +1,6 @@
 //! The contract of a protocol decoder.
 
-use super::{Announced, Sink};
+use super::{Announcement, Sink};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 
@@ -50,7 +50,7 @@ pub trait Decoder: Send {
     fn end(&mut self, _dir: Dir, _sink: &mut Sink<'_>) {}
 
     /// The session was announced by another, and so: told once, before its first bytes.
-    fn told(&mut self, _announced: &Announced) {}
+    fn told(&mut self, _announced: &Announcement) {}
 
     /// As new. Memory beyond [`KEPT`](super::limits::KEPT) a buffer is given back.
     fn reset(&mut self);

@@ -66,7 +66,7 @@ mod websocket;
 pub use apps::{AppCounters, AppState, Apps, Known, Source};
 pub use carry::{Carry, Framed};
 pub use decoder::{Decoder, Next, Probe};
-pub use expected::{Announced, End};
+pub use expected::{Announced, Announcement, End};
 pub use limits::Limits;
 pub use lines::{Line, Lines};
 pub use sink::Sink;

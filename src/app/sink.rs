@@ -1,6 +1,6 @@
 //! Where a decoder puts what it finds.
 
-use super::expected::{Announced, End, Expected};
+use super::expected::{Announcement, End, Expected};
 use super::limits::Limits;
 use super::transaction::Transaction;
 use super::transactions::{Transactions, TxId};
@@ -68,8 +68,8 @@ impl<'a> Sink<'a> {
     }
 
     /// Someone will soon connect to that end, and carry that.
-    pub fn expect(&mut self, end: End, announced: Announced) {
-        self.expected.add(end, announced, self.time);
+    pub fn expect(&mut self, end: End, announced: Announcement) {
+        self.expected.add(end, &announced, self.time);
     }
 
     /// A message is whole: rules on the stream's bytes look now, without waiting for more of them.

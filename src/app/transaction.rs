@@ -356,7 +356,7 @@ impl Transaction {
     }
 
     /// Numbers of that name.
-    pub fn numbers(&self, id: FieldId) -> impl DoubleEndedIterator<Item = (Dir, u64)> {
+    pub fn numbers(&self, id: FieldId) -> impl DoubleEndedIterator<Item = (Dir, u64)> + Clone {
         self.fields.iter().filter(move |f| f.id == id).filter_map(|f| match f.value {
             Value::Number(number) => Some((f.dir, number)),
             Value::Text { .. } => None,

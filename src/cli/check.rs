@@ -3,6 +3,7 @@
 use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
 use crate::mgmt::config::{Config, Sources};
+use crate::mgmt::doors;
 use crate::mgmt::rule_files::{self, Selection};
 use crate::mgmt::start;
 use clap::Args;
@@ -22,6 +23,7 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
     let loaded = sources.load()?;
     loaded.check_cpus(&start::machine())?;
     services(&loaded.config)?;
+    doors::check(&loaded)?;
     let rules = rule_files::load(&loaded.config, &loaded.base, &Selection::default())?;
     rules::print_faults(&rules, true);
     let (good, refused) = (rules.rules.rules.len(), rules.refused());

@@ -4,6 +4,7 @@
 pub mod check;
 pub mod config;
 pub mod ctl;
+pub mod man;
 pub mod reassemble;
 pub mod replay;
 pub mod rules;
@@ -47,6 +48,8 @@ pub enum Command {
     Version,
     /// Print a completion script for a shell
     Completions(version::Completions),
+    /// Write the manual pages, one a command
+    Man(man::Man),
 }
 
 /// Where the configuration comes from, for every command that takes one.
@@ -154,6 +157,7 @@ fn dispatch(command: Command) -> Result<Outcome, Failure> {
         Command::Config(command) => config::run(command),
         Command::Version => version::version(),
         Command::Completions(args) => version::completions(args),
+        Command::Man(args) => man::run(args),
     }
 }
 

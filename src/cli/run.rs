@@ -2,16 +2,14 @@
 
 use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
-use crate::mgmt::config::{Config, Log, LogFormat, Sources};
+use crate::mgmt::config::{Config, Sources};
 use crate::mgmt::first_rules::Prepare;
 use crate::mgmt::rule_files::Selection;
 use crate::mgmt::rule_sets::Keep;
-use crate::mgmt::{run, start, watchdog};
+use crate::mgmt::{daemon_log, run, start, watchdog};
 use crate::service::watchdog::Restarted;
 use clap::Args;
-use std::io::IsTerminal;
 use std::path::PathBuf;
-use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Args)]
 pub struct Run {
@@ -30,7 +28,7 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     let sources = Sources { file: Some(file), sets: &args.source.sets, profile: Profile::Inline };
     let loaded = sources.load()?;
     loaded.check_cpus(&start::machine())?;
-    start_log(&loaded.config.log);
+    daemon_log::start(&loaded.config.log);
     let restarted = watchdog::restarted();
     let selection = Selection { saved: args.saved, ..Selection::default() };
     // The process before this one has said what was refused, and traffic waits.
@@ -67,16 +65,4 @@ fn prepare(config: Config, base: PathBuf, selection: Selection, tells: bool) -> 
         }
         Ok(found)
     })
-}
-
-/// The daemon's log, to stderr.
-fn start_log(log: &Log) {
-    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new(log.level.name()));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let builder = builder.with_ansi(std::io::stderr().is_terminal());
-    // A second subscriber is refused, and the first one serves as well.
-    let _ = match log.format {
-        LogFormat::Json => builder.json().try_init(),
-        LogFormat::Text => builder.try_init(),
-    };
 }

@@ -120,6 +120,19 @@ impl Reassembler {
         }
     }
 
+    /// Takes over all but what memory was taken by, what a frame pins and the hash's seed. `settings` holds the table of policies that was.
+    pub fn tune(&mut self, settings: &mut Settings) {
+        let own = &mut self.settings;
+        std::mem::swap(&mut own.policies, &mut settings.policies);
+        own.memory = settings.memory;
+        own.datagram_memory = settings.datagram_memory;
+        own.datagram_fragments = settings.datagram_fragments;
+        own.timeout = settings.timeout;
+        own.tell_timeouts = settings.tell_timeouts;
+        own.drop_v6_overlaps = settings.drop_v6_overlaps;
+        own.drop_tiny_first = settings.drop_tiny_first;
+    }
+
     /// Buffer bytes held.
     pub fn memory(&self) -> u64 {
         self.memory

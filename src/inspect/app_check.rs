@@ -62,20 +62,46 @@ fn field_holds(id: FieldId, test: &FieldTest, which: &Occurrence, tx: &Transacti
             requests.any(|(_, request)| modbus::holds(test, request))
         }
         (test, Occurrence::Any) => numbers().any(|n| test.holds_for(n)),
-        (test, Occurrence::All) => tx.is_complete(dir) && numbers().all(|n| test.holds_for(n)),
-        (test, Occurrence::AllOfSome) => {
-            tx.is_complete(dir) && numbers().next().is_some() && numbers().all(|n| test.holds_for(n))
+        (_, Occurrence::At(at)) if *at >= 0 => numbers_hold(test, which, numbers()),
+        // What there is in all is known at the end.
+        _ => tx.is_complete(dir) && numbers_hold(test, which, numbers()),
+    }
+}
+
+/// Of all numbers that a transaction has.
+fn numbers_hold(test: &FieldTest, which: &Occurrence, all: impl Iterator<Item = u64> + Clone) -> bool {
+    let place = |at: i32| match usize::try_from(at) {
+        Ok(at) => Some(at),
+        Err(_) => all.clone().count().checked_sub(at.unsigned_abs() as usize),
+    };
+    let at = |at| place(at).and_then(|at| all.clone().nth(at));
+    let mut rest = all.clone();
+    match which {
+        Occurrence::Any => rest.any(|n| test.holds_for(n)),
+        Occurrence::AnyOrNone => rest.clone().next().is_none() || rest.any(|n| test.holds_for(n)),
+        Occurrence::All => rest.all(|n| test.holds_for(n)),
+        Occurrence::AllOfSome => rest.clone().next().is_some() && rest.all(|n| test.holds_for(n)),
+        Occurrence::At(number) => at(*number).is_some_and(|n| test.holds_for(n)),
+        Occurrence::AtOrBeyond(number) => at(*number).is_none_or(|n| test.holds_for(n)),
+        Occurrence::Count(range) => range.contains(rest.filter(|&n| test.holds_for(n)).count() as u64),
+        Occurrence::Part(from, to, which) => {
+            let count = all.clone().count();
+            let ends = place(*from).zip(place(*to)).filter(|(from, to)| from <= to && *to <= count);
+            let (from, to) = ends.unwrap_or_default();
+            part_holds(test, which, &mut all.skip(from).take(to - from))
         }
-        (test, Occurrence::At(at)) => {
-            let number = match usize::try_from(*at) {
-                Ok(at) => numbers().nth(at),
-                Err(_) => numbers().rev().nth(at.unsigned_abs() as usize - 1),
-            };
-            number.is_some_and(|n| test.holds_for(n))
-        }
-        (test, Occurrence::Count(range)) => {
-            tx.is_complete(dir) && range.contains(numbers().filter(|&n| test.holds_for(n)).count() as u64)
-        }
+    }
+}
+
+/// Numbers of a part that are looked at: a transaction has fewer.
+const MAX_PART: usize = 256;
+
+/// A part has no part of its own, so the numbers go into one array.
+fn part_holds(test: &FieldTest, which: &Occurrence, part: &mut dyn Iterator<Item = u64>) -> bool {
+    let numbers: arrayvec::ArrayVec<u64, MAX_PART> = part.take(MAX_PART).collect();
+    match which {
+        Occurrence::Part(..) => false,
+        which => numbers_hold(test, which, numbers.iter().copied()),
     }
 }
 
@@ -192,5 +218,43 @@ fn says(word: ProtocolWord, (found, failed): (Option<AppProto>, bool)) -> Option
         (ProtocolWord::Named(_), None) => failed.then_some(false),
         (ProtocolWord::Unknown, found) => Some(found.is_none() && !failed),
         (ProtocolWord::Failed, found) => Some(found.is_none() && failed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ruleset::NumRange;
+
+    #[test]
+    fn which_of_several_numbers_must_hold() {
+        let five = FieldTest::Number { mask: u64::MAX, range: NumRange::new(5, 5, false) };
+        let holds = |which: &Occurrence, numbers: &[u64]| numbers_hold(&five, which, numbers.iter().copied());
+        let part = |from, to, which| Occurrence::Part(from, to, Box::new(which));
+        use Occurrence::*;
+        let two = || Count(NumRange::new(2, 2, false));
+        let table: [(Occurrence, [bool; 5]); 16] = [
+            // Of none, 5, 5 4, 4 5 5, 4 4.
+            (Any, [false, true, true, true, false]),
+            (AnyOrNone, [true, true, true, true, false]),
+            (All, [true, true, false, false, false]),
+            (AllOfSome, [false, true, false, false, false]),
+            (At(0), [false, true, true, false, false]),
+            (At(1), [false, false, false, true, false]),
+            (At(-1), [false, true, false, true, false]),
+            (At(-3), [false, false, false, false, false]),
+            (AtOrBeyond(1), [true, true, false, true, false]),
+            (AtOrBeyond(-3), [true, true, true, false, true]),
+            (two(), [false, false, false, true, false]),
+            (part(1, 3, AllOfSome), [false, false, false, true, false]),
+            (part(-2, -1, Any), [false, false, true, true, false]),
+            (part(0, 9, All), [true, true, true, true, true]),
+            (part(0, 1, two()), [false; 5]),
+            (part(1, 3, two()), [false, false, false, true, false]),
+        ];
+        for (which, expected) in table {
+            let found = [&[][..], &[5], &[5, 4], &[4, 5, 5], &[4, 4]].map(|numbers| holds(&which, numbers));
+            assert_eq!(found, expected, "{which:?}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The bytes behind each context that every packet has.
 
+use super::check::igmp;
 use super::facts::PacketFacts;
 use crate::base::Family;
 use crate::decode::{Ip, L4};
@@ -11,6 +12,9 @@ use std::ops::Range;
 pub(crate) fn any(context: Context, facts: &PacketFacts<'_>, mut with: impl FnMut(&[u8]) -> bool) -> bool {
     if context == Context::SctpChunkData {
         return sctp_chunks(facts).any(with);
+    }
+    if context == Context::IgmpHeader {
+        return igmp(facts).is_some_and(with);
     }
     range(context, facts).and_then(|range| facts.bytes.get(range)).is_some_and(&mut with)
 }

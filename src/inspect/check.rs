@@ -3,15 +3,17 @@
 
 use super::facts::{FlowFacts, PacketFacts};
 use crate::base::{Addr, Dir, Family, PerDir};
-use crate::decode::{Decoded, Ip, L4, TcpFields, checksum_valid, ip_checksum_valid};
+use crate::decode::{Decoded, Ip, L4, TcpFields, TunnelKind, checksum_valid, ip_checksum_valid};
 use crate::rules::Rule;
 use crate::rules::reputation::scores;
 use crate::rules::ruleset::{
-    Check, ChecksumOf, Endpoint, FlagsCompare, FragBitsTest, NumRange, RuleProtocol, Side, TcpFlagsTest,
-    VlanLayer,
+    Check, ChecksumOf, Endpoint, FlagsCompare, FragBitsTest, NumRange, RpcTest, RuleProtocol, Side,
+    TcpFlagsTest, VlanLayer,
 };
+use crate::wire::checksum::internet;
 use crate::wire::icmp;
 use crate::wire::ip_proto;
+use crate::wire::overlay;
 use crate::wire::sctp::Sctp;
 
 /// Whether protocol, addresses and ports are the rule's, in either direction if it says `<>`.
@@ -43,6 +45,7 @@ fn protocol_matches(protocol: RuleProtocol, decoded: &Decoded) -> bool {
         RuleProtocol::Icmpv4 => matches!(decoded.l4, L4::Icmp4 { .. }),
         RuleProtocol::Icmpv6 => matches!(decoded.l4, L4::Icmp6 { .. }),
         RuleProtocol::Sctp => matches!(decoded.l4, L4::Sctp),
+        RuleProtocol::Igmp => ipv4(decoded).is_some_and(|ip| ip.proto == ip_proto::IGMP),
     }
 }
 
@@ -94,6 +97,11 @@ pub fn holds(check: &Check, facts: &PacketFacts<'_>) -> bool {
         Check::SctpChunkType(range) => {
             sctp(facts).is_some_and(|s| s.chunks().any(|chunk| range.contains(chunk.kind.into())))
         }
+        Check::IgmpType(range) => {
+            holds_for(range, igmp(facts).and_then(|igmp| igmp.first()).map(|kind| u64::from(*kind)))
+        }
+        Check::Rpc(test) => rpc_call(test, facts).is_some_and(|holds| holds),
+        Check::VxlanNetwork(range) => holds_for(range, vxlan_network(facts)),
         Check::FlowAge(range) => {
             holds_for(range, facts.flow.as_ref().map(|flow| facts.time.since(flow.stats.start).as_secs()))
         }
@@ -105,6 +113,7 @@ pub fn holds(check: &Check, facts: &PacketFacts<'_>) -> bool {
             let of = |addr| scores::of(addr, ip.family);
             test.holds(of(decoded.tuple.src), of(decoded.tuple.dst))
         }),
+        Check::Country(test) => decoded.ip.is_some_and(|ip| test.holds(&decoded.tuple, ip.family)),
         // Asked of the session or of a transaction, not of a packet by itself.
         Check::App(_) => false,
     }
@@ -224,6 +233,7 @@ fn checksum(of: ChecksumOf, facts: &PacketFacts<'_>) -> Option<bool> {
     let decoded = facts.decoded;
     let family = decoded.ip?.family;
     let fits = match (of, decoded.l4) {
+        (ChecksumOf::Igmp, _) => return igmp(facts).map(|igmp| internet(igmp) == 0),
         (ChecksumOf::Ipv4Header, _) => return ip_checksum_valid(decoded, facts.bytes),
         (ChecksumOf::Tcp(wanted), L4::Tcp(_)) | (ChecksumOf::Udp(wanted), L4::Udp) => wanted == family,
         (ChecksumOf::Icmp(wanted), L4::Icmp4 { .. }) => wanted == Family::V4,
@@ -253,6 +263,37 @@ fn sctp<'a>(facts: &PacketFacts<'a>) -> Option<Sctp<'a>> {
     Sctp::parse(facts.bytes.get(decoded.l4_at as usize..decoded.payload_range().end)?).ok()
 }
 
+/// An IGMP message: all that its packet carries (RFC 9776).
+pub(super) fn igmp<'a>(facts: &PacketFacts<'a>) -> Option<&'a [u8]> {
+    let ip = ipv4(facts.decoded).filter(|ip| ip.proto == ip_proto::IGMP && ip.fragment.is_none())?;
+    let packet = facts.bytes.get(ip.at as usize..)?.get(..ip.total_len as usize)?;
+    packet.get(usize::from(ip.header_len)..).filter(|igmp| !igmp.is_empty())
+}
+
+fn vxlan_network(facts: &PacketFacts<'_>) -> Option<u64> {
+    facts.decoded.inner.as_ref().filter(|inner| inner.kind == TunnelKind::Vxlan)?;
+    let header = overlay::vxlan(facts.bytes.get(facts.decoded.payload_range())?)?;
+    Some(header.network.into())
+}
+
+/// A call's header (RFC 5531, section 9), over TCP behind the record's length (section 11).
+fn rpc_call(test: &RpcTest, facts: &PacketFacts<'_>) -> Option<bool> {
+    const RECORD_MARK: usize = 4;
+    const CALL: u32 = 0;
+    const VERSION: u32 = 2;
+    let payload = facts.bytes.get(facts.decoded.payload_range())?;
+    let message = match facts.decoded.l4 {
+        L4::Tcp(_) => payload.get(RECORD_MARK..)?,
+        L4::Udp => payload,
+        _ => return None,
+    };
+    let word = |n: usize| message.get(n * 4..)?.first_chunk().map(|word| u32::from_be_bytes(*word));
+    let is = |wanted: Option<u32>, found| wanted.is_none_or(|wanted| wanted == found);
+    let (program, version, procedure) = (word(3)?, word(4)?, word(5)?);
+    let call = word(1)? == CALL && word(2)? == VERSION;
+    Some(call && program == test.program && is(test.version, version) && is(test.procedure, procedure))
+}
+
 fn counted(
     facts: &PacketFacts<'_>,
     side: Side,
@@ -277,5 +318,7 @@ fn stream_size(facts: &PacketFacts<'_>, side: Side, range: &NumRange) -> bool {
     }
 }
 
+#[cfg(test)]
+mod further_tests;
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,8 @@ impl Turn<'_> {
                 Where::Transaction(id) => Some(id),
                 _ => None,
             };
-            let alert = Alert { rule: index, on_stream: place == Where::Stream, blocks, tx };
+            let on_stream = place == Where::Stream;
+            let alert = Alert { rule: index, on_stream, blocks, tx, notes: self.notes };
             if self.outcome.alerts.len() >= self.max_alerts || self.outcome.alerts.try_push(alert).is_err() {
                 self.outcome.lost += 1;
             }

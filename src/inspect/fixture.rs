@@ -39,6 +39,7 @@ pub(crate) fn rule(sid: u32, action: Action) -> Rule {
         target: None,
         bypass: false,
         mark_dscp: None,
+        unlogged: false,
         noalert: false,
         alert: false,
         source: Source { file: 0, line: sid },

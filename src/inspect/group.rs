@@ -125,7 +125,7 @@ impl Bare {
 
 fn only_ip_proto(check: &Check) -> Option<u8> {
     let Check::IpProto(ranges) = check else { return None };
-    let [NumRange { low, high, negated: false }] = &**ranges else { return None };
+    let [NumRange { low, high, negated: false, mask: u64::MAX }] = &**ranges else { return None };
     if low == high { u8::try_from(*low).ok() } else { None }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::decode::{Decoded, L4};
 use crate::rules::Rule;
-use crate::rules::ruleset::{AppCheck, BitAction, BufferMatch, Check, Context, PayloadScope, RuleProtocol};
+use crate::rules::ruleset::{AppCheck, BitAction, Check, Context, PayloadScope, RuleProtocol};
 
 /// In which list a packet finds its rules.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,7 @@ impl Class {
             RuleProtocol::TcpOrUdp => matches!(self, Class::Tcp | Class::Udp),
             RuleProtocol::Icmp | RuleProtocol::Icmpv4 | RuleProtocol::Icmpv6 => self == Class::Icmp,
             RuleProtocol::Sctp => self == Class::Sctp,
+            RuleProtocol::Igmp => self == Class::OtherIp,
         }
     }
 
@@ -92,16 +93,7 @@ impl Kind {
         if rule.waits_for().is_some() {
             return Kind::Waiting;
         }
-        let of_decoder = |check: &Check| match check {
-            Check::App(app) => match &**app {
-                AppCheck::Field { .. } | AppCheck::State { .. } => true,
-                AppCheck::Event(name) => name.contains('.'),
-                AppCheck::Protocol { .. } | AppCheck::Facility(_) => false,
-            },
-            _ => false,
-        };
-        let app_buffer = |buffer: &BufferMatch| matches!(buffer.context, Context::App(_));
-        if rule.buffers.iter().any(app_buffer) || rule.checks.iter().any(of_decoder) {
+        if rule.is_of_transactions() {
             return Kind::Transaction;
         }
         if rule.buffers.iter().any(|b| b.context == Context::Payload) {
@@ -151,7 +143,7 @@ mod tests {
         assert_eq!(Kind::of(&sets), Kind::IpOnly);
         let asks = Rule { flowbits: Box::new([bit(BitAction::IsSet)]), ..bare() };
         assert_eq!(Kind::of(&asks), Kind::Packet);
-        let size = Check::PayloadSize(NumRange { low: 0, high: 0, negated: false });
+        let size = Check::PayloadSize(NumRange::new(0, 0, false));
         assert_eq!(Kind::of(&Rule { checks: Box::new([size]), ..bare() }), Kind::Packet);
         let flow = FlowMatch { stream: Some(true), ..FlowMatch::default() };
         assert_eq!(Kind::of(&Rule { flow, ..bare() }), Kind::Packet);

@@ -41,7 +41,7 @@ pub use engine::Engine;
 pub(crate) use engine::{Side as PortSide, side as port_side};
 pub use facts::{FlowFacts, PacketFacts};
 pub use file_type::{FileTypes, NoTypes};
-pub use hosts::{AsTheyCome, HostCounts, HostState, Order};
+pub use hosts::{HostCounts, HostState};
 pub use inspector::{InForce, InspectCounters, Inspector, Settings, WORK_PER_PACKET, WhenSpent};
 pub use kind::Class;
 #[cfg(feature = "manage")]

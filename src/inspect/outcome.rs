@@ -1,5 +1,6 @@
 //! What the rules say of one packet, and what they were given to look at.
 
+use crate::base::event::{MAX_NOTED, Noted};
 use crate::base::{Dir, RuleIndex, Verdict};
 use crate::rules::ruleset::RejectTo;
 use crate::stream::Memo;
@@ -53,6 +54,9 @@ impl<'a> Payload<'a> {
     }
 }
 
+/// What goes with an alert beside the packet: records of datasets.
+pub type Notes = [Option<Noted>; MAX_NOTED];
+
 /// A rule that matched and is to be written.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
@@ -63,6 +67,7 @@ pub struct Alert {
     pub blocks: bool,
     /// The transaction that it matched in.
     pub tx: Option<u64>,
+    pub notes: Notes,
 }
 
 /// How a match settles the session: its later packets are not inspected.

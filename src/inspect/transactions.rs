@@ -187,6 +187,7 @@ impl Turn<'_> {
             if !self.pay(0) {
                 return true;
             }
+            self.forget();
             let fate = self.fate(rule, compiled, waiting, tx, dir);
             if let Fate::Matches = fate {
                 ended = self.transaction_matched(waiting, rule, tx).is_err();
@@ -204,6 +205,7 @@ impl Turn<'_> {
         tx: &mut Transaction,
     ) -> Result<(), Done> {
         tx.marks.matched.push((found.rule, found.dir));
+        tx.marks.unlogged |= rule.unlogged;
         let done = self.matched(found.rule, rule, Where::Transaction(tx.id));
         tx.marks.passed |= done.is_err();
         done
@@ -267,6 +269,8 @@ impl Turn<'_> {
         let mut all = Part::Holds;
         let buffers = rule.buffers.iter().zip(&compiled.programs).enumerate();
         for (at, (buffer, program)) in buffers.filter(|(_, (_, program))| program.acts() == acts) {
+            // What goes with a value is noted anew at each look.
+            let at = if program.notes() { KEPT_PARTS } else { at };
             match self.part(waiting, at, |turn| turn.buffer_part(rule, buffer, program, tx, dir)) {
                 Part::Holds => {}
                 Part::Open => all = Part::Open,

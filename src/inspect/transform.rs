@@ -100,6 +100,9 @@ fn apply(transform: &Transform, from: &[u8], out: &mut Out<'_>) {
         Transform::ToMd5 => out.extend(&Md5::digest(from)),
         Transform::ToSha1 => out.extend(&Sha1::digest(from)),
         Transform::ToSha256 => out.extend(&Sha256::digest(from)),
+        // A name without one stays as it is.
+        Transform::Domain => out.extend(psl::domain(from).map_or(from, |domain| domain.as_bytes())),
+        Transform::PublicSuffix => out.extend(psl::suffix(from).map_or(from, |suffix| suffix.as_bytes())),
         Transform::Xor(key) => xor(key, from, out),
         Transform::FromBase64(how) => {
             let text = from.get(how.offset as usize..).unwrap_or_default();

@@ -9,13 +9,13 @@ use super::check;
 use super::cost::Meter;
 use super::engine::{Compiled, Engine};
 use super::facts::PacketFacts;
-use super::hosts::{HostState, Order};
+use super::hosts::HostState;
 use super::kind::Kind;
-use super::outcome::{Outcome, Payload};
+use super::outcome::{Notes, Outcome, Payload};
 use super::state::{StateHandle, StateSlab};
 use super::steps::{self, Budget, PcreCaches, Program, Subject};
 use super::transform::Bench;
-use crate::base::{Dir, RuleIndex};
+use crate::base::{Dir, Order, RuleIndex};
 use crate::rules::Rule;
 use crate::rules::flowint::FlowintValue;
 use crate::rules::ruleset::{
@@ -42,6 +42,8 @@ pub(super) struct Turn<'t> {
     pub(super) matches: u64,
     /// Alerts that `suppress` kept back.
     pub(super) suppressed: u64,
+    /// Of the rule at hand.
+    pub(super) notes: Notes,
 }
 
 /// Where a rule matched.
@@ -69,6 +71,7 @@ impl Turn<'_> {
             if self.outcome.out_of_budget {
                 return;
             }
+            self.forget();
             let found = self.matches(rule, compiled);
             let over = found.is_some_and(|place| self.matched(index, rule, place).is_err());
             meter.evaluated(index, found.is_some());

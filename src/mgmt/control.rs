@@ -4,9 +4,15 @@
 
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
 use crate::mgmt::config::Mode;
+use crate::mgmt::configure::Configure;
+use crate::mgmt::dataset_commands;
+use crate::mgmt::pulse::Vitals;
+use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Balance;
+use crate::rules::dataset::Set;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A counter under its dotted name (`decoder.pkts`), as eve.json's `stats` nests it and `weir ctl counters` prints it.
@@ -330,6 +336,9 @@ pub enum ControlError {
     /// A change of services is no good; nothing was changed.
     #[error("nothing was changed: {0}")]
     Unchanged(String),
+    /// A change is in force, and what tells of it could not be written.
+    #[error("the change is in force, but will not be known after a restart: {0}")]
+    Unkept(String),
 }
 
 /// A line of `weir ctl ip-action list`.
@@ -382,6 +391,8 @@ pub trait Control: Send + Sync + 'static {
     fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError>;
     fn unwatch(&self, id: u64);
     fn reload_rules(&self) -> Result<Reload, ControlError>;
+    /// Looks into the datasets of the rules in force, or changes them.
+    fn dataset(&self, command: &dataset_commands::Command) -> Result<dataset_commands::Answer, ControlError>;
     /// All service sets, or the one of this name.
     fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError>;
     fn plugins(&self) -> Result<Vec<PluginInfo>, ControlError>;
@@ -392,6 +403,20 @@ pub trait Control: Send + Sync + 'static {
     -> Result<Vec<String>, ControlError>;
     /// Service sets and plugins as a configuration file says; `None`: the one of the start.
     fn apply_services(&self, file: Option<&std::path::Path>) -> Result<Vec<String>, ControlError>;
+    /// Asks no worker, and never waits.
+    fn vitals(&self) -> Vitals;
+    /// What the rules in force came to.
+    fn ruleset(&self) -> Arc<Ruleset>;
+    /// Sets of the rules in force.
+    fn datasets(&self) -> Vec<Arc<Set>>;
+    /// Writes the sets that have files and were changed; how many, or what went wrong.
+    fn save_datasets(&self) -> Result<usize, Vec<String>>;
+    /// Has output files opened anew, as SIGHUP does; returns at once.
+    fn reopen_outputs(&self);
+    /// What is asked of its configuration; none where that cannot change.
+    fn configuration(&self) -> Option<&dyn Configure> {
+        None
+    }
     /// Asks the appliance to stop, as SIGTERM does; returns at once.
     fn stop(&self);
 }

@@ -13,6 +13,7 @@ use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, OnOverload, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
 use crate::service::InactiveAction;
+use crate::service::Tuning;
 use crate::service::ip_actions::{self, IpActions};
 use crate::service::watchdog::Restarted;
 use crate::{defrag, inspect, session, stream};
@@ -178,6 +179,19 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
     }
 }
 
+/// Settings of plugins that may change while they run.
+pub fn tuning(config: &Config) -> Tuning {
+    Tuning {
+        streams: streams(config),
+        exceptions: config.exceptions.policies(),
+        packet_alert_max: alerts(config),
+    }
+}
+
+fn alerts(config: &Config) -> usize {
+    usize::from(config.rules.packet_alert_max).min(MAX_ALERTS)
+}
+
 /// Services as the configuration has them. `awaits_rules`: detection has no policy until the first rules come, and `engine` has
 /// none.
 pub fn services(
@@ -189,10 +203,8 @@ pub fn services(
     restarted: Restarted,
     costs: Option<Arc<CostBook>>,
 ) -> Result<Draft, StartFault> {
-    let alerts = usize::from(config.rules.packet_alert_max).min(MAX_ALERTS);
-    let exceptions = config.exceptions.policies();
-    let inspection =
-        inspect::Settings { packet_alert_max: alerts, seed, exceptions, ..inspect::Settings::default() };
+    let (packet_alert_max, exceptions) = (alerts(config), config.exceptions.policies());
+    let inspection = inspect::Settings { packet_alert_max, seed, exceptions, ..inspect::Settings::default() };
     let hosts = Arc::new(inspect::HostState::new(&inspection));
     let shared = Arc::clone(&hosts);
     let engine = Arc::clone(engine);

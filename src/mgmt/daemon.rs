@@ -2,17 +2,15 @@
 
 use crate::base::Time;
 use crate::mgmt::control::Control;
+use crate::mgmt::doors::Doors;
 use crate::mgmt::events::{EventLog, EventTotals};
 use crate::mgmt::operator::Operator;
-use crate::mgmt::rpc;
-use crate::mgmt::rpc::socket::Bound;
 use crate::mgmt::watchdog;
 use crate::service::watchdog::sentence;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
-use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long an event may lie in its ring.
@@ -28,8 +26,8 @@ const LINKS_TURN: Duration = Duration::from_millis(100);
 pub struct Daemon {
     pub operator: Arc<Operator>,
     pub log: EventLog,
-    pub socket: Option<Bound>,
-    pub stats_interval: Duration,
+    /// Opened, and served as long as this runs.
+    pub doors: Doors,
     /// The workers have ended: no more events will come.
     pub ended: Arc<AtomicBool>,
     /// Hears when signals are listened to.
@@ -44,26 +42,20 @@ impl Daemon {
     }
 
     async fn serve(mut self) -> io::Result<EventTotals> {
-        let rpc = match &self.socket {
-            Some(bound) => {
-                let listener = UnixListener::from_std(bound.listener.try_clone()?)?;
-                let control = Arc::clone(&self.operator) as Arc<dyn Control>;
-                Some(tokio::spawn(rpc::serve(listener, control, std::future::pending())))
-            }
-            None => None,
-        };
+        let open = std::mem::take(&mut self.doors).serve(Arc::clone(&self.operator) as Arc<dyn Control>)?;
         let mut signals = Signals::new()?;
         // The receiver waits for it, or gave up.
         let _ = self.attends.send(());
         sentence::attend(true);
         let mut tick = tokio::time::interval(TURN);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut stats_at = self.operator.now().plus(self.stats_interval);
+        let mut stats_at = self.operator.now().plus(self.stats_interval());
         let mut services = tokio::time::interval(SERVICES_TURN);
         services.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut links = tokio::time::interval(LINKS_TURN);
         links.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut at_services: Option<tokio::task::JoinHandle<()>> = None;
+        let mut going_back: Option<tokio::task::JoinHandle<()>> = None;
         while !self.ended.load(Ordering::Acquire) {
             tokio::select! {
                 _ = tick.tick() => stats_at = self.turn(stats_at),
@@ -76,15 +68,17 @@ impl Daemon {
                     self.operator.turn_links();
                     self.operator.turn_overload();
                     self.operator.turn_stalls();
+                    if self.operator.config_is_due() && going_back.as_ref().is_none_or(|task| task.is_finished()) {
+                        let operator = Arc::clone(&self.operator);
+                        going_back = Some(tokio::task::spawn_blocking(move || operator.turn_config()));
+                    }
                 }
                 what = signals.next() => self.signal(what),
             }
         }
         sentence::attend(false);
         self.operator.release_links();
-        if let Some(rpc) = rpc {
-            rpc.abort();
-        }
+        drop(open);
         let now = self.operator.now();
         self.log.turn(now);
         self.operator.events.publish(&self.log);
@@ -100,6 +94,12 @@ impl Daemon {
             watchdog::carry_out(sentence, &mut self.log);
         }
         self.operator.turn_modes();
+        if self.operator.take_reopen() {
+            self.log.reopen();
+        }
+        if let Some(outputs) = self.operator.take_outputs() {
+            self.log.renew(outputs);
+        }
         let now = self.operator.now();
         self.log.turn(now);
         self.operator.events.publish(&self.log);
@@ -108,7 +108,11 @@ impl Daemon {
             return stats_at;
         }
         self.log.stats(now, self.operator.uptime_secs(), &self.operator.counters());
-        now.plus(self.stats_interval)
+        now.plus(self.stats_interval())
+    }
+
+    fn stats_interval(&self) -> Duration {
+        self.operator.loaded().config.outputs.eve.stats_interval
     }
 
     fn signal(&mut self, what: Asked) {

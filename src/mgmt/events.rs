@@ -6,6 +6,7 @@ use crate::inspect::threshold::{Thresholds, applied_by_worker};
 use crate::mgmt::control::NamedCount;
 use crate::mgmt::eve::Merger;
 use crate::mgmt::output::{self, Output};
+use crate::mgmt::outputs::Renewed;
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::services::OutNotice;
 use crate::mgmt::sink::SinkCounts;
@@ -98,6 +99,25 @@ impl EventLog {
         ]);
         counters.extend(self.outputs.iter().flat_map(|output| output::named(output.name(), output.counts())));
         self.outputs.iter_mut().for_each(|output| output.stats(now, uptime_secs, &counters));
+    }
+
+    /// Goes on with these outputs; the others write what they have and go.
+    pub fn renew(&mut self, outputs: Vec<Renewed>) {
+        let mut old = std::mem::take(&mut self.outputs);
+        let mut fresh = Vec::with_capacity(outputs.len());
+        for output in outputs {
+            match output {
+                Renewed::New(output) => fresh.push(output),
+                Renewed::Same(name) => {
+                    let there = old.iter().position(|output| **output.name() == *name);
+                    fresh.extend(there.map(|at| old.remove(at)));
+                }
+            }
+        }
+        for output in &mut old {
+            output.finish();
+        }
+        self.outputs = fresh;
     }
 
     pub fn reopen(&mut self) {
@@ -224,6 +244,7 @@ mod tests {
                 app,
                 tx: None,
                 outer: None,
+                notes: Default::default(),
                 tx_proto: None,
                 record: 0,
             };

@@ -2,17 +2,23 @@
 
 use crate::base::Time;
 use crate::io::clock::Clock;
-use crate::mgmt::config::{Loaded, Sources};
+use crate::mgmt::config::entries::take_live;
+use crate::mgmt::config::{Config, Loaded, Sources};
+use crate::mgmt::configure::Configure;
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
+use crate::mgmt::dataset_commands;
 use crate::mgmt::datasets;
 use crate::mgmt::events::EventNumbers;
 use crate::mgmt::links::Links;
 use crate::mgmt::looks::{Look, Looks};
+use crate::mgmt::outputs::Renewed;
 use crate::mgmt::overload::Overload;
 use crate::mgmt::pair_modes::Unconfirmed;
+use crate::mgmt::pulse::Vitals;
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rulebook::RuleBook;
+use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
 use crate::mgmt::stalls::Stalls;
@@ -21,7 +27,9 @@ use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
 use crate::pipeline::pause::{Asked, Step};
+use crate::rules::dataset::Set;
 use crate::service::services::{self, InUse, Retired};
+use config::Desk;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::path::Path;
@@ -29,10 +37,13 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+mod config;
 mod health;
 mod ip_actions;
 mod modes;
 mod rules;
+mod tune;
+mod vitals;
 mod watch;
 mod why;
 
@@ -49,7 +60,9 @@ pub struct Operator {
     started: Time,
     running_mode: &'static str,
     cpus: Vec<u32>,
-    loaded: Loaded,
+    loaded: Mutex<Arc<Loaded>>,
+    /// What memory was taken by.
+    at_start: Config,
     selection: Selection,
     rules: RuleBook,
     generation: AtomicU32,
@@ -76,6 +89,13 @@ pub struct Operator {
     stalls: Mutex<Stalls>,
     /// The rules of the start are still being compiled.
     awaits_rules: AtomicBool,
+    ruleset: Mutex<Arc<Ruleset>>,
+    /// As of the last turn of services.
+    inactive_sets: Mutex<Option<Vec<String>>>,
+    reopen: AtomicBool,
+    desk: Mutex<Desk>,
+    /// Outputs for management's thread to go on with.
+    renewed: Mutex<Option<Vec<Renewed>>>,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -98,6 +118,7 @@ pub struct Parts {
     pub rules: RuleBook,
     pub refused: Refused,
     pub awaits_rules: bool,
+    pub ruleset: Ruleset,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -116,7 +137,10 @@ impl Operator {
             started,
             running_mode: parts.running_mode,
             cpus: parts.cpus,
-            loaded: parts.loaded,
+            desk: Mutex::new(Desk::new(&parts.loaded.text.text)),
+            renewed: Mutex::default(),
+            at_start: parts.loaded.config.clone(),
+            loaded: Mutex::new(Arc::new(parts.loaded)),
             selection: parts.selection,
             rules: parts.rules,
             generation: AtomicU32::new(generation),
@@ -136,11 +160,19 @@ impl Operator {
             overload: Mutex::default(),
             stalls: Mutex::default(),
             awaits_rules: AtomicBool::new(parts.awaits_rules),
+            ruleset: Mutex::new(Arc::new(parts.ruleset)),
+            inactive_sets: Mutex::default(),
+            reopen: AtomicBool::new(false),
         }
     }
 
     pub fn now(&self) -> Time {
         lock(&self.clock).now()
+    }
+
+    /// The configuration in force.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&lock(&self.loaded))
     }
 
     pub fn uptime_secs(&self) -> u64 {
@@ -203,6 +235,7 @@ impl Operator {
             services.taken_out(notice, &mut Post(self));
         }
         services.turn(&mut Post(self));
+        *lock(&self.inactive_sets) = Some(services.inactive());
         self.rules.prune();
     }
 
@@ -303,7 +336,7 @@ const SESSION_ROWS: usize = 65_536;
 impl Control for Operator {
     fn status(&self) -> Status {
         let handle = self.handle();
-        let config = &self.loaded.config;
+        let config = &self.loaded().config;
         let sum = |f: fn(&crate::pipeline::tables::TableCounts) -> u64| {
             handle.tables.iter().map(|t| f(t)).sum::<u64>()
         };
@@ -341,14 +374,15 @@ impl Control for Operator {
     }
 
     fn drops(&self, looker: &str) -> Drops {
-        let names: Vec<&str> = self.loaded.config.ports.iter().map(|port| port.name.as_str()).collect();
+        let loaded = self.loaded();
+        let names: Vec<&str> = loaded.config.ports.iter().map(|port| port.name.as_str()).collect();
         let now = self.now();
         let look = Look::take(&self.handle(), names.len(), now);
         lock(&self.looks).compare(looker, look, self.started, &names)
     }
 
     fn ports(&self) -> Vec<String> {
-        self.loaded.config.ports.iter().map(|port| port.name.clone()).collect()
+        self.loaded().config.ports.iter().map(|port| port.name.clone()).collect()
     }
 
     fn lcores(&self) -> Vec<LcoreInfo> {
@@ -368,7 +402,10 @@ impl Control for Operator {
                 sessions: tables.map_or(0, |t| t.sessions.get()),
                 ring_used,
                 ring_size,
-                turns: ledger.turns.get(),
+                turns: match i.checked_sub(1) {
+                    None => ledger.turns.get(),
+                    Some(worker) => handle.board.turns(worker),
+                },
                 idle_turns: ledger.idle_turns.get(),
             }
         };
@@ -450,6 +487,15 @@ impl Control for Operator {
         self.reload()
     }
 
+    fn dataset(&self, command: &dataset_commands::Command) -> Result<dataset_commands::Answer, ControlError> {
+        let rules = self.rules.current().unwrap_or_default();
+        dataset_commands::run(&rules, command).map_err(ControlError::Unanswerable)
+    }
+
+    fn configuration(&self) -> Option<&dyn Configure> {
+        Some(self)
+    }
+
     fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError> {
         let _one = lock(&self.asking);
         lock(&self.services).list_sets(name, &mut Post(self))
@@ -471,21 +517,46 @@ impl Control for Operator {
     }
 
     fn apply_services(&self, file: Option<&Path>) -> Result<Vec<String>, ControlError> {
-        let start = &self.loaded;
+        let start = self.loaded();
         let file = file.or(start.file.as_deref());
         let sources = Sources { file, sets: &start.sets, profile: start.config.profile };
         let candidate = sources.load().map_err(|faults| ControlError::Unchanged(faults.to_string()))?;
-        let ports = |config: &crate::mgmt::Config| {
-            config.ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>()
-        };
+        let ports = |config: &Config| config.ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>();
         if ports(&candidate.config) != ports(&start.config) {
             let text = "its [[port]] sections differ from those that run: restart weir for new ports";
             return Err(ControlError::Unchanged(text.into()));
         }
         let layout = Layout::of(&candidate.config);
-        self.change(|services, mail| {
+        let lines = self.change(|services, mail| {
             services.apply(&layout, mail).map(|applied| applied.lines).map_err(|faults| faults.join("\n"))
-        })
+        })?;
+        // What runs is what `weir ctl config show` tells.
+        let mut loaded = lock(&self.loaded);
+        let Config { plugins, service_sets, services, .. } = candidate.config;
+        let wanted = Config { plugins, service_sets, services, ..loaded.config.clone() };
+        let config = take_live(&loaded.config, &wanted);
+        *loaded = Arc::new(Loaded { config, ..Loaded::clone(&loaded) });
+        Ok(lines)
+    }
+
+    fn vitals(&self) -> Vitals {
+        self.read_vitals()
+    }
+
+    fn ruleset(&self) -> Arc<Ruleset> {
+        self.rules_in_force()
+    }
+
+    fn datasets(&self) -> Vec<Arc<Set>> {
+        self.rules.current().map(|rules| rules.datasets.clone()).unwrap_or_default()
+    }
+
+    fn save_datasets(&self) -> Result<usize, Vec<String>> {
+        self.rules.current().map_or(Ok(0), |rules| datasets::save(&rules))
+    }
+
+    fn reopen_outputs(&self) {
+        self.reopen.store(true, Ordering::Relaxed);
     }
 
     fn stop(&self) {

@@ -8,7 +8,7 @@ use crate::mgmt::output::{Format, Output};
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::sink::{Address, FileSink, Header, Rotation, Sink, SocketSink, Syslog};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// An output that cannot be opened. Only files: who listens at a socket may come later.
@@ -19,27 +19,64 @@ pub struct Unwritable {
     pub error: io::Error,
 }
 
-/// Opens all that are enabled.
-pub fn open(config: &Config, book: &RuleBook, medium: Medium) -> Result<Vec<Output>, Unwritable> {
+/// An output to go on with.
+pub enum Renewed {
+    /// The one of this name that is there.
+    Same(String),
+    New(Output),
+}
+
+/// What an output is made of.
+#[derive(PartialEq)]
+struct Plan<'a> {
+    name: &'a str,
+    /// None: fast.log.
+    records: Option<&'a Records>,
+    to: &'a Destination,
+    flush: Duration,
+    directory: &'a Path,
+}
+
+fn plans(config: &Config) -> Vec<Plan<'_>> {
     let outputs = &config.outputs;
-    let mut opened = Vec::new();
-    let mut add = |name: &str, format: Box<dyn Format>, to: &Destination, flush: Duration| {
-        sink(config, to).map(|sink| opened.push(Output::new(name, format, sink, flush)))
-    };
-    let eve = |records: &Records| Box::new(Eve::new(style(config, records, medium), book.clone()));
+    let directory = outputs.directory.as_path();
+    let mut plans = Vec::new();
+    let mut add = |name, records, to, flush| plans.push(Plan { name, records, to, flush, directory });
     if outputs.eve.enabled {
         let records = &outputs.eve.records;
-        add(EVE, eve(records), &outputs.eve.destination, records.flush_interval)?;
+        add(EVE, Some(records), &outputs.eve.destination, records.flush_interval);
     }
     for further in &outputs.further_eve {
         let records = &further.records;
-        add(&further.name, eve(records), &further.destination, records.flush_interval)?;
+        add(&further.name, Some(records), &further.destination, records.flush_interval);
     }
     if outputs.fast.enabled {
-        let fast = Box::new(Fast::new(book.clone(), medium));
-        add(FAST, fast, &outputs.fast.destination, outputs.fast.flush_interval)?;
+        add(FAST, None, &outputs.fast.destination, outputs.fast.flush_interval);
     }
-    Ok(opened)
+    plans
+}
+
+fn open_one(config: &Config, plan: &Plan<'_>, book: &RuleBook, medium: Medium) -> Result<Output, Unwritable> {
+    let format: Box<dyn Format> = match plan.records {
+        Some(records) => Box::new(Eve::new(style(config, records, medium), book.clone())),
+        None => Box::new(Fast::new(book.clone(), medium)),
+    };
+    Ok(Output::new(plan.name, format, sink(config, plan.to)?, plan.flush))
+}
+
+/// Opens all that are enabled.
+pub fn open(config: &Config, book: &RuleBook, medium: Medium) -> Result<Vec<Output>, Unwritable> {
+    plans(config).iter().map(|plan| open_one(config, plan, book, medium)).collect()
+}
+
+/// The outputs of another configuration of a line: those that are as they were go on.
+pub fn renew(old: &Config, new: &Config, book: &RuleBook) -> Result<Vec<Renewed>, Unwritable> {
+    let before = plans(old);
+    let renewed = |plan: &Plan<'_>| match before.contains(plan) {
+        true => Ok(Renewed::Same(plan.name.to_owned())),
+        false => open_one(new, plan, book, Medium::Wire).map(Renewed::New),
+    };
+    plans(new).iter().map(renewed).collect()
 }
 
 fn style(config: &Config, records: &Records, medium: Medium) -> Style {

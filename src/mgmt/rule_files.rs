@@ -3,7 +3,7 @@
 use crate::mgmt::config::Config;
 use crate::mgmt::rule_inputs::Inputs;
 use crate::rules::lists::{Kind, Touched};
-use crate::rules::{Diagnostic, Disabled, Loading, Origin, RuleSet, Why, dataset, reputation, sum_list};
+use crate::rules::{Diagnostic, Disabled, Loading, Origin, RuleSet, Why, dataset, geo, reputation, sum_list};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -61,12 +61,13 @@ pub struct Note {
 }
 
 impl Loaded {
-    /// With the files that rules name, as they are now: lists of sums, datasets, reputation.
+    /// With the files that rules name, as they are now: lists of sums, datasets, reputation, countries.
     pub fn new(mut loading: Loading, beside: &Beside) -> Loaded {
         let open = |path: &Path| std::fs::read(path);
         sum_list::attach(&mut loading, open);
         dataset::attach::attach(&mut loading, &beside.datasets, &beside.kept, open);
         reputation::attach::attach(&mut loading, &beside.reputation, open);
+        geo::attach::attach(&mut loading, beside.countries.as_deref(), open);
         let Loading { rules, diagnostics, disabled, touched } = loading;
         Loaded { rules, diagnostics, disabled, touched, saved: None, notes: Vec::new() }
     }
@@ -161,6 +162,8 @@ pub struct Beside {
     datasets: dataset::Settings,
     kept: Vec<Arc<dataset::Set>>,
     reputation: reputation::attach::Files,
+    /// A database.
+    countries: Option<PathBuf>,
 }
 
 impl Beside {
@@ -169,6 +172,7 @@ impl Beside {
             datasets: config.datasets.settings(&config.named_datasets, base),
             kept: selection.datasets.clone(),
             reputation: config.reputation.files(base),
+            countries: config.geoip.path(base),
         }
     }
 }

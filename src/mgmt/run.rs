@@ -7,12 +7,13 @@ use crate::mgmt::config::{Config, Loaded};
 use crate::mgmt::convert::{self, Place, Start};
 use crate::mgmt::daemon::Daemon;
 use crate::mgmt::datasets;
+use crate::mgmt::doors::{DoorError, Doors};
 use crate::mgmt::eve::Medium;
 use crate::mgmt::events::EventTotals;
 use crate::mgmt::first_rules::{Awaited, Prepare};
 use crate::mgmt::operator::{Operator, Parts};
-use crate::mgmt::rpc::socket::{self, SocketError};
 use crate::mgmt::rule_files::Selection;
+use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::spread::{self, SpreadError};
 use crate::mgmt::start::{self, RulesAtStart, StartError};
 use crate::mgmt::watchdog::{self, Watchdog};
@@ -34,7 +35,7 @@ pub enum RunFault {
     #[error(transparent)]
     Spread(#[from] SpreadError),
     #[error(transparent)]
-    Socket(#[from] SocketError),
+    Door(#[from] DoorError),
     #[error("{0}")]
     Run(String),
 }
@@ -70,10 +71,7 @@ pub fn run(
         false => (prepare()?, None),
     };
     let watching = Watchdog::start(&config.services, LastAct::Restart).map_err(run_fault)?;
-    let bound = match config.rpc.enabled {
-        true => Some(socket::bind(&socket::path(&config.rpc), config.rpc.group_access)?),
-        false => None,
-    };
+    let doors = Doors::open(&loaded)?;
     let platform = start::platform(config, None)?;
     let (mut ports, spreading) = open_ports(config, &platform)?;
     let infos: Vec<_> = ports.iter().map(PacketIo::info).collect();
@@ -97,7 +95,6 @@ pub fn run(
 
     let board = Arc::clone(&handle.board);
     let log = start::event_log(config, &rules.book, feeds, Medium::Wire, settings.sessions.seed)?;
-    let stats_interval = config.outputs.eve.stats_interval;
     let management_cpu = match config.lcores.management_cpu {
         Auto::Set(cpu) => Some(cpu),
         Auto::Auto => None,
@@ -105,6 +102,7 @@ pub fn run(
     let refused = rules.loaded.refused();
     let services = services.manage(&handle);
     let book = rules.book.clone();
+    let ruleset = Ruleset::of(&rules.loaded, rules.engine.rules().rules.len(), now);
     let operator = Arc::new(Operator::new(Parts {
         handle,
         services,
@@ -116,17 +114,11 @@ pub fn run(
         rules: rules.book,
         refused,
         awaits_rules,
+        ruleset,
     }));
     let ended = Arc::new(AtomicBool::new(false));
     let (attends, attended) = mpsc::channel();
-    let daemon = Daemon {
-        operator: Arc::clone(&operator),
-        log,
-        socket: bound,
-        stats_interval,
-        ended: Arc::clone(&ended),
-        attends,
-    };
+    let daemon = Daemon { operator: Arc::clone(&operator), log, doors, ended: Arc::clone(&ended), attends };
     let eal = Arc::clone(&platform.eal);
     let management_board = Arc::clone(&board);
     let body = move || {

@@ -12,11 +12,11 @@ use super::settings::{Mode, PortPlan, Settings};
 use super::spreading::Owners;
 use super::tables::TableCounts;
 use super::watch::{Fate, Watches};
+use crate::base::Order;
 use crate::base::event::{Cause, CloseReason, EventSender};
 use crate::base::{DropReason, Family, PortId, Time, Verdict, WorkerId};
 use crate::decode::{Decoded, L4, Tunnels, decode};
 use crate::defrag::{self, Reassembler};
-use crate::inspect::Order;
 use crate::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta};
 use crate::service::hold::Holding;
 use crate::service::ip_actions::IpActions;
@@ -146,6 +146,9 @@ impl Lane {
         }
         for decoded in decoded.iter().take(burst.len()) {
             self.sessions.prefetch_session(decoded);
+        }
+        for session in decoded.iter().take(burst.len()).filter_map(|decoded| self.sessions.likely(decoded)) {
+            self.services.prefetch(session);
         }
         for (frame, decoded) in burst.drain(..).zip(&mut decoded) {
             self.decoded_frame(frame, decoded, give);

@@ -1,6 +1,7 @@
 //! Commands from management to a worker, and the answers. A worker looks once a turn; neither side ever waits.
 
 use super::recent::{DropRow, Ends};
+use super::tuning::Tuning;
 use super::watch::Watch;
 use crate::base::{FlowTuple, PerDir, Time};
 use crate::service::services::{self, InUse, Retired};
@@ -26,6 +27,8 @@ pub enum Command {
     Watch(Box<Watch>),
     /// The watch of that number ends.
     Unwatch(u64),
+    /// Go by these settings from now on.
+    Tune(Box<Tuning>),
 }
 
 pub enum Answer {
@@ -43,6 +46,8 @@ pub enum Answer {
     },
     /// To both of these: the watch that ended, or found no room.
     Watch(Option<Box<Watch>>),
+    /// What is left of the settings that were taken over, to be freed by management.
+    Tuned(Box<Tuning>),
 }
 
 /// One line of `weir ctl sessions`.

@@ -46,6 +46,7 @@ pub mod tables;
 mod tests;
 #[cfg(test)]
 pub(crate) use tests::idle_handle;
+pub mod tuning;
 pub mod watch;
 mod within;
 pub mod worker;

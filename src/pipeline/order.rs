@@ -27,10 +27,11 @@
 //! that still has bytes which may touch shared state, unless memory is short ([`super::ending`]).
 
 use super::board::Board;
-use crate::inspect::Order;
+use crate::base::Order;
 use std::sync::Arc;
 
 /// One worker's wait for the others.
+#[derive(Clone)]
 pub struct Turnstile {
     board: Arc<Board>,
     worker: usize,
@@ -56,5 +57,9 @@ impl Order for Turnstile {
                 std::thread::yield_now();
             }
         }
+    }
+
+    fn another(&self) -> Box<dyn Order> {
+        Box::new(self.clone())
     }
 }

@@ -26,6 +26,7 @@ mod prevention;
 mod recent;
 mod reject;
 mod rss;
+mod tuning;
 mod watch;
 mod within;
 

@@ -369,6 +369,10 @@ impl Worker {
             }
             Command::Watch(watch) => Answer::Watch(self.lane.begin_watch(watch)),
             Command::Unwatch(id) => Answer::Watch(self.lane.end_watch(id)),
+            Command::Tune(mut tuning) => {
+                self.lane.tune(&mut tuning);
+                Answer::Tuned(tuning)
+            }
             Command::Why { ends, mut rows } => {
                 self.lane.recent_drops(&ends, &mut rows);
                 // Within VLANs or a tunnel it is found by what was dropped of it.

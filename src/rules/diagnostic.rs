@@ -55,6 +55,11 @@ pub(super) struct Excerpt {
 const EXCERPT_SIDE: usize = 60;
 
 impl Diagnostic {
+    /// Of the line, what is around the place.
+    pub fn excerpt(&self) -> &str {
+        &self.excerpt.text
+    }
+
     /// `span` is in offsets of the file that `index` belongs to.
     pub fn new(file: &str, index: &LineIndex<'_>, span: Span, fault: Fault, sid: Option<u32>) -> Diagnostic {
         let position = index.position(span.start);

@@ -52,6 +52,8 @@ pub struct Draft {
     pub alert: bool,
     pub bypass: bool,
     pub mark_dscp: Option<u8>,
+    /// `config`, and where it stands.
+    pub unlogged: Option<Span>,
 }
 
 #[derive(Debug)]
@@ -193,6 +195,7 @@ impl Draft {
             alert: false,
             bypass: false,
             mark_dscp: None,
+            unlogged: None,
         }
     }
 
@@ -241,11 +244,14 @@ impl Draft {
             _ => false,
         };
         if !carried {
-            return Err(at.fault(format!(
+            let fault = at.fault(format!(
                 "`{}` is of {}, which a packet of this rule's protocol does not carry",
                 at.lossy(),
                 both.label()
-            )));
+            ));
+            return Err(fault.help(
+                "write the application protocol, or `tcp` or `udp` that carries it, in the rule's header",
+            ));
         }
         self.app = Some(both);
         Ok(())
@@ -319,7 +325,14 @@ impl Draft {
     /// Moves the last content of the payload into a decoder's buffer: Snort 2's way to name it.
     pub fn move_content(&mut self, modifier: Text<'_>, id: BufferId) -> Result<(), Fault> {
         self.require(id.get().protos, modifier)?;
-        let needs = || modifier.fault(format!("`{}` needs a content before it", modifier.lossy()));
+        let needs = || {
+            let fault = modifier.fault(format!("`{}` needs a content before it", modifier.lossy()));
+            fault.help(format!(
+                "`content:\"x\"; {};`, or `{}; content:\"x\";`",
+                modifier.lossy(),
+                id.get().name
+            ))
+        };
         let (aim, step) = self.last.ok_or_else(needs)?;
         let Aim::Buffer(at) = aim else { return Err(needs()) };
         let Some(from) = self.buffers.get_mut(at).filter(|b| step < b.steps.len()) else {
@@ -469,7 +482,9 @@ impl Draft {
 
     /// The content that a modifier speaks of.
     pub fn last_content(&mut self, modifier: Text<'_>) -> Result<&mut DraftContent, Fault> {
-        let needs = modifier.fault(format!("`{}` needs a content before it", modifier.lossy()));
+        let needs = modifier
+            .fault(format!("`{}` needs a content before it", modifier.lossy()))
+            .help("a modifier stands behind its content, in the same buffer: `content:\"x\"; nocase;`");
         let Some((aim, at)) = self.last else { return Err(needs) };
         match self.steps_of(aim).and_then(|steps| steps.get_mut(at)) {
             Some(DraftStep::Content(content)) => Ok(content),
@@ -489,7 +504,7 @@ impl Draft {
         let fault = text.fault(format!("no byte_extract or byte_math before this defines `{name}`"));
         Err(match nearest(&name, self.variables.iter().map(String::as_str)) {
             Some(near) => fault.help(format!("did you mean `{near}`?")),
-            None => fault,
+            None => fault.help("write a number, or define the name with `byte_extract` or `byte_math` first"),
         })
     }
 

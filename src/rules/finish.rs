@@ -207,13 +207,13 @@ fn check_content(draft: &DraftContent) -> Result<(), Fault> {
 /// Refuses contents that together need more bytes than `dsize` or `bsize` leave.
 fn check_reach(draft: &Draft, buffer: &DraftBuffer) -> Result<(), Fault> {
     let sizes = buffer.steps.iter().filter_map(|step| match step {
-        DraftStep::Other(Step::BufferSize(size)) if !size.negated => Some(("bsize", size.high)),
+        DraftStep::Other(Step::BufferSize(size)) => Some(("bsize", size.most())),
         _ => None,
     });
     let as_it_is = buffer.transforms.is_empty();
     let payload = buffer.context == Context::Payload && as_it_is;
     let dsize = draft.checks.iter().filter_map(move |check| match check {
-        Check::PayloadSize(size) if payload && !size.negated => Some(("dsize", size.high)),
+        Check::PayloadSize(size) if payload => Some(("dsize", size.most())),
         _ => None,
     });
     let Some((keyword, room)) = sizes.chain(dsize).min_by_key(|(_, high)| *high) else {
@@ -364,6 +364,15 @@ fn compile_steps(steps: Vec<DraftStep>, shared: &mut Shared<'_>) -> Result<Box<[
     compiled.collect()
 }
 
+/// Each name is one of a group.
+fn check_captures(draft: &DraftPcre) -> Result<(), Fault> {
+    let named = draft.captures.len();
+    let groups = if named > 0 { pcre::groups(&draft.expression) } else { None };
+    let Some(groups) = groups.filter(|groups| *groups < named) else { return Ok(()) };
+    let message = format!("the expression captures {groups} parts, and {named} names stand behind it");
+    Err(fault(draft.span, "pcre", message).help("a name for each pair of parentheses that captures"))
+}
+
 fn compile_pcre(draft: DraftPcre, shared: &mut Shared<'_>) -> Result<Pcre, Fault> {
     let regex = shared.regex(&draft).map_err(|bad| {
         // A place is exact only while every byte of the expression is one of the rule's text.
@@ -373,6 +382,7 @@ fn compile_pcre(draft: DraftPcre, shared: &mut Shared<'_>) -> Result<Pcre, Fault
         let span = at.map_or(draft.span, |start| Span { start, end: start + 1 });
         fault(span, "pcre", bad.message)
     })?;
+    check_captures(&draft)?;
     Ok(Pcre {
         flags: draft.flags,
         negated: draft.negated,

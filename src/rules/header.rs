@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 const ACTIONS: &[(&str, Action)] = &[
     ("alert", Action::Alert),
+    // An alert that is not written.
+    ("config", Action::Alert),
     ("pass", Action::Pass),
     ("drop", Action::Drop),
     ("reject", Action::Reject(RejectTo::Source)),
@@ -41,6 +43,7 @@ const PROTOCOLS: &[(&str, RuleProtocol)] = &[
     ("icmpv4", RuleProtocol::Icmpv4),
     ("icmpv6", RuleProtocol::Icmpv6),
     ("sctp", RuleProtocol::Sctp),
+    ("igmp", RuleProtocol::Igmp),
 ];
 
 pub fn is_action(word: &[u8]) -> bool {
@@ -51,13 +54,14 @@ pub fn action(word: Text<'_>) -> Result<Action, Fault> {
     if let Some((_, action)) = ACTIONS.iter().find(|(name, _)| word.is(name)) {
         return Ok(*action);
     }
-    let fault = if word.is("config") {
-        word.fault("`config` rules change logging, which this version does not do")
+    let fault = if word.is("accept") || word.bytes.starts_with(b"accept:") {
+        let fault = word.fault("`accept` is of firewall rules, which Weir has in another form");
+        fault.help("the filters of an interface, or `pass` for what rules would drop")
     } else {
         let fault = word.fault(format!("`{}` is no action", word.lossy()));
         match nearest(&word.lossy().to_ascii_lowercase(), ACTIONS.iter().map(|(name, _)| *name)) {
             Some(near) => fault.help(format!("did you mean `{near}`?")),
-            None => fault.help("one of: alert, pass, drop, reject, rejectsrc, rejectdst, rejectboth, close-client, close-server, close-both"),
+            None => fault.help("one of: alert, config, pass, drop, reject, rejectsrc, rejectdst, rejectboth, close-client, close-server, close-both"),
         }
     };
     Err(fault.keyword("action"))

@@ -52,14 +52,42 @@ fn unit(text: Text<'_>) -> (Text<'_>, u64) {
     }
 }
 
+/// What [`range`] reads, or bits under a mask: `&MASK=VALUE`, `&MASK!=VALUE`, either behind `!`; without a value, all bits of
+/// the mask.
+pub fn comparison(text: Text<'_>, max: u64) -> Result<NumRange, Fault> {
+    let (negated, rest) = text.trim().negation();
+    let Some(masked) = rest.strip("&") else { return range(text, max) };
+    let (mask, differs, value) = match masked.split_once(b'=') {
+        None => (masked, false, None),
+        Some((mask, value)) => match mask.bytes.strip_suffix(b"!") {
+            Some(bytes) => (mask.sub(0, bytes.len()).trim(), true, Some(value)),
+            None => (mask, false, Some(value)),
+        },
+    };
+    let bits = unsigned(mask, max)?;
+    let value = match value {
+        None => bits,
+        Some(text) => match unsigned(text, max)? {
+            value if value & !bits != 0 => {
+                let fault = text.fault(format!("{value:#x} has bits that the mask {bits:#x} takes away"));
+                return Err(fault.help("a number under a mask never equals this: correct either"));
+            }
+            value => value,
+        },
+    };
+    Ok(NumRange { low: value, high: value, negated: negated != differs, mask: bits })
+}
+
 /// `N =N !N !=N <N <=N >N >=N A<>B A-B !A-B`; a range leaves out its ends.
 pub fn range(text: Text<'_>, max: u64) -> Result<NumRange, Fault> {
     let text = text.trim();
-    let is = |low, high| Ok(NumRange { low, high, negated: false });
+    let is = |low, high| Ok(NumRange::new(low, high, false));
     let never =
         || text.fault("no number can be so").help("ranges and comparisons leave out the numbers they name");
     if text.strip("&").or_else(|| text.strip("!&")).is_some() {
-        return Err(text.fault("comparing under a bit mask is not supported here"));
+        return Err(text
+            .fault("this is not compared under a bit mask")
+            .help("a number, `<`, `>` or a range"));
     }
     let number = |part: Text<'_>| unsigned(part.trim(), max);
     if let Some(rest) = text.strip(">=") {
@@ -84,13 +112,13 @@ pub fn range(text: Text<'_>, max: u64) -> Result<NumRange, Fault> {
     };
     let Some((low, high)) = ends(rest) else {
         let value = number(rest)?;
-        return Ok(NumRange { low: value, high: value, negated });
+        return Ok(NumRange::new(value, value, negated));
     };
     let (low, high) = (number(low)?, number(high)?);
     if high.saturating_sub(low) < 2 {
         return Err(never());
     }
-    Ok(NumRange { low: low + 1, high: high - 1, negated })
+    Ok(NumRange::new(low + 1, high - 1, negated))
 }
 
 fn ends(text: Text<'_>) -> Option<(Text<'_>, Text<'_>)> {
@@ -124,7 +152,7 @@ mod tests {
             ("1kb", 1024, 1024, false),
         ];
         for (text, low, high, negated) in table {
-            assert_eq!(read(text), Ok(NumRange { low, high, negated }), "{text}");
+            assert_eq!(read(text), Ok(NumRange::new(low, high, negated)), "{text}");
         }
     }
 
@@ -138,7 +166,7 @@ mod tests {
             ("5<>6", "no number can be so"),
             ("9<>3", "no number can be so"),
             ("<0", "no number can be so"),
-            ("&4=4", "comparing under a bit mask is not supported here"),
+            ("&4=4", "this is not compared under a bit mask"),
         ] {
             assert_eq!(read(text).unwrap_err().message, message, "{text}");
         }

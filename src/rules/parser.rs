@@ -41,7 +41,7 @@ pub fn parse(line: &[u8]) -> Result<RuleAst<'_>, Fault> {
     let protocol = header.word("protocol", "a protocol")?;
     let src = header.word("address", "a source address")?;
     let src_ports = header.word("port", "a source port")?;
-    let direction = header.word("direction", "a direction (`->` or `<>`)")?;
+    let direction = header.arrow()?;
     let dst = header.word("address", "a destination address")?;
     let dst_ports = header.word("port", "a destination port")?;
     let options = options(header.body()?)?;
@@ -84,6 +84,21 @@ impl<'a> Header<'a> {
             return Err(word.sub(0, 1).fault("this `[` is never closed").keyword(part));
         }
         Ok(word)
+    }
+
+    /// The direction. Where an arrow stands one word too early or too late, a part before it is missing or too much.
+    fn arrow(&mut self) -> Result<Text<'a>, Fault> {
+        let is_arrow = |word: Text<'_>| matches!(word.bytes, b"->" | b"<>" | b"=>" | b"<-");
+        let direction = self.word("direction", "a direction (`->` or `<>`)")?;
+        if is_arrow(direction) {
+            return Ok(direction);
+        }
+        if direction.bytes.iter().all(|byte| b"<>=-".contains(byte)) {
+            let fault = direction.fault(format!("`{}` is no direction", direction.lossy()));
+            return Err(fault.keyword("direction").help("`->`, `<>` or `=>`"));
+        }
+        let fault = direction.fault(format!("expected `->` or `<>` here, not `{}`", direction.lossy()));
+        Err(fault.keyword("direction").help(FORM))
     }
 
     /// What stands between the parentheses.

@@ -29,6 +29,14 @@ pub fn compile(expression: &str, flags: PcreFlags, unlimited: bool) -> Result<Re
     compile_telling(WhichCaptures::Implicit, expression, flags, unlimited)
 }
 
+/// How many parts the expression captures, as far as it can be compiled.
+pub fn groups(expression: &str) -> Option<usize> {
+    compile_with_groups(expression).ok().map(|regex| match regex {
+        Regex::Linear(regex) => regex.captures_len() - 1,
+        Regex::Backtracking(regex) => regex.captures_len() - 1,
+    })
+}
+
 /// For what its groups capture as well, which costs memory.
 pub fn compile_with_groups(expression: &str) -> Result<Regex, BadExpression> {
     compile_telling(WhichCaptures::All, expression, PcreFlags::default(), false)

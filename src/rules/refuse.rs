@@ -62,6 +62,13 @@ fn find_word(text: &str, keyword: &str, word: &str) -> usize {
         !inside(before.chars().next_back())
             && !inside(rest.get(word.len()..).and_then(|rest| rest.chars().next()))
     };
+    if word == keyword {
+        // The keyword itself, not the same word of a message.
+        let value =
+            |at: &usize| text.get(at + word.len()..).is_some_and(|rest| rest.trim_start().starts_with(':'));
+        let mut found = text.match_indices(word).map(|(at, _)| at).filter(|at| whole(at));
+        return found.find(value).unwrap_or_default();
+    }
     let mut found = text.match_indices(word).map(|(at, _)| at).filter(|at| *at >= behind);
     found.find(whole).or_else(|| text.find(word)).unwrap_or_default()
 }

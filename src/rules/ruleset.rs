@@ -9,6 +9,7 @@ pub use super::context::BufferId;
 use super::dataset;
 pub use super::field::{FieldId, FieldTest, Occurrence};
 pub use super::flowint::{FlowintOp, FlowintVerb};
+use super::geo::GeoTest;
 use super::reputation::ReputationTest;
 pub use super::step::*;
 pub use super::transform::Transform;
@@ -65,6 +66,8 @@ pub enum RuleProtocol {
     Icmpv4,
     Icmpv6,
     Sctp,
+    /// IPv4 packets with IGMP.
+    Igmp,
 }
 
 /// Addresses of both families; an IPv4 address never matches an IPv6 one of the same bits.
@@ -107,11 +110,23 @@ pub struct NumRange {
     pub low: u64,
     pub high: u64,
     pub negated: bool,
+    /// Bits that are compared.
+    pub mask: u64,
 }
 
 impl NumRange {
+    /// Over all bits.
+    pub const fn new(low: u64, high: u64, negated: bool) -> NumRange {
+        NumRange { low, high, negated, mask: u64::MAX }
+    }
+
     pub fn contains(&self, value: u64) -> bool {
-        (self.low..=self.high).contains(&value) != self.negated
+        (self.low..=self.high).contains(&(value & self.mask)) != self.negated
+    }
+
+    /// No larger number can be so.
+    pub fn most(&self) -> u64 {
+        if self.negated || self.mask != u64::MAX { u64::MAX } else { self.high }
     }
 }
 
@@ -158,6 +173,11 @@ pub enum Check {
     SctpChunkCount(NumRange),
     /// Of any chunk in the packet.
     SctpChunkType(NumRange),
+    /// Of an IGMP message.
+    IgmpType(NumRange),
+    Rpc(RpcTest),
+    /// The network that the packet's own VXLAN header names (RFC 7348).
+    VxlanNetwork(NumRange),
     /// Whole seconds since the session's first packet.
     FlowAge(NumRange),
     FlowPackets {
@@ -177,6 +197,8 @@ pub enum Check {
     FlowStart,
     /// `iprep:`
     Reputation(Box<ReputationTest>),
+    /// `geoip:`
+    Country(Box<GeoTest>),
     /// What only a decoder knows.
     App(Box<AppCheck>),
 }
@@ -203,7 +225,7 @@ pub enum AppCheck {
         #[serde(with = "super::saved::ordering")]
         order: std::cmp::Ordering,
     },
-    /// Something that this version does not have: `geoip`, `filestore`, ...
+    /// Something that this version does not have: `filestore`, ...
     Facility(Facility),
 }
 
@@ -234,24 +256,28 @@ pub enum ProtocolSide {
 /// Parts of the engine that rules ask for and this version does not have.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Facility {
-    Dataset,
     IpReputation,
-    GeoIp,
     FileStore,
 }
 
 impl Facility {
-    pub const ALL: [Facility; 4] =
-        [Facility::Dataset, Facility::IpReputation, Facility::GeoIp, Facility::FileStore];
+    pub const ALL: [Facility; 2] = [Facility::IpReputation, Facility::FileStore];
 
     pub fn name(self) -> &'static str {
         match self {
-            Facility::Dataset => "datasets of JSON",
             Facility::IpReputation => "IP reputation",
-            Facility::GeoIp => "GeoIP",
             Facility::FileStore => "file store",
         }
     }
+}
+
+/// `rpc:` a call of ONC RPC (RFC 5531) in the packet's payload.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RpcTest {
+    pub program: u32,
+    /// `None` is any.
+    pub version: Option<u32>,
+    pub procedure: Option<u32>,
 }
 
 /// Which of a packet's VLAN tags.
@@ -313,6 +339,7 @@ pub enum ChecksumOf {
     Tcp(Family),
     Udp(Family),
     Icmp(Family),
+    Igmp,
 }
 
 /// The named buffers that contents look into.
@@ -330,6 +357,8 @@ pub enum Context {
     UdpHeader,
     Icmpv4Header,
     Icmpv6Header,
+    /// A whole IGMP message.
+    IgmpHeader,
     SctpHeader,
     /// The user data of each SCTP DATA chunk, one buffer a chunk.
     SctpChunkData,
@@ -446,6 +475,8 @@ pub struct Rule {
     pub bypass: bool,
     /// `mark_dscp`: the code point (six bits, RFC 2474) that a packet it matches leaves with.
     pub mark_dscp: Option<u8>,
+    /// `config`: the transaction that it matches gets no record of its own.
+    pub unlogged: bool,
     /// `noalert`: acts, sets bits, writes nothing.
     pub noalert: bool,
     /// `alert`: a pass rule that writes an alert too.

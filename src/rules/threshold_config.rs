@@ -327,7 +327,11 @@ mod tests {
             ("suppress gen_id 0, sig_id 5", 27, "gen_id 0 is for all rules, and this names one"),
             ("suppress gen_id 1, gen_id 1, sig_id 1", 20, "`gen_id` may be said once"),
             ("suppress gen_id 1, sig_id", 20, "`sig_id` needs a value"),
-            ("threshold gen_id 1, sig_id 1, type limit, track by_src, count 0, seconds 1", 63, "at least 1"),
+            (
+                "threshold gen_id 1, sig_id 1, type limit, track by_src, count 0, seconds 1",
+                63,
+                "0 is too few: at least 1",
+            ),
             (
                 "threshold gen_id 1, sig_id 1, type never, track by_src, count 1, seconds 1",
                 36,

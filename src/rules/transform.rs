@@ -25,6 +25,10 @@ pub enum Transform {
     ToMd5,
     ToSha1,
     ToSha256,
+    /// The domain that somebody registered, by the Public Suffix List: `www.example.co.uk` becomes `example.co.uk`.
+    Domain,
+    /// The public suffix: `co.uk`.
+    PublicSuffix,
     Xor(XorKey),
     FromBase64(Base64),
     Subslice(Subslice),

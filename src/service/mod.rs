@@ -31,6 +31,7 @@ pub mod states;
 pub mod table;
 pub mod text;
 pub mod trace;
+pub mod tuning;
 pub mod watchdog;
 
 pub use context::{Context, Host, PacketAt, SessionAt, Subject};
@@ -43,3 +44,4 @@ pub use report::{Reporter, Wanted, origin};
 pub use running::{NOBODY, Running};
 pub use services::{Outside, Passage, Services};
 pub use set::{Chain, InactiveAction, Selection, ServiceSet};
+pub use tuning::Tuning;

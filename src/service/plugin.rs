@@ -3,9 +3,9 @@
 use super::context::Context;
 use super::external::LogLine;
 use super::policy::Policy;
+use crate::base::Order;
 use crate::base::event::{CloseReason, PluginFault};
 use crate::base::{Anomaly, ClassId, DropReason, SetId, Time, WorkerId};
-use crate::inspect::Order;
 use crate::session::Session;
 use std::any::Any;
 
@@ -162,6 +162,9 @@ pub trait DataPlugin: Send {
     /// Before traffic.
     fn worker_init(&mut self, _worker: WorkerId) {}
 
+    /// Settings have changed; what is taken over must not be freed here.
+    fn tune(&mut self, _tuning: &mut super::tuning::Tuning) {}
+
     /// A set of this worker has the plugin as a member now.
     fn init(&mut self, _set: SetId) {}
 
@@ -216,6 +219,9 @@ pub trait DataPlugin: Send {
     fn holds(&self, _session: &Session) -> bool {
         false
     }
+
+    /// A packet of the session is among the next: a chance to bring what is kept of it into the processor's cache.
+    fn prefetch(&self, _session: &Session) {}
 
     /// Numbers for management, told once a turn: gauges and sums.
     fn publish(&self, _numbers: &mut dyn FnMut(Gauge, u64)) {}

@@ -90,6 +90,11 @@ impl Reporter {
         self.wanted
     }
 
+    /// Other events from now on. Those of transactions need the memory that was taken at the start, and stay off without.
+    pub fn want(&mut self, wanted: Wanted) {
+        self.wanted = wanted;
+    }
+
     /// What follows comes of packets within this one, until it is `None`.
     pub fn set_outer(&mut self, outer: Option<Outer>) {
         self.outer = outer;
@@ -130,6 +135,7 @@ impl Reporter {
                 app: session.map(|session| session.spoken.names()).unwrap_or_default(),
                 tx: alert.tx,
                 outer: self.outer.filter(|_| origin.cause == Cause::Inner),
+                notes: alert.notes,
                 tx_proto: tx.map(|tx| tx.proto.name()),
                 record: 0,
             });

@@ -11,9 +11,10 @@ use super::running::Running;
 use super::set::{Chain, InactiveAction, OnFault, Selection, ServiceSet};
 use super::states::StateSlab;
 use super::table::{PluginCounts, PluginTable};
+use super::tuning::Tuning;
+use crate::base::Order;
 use crate::base::event::{CloseReason, PluginFault};
 use crate::base::{Dir, DropReason, FlowTuple, Generation, PluginId, PortId, SetId, Time, WorkerId};
-use crate::inspect::Order;
 use crate::io::FrameAllocator;
 use crate::session::{NO_CHAIN, NO_HANDLE, Session, SessionId, Settled};
 use arrayvec::ArrayVec;
@@ -163,6 +164,17 @@ impl Services {
     /// From now on what the workers of a replay share is touched in their order.
     pub fn keep_order(&mut self, order: &dyn Fn() -> Box<dyn Order>) {
         self.plugins.keep_order(order);
+    }
+
+    /// The session's packet comes soon.
+    #[inline]
+    pub fn prefetch(&self, session: &Session) {
+        self.plugins.prefetch(session);
+    }
+
+    /// Settings of plugins, from the next packet on.
+    pub fn tune(&mut self, tuning: &mut Tuning) {
+        self.plugins.tune(tuning);
     }
 
     /// A plugin has something left to look at that may touch what the workers of a replay share.

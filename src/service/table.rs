@@ -2,10 +2,11 @@
 
 use super::plugin::{About, DataPlugin, Gauge, MAX_NAME, MAX_PLUGINS};
 use super::running::{NOBODY, Running};
+use super::tuning::Tuning;
+use crate::base::Order;
 use crate::base::counters::Counter;
 use crate::base::event::PluginFault;
 use crate::base::{ClassId, PluginId, SetId};
-use crate::inspect::Order;
 use crate::session::Session;
 use arrayvec::ArrayVec;
 use std::sync::Arc;
@@ -228,6 +229,17 @@ impl PluginTable {
     pub fn keep_order(&mut self, order: &dyn Fn() -> Box<dyn Order>) {
         let instances = self.slots.iter_mut().flatten().filter_map(|slot| slot.instance.as_mut());
         instances.for_each(|instance| instance.keep_order(order()));
+    }
+
+    #[inline]
+    pub fn prefetch(&self, session: &Session) {
+        let instances = self.slots.iter().flatten().filter(|slot| !slot.external);
+        instances.filter_map(|slot| slot.instance.as_ref()).for_each(|instance| instance.prefetch(session));
+    }
+
+    pub fn tune(&mut self, tuning: &mut Tuning) {
+        let instances = self.slots.iter_mut().flatten().filter_map(|slot| slot.instance.as_mut());
+        instances.for_each(|instance| instance.tune(tuning));
     }
 
     pub fn holds(&self, id: PluginId, session: &Session) -> bool {

@@ -134,9 +134,11 @@ impl SessionTable {
         &self.settings
     }
 
-    /// A running session keeps its state; its next deadline goes by the new values.
-    pub fn set_timeouts(&mut self, timeouts: super::Timeouts) {
-        self.settings.timeouts = timeouts;
+    /// Takes over all but what memory was taken by: capacity and seed. A running session keeps its state; its next deadline goes
+    /// by the new values.
+    pub fn tune(&mut self, settings: &Settings) {
+        let Settings { capacity, seed, .. } = self.settings;
+        self.settings = Settings { capacity, seed, ..*settings };
     }
 
     /// Starts to bring what [`find`](Self::find) will read first into the cache; for a burst, ahead of its packets.
@@ -149,12 +151,15 @@ impl SessionTable {
     /// As [`prefetch`](Self::prefetch), a step later: the session itself.
     #[inline]
     pub fn prefetch_session(&self, decoded: &Decoded) {
-        if let Some(slot) = self.index.candidate(decoded.session_hash)
-            && let Some(session) = self.slots.get(slot as usize)
-        {
-            cache::prefetch(session);
-            cache::prefetch(&session.tcp);
+        if let Some(session) = self.likely(decoded) {
+            cache::prefetch_all(session);
         }
+    }
+
+    /// The session that [`find`](Self::find) will hardly find another than, for what is brought after it.
+    #[inline]
+    pub fn likely(&self, decoded: &Decoded) -> Option<&Session> {
+        self.slots.get(self.index.candidate(decoded.session_hash)? as usize)
     }
 
     /// The packet's session, opened if need be; the packet is counted in it.

@@ -6,6 +6,7 @@ use super::memo::Memo;
 use super::owners::Tables;
 use super::settings::{Delivery, Settings, Urgent};
 use crate::base::{Anomaly, Dir, DropReason};
+use crate::io::cache;
 use crate::session::{NO_HANDLE, Session, Tracked};
 use arrayvec::ArrayVec;
 use std::cell::Cell;
@@ -84,6 +85,14 @@ impl Streams {
         &self.settings
     }
 
+    /// Takes over what bounds and overlaps say; streams that have reached their depth stay so. `settings` holds the table of overlaps that
+    /// was.
+    pub fn tune(&mut self, settings: &mut Settings) {
+        let own = &mut self.settings;
+        std::mem::swap(&mut own.overlap, &mut settings.overlap);
+        (own.urgent, own.depth, own.ahead) = (settings.urgent, settings.depth, settings.ahead);
+    }
+
     /// Bytes can be looked at before they are acknowledged.
     pub fn is_inline(&self) -> bool {
         self.settings.delivery == Delivery::Inline
@@ -97,6 +106,14 @@ impl Streams {
     /// Bytes of blocks in use.
     pub fn memory(&self) -> u64 {
         u64::from(self.store.blocks.in_use()) * BLOCK as u64
+    }
+
+    /// Starts to bring a session's streams into the cache.
+    #[inline]
+    pub fn prefetch(&self, session: &Session) {
+        for handle in session.streams.0 {
+            self.slots.get(handle as usize).into_iter().for_each(cache::prefetch_all);
+        }
     }
 
     /// Streams open now.

@@ -5,7 +5,9 @@
 #![allow(dead_code, unreachable_pub)] // each test binary uses a part
 
 pub mod child;
+pub mod doors;
 pub mod line;
+pub mod metrics;
 pub mod netns;
 pub mod samples;
 pub mod services;

@@ -2,7 +2,7 @@
 
 use super::super::decoder::{Decoder, Next};
 use super::super::detect::{Carrier, Found, detect};
-use super::super::expected::{Announced, Expected};
+use super::super::expected::{Announcement, Expected};
 use super::super::limits::Limits;
 use super::super::registry;
 use super::super::sink::Sink;
@@ -75,7 +75,7 @@ impl Run<'_> {
     }
 
     /// The first bytes of a session that another announced.
-    pub(super) fn announced(&mut self, source: &Source, announced: &Announced, bytes: &[u8]) -> bool {
+    pub(super) fn announced(&mut self, source: &Source, announced: &Announcement, bytes: &[u8]) -> bool {
         let mut flush = false;
         let proto = announced.proto;
         self.begin(source, proto);

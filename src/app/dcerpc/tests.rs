@@ -207,7 +207,7 @@ fn datagrams_are_decoded() {
 fn an_interface_is_compared_by_uuid_version_and_fragment() {
     use crate::rules::ruleset::NumRange;
     let later = Interface { uuid: SVCCTL, version: 2, first_fragment: false };
-    let range = |low, high, negated| NumRange { low, high, negated };
+    let range = |low, high, negated| NumRange::new(low, high, negated);
     assert!(later.is(&SVCCTL, None, true) && !later.is(&SVCCTL, None, false));
     assert!(later.is(&SVCCTL, Some(&range(2, 2, false)), true));
     assert!(!later.is(&SVCCTL, Some(&range(3, 9, false)), true));

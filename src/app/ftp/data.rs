@@ -2,7 +2,7 @@
 
 use super::{RETR, STOR};
 use crate::app::registry::{Entry, NO_STATES, at_the_end};
-use crate::app::{Announced, Decoder, FileId, Next, Probe, Sink, TxId, Window};
+use crate::app::{Announcement, Decoder, FileId, Next, Probe, Sink, TxId, Window};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 use crate::rules::field::{self, FieldId};
@@ -24,14 +24,14 @@ const COMMAND: FieldId = field::id("ftpdata_command");
 
 #[derive(Debug, Default)]
 pub(super) struct FtpData {
-    announced: Option<Announced>,
+    announced: Option<Announcement>,
     /// The file, in its direction.
     file: Option<(Dir, TxId, FileId)>,
     begun: bool,
 }
 
 impl Decoder for FtpData {
-    fn told(&mut self, announced: &Announced) {
+    fn told(&mut self, announced: &Announcement) {
         self.announced = Some(announced.clone());
     }
 

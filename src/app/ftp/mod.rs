@@ -12,7 +12,7 @@ pub use data::ENTRY as DATA_ENTRY;
 
 use super::expected::MAX_NAME;
 use super::registry::{Entry, NO_STATES, at_the_end};
-use super::{Announced, Decoder, End, Line, Lines, Next, Probe, Sink, Transaction, TxId, text};
+use super::{Announcement, Decoder, End, Line, Lines, Next, Probe, Sink, Transaction, TxId, text};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;
 use crate::rules::context::{self, BufferId};
@@ -63,7 +63,7 @@ struct Ftp {
     /// Where the next data channel will end.
     data: Option<End>,
     /// What it will carry.
-    transfer: Option<Announced>,
+    transfer: Option<Announcement>,
 }
 
 impl Decoder for Ftp {
@@ -169,7 +169,7 @@ impl Ftp {
             Command::Retrieve | Command::Store => {
                 let command = if command == Command::Retrieve { RETR } else { STOR };
                 let name = argument.iter().copied().take(MAX_NAME).collect();
-                self.transfer = Some(Announced { proto: AppProto::FtpData, command, name });
+                self.transfer = Some(Announcement { proto: AppProto::FtpData, command, name });
                 self.expect(sink);
             }
             Command::AuthTls | Command::Quit | Command::Other => {}

@@ -119,28 +119,30 @@ fn a_data_channel_is_expected_where_it_will_end() {
     let session = |src, sport, dst, dport| FlowTuple { src, sport, dst, dport, ..control() };
     let (client, server) = (control().src, control().dst);
     talk(&mut bench, "C: PORT 10,0,0,1,4,1\nS: 200 ok\nC: RETR in.txt\nS: 226 ok", 100);
-    let found = bench.expected.take(&session(server, 20, client, 1025), Time::from_secs(0)).unwrap();
+    let found = bench.expected.take(&session(server, 20, client, 1025), true, Time::from_secs(0)).unwrap();
     assert_eq!((found.command, &found.name[..]), (RETR, &b"in.txt"[..]));
     talk(&mut bench, "C: PASV\nS: 227 Entering (192,168,0,1,4,2).\nC: STOR out.txt\nS: 226 ok", 100);
-    let found = bench.expected.take(&session(client, 5000, server, 1026), Time::from_secs(0)).unwrap();
+    let found = bench.expected.take(&session(client, 5000, server, 1026), true, Time::from_secs(0)).unwrap();
     assert_eq!((found.command, &found.name[..]), (STOR, &b"out.txt"[..]));
     talk(&mut bench, "C: EPSV\\nRETR early.txt\nS: 229 (|||1027|)\\n226 ok", 100);
     assert!(
-        bench.expected.take(&session(client, 5001, server, 1027), Time::from_secs(0)).is_some(),
+        bench.expected.take(&session(client, 5001, server, 1027), true, Time::from_secs(0)).is_some(),
         "pipelined"
     );
     talk(&mut bench, "C: LIST", 100);
-    assert_eq!(bench.expected.take(&session(client, 5002, server, 1027), Time::from_secs(0)), None);
+    assert_eq!(bench.expected.take(&session(client, 5002, server, 1027), true, Time::from_secs(0)), None);
 }
 
-/// Through the worker's table: the control channel announces, and the next session is a file.
+/// The control channel announces, and the next session is a file, whichever worker has it.
 #[test]
 fn a_file_of_a_data_channel() {
-    let mut apps = Apps::new(Limits::default());
+    let announced = std::sync::Arc::default();
+    let [mut control_apps, mut apps] =
+        std::array::from_fn(|_| Apps::new(Limits::default()).sharing(std::sync::Arc::clone(&announced)));
     let wanted = Wanted::all();
     let (mut first, mut second) = (u32::MAX, u32::MAX);
     let at = |tuple, dir| Source { tuple, time: Time::from_secs(1), dir, opening_seen: true };
-    apps.data(
+    control_apps.data(
         &mut first,
         &at(control(), Dir::ToServer),
         &wanted,

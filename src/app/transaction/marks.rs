@@ -23,6 +23,8 @@ pub struct Marks {
     pub pending: Vec<Pending>,
     /// Rules that matched already, each in its direction.
     pub matched: Vec<(RuleIndex, Dir)>,
+    /// A rule wants no record of it.
+    pub unlogged: bool,
     /// A `pass` rule matched: nothing more is asked of it.
     pub passed: bool,
 }

@@ -73,6 +73,18 @@ pub enum FinalAction {
     Drop,
 }
 
+/// A value that a rule found in a set of values: what is known of it goes with the alert.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The set's number.
+    pub set: u32,
+    /// What is said of the value there.
+    pub record: u32,
+}
+
+/// Sets whose records one alert has at most.
+pub const MAX_NOTED: usize = 2;
+
 #[derive(Copy, Clone, Debug)]
 pub struct AlertEvent {
     pub rule: RuleIndex,
@@ -86,6 +98,7 @@ pub struct AlertEvent {
     pub tx: Option<u64>,
     /// The packet around the one that it matched in.
     pub outer: Option<Outer>,
+    pub notes: [Option<Noted>; MAX_NOTED],
     /// That transaction's protocol, as rules name it.
     pub tx_proto: Option<&'static str>,
     /// Bytes of what was noted of that transaction, in the ring of records; 0 for none.

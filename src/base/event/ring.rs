@@ -136,6 +136,7 @@ mod tests {
             app: AppNames::default(),
             tx: None,
             outer: None,
+            notes: Default::default(),
             tx_proto: None,
             record: 0,
         };

@@ -160,7 +160,7 @@ fn own_name() -> String {
 
 async fn look(client: &mut Client, looker: String) -> Result<p::DropsReply, Failure> {
     let reply = client.appliance.drops(p::DropsRequest { looker }).await;
-    Ok(reply.map_err(|status| Failure::from(status.message().to_owned()))?.into_inner())
+    Ok(reply.map_err(super::refused)?.into_inner())
 }
 
 /// What came between two looks that the server did not keep.

@@ -1,5 +1,7 @@
 //! `weir ctl`: the client of the management RPC. Tables for people, `--json` for programs.
 
+mod config;
+mod dataset;
 mod drops;
 mod ip_actions;
 mod mode;
@@ -9,7 +11,8 @@ mod show;
 mod why;
 
 use super::{Failure, Outcome};
-use crate::mgmt::rpc::client::{Client, connect};
+use crate::mgmt::rpc::client::{self, Address, Client, connect};
+use crate::mgmt::rpc::tls::TlsFiles;
 use crate::mgmt::rpc::{proto as p, socket};
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -20,6 +23,18 @@ pub struct Ctl {
     /// Control socket (default: where weir puts it for this user)
     #[arg(long, value_name = "PATH", global = true)]
     socket: Option<PathBuf>,
+    /// An appliance by TCP: https://HOST:PORT, or http://127.0.0.1:PORT on this machine (its key rpc.listen)
+    #[arg(long, value_name = "URL", global = true, conflicts_with = "socket")]
+    address: Option<String>,
+    /// With https: CA of the appliance's certificate (PEM)
+    #[arg(long, value_name = "FILE", global = true)]
+    ca: Option<PathBuf>,
+    /// With https: your certificate (PEM)
+    #[arg(long, value_name = "FILE", global = true)]
+    cert: Option<PathBuf>,
+    /// With https: your certificate's key (PEM)
+    #[arg(long, value_name = "FILE", global = true)]
+    key: Option<PathBuf>,
     /// Print JSON
     #[arg(long, global = true)]
     json: bool,
@@ -60,6 +75,9 @@ enum Command {
     /// Rules in force
     #[command(subcommand)]
     Rules(Rules),
+    /// Datasets of the rules in force: look into them, change them, write them
+    #[command(subcommand)]
+    Dataset(dataset::Dataset),
     /// Service sets, or everything about one
     ServiceSet { name: Option<String> },
     /// Plugins
@@ -68,6 +86,9 @@ enum Command {
     /// Change plugins and service sets of a running appliance
     #[command(subcommand)]
     Services(services::Services),
+    /// The configuration: show and change it, commit, roll back
+    #[command(subcommand)]
+    Config(config::Config),
     /// Ask the appliance to stop
     Stop,
 }
@@ -100,11 +121,31 @@ struct Answer {
     table: String,
 }
 
+impl Ctl {
+    fn whom(&self) -> Result<Address, client::ClientError> {
+        let files = match (&self.ca, &self.cert, &self.key) {
+            (Some(ca), Some(certificate), Some(key)) => {
+                Some(TlsFiles { ca: ca.clone(), certificate: certificate.clone(), key: key.clone() })
+            }
+            _ => None,
+        };
+        match &self.address {
+            Some(address) => Address::parse(address, files.as_ref()),
+            None => Ok(Address::Socket(self.socket.clone().unwrap_or_else(socket::default_path))),
+        }
+    }
+}
+
+/// A request that failed.
+fn refused(status: tonic::Status) -> Failure {
+    client::told(&status).into()
+}
+
 pub fn run(args: Ctl) -> Result<Outcome, Failure> {
-    let path = args.socket.clone().unwrap_or_else(socket::default_path);
+    let whom = args.whom()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(async {
-        let mut client = connect(&path).await?;
+        let mut client = connect(&whom).await?;
         ask(&mut client, &args.command, args.json).await
     })?;
     if args.json && !answer.json.is_null() {
@@ -112,11 +153,11 @@ pub fn run(args: Ctl) -> Result<Outcome, Failure> {
     } else {
         print!("{}", answer.table);
     }
-    Ok(if answer.json.get("even") == Some(&Value::Bool(false)) { Outcome::Flawed } else { Outcome::Clean })
+    let no = |key: &str| answer.json.get(key) == Some(&Value::Bool(false));
+    Ok(if no("even") || no("found") { Outcome::Flawed } else { Outcome::Clean })
 }
 
 async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<Answer, Failure> {
-    let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
     let appliance = &mut client.appliance;
     Ok(match command {
         Command::Version => {
@@ -153,9 +194,11 @@ async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<An
         Command::Rules(Rules::Reload) => {
             show::reload(&client.rules.reload(p::ReloadRequest {}).await.map_err(refused)?.into_inner())
         }
+        Command::Dataset(command) => command.ask(client).await?,
         Command::ServiceSet { name } => services::sets(client, name.as_deref()).await?,
         Command::Plugin(command) => services::plugin(client, command).await?,
         Command::Services(command) => services::services(client, command).await?,
+        Command::Config(command) => command.ask(client).await?,
         Command::Stop => {
             appliance.stop(p::StopRequest {}).await.map_err(refused)?;
             Answer { json: serde_json::json!({ "stopping": true }), table: "stopping\n".into() }

@@ -1,6 +1,6 @@
 //! `weir ctl mode`: modes of pairs, changed while traffic flows.
 
-use super::Answer;
+use super::{Answer, refused};
 use crate::cli::Failure;
 use crate::cli::table::Table;
 use crate::mgmt::config::value::parse_span;
@@ -22,7 +22,7 @@ pub(super) struct Mode {
     confirm: Option<Duration>,
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().map(Duration::from_secs);
     let span = seconds.or_else(|| parse_span(text)).filter(|span| !span.is_zero());
     span.ok_or_else(|| "write seconds, or a time such as 5m".to_owned())
@@ -50,7 +50,6 @@ impl Mode {
             [mode] => appliance.set_mode(change("", mode)).await,
             [pair, mode, ..] => appliance.set_mode(change(pair, mode)).await,
         };
-        let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
         Ok(show(&reply.map_err(refused)?.into_inner()))
     }
 }

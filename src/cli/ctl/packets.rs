@@ -1,6 +1,6 @@
 //! `weir ctl capture` and `weir ctl trace`: packets as they pass.
 
-use super::{Answer, show};
+use super::{Answer, refused, show};
 use crate::base::Time;
 use crate::cli::Failure;
 use crate::io::capture::pcapng::{PacketRecord, PcapngWriter};
@@ -65,7 +65,6 @@ async fn watch(
     client: &mut Client,
     request: p::WatchRequest,
 ) -> Result<(Vec<String>, Streaming<p::WatchReply>), Failure> {
-    let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
     let mut stream = client.packets.watch(request).await.map_err(refused)?.into_inner();
     let first = stream.message().await.map_err(refused)?.and_then(|reply| reply.what);
     match first {
@@ -82,7 +81,7 @@ async fn each(
     let mut ended = Ended::default();
     loop {
         let reply = tokio::select! {
-            reply = stream.message() => reply.map_err(|status| Failure::from(status.message().to_owned()))?,
+            reply = stream.message() => reply.map_err(refused)?,
             _ = tokio::signal::ctrl_c() => return Ok(ended),
         };
         match reply.and_then(|reply| reply.what) {

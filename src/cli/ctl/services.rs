@@ -1,6 +1,6 @@
 //! `weir ctl service-set`, `plugin` and `services`.
 
-use super::Answer;
+use super::{Answer, refused};
 use crate::cli::Failure;
 use crate::cli::table::Table;
 use crate::mgmt::rpc::client::Client;
@@ -48,10 +48,6 @@ pub(super) struct Blob {
     /// Your own count of what you send
     #[arg(long, default_value_t = 0)]
     generation: u32,
-}
-
-fn refused(status: tonic::Status) -> Failure {
-    Failure::from(status.message().to_owned())
 }
 
 /// The daemon's folder is another: it gets full paths.

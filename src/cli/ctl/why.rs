@@ -20,7 +20,7 @@ impl Why {
     pub(super) async fn ask(&self, client: &mut Client) -> Result<Answer, Failure> {
         let request = request(&self.words).map_err(Failure::from)?;
         let reply = client.sessions.why(request).await;
-        Ok(answer(&reply.map_err(|status| Failure::from(status.message().to_owned()))?.into_inner()))
+        Ok(answer(&reply.map_err(super::refused)?.into_inner()))
     }
 }
 

@@ -265,6 +265,9 @@ fn effects(rule: &Rule, set: &RuleSet) -> Vec<String> {
     if rule.bypass {
         list.push("the session is inspected no more (bypass)".to_owned());
     }
+    if rule.unlogged {
+        list.push("the transaction gets no record (config)".to_owned());
+    }
     if let Some(dscp) = rule.mark_dscp {
         list.push(format!("the packet leaves with DSCP {dscp} (mark_dscp)"));
     }

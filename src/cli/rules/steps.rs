@@ -67,6 +67,9 @@ pub fn addresses(set: &AddrSet) -> String {
 /// `is 5`, `is from 1 to 9`, `is not 5`.
 pub fn range(range: &NumRange) -> String {
     let not = if range.negated { "not " } else { "" };
+    if range.mask != u64::MAX {
+        return format!("under {:#x} is {not}{:#x}", range.mask, range.low);
+    }
     match (range.low, range.high) {
         (low, high) if low == high => format!("is {not}{low}"),
         (0, high) => format!("is {not}at most {high}"),
@@ -121,6 +124,13 @@ pub fn check(check: &Check) -> String {
         Check::SctpVerificationTag(r) => is("SCTP verification tag", r),
         Check::SctpChunkCount(r) => is("number of SCTP chunks", r),
         Check::SctpChunkType(r) => is("type of an SCTP chunk", r),
+        Check::IgmpType(r) => is("IGMP message type", r),
+        Check::Rpc(test) => {
+            let or_any = |number: Option<u32>| number.map_or_else(|| "any".to_owned(), |n| n.to_string());
+            let (version, procedure) = (or_any(test.version), or_any(test.procedure));
+            format!("an RPC call: program {}, version {version}, procedure {procedure}", test.program)
+        }
+        Check::VxlanNetwork(r) => is("VXLAN network", r),
         Check::FlowAge(r) => is("the session's age in seconds", r),
         Check::FlowPackets { side: of, count } => is(&format!("packets of {}", side(of)), count),
         Check::FlowBytes { side: of, count } => is(&format!("bytes of {}", side(of)), count),
@@ -128,6 +138,11 @@ pub fn check(check: &Check) -> String {
         Check::FlowStart => "the first packet of its direction".to_owned(),
         Check::Reputation(test) => {
             format!("the reputation in {} of {:?}: {:?}", test.category, test.who, test.ask)
+        }
+        Check::Country(test) => {
+            let countries: Vec<_> = test.countries.iter().map(ToString::to_string).collect();
+            let not = if test.negated { "none of " } else { "" };
+            format!("the country of {:?}: {not}{}", test.who, countries.join(", "))
         }
         Check::App(check) => app_check(check),
     }

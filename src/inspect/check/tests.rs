@@ -8,9 +8,9 @@ use crate::wire::build::*;
 use std::net::{IpAddr, SocketAddr};
 
 /// A packet with its layers, and the session of a client that has sent 3 packets of 300 bytes.
-struct Sample {
-    bytes: Vec<u8>,
-    decoded: Decoded,
+pub(super) struct Sample {
+    pub(super) bytes: Vec<u8>,
+    pub(super) decoded: Decoded,
 }
 
 impl Sample {
@@ -20,7 +20,7 @@ impl Sample {
         Sample { bytes, decoded }
     }
 
-    fn ip(bytes: Vec<u8>) -> Sample {
+    pub(super) fn ip(bytes: Vec<u8>) -> Sample {
         Sample::of(LinkType::RawIp, bytes)
     }
 
@@ -64,7 +64,7 @@ fn matches(sample: &Sample, protocol: &str, options: &str) -> bool {
     header_matches(&rule, facts.decoded) && rule.checks.iter().all(|check| holds(check, &facts))
 }
 
-fn table(sample: &Sample, protocol: &str, yes: &[&str], no: &[&str]) {
+pub(super) fn table(sample: &Sample, protocol: &str, yes: &[&str], no: &[&str]) {
     for options in yes {
         assert!(matches(sample, protocol, options), "should match {protocol} {options}");
     }
@@ -73,15 +73,15 @@ fn table(sample: &Sample, protocol: &str, yes: &[&str], no: &[&str]) {
     }
 }
 
-fn ip(text: &str) -> IpAddr {
+pub(super) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn at(text: &str) -> SocketAddr {
+pub(super) fn at(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-fn tcp(flags: u8) -> Sample {
+pub(super) fn tcp(flags: u8) -> Sample {
     let options = TcpOptions { mss: Some(1460), window_scale: Some(7), ..TcpOptions::default() };
     let segment =
         Segment { seq: 100, ack: 200, flags, window: 512, options, payload: b"hello", ..Segment::default() };

@@ -57,19 +57,5 @@ impl HostState {
     }
 }
 
-/// When, in a replay by several workers, state keyed by host may be touched.
-pub trait Order: Send {
-    /// Comes back when everything that stands before `position` has been done, by whomever.
-    fn wait_before(&mut self, position: u64);
-}
-
-/// A running appliance, or one worker alone: packets are taken as they come.
-pub struct AsTheyCome;
-
-impl Order for AsTheyCome {
-    #[inline]
-    fn wait_before(&mut self, _: u64) {}
-}
-
 #[cfg(test)]
 mod tests;

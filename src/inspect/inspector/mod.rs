@@ -6,16 +6,16 @@
 
 use crate::app::{FileWants, Transactions};
 use crate::base::counters::Counter;
-use crate::base::{Anomaly, Dir, DropReason, ExceptionPolicies, RuleIndex, Verdict};
+use crate::base::{Anomaly, AsTheyCome, Dir, DropReason, ExceptionPolicies, Order, RuleIndex, Verdict};
 use crate::inspect::buffers;
 use crate::inspect::cost::{Meter, Unmetered};
 use crate::inspect::facts::PacketFacts;
 use crate::inspect::group::{Place, Set};
-use crate::inspect::hosts::{AsTheyCome, HostState, Order};
+use crate::inspect::hosts::HostState;
 use crate::inspect::kind::Class;
 use crate::inspect::lookback::Search;
 use crate::inspect::matcher::Seen;
-use crate::inspect::outcome::{MAX_ALERTS, Outcome, Payload};
+use crate::inspect::outcome::{MAX_ALERTS, Notes, Outcome, Payload};
 use crate::inspect::state::{StateHandle, StateSlab};
 use crate::inspect::steps::Budget;
 use crate::inspect::turn::Turn;
@@ -180,6 +180,11 @@ impl Inspector {
         self.position = position;
     }
 
+    /// Other bounds and policies from the next packet on.
+    pub fn tune(&mut self, packet_alert_max: usize, exceptions: ExceptionPolicies) {
+        (self.settings.packet_alert_max, self.settings.exceptions) = (packet_alert_max, exceptions);
+    }
+
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -303,6 +308,7 @@ impl Inspector {
             max_alerts: self.settings.packet_alert_max.min(MAX_ALERTS).saturating_sub(alerts),
             matches: 0,
             suppressed: 0,
+            notes: Notes::default(),
         };
         work(&mut turn, candidates, seen);
         let (matches, suppressed) = (turn.matches, turn.suppressed);

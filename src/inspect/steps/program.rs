@@ -140,6 +140,11 @@ impl Program {
         &self.sets
     }
 
+    /// Whether something goes with the values of a set that it asks for.
+    pub(crate) fn notes(&self) -> bool {
+        self.sets.iter().any(|op| op.set.as_ref().is_some_and(|set| set.has_records()))
+    }
+
     /// Whether it changes a set: to be evaluated when all else of the rule holds.
     pub(crate) fn acts(&self) -> bool {
         self.sets.iter().any(|op| op.verb.acts())

@@ -1,6 +1,7 @@
 //! What must hold between keys.
 
 mod datasets;
+mod doors;
 mod outputs;
 mod services;
 
@@ -22,6 +23,7 @@ pub fn check(config: &Config, places: &Places, faults: &mut Vec<Fault>) {
     datasets::check(&mut checker);
     services::check(&mut checker);
     outputs::check(&mut checker);
+    doors::check(&mut checker);
 }
 
 /// Adds a fault for each CPU that is not there, or serves two lcores though nothing says that it may.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// A text the configuration was read from: a file, or one `--set`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SourceText {
     /// As faults print it.
     pub name: String,

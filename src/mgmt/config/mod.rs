@@ -1,10 +1,16 @@
 //! The configuration: one TOML file and `--set` over the defaults of a profile.
 //!
 //! Owes: a [`Config`] that holds together, or every fault with its line and a caret. Each key is described once, in
-//! [`sections`]; reading, `weir config show` and `conf/weir.toml` come from that description.
+//! [`sections`]; reading, `weir config show` and `explain`, `conf/weir.toml`, `docs/configuration.md` and what a running
+//! appliance takes over come from that description.
 
 pub mod check;
+pub mod edit;
+pub mod entries;
+pub mod explain;
 pub mod fault;
+pub mod key_table;
+pub mod kind;
 pub mod print;
 pub mod read;
 pub mod sections;
@@ -19,7 +25,7 @@ pub use fault::{Fault, Faults};
 pub use read::Places;
 pub use sections::*;
 
-use fault::SourceText;
+pub use fault::SourceText;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use value::words;
@@ -61,9 +67,13 @@ pub struct Config {
     pub datasets: Datasets,
     pub named_datasets: Vec<Dataset>,
     pub reputation: Reputation,
+    pub geoip: Geoip,
     pub outputs: Outputs,
     pub rpc: Rpc,
+    pub suricata_socket: SuricataSocket,
+    pub http: Http,
     pub log: Log,
+    pub changes: Changes,
 }
 
 impl Config {
@@ -95,9 +105,13 @@ impl Config {
             datasets: Datasets::default(),
             named_datasets: Vec::new(),
             reputation: Reputation::default(),
+            geoip: Geoip::default(),
             outputs: Outputs::of(profile),
             rpc: Rpc::default(),
+            suricata_socket: SuricataSocket::default(),
+            http: Http::default(),
             log: Log::default(),
+            changes: Changes::default(),
         }
     }
 }
@@ -136,18 +150,18 @@ impl Section for Config {
             "What rules ask for beyond the packets that they match (docs/operating.md).",
             &mut self.ip_actions,
         );
-        v.names(
+        v.live_names(
             "host-os-policy",
             "Overlap policy by destination network, for fragments and streams; the longest prefix wins. Example:\n\
              \"10.1.0.0/16\" = \"linux\"",
             &mut self.host_os_policy,
         );
-        v.list(
+        v.live_list(
             "plugin",
             "Plugins beside the built-in ones (idp, passthru, cos, filter), and settings of those: one [[plugin]] each.",
             &mut self.plugins,
         );
-        v.list(
+        v.live_list(
             "service-set",
             "Service sets: which traffic passes which plugins. Without any, everything inspected passes idp.",
             &mut self.service_sets,
@@ -156,15 +170,27 @@ impl Section for Config {
         v.section("rules", "Detection rules.", &mut self.rules);
         v.section("vars", "Variables of the rules.", &mut self.vars);
         v.section("datasets", "Lists of values that rules ask for and change.", &mut self.datasets);
-        v.list(
+        v.live_list(
             "dataset",
             "Sets that the rules know by name alone: one [[dataset]] each.",
             &mut self.named_datasets,
         );
         v.section("reputation", "What is said of addresses (`iprep`).", &mut self.reputation);
+        v.section("geoip", "Countries of addresses (`geoip`).", &mut self.geoip);
         v.section("outputs", "Files written.", &mut self.outputs);
         v.section("rpc", "The control socket.", &mut self.rpc);
+        v.section(
+            "suricata-socket",
+            "Suricata's unix-socket protocol, for scripts that know it.",
+            &mut self.suricata_socket,
+        );
+        v.section("http", "/metrics (Prometheus), /healthz and /readyz over HTTP.", &mut self.http);
         v.section("log", "The daemon's own log, on stderr.", &mut self.log);
+        v.section(
+            "config",
+            "Changes of this configuration while weir runs (`weir ctl config`).",
+            &mut self.changes,
+        );
     }
 }
 
@@ -177,10 +203,40 @@ pub struct Loaded {
     pub base: PathBuf,
     /// What it was read from, to be read again.
     pub file: Option<PathBuf>,
+    /// The file's text.
+    pub text: Arc<SourceText>,
     pub sets: Vec<String>,
 }
 
+/// A text in the place of the file's.
+#[derive(Debug)]
+pub struct Candidate {
+    pub loaded: Loaded,
+    /// Keys that are unknown or have values that they cannot have.
+    pub unreadable: Vec<Fault>,
+    /// What does not hold together.
+    pub uneven: Vec<Fault>,
+}
+
 impl Loaded {
+    /// The same sources with another text in the place of the file's. `name`: as faults call it.
+    pub fn with_text(&self, name: &str, text: &str) -> Candidate {
+        let text = Arc::new(SourceText { name: name.to_owned(), text: text.to_owned() });
+        let sets = self.sets.iter().map(|set| Arc::new(set_as_toml(set)));
+        let texts: Vec<_> = std::iter::once(Arc::clone(&text)).chain(sets).collect();
+        let mut unreadable = Vec::new();
+        let (config, places) = read_texts(&texts, Profile::Inline, &mut unreadable);
+        let mut uneven = Vec::new();
+        check::check(&config, &places, &mut uneven);
+        Candidate { loaded: Loaded { config, places, text, ..self.clone() }, unreadable, uneven }
+    }
+
+    /// The `--set` that a key has its value from, if it has one: that wins over the file.
+    pub fn overridden(&self, key: &str) -> Option<&str> {
+        let place = self.places.get(&key.replace('"', ""))?;
+        Some(place.source.name.as_str()).filter(|name| name.starts_with(SET))
+    }
+
     /// Whether the CPUs that are named are there, and no two lcores share one unasked.
     pub fn check_cpus(&self, machine: &Machine) -> Result<(), Faults> {
         let mut faults = Vec::new();
@@ -226,13 +282,16 @@ fn read_file(path: &Path) -> Result<SourceText, Faults> {
     })
 }
 
+/// As sources call what the command line said.
+const SET: &str = "--set ";
+
 /// `a.b=text` is TOML once the value is; a value that is not is taken as text.
 fn set_as_toml(set: &str) -> SourceText {
     let (key, value) = set.split_once('=').unwrap_or((set, ""));
     let (key, value) = (key.trim(), value.trim());
     let plain = toml::de::DeValue::parse(value).is_ok();
     let value = if plain { value.to_owned() } else { value::quoted(value) };
-    SourceText { name: format!("--set {set}"), text: format!("{key} = {value}") }
+    SourceText { name: format!("{SET}{set}"), text: format!("{key} = {value}") }
 }
 
 /// Only the profile, before the defaults are known.
@@ -245,19 +304,27 @@ impl Section for ProfileOnly {
 }
 
 fn load_texts(texts: &[Arc<SourceText>], profile: Profile, base: PathBuf) -> Result<Loaded, Faults> {
+    let mut faults = Vec::new();
+    let (config, places) = read_texts(texts, profile, &mut faults);
+    check::check(&config, &places, &mut faults);
+    let text = texts.first().cloned().unwrap_or_else(|| Arc::new(SourceText::default()));
+    if faults.is_empty() {
+        Ok(Loaded { config, places, base, file: None, text, sets: Vec::new() })
+    } else {
+        Err(Faults(faults))
+    }
+}
+
+/// `profile`: where no text names one.
+fn read_texts(texts: &[Arc<SourceText>], profile: Profile, faults: &mut Vec<Fault>) -> (Config, Places) {
     let mut chosen = ProfileOnly(profile);
     for text in texts {
         read::read(text, &mut chosen, &mut Places::new(), &mut Vec::new());
     }
     let mut config = Config::defaults(chosen.0);
-    let (mut places, mut faults) = (Places::new(), Vec::new());
+    let mut places = Places::new();
     for text in texts {
-        read::read(text, &mut config, &mut places, &mut faults);
+        read::read(text, &mut config, &mut places, faults);
     }
-    check::check(&config, &places, &mut faults);
-    if faults.is_empty() {
-        Ok(Loaded { config, places, base, file: None, sets: Vec::new() })
-    } else {
-        Err(Faults(faults))
-    }
+    (config, places)
 }

@@ -1,9 +1,9 @@
-//! The visitors that write the configuration: as TOML (with comments for `conf/weir.toml`, or with where each value came
-//! from for `weir config show`), and as a list of its keys.
+//! The visitor that writes the configuration as TOML: with comments for `conf/weir.toml`, with where each value came from for
+//! `weir config show`, or bare.
 
 use super::read::Places;
 use super::value::quoted;
-use super::visit::{List, Names, Section, Value, Visitor};
+use super::visit::{Key, List, Names, Section, Value, Visitor};
 use std::fmt::Write as _;
 
 /// What stands beside a value.
@@ -12,6 +12,7 @@ pub enum Notes<'a> {
     About,
     /// Where a value that is not a default came from, behind it.
     Origins(&'a Places),
+    None,
 }
 
 /// The configuration as TOML.
@@ -32,7 +33,7 @@ struct Printer<'a> {
     lead: &'static str,
 }
 
-fn join(path: &str, key: &str) -> String {
+pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
@@ -47,7 +48,7 @@ impl Printer<'_> {
 
     fn origin(&self, key: &str) -> String {
         match self.notes {
-            Notes::About => String::new(),
+            Notes::About | Notes::None => String::new(),
             Notes::Origins(places) => places.get(&join(&self.place, key)).map_or_else(
                 || "  # default".into(),
                 |p| format!("  # {}:{}", p.source.name, p.line_column().0),
@@ -81,9 +82,9 @@ impl Printer<'_> {
 }
 
 impl Visitor for Printer<'_> {
-    fn value(&mut self, key: &'static str, about: &'static str, value: &mut dyn Value) {
-        self.about(about);
-        self.line(key, &value.write());
+    fn take(&mut self, key: Key, value: &mut dyn Value) {
+        self.about(key.about);
+        self.line(key.name, &value.write());
     }
 
     fn section(&mut self, key: &'static str, about: &'static str, section: &mut dyn Section) {
@@ -92,7 +93,7 @@ impl Visitor for Printer<'_> {
         self.within(path, place, |p| section.visit(p));
     }
 
-    fn list(&mut self, key: &'static str, about: &'static str, list: &mut dyn List) {
+    fn take_list(&mut self, Key { name: key, about, .. }: Key, list: &mut dyn List) {
         let path = join(&self.path, key);
         let head = format!("[[{path}]]");
         let mut count = 0;
@@ -110,53 +111,19 @@ impl Visitor for Printer<'_> {
         }
     }
 
-    fn names(&mut self, key: &'static str, about: &'static str, names: &mut Names) {
+    fn take_names(&mut self, Key { name: key, about, .. }: Key, names: &mut Names) {
         let (path, place) = (join(&self.path, key), join(&self.place, key));
         self.head(about, &format!("[{path}]"));
         self.within(path, place, |p| {
             for (name, value) in names.iter() {
-                let bare = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-                p.named_line(name, &if bare { name.clone() } else { quoted(name) }, &value.write());
+                p.named_line(name, &written_name(name), &value.write());
             }
         });
     }
 }
 
-/// The dotted names of all keys; a list's item stands for all (`port.mtu`).
-pub fn keys(root: &mut dyn Section) -> Vec<String> {
-    let mut lister = Keys { path: String::new(), found: Vec::new() };
-    root.visit(&mut lister);
-    lister.found
-}
-
-struct Keys {
-    path: String,
-    found: Vec<String>,
-}
-
-impl Keys {
-    fn inside(&mut self, key: &str, section: &mut dyn Section) {
-        let inner = join(&self.path, key);
-        let outer = std::mem::replace(&mut self.path, inner);
-        section.visit(self);
-        self.path = outer;
-    }
-}
-
-impl Visitor for Keys {
-    fn value(&mut self, key: &'static str, _: &'static str, _: &mut dyn Value) {
-        self.found.push(join(&self.path, key));
-    }
-
-    fn section(&mut self, key: &'static str, _: &'static str, section: &mut dyn Section) {
-        self.inside(key, section);
-    }
-
-    fn list(&mut self, key: &'static str, _: &'static str, list: &mut dyn List) {
-        self.inside(key, &mut *list.sample());
-    }
-
-    fn names(&mut self, key: &'static str, _: &'static str, _: &mut Names) {
-        self.found.push(join(&self.path, key));
-    }
+/// A name as a TOML key.
+pub(super) fn written_name(name: &str) -> String {
+    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    if bare { name.to_owned() } else { quoted(name) }
 }

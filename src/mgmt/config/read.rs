@@ -1,7 +1,7 @@
 //! The visitor that takes values over from TOML: every fault is collected, every value's place remembered.
 
 use super::fault::{Fault, Place, SourceText, nearest};
-use super::visit::{List, Names, Section, Value, Visitor};
+use super::visit::{Key, List, Names, Section, Value, Visitor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The value of a known key, its place noted.
-    fn take(&mut self, key: &'static str) -> Option<&'a toml::Spanned<DeValue<'a>>> {
+    fn known(&mut self, key: &'static str) -> Option<&'a toml::Spanned<DeValue<'a>>> {
         self.seen.push(key);
         let (_, value) = self.table.iter().find(|(k, _)| k.get_ref() == key)?;
         self.places.insert(self.name(key), self.place(value.span()));
@@ -99,8 +99,8 @@ impl<'a> Reader<'a> {
 }
 
 impl Visitor for Reader<'_> {
-    fn value(&mut self, key: &'static str, _about: &'static str, value: &mut dyn Value) {
-        let Some(toml) = self.take(key) else { return };
+    fn take(&mut self, Key { name: key, .. }: Key, value: &mut dyn Value) {
+        let Some(toml) = self.known(key) else { return };
         if let Err(message) = value.read(toml.get_ref()) {
             let name = self.name(key);
             self.fault(toml.span(), name.clone(), format!("wrong value for `{name}`"), message);
@@ -108,15 +108,15 @@ impl Visitor for Reader<'_> {
     }
 
     fn section(&mut self, key: &'static str, _about: &'static str, section: &mut dyn Section) {
-        let Some(toml) = self.take(key) else { return };
+        let Some(toml) = self.known(key) else { return };
         match toml.get_ref() {
             DeValue::Table(table) => self.descend(table, &self.name(key), section),
             _ => self.wrong_kind(toml, key, &format!("[{}]", self.name(key))),
         }
     }
 
-    fn list(&mut self, key: &'static str, _about: &'static str, list: &mut dyn List) {
-        let Some(toml) = self.take(key) else { return };
+    fn take_list(&mut self, Key { name: key, .. }: Key, list: &mut dyn List) {
+        let Some(toml) = self.known(key) else { return };
         let DeValue::Array(items) = toml.get_ref() else {
             return self.wrong_kind(toml, key, &format!("[[{}]]", self.name(key)));
         };
@@ -133,8 +133,8 @@ impl Visitor for Reader<'_> {
         }
     }
 
-    fn names(&mut self, key: &'static str, _about: &'static str, names: &mut Names) {
-        let Some(toml) = self.take(key) else { return };
+    fn take_names(&mut self, Key { name: key, .. }: Key, names: &mut Names) {
+        let Some(toml) = self.known(key) else { return };
         let DeValue::Table(table) = toml.get_ref() else {
             return self.wrong_kind(toml, key, &format!("[{}]", self.name(key)));
         };

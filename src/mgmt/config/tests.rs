@@ -1,4 +1,5 @@
-use super::print::{Notes, keys, print};
+use super::key_table::{Row, table};
+use super::print::{Notes, print};
 use super::*;
 
 fn load(text: &str) -> Result<Loaded, Faults> {
@@ -113,15 +114,60 @@ fn the_shipped_file_parses_and_equals_the_defaults() {
 
 #[test]
 fn every_key_appears_in_the_shipped_file() {
-    let mut config = Config::defaults(Profile::Inline);
-    let keys = keys(&mut config);
-    assert!(keys.len() > 60, "{}", keys.len());
-    for key in keys {
-        let last = key.rsplit('.').next().unwrap_or(&key);
-        let (line, section) = (format!("{last} = "), format!("{key}]"));
-        let found =
-            SHIPPED.lines().any(|l| l.trim_start_matches('#').starts_with(&line) || l.ends_with(&section));
-        assert!(found, "{key} is not in conf/weir.toml");
+    let rows = table(Profile::Inline);
+    assert!(rows.len() > 60, "{}", rows.len());
+    for row in rows {
+        let last = row.key().rsplit('.').next().unwrap_or_default();
+        let wanted = match row {
+            Row::Key(_) => format!("{last} = "),
+            Row::Section(_) => format!("{last}]"),
+        };
+        let found = SHIPPED.lines().any(|line| match row {
+            Row::Key(_) => line.trim_start_matches('#').starts_with(&wanted),
+            Row::Section(_) => line.trim_end_matches(']').ends_with(wanted.trim_end_matches(']')),
+        });
+        assert!(found, "{} is not in conf/weir.toml", row.key());
+    }
+}
+
+#[test]
+fn the_reference_page_is_what_the_table_says() {
+    let written = include_str!("../../../docs/configuration.md") == explain::reference();
+    assert!(written, "run: weir config reference > docs/configuration.md");
+}
+
+#[test]
+fn a_key_is_explained_by_its_name_with_or_without_numbers_and_a_slip_names_the_nearest() {
+    let text = |key: &str| explain::explain(key).map(|explained| explained.text(None));
+    let tcp = text("timeouts.tcp-established").unwrap();
+    for part in
+        ["TCP after it.", "time", "ms, s, m, h or d", "\"3600s\" (profile \"suricata\": \"600s\")", "live"]
+    {
+        assert!(tcp.contains(part), "{part}: {tcp}");
+    }
+    assert_eq!(text("port.0.mtu"), text("port.mtu"));
+    assert!(
+        text("port.mtu").unwrap().contains("68 to 9216") && text("port.mtu").unwrap().contains("restart")
+    );
+    let lcores = text("lcores").unwrap();
+    assert!(
+        lcores.starts_with("[lcores]")
+            && lcores.contains("lcores.worker-cpus ")
+            && lcores.contains("  CPUs of the workers, one each"),
+        "{lcores}"
+    );
+    assert!(text("vars.address.MINE").unwrap().contains("names come and go live"));
+    assert!(text("lcores.wrokers").unwrap_err().contains("the nearest is `lcores.workers`"));
+    assert!(text("wrokers").unwrap_err().contains("the nearest is `lcores.workers`"));
+    assert!(text("ring-size").unwrap_err().contains("there is lcores.ring-size"));
+    assert!(explain::overview().iter().any(|(key, _)| key == "host-os-policy"));
+}
+
+#[test]
+fn every_key_is_explained_as_the_table_has_it() {
+    for row in table(Profile::Suricata) {
+        let explained = explain::explain(row.key()).unwrap().text(None);
+        assert!(explained.contains(row.key()), "{explained}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kinds of values: numbers in a range, words, durations, sizes, texts, lists of them.
 
 use super::fault::nearest;
+use super::kind::Kind;
 use super::visit::Value;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -41,6 +42,10 @@ impl Value for bool {
     fn write(&self) -> String {
         self.to_string()
     }
+
+    fn kind(&self) -> Kind {
+        Kind::Boolean
+    }
 }
 
 impl Value for String {
@@ -55,6 +60,10 @@ impl Value for String {
     fn write(&self) -> String {
         quoted(self)
     }
+
+    fn kind(&self) -> Kind {
+        Kind::Text
+    }
 }
 
 impl Value for PathBuf {
@@ -68,6 +77,10 @@ impl Value for PathBuf {
 
     fn write(&self) -> String {
         quoted(&self.to_string_lossy())
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Path
     }
 }
 
@@ -90,6 +103,10 @@ impl<T: Value + Default> Value for Vec<T> {
     fn write(&self) -> String {
         format!("[{}]", self.iter().map(Value::write).collect::<Vec<_>>().join(", "))
     }
+
+    fn kind(&self) -> Kind {
+        Kind::List(Box::new(T::default().kind()))
+    }
 }
 
 /// Numbers that fit `i128`.
@@ -98,6 +115,33 @@ impl<T: Copy + TryFrom<i128> + Into<i128> + std::fmt::Display> Number for T {}
 
 /// A number and the range it must keep to.
 pub struct Within<'a, T>(pub &'a mut T, pub RangeInclusive<T>);
+
+impl<'a, T> Within<'a, T> {
+    /// Says what is counted.
+    pub fn of(self, unit: &'static str) -> Counted<'a, T> {
+        Counted(self, unit)
+    }
+}
+
+/// A number of something.
+pub struct Counted<'a, T>(Within<'a, T>, &'static str);
+
+impl<T: Number> Value for Counted<'_, T> {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        self.0.read(toml)
+    }
+
+    fn write(&self) -> String {
+        self.0.write()
+    }
+
+    fn kind(&self) -> Kind {
+        match self.0.kind() {
+            Kind::Number { low, high, .. } => Kind::Number { low, high, unit: self.1 },
+            kind => kind,
+        }
+    }
+}
 
 fn integer(toml: &DeValue<'_>) -> Option<i128> {
     match toml {
@@ -120,6 +164,10 @@ impl<T: Number> Value for Within<'_, T> {
     fn write(&self) -> String {
         self.0.to_string()
     }
+
+    fn kind(&self) -> Kind {
+        Kind::Number { low: (*self.1.start()).into(), high: (*self.1.end()).into(), unit: "" }
+    }
 }
 
 impl Value for u32 {
@@ -129,6 +177,10 @@ impl Value for u32 {
 
     fn write(&self) -> String {
         self.to_string()
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Number { low: 0, high: u32::MAX.into(), unit: "" }
     }
 }
 
@@ -157,6 +209,10 @@ impl<T: Value + Default> Value for Auto<T> {
             Auto::Auto => quoted("auto"),
             Auto::Set(value) => value.write(),
         }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Auto(Box::new(T::default().kind()))
     }
 }
 
@@ -193,6 +249,10 @@ impl Value for Duration {
 
     fn write(&self) -> String {
         quoted(&write_span(*self))
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Span
     }
 }
 
@@ -243,6 +303,10 @@ impl Value for Bytes {
             None => self.0.to_string(),
         }
     }
+
+    fn kind(&self) -> Kind {
+        Kind::Size
+    }
 }
 
 /// Why `found` is none of `words`.
@@ -288,49 +352,14 @@ macro_rules! words {
             fn write(&self) -> String {
                 $crate::mgmt::config::value::quoted(self.name())
             }
+
+            fn kind(&self) -> $crate::mgmt::config::kind::Kind {
+                $crate::mgmt::config::kind::Kind::Words($name::WORDS.to_vec())
+            }
         }
     };
 }
 pub(super) use words;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read<T: Value + Default>(text: &str) -> Result<T, String> {
-        let parsed = DeValue::parse(text).map_err(|e| e.to_string())?;
-        let mut value = T::default();
-        value.read(parsed.get_ref()).map(|()| value)
-    }
-
-    #[test]
-    fn durations_and_sizes_are_read_with_their_units_and_printed_back() {
-        for (text, millis, printed) in [
-            ("\"30s\"", 30_000, "30s"),
-            ("\"500ms\"", 500, "500ms"),
-            ("\"1h\"", 3_600_000, "3600s"),
-            ("\"0s\"", 0, "0ms"),
-        ] {
-            let span: Duration = read(text).unwrap();
-            assert_eq!((span.as_millis(), write_span(span).as_str()), (millis, printed));
-        }
-        for (text, bytes, printed) in [
-            ("\"64MiB\"", 64 << 20, "\"64MiB\""),
-            ("1500", 1500, "1500"),
-            ("\"32mb\"", 32 << 20, "\"32MiB\""),
-        ] {
-            let size: Bytes = read(text).unwrap();
-            assert_eq!((size.0, size.write().as_str()), (bytes, printed));
-        }
-        assert!(read::<Duration>("30").unwrap_err().contains("30s"));
-        assert!(read::<Bytes>("\"99999999999GiB\"").is_err(), "does not fit 64 bits");
-    }
-
-    #[test]
-    fn a_number_out_of_range_says_the_range() {
-        let mut n = 4u16;
-        let fault = Within(&mut n, 1..=64).read(DeValue::parse("65").unwrap().get_ref());
-        assert_eq!(fault.unwrap_err(), "expected a number from 1 to 64, found the number 65");
-        assert_eq!(n, 4);
-    }
-}
+mod tests;

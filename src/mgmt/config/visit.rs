@@ -1,8 +1,10 @@
 //! One description of the keys for all that is done with them.
 //!
-//! A section names each of its keys once, in [`Section::visit`]: name, what it means, where its value is kept. Reading a
-//! file, printing the configuration and listing the schema are visitors of that one description.
+//! A section names each of its keys once, in [`Section::visit`]: name, what it means, whether a running appliance takes a
+//! change over, where its value is kept. Reading a file, printing, documentation and comparison are visitors of that one
+//! description.
 
+use super::kind::Kind;
 use toml::de::DeValue;
 
 /// A value that a key can have.
@@ -11,6 +13,34 @@ pub trait Value {
     fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String>;
     /// As TOML.
     fn write(&self) -> String;
+    /// What it may be.
+    fn kind(&self) -> Kind;
+}
+
+/// When a change of a key takes effect.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// With the commit.
+    Live,
+    /// When weir is started again.
+    Restart,
+}
+
+impl Change {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Change::Live => "live",
+            Change::Restart => "restart",
+        }
+    }
+}
+
+/// What is said of a key where it is described. `about` is one or more sentences; lines end where the text says.
+#[derive(Copy, Clone, Debug)]
+pub struct Key {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub change: Change,
 }
 
 /// A table of known keys.
@@ -56,11 +86,37 @@ impl<T: Item> List for Vec<T> {
 /// A table whose keys the user chooses, in the order of their names.
 pub type Names = std::collections::BTreeMap<String, String>;
 
-/// What is done with each key. `about` is one or more sentences; lines end where the text says.
+/// What is done with each key. A key that says nothing else takes effect with a restart.
 pub trait Visitor {
-    fn value(&mut self, key: &'static str, about: &'static str, value: &mut dyn Value);
+    fn take(&mut self, key: Key, value: &mut dyn Value);
     fn section(&mut self, key: &'static str, about: &'static str, section: &mut dyn Section);
-    fn list(&mut self, key: &'static str, about: &'static str, list: &mut dyn List);
+    /// The list's own change: whether items may come and go.
+    fn take_list(&mut self, key: Key, list: &mut dyn List);
     /// Free names with text values, such as rule variables. Names read are added to those there.
-    fn names(&mut self, key: &'static str, about: &'static str, names: &mut Names);
+    fn take_names(&mut self, key: Key, names: &mut Names);
+
+    fn value(&mut self, name: &'static str, about: &'static str, value: &mut dyn Value) {
+        self.take(Key { name, about, change: Change::Restart }, value);
+    }
+
+    /// A key of which a running appliance takes a change over.
+    fn live(&mut self, name: &'static str, about: &'static str, value: &mut dyn Value) {
+        self.take(Key { name, about, change: Change::Live }, value);
+    }
+
+    fn list(&mut self, name: &'static str, about: &'static str, list: &mut dyn List) {
+        self.take_list(Key { name, about, change: Change::Restart }, list);
+    }
+
+    fn live_list(&mut self, name: &'static str, about: &'static str, list: &mut dyn List) {
+        self.take_list(Key { name, about, change: Change::Live }, list);
+    }
+
+    fn names(&mut self, name: &'static str, about: &'static str, names: &mut Names) {
+        self.take_names(Key { name, about, change: Change::Restart }, names);
+    }
+
+    fn live_names(&mut self, name: &'static str, about: &'static str, names: &mut Names) {
+        self.take_names(Key { name, about, change: Change::Live }, names);
+    }
 }

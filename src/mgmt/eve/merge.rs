@@ -225,6 +225,7 @@ mod tests {
                 app: AppNames::default(),
                 tx: None,
                 outer: None,
+                notes: Default::default(),
                 tx_proto: None,
                 record: 0,
             };

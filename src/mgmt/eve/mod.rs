@@ -6,7 +6,7 @@ mod dropped;
 pub mod merge;
 pub mod record;
 pub mod stats;
-mod time;
+pub mod time;
 mod tunnel;
 mod verdict;
 
@@ -15,6 +15,7 @@ mod tests;
 
 pub use merge::{Merger, Order};
 pub use record::{Ends, Medium, known_proto, proto_name};
+pub use stats::nested;
 pub use time::Stamp;
 
 use crate::base::event::{AppEvent, AppKind, Event, EventBody, FinalAction, PacketVerdict};
@@ -70,7 +71,8 @@ impl Format for Eve {
                     tracing::warn!(generation = alert.generation.0, "an alert of a rule set that is gone");
                     return None;
                 };
-                let part = AlertPart::new(rule, &event.origin.tuple, alert.blocked, style.rule_text);
+                let part = AlertPart::new(rule, &event.origin.tuple, alert.blocked, style.rule_text)
+                    .noting(rule, &alert.notes);
                 let form = alert.tx_proto.and_then(Form::of);
                 let members = form.map(|form| app::members(&form, record)).unwrap_or_default();
                 let outer = alert.outer.as_ref();

@@ -5,10 +5,10 @@ use super::dropped::DropPart;
 use super::time::Stamp;
 use super::tunnel::{self, TunnelPart};
 use super::verdict::{ExceptionPart, VerdictPart};
-use crate::base::event::{AppNames, FlowEvent, FlowStats, Origin};
+use crate::base::event::{AppNames, FlowEvent, FlowStats, Noted, Origin};
 use crate::base::{Dir, FlowTuple, Time};
 use crate::rules::Rule;
-use crate::rules::ruleset::Target;
+use crate::rules::ruleset::{Step, Target};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -322,6 +322,9 @@ pub struct AlertPart<'a> {
     target: Option<EndPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'a str>,
+    /// What lists say of the values that the rule found in them, by the names that the rule gives.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    context: Map<String, Value>,
 }
 
 /// Attacker (`source`) or victim (`target`), where the rule has `target:`.
@@ -364,7 +367,24 @@ impl<'a> AlertPart<'a> {
             source,
             target,
             rule: with_text.then_some(&rule.text),
+            context: Map::new(),
         }
+    }
+
+    /// With the records that the rule's datasets have of what it found.
+    pub fn noting(mut self, rule: &Rule, notes: &[Option<Noted>]) -> AlertPart<'a> {
+        for noted in notes.iter().flatten() {
+            let uses = rule.buffers.iter().flat_map(|buffer| &buffer.steps).filter_map(|step| match step {
+                Step::Dataset(used) => Some(used),
+                _ => None,
+            });
+            let found = uses.filter_map(|used| Some((used.context.as_deref()?, used.set.as_ref()?)));
+            for (name, set) in found.filter(|(_, set)| set.number() == noted.set) {
+                let record = set.record_text(noted.record).and_then(|text| serde_json::from_str(text).ok());
+                self.context.extend(record.map(|record| (name.to_owned(), record)));
+            }
+        }
+        self
     }
 }
 

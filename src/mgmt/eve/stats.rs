@@ -7,12 +7,21 @@ use serde_json::{Map, Value, json};
 
 /// One record of all counters.
 pub fn record(now: Time, uptime_secs: u64, counters: &[NamedCount]) -> Value {
+    json!({
+        "timestamp": Stamp(now).to_string(),
+        "event_type": "stats",
+        "stats": nested(uptime_secs, counters),
+    })
+}
+
+/// The counters as nested objects.
+pub fn nested(uptime_secs: u64, counters: &[NamedCount]) -> Value {
     let mut stats = Map::new();
     stats.insert("uptime".into(), uptime_secs.into());
     for counter in counters {
         insert(&mut stats, &counter.name, counter.value);
     }
-    json!({ "timestamp": Stamp(now).to_string(), "event_type": "stats", "stats": stats })
+    stats.into()
 }
 
 /// A name that is both a counter and the head of others (`flow`, `flow.tcp`) keeps its number under `total`.

@@ -275,6 +275,7 @@ fn an_alert_has_the_rule_the_session_so_far_and_who_is_the_target() {
         app,
         tx: None,
         outer: None,
+        notes: Default::default(),
         tx_proto: None,
         record: 0,
     };

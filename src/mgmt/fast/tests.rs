@@ -35,6 +35,7 @@ fn line(rule: &str, tuple: FlowTuple, icmp: Option<(u8, u8)>, blocked: bool, med
         app: AppNames::default(),
         tx: None,
         outer: None,
+        notes: Default::default(),
         tx_proto: None,
         record: 0,
     };

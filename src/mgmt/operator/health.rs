@@ -19,7 +19,8 @@ impl Operator {
         let (mut links, handle) = (lock(&self.links), self.handle());
         let now: Vec<_> = handle.meters.iter().map(|(_, meter)| meter.link_up()).collect();
         let place = |name: &String| handle.meters.iter().position(|(known, _)| known == name);
-        let pairs = self.loaded.config.pairs.iter().filter(|pair| pair.pass_link);
+        let loaded = self.loaded();
+        let pairs = loaded.config.pairs.iter().filter(|pair| pair.pass_link);
         let joined: Vec<_> = pairs
             .filter_map(|pair| match &pair.ports[..] {
                 [a, b] => Some(Joined(place(a)?, place(b)?)),
@@ -99,7 +100,7 @@ impl Operator {
         let dropped: u64 = handle.ledgers.iter().map(|ledger| lcore(ledger)).sum();
         let bypassed: u64 = handle.ledgers.iter().map(|ledger| ledger.bypassed.get()).sum();
         drop(handle);
-        let passes = self.loaded.config.exceptions.passes_overload();
+        let passes = self.loaded().config.exceptions.passes_overload();
         match lock(&self.overload).look(dropped + bypassed, now) {
             Some(Load::Begun) if passes => tracing::warn!(
                 "overload: workers do not keep up, frames go on uninspected (overload.bypassed; exception-policy.overload); see `weir ctl lcores`"

@@ -27,7 +27,8 @@ impl Operator {
         let key = &row.key;
         let has = |targets: &[IpTarget]| targets.contains(&key.target);
         let address = |addr: Addr, there: bool| there.then(|| addr.to_ip(key.family));
-        let port = self.loaded.config.ports.get(usize::from(key.port)).filter(|_| has(&[IpTarget::Zone]));
+        let loaded = self.loaded();
+        let port = loaded.config.ports.get(usize::from(key.port)).filter(|_| has(&[IpTarget::Zone]));
         IpActionInfo {
             deed: row.deed.name().into(),
             target: key.target.name().into(),

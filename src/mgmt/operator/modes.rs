@@ -8,7 +8,7 @@ use std::time::Duration;
 
 impl Operator {
     pub(super) fn change_modes(&self, change: &ModeChange) -> Result<(), ControlError> {
-        let pairs = pair_modes::meant(&self.loaded.config, change).map_err(ControlError::Unchanged)?;
+        let pairs = pair_modes::meant(&self.loaded().config, change).map_err(ControlError::Unchanged)?;
         let mut unconfirmed = lock(&self.unconfirmed);
         let until = change.confirm.map(|span| self.now().plus(span));
         for pair in pairs {
@@ -17,6 +17,13 @@ impl Operator {
         }
         drop(unconfirmed);
         self.modes_taken()
+    }
+
+    /// As the configuration says from now on, whatever waits for a confirmation.
+    pub(super) fn change_mode(&self, pair: usize, mode: Mode) {
+        let mut unconfirmed = lock(&self.unconfirmed);
+        let before = self.switch(pair, mode);
+        unconfirmed.changed(pair, before, None);
     }
 
     pub(super) fn settle_modes(&self, keep: bool) -> Result<usize, ControlError> {
@@ -30,7 +37,7 @@ impl Operator {
     }
 
     pub(super) fn modes(&self) -> Vec<PairStatus> {
-        let config = &self.loaded.config;
+        let config = &self.loaded().config;
         let unconfirmed = lock(&self.unconfirmed);
         let status = |(place, pair): (usize, &Pair)| {
             let port = pair_modes::ports_of(config, place).first().copied();
@@ -46,7 +53,7 @@ impl Operator {
 
     /// Changes a pair's mode; what it was. Only who holds `unconfirmed`, or took from it, calls this.
     fn switch(&self, pair: usize, mode: Mode) -> Mode {
-        let config = &self.loaded.config;
+        let config = &self.loaded().config;
         let ports = pair_modes::ports_of(config, pair);
         let board = &self.board;
         let before = ports.first().map_or(mode, |port| pair_modes::word(board.modes.of(*port)));

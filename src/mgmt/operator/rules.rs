@@ -1,75 +1,87 @@
-//! Rules: those of the start, and new ones while traffic flows.
+//! Rules: those of the start, and new ones compiled beside those in force and put in their place.
 
 use super::{Operator, Post, lock};
 use crate::base::Generation;
 use crate::inspect::Engine;
+use crate::mgmt::config::Loaded;
 use crate::mgmt::control::{ControlError, Reload};
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rule_sets::{self, Keep};
+use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::start::RulesAtStart;
-use crate::rules::RuleSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Faults that a refused reload tells of; `weir rules check` has them all.
 const LISTED: usize = 10;
 
+/// Rules that are ready.
+pub(super) struct Compiled {
+    pub(super) engine: Arc<Engine>,
+    refused: Refused,
+    ruleset: Ruleset,
+}
+
 impl Operator {
     pub(super) fn reload(&self) -> Result<Reload, ControlError> {
         let _one = lock(&self.asking);
-        if self.awaits_rules.load(Ordering::Relaxed) {
-            let text = "those of the start are still being compiled; wait until `weir ctl status` shows generation 1";
-            return Err(ControlError::Refused(text.into()));
-        }
-        let (engine, refused) = self.compile()?;
-        let set = self.put_in_force(&engine, refused)?;
-        Ok(Reload {
-            generation: set.generation.0,
-            loaded: set.rules.len() as u64,
-            refused: refused.rules as u64,
-        })
+        let compiled = self.compile(&self.loaded(), false)?;
+        self.publish(compiled)
     }
 
     /// The rules of the start, where the ports did not wait for them. How many there are.
     pub fn take_first(&self, rules: &RulesAtStart) -> Result<usize, ControlError> {
         let _one = lock(&self.asking);
-        let set = self.put_in_force(&rules.engine, rules.loaded.refused())?;
+        let engine = Arc::clone(&rules.engine);
+        let ruleset = Ruleset::of(&rules.loaded, engine.rules().rules.len(), self.now());
+        let done = self.publish(Compiled { engine, refused: rules.loaded.refused(), ruleset })?;
         self.awaits_rules.store(false, Ordering::Relaxed);
-        Ok(set.rules.len())
+        Ok(done.loaded as usize)
     }
 
-    /// Only who holds `asking` calls this.
-    fn put_in_force(&self, engine: &Arc<Engine>, refused: Refused) -> Result<Arc<RuleSet>, ControlError> {
-        let set = Arc::clone(engine.rules());
-        self.rules.publish(Arc::clone(&set));
-        let taken = lock(&self.services).new_rules(engine, &mut Post(self));
-        // Its number is spent, even if a worker should not answer; who reads it may rely on those that did.
-        self.generation.store(set.generation.0, Ordering::Relaxed);
-        taken.map_err(ControlError::Refused)?;
-        self.refused.store(refused.rules as u64, Ordering::Relaxed);
-        self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
-        Ok(set)
-    }
-
-    fn compile(&self) -> Result<(Arc<Engine>, Refused), ControlError> {
+    /// The rules of a configuration. More refused ones than there were are a fault, unless they are accepted.
+    pub(super) fn compile(&self, next: &Loaded, accept_refused: bool) -> Result<Compiled, ControlError> {
         let refused = |text: String| ControlError::Refused(text);
-        let (config, base) = (&self.loaded.config, &self.loaded.base);
+        if self.awaits_rules.load(Ordering::Relaxed) {
+            let text = "those of the start are still being compiled; wait until `weir ctl status` shows generation 1";
+            return Err(refused(text.into()));
+        }
         let datasets = self.rules.current().map(|set| set.datasets.clone()).unwrap_or_default();
         let selection = Selection { datasets, ..self.selection.clone() };
-        let mut loaded = rule_sets::load(config, base, &selection, Keep::Yes)
+        let mut loaded = rule_sets::load(&next.config, &next.base, &selection, Keep::Yes)
             .map_err(|error| refused(error.to_string()))?;
         loaded.log_saved();
         let faults = loaded.refused();
         // What was good and is no more: a slip in a file must not take it out of a running line.
         let more = |count: usize, known: &AtomicU64| count as u64 > known.load(Ordering::Relaxed);
-        if more(faults.rules, &self.refused) || more(faults.lines, &self.lines_refused) {
+        if !accept_refused && (more(faults.rules, &self.refused) || more(faults.lines, &self.lines_refused)) {
             let listed: String = loaded.faults().take(LISTED).map(|fault| format!("\n{fault}")).collect();
             return Err(refused(format!(
                 "{faults} are refused, so the rules in force stay: mend them and reload{listed}"
             )));
         }
+        let ruleset = Ruleset::of(&loaded, loaded.rules.rules.len(), self.now());
         loaded.rules.generation = Generation(self.generation.load(Ordering::Relaxed) + 1);
         let engine = Engine::compile(Arc::new(loaded.rules)).map_err(|error| refused(error.to_string()))?;
-        Ok((Arc::new(engine), faults))
+        Ok(Compiled { engine: Arc::new(engine), refused: faults, ruleset })
+    }
+
+    /// New rules to all workers. Only who holds `asking` calls this.
+    pub(super) fn publish(&self, compiled: Compiled) -> Result<Reload, ControlError> {
+        let Compiled { engine, refused, ruleset } = compiled;
+        let set = Arc::clone(engine.rules());
+        self.rules.publish(Arc::clone(&set));
+        let taken = lock(&self.services).new_rules(&engine, &mut Post(self));
+        // Its number is spent, even if a worker should not answer; who reads it may rely on those that did.
+        self.generation.store(set.generation.0, Ordering::Relaxed);
+        taken.map_err(ControlError::Refused)?;
+        *lock(&self.ruleset) = Arc::new(ruleset);
+        self.refused.store(refused.rules as u64, Ordering::Relaxed);
+        self.lines_refused.store(refused.lines as u64, Ordering::Relaxed);
+        Ok(Reload {
+            generation: set.generation.0,
+            loaded: set.rules.len() as u64,
+            refused: refused.rules as u64,
+        })
     }
 }

@@ -20,7 +20,7 @@ impl Operator {
         let id = self.watch_ids.fetch_add(1, Ordering::Relaxed) + 1;
         let rules = self.rules.clone();
         let names = Names {
-            ports: self.loaded.config.ports.iter().map(|port| port.name.clone()).collect(),
+            ports: self.loaded().config.ports.iter().map(|port| port.name.clone()).collect(),
             plugins: self.plugins()?.into_iter().map(|plugin| (plugin.id, plugin.name)).collect(),
             rules: Arc::new(move || rules.sets()),
         };

@@ -49,7 +49,8 @@ impl Operator {
 
     fn story(&self, worker: usize, row: &DropRow) -> DropStory {
         let rule = row.blame.rule.map(|rule| self.rule_story(rule));
-        let port = self.loaded.config.ports.get(row.port.index());
+        let loaded = self.loaded();
+        let port = loaded.config.ports.get(row.port.index());
         DropStory {
             worker: worker as u32,
             tuple: row.tuple,

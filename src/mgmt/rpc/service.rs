@@ -5,6 +5,7 @@ use crate::mgmt::config::Mode;
 use crate::mgmt::control::{
     Balanced, Control, ControlError, LcoreInfo, ModeChange, PairStatus, SessionFilter, SessionInfo, Status,
 };
+use crate::mgmt::dataset_commands::{Command, Named};
 use crate::mgmt::eve::proto_name;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,7 @@ impl From<ControlError> for Fault {
             }
             ControlError::Unanswerable(_) => Fault::invalid_argument(text),
             ControlError::Stopping => Fault::unavailable(text),
+            ControlError::Unkept(_) => Fault::internal(text),
             ControlError::Refused(_) | ControlError::Unchanged(_) => Fault::failed_precondition(text),
         }
     }
@@ -167,6 +169,35 @@ impl p::rules_server::Rules for Service {
         let (generation, loaded, refused) = (done.generation, done.loaded, done.refused);
         Ok(Response::new(p::ReloadReply { generation, loaded, refused }))
     }
+
+    async fn dataset(&self, request: Request<p::DatasetRequest>) -> Reply<p::DatasetReply> {
+        let command = dataset_command(request.into_inner())?;
+        let answer = self.ask(move |c| c.dataset(&command)).await??;
+        let sets = answer.sets.into_iter().map(|set| p::Dataset {
+            name: set.name,
+            r#type: set.kind.to_owned(),
+            values: set.values,
+            refused: set.refused,
+            changes: set.changes,
+        });
+        Ok(Response::new(p::DatasetReply { said: answer.said, holds: answer.holds, sets: sets.collect() }))
+    }
+}
+
+fn dataset_command(request: p::DatasetRequest) -> Result<Command, Fault> {
+    let command = p::DatasetCommand::try_from(request.command)
+        .map_err(|_| Fault::invalid_argument(format!("{} is no command for datasets", request.command)))?;
+    let p::DatasetRequest { name, r#type: kind, value, .. } = request;
+    let named = Named { name, kind };
+    use p::DatasetCommand as C;
+    Ok(match command {
+        C::List => Command::List,
+        C::Dump => Command::Dump,
+        C::Clear => Command::Clear(named),
+        C::Add => Command::Add(named, value),
+        C::Remove => Command::Remove(named, value),
+        C::Lookup => Command::Lookup(named, value),
+    })
 }
 
 fn filter(request: &p::SessionsRequest) -> Result<SessionFilter, Fault> {

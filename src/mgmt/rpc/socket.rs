@@ -10,15 +10,18 @@ use std::path::{Path, PathBuf};
 /// Why the socket cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
-    #[error("{path}: another weir answers on this socket; stop it, or set rpc.socket to another path")]
-    InUse { path: PathBuf },
-    #[error("{path} is there and is not a socket; move it away, or set rpc.socket to another path")]
-    NotASocket { path: PathBuf },
-    #[error("the folder {path} belongs to another user; set rpc.socket to a path of your own")]
-    NotOurs { path: PathBuf },
-    #[error("cannot make the control socket {path}: {error}; set rpc.socket to a path you may write to")]
-    Io { path: PathBuf, error: io::Error },
+    #[error("{path}: another weir answers on this socket; stop it, or set {key} to another path")]
+    InUse { path: PathBuf, key: &'static str },
+    #[error("{path} is there and is not a socket; move it away, or set {key} to another path")]
+    NotASocket { path: PathBuf, key: &'static str },
+    #[error("the folder {path} belongs to another user; set {key} to a path of your own")]
+    NotOurs { path: PathBuf, key: &'static str },
+    #[error("cannot make the socket {path}: {error}; set {key} to a path you may write to")]
+    Io { path: PathBuf, key: &'static str, error: io::Error },
 }
+
+/// The key that names gRPC's socket.
+pub const KEY: &str = "rpc.socket";
 
 /// The user this process runs as.
 fn user() -> u32 {
@@ -59,21 +62,23 @@ impl Drop for Bound {
     }
 }
 
-/// Makes the socket for its owner (0600) or also its group (0660). A socket that nobody answers on is replaced.
-pub fn bind(path: &Path, group_access: bool) -> Result<Bound, SocketError> {
-    let io = |error| SocketError::Io { path: path.to_owned(), error };
-    prepare_folder(path, group_access)?;
+/// Makes the socket for its owner (0600) or also its group (0660). A socket that nobody answers on is replaced. `key`: of the
+/// configuration, that names it.
+pub fn bind(path: &Path, group_access: bool, key: &'static str) -> Result<Bound, SocketError> {
+    let owned = || path.to_owned();
+    let io = |error| SocketError::Io { path: owned(), key, error };
+    prepare_folder(path, group_access, key)?;
     if let Ok(there) = fs::symlink_metadata(path) {
         if !there.file_type().is_socket() {
-            return Err(SocketError::NotASocket { path: path.to_owned() });
+            return Err(SocketError::NotASocket { path: owned(), key });
         }
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(SocketError::InUse { path: path.to_owned() });
+            return Err(SocketError::InUse { path: owned(), key });
         }
         fs::remove_file(path).map_err(io)?;
     }
     let listener = std::os::unix::net::UnixListener::bind(path).map_err(io)?;
-    let bound = Bound { listener, path: path.to_owned() };
+    let bound = Bound { listener, path: owned() };
     let mode = if group_access { 0o660 } else { 0o600 };
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(io)?;
     bound.listener.set_nonblocking(true).map_err(io)?;
@@ -82,14 +87,14 @@ pub fn bind(path: &Path, group_access: bool) -> Result<Bound, SocketError> {
 
 /// A folder that is made is closed to others, so that nobody connects between bind and chmod. One in /tmp that somebody
 /// else made first is refused: he could put his own socket there.
-fn prepare_folder(path: &Path, group_access: bool) -> Result<(), SocketError> {
+fn prepare_folder(path: &Path, group_access: bool, key: &'static str) -> Result<(), SocketError> {
     let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) else { return Ok(()) };
     let mode = if group_access { 0o750 } else { 0o700 };
     let made = fs::DirBuilder::new().recursive(true).mode(mode).create(folder);
-    made.map_err(|error| SocketError::Io { path: path.to_owned(), error })?;
+    made.map_err(|error| SocketError::Io { path: path.to_owned(), key, error })?;
     let owner = fs::metadata(folder).map(|m| m.uid()).unwrap_or(u32::MAX);
-    if path == default_path() && owner != user() {
-        return Err(SocketError::NotOurs { path: folder.to_owned() });
+    if default_path().parent() == Some(folder) && owner != user() {
+        return Err(SocketError::NotOurs { path: folder.to_owned(), key });
     }
     Ok(())
 }

@@ -2,18 +2,35 @@ use super::proto as p;
 use super::*;
 use crate::base::{Addr, DropReason, FlowTuple, Time};
 use crate::mgmt::control::*;
+use crate::mgmt::dataset_commands;
+use crate::mgmt::gate::Gate;
+use crate::mgmt::pulse::{Heartbeat, Vitals};
+use crate::mgmt::ruleset::{FailedRule, Ruleset};
 use crate::mgmt::watching::{Feed, Shown, WatchRequest, WatchTotals};
 use crate::pipeline::Balance;
+use crate::rules::dataset::set::Size;
+use crate::rules::dataset::{Kind, Set};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An appliance with three sessions, whose rules cannot be reloaded the second time.
 #[derive(Default)]
-struct Fake {
+pub(in crate::mgmt) struct Fake {
     reloaded: AtomicBool,
-    stopped: AtomicBool,
+    pub stopped: AtomicBool,
+    pub reopened: AtomicBool,
     unwatched: AtomicBool,
+    seen: Seen,
+}
+
+/// A set of texts.
+struct Seen(Arc<Set>);
+
+impl Default for Seen {
+    fn default() -> Seen {
+        Seen(Arc::new(Set::new("seen", Kind::Text, true, None, Size::exact(2, 8))))
+    }
 }
 
 /// So many packets, then none.
@@ -130,6 +147,16 @@ impl Control for Fake {
         Err(ControlError::Unanswerable("no such thing".into()))
     }
 
+    fn dataset(&self, command: &dataset_commands::Command) -> Result<dataset_commands::Answer, ControlError> {
+        match command {
+            dataset_commands::Command::Lookup(named, value) => {
+                let said = format!("{} {} {value}", named.name, named.kind);
+                Ok(dataset_commands::Answer { said, holds: true, sets: Vec::new() })
+            }
+            _ => Err(ControlError::Unanswerable("no set".into())),
+        }
+    }
+
     fn reload_rules(&self) -> Result<Reload, ControlError> {
         if self.reloaded.swap(true, Ordering::Relaxed) {
             return Err(ControlError::Refused("a.rules:1:1: no such action".into()));
@@ -157,6 +184,29 @@ impl Control for Fake {
         Ok(Vec::new())
     }
 
+    fn vitals(&self) -> Vitals {
+        let main = Heartbeat { role: "main".into(), turns: 9, ..Heartbeat::default() };
+        Vitals { lcores: vec![main], inactive_sets: Some(Vec::new()), ..Vitals::default() }
+    }
+
+    fn ruleset(&self) -> Arc<Ruleset> {
+        let (file, excerpt) = ("a.rules".into(), "alert tpc any".into());
+        let failed = vec![FailedRule { file, line: 3, excerpt, message: "no such protocol".into() }];
+        Arc::new(Ruleset { at: Time::from_secs(9), loaded: 7, refused: 1, skipped: 2, failed })
+    }
+
+    fn datasets(&self) -> Vec<Arc<Set>> {
+        vec![Arc::clone(&self.seen.0)]
+    }
+
+    fn save_datasets(&self) -> Result<usize, Vec<String>> {
+        Err(vec!["the disk is full".into()])
+    }
+
+    fn reopen_outputs(&self) {
+        self.reopened.store(true, Ordering::Relaxed);
+    }
+
     fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
@@ -167,14 +217,16 @@ fn with_server<F: Future<Output = ()>>(test: impl FnOnce(client::Client, Arc<Fak
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run/weir.sock");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let bound = socket::bind(&path, false).unwrap();
+    let bound = socket::bind(&path, false, socket::KEY).unwrap();
     let fake = Arc::new(Fake::default());
     runtime.block_on(async {
-        let listener = UnixListener::from_std(bound.listener.try_clone().unwrap()).unwrap();
-        let server = serve(listener, Arc::clone(&fake) as Arc<dyn Control>, std::future::pending());
+        let gate = Gate::unix(&bound.listener, PLACES, "rpc").unwrap();
+        let (_tell, health) = watch::channel(Health::default());
+        let entrances = vec![Entrance { gate, tls: None }];
+        let server = serve(entrances, Arc::clone(&fake) as Arc<dyn Control>, health);
         tokio::select! {
             ended = server => panic!("the server ended: {ended:?}"),
-            () = async { test(client::connect(&path).await.unwrap(), Arc::clone(&fake)).await } => {}
+            () = async { test(client::connect(&client::Address::Socket(path)).await.unwrap(), Arc::clone(&fake)).await } => {}
         }
     });
 }
@@ -249,6 +301,17 @@ fn packets_are_shown_until_their_bound_and_the_watch_ends_with_the_stream() {
 }
 
 #[test]
+fn a_process_whose_configuration_is_fixed_says_so() {
+    with_server(async |mut client, _| {
+        let refused = client.config.commit(p::ConfigCommitRequest::default()).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::Unimplemented, "{refused}");
+        let comment = p::ConfigCommitRequest { comment: "x".repeat(1001), ..Default::default() };
+        let refused = client.config.commit(comment).await.unwrap_err();
+        assert!(refused.message().contains("at most 1000 bytes"), "{refused}");
+    });
+}
+
+#[test]
 fn sessions_are_filtered_and_a_wrong_filter_is_refused() {
     with_server(async |mut client, _| {
         let request = p::SessionsRequest { port: Some(1001), ..Default::default() };
@@ -281,17 +344,33 @@ fn a_reload_that_fails_says_why() {
 }
 
 #[test]
+fn datasets_are_asked_with_all_that_was_said() {
+    with_server(async |mut client, _| {
+        let request = |command: p::DatasetCommand| p::DatasetRequest {
+            command: command.into(),
+            name: "seen".into(),
+            r#type: "string".into(),
+            value: "YQ==".into(),
+        };
+        let found = client.rules.dataset(request(p::DatasetCommand::Lookup)).await.unwrap().into_inner();
+        assert_eq!((found.said.as_str(), found.holds), ("seen string YQ==", true));
+        let fault = client.rules.dataset(request(p::DatasetCommand::Clear)).await.unwrap_err();
+        assert_eq!((fault.code(), fault.message()), (tonic::Code::InvalidArgument, "no set"));
+    });
+}
+
+#[test]
 fn the_socket_is_for_its_owner_and_leaves_no_file_behind() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a/weir.sock");
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let bound = socket::bind(&path, false).unwrap();
+    let bound = socket::bind(&path, false, socket::KEY).unwrap();
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-    let second = socket::bind(&path, false).unwrap_err();
+    let second = socket::bind(&path, false, socket::KEY).unwrap_err();
     assert!(matches!(second, socket::SocketError::InUse { .. }), "{second}");
     drop(bound);
     assert!(!path.exists());
-    assert_eq!(mode(&socket::bind(&path, true).unwrap().path), 0o660);
+    assert_eq!(mode(&socket::bind(&path, true, socket::KEY).unwrap().path), 0o660);
 }
 
 #[test]
@@ -300,15 +379,18 @@ fn a_dead_socket_is_replaced_and_another_file_is_not() {
     let path = dir.path().join("weir.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists(), "the standard library leaves the file");
-    drop(socket::bind(&path, false).unwrap());
+    drop(socket::bind(&path, false, socket::KEY).unwrap());
     std::fs::write(&path, "mine").unwrap();
-    assert!(matches!(socket::bind(&path, false), Err(socket::SocketError::NotASocket { .. })));
+    assert!(matches!(socket::bind(&path, false, socket::KEY), Err(socket::SocketError::NotASocket { .. })));
 }
 
 #[test]
 fn without_a_server_the_client_says_what_to_do() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let fault = runtime.block_on(client::connect(Path::new("/nonexistent/weir.sock"))).err().unwrap();
+    let fault = runtime
+        .block_on(client::connect(&client::Address::Socket("/nonexistent/weir.sock".into())))
+        .err()
+        .unwrap();
     assert!(fault.to_string().contains("weir run -c"), "{fault}");
 }
 

@@ -2,10 +2,10 @@
 
 use crate::inspect::{self, CostBook, Engine, HostState};
 use crate::mgmt::config::PluginEntry;
-use crate::service::builtin;
 use crate::service::external::{ExternalSpec, load};
 use crate::service::idp::{self, Idp};
 use crate::service::plugin::Plugin;
+use crate::service::{Tuning, builtin};
 use crate::stream;
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ pub trait Makers: Send {
     fn make(&self, entry: &PluginEntry) -> Result<Box<dyn Plugin>, String>;
     /// New rules: what instances of detection start with from now on.
     fn set_rules(&mut self, _engine: &Arc<Engine>) {}
+    /// As running instances were told, for those to come.
+    fn tune(&mut self, _tuning: &Tuning) {}
 }
 
 /// What this binary has.
@@ -46,6 +48,13 @@ impl Makers for Stock {
     fn set_rules(&mut self, engine: &Arc<Engine>) {
         self.engine = Arc::clone(engine);
         self.awaits_rules = false;
+    }
+
+    fn tune(&mut self, tuning: &Tuning) {
+        let stream::Settings { depth, ahead, urgent, overlap, .. } = tuning.streams.clone();
+        self.streams = stream::Settings { depth, ahead, urgent, overlap, ..self.streams.clone() };
+        self.inspection.exceptions = tuning.exceptions;
+        self.inspection.packet_alert_max = tuning.packet_alert_max;
     }
 }
 

@@ -197,6 +197,12 @@ impl Manager {
         self.sets.get(id.index())?.as_ref()
     }
 
+    /// Names of the sets that wait for a policy.
+    pub fn inactive(&self) -> Vec<String> {
+        let sets = self.order.iter().filter_map(|id| self.set(*id));
+        sets.filter(|set| !set.active).map(|set| set.layout.name.clone()).collect()
+    }
+
     pub(super) fn set_named(&self, name: &str) -> Option<SetId> {
         self.order.iter().copied().find(|id| self.set(*id).is_some_and(|set| set.layout.name == name))
     }

@@ -5,6 +5,7 @@ use super::mail::Mail;
 use super::manager::{Instance, Manager, OutNotice, SetState};
 use crate::base::event::PluginFault;
 use crate::base::{PluginId, SetId, WorkerId};
+use crate::service::Tuning;
 use crate::service::hold::{HoldSettings, HoldTable, MAX_HELD};
 use crate::service::services::{Change, Command, MAX_CHAINS};
 use crate::service::table::MAX_SETS;
@@ -90,6 +91,11 @@ impl Manager {
                 instance.bases.insert((set, number), super::board::total(&instance.counts, set, number));
             }
         }
+    }
+
+    /// Settings of plugins that workers were told: instances to come go by them as well.
+    pub fn tune(&mut self, tuning: &Tuning) {
+        self.makers.tune(tuning);
     }
 
     /// Settings of holding are in force at once.

@@ -35,7 +35,7 @@ fn a_header_fault_points_at_its_word() {
             "alert tcp any any -> any (sid:7;)\n",
             "alert tcp any any -> any 80 (msg:\"x\"; sid:8)\n",
             "alert tcp any any -> any 80 (msg:\"x\";)\n",
-            "config tcp any any -> any 80 (sid:10;)\n",
+            "accept:hook tcp any any -> any 80 (sid:10;)\n",
         )),
         @r#"
     test.rules:1:1: error in sid 1: `alrt` is no action
@@ -81,10 +81,12 @@ fn a_header_fault_points_at_its_word() {
        |
      9 | alert tcp any any -> any 80 (msg:"x";)
        | ^^^^^
-    test.rules:10:1: error in sid 10: `config` rules change logging, which this version does not do
+       = help: add its number: `sid:1000001;`
+    test.rules:10:1: error in sid 10: `accept` is of firewall rules, which Weir has in another form
         |
-     10 | config tcp any any -> any 80 (sid:10;)
-        | ^^^^^^
+     10 | accept:hook tcp any any -> any 80 (sid:10;)
+        | ^^^^^^^^^^^
+        = help: the filters of an interface, or `pass` for what rules would drop
     "#
     );
 }
@@ -98,6 +100,7 @@ fn a_fault_in_a_joined_line_is_told_where_it_stands_in_the_file() {
        |
      3 |   content:"a|4|"; \
        |              ^
+       = help: `content`: bytes to find: text, and hexadecimal between bars
     "#
     );
 }

@@ -6,7 +6,7 @@ use super::place::{Place, disabled, unreadable};
 use super::{Disabled, Why};
 use crate::rules::config_file::{Classifications, DEFAULT_PRIORITY, References};
 use crate::rules::diagnostic::Diagnostic;
-use crate::rules::draft::{Draft, DraftFlowint, DraftFlowintValue};
+use crate::rules::draft::{Draft, DraftBuffer, DraftFlowint, DraftFlowintValue};
 use crate::rules::finish::{self, Pool};
 use crate::rules::flowint::{FlowintOp, FlowintValue};
 use crate::rules::header::{self, Endpoints};
@@ -14,7 +14,9 @@ use crate::rules::keyword;
 use crate::rules::lexer::Logical;
 use crate::rules::lists::Fate;
 use crate::rules::parser::{self, RuleAst};
-use crate::rules::ruleset::{AppCheck, BitAction, Check, FlowbitOp, HostBitOp, Rule, Source, Transform};
+use crate::rules::ruleset::{
+    AppCheck, BitAction, Check, Context, FlowbitOp, HostBitOp, Rule, Source, Transform,
+};
 use crate::rules::source::{LineIndex, SourceFile, Span};
 use crate::rules::text::{Fault, Text, nearest};
 use crate::rules::vars::Vars;
@@ -175,17 +177,19 @@ impl<'a, 'l> Reader<'a, 'l> {
         }
         let whole = || Span::new(0, ast.action.bytes.len());
         let missing =
-            Fault { span: whole(), message: "the rule has no `sid`".into(), help: None, keyword: None };
+            Fault { span: whole(), message: "the rule has no `sid`".into(), help: None, keyword: None }
+                .help("add its number: `sid:1000001;`");
         let sid = draft.sid.ok_or_else(|| missing.keyword("sid"))?;
         if arrow.whole_transaction && draft.app.is_none() {
             let fault =
                 ast.direction.fault("`=>` is for transactions, which only application protocols have");
             return Err(fault.keyword("direction").help("write `->`, or the application protocol"));
         }
+        check_sizes(&draft)?;
         let matching = finish::finish(&mut draft, arrow.whole_transaction, &mut self.shared)?;
         let (category, class_priority) = self.class(&draft, place, sid);
         self.check_references(&draft, ast, place, sid);
-        Ok(Some(Rule {
+        let rule = Rule {
             gid: draft.gid.unwrap_or(1),
             sid,
             rev: draft.rev.unwrap_or(0),
@@ -226,11 +230,23 @@ impl<'a, 'l> Reader<'a, 'l> {
             target: draft.target,
             bypass: draft.bypass,
             mark_dscp: draft.mark_dscp,
-            noalert: draft.noalert,
+            unlogged: draft.unlogged.is_some(),
+            noalert: draft.noalert || ast.action.is("config"),
             alert: draft.alert,
             source: Source { file: place.number, line: place.line_number() },
             text: Arc::from(String::from_utf8_lossy(&place.line.text)),
-        }))
+        };
+        match draft.unlogged.filter(|_| !rule.is_of_transactions()) {
+            Some(span) => Err(Fault {
+                span,
+                message: "the rule matches packets, and a packet has no record to leave out".into(),
+                help: Some(
+                    "ask for something of a transaction, for example `dns.query; content:\"x\";`".into(),
+                ),
+                keyword: Some("config".into()),
+            }),
+            None => Ok(Some(rule)),
+        }
     }
 
     /// The class's description and priority. An unknown class is warned of once and changes nothing.
@@ -278,6 +294,24 @@ fn flowbits(names: &mut Names, ops: &[(BitAction, Vec<String>)]) -> Box<[Flowbit
         bits: bits.iter().map(|bit| names.number(bit)).collect(),
     };
     ops.iter().map(op).collect()
+}
+
+/// The size of a packet says nothing of what decoders make of its stream.
+fn check_sizes(draft: &Draft) -> Result<(), Fault> {
+    let sized = draft.checks.iter().any(|check| matches!(check, Check::PayloadSize(_)));
+    let of_decoder =
+        |buffer: &&DraftBuffer| matches!(buffer.context, Context::App(_)) && !buffer.steps.is_empty();
+    match draft.buffers.iter().any(|buffer| of_decoder(&buffer)) && sized {
+        true => Err(Fault {
+            span: draft.needs_packet_at,
+            message:
+                "`dsize` is the size of one packet's payload, and another buffer here is of a transaction"
+                    .into(),
+            help: Some("`bsize` behind the buffer compares its own length".into()),
+            keyword: Some("dsize".into()),
+        }),
+        false => Ok(()),
+    }
 }
 
 /// What the rule requires and does not get.

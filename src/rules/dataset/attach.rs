@@ -3,8 +3,9 @@
 //! A set that rules change, whose file is written, or that the configuration names goes on over a reload as it is; one that
 //! rules only ask for is read again. A rule whose set is not as it needs it is refused, with the file and the line at fault.
 
+use super::json::{Form, Records};
 use super::set::{Set, Size};
-use super::{DatasetUse, Kind, Named, Said, Settings, Verb, file};
+use super::{DatasetUse, Kind, Named, Said, Settings, Verb, file, json};
 use crate::rules::compile::Loading;
 use crate::rules::refuse::{Refusal, refuse};
 use crate::rules::ruleset::{Rule, Step};
@@ -24,6 +25,7 @@ struct Definition {
     memcap: Option<u64>,
     hashsize: Option<u64>,
     changes: bool,
+    json: Option<Form>,
     /// "the configuration" or "sid 7".
     by: String,
 }
@@ -38,6 +40,7 @@ impl Definition {
             memcap: named.memcap,
             hashsize: named.hashsize,
             changes: true,
+            json: None,
             by: "the configuration".to_owned(),
         }
     }
@@ -151,6 +154,7 @@ impl Place<'_> {
                 state: said.state.is_some(),
                 memcap: said.memcap,
                 hashsize: said.hashsize,
+                json: said.json.clone(),
                 by: format!("sid {}", self.sid),
             };
             definitions.insert(used.name.clone(), definition);
@@ -162,6 +166,12 @@ impl Place<'_> {
         };
         if let Some(kind) = said.kind.filter(|kind| *kind != known.kind) {
             return differs("type", kind.word(), known.kind.word().to_owned());
+        }
+        // A rule that names the set alone may say nothing of its form.
+        let forms = said.json.as_ref().zip(known.json.as_ref());
+        let plain = known.load.is_some() && known.json.is_none();
+        if forms.is_some_and(|(new, old)| new != old) || (said.json.is_some() && plain) {
+            return differs("format", "format", "another".to_owned());
         }
         let clash = |new: &Option<PathBuf>, old: &Option<PathBuf>| match (new, old) {
             (Some(new), Some(old)) if new != old => Some(old.display().to_string()),
@@ -176,6 +186,7 @@ impl Place<'_> {
         known.changes |= used.verb.acts() || write.is_some();
         known.load = known.load.take().or(load);
         known.write = known.write.take().or(write);
+        known.json = known.json.take().or_else(|| said.json.clone());
         known.memcap = known.memcap.or(said.memcap);
         known.hashsize = known.hashsize.or(said.hashsize);
         Ok(())
@@ -227,13 +238,24 @@ fn make(
     if let Some(set) = kept.iter().find(goes_on).filter(|_| definition.changes) {
         return Ok(Arc::clone(set));
     }
-    let values = match &definition.load {
-        None => file::Values::default(),
+    if definition.changes && definition.json.is_some() {
+        return Err(format!(
+            "set `{name}` is a list of JSON, and another rule or the configuration changes it"
+        ));
+    }
+    let read = |text: &[u8], path: &Path| match &definition.json {
+        None => file::read(text, definition.kind)
+            .map(|values| (values, Records::default()))
+            .map_err(|bad| format!("{}, {bad}", path.display())),
+        Some(form) => {
+            json::read(text, definition.kind, form).map_err(|bad| format!("{}, {bad}", path.display()))
+        }
+    };
+    let (values, records) = match &definition.load {
+        None => Default::default(),
         Some(path) => match open(path) {
-            Ok(text) => {
-                file::read(&text, definition.kind).map_err(|bad| format!("{}, {bad}", path.display()))?
-            }
-            Err(why) if definition.state && why.kind() == io::ErrorKind::NotFound => file::Values::default(),
+            Ok(text) => read(&text, path)?,
+            Err(why) if definition.state && why.kind() == io::ErrorKind::NotFound => Default::default(),
             Err(why) => return Err(format!("cannot read {}: {why}", path.display())),
         },
     };
@@ -254,6 +276,7 @@ fn make(
         return Err(too_large());
     }
     let set = Set::new(name, definition.kind, definition.changes, definition.write.clone(), size);
+    let set = set.with_records(records);
     for (value, said) in values.each() {
         set.put(value, said);
     }

@@ -21,7 +21,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 pub struct Values {
     bytes: Vec<u8>,
     /// End of each in `bytes`, and what is said of it.
-    list: Vec<(usize, u16)>,
+    list: Vec<(usize, u32)>,
     /// Words that all of them take in a set.
     pub words: usize,
 }
@@ -35,7 +35,7 @@ impl Values {
         self.list.is_empty()
     }
 
-    pub fn each(&self) -> impl Iterator<Item = (&[u8], u16)> {
+    pub fn each(&self) -> impl Iterator<Item = (&[u8], u32)> {
         let mut start = 0;
         self.list.iter().map(move |&(end, said)| {
             let value = self.bytes.get(start..end).unwrap_or_default();
@@ -44,7 +44,7 @@ impl Values {
         })
     }
 
-    fn push(&mut self, value: &[u8], said: u16) {
+    pub(super) fn push(&mut self, value: &[u8], said: u32) {
         self.bytes.extend_from_slice(value);
         self.list.push((self.bytes.len(), said));
         // An IPv4 address may be kept as one of IPv6.
@@ -73,11 +73,23 @@ pub fn read(text: &[u8], kind: Kind) -> Result<Values, BadLine> {
     Ok(values)
 }
 
-fn read_line(line: &[u8], kind: Kind) -> Result<(Vec<u8>, u16), String> {
+fn read_line(line: &[u8], kind: Kind) -> Result<(Vec<u8>, u32), String> {
     let mut parts = line.splitn(2, |byte| *byte == b',').map(<[u8]>::trim_ascii);
     let (value, said) = (parts.next().unwrap_or_default(), parts.next());
+    let value = value_of(value, kind)?;
+    let number = |said| std::str::from_utf8(said).ok().and_then(|said| said.parse::<u16>().ok());
+    let said = match said.map(number) {
+        None => 0,
+        Some(Some(said)) => said.into(),
+        Some(None) => return Err("behind the comma stands no number from 0 to 65535".into()),
+    };
+    Ok((value, said))
+}
+
+/// A value as lists write it -> its bytes.
+pub fn value_of(value: &[u8], kind: Kind) -> Result<Vec<u8>, String> {
     let shown = || String::from_utf8_lossy(value).into_owned();
-    let value = match kind {
+    Ok(match kind {
         Kind::Text => {
             let decoded = LENIENT.decode(value).map_err(|_| format!("`{}` is no base64", shown()))?;
             if decoded.len() > MAX_VALUE {
@@ -100,13 +112,7 @@ fn read_line(line: &[u8], kind: Kind) -> Result<(Vec<u8>, u16), String> {
             Ok(IpAddr::V6(ip)) => ip.octets().to_vec(),
             Err(_) => return Err(format!("`{}` is no IP address", shown())),
         },
-    };
-    let said = match said.map(|said| std::str::from_utf8(said).ok().and_then(|said| said.parse().ok())) {
-        None => 0,
-        Some(Some(said)) => said,
-        Some(None) => return Err("behind the comma stands no number from 0 to 65535".into()),
-    };
-    Ok((value, said))
+    })
 }
 
 fn digits(text: &[u8], bytes: usize) -> Option<Vec<u8>> {
@@ -153,7 +159,7 @@ mod tests {
     use super::super::set::Size;
     use super::*;
 
-    fn values(text: &str, kind: Kind) -> Vec<(Vec<u8>, u16)> {
+    fn values(text: &str, kind: Kind) -> Vec<(Vec<u8>, u32)> {
         read(text.as_bytes(), kind).unwrap().each().map(|(value, said)| (value.to_vec(), said)).collect()
     }
 

@@ -7,6 +7,7 @@
 
 pub mod attach;
 pub mod file;
+pub mod json;
 pub mod parse;
 pub mod set;
 
@@ -110,6 +111,8 @@ pub struct Said {
     pub memcap: Option<u64>,
     /// Values that there is to be room for.
     pub hashsize: Option<u64>,
+    /// The list is one of JSON objects.
+    pub json: Option<json::Form>,
 }
 
 /// `dataset` or `datarep` in a rule.
@@ -118,6 +121,8 @@ pub struct DatasetUse {
     pub verb: Verb,
     pub name: Box<str>,
     pub said: Said,
+    /// Under which name an alert has what goes with the value.
+    pub context: Option<Box<str>>,
     /// None until [`attach`](attach::attach) has been there. Such a use holds for nothing.
     #[serde(skip)]
     pub set: Option<Arc<Set>>,

@@ -1,5 +1,6 @@
 //! `dataset:command, name[, option value]...` and `datarep:name, operator, number[, option value]...`
 
+use super::json::Form;
 use super::set::MAX_MEMCAP;
 use super::{Compare, DatasetUse, Kind, Said, Verb};
 use crate::rules::keyword::choice;
@@ -9,15 +10,7 @@ use crate::rules::text::{Fault, Text};
 /// The longest name of a set.
 const MAX_NAME: usize = 63;
 
-/// What a keyword says.
-#[derive(Debug)]
-pub enum Read {
-    Use(DatasetUse),
-    /// Its list is JSON, which no set is made of yet.
-    Json,
-}
-
-pub fn dataset(value: Text<'_>) -> Result<Read, Fault> {
+pub fn dataset(value: Text<'_>) -> Result<DatasetUse, Fault> {
     let mut parts = value.split(b',');
     let verbs =
         [("set", Verb::Set), ("unset", Verb::Unset), ("isset", Verb::IsSet), ("isnotset", Verb::IsNotSet)];
@@ -28,7 +21,7 @@ pub fn dataset(value: Text<'_>) -> Result<Read, Fault> {
     read(verb, name(named)?, parts)
 }
 
-pub fn reputation(value: Text<'_>) -> Result<Read, Fault> {
+pub fn reputation(value: Text<'_>) -> Result<DatasetUse, Fault> {
     let mut parts = value.split(b',');
     let (Some(named), Some(compare), Some(with)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(value.fault("expected `name, operator, number[, options]`"));
@@ -57,7 +50,18 @@ enum Word {
     Memcap,
     Hashsize,
     Format,
+    ValueKey,
+    ArrayKey,
+    ContextKey,
+    RemoveKey,
+}
+
+/// How a file is written.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Format {
+    Csv,
     Json,
+    Lines,
 }
 
 const OPTIONS: &[(&str, Word)] = &[
@@ -68,19 +72,27 @@ const OPTIONS: &[(&str, Word)] = &[
     ("memcap", Word::Memcap),
     ("hashsize", Word::Hashsize),
     ("format", Word::Format),
-    ("value_key", Word::Json),
-    ("array_key", Word::Json),
-    ("enrichment_key", Word::Json),
-    ("remove_key", Word::Json),
+    ("value_key", Word::ValueKey),
+    ("array_key", Word::ArrayKey),
+    ("context_key", Word::ContextKey),
+    ("enrichment_key", Word::ContextKey),
+    ("remove_key", Word::RemoveKey),
 ];
 
-fn read<'a>(verb: Verb, name: Box<str>, parts: impl Iterator<Item = Text<'a>>) -> Result<Read, Fault> {
-    let (mut said, mut json) = (Said::default(), false);
+fn read<'a>(verb: Verb, name: Box<str>, parts: impl Iterator<Item = Text<'a>>) -> Result<DatasetUse, Fault> {
+    const FORMATS: &[(&str, Format)] = &[
+        ("csv", Format::Csv),
+        ("json", Format::Json),
+        ("ndjson", Format::Lines),
+        ("jsonline", Format::Lines),
+    ];
+    let (mut said, mut context, mut keys) = (Said::default(), None, Keys::default());
     for part in parts.filter(|part| !part.is_empty()) {
         let (word, value) = part.first_word();
         let option = choice(word, OPTIONS)?;
-        if value.is_empty() && !word.is("remove_key") {
-            return Err(word.fault(format!("`{}` needs a value", word.lossy())));
+        if value.is_empty() != matches!(option, Word::RemoveKey) {
+            let what = if value.is_empty() { "needs a value" } else { "takes no value" };
+            return Err(word.fault(format!("`{}` {what}", word.lossy())));
         }
         match option {
             Word::Type => put(&mut said.kind, choice(value, Kind::WORDS)?, word)?,
@@ -89,15 +101,73 @@ fn read<'a>(verb: Verb, name: Box<str>, parts: impl Iterator<Item = Text<'a>>) -
             Word::State => put(&mut said.state, file(value)?, word)?,
             Word::Memcap => put(&mut said.memcap, number::unsigned(value, MAX_MEMCAP)?, word)?,
             Word::Hashsize => put(&mut said.hashsize, number::unsigned(value, u64::MAX)?, word)?,
-            Word::Format => json |= choice(value, &[("csv", false), ("json", true), ("jsonline", true)])?,
-            Word::Json => json = true,
+            Word::Format => put(&mut keys.format, (choice(value, FORMATS)?, value), word)?,
+            Word::ValueKey => put(&mut keys.value, (path(value)?, word), word)?,
+            Word::ArrayKey => put(&mut keys.array, (path(value)?, word), word)?,
+            Word::ContextKey => put(&mut context, (path(value)?, word), word)?,
+            Word::RemoveKey => put(&mut keys.remove, word, word)?,
         }
         if said.state.is_some() && (said.load.is_some() || said.save.is_some()) {
             let fault = word.fault("`state` is both `load` and `save`, and does not go with either");
             return Err(fault.help("name the file once, with `state`"));
         }
     }
-    Ok(if json { Read::Json } else { Read::Use(DatasetUse { verb, name, said, set: None }) })
+    said.json = keys.form(verb, &said, context.as_ref().map(|(_, word)| *word))?;
+    Ok(DatasetUse { verb, name, said, context: context.map(|(key, _)| key), set: None })
+}
+
+/// What is said of a list of JSON, each with its place.
+#[derive(Default)]
+struct Keys<'a> {
+    format: Option<(Format, Text<'a>)>,
+    value: Option<(Box<str>, Text<'a>)>,
+    array: Option<(Box<str>, Text<'a>)>,
+    remove: Option<Text<'a>>,
+}
+
+impl Keys<'_> {
+    /// None for a list of lines.
+    fn form(self, verb: Verb, said: &Said, context: Option<Text<'_>>) -> Result<Option<Form>, Fault> {
+        let (format, at) = match self.format {
+            Some((format, at)) if format != Format::Csv => (format, at),
+            _ => {
+                let key =
+                    self.value.map(|(_, at)| at).or(self.array.map(|(_, at)| at)).or(self.remove).or(context);
+                return match key {
+                    None => Ok(None),
+                    Some(word) => Err(word
+                        .fault(format!("`{}` is for lists of JSON", word.lossy()))
+                        .help("say so with `format json` or `format ndjson`")),
+                };
+            }
+        };
+        if !matches!(verb, Verb::IsSet | Verb::IsNotSet) || said.save.is_some() || said.state.is_some() {
+            let fault = at.fault("a list of JSON is asked for, not changed nor written");
+            return Err(fault.help("`isset` or `isnotset`, and the file with `load`"));
+        }
+        let Some((value_key, _)) = self.value else {
+            let fault = at.fault("`value_key` is missing: where each object has its value");
+            return Err(fault.help("for example `value_key ip`, or `value_key threat.host`"));
+        };
+        let lines = format == Format::Lines;
+        if let Some((_, word)) = self.array.as_ref().filter(|_| lines) {
+            let fault = word.fault("`array_key` is for one document, and here each line is an object");
+            return Err(fault.help("take it out, or write `format json`"));
+        }
+        let array_key = self.array.map(|(key, _)| key);
+        Ok(Some(Form { lines, value_key, array_key, remove_key: self.remove.is_some() }))
+    }
+}
+
+/// Keys joined by dots.
+fn path(text: Text<'_>) -> Result<Box<str>, Fault> {
+    let word = text.unquoted();
+    match std::str::from_utf8(word.bytes) {
+        Ok(path) if path.split('.').all(|key| !key.is_empty()) => Ok(path.into()),
+        _ => Err(word
+            .fault(format!("`{}` is no path of keys", word.lossy()))
+            .help("keys joined by dots: `a.b`")),
+    }
 }
 
 fn put<T>(place: &mut Option<T>, value: T, word: Text<'_>) -> Result<(), Fault> {
@@ -127,7 +197,7 @@ mod tests {
     #[test]
     fn what_a_rule_says_is_read() {
         let value = "set, seen ,type string, state \"ua.lst\", memcap 10mb,hashsize 1024,format csv";
-        let Ok(Read::Use(read)) = dataset(text(value)) else { panic!("{value}") };
+        let read = dataset(text(value)).unwrap();
         assert_eq!((read.verb, &*read.name), (Verb::Set, "seen"));
         let said = Said {
             kind: Some(Kind::Text),
@@ -137,10 +207,14 @@ mod tests {
             ..Said::default()
         };
         assert_eq!(read.said, said);
-        let Ok(Read::Use(read)) = reputation(text("dns, >, 200, load a.rep, type md5")) else { panic!() };
+        let read = reputation(text("dns, >, 200, load a.rep, type md5")).unwrap();
         assert_eq!(read.verb, Verb::Reputation(Compare::Greater, 200));
-        let json = "isset,bad,type ip,load bad.json,format json,enrichment_key a,value_key ip,remove_key";
-        assert!(matches!(dataset(text(json)), Ok(Read::Json)));
+        let json = "isset,bad,type ip,load bad.json,format json,enrichment_key a,value_key b.ip,remove_key";
+        let read = dataset(text(json)).unwrap();
+        let form = Form { lines: false, value_key: "b.ip".into(), array_key: None, remove_key: true };
+        assert_eq!((read.context.as_deref(), read.said.json), (Some("a"), Some(form)));
+        let lines = "isset,bad,type ip,load bad.json,format ndjson,value_key ip,context_key a";
+        assert!(dataset(text(lines)).unwrap().said.json.unwrap().lines);
     }
 
     #[test]
@@ -158,6 +232,22 @@ mod tests {
                 "`state` is both `load` and `save`, and does not go with either",
                 "state",
             ),
+            ("isset,a,load x,value_key b", "`value_key` is for lists of JSON", "value_key"),
+            ("isset,a,load x,context_key b", "`context_key` is for lists of JSON", "context_key"),
+            ("isset,a,load x,format json", "`value_key` is missing: where each object has its value", "json"),
+            (
+                "set,a,load x,format json,value_key b",
+                "a list of JSON is asked for, not changed nor written",
+                "json",
+            ),
+            ("isset,a,format json,value_key b..c", "`b..c` is no path of keys", "b..c"),
+            ("isset,a,format json,value_key b,remove_key x", "`remove_key` takes no value", "remove_key"),
+            (
+                "isset,a,format ndjson,value_key b,array_key c",
+                "`array_key` is for one document, and here each line is an object",
+                "array_key",
+            ),
+            ("isset,a,format jsno", "`jsno` is not known here", "jsno"),
             ("set,a,memcap 5gb", "at most 4294967296 fits here", "5gb"),
             ("set,a,memcap lots", "`lots` is not a number", "lots"),
         ] {

@@ -10,16 +10,19 @@
 //! out keeps its room until the set is made anew.
 
 use super::Kind;
+use super::json::Records;
 use ahash::RandomState;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// Bytes of a value; longer ones are in no set.
 pub const MAX_VALUE: usize = u16::MAX as usize;
 
 /// The most that a set which changes may take: rules ask for it, and it is taken at start.
 pub const MAX_MEMCAP: u64 = 4 << 30;
+
+static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// Tries before a change is given up. A try fails only when another worker's has succeeded.
 const ATTEMPTS: usize = 64;
@@ -90,6 +93,10 @@ pub struct Set {
     changes: bool,
     /// Where it is written at the end.
     file: Option<PathBuf>,
+    /// Told apart from all other sets of the process by this.
+    number: u32,
+    /// What goes with its values, by the number that is said of each, less one. None where it was read from a list of lines.
+    records: Records,
     seeds: RandomState,
     slots: Box<[AtomicU64]>,
     words: Box<[AtomicU64]>,
@@ -137,6 +144,8 @@ impl Set {
             kind,
             changes,
             file,
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            records: Records::default(),
             seeds: RandomState::new(),
             slots: zeros(size.slots),
             words: zeros(size.words),
@@ -239,11 +248,11 @@ impl Set {
     }
 
     /// What is said of a value that is in the set: 0 where nothing is.
-    pub fn reputation(&self, value: &[u8]) -> Option<u16> {
+    pub fn reputation(&self, value: &[u8]) -> Option<u32> {
         let key = self.key(value)?;
         match self.find(key.bytes()).1 {
             Place::Known(_, word) if word & LIVING != 0 => {
-                self.record(word).map(|(head, _)| (head >> PLACE_BITS) as u16)
+                self.record(word).map(|(head, _)| (head >> PLACE_BITS) as u32)
             }
             _ => None,
         }
@@ -280,7 +289,7 @@ impl Set {
     }
 
     /// As a file says it, with what the file says of it.
-    pub fn put(&self, value: &[u8], reputation: u16) -> Added {
+    pub fn put(&self, value: &[u8], reputation: u32) -> Added {
         let Some(key) = self.key(value) else { return Added::Refused };
         let key = key.bytes();
         // Written once, though a slot may be lost to another worker.
@@ -314,7 +323,7 @@ impl Set {
     }
 
     /// Takes a slot's worth of room and the value's, and writes the value where nobody sees it yet.
-    fn write(&self, key: &[u8], reputation: u16) -> Option<usize> {
+    fn write(&self, key: &[u8], reputation: u32) -> Option<usize> {
         if self.slots_taken.fetch_add(1, Ordering::Relaxed) >= self.slots.len() / 2 {
             self.slots_taken.fetch_sub(1, Ordering::Relaxed);
             return None;
@@ -355,7 +364,7 @@ impl Set {
     }
 
     /// Calls `with` for each value in the set, in no order. Values that are put in or taken out meanwhile may be among them.
-    pub fn each(&self, mut with: impl FnMut(&[u8], u16)) {
+    pub fn each(&self, mut with: impl FnMut(&[u8], u32)) {
         let mut bytes = Vec::new();
         for slot in &self.slots {
             let word = slot.load(Ordering::Acquire);
@@ -368,7 +377,7 @@ impl Set {
             let words = words.iter().take(length.div_ceil(WORD));
             bytes.extend(words.flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()));
             bytes.truncate(length);
-            with(&bytes, (head >> PLACE_BITS) as u16);
+            with(&bytes, (head >> PLACE_BITS) as u32);
         }
     }
 }
@@ -385,6 +394,8 @@ fn pack(piece: &[u8]) -> u64 {
     }
     u64::from_le_bytes(bytes)
 }
+
+mod whole;
 
 #[cfg(test)]
 mod tests;

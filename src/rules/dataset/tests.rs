@@ -50,6 +50,27 @@ fn rules_of_one_name_share_a_set_wherever_its_type_is_said() {
 }
 
 #[test]
+fn a_list_of_json_is_read_with_what_goes_with_its_values() {
+    let json = "load t.json,format json,array_key a.b,value_key host";
+    let rules = rule(1, &format!("dataset:isset,bad,type string,{json},context_key threat"))
+        + &rule(2, "dataset:isnotset,bad")
+        + &rule(3, "dataset:isset,bad,type string,load t.json,format json,value_key host")
+        + &rule(4, "dataset:set,bad");
+    let files = [("/etc/weir/t.json", r#"{"a": {"b": [{"host": "x.org", "by": 1}]}}"#)];
+    let first_three = rules.lines().take(2).map(|line| format!("{line}\n")).collect::<String>();
+    let loading = loaded(&first_three, &files, &Settings::default(), &[]);
+    assert!(loading.diagnostics.is_empty(), "{:?}", loading.diagnostics);
+    let set = set_of(&loading, 2);
+    assert_eq!((set.has_records(), set.reputation(b"x.org")), (true, Some(1)));
+    assert_eq!(set.record_text(1), Some(r#"{"by":1,"host":"x.org"}"#));
+    assert_eq!((set.record_text(0), set.record_text(2)), (None, None));
+    let loading = loaded(&rules, &files, &Settings::default(), &[]);
+    let told: Vec<_> = loading.diagnostics.iter().map(|d| (d.sid, d.message.as_str())).collect();
+    assert!(told.contains(&(Some(3), "the format of `bad` is another, as sid 1 says")), "{told:?}");
+    assert!(told.iter().any(|(sid, why)| *sid == Some(4) && why.contains("a list of JSON")), "{told:?}");
+}
+
+#[test]
 fn a_rule_whose_set_is_not_as_it_needs_it_is_refused_and_told_why() {
     let table = [
         ("dataset:isset,a", "no rule and no [[dataset]] says of which type `a` is"),

@@ -30,5 +30,5 @@ pub(super) fn parse(value: Text<'_>) -> Result<FieldTest, Fault> {
     let part = (1 << PART) - 1;
     let service_bits = 0xff << (2 * PART);
     let mask = service_bits | class.map_or(0, |_| part << PART) | attribute.map_or(0, |_| part);
-    Ok(FieldTest::Number { mask, range: NumRange { low: wanted, high: wanted, negated: false } })
+    Ok(FieldTest::Number { mask, range: NumRange::new(wanted, wanted, false) })
 }

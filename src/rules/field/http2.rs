@@ -21,7 +21,10 @@ pub fn setting_value(number: u16, value: u32) -> u64 {
 
 /// A setting's name, and a comparison with its value.
 pub(super) fn parse(value: Text<'_>) -> Result<FieldTest, Fault> {
-    let (name, rest) = value.unquoted().first_word();
+    let value = value.unquoted().trim();
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let end = value.bytes.iter().position(|byte| !is_name(byte)).unwrap_or(value.bytes.len());
+    let (name, rest) = (value.sub(0, end), value.from(end));
     let word = name.lossy().to_ascii_uppercase();
     let Some(at) = SETTINGS.iter().position(|known| *known == word) else {
         let fault = name.fault(format!("`{}` is no setting of HTTP/2", name.lossy()));
@@ -30,13 +33,13 @@ pub(super) fn parse(value: Text<'_>) -> Result<FieldTest, Fault> {
             None => fault.help(format!("one of: {}", SETTINGS.join(", "))),
         });
     };
-    let all = NumRange { low: 0, high: u64::from(u32::MAX), negated: false };
+    let all = NumRange::new(0, u64::from(u32::MAX), false);
     let rest = rest.trim();
     let asked = if rest.is_empty() { all } else { range(rest, u64::from(u32::MAX))? };
     if asked.negated {
         return Err(rest.fault("a setting is compared with `<`, `>` or a range, not by what it is not"));
     }
     let base = setting_value(at as u16 + 1, 0);
-    let range = NumRange { low: base + asked.low, high: base + asked.high, negated: false };
+    let range = NumRange::new(base + asked.low, base + asked.high, false);
     Ok(FieldTest::Number { mask: u64::MAX, range })
 }

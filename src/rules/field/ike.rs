@@ -60,7 +60,7 @@ pub(super) fn parse(value: Text<'_>) -> Result<FieldTest, Fault> {
 
 /// Any other value is one of the same attribute still.
 fn compared(asked: &NumRange, base: u64) -> FieldTest {
-    let between = |low, high| NumRange { low: base + low, high: base + high, negated: false };
+    let between = |low, high| NumRange::new(base + low, base + high, false);
     if !asked.negated {
         return FieldTest::Number { mask: u64::MAX, range: between(asked.low, asked.high) };
     }
@@ -76,5 +76,5 @@ fn under_mask(text: Text<'_>, base: u64) -> Result<FieldTest, Fault> {
     };
     let (mask, value) = (unsigned(mask.trim(), MAX)?, unsigned(value.trim(), MAX)?);
     let wanted = base | value;
-    Ok(FieldTest::Number { mask: !MAX | mask, range: NumRange { low: wanted, high: wanted, negated: false } })
+    Ok(FieldTest::Number { mask: !MAX | mask, range: NumRange::new(wanted, wanted, false) })
 }

@@ -5,6 +5,7 @@ pub mod http2;
 pub mod ike;
 pub mod industrial;
 pub mod kerberos;
+mod ldap;
 pub mod modbus;
 mod parse;
 mod table;
@@ -47,7 +48,12 @@ pub enum FieldKind {
         max: u64,
         names: &'static [(&'static str, u64)],
     },
-    /// The same, and a range takes in its ends.
+    /// The same, and numbers are written in hexadecimal.
+    HexNames {
+        max: u64,
+        names: &'static [(&'static str, u64)],
+    },
+    /// A number or a name, and a range takes in its ends.
     ClosedNames {
         max: u64,
         names: &'static [(&'static str, u64)],
@@ -130,17 +136,25 @@ pub enum FieldTest {
 }
 
 /// Which of several values.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Occurrence {
     #[default]
     Any,
+    /// Any, or there is none.
+    AnyOrNone,
+    /// All, if there are any.
     All,
     /// All, and at least one.
     AllOfSome,
     /// Counted from the first (0) or, negative, from the last (-1).
     At(i32),
+    /// The same, or there are not so many.
+    AtOrBeyond(i32),
     /// So many of them.
     Count(NumRange),
+    /// Of those between two places, counted in the same way: from the first up to the second, which is left out. None
+    /// where a place is not there.
+    Part(i32, i32, Box<Occurrence>),
 }
 
 impl FieldTest {

@@ -16,17 +16,54 @@ pub fn parse(field: &Field, value: Text<'_>) -> Result<(FieldTest, Occurrence), 
         (_, true) => return Err(value.fault(format!("`{}` needs a value", field.name))),
         _ => {}
     }
+    // So many values, whatever they are.
+    if let Some(count) = value.strip("count").filter(|_| field.many) {
+        let count = number::comparison(count, u64::from(u32::MAX))?;
+        return Ok((FieldTest::Present, Occurrence::Count(count)));
+    }
     let (value, which) = match value.split_once(b',') {
         Some((value, which)) if field.many => (value, occurrence(which)?),
         _ => (value, Occurrence::Any),
     };
-    Ok((test(field.kind, value)?, which))
+    let test = test(field.kind, value).map_err(|mut fault| {
+        fault.help.get_or_insert_with(|| format!("`{}`: {}; {}", field.name, field.doc, form(field.kind)));
+        fault
+    })?;
+    Ok((test, which))
+}
+
+/// Words of a field that a help lists.
+const LISTED: usize = 32;
+
+/// What stands behind a field's name.
+fn form(kind: FieldKind) -> String {
+    const NUMBER: &str = "a number, alone or behind `<`, `>` or `!`, a range `A-B`, or `&MASK=VALUE`";
+    match kind {
+        FieldKind::Names { names, .. }
+        | FieldKind::ClosedNames { names, .. }
+        | FieldKind::HexNames { names, .. } => {
+            let listed: Vec<_> = names.iter().take(LISTED).map(|(name, _)| *name).collect();
+            let more = names.len().saturating_sub(LISTED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("a number, or one of: {}{more}", listed.join(", "))
+        }
+        FieldKind::Number { .. } | FieldKind::Ranges { .. } => NUMBER.to_owned(),
+        _ => "docs.suricata.io has its forms".to_owned(),
+    }
 }
 
 fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
     match kind {
         FieldKind::Number { max } => numeric(value.unquoted(), max, &[]),
         FieldKind::Names { max, names } => numeric(value.unquoted(), max, names),
+        FieldKind::HexNames { max, names } => {
+            let value = value.unquoted();
+            let known = names.iter().any(|(name, _)| value.negation().1.is(name));
+            match known || value.bytes.iter().any(|byte| b"xX".contains(byte)) {
+                true => numeric(value, max, names),
+                false => Err(value.fault(format!("`{}` is not known here", value.lossy()))),
+            }
+        }
         FieldKind::ClosedNames { max, names } => closed(value.unquoted(), max, names),
         FieldKind::Flags { max, names } => flags(value, max, names, b'+'),
         FieldKind::AnyFlags { max, names } => flags(value, max, names, b'*'),
@@ -48,22 +85,38 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
     }
 }
 
+const OCCURRENCES: &str = "a place counted from 0, or from the end (-1), `any`, `all`, `all_or_absent`, `or_absent`, `oob_or` and a place, or `nb` and a number";
+
+/// `index[, from:to]`.
 fn occurrence(text: Text<'_>) -> Result<Occurrence, Fault> {
+    let Some((which, part)) = text.split_once(b',') else { return index(text) };
+    let ends = part.split_once(b':');
+    let (from, to) = ends.ok_or_else(|| {
+        part.fault("expected two places with a colon between").help("for example `2:4`, or `-4:-1`")
+    })?;
+    let place = |text| number::signed(text, i64::from(i32::MAX)).map(|at| at as i32);
+    Ok(Occurrence::Part(place(from)?, place(to)?, Box::new(index(which)?)))
+}
+
+fn index(text: Text<'_>) -> Result<Occurrence, Fault> {
+    let place = |text| {
+        let at = number::signed(text, i64::from(i32::MAX)).map_err(|fault| fault.help(OCCURRENCES))?;
+        Ok(at as i32)
+    };
     let (word, rest) = text.first_word();
     match word.ascii() {
+        "any" | "all" | "all1" | "all_or_absent" | "or_absent" if !rest.is_empty() => {
+            Err(rest.fault(format!("nothing stands behind `{}`", word.lossy())))
+        }
         "any" => Ok(Occurrence::Any),
-        "all" => Ok(Occurrence::All),
-        "all1" => Ok(Occurrence::AllOfSome),
-        "nb" => Ok(Occurrence::Count(range(rest, u64::from(u32::MAX))?)),
+        "or_absent" => Ok(Occurrence::AnyOrNone),
+        "all_or_absent" => Ok(Occurrence::All),
+        "all" | "all1" => Ok(Occurrence::AllOfSome),
+        "oob_or" => place(rest).map(Occurrence::AtOrBeyond),
         _ if text.bytes.starts_with(b"nb") => {
-            Ok(Occurrence::Count(range(text.from(2).trim(), u64::from(u32::MAX))?))
+            Ok(Occurrence::Count(number::comparison(text.from(2).trim(), u64::from(u32::MAX))?))
         }
-        _ => {
-            let at = number::signed(text, i64::from(i32::MAX)).map_err(|fault| {
-                fault.help("a place counted from 0, or from the end (-1), `any`, `all`, `all1`, or `nb` and a number")
-            })?;
-            Ok(Occurrence::At(at as i32))
-        }
+        _ => place(text).map(Occurrence::At),
     }
 }
 
@@ -73,20 +126,13 @@ fn numeric(text: Text<'_>, max: u64, names: &'static [(&'static str, u64)]) -> R
     let rest = if negated { rest.strip("=").unwrap_or(rest).trim() } else { rest };
     let word = rest.lossy().to_ascii_lowercase();
     if let Some((_, value)) = names.iter().find(|(name, _)| name.eq_ignore_ascii_case(&word)) {
-        let range = NumRange { low: *value, high: *value, negated };
+        let range = NumRange::new(*value, *value, negated);
         return Ok(FieldTest::Number { mask: u64::MAX, range });
     }
-    if let Some(masked) = rest.strip("&") {
-        return under_mask(masked, negated, max);
-    }
-    let range = range(text, max).map_err(|fault| {
+    let range = number::comparison(text, max).map_err(|fault| {
         let known = names.iter().map(|(name, _)| *name);
-        match nearest(&word, known.clone()) {
+        match nearest(&word, known) {
             Some(near) => fault.help(format!("did you mean `{near}`?")),
-            None if !names.is_empty() && names.len() <= 16 => {
-                let list: Vec<_> = known.collect();
-                fault.help(format!("a number, or one of: {}", list.join(", ")))
-            }
             None => fault,
         }
     })?;
@@ -100,21 +146,7 @@ fn closed(text: Text<'_>, max: u64, names: &'static [(&'static str, u64)]) -> Re
     if low > high {
         return Err(text.fault("a range goes from the lower to the higher number"));
     }
-    Ok(FieldTest::Number { mask: u64::MAX, range: NumRange { low, high, negated: false } })
-}
-
-/// `MASK=VALUE`, `MASK!=VALUE`; without a value, all bits of the mask.
-fn under_mask(text: Text<'_>, negated: bool, max: u64) -> Result<FieldTest, Fault> {
-    let (mask, differs, value) = match text.split_once(b'=') {
-        None => (text, false, None),
-        Some((mask, value)) => match mask.bytes.strip_suffix(b"!") {
-            Some(_) => (mask.sub(0, mask.bytes.len() - 1).trim(), true, Some(value)),
-            None => (mask, false, Some(value)),
-        },
-    };
-    let mask = unsigned(mask, max)?;
-    let value = value.map_or(Ok(mask), |value| unsigned(value, max))?;
-    Ok(FieldTest::Number { mask, range: NumRange { low: value, high: value, negated: negated != differs } })
+    Ok(FieldTest::Number { mask: u64::MAX, range: NumRange::new(low, high, false) })
 }
 
 /// Names of bits behind a modifier: `+` all of them, `*` any, `-` not all, `=` all and no other.
@@ -144,10 +176,8 @@ fn flags(
     if set & clear != 0 {
         return Err(value.fault("a flag cannot be set and clear"));
     }
-    let under = |mask, value, negated| FieldTest::Number {
-        mask,
-        range: NumRange { low: value, high: value, negated },
-    };
+    let under =
+        |mask, value, negated| FieldTest::Number { mask, range: NumRange::new(value, value, negated) };
     Ok(match given.unwrap_or(modifier) {
         // Not all bits the other way round.
         b'*' => under(set | clear, clear, true),
@@ -164,7 +194,7 @@ fn pair(value: Text<'_>) -> Result<FieldTest, Fault> {
         return Err(value.fault("expected two numbers").help("for example 12,1"));
     };
     let both = unsigned(first, 0xff)? << 8 | unsigned(second, 0xff)?;
-    Ok(FieldTest::Number { mask: u64::MAX, range: NumRange { low: both, high: both, negated: false } })
+    Ok(FieldTest::Number { mask: u64::MAX, range: NumRange::new(both, both, false) })
 }
 
 fn no_word(word: Text<'_>, known: impl Iterator<Item = &'static str> + Clone) -> Fault {
@@ -195,7 +225,7 @@ fn ranges(value: Text<'_>, max: u64) -> Result<FieldTest, Fault> {
             if low > high {
                 return Err(part.fault("a range goes from the lower to the higher number"));
             }
-            Ok(NumRange { low, high, negated: false })
+            Ok(NumRange::new(low, high, false))
         }
         None => range(part, max),
     };
@@ -247,8 +277,7 @@ fn moment(text: Text<'_>) -> Result<u64, Fault> {
 }
 
 fn date(text: Text<'_>) -> Result<FieldTest, Fault> {
-    let is =
-        |low, high| Ok(FieldTest::Number { mask: u64::MAX, range: NumRange { low, high, negated: false } });
+    let is = |low, high| Ok(FieldTest::Number { mask: u64::MAX, range: NumRange::new(low, high, false) });
     if let Some(rest) = text.strip("<") {
         return is(0, moment(rest.trim())?.saturating_sub(1));
     }

@@ -1,11 +1,12 @@
 //! Every field, a line each. Names are those of docs.suricata.io, "Suricata Rules"; numbers those of the protocols.
 
 use super::industrial::{DIRECTIONS, DNP3_FUNCTIONS, DNP3_INDICATORS, ENIP_COMMANDS, ENIP_STATUS};
+use super::ldap::RESULTS as LDAP_RESULTS;
 use super::{Field, FieldKind};
 use crate::rules::app::{AppProto, DNS, FILES, Protos};
 use FieldKind::{
-    AnyFlags, Attribute, CipService, ClosedNames, Date, Encryption, Flags, Interface, LowerText, Modbus,
-    Names, Number, Pair, Present, Ranges, Setting, Sums, Text, Words,
+    AnyFlags, Attribute, CipService, ClosedNames, Date, Encryption, Flags, HexNames, Interface, LowerText,
+    Modbus, Names, Number, Pair, Present, Ranges, Setting, Sums, Text, Words,
 };
 
 const U8: u64 = 0xff;
@@ -40,16 +41,16 @@ impl Field {
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Field] = &[
-    field("http2.frametype", HTTP2, Names { max: U8, names: HTTP2_FRAMES }, "type of an HTTP/2 frame"),
-    field("http2.errorcode", HTTP2, Names { max: U32, names: HTTP2_ERRORS }, "error of a GOAWAY or RST_STREAM frame"),
-    field("http2.priority", HTTP2, Number { max: U8 }, "weight of a PRIORITY frame"),
-    field("http2.window", HTTP2, Number { max: U32 }, "increment of a WINDOW_UPDATE frame"),
-    field("http2.size_update", HTTP2, Number { max: U64 }, "HPACK's dynamic table size update"),
+    field("http2.frametype", HTTP2, Names { max: U8, names: HTTP2_FRAMES }, "type of an HTTP/2 frame").many(),
+    field("http2.errorcode", HTTP2, Names { max: U32, names: HTTP2_ERRORS }, "error of a GOAWAY or RST_STREAM frame").many(),
+    field("http2.priority", HTTP2, Number { max: U8 }, "weight of a PRIORITY frame").many(),
+    field("http2.window", HTTP2, Number { max: U32 }, "increment of a WINDOW_UPDATE frame").many(),
+    field("http2.size_update", HTTP2, Number { max: U64 }, "HPACK's dynamic table size update").many(),
     field("http2.settings", HTTP2, Setting, "a setting and its value"),
     field("dns.opcode", DNS, Number { max: U8 }, "operation of the message"),
     field("dns.rcode", DNS, Names { max: U16, names: DNS_RCODES }, "response code"),
     field("dns.rrtype", DNS, Names { max: U16, names: DNS_TYPES }, "type of a record").many(),
-    field("tls.version", TLS, Names { max: U16, names: TLS_VERSIONS }, "the version that the session uses"),
+    field("tls.version", TLS, HexNames { max: U16, names: TLS_VERSIONS }, "the version that the session uses"),
     field("ssl_version", TLS, Words(&["sslv2", "sslv3", "tls1.0", "tls1.1", "tls1.2", "tls1.3"]), "versions, any of which will do"),
     field("ssl_state", TLS, Words(&["client_hello", "server_hello", "client_keyx", "server_keyx", "unknown"]), "how far the handshake is"),
     field("tls.cert_chain_len", TLS, Number { max: U32 }, "certificates in the chain"),
@@ -331,48 +332,6 @@ const LDAP_OPERATIONS: &[(&str, u64)] = &[
     ("extended_request", 23),
     ("extended_response", 24),
     ("intermediate_response", 25),
-];
-
-const LDAP_RESULTS: &[(&str, u64)] = &[
-    ("success", 0),
-    ("operations_error", 1),
-    ("protocol_error", 2),
-    ("time_limit_exceeded", 3),
-    ("size_limit_exceeded", 4),
-    ("compare_false", 5),
-    ("compare_true", 6),
-    ("auth_method_not_supported", 7),
-    ("stronger_auth_required", 8),
-    ("referral", 10),
-    ("admin_limit_exceeded", 11),
-    ("unavailable_critical_extension", 12),
-    ("confidentiality_required", 13),
-    ("sasl_bind_in_progress", 14),
-    ("no_such_attribute", 16),
-    ("undefined_attribute_type", 17),
-    ("inappropriate_matching", 18),
-    ("constraint_violation", 19),
-    ("attribute_or_value_exists", 20),
-    ("invalid_attribute_syntax", 21),
-    ("no_such_object", 32),
-    ("alias_problem", 33),
-    ("invalid_dns_syntax", 34),
-    ("alias_dereferencing_problem", 36),
-    ("inappropriate_authentication", 48),
-    ("invalid_credentials", 49),
-    ("insufficient_access_rights", 50),
-    ("busy", 51),
-    ("unavailable", 52),
-    ("unwilling_to_perform", 53),
-    ("loop_detect", 54),
-    ("naming_violation", 64),
-    ("object_class_violation", 65),
-    ("not_allowed_on_non_leaf", 66),
-    ("not_allowed_on_rdn", 67),
-    ("entry_already_exists", 68),
-    ("object_class_mods_prohibited", 69),
-    ("affects_multiple_dsas", 71),
-    ("other", 80),
 ];
 
 const NTP_MODES: &[(&str, u64)] = &[

@@ -35,6 +35,7 @@ const NUMBERS: &[(&str, &str, &[u64], &[u64])] = &[
     ("websocket.mask", "&0xc0!=0", &[0x80, 0x40], &[0x3f]),
     ("websocket.mask", "!&0x40=0x40", &[0x80], &[0x40]),
     ("websocket.mask", "&0x40", &[0x41], &[0x01]),
+    ("ldap.responses.result_code", "is_leaf", &[35], &[34]),
     ("websocket.flags", "fin", &[0x80, 0xc0], &[0x40]),
     ("mqtt.flags", "!retain,!dup", &[0, 6], &[1, 8]),
     ("mqtt.connect.flags", "username,password,clean_session", &[0xc2], &[0x82]),
@@ -62,6 +63,7 @@ const NUMBERS: &[(&str, &str, &[u64], &[u64])] = &[
     ("krb5.ticket_encryption", "!weak", &[18], &[23]),
     ("krb5.ticket_encryption", "rc4-hmac, 18 -128", &[23, 18, 0xff80], &[17]),
     ("http2.settings", "SETTINGS_ENABLE_PUSH", &[2 << 32, 2 << 32 | 1], &[1 << 32, 3 << 32]),
+    ("http2.settings", "SETTINGS_ENABLE_PUSH=0", &[2 << 32], &[2 << 32 | 1, 1 << 32]),
     (
         "http2.settings",
         "SETTINGS_HEADER_TABLE_SIZE >4096",
@@ -90,10 +92,23 @@ fn values_are_compared_as_they_are_written() {
 fn which_of_several_is_said_after_a_comma() {
     let which = |value| read("dns.rrtype", value).unwrap().1;
     assert_eq!(which("1"), Occurrence::Any);
-    assert_eq!(which("1,all"), Occurrence::All);
+    assert_eq!(which("1,all"), Occurrence::AllOfSome);
+    assert_eq!(which("1,all_or_absent"), Occurrence::All);
+    assert_eq!(which("1,or_absent"), Occurrence::AnyOrNone);
     assert_eq!(which("1,-1"), Occurrence::At(-1));
-    let more = NumRange { low: 4, high: u64::from(u32::MAX), negated: false };
+    assert_eq!(which("1,oob_or -2"), Occurrence::AtOrBeyond(-2));
+    assert_eq!(which("1,all,-4:2"), Occurrence::Part(-4, 2, Box::new(Occurrence::AllOfSome)));
+    let more = NumRange::new(4, u64::from(u32::MAX), false);
     assert_eq!(which("1,nb>3"), Occurrence::Count(more));
+    assert_eq!(read("dns.rrtype", "count >3").unwrap(), (FieldTest::Present, Occurrence::Count(more)));
+    for (value, message) in [
+        ("1,some", "`some` is not a number"),
+        ("1,all 2", "nothing stands behind `all`"),
+        ("1,any,2", "expected two places with a colon between"),
+        ("1,oob_or", "`` is not a number"),
+    ] {
+        assert_eq!(read("dns.rrtype", value).unwrap_err().message, message, "{value}");
+    }
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     entry("udpv4-csum", &[], |d, c| checksum(d, c, ChecksumOf::Udp(Family::V4)), "valid or invalid"),
     entry("udpv6-csum", &[], |d, c| checksum(d, c, ChecksumOf::Udp(Family::V6)), "valid or invalid"),
     entry("icmpv4-csum", &[], |d, c| checksum(d, c, ChecksumOf::Icmp(Family::V4)), "valid or invalid"),
+    entry("igmp.csum", &["igmp-csum"], |d, c| checksum(d, c, ChecksumOf::Igmp), "valid or invalid"),
     entry("icmpv6-csum", &[], |d, c| checksum(d, c, ChecksumOf::Icmp(Family::V6)), "valid or invalid"),
 ];
 
@@ -50,7 +51,10 @@ fn event(draft: &mut Draft, call: Call<'_>, kind: AnomalyKind) -> Result<(), Fau
         return Err(match nearest(name, names) {
             Some(near) => fault.help(format!("did you mean `{near}`?")),
             None if of_kind.next().is_none() => fault.help("this version has none of that kind"),
-            None => fault,
+            None if kind == AnomalyKind::Decode => fault.help(
+                "names are those of docs.suricata.io, for example `ipv4.trunc_pkt` or `tcp.hlen_too_small`",
+            ),
+            None => fault.help("names are those of docs.suricata.io, for example `3whs_ack_in_wrong_dir`"),
         });
     };
     draft.packet_check(Check::Anomaly(anomaly));

@@ -10,6 +10,7 @@ use crate::rules::dataset::parse;
 use crate::rules::draft::{Draft, DraftStep};
 use crate::rules::event;
 use crate::rules::field;
+use crate::rules::geo::GeoTest;
 use crate::rules::number;
 use crate::rules::reputation::ReputationTest;
 use crate::rules::ruleset::{Absence, AppCheck, BufferId, Check, Facility, ProtocolSide, ProtocolWord, Step};
@@ -60,7 +61,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         Modifies::Buffer,
         Value::Needed,
         dataset,
-        "set|unset|isset|isnotset, name[, type, load, save, state, memcap, hashsize]: the buffer is in a set",
+        "set|unset|isset|isnotset, name[, type, load, save, state, memcap, hashsize, format, value_key, array_key, context_key, remove_key]: the buffer is in a set",
     ),
     entry(
         "datarep",
@@ -80,8 +81,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "geoip",
         Modifies::Packet,
         Value::Needed,
-        |d, c| facility(d, c, Facility::GeoIp),
-        "the country of an address",
+        country,
+        "the country of an address: any|src|dst|both, country[, country...], each behind ! or none",
     ),
 ];
 
@@ -137,7 +138,7 @@ fn uri_length(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         Some((length, kind)) => (length, choice(kind, &[("norm", "http.uri"), ("raw", "http.uri.raw")])?),
         None => (call.value, "http.uri"),
     };
-    let size = number::range(length, u64::from(u16::MAX))?;
+    let size = number::comparison(length, u64::from(u16::MAX))?;
     match context::sticky(kind) {
         Some(id) => draft.step_in(call.name, id, DraftStep::Other(Step::BufferSize(size))),
         None => Ok(()),
@@ -164,7 +165,8 @@ fn absent(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     };
     let buffer = draft.named_buffer(call.name)?;
     if !buffer.steps.is_empty() {
-        return Err(call.name.fault("`absent` stands directly behind the sticky buffer"));
+        let fault = call.name.fault("`absent` stands directly behind the sticky buffer");
+        return Err(fault.help("for example `http.referer; absent: or_else; content:\"x\";`"));
     }
     buffer.absence = absence;
     Ok(())
@@ -176,20 +178,22 @@ fn facility(draft: &mut Draft, _: Call<'_>, facility: Facility) -> Result<(), Fa
 }
 
 fn dataset(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
-    let read = match call.name.is("datarep") {
+    let used = match call.name.is("datarep") {
         true => parse::reputation(call.value)?,
         false => parse::dataset(call.value)?,
     };
     draft.named_buffer(call.name)?.used = true;
-    match read {
-        parse::Read::Use(used) => draft.step(Step::Dataset(used), false),
-        parse::Read::Json => draft.app_check(AppCheck::Facility(Facility::Dataset)),
-    }
+    draft.step(Step::Dataset(used), false);
     Ok(())
 }
 
 fn ip_reputation(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     draft.checks.push(Check::Reputation(Box::new(ReputationTest::parse(call.value)?)));
+    Ok(())
+}
+
+fn country(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    draft.packet_check(Check::Country(Box::new(GeoTest::parse(call.value)?)));
     Ok(())
 }
 
@@ -274,7 +278,7 @@ fn event(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
             let fault = rest.fault(format!("{word} has no event `{}`", rest.lossy()));
             return Err(match nearest(&rest.lossy(), known.iter().copied()) {
                 Some(near) => fault.help(format!("did you mean `{near}`?")),
-                None => fault,
+                None => fault.help(some_of(known)),
             });
         }
         draft.require(protos, call.value)?;
@@ -283,6 +287,17 @@ fn event(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     }
     draft.app_check(AppCheck::Event(name.into()));
     Ok(())
+}
+
+/// Events that a help lists.
+const LISTED_EVENTS: usize = 12;
+
+fn some_of(known: &[&str]) -> String {
+    let listed = known.iter().take(LISTED_EVENTS).copied().collect::<Vec<_>>().join(", ");
+    match known.len().saturating_sub(LISTED_EVENTS) {
+        0 => format!("one of: {listed}"),
+        more => format!("one of: {listed} and {more} more (docs/decoders.md)"),
+    }
 }
 
 fn state(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
@@ -304,6 +319,9 @@ pub(in crate::rules) fn hook_name(text: Text<'_>) -> Result<Box<str>, Fault> {
     let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_';
     match !text.is_empty() && text.bytes.iter().all(plain) {
         true => Ok(text.lossy().into()),
-        false => Err(text.fault(format!("`{}` is no state's name", text.lossy()))),
+        false => {
+            let fault = text.fault(format!("`{}` is no state's name", text.lossy()));
+            Err(fault.help("lower-case letters, digits and `_`, for example `request_complete`"))
+        }
     }
 }

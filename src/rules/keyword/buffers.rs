@@ -26,6 +26,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     sticky("udp.hdr", &[], |d, c| header(d, c, Context::UdpHeader), "the UDP header"),
     sticky("icmpv4.hdr", &[], |d, c| header(d, c, Context::Icmpv4Header), "the ICMP header"),
     sticky("icmpv6.hdr", &[], |d, c| header(d, c, Context::Icmpv6Header), "the ICMPv6 header"),
+    sticky("igmp.hdr", &[], |d, c| header(d, c, Context::IgmpHeader), "the whole IGMP message"),
     sticky("sctp.hdr", &[], |d, c| header(d, c, Context::SctpHeader), "the SCTP common header"),
     sticky(
         "sctp.chunk_data",
@@ -53,20 +54,36 @@ fn header(draft: &mut Draft, call: Call<'_>, context: Context) -> Result<(), Fau
         (Context::SctpHeader | Context::SctpChunkData, protocol) => {
             matches!(protocol, P::Sctp | P::Ip | P::Ipv4 | P::Ipv6 | P::Packet)
         }
+        (Context::IgmpHeader, protocol) => matches!(protocol, P::Igmp | P::Ip | P::Ipv4 | P::Packet),
+        (Context::Icmpv4Header, protocol) => {
+            matches!(protocol, P::Icmp | P::Icmpv4 | P::Ip | P::Ipv4 | P::Packet)
+        }
+        (Context::Icmpv6Header, protocol) => {
+            matches!(protocol, P::Icmp | P::Icmpv6 | P::Ip | P::Ipv6 | P::Packet)
+        }
         (Context::Ipv4Header, protocol) => !matches!(protocol, P::Ipv6 | P::Icmpv6 | P::Arp),
         (Context::Ipv6Header, protocol) => !matches!(protocol, P::Ipv4 | P::Icmpv4 | P::Arp),
         _ => true,
     };
     if !fits {
         let message = format!("`{}` cannot be in a packet of this rule's protocol", call.name.lossy());
-        return Err(call.name.fault(message));
+        return Err(call
+            .name
+            .fault(message)
+            .help("write the buffer's own protocol, or `ip`, in the rule's header"));
     }
     draft.needs_packet = true;
     draft.enter(call.name, context)
 }
 
 fn bsize(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
-    let size = number::range(call.value, u64::MAX)?;
+    if !draft.in_decoded() && draft.named_buffer(call.name).is_err() {
+        let fault = call.name.fault("`bsize` stands behind a sticky buffer, whose length it compares");
+        return Err(fault.help(
+            "name the buffer first, for example `http.uri; bsize:5;`; a packet's payload has `dsize`",
+        ));
+    }
+    let size = number::comparison(call.value, u64::MAX)?;
     draft.step(Step::BufferSize(size), false);
     Ok(())
 }

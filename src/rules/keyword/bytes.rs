@@ -7,7 +7,7 @@ use crate::rules::number::{small, unsigned};
 use crate::rules::ruleset::{
     ByteExtract, ByteJump, ByteMath, ByteTest, Compare, Endian, IsDataAt, MathOp, NumberForm, Operand, Step,
 };
-use crate::rules::text::{Fault, Text};
+use crate::rules::text::{Fault, Text, nearest};
 
 const fn step(
     name: &'static str,
@@ -109,8 +109,32 @@ fn mask(text: Text<'_>) -> Result<u32, Fault> {
     }
 }
 
+/// All options of these keywords.
+const OPTIONS: &[&str] = &[
+    "relative",
+    "big",
+    "little",
+    "string",
+    "hex",
+    "dec",
+    "oct",
+    "dce",
+    "align",
+    "multiplier",
+    "bitmask",
+    "from_beginning",
+    "from_end",
+    "post_offset",
+    "endian",
+    "rawbytes",
+];
+
 fn unknown(option: Text<'_>) -> Fault {
-    option.fault(format!("`{}` is no option here", option.lossy()))
+    let fault = option.fault(format!("`{}` is no option here", option.lossy()));
+    match nearest(&option.lossy().to_ascii_lowercase(), OPTIONS.iter().copied()) {
+        Some(near) => fault.help(format!("did you mean `{near}`?")),
+        None => fault.help(format!("one of: {}; not each keyword has all of them", OPTIONS.join(", "))),
+    }
 }
 
 /// A number whose order the decoder knows makes the rule one of that protocol.

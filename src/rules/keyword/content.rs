@@ -178,18 +178,20 @@ fn nocase(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Numbers in a rule's modifiers: 16 bits and a sign.
-const MAX_NUMBER: i64 = 65_535;
+/// Numbers in a rule's modifiers: places are 16 bits, distances at most 1 MiB either way.
+const MAX_PLACE: i64 = 65_535;
+const MAX_DISTANCE: i64 = 1 << 20;
 
 fn number_of(
     draft: &mut Draft,
     call: Call<'_>,
     place: fn(&mut Content) -> &mut Option<Operand>,
 ) -> Result<(), Fault> {
-    let operand = draft.operand(call.value.unquoted(), MAX_NUMBER)?;
+    let absolute = call.name.is("depth") || call.name.is("offset");
+    let max = if absolute { MAX_PLACE } else { MAX_DISTANCE };
+    let operand = draft.operand(call.value.unquoted(), max)?;
     let last = draft.last_content(call.name)?;
     let content = &mut last.content;
-    let absolute = call.name.is("depth") || call.name.is("offset");
     if absolute && matches!(operand, Operand::Value(..0)) {
         return Err(call.value.fault(format!("`{}` is not negative", call.name.lossy())));
     }
@@ -236,7 +238,12 @@ fn fast_pattern(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let mut choice = FastChoice::default();
     if call.value.is("only") {
         let placed = k.depth.or(k.offset).or(k.distance).or(k.within).is_some();
-        if placed || k.negated {
+        if k.negated {
+            let fault =
+                call.value.fault("a negated content announces nothing, so it cannot be `fast_pattern:only`");
+            return Err(fault.help("take `fast_pattern` out, or give it to a content without `!`"));
+        }
+        if placed {
             return Err(call.value.fault("`fast_pattern:only` is for a content that may stand anywhere"));
         }
         choice.only = true;

@@ -66,13 +66,26 @@ fn entropy(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     for option in call.value.split(b',') {
         let (word, value) = option.first_word();
         match word.ascii() {
-            "bytes" => test.bytes = Some(unsigned(value, u64::from(u32::MAX))? as u32),
+            // 0 is all of the buffer.
+            "bytes" => {
+                test.bytes = Some(unsigned(value, u64::from(u32::MAX))? as u32).filter(|bytes| *bytes > 0);
+            }
             "offset" => test.offset = unsigned(value, u64::from(u32::MAX))? as u32,
             "value" => {
                 said = true;
                 compare(&mut test, value)?;
             }
-            _ => return Err(option.fault(format!("`{}` is no option here", option.lossy()))),
+            // The value alone.
+            _ if !said && option.bytes.first().is_some_and(|b| b.is_ascii_digit() || b"<>=!".contains(b)) => {
+                said = true;
+                compare(&mut test, option)?;
+            }
+            _ => {
+                let fault = option.fault(format!("`{}` is no option here", option.lossy()));
+                return Err(
+                    fault.help("bytes N, offset N, value and a comparison, for example `value > 4.5`")
+                );
+            }
         }
     }
     if !said {

@@ -3,7 +3,7 @@
 use super::{Call, Keyword, Modifies, Value, choice};
 use crate::base::Dir;
 use crate::rules::draft::Draft;
-use crate::rules::number::range;
+use crate::rules::number::{comparison, range};
 use crate::rules::ruleset::{Check, FlowMatch, FlowState, NumRange, Side};
 use crate::rules::text::{Fault, Text};
 
@@ -81,7 +81,7 @@ fn agree<T: PartialEq>(place: &mut Option<T>, value: T, word: Text<'_>) -> Resul
 }
 
 fn age(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
-    draft.checks.push(Check::FlowAge(range(call.value, u64::from(u32::MAX))?));
+    draft.checks.push(Check::FlowAge(comparison(call.value, u64::from(u32::MAX))?));
     Ok(())
 }
 
@@ -111,7 +111,7 @@ fn count(
     check: fn(Side, NumRange) -> Check,
     side: Side,
 ) -> Result<(), Fault> {
-    draft.checks.push(check(side, range(number, u64::MAX)?));
+    draft.checks.push(check(side, comparison(number, u64::MAX)?));
     Ok(())
 }
 

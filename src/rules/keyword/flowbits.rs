@@ -22,7 +22,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         |d, c| host_bits(d, c, xbits),
         "a host's bit: action, name, track ip_src|ip_dst|ip_pair[, expire seconds]",
     ),
-    bits("hostbits", |d, c| host_bits(d, c, hostbits), "a host's bit: action, name[, src|dst|both]"),
+    bits(
+        "hostbits",
+        |d, c| host_bits(d, c, hostbits),
+        "a host's bit: action, name[, src|dst|both[, seconds]]",
+    ),
 ];
 
 const ACTIONS: &[(&str, BitAction)] = &[
@@ -37,6 +41,11 @@ fn flowbits(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     if call.value.is("noalert") {
         draft.noalert = true;
         return Ok(());
+    }
+    if let Some((word, rest)) = call.value.split_once(b',').filter(|(word, _)| word.is("noalert")) {
+        let fault = word.fault("`noalert` is about the rule, and no bit stands behind it");
+        return Err(fault
+            .help(format!("write `flowbits:noalert;`, and a `flowbits` of its own for `{}`", rest.lossy())));
     }
     let (action, names) = action_and_rest(call.value)?;
     let names: Vec<String> = names.split(b'|').map(name).collect::<Result<_, _>>()?;
@@ -64,8 +73,8 @@ fn name(text: Text<'_>) -> Result<String, Fault> {
     Ok(text.lossy().into_owned())
 }
 
-/// Reads what stands behind the name.
-type Tail = fn(&mut DraftHostBit, Text<'_>) -> Result<(), Fault>;
+/// Reads what stands behind the name, each part with its number.
+type Tail = fn(&mut DraftHostBit, usize, Text<'_>) -> Result<(), Fault>;
 
 fn host_bits(draft: &mut Draft, call: Call<'_>, tail: Tail) -> Result<(), Fault> {
     if call.value.is("noalert") {
@@ -81,8 +90,14 @@ fn host_bits(draft: &mut Draft, call: Call<'_>, tail: Tail) -> Result<(), Fault>
         // The two keywords' names are apart.
         bit.name = format!("{kind}:{}", bit.name);
     }
-    for word in words {
-        tail(&mut bit, word)?;
+    let mut said = 0;
+    for (at, word) in words.enumerate() {
+        tail(&mut bit, at, word)?;
+        said += 1;
+    }
+    if said == 0 && call.name.is("xbits") {
+        let fault = call.value.fault("`track` is missing: whose bit this is");
+        return Err(fault.help("`track ip_src`, `track ip_dst` or `track ip_pair`"));
     }
     draft.host_bits.push(bit);
     Ok(())
@@ -91,7 +106,7 @@ fn host_bits(draft: &mut Draft, call: Call<'_>, tail: Tail) -> Result<(), Fault>
 /// Suricata's: a bit without `expire` stays 30 seconds.
 const DEFAULT_EXPIRE: Duration = Duration::from_secs(30);
 
-fn xbits(bit: &mut DraftHostBit, word: Text<'_>) -> Result<(), Fault> {
+fn xbits(bit: &mut DraftHostBit, _: usize, word: Text<'_>) -> Result<(), Fault> {
     let (key, value) = word.first_word();
     match key.ascii() {
         "track" => {
@@ -103,12 +118,24 @@ fn xbits(bit: &mut DraftHostBit, word: Text<'_>) -> Result<(), Fault> {
             bit.track = choice(value, &tracks)?;
         }
         "expire" => bit.expire = Duration::from_secs(unsigned(value, u64::from(u32::MAX))?),
-        _ => return Err(word.fault("expected `track` or `expire`")),
+        _ => {
+            let fault = word.fault(format!("`{}` is no option here", word.lossy()));
+            return Err(fault.help("`track ip_src`, `track ip_dst` or `track ip_pair`, and `expire SECONDS`"));
+        }
     }
     Ok(())
 }
 
-fn hostbits(bit: &mut DraftHostBit, word: Text<'_>) -> Result<(), Fault> {
+fn hostbits(bit: &mut DraftHostBit, at: usize, word: Text<'_>) -> Result<(), Fault> {
+    if at > 1 {
+        return Err(word
+            .fault("nothing stands behind the seconds")
+            .help("action, name[, src|dst|both[, seconds]]"));
+    }
+    if at == 1 {
+        bit.expire = Duration::from_secs(unsigned(word, u64::from(u32::MAX))?);
+        return Ok(());
+    }
     let tracks =
         [("src", HostBitTrack::Source), ("dst", HostBitTrack::Destination), ("both", HostBitTrack::Pair)];
     bit.track = choice(word, &tracks)?;

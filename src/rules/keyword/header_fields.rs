@@ -2,9 +2,10 @@
 
 use super::{Call, Keyword, Modifies, Value, choice};
 use crate::rules::draft::Draft;
-use crate::rules::number::{self, range, small};
+use crate::rules::number::{self, comparison, small};
 use crate::rules::ruleset::{
-    Check, FRAG_DONT, FRAG_MORE, FRAG_RESERVED, FlagsCompare, FragBitsTest, NumRange, TcpFlagsTest, VlanLayer,
+    Check, FRAG_DONT, FRAG_MORE, FRAG_RESERVED, FlagsCompare, FragBitsTest, NumRange, RpcTest, TcpFlagsTest,
+    VlanLayer,
 };
 use crate::rules::text::{Fault, Text};
 
@@ -40,6 +41,14 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         &[],
         |d, c| number_check(d, c, U32, Check::Icmpv6Mtu),
         "MTU of a packet-too-big message",
+    ),
+    field("igmp.type", &[], |d, c| number_check(d, c, U8, Check::IgmpType), "IGMP message type"),
+    field("rpc", &[], rpc, "a call of ONC RPC: program, version|*, procedure|*"),
+    field(
+        "vxlan_vni",
+        &[],
+        |d, c| number_check(d, c, 0xff_ffff, Check::VxlanNetwork),
+        "network number of the VXLAN header that the packet carries",
     ),
     field("ttl", &[], |d, c| number_check(d, c, U8, Check::Ttl), "IPv4 time to live or IPv6 hop limit"),
     field("tos", &[], tos, "IPv4 type of service: [!]N or [!]xHH"),
@@ -89,7 +98,7 @@ fn number_check(
     max: u64,
     check: fn(NumRange) -> Check,
 ) -> Result<(), Fault> {
-    keep(draft, check(range(call.value.unquoted(), max)?))
+    keep(draft, check(comparison(call.value.unquoted(), max)?))
 }
 
 fn word(draft: &mut Draft, call: Call<'_>, check: fn(u16) -> Check) -> Result<(), Fault> {
@@ -174,7 +183,7 @@ fn tos(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     };
     let value = u64::from_str_radix(hex.ascii(), 16).ok().filter(|v| *v <= U8);
     let value = value.ok_or_else(|| rest.fault("expected two hexadecimal digits after `x`"))?;
-    keep(draft, Check::Tos(NumRange { low: value, high: value, negated }))
+    keep(draft, Check::Tos(NumRange::new(value, value, negated)))
 }
 
 fn ipopts(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
@@ -234,10 +243,14 @@ fn ip_proto(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let value = call.value.unquoted();
     let (negated, rest) = value.negation();
     let number = if rest.bytes.first().is_some_and(u8::is_ascii_alphabetic) {
-        let proto = choice(rest, PROTOCOLS)?;
-        NumRange { low: proto, high: proto, negated }
+        let proto = choice(rest, PROTOCOLS).map_err(|mut fault| {
+            fault.message = format!("no IP protocol is called `{}` here", rest.lossy());
+            fault.help = fault.help.map(|help| format!("{help}; or a number from 0 to 255"));
+            fault
+        })?;
+        NumRange::new(proto, proto, negated)
     } else {
-        range(value, U8)?
+        comparison(value, U8)?
     };
     keep(draft, Check::IpProto(Box::new([number])))
 }
@@ -251,7 +264,7 @@ fn vlan_id(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         Some((id, layer)) if layer.is("all") => (id, VlanLayer::All),
         Some((id, layer)) => (id, VlanLayer::At(vlan_layer(layer)?)),
     };
-    keep(draft, Check::VlanId { layer, id: range(id, MAX_ID)? })
+    keep(draft, Check::VlanId { layer, id: comparison(id, MAX_ID)? })
 }
 
 fn vlan_layer(text: Text<'_>) -> Result<i8, Fault> {
@@ -259,6 +272,25 @@ fn vlan_layer(text: Text<'_>) -> Result<i8, Fault> {
         Ok(layer @ -3..=2) => Ok(layer as i8),
         _ => Err(text.fault("a layer is 0 to 2, -1 to -3, `any` or `all`")),
     }
+}
+
+fn rpc(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    let parts: Vec<Text<'_>> = call.value.split(b',').collect();
+    let form = |at: Text<'_>| {
+        at.fault("expected `program, version, procedure`")
+            .help("for example `rpc:100009,*,*`; `*` is any number")
+    };
+    let (Some(&program), true) = (parts.first(), parts.len() <= 3) else { return Err(form(call.value)) };
+    if parts.iter().any(|part| part.is_empty()) {
+        return Err(form(call.value));
+    }
+    let or_any = |part: Option<&Text<'_>>| match part {
+        Some(part) if !part.is("*") => number::small(*part, U32).map(Some),
+        _ => Ok(None),
+    };
+    let program = number::small(program, U32)?;
+    let (version, procedure) = (or_any(parts.get(1))?, or_any(parts.get(2))?);
+    keep(draft, Check::Rpc(RpcTest { program, version, procedure }))
 }
 
 fn chunk_type(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
@@ -291,9 +323,9 @@ fn chunk_type(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let (negated, rest) = call.value.negation();
     let number = if rest.bytes.first().is_some_and(u8::is_ascii_alphabetic) {
         let kind = choice(rest, TYPES)?;
-        NumRange { low: kind, high: kind, negated }
+        NumRange::new(kind, kind, negated)
     } else {
-        range(call.value, U8)?
+        comparison(call.value, U8)?
     };
     keep(draft, Check::SctpChunkType(number))
 }

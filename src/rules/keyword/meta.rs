@@ -2,6 +2,7 @@
 
 use super::{Call, Keyword, Modifies, Value, choice, once};
 use crate::rules::draft::Draft;
+use crate::rules::logging;
 use crate::rules::number;
 use crate::rules::ruleset::Target;
 use crate::rules::text::{Fault, Text};
@@ -34,6 +35,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "after a match the session is not inspected further",
     ),
     entry(
+        "config",
+        Value::Needed,
+        unlogged,
+        "the transaction that it matches gets no record: logging disable, type tx, scope tx",
+    ),
+    entry(
         "mark_dscp",
         Value::Needed,
         |d, c| once(&mut d.mark_dscp, number::small(c.value.unquoted(), 63)?, c),
@@ -45,6 +52,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
 fn set(flag: &mut bool) -> Result<(), Fault> {
     *flag = true;
     Ok(())
+}
+
+fn unlogged(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    logging::parse(call.value)?;
+    once(&mut draft.unlogged, call.name.span(), call)
 }
 
 fn id(text: Text<'_>) -> Result<u32, Fault> {

@@ -28,7 +28,7 @@ use std::sync::LazyLock;
 
 pub(super) use application::hook_name;
 pub use requires::unmet;
-pub use unsupported::unsupported_keyword;
+pub use unsupported::is_refused;
 
 /// One keyword.
 pub struct Keyword {
@@ -119,20 +119,32 @@ pub fn apply(draft: &mut Draft, option: &RuleOption<'_>) -> Result<(), Fault> {
     };
     let needed = draft.needs_packet;
     let result = match (keyword.value, value.is_empty()) {
-        (Value::Needed, true) => Err(name.fault(format!("`{}` needs a value", keyword.name))),
+        (Value::Needed, true) => {
+            Err(or_help(name.fault(format!("`{}` needs a value", keyword.name)), keyword.name, keyword.doc))
+        }
         (Value::None, false) => Err(value.fault(format!("`{}` takes no value", keyword.name))),
         _ => (keyword.parse)(draft, Call { name, value }),
     };
     if draft.needs_packet && !needed {
         draft.needs_packet_at = name.span();
     }
-    result.and_then(|()| draft.check_size(name)).map_err(|fault| fault.keyword(keyword.name))
+    let told = |fault: Fault| match keyword.value != Value::None && fault.span.start as usize > name.at {
+        true => or_help(fault, keyword.name, keyword.doc),
+        false => fault,
+    };
+    result.map_err(told).and_then(|()| draft.check_size(name)).map_err(|fault| fault.keyword(keyword.name))
+}
+
+/// What a keyword wants, where the fault's own words leave it open.
+fn or_help(mut fault: Fault, name: &str, doc: &str) -> Fault {
+    fault.help.get_or_insert_with(|| format!("`{name}`: {doc}"));
+    fault
 }
 
 fn refuse(name: Text<'_>) -> Fault {
     let word = name.lossy();
-    if let Some(reason) = unsupported_keyword(&word) {
-        return name.fault(format!("`{word}` {reason}")).keyword(&word);
+    if let Some(fault) = unsupported::refused(name) {
+        return fault.keyword(&word);
     }
     let fault = name.fault(format!("no keyword is called `{word}`")).keyword(&word);
     let known = names().chain(unsupported::names());
@@ -153,6 +165,9 @@ fn once<T>(place: &mut Option<T>, value: T, call: Call<'_>) -> Result<(), Fault>
     }
 }
 
+/// Words that a help lists.
+const MAX_LISTED: usize = 32;
+
 /// The value of the word in a table, or a fault that names the nearest.
 pub(super) fn choice<T: Copy>(text: Text<'_>, table: &[(&'static str, T)]) -> Result<T, Fault> {
     let word = text.lossy().to_ascii_lowercase();
@@ -163,7 +178,7 @@ pub(super) fn choice<T: Copy>(text: Text<'_>, table: &[(&'static str, T)]) -> Re
     let fault = text.fault(format!("`{}` is not known here", text.lossy()));
     Err(match nearest(&word, names.iter().copied()) {
         Some(near) => fault.help(format!("did you mean `{near}`?")),
-        None if names.len() <= 12 => fault.help(format!("one of: {}", names.join(", "))),
+        None if names.len() <= MAX_LISTED => fault.help(format!("one of: {}", names.join(", "))),
         None => fault,
     })
 }

@@ -39,8 +39,7 @@ const BUFFER_LETTERS: &[(u8, &str)] = &[
 fn pcre(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let (negated, text) = call.value.negation();
     let inner = text.unquoted();
-    let (Some(body), Some(end)) = (inner.strip("/"), memchr::memrchr(b'/', inner.bytes).filter(|&at| at > 0))
-    else {
+    let (Some(body), Some(end)) = (inner.strip("/"), closing_slash(inner.bytes)) else {
         return Err(inner
             .fault("expected an expression between slashes")
             .help("for example `pcre:\"/^user=/i\";`"));
@@ -76,6 +75,25 @@ fn pcre(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     push(draft, step, buffer)
 }
 
+/// The slash that ends the expression: the last, but names of captures behind it may have more (`flow:a/b`).
+fn closing_slash(text: &[u8]) -> Option<usize> {
+    let names_begin = |at: &usize| {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        let letters = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let rest = rest.get(letters..).unwrap_or_default().trim_ascii_start();
+        let names = rest.strip_prefix(b",").map(<[u8]>::trim_ascii_start).unwrap_or_default();
+        SCOPES.iter().any(|(word, _)| {
+            names.strip_prefix(word.as_bytes()).is_some_and(|rest| rest.first() == Some(&b':'))
+        })
+    };
+    let slashes = || memchr::memchr_iter(b'/', text).filter(|&at| at > 0);
+    slashes().find(names_begin).or_else(|| slashes().next_back())
+}
+
+/// Where a capture may go.
+const SCOPES: &[(&str, CaptureScope)] =
+    &[("flow", CaptureScope::Flow), ("pkt", CaptureScope::Packet), ("alert", CaptureScope::Alert)];
+
 /// Into the buffer that a letter names, else into the one in force.
 fn push(draft: &mut Draft, step: DraftPcre, buffer: Option<(Text<'_>, &'static str)>) -> Result<(), Fault> {
     let Some((place, id)) = buffer.and_then(|(place, name)| Some((place, of_letter(name)?))) else {
@@ -110,9 +128,7 @@ fn variables(text: Text<'_>) -> Result<Vec<Capture>, Fault> {
     let one = |part: Text<'_>| {
         let form = || part.fault("expected `flow:name`, `pkt:name` or `alert:name`");
         let (scope, name) = part.split_once(b':').ok_or_else(form)?;
-        let scopes =
-            [("flow", CaptureScope::Flow), ("pkt", CaptureScope::Packet), ("alert", CaptureScope::Alert)];
-        let scope = super::choice(scope, &scopes)?;
+        let scope = super::choice(scope, SCOPES)?;
         if name.is_empty() {
             return Err(form());
         }

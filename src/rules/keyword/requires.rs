@@ -16,15 +16,27 @@ pub(super) const KEYWORDS: &[Keyword] = &[Keyword {
 /// The version of the rule language that is understood: Suricata's.
 const LANGUAGE: [u64; 3] = [9, 0, 0];
 
+/// Of Suricata's features, which it names as it likes (`output::file-store`), those that are here.
+const FEATURES: &[&str] = &["geoip"];
+
 /// Which of the demands is not met, if one is not: such a rule is meant for others.
 pub fn unmet(value: Text<'_>) -> Result<Option<String>, Fault> {
+    let mut versions = 0;
     for demand in value.split(b',').filter(|demand| !demand.is_empty()) {
         let (word, rest) = demand.first_word();
         let met = match word.ascii() {
-            "version" => version(rest)?,
+            "version" => {
+                versions += 1;
+                if versions > 1 {
+                    let fault = word.fault("a rule requires one `version`");
+                    return Err(fault.help("join both: `>= 7.0.4 < 8`, or with `|` where either will do"));
+                }
+                version(rest)?
+            }
             "keyword" => super::names().any(|name| rest.is(name)),
-            // Features are of Suricata's own making (`output::file-store`); none of them is here.
-            "feature" => false,
+            "feature" => FEATURES.iter().any(|name| rest.is(name)),
+            // Of a language to come.
+            _ if !rest.is_empty() => false,
             _ => return Err(demand.fault("expected `version`, `feature` or `keyword`")),
         };
         if !met {
@@ -83,10 +95,18 @@ mod tests {
         for met in ["version >= 6", "version >= 7.0.3 < 8 | >= 8.0.1", "version  >= 9", "keyword http.uri"] {
             assert_eq!(asked(met), Ok(None), "{met}");
         }
-        for unmet in ["version >= 10", "version >= 7 < 8", "feature output::file-store", "keyword nonsense"] {
+        for unmet in [
+            "version >= 10",
+            "version >= 7 < 8",
+            "feature output::file-store",
+            "keyword nonsense",
+            "luck much",
+        ] {
             assert_eq!(asked(unmet), Ok(Some(unmet.into())), "{unmet}");
         }
         assert_eq!(asked("version 8"), Err("expected one of < > <= >= and a version".into()));
+        assert_eq!(asked("feature geoip, version >= 8"), Ok(None));
+        assert_eq!(asked("version >= 7, version < 9"), Err("a rule requires one `version`".into()));
         assert_eq!(asked("version >= x"), Err("`x` is no version".into()));
         assert_eq!(asked("luck"), Err("expected `version`, `feature` or `keyword`".into()));
     }

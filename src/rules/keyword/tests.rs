@@ -17,7 +17,7 @@ fn names_are_unique_and_documented() {
     for keyword in all() {
         for name in std::iter::once(keyword.name).chain(keyword.aliases.iter().copied()) {
             assert!(seen.insert(name), "{name} is in two entries");
-            assert!(unsupported_keyword(name).is_none(), "{name} is supported and is not");
+            assert!(!is_refused(name), "{name} is supported and is not");
         }
         assert!(!keyword.doc.is_empty(), "{}", keyword.name);
     }
@@ -30,6 +30,7 @@ fn what_suricata_writes_is_accepted() {
         r#"msg:"x"; sid:1; rev:2; gid:3; classtype:a-b; priority:255; reference:cve,2001-1; metadata:a b,c d"#,
         "metadata:a; target:src_ip",
         "noalert; alert; bypass; mark_dscp:46; prefilter",
+        "dns.query; content:\"x\"; config: logging disable, type tx, scope tx",
         r#"content:"a|41 42|\;\"\\\:"; nocase; offset:1; depth:9"#,
         r#"content:!"a"; content:"b"; distance:-3; within:8"#,
         r#"content:"a"; startswith; nocase; content:"b"; endswith; rawbytes"#,
@@ -38,6 +39,9 @@ fn what_suricata_writes_is_accepted() {
         r#"content:"abc"; fast_pattern:1,2"#,
         r#"pcre:"/a\/b\;c/imsxAEGRO""#,
         r#"pcre:!"/a/B""#,
+        r#"pcre:"/([a-z]+)\/[a-z]+\/(.+)\/(.+)\/log$/GUR, flow:ua/repo,flow:ua/pkg/base,alert:ua/pkg/version""#,
+        r#"pcre:"/^([A-Z]+) (.*)/, pkt:key,pkt:value""#,
+        r#"pcre:"/a\/,b/i""#,
         "pcre:/a/i",
         "byte_test:4,>,1000,20",
         "byte_test:4, !<, 0x10, -4, relative, little",
@@ -54,7 +58,9 @@ fn what_suricata_writes_is_accepted() {
         "byte_math:bytes 4, offset 0, oper <<, rvalue 2, result w, relative, endian little, bitmask 0xff",
         "byte_math:bytes 3, offset 0, oper /, rvalue 2, result w, string dec",
         "isdataat:10; isdataat:!1,relative; isdataat:3,rawbytes",
-        "bsize:>3; dsize:300<>400",
+        "tcp.hdr; bsize:>3; dsize:300<>400; dsize:&1=1; ttl:!&0x80=0x80",
+        "igmp.type:17; vxlan_vni:5; geoip:any,DE; rpc:100000,2,*; hostbits:set,a,src,60; entropy:> 4.5",
+        "dns.query; domain; content:\"x\"; dns.query; tld; content:\"x\"",
         "flow:to_server,established,no_frag",
         "flow:from_server, not_established, only_stream",
         "flow:stateless",
@@ -128,7 +134,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("quic.sni", "`quic.sni` is of quic, which a packet of this rule's protocol does not carry", "quic.sni"),
     ("dotprefix", "`dotprefix` stands behind a sticky buffer", "dotprefix"),
     ("content:\"a\"; dotprefix", "`dotprefix` stands behind a sticky buffer", "dotprefix"),
-    ("luaxform:x", "`luaxform` is not supported by this version", "luaxform"),
+    (
+        "luaxform:x",
+        "`luaxform` runs a Lua script, and Weir has no interpreter where packets pass",
+        "luaxform",
+    ),
     ("http.uri; xor:\"0g\"", "a key is written in hexadecimal, two digits a byte", "0g"),
     ("http.uri; xor:extract 0 1", "a key has at least one byte", "0 1"),
     ("http.uri; from_base64:mode loose", "`loose` is not known here", "loose"),
@@ -258,7 +268,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("isdataat:1,relativ", "`relativ` is no option here", "relativ"),
     ("tcp.hdr; udp.hdr", "`udp.hdr` cannot be in a packet of this rule's protocol", "udp.hdr"),
     ("tcp.hdr; ether.hdr", "nothing looks into this sticky buffer", "tcp.hdr"),
-    ("bsize:5<>6", "no number can be so", "5<>6"),
+    ("tcp.hdr; bsize:5<>6", "no number can be so", "5<>6"),
+    ("bsize:5", "`bsize` stands behind a sticky buffer, whose length it compares", "bsize"),
+    ("flowbits:noalert,a", "`noalert` is about the rule, and no bit stands behind it", "noalert"),
+    ("ip_proto:foo", "no IP protocol is called `foo` here", "foo"),
+    ("xbits:set,a", "`track` is missing: whose bit this is", "set,a"),
     ("dsize:65536", "at most 65535 fits here", "65536"),
     ("flow:to_client,to_server", "`to_server` contradicts what the same `flow` says before", "to_server"),
     ("flow:established,stateless", "`stateless` contradicts what the same `flow` says before", "stateless"),
@@ -275,7 +289,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("ttl:256", "at most 255 fits here", "256"),
     ("tos:xyz", "expected two hexadecimal digits after `x`", "xyz"),
     ("ipopts:foo", "`foo` is not known here", "foo"),
-    ("ip_proto:tpc", "`tpc` is not known here", "tpc"),
+    ("ip_proto:tpc", "no IP protocol is called `tpc` here", "tpc"),
     ("vlan.id:4096", "at most 4095 fits here", "4096"),
     ("vlan.id:1,3", "a layer is 0 to 2, -1 to -3, `any` or `all`", "3"),
     ("tcpv4-csum:bad", "`bad` is not known here", "bad"),

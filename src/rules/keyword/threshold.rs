@@ -83,7 +83,7 @@ const UNIQUES: &[(&str, UniqueOn)] =
 
 pub(in crate::rules) fn positive(text: Text<'_>) -> Result<u32, Fault> {
     match small(text, u64::from(u32::MAX))? {
-        0 => Err(text.fault("at least 1")),
+        0 => Err(text.fault("0 is too few: at least 1")),
         n => Ok(n),
     }
 }

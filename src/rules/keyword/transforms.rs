@@ -43,6 +43,16 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     plain("to_md5", |d, c| d.transform(c.name, Transform::ToMd5), "its MD5"),
     plain("to_sha1", |d, c| d.transform(c.name, Transform::ToSha1), "its SHA-1"),
     plain("to_sha256", |d, c| d.transform(c.name, Transform::ToSha256), "its SHA-256"),
+    plain(
+        "domain",
+        |d, c| d.transform(c.name, Transform::Domain),
+        "the registered domain of a name: example.co.uk of www.example.co.uk",
+    ),
+    plain(
+        "tld",
+        |d, c| d.transform(c.name, Transform::PublicSuffix),
+        "the public suffix of a name: co.uk of www.example.co.uk",
+    ),
     entry("xor", Value::Needed, xor, "under a key: \"hex\", or [offset N, ]extract LENGTH AT"),
     entry(
         "from_base64",

@@ -281,7 +281,7 @@ fn to_drop(rule: &Subject<'_>, text: &[u8]) -> Option<Vec<u8>> {
         ast.options.iter().any(|o| o.name.is("noalert") || flowbits(o))
     };
     let end = text.iter().position(|b| !b.is_ascii_alphanumeric())?;
-    if rule.ast.is_some_and(noalert) || &text[..end] == b"drop" {
+    if rule.ast.is_some_and(|ast| noalert(ast) || ast.action.is("config")) || &text[..end] == b"drop" {
         return None;
     }
     Some([b"drop", &text[end..]].concat())

@@ -60,7 +60,9 @@ pub(super) fn log(
         for &(_, event) in tx.events() {
             report.app_anomaly(&from(Dir::ToServer), event, tx.proto.name(), Some(tx.id));
         }
-        report.transaction(&from(Dir::ToServer), tx);
+        if !tx.marks.unlogged {
+            report.transaction(&from(Dir::ToServer), tx);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod worker;
 
 use super::plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, Plugin};
 use super::policy::Policy;
+use crate::app::Announced;
 use crate::base::{PluginId, SetId, WorkerId};
 use crate::inspect::{self, CostBook, Engine, FileTypes, HostState, InForce, Inspector};
 use crate::stream;
@@ -31,6 +32,8 @@ pub struct Idp {
     engine: Arc<Engine>,
     /// Keyed by host, one for all workers.
     hosts: Arc<HostState>,
+    /// Sessions that others announced: of all workers.
+    announced: Arc<Announced>,
     /// Where somebody asked what rules cost.
     costs: Option<Arc<CostBook>>,
     /// The first rules are still to come: there is no policy until then.
@@ -47,7 +50,8 @@ impl Idp {
     ) -> Idp {
         let flags = Flags { alone: true, policy: true, own_state: true, ..Flags::default() };
         let about = About { name: NAME.into(), kind: "detection".into(), flags, ..About::default() };
-        Idp { about, streams, inspection, engine, hosts, costs: None, awaits_rules: false }
+        let announced = Arc::default();
+        Idp { about, streams, inspection, engine, hosts, announced, costs: None, awaits_rules: false }
     }
 
     /// Has what the rules cost written into the book, if there is one.
@@ -90,7 +94,8 @@ impl Plugin for Idp {
 
     fn data(&self, _worker: WorkerId) -> Box<dyn DataPlugin> {
         let inspector = Inspector::new(self.inspection, Arc::clone(&self.hosts));
-        Box::new(worker::IdpWorker::new(inspector, Arc::clone(&self.engine), self.streams.clone()))
+        let (engine, announced) = (Arc::clone(&self.engine), Arc::clone(&self.announced));
+        Box::new(worker::IdpWorker::new(inspector, engine, self.streams.clone(), announced))
     }
 
     /// The memory that a worker evaluates the rules with.

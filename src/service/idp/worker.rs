@@ -4,12 +4,12 @@ use super::at_work::{AppEvents, AtWork, origin_of};
 use super::generations::{Generations, Prepared};
 use super::judgement::Judgement;
 use super::log::ending;
-use crate::app::Apps;
+use crate::app::{Announced, Apps};
 use crate::base::event::{CloseReason, PacketVerdict};
-use crate::base::{Anomaly, Dir, SetId, Verdict};
-use crate::inspect::{Engine, Inspector, Order, PacketFacts, Payload, StateHandle};
+use crate::base::{Anomaly, Dir, Order, SetId, Verdict};
+use crate::inspect::{Engine, Inspector, PacketFacts, Payload, StateHandle};
 use crate::service::plugin::{DataPlugin, Gauge, Reply};
-use crate::service::{Context, Edit, Policy, Reporter};
+use crate::service::{Context, Edit, Policy, Reporter, Tuning};
 use crate::session::{Session, Settled};
 use crate::stream::{self, Streams};
 use std::any::Any;
@@ -28,14 +28,26 @@ pub struct IdpWorker {
 
 impl IdpWorker {
     /// `newest` is what it publishes the generation of until a set has rules.
-    pub fn new(inspector: Inspector, newest: Arc<Engine>, streams: stream::Settings) -> IdpWorker {
+    pub fn new(
+        inspector: Inspector,
+        newest: Arc<Engine>,
+        streams: stream::Settings,
+        announced: Arc<Announced>,
+    ) -> IdpWorker {
+        let settings = inspector.settings();
         IdpWorker {
             streams: Streams::new(streams),
-            apps: Apps::new(inspector.settings().apps).wanting(inspector.settings().files),
+            apps: Apps::new(settings.apps).wanting(settings.files).sharing(announced),
             generations: Generations::new(newest),
             inspector,
             gather: vec![0; GATHER].into(),
         }
+    }
+
+    /// What comes now stands there in the order of packets.
+    fn set_position(&mut self, position: u64) {
+        self.apps.expected.set_position(position);
+        self.inspector.set_position(position);
     }
 
     /// By the rules that the session took. `None` while the set has none.
@@ -60,11 +72,16 @@ fn mark(context: &mut Context<'_>, judgement: &Judgement) {
 }
 
 impl DataPlugin for IdpWorker {
+    fn tune(&mut self, tuning: &mut Tuning) {
+        self.streams.tune(&mut tuning.streams);
+        self.inspector.tune(tuning.packet_alert_max, tuning.exceptions);
+    }
+
     fn packet(&mut self, context: &mut Context<'_>) -> Reply {
         let Context { session: Some(at), packet: Some(packet), dir, host, set, .. } = context else {
             return Reply::Ok;
         };
-        self.inspector.set_position(host.position);
+        self.set_position(host.position);
         let (session, dir) = (&mut *at.session, *dir);
         let mut judgement = Judgement::new(dir, packet.subject);
         let Some(mut work) = self.at_work(*set, session, host.report) else { return Reply::Ok };
@@ -112,7 +129,7 @@ impl DataPlugin for IdpWorker {
 
     /// Fragments, what is not IP, what could not be decoded. What reassembly found wrong comes here as well, with no bytes.
     fn alone(&mut self, context: &mut Context<'_>) -> Reply {
-        self.inspector.set_position(context.host.position);
+        self.set_position(context.host.position);
         let Some(packet) = &mut context.packet else { return Reply::Ok };
         let Some(rules) = self.generations.of(context.set, None) else { return Reply::Ok };
         let facts = PacketFacts {
@@ -148,7 +165,7 @@ impl DataPlugin for IdpWorker {
     }
 
     fn raised(&mut self, context: &mut Context<'_>, raised: &[Anomaly]) {
-        self.inspector.set_position(context.host.position);
+        self.set_position(context.host.position);
         let Some(packet) = &mut context.packet else { return };
         let Some(rules) = self.generations.of(context.set, None) else { return };
         let facts = PacketFacts {
@@ -167,7 +184,7 @@ impl DataPlugin for IdpWorker {
     fn session_close(&mut self, context: &mut Context<'_>, _reason: CloseReason) {
         let Some(at) = &mut context.session else { return };
         let session = &mut *at.session;
-        self.inspector.set_position(context.host.position);
+        self.set_position(context.host.position);
         self.streams.finish(session);
         let number = context.host.closing_packet;
         if let Some(mut work) = self.at_work(context.set, session, context.host.report) {
@@ -196,6 +213,7 @@ impl DataPlugin for IdpWorker {
     }
 
     fn keep_order(&mut self, order: Box<dyn Order>) {
+        self.apps.expected.keep_order(order.another());
         self.inspector.keep_order(order);
     }
 
@@ -203,6 +221,11 @@ impl DataPlugin for IdpWorker {
         self.generations.any(Engine::streams_touch_hosts)
             && !self.streams.half_full()
             && self.streams.unread(session)
+    }
+
+    fn prefetch(&self, session: &Session) {
+        self.streams.prefetch(session);
+        self.apps.prefetch(session.app);
     }
 
     fn publish(&self, numbers: &mut dyn FnMut(Gauge, u64)) {

@@ -1,4 +1,4 @@
-//! `[datasets]`, `[[dataset]]`, `[reputation]`.
+//! `[datasets]`, `[[dataset]]`, `[reputation]`, `[geoip]`.
 
 use crate::mgmt::config::value::{Bytes, Within, words};
 use crate::mgmt::config::visit::{Item, Section, Visitor};
@@ -24,18 +24,18 @@ impl Default for Datasets {
 
 impl Section for Datasets {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value(
+        v.live(
             "folder",
             "Where the files start that rules have written (`save`, `state`).",
             &mut self.folder,
         );
-        v.value(
+        v.live(
             "allow-absolute-filenames",
             "Let rules write elsewhere: by absolute names, or with `..`.",
             &mut self.allow_absolute,
         );
-        v.value("allow-write", "Let rules have files written at all.", &mut self.allow_write);
-        v.value(
+        v.live("allow-write", "Let rules have files written at all.", &mut self.allow_write);
+        v.live(
             "memcap",
             "Bytes of a set that changes, where neither rule nor [[dataset]] says: taken at start, for all workers together.\n\
              What finds no room is not put in, and counted.",
@@ -93,24 +93,24 @@ impl Item for Dataset {
 
 impl Section for Dataset {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value("name", "As rules name it.", &mut self.name);
-        v.value("type", "\"string\", \"md5\", \"sha256\", \"ipv4\" or \"ip\".", &mut self.kind);
-        v.value(
+        v.live("name", "As rules name it.", &mut self.name);
+        v.live("type", "\"string\", \"md5\", \"sha256\", \"ipv4\" or \"ip\".", &mut self.kind);
+        v.live(
             "load",
             "Its values at the start (docs/datasets.md has the format). Empty: none.",
             &mut self.load,
         );
-        v.value("save", "Where it is written at the end. Empty: nowhere.", &mut self.save);
-        v.value("state", "Both, in place of the two; it need not be there yet.", &mut self.state);
-        v.value(
+        v.live("save", "Where it is written at the end. Empty: nowhere.", &mut self.save);
+        v.live("state", "Both, in place of the two; it need not be there yet.", &mut self.state);
+        v.live(
             "memcap",
             "Bytes that it may take, at most 4GiB, taken at start. 0: as [datasets] says.",
             &mut self.memcap,
         );
-        v.value(
+        v.live(
             "hashsize",
             "About how many values there is to be room for, within memcap. 0: one for each 64 bytes.",
-            &mut Within(&mut self.hashsize, 0..=1 << 32),
+            &mut Within(&mut self.hashsize, 0..=1 << 32).of("values"),
         );
     }
 }
@@ -156,17 +156,40 @@ pub struct Reputation {
 
 impl Section for Reputation {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value(
+        v.live(
             "categories",
             "Numbers and names of categories, one a line: 1,CnC,Command and control. Empty: rules with `iprep` wait.",
             &mut self.categories,
         );
-        v.value(
+        v.live(
             "files",
             "Addresses or networks with a category's number and a score from 1 to 127, one a line: 192.0.2.0/24,1,90. Read\n\
              again at each reload.",
             &mut self.files,
         );
+    }
+}
+
+/// Countries of addresses.
+#[derive(Clone, Debug, Default)]
+pub struct Geoip {
+    pub database: PathBuf,
+}
+
+impl Section for Geoip {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value(
+            "database",
+            "A database in MaxMind's format with countries (GeoIP2 or GeoLite2 Country or City, .mmdb). Read again at each\n\
+             reload. Empty: rules with `geoip` are refused.",
+            &mut self.database,
+        );
+    }
+}
+
+impl Geoip {
+    pub fn path(&self, base: &Path) -> Option<PathBuf> {
+        path(base, &self.database)
     }
 }
 

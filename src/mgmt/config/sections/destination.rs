@@ -1,5 +1,6 @@
 //! Where an output writes: keys that `[outputs.eve]`, `[[outputs.further-eve]]` and `[outputs.fast]` share.
 
+use crate::mgmt::config::kind::Kind;
 use crate::mgmt::config::value::{Bytes, Within, quoted, words};
 use crate::mgmt::config::visit::{Section, Value, Visitor};
 use std::net::SocketAddr;
@@ -88,9 +89,13 @@ impl Value for SyslogServer {
             SyslogServer::Udp(to) => quoted(&format!("udp:{to}")),
         }
     }
+
+    fn kind(&self) -> Kind {
+        Kind::Form("\"unix:PATH\" or \"udp:ADDRESS:PORT\"")
+    }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     pub to: SinkKind,
     pub file: PathBuf,
@@ -133,42 +138,42 @@ impl Destination {
 
 impl Section for Destination {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value(
+        v.live(
             "to",
             "\"file\"; \"unix-stream\" or \"unix-dgram\", a socket that somebody listens at (a line a datagram); or \"syslog\",\n\
              messages of RFC 5424. Nobody need be there: lines wait (4 MiB of them), then are lost and counted.",
             &mut self.to,
         );
-        v.value("file", "Name in the directory of [outputs], or an absolute path.", &mut self.file);
-        v.value(
+        v.live("file", "Name in the directory of [outputs], or an absolute path.", &mut self.file);
+        v.live(
             "rotate-size",
             "Bytes after which the file is set aside as FILE.20261129T100815Z (UTC); 0 for never. SIGHUP opens anew, for\n\
              logrotate.",
             &mut self.rotate_size,
         );
-        v.value(
+        v.live(
             "rotate-interval",
             "The same by time, at its multiples in UTC (\"1h\": each full hour, \"1d\": midnight); \"0s\" for never.",
             &mut self.rotate_interval,
         );
-        v.value(
+        v.live(
             "keep-files",
             "Files set aside that stay; the oldest are deleted. 0 keeps all.",
-            &mut Within(&mut self.keep_files, 0..=100_000),
+            &mut Within(&mut self.keep_files, 0..=100_000).of("files"),
         );
-        v.value(
+        v.live(
             "socket",
             "Path of the unix socket, in the directory of [outputs] or absolute.",
             &mut self.socket,
         );
-        v.value(
+        v.live(
             "syslog-server",
             "\"unix:PATH\" (a datagram socket) or \"udp:ADDRESS:PORT\".",
             &mut self.syslog_server,
         );
-        v.value("syslog-facility", "\"local5\" or another of RFC 5424's.", &mut self.syslog_facility);
-        v.value("syslog-severity", "\"info\" or another of RFC 5424's.", &mut self.syslog_severity);
-        v.value("syslog-name", "APP-NAME of the messages.", &mut self.syslog_name);
+        v.live("syslog-facility", "\"local5\" or another of RFC 5424's.", &mut self.syslog_facility);
+        v.live("syslog-severity", "\"info\" or another of RFC 5424's.", &mut self.syslog_severity);
+        v.live("syslog-name", "APP-NAME of the messages.", &mut self.syslog_name);
     }
 }
 

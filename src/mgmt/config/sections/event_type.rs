@@ -1,6 +1,7 @@
 //! `outputs.eve.types`: kinds of eve.json records.
 
 use crate::mgmt::config::Profile;
+use crate::mgmt::config::kind::Kind;
 use crate::mgmt::config::value::{no_such_word, quoted};
 use crate::mgmt::config::visit::Value;
 use crate::rules::app::{AppProto, DECODED, Protos};
@@ -79,6 +80,10 @@ impl Value for EventType {
 
     fn write(&self) -> String {
         quoted(self.name())
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Words(EventType::all().map(EventType::name).collect())
     }
 }
 

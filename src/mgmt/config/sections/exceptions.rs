@@ -101,7 +101,7 @@ impl Exceptions {
 
 impl Section for Exceptions {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value(
+        v.live(
             "all",
             "For every cause whose own key is \"auto\": \"drop-flow\" (the packet and what follows it in its session),\n\
              \"drop-packet\", \"reject\" (drop-flow, and the sender is told), \"bypass\" (the session goes on uninspected), \"pass-flow\",\n\
@@ -109,20 +109,20 @@ impl Section for Exceptions {
              drop-packet where there is no session; else ignore.",
             &mut self.all,
         );
-        v.value("flow-memcap", "The session table is full; acts on the packet alone.", &mut self.flow_memcap);
-        v.value("stream-memcap", "As many streams are followed as may be.", &mut self.stream_memcap);
-        v.value("reassembly-memcap", "The memory of streams is used up.", &mut self.reassembly_memcap);
-        v.value(
+        v.live("flow-memcap", "The session table is full; acts on the packet alone.", &mut self.flow_memcap);
+        v.live("stream-memcap", "As many streams are followed as may be.", &mut self.stream_memcap);
+        v.live("reassembly-memcap", "The memory of streams is used up.", &mut self.reassembly_memcap);
+        v.live(
             "defrag-memcap",
             "The memory of fragments is used up; acts on the packet alone.",
             &mut self.defrag_memcap,
         );
-        v.value(
+        v.live(
             "app-layer-error",
             "A decoder met bytes that are not of the session's protocol.",
             &mut self.app_layer_error,
         );
-        v.value(
+        v.live(
             "midstream",
             "The beginning of a TCP session was not seen, and sessions.midstream does not pick it up. Of those that are picked\n\
              up only \"pass-flow\" says anything.",

@@ -74,7 +74,7 @@ impl Section for Lcores {
         v.value(
             "workers",
             "Worker lcores, 0 to 32. 0: the main lcore does all the work itself (run to completion).",
-            &mut Within(&mut self.workers, 0..=MAX_WORKERS),
+            &mut Within(&mut self.workers, 0..=MAX_WORKERS).of("workers"),
         );
         v.value(
             "worker-cpus",
@@ -107,12 +107,12 @@ impl Section for Lcores {
         v.value(
             "ring-size",
             "Frames in the ring to each worker, a power of two.",
-            &mut Within(&mut self.ring_size, 64..=1 << 20),
+            &mut Within(&mut self.ring_size, 64..=1 << 20).of("frames"),
         );
         v.value(
             "event-ring-size",
             "Events in the ring from each worker to management. When it is full events are lost and counted.",
-            &mut Within(&mut self.event_ring_size, 64..=1 << 20),
+            &mut Within(&mut self.event_ring_size, 64..=1 << 20).of("events"),
         );
         v.value(
             "poll",
@@ -154,17 +154,17 @@ impl Section for Pools {
         v.value(
             "frames",
             "Frames (mbufs) in the pool: descriptors, rings and held frames must fit. One less than a power of two wastes least.",
-            &mut Within(&mut self.frames, 1023..=1 << 24),
+            &mut Within(&mut self.frames, 1023..=1 << 24).of("frames"),
         );
         v.value(
             "cache",
             "Frames each lcore keeps for itself, 0 to 512.",
-            &mut Within(&mut self.cache, 0..=512),
+            &mut Within(&mut self.cache, 0..=512).of("frames"),
         );
         v.value(
             "data-room",
             "Payload bytes of one buffer; longer frames are chains.",
-            &mut Within(&mut self.data_room, 64..=65280),
+            &mut Within(&mut self.data_room, 64..=65280).of("bytes"),
         );
     }
 }

@@ -3,6 +3,7 @@
 use crate::base::{Addr, Family};
 use crate::mgmt::config::check::parse_network;
 use crate::mgmt::config::fault::nearest;
+use crate::mgmt::config::kind::Kind;
 use crate::mgmt::config::value::quoted;
 use crate::mgmt::config::visit::Value;
 use crate::service::set::{Match, Prefix};
@@ -43,6 +44,10 @@ impl Value for MatchRule {
             }));
         }
         quoted(&words.join(" "))
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Form("\"tcp from 10.0.0.0/8 port 1024-65535 to any port 80-88\", or a table of the same parts")
     }
 }
 

@@ -1,9 +1,13 @@
 //! What each section holds, its keys and its defaults: one file a group of sections.
 //!
-//! To add a key: a field, its default, and one line in the section's `visit`; then `weir config show --defaults > conf/weir.toml`.
+//! To add a key: a field, its default, and one line in the section's `visit` (`live` where a running appliance takes a change
+//! over: then `mgmt/areas.rs` says what part does); then `weir config show --defaults > conf/weir.toml` and
+//! `weir config reference > docs/configuration.md`.
 
+pub mod changes;
 pub mod datasets;
 pub mod destination;
+pub mod doors;
 pub mod event_type;
 pub mod exceptions;
 mod ip_actions;
@@ -16,8 +20,10 @@ pub mod services;
 pub mod tables;
 pub mod tunnels;
 
-pub use datasets::{Dataset, DatasetType, Datasets, Reputation};
+pub use changes::Changes;
+pub use datasets::{Dataset, DatasetType, Datasets, Geoip, Reputation};
 pub use destination::{Destination, SinkKind, SyslogServer};
+pub use doors::{Http, Listen, RpcTls, SuricataSocket};
 pub use event_type::EventType;
 pub use exceptions::{Exception, Exceptions};
 pub use ip_actions::{IpActions, WhenCrowded};

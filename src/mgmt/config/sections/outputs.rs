@@ -1,6 +1,7 @@
 //! `[outputs]`, `[rpc]`, `[log]`.
 
 use super::destination::{Destination, SinkKind};
+use super::doors::{Listen, RpcTls};
 use super::event_type::EventType;
 use crate::mgmt::config::Profile;
 use crate::mgmt::config::value::{Auto, words};
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// What an EVE output's records are, wherever they go.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Records {
     pub types: Vec<EventType>,
     pub flush_interval: Duration,
@@ -32,7 +33,7 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Section for Records {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value(
+        v.live(
             "types",
             "Which records: any of \"alert\", \"anomaly\", \"drop\", \"flow\", \"stats\", \"files\" (a fileinfo record a file), or a\n\
              protocol's name for a record a transaction: \"http\", \"http2\", \"dns\", \"tls\", \"smtp\", \"ftp\" (with its data channels),\n\
@@ -41,9 +42,9 @@ impl Section for Records {
              known of them.",
             &mut self.types,
         );
-        v.value("flush-interval", "How long a record may wait in memory.", &mut self.flush_interval);
-        v.value("rule-text", "Put the rule's text into alerts, as alert.rule.", &mut self.rule_text);
-        v.value(
+        v.live("flush-interval", "How long a record may wait in memory.", &mut self.flush_interval);
+        v.live("rule-text", "Put the rule's text into alerts, as alert.rule.", &mut self.rule_text);
+        v.live(
             "verdict",
             "Put what became of the packet into alerts and drop records, as verdict: all its rules together, who was told of a reject, and\n\
              as verdict.would what would have become of it where the mode lets it go on.",
@@ -73,10 +74,10 @@ impl Eve {
 
 impl Section for Eve {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value("enabled", "Write this one.", &mut self.enabled);
+        v.live("enabled", "Write this one.", &mut self.enabled);
         self.destination.visit(v);
         self.records.visit(v);
-        v.value("stats-interval", "Between two stats records, of all EVE outputs.", &mut self.stats_interval);
+        v.live("stats-interval", "Between two stats records, of all EVE outputs.", &mut self.stats_interval);
     }
 }
 
@@ -110,7 +111,7 @@ impl Item for FurtherEve {
 
 impl Section for FurtherEve {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value("name", "How logs and counters (output.NAME.lost) call it.", &mut self.name);
+        v.live("name", "How logs and counters (output.NAME.lost) call it.", &mut self.name);
         self.destination.visit(v);
         self.records.visit(v);
     }
@@ -132,9 +133,9 @@ impl Default for Fast {
 
 impl Section for Fast {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value("enabled", "Write it.", &mut self.enabled);
+        v.live("enabled", "Write it.", &mut self.enabled);
         self.destination.visit(v);
-        v.value("flush-interval", "How long a line may wait in memory.", &mut self.flush_interval);
+        v.live("flush-interval", "How long a line may wait in memory.", &mut self.flush_interval);
     }
 }
 
@@ -178,9 +179,9 @@ impl Outputs {
 
 impl Section for Outputs {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value("directory", "Where output files go; it is made when missing.", &mut self.directory);
+        v.live("directory", "Where output files go; it is made when missing.", &mut self.directory);
         v.section("eve", "Events as one JSON object a line, in Suricata's field names.", &mut self.eve);
-        v.list(
+        v.live_list(
             "further-eve",
             "The same to other places, each with types of its own: one [[outputs.further-eve]] each.",
             &mut self.further_eve,
@@ -198,11 +199,19 @@ pub struct Rpc {
     pub enabled: bool,
     pub socket: Auto<PathBuf>,
     pub group_access: bool,
+    pub listen: Listen,
+    pub tls: RpcTls,
 }
 
 impl Default for Rpc {
     fn default() -> Rpc {
-        Rpc { enabled: true, socket: Auto::Auto, group_access: false }
+        Rpc {
+            enabled: true,
+            socket: Auto::Auto,
+            group_access: false,
+            listen: Listen(None),
+            tls: RpcTls::default(),
+        }
     }
 }
 
@@ -219,6 +228,17 @@ impl Section for Rpc {
             "group-access",
             "Let the socket's group use it (mode 0660 instead of 0600).",
             &mut self.group_access,
+        );
+        v.value(
+            "listen",
+            "Address and port where gRPC is to be had over TCP as well; \"\": nowhere. Without [rpc.tls] only a loopback address,\n\
+             and then every user of this machine may do all that `weir ctl` can.",
+            &mut self.listen,
+        );
+        v.section(
+            "tls",
+            "Mutual TLS (1.3) for rpc.listen: PEM files, read again when they change. A client without a certificate is refused.",
+            &mut self.tls,
         );
     }
 }
@@ -255,7 +275,7 @@ impl Default for Log {
 
 impl Section for Log {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value(
+        v.live(
             "level",
             "\"error\", \"warn\", \"info\", \"debug\" or \"trace\". WEIR_LOG in the environment wins.",
             &mut self.level,

@@ -75,7 +75,11 @@ impl Section for Port {
              \"framesz=8192,blocksz=65536\" and pools.data-room = 8192 datagrams of up to 8 KB pass, cut again on their way out.",
             &mut self.device,
         );
-        v.value("mtu", "Largest IP packet in bytes, 68 to 9216.", &mut Within(&mut self.mtu, 68..=9216));
+        v.value(
+            "mtu",
+            "Largest IP packet in bytes, 68 to 9216.",
+            &mut Within(&mut self.mtu, 68..=9216).of("bytes"),
+        );
         v.value(
             "rx-queues",
             "Receive queues. \"auto\": one for each worker where the NIC spreads the frames (lcores.spread), else one, polled by the\n\
@@ -85,12 +89,12 @@ impl Section for Port {
         v.value(
             "rx-descriptors",
             "Descriptors of a receive queue.",
-            &mut Within(&mut self.rx_descriptors, 32..=32768),
+            &mut Within(&mut self.rx_descriptors, 32..=32768).of("descriptors"),
         );
         v.value(
             "tx-descriptors",
             "Descriptors of a transmit queue.",
-            &mut Within(&mut self.tx_descriptors, 32..=32768),
+            &mut Within(&mut self.tx_descriptors, 32..=32768).of("descriptors"),
         );
         v.value(
             "promiscuous",
@@ -179,7 +183,7 @@ impl Section for Pair {
             "\"wire\": what enters one port leaves the other unchanged. (\"routed\" comes later.)",
             &mut self.kind,
         );
-        v.value(
+        v.live(
             "mode",
             "\"ips\": verdicts act. \"tap\": everything is forwarded, and what would have been dropped is logged.\n\
              \"ids\": copies only, nothing is forwarded.",
@@ -191,7 +195,7 @@ impl Section for Pair {
             "ARP, LLDP, spanning tree and other frames without IP: \"forward\" or \"drop\".",
             &mut self.non_ip,
         );
-        v.value(
+        v.live(
             "pass-link",
             "While the link of one port is down, take the other's down too, so that both neighbours see it (where the driver can).",
             &mut self.pass_link,

@@ -37,47 +37,43 @@ impl Default for Rules {
 
 impl Section for Rules {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value(
+        v.live(
             "files",
             "Rule files in Suricata's language; wildcards are allowed, and a folder stands for its *.rules. Relative paths\nstart at this file's folder.",
             &mut self.files,
         );
-        v.value(
+        v.live(
             "classification",
             "classification.config: the names and priorities of classtypes. Empty: every class has priority 3.",
             &mut self.classification,
         );
-        v.value(
+        v.live(
             "reference",
             "reference.config: the address prefixes of references. Empty: none.",
             &mut self.reference,
         );
-        v.value(
+        v.live(
             "threshold",
             "Files in the format of Suricata's threshold.config: suppress, threshold and rate_filter (docs/rules.md).",
             &mut self.threshold,
         );
-        v.value(
+        v.live(
             "disable",
             "Lists in suricata-update's formats, applied in this order: rules that are not loaded (disable.conf),",
             &mut self.disable,
         );
-        v.value(
-            "enable",
-            "rules that are, though disabled or commented out (enable.conf),",
-            &mut self.enable,
-        );
-        v.value("drop", "rules whose action becomes drop (drop.conf),", &mut self.drop);
-        v.value("modify", "and rules whose text is changed (modify.conf).", &mut self.modify);
-        v.value(
+        v.live("enable", "rules that are, though disabled or commented out (enable.conf),", &mut self.enable);
+        v.live("drop", "rules whose action becomes drop (drop.conf),", &mut self.drop);
+        v.live("modify", "and rules whose text is changed (modify.conf).", &mut self.modify);
+        v.live(
             "cache",
             "Folder for the compiled rules, /var/lib/weir/rules say: a start with the same files takes them from there, in a\nfraction of the time. Written by `weir run`. Empty: none.",
             &mut self.cache,
         );
-        v.value(
+        v.live(
             "packet-alert-max",
             "Alerts of one packet; what is over it, by rule order, is lost and counted.",
-            &mut Within(&mut self.packet_alert_max, 1..=255),
+            &mut Within(&mut self.packet_alert_max, 1..=255).of("alerts"),
         );
     }
 }
@@ -99,11 +95,11 @@ impl Default for Vars {
 
 impl Section for Vars {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.names(
+        v.live_names(
             "address",
             "What $NAME means where a rule has addresses. Names given here are added to these or replace them.",
             &mut self.address,
         );
-        v.names("port", "What $NAME means where a rule has ports.", &mut self.port);
+        v.live_names("port", "What $NAME means where a rule has ports.", &mut self.port);
     }
 }

@@ -56,13 +56,13 @@ impl Item for PluginEntry {
 
 impl Section for PluginEntry {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value("name", "A built-in plugin that this gives settings to; leave package out.", &mut self.name);
-        v.value("package", "A shared object's name, under which service sets know it.", &mut self.package);
-        v.value("path", "The shared object's full path.", &mut self.path);
-        v.value("entry", "The function that registers it.", &mut self.entry);
-        v.value("order", "Lower numbers are loaded first.", &mut self.order);
-        v.value("needs", "Packages, or libraries by their paths, to load before it.", &mut self.needs);
-        v.value("config", "A text in the plugin's own words.", &mut self.config);
+        v.live("name", "A built-in plugin that this gives settings to; leave package out.", &mut self.name);
+        v.live("package", "A shared object's name, under which service sets know it.", &mut self.package);
+        v.live("path", "The shared object's full path.", &mut self.path);
+        v.live("entry", "The function that registers it.", &mut self.entry);
+        v.live("order", "Lower numbers are loaded first.", &mut self.order);
+        v.live("needs", "Packages, or libraries by their paths, to load before it.", &mut self.needs);
+        v.live("config", "A text in the plugin's own words.", &mut self.config);
     }
 }
 
@@ -124,31 +124,31 @@ impl Item for ServiceSet {
 
 impl Section for ServiceSet {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value("name", "How commands and logs call the set.", &mut self.name);
-        v.value("ports", "Ports whose traffic it takes; empty for all that are inspected.", &mut self.ports);
-        v.value(
+        v.live("name", "How commands and logs call the set.", &mut self.name);
+        v.live("ports", "Ports whose traffic it takes; empty for all that are inspected.", &mut self.ports);
+        v.live(
             "match",
             "Which of it, by a session's first packet: \"tcp from 10.0.0.0/8 to any port 80-88\", or a table of source,\n\
              destination, protocol, source-ports and destination-ports. Any one suffices; empty takes all. The first set\n\
              that takes a packet has it.",
             &mut self.matches,
         );
-        v.value(
+        v.live(
             "forward-flow",
             "Plugins in the order in which packets of the session's opener meet them.",
             &mut self.forward,
         );
-        v.value(
+        v.live(
             "reverse-flow",
             "The order for replies. One that is empty is the other, reversed; with an external plugin give both.",
             &mut self.reverse,
         );
-        v.value(
+        v.live(
             "inactive-action",
             "Traffic before every plugin has its policy: \"drop\" or \"forward\".",
             &mut self.inactive,
         );
-        v.value(
+        v.live(
             "on-fault",
             "A plugin that misbehaves is taken out; then \"skip\" goes on without it, \"drop\" drops the set's traffic.",
             &mut self.on_fault,
@@ -198,38 +198,38 @@ impl Default for Services {
 
 impl Section for Services {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value(
+        v.live(
             "external-plugins",
             "Shared objects that may be loaded.",
-            &mut Within(&mut self.external_plugins, 0..=MAX_EXTERNAL),
+            &mut Within(&mut self.external_plugins, 0..=MAX_EXTERNAL).of("shared objects"),
         );
         v.value(
             "chain-length",
             "Plugins that one set may have, counting both orders once; each session takes memory by it.",
-            &mut Within(&mut self.chain_length, 1..=MAX_CHAIN as u8),
+            &mut Within(&mut self.chain_length, 1..=MAX_CHAIN as u8).of("plugins"),
         );
-        v.value(
+        v.live(
             "generation-age",
             "Sessions keep the rules or policy they were opened under; after this long they go by the newest.",
             &mut self.generation_age,
         );
-        v.value("hold-timeout", "How long a plugin may hold a packet.", &mut self.hold_timeout);
-        v.value(
+        v.live("hold-timeout", "How long a plugin may hold a packet.", &mut self.hold_timeout);
+        v.live(
             "hold-frames",
             "Packets that one worker may hold.",
-            &mut Within(&mut self.hold_frames, 0..=crate::service::hold::MAX_HELD as u32),
+            &mut Within(&mut self.hold_frames, 0..=crate::service::hold::MAX_HELD as u32).of("packets"),
         );
-        v.value(
+        v.live(
             "hold-session-frames",
             "Packets that may be held of one session.",
-            &mut Within(&mut self.hold_session_frames, 0..=255),
+            &mut Within(&mut self.hold_session_frames, 0..=255).of("packets"),
         );
-        v.value(
+        v.live(
             "hold-on-timeout",
             "A packet held too long: \"drop\" or \"forward\".",
             &mut self.hold_on_timeout,
         );
-        v.value("hold-on-cap", "A packet for which there is no room.", &mut self.hold_on_cap);
+        v.live("hold-on-cap", "A packet for which there is no room.", &mut self.hold_on_cap);
         v.value(
             "call-limit",
             "How long an external plugin may keep a worker in one call: then weir starts anew without it.",

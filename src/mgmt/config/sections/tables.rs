@@ -1,6 +1,7 @@
 //! `[sessions]`, `[timeouts]`, `[fragments]`, `[streams]`.
 
 use crate::mgmt::config::Profile;
+use crate::mgmt::config::kind::Kind;
 use crate::mgmt::config::value::{Auto, Bytes, Within, parse_span, quoted, words, write_span};
 use crate::mgmt::config::visit::{Section, Value, Visitor};
 use std::time::Duration;
@@ -43,6 +44,10 @@ impl Value for Midstream {
             Midstream::Grace(span) => quoted(&format!("grace {}", write_span(*span))),
         }
     }
+
+    fn kind(&self) -> Kind {
+        Kind::Form("true, false or \"grace 120s\"")
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -68,19 +73,19 @@ impl Section for Sessions {
         v.value(
             "size",
             "Sessions each worker has room for, allocated at start.",
-            &mut Within(&mut self.size, 64..=1 << 26),
+            &mut Within(&mut self.size, 64..=1 << 26).of("sessions"),
         );
-        v.value(
+        v.live(
             "full",
             "A new session when the table is full: \"evict-oldest-unestablished\", \"drop-new\" or \"forward-untracked\".",
             &mut self.full,
         );
-        v.value(
+        v.live(
             "midstream",
             "Pick up TCP sessions whose beginning was not seen: true, false, or \"grace 120s\" for so long after the start.",
             &mut self.midstream,
         );
-        v.value("async", "Track TCP sessions of which only one side is seen.", &mut self.async_one_side);
+        v.live("async", "Track TCP sessions of which only one side is seen.", &mut self.async_one_side);
     }
 }
 
@@ -121,15 +126,15 @@ impl Timeouts {
 
 impl Section for Timeouts {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value("tcp-new", "TCP before its handshake is complete.", &mut self.tcp_new);
-        v.value("tcp-established", "TCP after it.", &mut self.tcp_established);
-        v.value("tcp-closing", "TCP after FIN or RST.", &mut self.tcp_closing);
-        v.value("udp-new", "UDP seen in one direction.", &mut self.udp_new);
-        v.value("udp-established", "UDP seen in both.", &mut self.udp_established);
-        v.value("icmp-new", "ICMP seen in one direction.", &mut self.icmp_new);
-        v.value("icmp-established", "ICMP seen in both.", &mut self.icmp_established);
-        v.value("other-new", "SCTP and other IP seen in one direction.", &mut self.other_new);
-        v.value("other-established", "SCTP and other IP seen in both.", &mut self.other_established);
+        v.live("tcp-new", "TCP before its handshake is complete.", &mut self.tcp_new);
+        v.live("tcp-established", "TCP after it.", &mut self.tcp_established);
+        v.live("tcp-closing", "TCP after FIN or RST.", &mut self.tcp_closing);
+        v.live("udp-new", "UDP seen in one direction.", &mut self.udp_new);
+        v.live("udp-established", "UDP seen in both.", &mut self.udp_established);
+        v.live("icmp-new", "ICMP seen in one direction.", &mut self.icmp_new);
+        v.live("icmp-established", "ICMP seen in both.", &mut self.icmp_established);
+        v.live("other-new", "SCTP and other IP seen in one direction.", &mut self.other_new);
+        v.live("other-established", "SCTP and other IP seen in both.", &mut self.other_established);
     }
 }
 
@@ -177,6 +182,10 @@ impl Value for Mtu {
 
     fn write(&self) -> String {
         self.0.to_string()
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Number { low: Mtu::SMALLEST.into(), high: Mtu::LARGEST.into(), unit: "bytes" }
     }
 }
 
@@ -231,45 +240,45 @@ impl Fragments {
 
 impl Section for Fragments {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value("memory", "Buffer bytes that fragments of one worker may hold.", &mut self.memory);
+        v.live("memory", "Buffer bytes that fragments of one worker may hold.", &mut self.memory);
         v.value(
             "datagrams",
             "Incomplete datagrams a worker keeps.",
-            &mut Within(&mut self.datagrams, 1..=1 << 22),
+            &mut Within(&mut self.datagrams, 1..=1 << 22).of("datagrams"),
         );
         v.value(
             "pieces",
             "Fragments a worker keeps, over all datagrams.",
-            &mut Within(&mut self.pieces, 2..=1 << 24),
+            &mut Within(&mut self.pieces, 2..=1 << 24).of("fragments"),
         );
-        v.value(
+        v.live(
             "datagram-memory",
             "Buffer bytes one incomplete datagram may hold.",
             &mut self.datagram_memory,
         );
-        v.value(
+        v.live(
             "datagram-fragments",
             "Fragments one datagram may have.",
-            &mut Within(&mut self.datagram_fragments, 2..=65_535),
+            &mut Within(&mut self.datagram_fragments, 2..=65_535).of("fragments"),
         );
         v.value(
             "source-memory",
             "Buffer bytes that fragments of one source address may hold; 0 for no such bound.",
             &mut self.source_memory,
         );
-        v.value("timeout", "From the first piece to the last.", &mut self.timeout);
-        v.value(
+        v.live("timeout", "From the first piece to the last.", &mut self.timeout);
+        v.live(
             "policy",
             "Which of two overlapping IPv4 fragments holds: \"first\", \"last\", or as a system does (docs/overlaps.md).\n\
              [host-os-policy] says otherwise by destination.",
             &mut self.policy,
         );
-        v.value(
+        v.live(
             "drop-v6-overlaps",
             "Drop an IPv6 datagram whose fragments overlap (RFC 5722); false decides by the policy.",
             &mut self.drop_v6_overlaps,
         );
-        v.value(
+        v.live(
             "drop-tiny-first",
             "Drop a first TCP fragment too short for the fixed header (RFC 1858).",
             &mut self.drop_tiny_first,
@@ -279,7 +288,7 @@ impl Section for Fragments {
             "Datagrams larger than this, 576 to 9192 bytes, leave in pieces; \"auto\": the outgoing port's own mtu.",
             &mut self.mtu,
         );
-        v.value(
+        v.live(
             "icmp-time-exceeded",
             "Tell the sender of a datagram that was not completed in time (ICMP \"fragment reassembly time exceeded\").",
             &mut self.icmp_time_exceeded,
@@ -349,9 +358,9 @@ impl Section for Streams {
         v.value(
             "chunk",
             "With \"acknowledged\": bytes that must wait before they are inspected.",
-            &mut Within(&mut self.chunk, 0..=1 << 20),
+            &mut Within(&mut self.chunk, 0..=1 << 20).of("bytes"),
         );
-        v.value(
+        v.live(
             "depth",
             "Bytes of each direction of a TCP session that are inspected; 0 for all.",
             &mut self.depth,
@@ -359,22 +368,22 @@ impl Section for Streams {
         v.value(
             "lookback",
             "Inspected bytes kept before fresh ones, so that a match over the border is found.",
-            &mut Within(&mut self.lookback, 64..=1 << 16),
+            &mut Within(&mut self.lookback, 64..=1 << 16).of("bytes"),
         );
-        v.value("ahead", "How far a direction may run before its inspected bytes.", &mut self.ahead);
+        v.live("ahead", "How far a direction may run before its inspected bytes.", &mut self.ahead);
         v.value("memory", "Bytes that data waiting for inspection may hold on one worker.", &mut self.memory);
         v.value(
             "streams",
             "Directions with payload that one worker follows at once.",
-            &mut Within(&mut self.streams, 64..=1 << 26),
+            &mut Within(&mut self.streams, 64..=1 << 26).of("directions of sessions"),
         );
-        v.value(
+        v.live(
             "policy",
             "Which of two overlapping segments holds where neither was inspected or acknowledged: as in [fragments].\n\
              [host-os-policy] says otherwise by destination. A line that drops lets no second version of a byte pass.",
             &mut self.policy,
         );
-        v.value(
+        v.live(
             "urgent",
             "The byte that the urgent pointer names: \"out-of-band\" is no part of the stream, \"inline\" stays in it.",
             &mut self.urgent,

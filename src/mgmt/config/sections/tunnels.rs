@@ -3,6 +3,7 @@
 use crate::base::TunnelKind;
 use crate::decode::tunnels::{self, InnerSessions, MAX_TUNNEL_PORTS};
 use crate::mgmt::config::Profile;
+use crate::mgmt::config::kind::Kind;
 use crate::mgmt::config::value::{Within, no_such_word, quoted, words};
 use crate::mgmt::config::visit::{Section, Value, Visitor};
 use toml::de::DeValue;
@@ -28,6 +29,10 @@ impl Value for TunnelKind {
     fn write(&self) -> String {
         quoted(self.name())
     }
+
+    fn kind(&self) -> Kind {
+        Kind::Words(TunnelKind::ALL.map(TunnelKind::name).to_vec())
+    }
 }
 
 /// A UDP port.
@@ -41,6 +46,10 @@ impl Value for UdpPort {
 
     fn write(&self) -> String {
         self.0.to_string()
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Number { low: 1, high: u16::MAX.into(), unit: "" }
     }
 }
 

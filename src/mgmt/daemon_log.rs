@@ -1,0 +1,42 @@
+//! The daemon's own log, on stderr: its level may become another one while weir runs.
+
+use crate::mgmt::config::{Log, LogFormat, LogLevel};
+use std::io::IsTerminal;
+use std::sync::OnceLock;
+use tracing_subscriber::EnvFilter;
+
+/// Wins over the configuration.
+const VARIABLE: &str = "WEIR_LOG";
+
+type Setter = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
+
+static LEVEL: OnceLock<Setter> = OnceLock::new();
+
+/// Starts it. A second start is refused, and the first one serves as well.
+pub fn start(log: &Log) {
+    let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(log.level.name()));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = builder.with_ansi(std::io::stderr().is_terminal());
+    let (setter, started): (Setter, _) = match log.format {
+        LogFormat::Json => {
+            let builder = builder.json().with_filter_reloading();
+            let handle = builder.reload_handle();
+            (Box::new(move |filter| handle.reload(filter).is_ok()), builder.try_init())
+        }
+        LogFormat::Text => {
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            (Box::new(move |filter| handle.reload(filter).is_ok()), builder.try_init())
+        }
+    };
+    if started.is_ok() {
+        // Nobody else sets it: the first start alone comes here.
+        let _ = LEVEL.set(setter);
+    }
+}
+
+/// Another level from now on; whether it is, which the environment may forbid.
+pub fn set_level(level: LogLevel) -> bool {
+    let free = EnvFilter::try_from_env(VARIABLE).is_err();
+    free && LEVEL.get().is_some_and(|set| set(EnvFilter::new(level.name())))
+}

@@ -1,0 +1,61 @@
+//! Files that are written whole or not at all, in two steps: all that can fail comes before the change that they tell of.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// A file that lies beside its place, on the disk. It goes when it is dropped.
+#[derive(Debug)]
+pub struct Prepared {
+    /// None once it is in its place.
+    temporary: Option<PathBuf>,
+    place: PathBuf,
+}
+
+impl Prepared {
+    /// For a place that a file has already: with its owner and permissions, else for its owner alone. A symbolic link stays
+    /// and its target is replaced.
+    pub fn write(place: &Path, bytes: &[u8]) -> io::Result<Prepared> {
+        let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
+        let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let temporary = place.with_file_name(format!(".{name}.{}.new", std::process::id()));
+        let prepared = Prepared { temporary: Some(temporary.clone()), place };
+        // One of an earlier process, or a link that somebody laid there: neither is written through.
+        let _ = fs::remove_file(&temporary);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        if let Ok(old) = fs::metadata(&prepared.place) {
+            let own = fs::metadata(&temporary)?;
+            if (old.uid(), old.gid()) != (own.uid(), own.gid()) {
+                std::os::unix::fs::chown(&temporary, Some(old.uid()), Some(old.gid()))?;
+            }
+            fs::set_permissions(&temporary, Permissions::from_mode(old.mode() & 0o7777))?;
+        }
+        file.sync_all()?;
+        Ok(prepared)
+    }
+
+    /// Into its place.
+    pub fn keep(mut self) -> io::Result<()> {
+        let Some(temporary) = &self.temporary else { return Ok(()) };
+        fs::rename(temporary, &self.place)?;
+        self.temporary = None;
+        let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            // It may never have been made.
+            let _ = fs::remove_file(temporary);
+        }
+    }
+}
+
+/// A folder for its owner alone, where there is none.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}

@@ -1,0 +1,96 @@
+use super::*;
+use std::os::unix::fs::PermissionsExt;
+
+fn revision(number: u32) -> Revision {
+    Revision {
+        number,
+        time: 1_000_000 * u64::from(number),
+        who: "root".into(),
+        comment: "more \"workers\"\n".into(),
+    }
+}
+
+fn store(keep: u32) -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path().join("revisions"), keep);
+    (folder, store)
+}
+
+#[test]
+fn a_revision_is_read_back_as_it_was_written() {
+    let (_folder, store) = store(9);
+    assert_eq!((store.list().unwrap(), store.newest().unwrap()), (Vec::new(), None));
+    let text = "# mine\n[lcores]\nworkers = 2\n";
+    store.prepare(&revision(1), text).unwrap().keep().unwrap();
+    assert_eq!(store.read(1).unwrap(), (revision(1), text.to_owned()));
+    assert_eq!(store.list().unwrap(), [revision(1)]);
+    let whole = fs::read_to_string(store.path(1)).unwrap();
+    assert!(whole.starts_with("#weir-revision {\"number\":1,"), "it is a configuration itself: {whole}");
+    assert_eq!(fs::metadata(store.path(1)).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn what_is_not_kept_leaves_nothing_behind() {
+    let (_folder, store) = store(9);
+    drop(store.prepare(&revision(1), "x = 1\n").unwrap());
+    assert_eq!(fs::read_dir(&store.folder).unwrap().count(), 0);
+}
+
+#[test]
+fn the_oldest_go_and_other_files_stay() {
+    let (_folder, store) = store(2);
+    file::make_folder(&store.folder).unwrap();
+    fs::write(store.folder.join("notes.txt"), "mine").unwrap();
+    for number in 1..=4 {
+        store.prepare(&revision(number), "").unwrap().keep().unwrap();
+    }
+    assert_eq!(store.numbers().unwrap(), [3, 4]);
+    assert_eq!((store.before(4).unwrap(), store.before(3).unwrap()), (Some(3), None));
+    assert!(store.folder.join("notes.txt").exists());
+    let absent = store.read(1).unwrap_err().to_string();
+    assert_eq!(absent, "there is no revision 1; there are 3 to 4");
+}
+
+#[test]
+fn a_damaged_one_is_said_so_and_listed() {
+    let (_folder, store) = store(9);
+    store.prepare(&revision(1), "").unwrap().keep().unwrap();
+    fs::write(store.path(1), "[lcores]\n").unwrap();
+    assert!(store.read(1).unwrap_err().to_string().contains("000001.toml is no revision any more"));
+    let list = store.list().unwrap();
+    assert!(list[0].number == 1 && list[0].comment.contains("no revision any more"), "{list:?}");
+}
+
+#[test]
+fn a_file_that_is_replaced_keeps_its_permissions_and_a_link_its_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let (target, link) = (folder.path().join("real.toml"), folder.path().join("weir.toml"));
+    fs::write(&target, "old").unwrap();
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    Prepared::write(&link, b"new").unwrap().keep().unwrap();
+    assert_eq!(fs::read_to_string(&link).unwrap(), "new");
+    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(fs::symlink_metadata(&link).unwrap().file_type().is_symlink());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named_with_what_helps() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("taken"), "").unwrap();
+    let store = Store::new(folder.path().join("taken/revisions"), 9);
+    let fault = store.prepare(&revision(1), "").unwrap_err().to_string();
+    assert!(fault.contains("taken/revisions: ") && fault.contains("config.revisions"), "{fault}");
+}
+
+#[test]
+fn a_link_where_the_new_file_is_prepared_is_not_written_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, other) = (folder.path().join("weir.toml"), folder.path().join("other"));
+    fs::write(&other, "mine").unwrap();
+    let temporary = folder.path().join(format!(".weir.toml.{}.new", std::process::id()));
+    std::os::unix::fs::symlink(&other, &temporary).unwrap();
+    Prepared::write(&place, b"new").unwrap().keep().unwrap();
+    let read = |path: &std::path::Path| fs::read_to_string(path).unwrap();
+    assert_eq!((read(&other), read(&place)), ("mine".into(), "new".into()));
+}

@@ -1,0 +1,158 @@
+//! Mutual TLS (1.3, by rustls) for gRPC over TCP: both sides' settings from PEM files.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::version::TLS13;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+/// What both sides speak within TLS: HTTP/2.
+const ALPN: &[u8] = b"h2";
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("cannot read {path}: {error}; name a PEM file that weir may read")]
+    Unreadable { path: PathBuf, error: pem::Error },
+    #[error("{path} holds no certificate; name a PEM file with some")]
+    Empty { path: PathBuf },
+    #[error("{path} holds what is no certificate of a CA: {error}")]
+    NoCa { path: PathBuf, error: String },
+    #[error("certificate {certificate} and key {key} cannot be used: {error}")]
+    Unusable { certificate: PathBuf, key: PathBuf, error: String },
+}
+
+/// One side's files: its certificate and key, and the CAs of the other side.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub ca: PathBuf,
+}
+
+impl TlsFiles {
+    fn chain(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        certificates(&self.certificate)
+    }
+
+    fn private_key(&self) -> Result<PrivateKeyDer<'static>, TlsError> {
+        let path = &self.key;
+        PrivateKeyDer::from_pem_file(path)
+            .map_err(|error| TlsError::Unreadable { path: path.to_owned(), error })
+    }
+
+    fn roots(&self) -> Result<RootCertStore, TlsError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(&self.ca)? {
+            roots
+                .add(certificate)
+                .map_err(|error| TlsError::NoCa { path: self.ca.clone(), error: error.to_string() })?;
+        }
+        Ok(roots)
+    }
+
+    fn unusable(&self, error: impl std::fmt::Display) -> TlsError {
+        let (certificate, key) = (self.certificate.clone(), self.key.clone());
+        TlsError::Unusable { certificate, key, error: error.to_string() }
+    }
+
+    fn server(&self) -> Result<ServerConfig, TlsError> {
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()?), provider())
+            .build()
+            .map_err(|error| TlsError::NoCa { path: self.ca.clone(), error: error.to_string() })?;
+        let builder = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(|error| self.unusable(error))?;
+        let mut config = builder
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(self.chain()?, self.private_key()?)
+            .map_err(|error| self.unusable(error))?;
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        Ok(config)
+    }
+
+    /// For `weir ctl`.
+    pub fn client(&self) -> Result<ClientConfig, TlsError> {
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(|error| self.unusable(error))?;
+        let mut config = builder
+            .with_root_certificates(self.roots()?)
+            .with_client_auth_cert(self.chain()?, self.private_key()?)
+            .map_err(|error| self.unusable(error))?;
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        Ok(config)
+    }
+
+    /// What tells one state of the files from another.
+    fn stamp(&self) -> [Option<Stamp>; 3] {
+        [&self.certificate, &self.key, &self.ca].map(|path| Stamp::of(path))
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let unreadable = |error| TlsError::Unreadable { path: path.to_owned(), error };
+    let read = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
+    let certificates = read.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    if certificates.is_empty() { Err(TlsError::Empty { path: path.to_owned() }) } else { Ok(certificates) }
+}
+
+/// Of a file: when it was written last, its length, and which it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp(i64, i64, u64, u64);
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Stamp> {
+        let of = fs::metadata(path).ok()?;
+        Some(Stamp(of.mtime(), of.mtime_nsec(), of.len(), of.ino()))
+    }
+}
+
+/// The server's settings as the files have them now.
+#[derive(Debug)]
+pub struct Credentials {
+    files: TlsFiles,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    config: Arc<ServerConfig>,
+    /// Of the files that were read last, whether or not they were any good.
+    stamp: [Option<Stamp>; 3],
+}
+
+impl Credentials {
+    pub fn load(files: TlsFiles) -> Result<Credentials, TlsError> {
+        let stamp = files.stamp();
+        let config = Arc::new(files.server()?);
+        Ok(Credentials { files, known: Mutex::new(Known { config, stamp }) })
+    }
+
+    /// For the next connection. Files that have changed are read again; while they are no good, as amid a change of all
+    /// three, the last good ones serve.
+    pub fn now(&self) -> Arc<ServerConfig> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = self.files.stamp();
+        if stamp != known.stamp {
+            known.stamp = stamp;
+            match self.files.server() {
+                Ok(config) => {
+                    tracing::info!("rpc: the files of [rpc.tls] have changed and were read again");
+                    known.config = Arc::new(config);
+                }
+                Err(error) => tracing::error!("rpc: the last good files of [rpc.tls] serve on: {error}"),
+            }
+        }
+        Arc::clone(&known.config)
+    }
+}
