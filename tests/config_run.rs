@@ -131,6 +131,8 @@ fn a_commit_acts_at_once_and_is_what_starts_next() {
         (Some(2), Some("for the night"))
     );
     assert_eq!(history["revisions"][1]["comment"], "as it was before the first commit");
+    let me = std::process::Command::new("id").arg("-un").output().unwrap().stdout;
+    assert_eq!(history["revisions"][0]["who"].as_str(), Some(String::from_utf8(me).unwrap().trim()));
     let it = it.again();
     assert_eq!((it.value("timeouts.tcp-new"), it.value("pair.0.mode")), ("5s".into(), "tap".into()));
 

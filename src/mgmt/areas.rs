@@ -23,7 +23,7 @@ pub fn area(key: &str) -> Option<Area> {
     let (section, last) = (parts.next().unwrap_or_default(), key.rsplit('.').next().unwrap_or_default());
     match section {
         "rules" if last == "packet-alert-max" => Some(Area::Workers),
-        "rules" | "vars" | "datasets" | "dataset" | "reputation" => Some(Area::Rules),
+        "rules" | "vars" | "datasets" | "dataset" | "reputation" | "geoip" => Some(Area::Rules),
         "plugin" | "service-set" | "services" => Some(Area::Services),
         "pair" if last == "mode" => Some(Area::Modes),
         "pair" | "config" => Some(Area::Nothing),

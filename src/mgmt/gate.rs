@@ -18,17 +18,32 @@ pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
+/// Who is at the other end.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Of this machine, by number; the system may not know.
+    User(Option<u32>),
+    Address(SocketAddr),
+}
+
 /// A connection with the place that it has.
 pub struct Connection {
     io: Box<dyn Duplex>,
     place: OwnedSemaphorePermit,
-    peer: Option<SocketAddr>,
+    caller: Caller,
 }
 
 impl Connection {
+    pub fn caller(&self) -> Caller {
+        self.caller
+    }
+
     /// Who it is, by TCP.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        match self.caller {
+            Caller::User(_) => None,
+            Caller::Address(peer) => Some(peer),
+        }
     }
 
     pub fn into_parts(self) -> (Box<dyn Duplex>, OwnedSemaphorePermit) {
@@ -36,8 +51,8 @@ impl Connection {
     }
 
     /// With other bytes both ways, as TLS makes of them.
-    pub fn from_parts(io: Box<dyn Duplex>, place: OwnedSemaphorePermit) -> Connection {
-        Connection { io, place, peer: None }
+    pub fn from_parts(io: Box<dyn Duplex>, place: OwnedSemaphorePermit, caller: Caller) -> Connection {
+        Connection { io, place, caller }
     }
 }
 
@@ -101,7 +116,7 @@ impl Gate {
     /// The next one who finds a place. Who finds none is turned away at once, which tells him more than waiting would.
     pub async fn next(&mut self) -> Connection {
         loop {
-            let (io, peer) = match self.accept().await {
+            let (io, caller) = match self.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::debug!("{}: no connection: {error}", self.name);
@@ -111,7 +126,7 @@ impl Gate {
             };
             if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
                 self.full = false;
-                return Connection { io, place, peer };
+                return Connection { io, place, caller };
             }
             if !std::mem::replace(&mut self.full, true) {
                 tracing::warn!("{}: too many connections at once, further ones are turned away", self.name);
@@ -119,13 +134,17 @@ impl Gate {
         }
     }
 
-    async fn accept(&self) -> io::Result<(Box<dyn Duplex>, Option<SocketAddr>)> {
+    async fn accept(&self) -> io::Result<(Box<dyn Duplex>, Caller)> {
         Ok(match &self.listener {
-            Listener::Unix(listener) => (Box::new(listener.accept().await?.0), None),
+            Listener::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let user = stream.peer_cred().ok().map(|peer| peer.uid());
+                (Box::new(stream), Caller::User(user))
+            }
             Listener::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                (Box::new(stream), Some(peer))
+                (Box::new(stream), Caller::Address(peer))
             }
         })
     }

@@ -19,7 +19,9 @@ pub(super) enum Config {
     Show(Show),
     /// The value of a key, or the values of a section
     Get {
-        key: String,
+        // `--key` is the certificate's.
+        #[arg(value_name = "KEY")]
+        name: String,
         #[command(flatten)]
         which: Show,
     },
@@ -131,8 +133,8 @@ impl Config {
         let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
         Ok(match self {
             Config::Show(which) => shown(config.get(which.request("")).await.map_err(refused)?.into_inner())?,
-            Config::Get { key, which } => {
-                values(&config.get(which.request(key)).await.map_err(refused)?.into_inner())
+            Config::Get { name, which } => {
+                values(&config.get(which.request(name)).await.map_err(refused)?.into_inner())
             }
             Config::Set { words } => {
                 let request = p::ConfigSetRequest { edits: edits(words)? };

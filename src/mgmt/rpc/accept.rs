@@ -1,7 +1,7 @@
 //! Connections of all listeners as one stream for the server.
 
 use super::tls::Credentials;
-use crate::mgmt::gate::{Connection, Gate};
+use crate::mgmt::gate::{Caller, Connection, Gate};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,9 +25,11 @@ pub struct Entrance {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = ();
+    type ConnectInfo = Caller;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> Caller {
+        self.caller()
+    }
 }
 
 /// Whoever comes in, until the stream is dropped.
@@ -89,10 +91,10 @@ async fn shake_hands(
     refused: Arc<Refused>,
     give: mpsc::Sender<io::Result<Connection>>,
 ) {
-    let peer = connection.peer();
+    let (peer, caller) = (connection.peer(), connection.caller());
     let (io, place) = connection.into_parts();
     match tokio::time::timeout(HANDSHAKE, tls.accept(io)).await {
-        Ok(Ok(io)) => _ = give.send(Ok(Connection::from_parts(Box::new(io), place))).await,
+        Ok(Ok(io)) => _ = give.send(Ok(Connection::from_parts(Box::new(io), place, caller))).await,
         Ok(Err(error)) => refused.tell(peer, &error),
         Err(_) => refused.tell(peer, &"it was too slow to begin with TLS"),
     }

@@ -7,8 +7,8 @@ use crate::mgmt::config::entries::Difference;
 use crate::mgmt::config::visit::Change;
 use crate::mgmt::configure::{Commit, Committed, Compared, Configure, Which};
 use crate::mgmt::control::ControlError;
+use crate::mgmt::gate::Caller;
 use std::time::Duration;
-use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status as Fault};
 
 /// Edits of one request.
@@ -31,11 +31,10 @@ impl Service {
 
 /// Who asks, as revisions tell it: the user at the other end of the socket, or the address.
 fn who<T>(request: &Request<T>) -> String {
-    let peer = request.extensions().get::<UdsConnectInfo>().and_then(|info| info.peer_cred);
-    match (peer, request.remote_addr()) {
-        (Some(peer), _) => user(peer.uid()),
-        (None, Some(address)) => address.to_string(),
-        (None, None) => "unknown".into(),
+    match request.extensions().get::<Caller>() {
+        Some(Caller::User(Some(number))) => user(*number),
+        Some(Caller::Address(address)) => address.to_string(),
+        Some(Caller::User(None)) | None => "unknown".into(),
     }
 }
 

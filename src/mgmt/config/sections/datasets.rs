@@ -178,7 +178,7 @@ pub struct Geoip {
 
 impl Section for Geoip {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value(
+        v.live(
             "database",
             "A database in MaxMind's format with countries (GeoIP2 or GeoLite2 Country or City, .mmdb). Read again at each\n\
              reload. Empty: rules with `geoip` are refused.",

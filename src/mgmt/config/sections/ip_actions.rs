@@ -29,7 +29,7 @@ impl Section for IpActions {
         v.value(
             "size",
             "IP actions in force at once, for all workers together; a power of two, 96 bytes each.",
-            &mut Within(&mut self.size, 64..=1 << 24),
+            &mut Within(&mut self.size, 64..=1 << 24).of("IP actions"),
         );
         v.value(
             "when-full",

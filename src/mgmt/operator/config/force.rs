@@ -177,6 +177,8 @@ impl Operator {
         }
         let changed = differences(&running.config, &next.config);
         let touched = |wanted: Area| changed.iter().any(|d| area(&d.path) == Some(wanted));
+        // From here on: the number of the rules to come must be nobody else's.
+        let _one = lock(&self.asking);
         let rules = match touched(Area::Rules) {
             true => Some(self.compile(&next, accept_refused)?),
             false => None,
@@ -185,7 +187,6 @@ impl Operator {
             true => Some(self.new_outputs(running, &next)?),
             false => None,
         };
-        let _one = lock(&self.asking);
         let mut lines = Vec::new();
         if touched(Area::Services) {
             lines.extend(self.new_services(&next)?);
