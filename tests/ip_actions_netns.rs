@@ -37,6 +37,8 @@ fn who_attacked_is_blocked_until_an_operator_ends_it() {
         let drop = &why["drops"][0];
         assert_eq!((&drop["reason"], &drop["rule"]["sid"]), (&"ip_action".into(), &7.into()), "{why}");
 
+        let sessions = |host: &str| line.json(&["sessions", "--host", host]).as_array().unwrap().len();
+        assert!(sessions(&client) > 0 && sessions("192.0.2.1") == 0);
         assert_eq!(line.json(&["ip-action", "clear", "192.0.2.1"])["cleared"], 0);
         assert_eq!(line.json(&["ip-action", "clear", &client])["cleared"], 1);
         assert!(line.can("udp 4002 harmless"));

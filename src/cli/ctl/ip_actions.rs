@@ -13,15 +13,16 @@ pub(super) enum IpAction {
     /// Those in force: against what, by which rule, for how long, and how many packets they acted on
     List {
         /// Only those against this address
-        address: Option<String>,
+        #[arg(value_name = "ADDRESS")]
+        against: Option<String>,
     },
     /// End them
     Clear {
         /// Only those against this address
-        #[arg(required_unless_present = "all")]
-        address: Option<String>,
+        #[arg(value_name = "ADDRESS", required_unless_present = "all")]
+        against: Option<String>,
         /// All of them
-        #[arg(long, conflicts_with = "address")]
+        #[arg(long, conflicts_with = "against")]
         all: bool,
     },
 }
@@ -31,12 +32,12 @@ impl IpAction {
         let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
         let sessions = &mut client.sessions;
         Ok(match self {
-            IpAction::List { address } => {
-                let request = p::IpActionsRequest { address: address.clone().unwrap_or_default() };
+            IpAction::List { against } => {
+                let request = p::IpActionsRequest { address: against.clone().unwrap_or_default() };
                 listed(&sessions.ip_actions(request).await.map_err(refused)?.into_inner())
             }
-            IpAction::Clear { address, .. } => {
-                let request = p::ClearIpActionsRequest { address: address.clone().unwrap_or_default() };
+            IpAction::Clear { against, .. } => {
+                let request = p::ClearIpActionsRequest { address: against.clone().unwrap_or_default() };
                 let reply = sessions.clear_ip_actions(request).await.map_err(refused)?.into_inner();
                 let table = format!("{} ended\n", reply.cleared);
                 Answer { json: json!({ "cleared": reply.cleared }), table }

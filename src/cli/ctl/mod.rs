@@ -98,9 +98,9 @@ struct Sessions {
     /// Most to show
     #[arg(long, default_value_t = 100)]
     limit: u32,
-    /// Only with this address at either end
-    #[arg(long)]
-    address: Option<String>,
+    /// Only with this address at either end (`--address` is the appliance's own)
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<String>,
     /// Only with this port at either end
     #[arg(long)]
     port: Option<u16>,
@@ -185,7 +185,7 @@ async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<An
         Command::Sessions(args) => {
             let request = p::SessionsRequest {
                 limit: args.limit,
-                address: args.address.clone().unwrap_or_default(),
+                address: args.host.clone().unwrap_or_default(),
                 port: args.port.map(u32::from),
                 proto: args.proto.map(u32::from),
             };
