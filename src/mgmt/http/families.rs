@@ -106,6 +106,35 @@ const PLAIN: &[(&str, Family)] = &[
         counter("weir_misplaced_frames_total", "Frames that a NIC gave to another worker than their owner."),
     ),
     ("lcores.failed", gauge("weir_failed_lcores", "Lcores that ended by a panic.")),
+    ("lcores.stalled", counter("weir_lcore_stalls_total", "Times that an lcore did not turn for too long.")),
+    (
+        "overload.bypassed",
+        counter(
+            "weir_overload_bypassed_frames_total",
+            "Frames that went on uninspected because a worker had no room for them.",
+        ),
+    ),
+    ("ip_actions.made", counter("weir_ip_actions_total", "IP actions that rules asked for.")),
+    (
+        "ip_actions.prolonged",
+        counter("weir_ip_actions_prolonged_total", "IP actions asked for again while they were in force."),
+    ),
+    ("ip_actions.evicted", counter("weir_ip_actions_evicted_total", "IP actions given up for newer ones.")),
+    (
+        "ip_actions.refused",
+        counter("weir_ip_actions_refused_total", "IP actions for which the table had no room."),
+    ),
+    (
+        "ip_actions.contended",
+        counter(
+            "weir_ip_actions_contended_total",
+            "IP actions given up because other workers were changing their place.",
+        ),
+    ),
+    (
+        "ip_actions.notified",
+        counter("weir_ip_action_notices_total", "Packets that an IP action only took note of."),
+    ),
     ("events.sent", counter("weir_events_total", "Events that workers put into their rings.")),
     ("events.lost", counter("weir_lost_events_total", "Events that found their ring full.")),
     (
