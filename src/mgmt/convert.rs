@@ -308,7 +308,7 @@ pub fn eal(config: &Config, cpus: Vec<u32>, free_hugepages: u64) -> EalConfig {
     let megabytes = u32::try_from(config.eal.memory.0 >> 20).unwrap_or(u32::MAX);
     let huge = match config.eal.hugepages {
         Auto::Set(set) => set,
-        Auto::Auto => free_hugepages >> 20 >= HUGEPAGES_WANTED.max(config.pools.bytes().0 >> 20),
+        Auto::Auto => free_hugepages >= hugepages_wanted(config),
     };
     EalConfig {
         memory: if huge { Memory::HugePages } else { Memory::NoHuge { megabytes } },
@@ -327,6 +327,11 @@ pub fn is_pci(device: &str) -> bool {
         part.is_some_and(|p| p.len() == digits && p.bytes().all(|b| b.is_ascii_hexdigit()))
     };
     is_hex(parts.next(), 1) && is_hex(parts.next(), 2) && is_hex(parts.next(), 2)
+}
+
+/// Bytes of hugepages that "auto" wants to find free.
+pub fn hugepages_wanted(config: &Config) -> u64 {
+    config.pools.bytes().0.max(HUGEPAGES_WANTED << 20)
 }
 
 /// Bytes of free hugepages, of all sizes, when this process may use them; 0 otherwise.
