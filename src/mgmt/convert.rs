@@ -9,6 +9,7 @@ use crate::mgmt::config::{
     Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, PairInactive, Poll,
     Profile, Urgent, WhenCrowded, check,
 };
+use crate::mgmt::doctor::Host;
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, OnOverload, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
@@ -336,16 +337,8 @@ pub fn hugepages_wanted(config: &Config) -> u64 {
 
 /// Bytes of free hugepages, of all sizes, when this process may use them; 0 otherwise.
 pub fn free_hugepages() -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let root = std::fs::metadata("/proc/self").is_ok_and(|m| m.uid() == 0);
-    let Ok(sizes) = std::fs::read_dir("/sys/kernel/mm/hugepages").map(Iterator::flatten) else { return 0 };
-    let bytes = |entry: std::fs::DirEntry| {
-        let name = entry.file_name();
-        let kb = name.to_str()?.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse::<u64>().ok()?;
-        let free = std::fs::read_to_string(entry.path().join("free_hugepages")).ok()?;
-        free.trim().parse::<u64>().ok().map(|pages| (pages * kb) << 10)
-    };
-    if root { sizes.filter_map(bytes).sum() } else { 0 }
+    let host = Host::this();
+    if host.may_use_hugepages() { host.free_hugepages() } else { 0 }
 }
 
 pub fn pool(config: &Config) -> PoolConfig {

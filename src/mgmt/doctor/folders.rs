@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 const LOW: u64 = 1 << 30;
 const EMPTY: u64 = 64 << 20;
 
+/// Without which it does not start; without the others it does, and tells.
+const NEEDED: &[&str] = &["outputs.directory", socket::KEY];
+
 /// Folders that weir writes to, with the keys that name them.
 fn written(patient: &Patient<'_>) -> Vec<(&'static str, PathBuf)> {
     let config = patient.config;
@@ -48,11 +51,13 @@ pub(super) fn folders(patient: &Patient<'_>) -> Vec<Finding> {
             "is not writable".into()
         };
         let user = patient.host.user().unwrap_or(0);
-        Finding::fault(
-            CHECK,
-            format!("{shown} ({key}) {what}"),
-            format!("install -d -o {user} -m 750 {shown}"),
-        )
+        let (text, mend) =
+            (format!("{shown} ({key}) {what}"), format!("install -d -o {user} -m 750 {shown}"));
+        if NEEDED.contains(&key) {
+            Finding::fault(CHECK, text, mend)
+        } else {
+            Finding::warning(CHECK, text, mend)
+        }
     };
     written(patient).into_iter().map(check).collect()
 }

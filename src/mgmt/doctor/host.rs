@@ -15,6 +15,17 @@ const READ: u32 = 0o4;
 const WRITE: u32 = 0o2;
 const ENTER: u32 = 0o1;
 
+const HUGEPAGES: &str = "/sys/kernel/mm/hugepages";
+
+/// Hugepages of one size.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct HugePages {
+    /// Of one.
+    pub bytes: u64,
+    pub all: u64,
+    pub free: u64,
+}
+
 /// A machine, by its files below a root.
 pub struct Host {
     root: PathBuf,
@@ -87,6 +98,28 @@ impl Host {
         set >> capability & 1 == 1
     }
 
+    /// Root, or who may lock memory, as the unit may: others might find them refused when it is too late to do without.
+    pub fn may_use_hugepages(&self) -> bool {
+        self.user() == Some(0) || self.can(CAP_IPC_LOCK)
+    }
+
+    /// The kernel's hugepages, by size.
+    pub fn hugepages(&self) -> Vec<HugePages> {
+        let of = |name: &String| {
+            let kb: u64 = name.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse().ok()?;
+            let count = |file: &str| self.number(format!("{HUGEPAGES}/{name}/{file}"));
+            let bytes = kb.saturating_mul(1024);
+            Some(HugePages { bytes, all: count("nr_hugepages")?, free: count("free_hugepages")? })
+        };
+        self.names(HUGEPAGES).iter().filter_map(of).collect()
+    }
+
+    /// Bytes of those that are free.
+    pub fn free_hugepages(&self) -> u64 {
+        let free = |sum: u64, of: &HugePages| sum.saturating_add(of.bytes.saturating_mul(of.free));
+        self.hugepages().iter().fold(0, free)
+    }
+
     /// Whether this process may make files in a folder. `None`: there is no such folder.
     pub fn may_write(&self, folder: &Path) -> Option<bool> {
         let meta = fs::metadata(self.path(folder)).ok()?;
@@ -111,7 +144,7 @@ impl Host {
 
     /// Bytes that others than root may still write to the disk of a folder.
     pub fn free_bytes(&self, folder: &Path) -> Option<u64> {
-        let disk = rustix::fs::statvfs(&self.path(folder)).ok()?;
+        let disk = rustix::fs::statvfs(self.path(folder)).ok()?;
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 

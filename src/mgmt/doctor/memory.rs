@@ -1,33 +1,12 @@
 //! Hugepages, and memory that must not be moved.
 
-use super::host::CAP_IPC_LOCK;
+use super::host::{CAP_IPC_LOCK, HugePages};
 use super::{Finding, Patient, State};
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::convert;
 
-const HUGEPAGES: &str = "/sys/kernel/mm/hugepages";
 /// Bytes in the kernel's "kB".
 const KB: u64 = 1024;
-
-/// Pages of one size.
-struct Pages {
-    size: u64,
-    all: u64,
-    free: u64,
-}
-
-fn pages(patient: &Patient<'_>) -> Vec<Pages> {
-    let of = |name: &String| {
-        let kb: u64 = name.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse().ok()?;
-        let count = |file: &str| patient.host.number(format!("{HUGEPAGES}/{name}/{file}"));
-        Some(Pages {
-            size: kb.saturating_mul(KB),
-            all: count("nr_hugepages")?,
-            free: count("free_hugepages")?,
-        })
-    };
-    patient.host.names(HUGEPAGES).iter().filter_map(of).collect()
-}
 
 /// Bytes that the pool and what stands beside it want of hugepages.
 fn wanted(patient: &Patient<'_>) -> u64 {
@@ -35,13 +14,13 @@ fn wanted(patient: &Patient<'_>) -> u64 {
 }
 
 /// The command that makes room for `bytes` more in pages of the default size.
-fn more(patient: &Patient<'_>, pages: &[Pages], bytes: u64) -> String {
+fn more(patient: &Patient<'_>, pages: &[HugePages], bytes: u64) -> String {
     let info = patient.host.text("/proc/meminfo").unwrap_or_default();
     let size = info
         .lines()
         .find_map(|line| line.strip_prefix("Hugepagesize:")?.split_whitespace().next()?.parse().ok());
     let size = size.unwrap_or(2048_u64).max(1).saturating_mul(KB);
-    let have = pages.iter().find(|pages| pages.size == size).map_or(0, |pages| pages.all);
+    let have = pages.iter().find(|pages| pages.bytes == size).map_or(0, |pages| pages.all);
     let count = have.saturating_add(bytes.div_ceil(size));
     format!("sysctl -w vm.nr_hugepages={count} (over a boot too: weir-hugepages {count})")
 }
@@ -52,17 +31,16 @@ pub(super) fn hugepages(patient: &Patient<'_>) -> Vec<Finding> {
         return vec![Finding::ok(CHECK, "eal.hugepages = false: none are used")];
     }
     let short = if patient.config.eal.hugepages == Auto::Set(true) { State::Fault } else { State::Warning };
-    let pages = pages(patient);
-    let free =
-        pages.iter().fold(0_u64, |sum, pages| sum.saturating_add(pages.size.saturating_mul(pages.free)));
+    let (pages, free) = (patient.host.hugepages(), patient.host.free_hugepages());
     let wanted = wanted(patient);
     let mut findings = Vec::new();
     if free < wanted {
         let text = format!("{} MiB of hugepages are free, and [pools] want {} MiB", free >> 20, wanted >> 20);
         let mend = more(patient, &pages, wanted - free);
         findings.push(Finding { state: short, ..Finding::warning(CHECK, text, mend) });
-    } else if patient.config.eal.hugepages == Auto::Auto && patient.host.user() != Some(0) {
-        let text = "eal.hugepages = \"auto\" takes hugepages as root alone, and this is another user";
+    } else if patient.config.eal.hugepages == Auto::Auto && !patient.host.may_use_hugepages() {
+        let text =
+            "eal.hugepages = \"auto\" takes hugepages only for root and who may lock memory (CAP_IPC_LOCK)";
         findings.push(Finding::warning(CHECK, text, "eal.hugepages = true"));
     } else {
         findings.push(Finding::ok(
