@@ -4,6 +4,7 @@
 pub mod check;
 pub mod config;
 pub mod ctl;
+pub mod doctor;
 pub mod man;
 pub mod reassemble;
 pub mod replay;
@@ -36,6 +37,8 @@ pub enum Command {
     /// Check a configuration and its rules; prints every fault (also: weir -T)
     #[command(visible_alias = "test")]
     Check(check::Check),
+    /// Look at this machine: will it do for the configuration, and what mends what will not
+    Doctor(doctor::Doctor),
     /// Ask and command a running appliance
     Ctl(ctl::Ctl),
     /// Work with rule files
@@ -152,6 +155,7 @@ fn dispatch(command: Command) -> Result<Outcome, Failure> {
         Command::Run(args) => run::run(args),
         Command::Reassemble(args) => reassemble::run(args),
         Command::Check(args) => check::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Ctl(args) => ctl::run(args),
         Command::Rules(command) => rules::run(command),
         Command::Config(command) => config::run(command),

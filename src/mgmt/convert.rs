@@ -9,6 +9,7 @@ use crate::mgmt::config::{
     Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, PairInactive, Poll,
     Profile, Urgent, WhenCrowded, check,
 };
+use crate::mgmt::doctor::Host;
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, OnOverload, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
@@ -308,7 +309,7 @@ pub fn eal(config: &Config, cpus: Vec<u32>, free_hugepages: u64) -> EalConfig {
     let megabytes = u32::try_from(config.eal.memory.0 >> 20).unwrap_or(u32::MAX);
     let huge = match config.eal.hugepages {
         Auto::Set(set) => set,
-        Auto::Auto => free_hugepages >> 20 >= HUGEPAGES_WANTED.max(config.pools.bytes().0 >> 20),
+        Auto::Auto => free_hugepages >= hugepages_wanted(config),
     };
     EalConfig {
         memory: if huge { Memory::HugePages } else { Memory::NoHuge { megabytes } },
@@ -329,18 +330,15 @@ pub fn is_pci(device: &str) -> bool {
     is_hex(parts.next(), 1) && is_hex(parts.next(), 2) && is_hex(parts.next(), 2)
 }
 
+/// Bytes of hugepages that "auto" wants to find free.
+pub fn hugepages_wanted(config: &Config) -> u64 {
+    config.pools.bytes().0.max(HUGEPAGES_WANTED << 20)
+}
+
 /// Bytes of free hugepages, of all sizes, when this process may use them; 0 otherwise.
 pub fn free_hugepages() -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let root = std::fs::metadata("/proc/self").is_ok_and(|m| m.uid() == 0);
-    let Ok(sizes) = std::fs::read_dir("/sys/kernel/mm/hugepages").map(Iterator::flatten) else { return 0 };
-    let bytes = |entry: std::fs::DirEntry| {
-        let name = entry.file_name();
-        let kb = name.to_str()?.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse::<u64>().ok()?;
-        let free = std::fs::read_to_string(entry.path().join("free_hugepages")).ok()?;
-        free.trim().parse::<u64>().ok().map(|pages| (pages * kb) << 10)
-    };
-    if root { sizes.filter_map(bytes).sum() } else { 0 }
+    let host = Host::this();
+    if host.may_use_hugepages() { host.free_hugepages() } else { 0 }
 }
 
 pub fn pool(config: &Config) -> PoolConfig {

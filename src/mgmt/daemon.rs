@@ -5,6 +5,7 @@ use crate::mgmt::control::Control;
 use crate::mgmt::doors::Doors;
 use crate::mgmt::events::{EventLog, EventTotals};
 use crate::mgmt::operator::Operator;
+use crate::mgmt::service_manager::{self, ServiceManager};
 use crate::mgmt::watchdog;
 use crate::service::watchdog::sentence;
 use std::io;
@@ -28,6 +29,8 @@ pub struct Daemon {
     pub log: EventLog,
     /// Opened, and served as long as this runs.
     pub doors: Doors,
+    /// Hears of ends and beginnings.
+    pub manager: ServiceManager,
     /// The workers have ended: no more events will come.
     pub ended: Arc<AtomicBool>,
     /// Hears when signals are listened to.
@@ -68,6 +71,7 @@ impl Daemon {
                     self.operator.turn_links();
                     self.operator.turn_overload();
                     self.operator.turn_stalls();
+                    self.manager.turn(&self.operator.vitals());
                     if self.operator.config_is_due() && going_back.as_ref().is_none_or(|task| task.is_finished()) {
                         let operator = Arc::clone(&self.operator);
                         going_back = Some(tokio::task::spawn_blocking(move || operator.turn_config()));
@@ -77,6 +81,7 @@ impl Daemon {
             }
         }
         sentence::attend(false);
+        self.manager.stop();
         self.operator.release_links();
         drop(open);
         let now = self.operator.now();
@@ -124,18 +129,30 @@ impl Daemon {
             Asked::Reopen => self.log.reopen(),
             Asked::Reload => {
                 let operator = Arc::clone(&self.operator);
+                let tells = self.manager.is_ready();
                 // Compiling takes seconds: events go on meanwhile.
-                tokio::task::spawn_blocking(move || match operator.reload_rules() {
-                    Ok(done) => tracing::info!(
-                        "rules reloaded: generation {}, {} loaded, {} refused",
-                        done.generation,
-                        done.loaded,
-                        done.refused
-                    ),
-                    Err(error) => tracing::error!("rules not reloaded: {error}"),
-                });
+                tokio::task::spawn_blocking(move || reload(&operator, tells));
             }
         }
+    }
+}
+
+/// Asked by a signal, so the log alone says how it went. `tells`: systemd, too, that it goes on.
+fn reload(operator: &Operator, tells: bool) {
+    if tells {
+        service_manager::reloading();
+    }
+    match operator.reload_rules() {
+        Ok(done) => tracing::info!(
+            "rules reloaded: generation {}, {} loaded, {} refused",
+            done.generation,
+            done.loaded,
+            done.refused
+        ),
+        Err(error) => tracing::error!("rules not reloaded: {error}"),
+    }
+    if tells {
+        service_manager::reloaded();
     }
 }
 

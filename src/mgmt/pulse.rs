@@ -70,12 +70,12 @@ pub async fn watch(control: Arc<dyn Control>, tell: watch::Sender<Health>) {
 
 /// By lcore: its turns, and since when they are so many.
 #[derive(Default)]
-struct Pulse {
+pub(super) struct Pulse {
     seen: Vec<(u64, Time)>,
 }
 
 impl Pulse {
-    fn look(&mut self, vitals: &Vitals) -> Health {
+    pub(super) fn look(&mut self, vitals: &Vitals) -> Health {
         let (mut health, now) = (Health::default(), vitals.now);
         if self.seen.len() != vitals.lcores.len() {
             self.seen = vitals.lcores.iter().map(|_| (0, now)).collect();

@@ -100,6 +100,34 @@ pub fn compile(
     Ok(Loaded::new(loading, &Beside::find(config, base, selection)))
 }
 
+/// What the next start would find in `rules.cache`.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// Nothing is kept.
+    Off,
+    Missing(PathBuf),
+    Fits(PathBuf),
+    /// With the reason.
+    Unfit(PathBuf, String),
+}
+
+/// Looks at the header alone, and at the rule files as they are.
+pub fn cached(config: &Config, base: &Path, selection: &Selection) -> Result<Cache, RuleFileError> {
+    let Some(path) = cache(config, base) else { return Ok(Cache::Off) };
+    if !path.exists() {
+        return Ok(Cache::Missing(path));
+    }
+    let fingerprint = Inputs::find(config, base, selection)?.fingerprint()?;
+    let fits =
+        || -> Result<bool, Unused> { Ok(saved::read(&file::read_own(&path)?)?.fingerprint() == fingerprint) };
+    let why = match fits() {
+        Ok(true) => return Ok(Cache::Fits(path)),
+        Ok(false) => Unused::Stale,
+        Err(why) => why,
+    };
+    Ok(Cache::Unfit(path, why.to_string()))
+}
+
 fn cache(config: &Config, base: &Path) -> Option<PathBuf> {
     let folder = &config.rules.cache;
     (!folder.as_os_str().is_empty()).then(|| base.join(folder).join(FILE))

@@ -14,6 +14,7 @@ use crate::mgmt::first_rules::{Awaited, Prepare};
 use crate::mgmt::operator::{Operator, Parts};
 use crate::mgmt::rule_files::Selection;
 use crate::mgmt::ruleset::Ruleset;
+use crate::mgmt::service_manager::ServiceManager;
 use crate::mgmt::spread::{self, SpreadError};
 use crate::mgmt::start::{self, RulesAtStart, StartError};
 use crate::mgmt::watchdog::{self, Watchdog};
@@ -103,6 +104,7 @@ pub fn run(
     let services = services.manage(&handle);
     let book = rules.book.clone();
     let ruleset = Ruleset::of(&rules.loaded, rules.engine.rules().rules.len(), now);
+    let manager = ServiceManager::new(config);
     let operator = Arc::new(Operator::new(Parts {
         handle,
         services,
@@ -118,7 +120,8 @@ pub fn run(
     }));
     let ended = Arc::new(AtomicBool::new(false));
     let (attends, attended) = mpsc::channel();
-    let daemon = Daemon { operator: Arc::clone(&operator), log, doors, ended: Arc::clone(&ended), attends };
+    let daemon =
+        Daemon { operator: Arc::clone(&operator), log, doors, manager, ended: Arc::clone(&ended), attends };
     let eal = Arc::clone(&platform.eal);
     let management_board = Arc::clone(&board);
     let body = move || {

@@ -117,7 +117,8 @@ fn numa_warnings_by(ports: &[&PortInfo], cpus: &[u32], node_of: impl Fn(u32) -> 
     ports.iter().filter_map(warning).collect()
 }
 
-fn parse_cpu_list(list: &str) -> Vec<u32> {
+/// CPUs as the kernel lists them (`0-3,8`).
+pub fn parse_cpu_list(list: &str) -> Vec<u32> {
     let range = |part: &str| {
         let (low, high) = part.split_once('-').unwrap_or((part, part));
         Some(low.trim().parse::<u32>().ok()?..=high.trim().parse::<u32>().ok()?)
