@@ -10,7 +10,6 @@ use crate::mgmt::pulse::Vitals;
 use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Balance;
-use crate::rules::dataset::Set;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -407,10 +406,6 @@ pub trait Control: Send + Sync + 'static {
     fn vitals(&self) -> Vitals;
     /// What the rules in force came to.
     fn ruleset(&self) -> Arc<Ruleset>;
-    /// Sets of the rules in force.
-    fn datasets(&self) -> Vec<Arc<Set>>;
-    /// Writes the sets that have files and were changed; how many, or what went wrong.
-    fn save_datasets(&self) -> Result<usize, Vec<String>>;
     /// Has output files opened anew, as SIGHUP does; returns at once.
     fn reopen_outputs(&self);
     /// What is asked of its configuration; none where that cannot change.

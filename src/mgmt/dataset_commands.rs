@@ -72,6 +72,9 @@ pub fn run(rules: &RuleSet, command: &Command) -> Result<Answer, String> {
         }
     };
     let set = find(rules, named)?;
+    if value.is_some_and(String::is_empty) {
+        return Err("a value is missing: write one as a file of such values has it".into());
+    }
     let value = value
         .map(|value| value_of(value.as_bytes(), set.kind()))
         .transpose()

@@ -27,7 +27,6 @@ use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
 use crate::pipeline::pause::{Asked, Step};
-use crate::rules::dataset::Set;
 use crate::service::services::{self, InUse, Retired};
 use config::Desk;
 use std::collections::VecDeque;
@@ -545,14 +544,6 @@ impl Control for Operator {
 
     fn ruleset(&self) -> Arc<Ruleset> {
         self.rules_in_force()
-    }
-
-    fn datasets(&self) -> Vec<Arc<Set>> {
-        self.rules.current().map(|rules| rules.datasets.clone()).unwrap_or_default()
-    }
-
-    fn save_datasets(&self) -> Result<usize, Vec<String>> {
-        self.rules.current().map_or(Ok(0), |rules| datasets::save(&rules))
     }
 
     fn reopen_outputs(&self) {

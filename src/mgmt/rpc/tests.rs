@@ -8,6 +8,7 @@ use crate::mgmt::pulse::{Heartbeat, Vitals};
 use crate::mgmt::ruleset::{FailedRule, Ruleset};
 use crate::mgmt::watching::{Feed, Shown, WatchRequest, WatchTotals};
 use crate::pipeline::Balance;
+use crate::rules::RuleSet;
 use crate::rules::dataset::set::Size;
 use crate::rules::dataset::{Kind, Set};
 use std::os::unix::fs::PermissionsExt;
@@ -149,11 +150,15 @@ impl Control for Fake {
 
     fn dataset(&self, command: &dataset_commands::Command) -> Result<dataset_commands::Answer, ControlError> {
         match command {
-            dataset_commands::Command::Lookup(named, value) => {
+            dataset_commands::Command::Lookup(named, value) if named.name == "told" => {
                 let said = format!("{} {} {value}", named.name, named.kind);
                 Ok(dataset_commands::Answer { said, holds: true, sets: Vec::new() })
             }
-            _ => Err(ControlError::Unanswerable("no set".into())),
+            dataset_commands::Command::Dump => Err(ControlError::Unanswerable("the disk is full".into())),
+            command => {
+                let rules = RuleSet { datasets: vec![Arc::clone(&self.seen.0)], ..RuleSet::default() };
+                dataset_commands::run(&rules, command).map_err(ControlError::Unanswerable)
+            }
         }
     }
 
@@ -193,14 +198,6 @@ impl Control for Fake {
         let (file, excerpt) = ("a.rules".into(), "alert tpc any".into());
         let failed = vec![FailedRule { file, line: 3, excerpt, message: "no such protocol".into() }];
         Arc::new(Ruleset { at: Time::from_secs(9), loaded: 7, refused: 1, skipped: 2, failed })
-    }
-
-    fn datasets(&self) -> Vec<Arc<Set>> {
-        vec![Arc::clone(&self.seen.0)]
-    }
-
-    fn save_datasets(&self) -> Result<usize, Vec<String>> {
-        Err(vec!["the disk is full".into()])
     }
 
     fn reopen_outputs(&self) {
@@ -348,14 +345,15 @@ fn datasets_are_asked_with_all_that_was_said() {
     with_server(async |mut client, _| {
         let request = |command: p::DatasetCommand| p::DatasetRequest {
             command: command.into(),
-            name: "seen".into(),
+            name: "told".into(),
             r#type: "string".into(),
             value: "YQ==".into(),
         };
         let found = client.rules.dataset(request(p::DatasetCommand::Lookup)).await.unwrap().into_inner();
-        assert_eq!((found.said.as_str(), found.holds), ("seen string YQ==", true));
+        assert_eq!((found.said.as_str(), found.holds), ("told string YQ==", true));
         let fault = client.rules.dataset(request(p::DatasetCommand::Clear)).await.unwrap_err();
-        assert_eq!((fault.code(), fault.message()), (tonic::Code::InvalidArgument, "no set"));
+        assert_eq!(fault.code(), tonic::Code::InvalidArgument);
+        assert!(fault.message().starts_with("no set of the rules in force is called told"), "{fault}");
     });
 }
 

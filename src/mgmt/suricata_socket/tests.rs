@@ -127,10 +127,10 @@ fn sets_are_changed_and_asked_as_files_write_their_values() {
         assert!(!ask("dataset-lookup", "string", "Yg==").await.0);
         for (kind, value, said) in [
             ("md5", "YQ==", "is of type string"),
-            ("text", "YQ==", "no type text"),
+            ("text", "YQ==", "`text` is no type"),
             ("string", "no base64!", "no base64"),
-            ("string", "YQ==\nYg==", "not one value"),
-            ("string", "", "not one value"),
+            ("string", "YQ==\nYg==", "no base64"),
+            ("string", "", "a value is missing"),
         ] {
             let (done, message) = ask("dataset-add", kind, value).await;
             assert!(!done && message.contains(said), "{kind} {value:?}: {message}");
