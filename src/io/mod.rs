@@ -9,6 +9,7 @@ pub mod capture;
 pub mod clock;
 pub mod dpdk;
 pub mod frame;
+pub mod heap;
 pub mod memory;
 pub mod port;
 pub mod process;

@@ -5,6 +5,7 @@ use crate::base::event::EventFeed;
 use crate::inspect::Engine;
 use crate::io::PortInfo;
 use crate::io::dpdk::{Eal, EalError, Pool, PoolError};
+use crate::io::heap;
 use crate::mgmt::config::{Config, Machine, cpus};
 use crate::mgmt::convert;
 use crate::mgmt::eve::{Medium, Merger, Order};
@@ -67,8 +68,10 @@ pub fn rules(
 }
 
 /// Starts EAL with an lcore for the main loop and one a worker, and makes the pool. `enough`: segments beyond which a larger
-/// pool would never be touched.
+/// pool would never be touched. Memory that is freed from here on stays with the process.
 pub fn platform(config: &Config, enough: Option<u32>) -> Result<DpdkPlatform, StartError> {
+    heap::give_back();
+    heap::keep_free_memory();
     let cpus = cpus(config, &allowed_cpus());
     let eal = Eal::start(&convert::eal(config, cpus, convert::free_hugepages()))?;
     let mut wanted = convert::pool(config);

@@ -3,6 +3,7 @@
 use super::{Operator, Post, lock};
 use crate::base::Generation;
 use crate::inspect::Engine;
+use crate::io::heap;
 use crate::mgmt::config::Loaded;
 use crate::mgmt::control::{ControlError, Reload};
 use crate::mgmt::rule_files::{Refused, Selection};
@@ -63,6 +64,7 @@ impl Operator {
         let ruleset = Ruleset::of(&loaded, loaded.rules.rules.len(), self.now());
         loaded.rules.generation = Generation(self.generation.load(Ordering::Relaxed) + 1);
         let engine = Engine::compile(Arc::new(loaded.rules)).map_err(|error| refused(error.to_string()))?;
+        heap::give_back();
         Ok(Compiled { engine: Arc::new(engine), refused: faults, ruleset })
     }
 

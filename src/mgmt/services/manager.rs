@@ -7,6 +7,7 @@ use super::mail::Mail;
 use super::makers::Makers;
 use crate::base::event::PluginFault;
 use crate::base::{Dir, PerDir, PluginId, SetId, WorkerId};
+use crate::io::heap;
 use crate::mgmt::config::PluginEntry;
 use crate::service::ServiceSet;
 use crate::service::external::{LogLevel, LogLine};
@@ -351,12 +352,20 @@ impl Manager {
 
     /// Takes from a worker what it no longer uses.
     pub(super) fn collect(&mut self, worker: usize, mail: &mut dyn Mail) {
+        let mut freed = false;
         loop {
             match mail.retire(worker, self.generation_age) {
-                Ok(Retired::Nothing) => return,
+                Ok(Retired::Nothing) => break,
                 Ok(retired) => self.absorb(worker, retired),
-                Err(error) => return tracing::debug!("nothing collected: {error}"),
+                Err(error) => {
+                    tracing::debug!("nothing collected: {error}");
+                    break;
+                }
             }
+            freed = true;
+        }
+        if freed {
+            heap::give_back();
         }
     }
 
