@@ -4,7 +4,7 @@
 //! Ports and addresses are not looked at here: a rule's header is compared when it is evaluated.
 
 use super::engine::Compiled;
-use super::group::{Set, fast_pattern};
+use super::group::{Member, Set, fast_pattern};
 use super::kind::Kind;
 use super::matcher::TooLarge;
 use crate::app::Wanted;
@@ -153,7 +153,7 @@ fn uses_apps(rule: &Rule, kind: Kind) -> bool {
     kind == Kind::Transaction || !rule.app.is_empty() || rule.checks.iter().any(asks)
 }
 
-type Chains<'r> = BTreeMap<u16, Vec<(RuleIndex, &'r [u8])>>;
+type Chains<'r> = BTreeMap<u16, Vec<Member<'r>>>;
 
 fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir, known: &Windows) -> Result<Box<[Sets]>, TooLarge> {
     let mut buffers: Vec<Chains<'_>> = vec![BTreeMap::new(); context::COUNT];
@@ -162,7 +162,7 @@ fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir, known: &Windows) -> Resu
         if only.is_none_or(|only| only == dir)
             && let Some(chains) = buffers.get_mut(usize::from(id.0))
         {
-            chains.entry(chain).or_default().push((index, pattern));
+            chains.entry(chain).or_default().push(Member::of(index, pattern));
         }
     }
     let build = |chains: &Chains<'_>| {
@@ -176,7 +176,7 @@ fn build_payload_sets(rules: &[(RuleIndex, &Rule)], known: &Windows) -> Result<B
     let of = |proto: &AppProto| {
         let fits = rules.iter().filter(|(_, rule)| rule.app.is_empty() || rule.app.contains(*proto));
         let members: Vec<_> =
-            fits.filter_map(|&(index, rule)| Some((index, announced_by_payload(rule)?))).collect();
+            fits.filter_map(|&(index, rule)| Some(Member::of(index, announced_by_payload(rule)?))).collect();
         if members.is_empty() { Ok(None) } else { Set::build_app(&members, known).map(Some) }
     };
     parallel::map(AppProto::ALL, of).into_iter().collect()

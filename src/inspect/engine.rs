@@ -1,11 +1,12 @@
 //! The compiled rule set as packets meet it: groups by protocol, direction and port, and each rule's steps prepared.
 //!
 //! A packet asks at most three groups: that of rules for any port, that of its destination port and that of its source
-//! port. Rules that name ports are filed under the side whose ports are fewer. Rules of a header alone are found by address.
+//! port. Rules that name ports are filed under the side whose ports are fewer, unless their pattern is rare: those share the
+//! sets for any port, each with a test of its ports. Rules of a header alone are found by address.
 
 use super::apps::Apps;
 use super::by_address::ByAddress;
-use super::group::{Group, Plan, Set};
+use super::group::{Group, Plan, Set, fast_pattern};
 use super::kind::{Class, Kind};
 use super::matcher::{Matcher, TooLarge};
 use super::steps::{Pcres, Program};
@@ -88,8 +89,9 @@ impl Engine {
         let (compiled, pcres) = compile_rules(&rules);
         let sides: Vec<_> = Class::ALL.iter().flat_map(|&class| Dir::BOTH.map(|dir| (class, dir))).collect();
         let plans = parallel::map(&sides, |&(class, dir)| build_table(&rules, &compiled, class, dir));
-        let members: Vec<&Members> = plans.iter().flat_map(Table::groups).collect();
-        let planned = parallel::map(&members, |members| Plan::of(&rules, members));
+        let members = plans.iter().zip(&sides).flat_map(|(table, (class, _))| table.for_ports(*class));
+        let members: Vec<(&Members, Option<Class>)> = members.collect();
+        let planned = parallel::map(&members, |(members, class)| Plan::of(&rules, members, *class));
         let mut groups = Group::build_all(&planned, &rules.windows)?.into_iter();
         let mut next = || groups.next().unwrap_or_default();
         let mut filled = plans.into_iter().map(|plan| plan.filled(&mut next));
@@ -266,6 +268,12 @@ impl<G> Table<G> {
         std::iter::once(&self.any).chain(&self.by_destination.groups).chain(&self.by_source.groups)
     }
 
+    /// Each group, with the class if packets of all ports meet it.
+    fn for_ports(&self, class: Class) -> impl Iterator<Item = (&G, Option<Class>)> {
+        let of_all = (&self.any, Some(class));
+        std::iter::once(of_all).chain(self.groups().skip(1).map(|group| (group, None)))
+    }
+
     /// The same table with what `next` gives in the order of [`groups`](Table::groups).
     fn filled<H>(self, next: &mut impl FnMut() -> H) -> Table<H> {
         let any = next();
@@ -291,6 +299,7 @@ fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> 
         }
         match side(rule, class) {
             Side::Any => any.push(index),
+            _ if fast_pattern(rule).is_some_and(|(_, pattern)| Matcher::is_rare(pattern)) => any.push(index),
             Side::Destination(ports) => by_destination.push((index, ports)),
             Side::Source(ports) => by_source.push((index, ports)),
         }
@@ -302,6 +311,7 @@ fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> 
 }
 
 /// The port group that a rule is filed under.
+#[derive(Copy, Clone)]
 pub(crate) enum Side<'r> {
     Any,
     Destination(&'r IntervalSet<u16>),

@@ -1,8 +1,10 @@
 //! A group: the rules that packets of one protocol, direction and port share, behind one matcher a buffer.
 
+use super::engine::{Side, side};
 use super::facts::PacketFacts;
-use super::kind::Kind;
+use super::kind::{Class, Kind};
 use super::matcher::{Matcher, PatternId, Patterns, Seen, TooLarge};
+use super::port_tests::{Ends, PortTests};
 use crate::base::{RuleIndex, parallel};
 use crate::rules::app::Protos;
 use crate::rules::ruleset::{BufferMatch, Check, Context, NumRange, PayloadScope, Step};
@@ -29,31 +31,52 @@ pub(crate) struct Set {
     /// Rules of pattern `p` are `rules[starts[p]..starts[p + 1]]`.
     starts: Box<[u32]>,
     rules: Box<[RuleIndex]>,
+    /// Of `rules`, one each.
+    ports: PortTests,
     /// Bytes of the longest pattern.
     longest: usize,
 }
 
+/// A rule of a set, and the pattern that announces it.
+#[derive(Copy, Clone)]
+pub(crate) struct Member<'r> {
+    pub(crate) rule: RuleIndex,
+    pub(crate) pattern: &'r [u8],
+    /// Ports without which it is no candidate.
+    pub(crate) side: Side<'r>,
+}
+
+impl<'r> Member<'r> {
+    /// For any port.
+    pub(crate) fn of(rule: RuleIndex, pattern: &'r [u8]) -> Member<'r> {
+        Member { rule, pattern, side: Side::Any }
+    }
+}
+
 impl Set {
-    fn build(place: Place, members: &[(RuleIndex, &[u8])], known: &Windows) -> Result<Set, TooLarge> {
+    fn build(place: Place, members: &[Member<'_>], known: &Windows) -> Result<Set, TooLarge> {
         let mut patterns = Patterns::default();
-        let mut filed: Vec<(PatternId, RuleIndex)> =
-            members.iter().filter_map(|(rule, pattern)| Some((patterns.add(pattern)?, *rule))).collect();
+        let file =
+            |(place, member): (usize, &Member<'_>)| Some((patterns.add(member.pattern)?, member.rule, place));
+        let mut filed: Vec<(PatternId, RuleIndex, usize)> =
+            members.iter().enumerate().filter_map(file).collect();
         filed.sort_unstable();
         let mut starts = vec![0u32; patterns.len() + 1];
-        for (id, _) in &filed {
+        for (id, ..) in &filed {
             starts[id.0 as usize + 1] += 1;
         }
         for n in 1..starts.len() {
             starts[n] += starts[n - 1];
         }
-        let rules = filed.into_iter().map(|(_, rule)| rule).collect();
+        let ports = PortTests::build(filed.iter().map(|&(.., place)| members[place].side));
+        let rules = filed.into_iter().map(|(_, rule, _)| rule).collect();
         let longest = patterns.iter().map(|(_, pattern)| pattern.len()).max().unwrap_or(0);
         let matcher = Matcher::build_with(&patterns, known)?;
-        Ok(Set { place, matcher, starts: starts.into(), rules, longest })
+        Ok(Set { place, matcher, starts: starts.into(), rules, ports, longest })
     }
 
     /// For a decoder's buffer.
-    pub(crate) fn build_app(members: &[(RuleIndex, &[u8])], known: &Windows) -> Result<Set, TooLarge> {
+    pub(crate) fn build_app(members: &[Member<'_>], known: &Windows) -> Result<Set, TooLarge> {
         Set::build(Place::Buffer(Context::Payload), members, known)
     }
 
@@ -74,11 +97,13 @@ impl Set {
         self.longest
     }
 
-    /// The rules of a pattern.
-    pub(crate) fn behind(&self, pattern: PatternId) -> &[RuleIndex] {
+    /// The rules of a pattern that are for these ports.
+    pub(crate) fn behind(&self, pattern: PatternId, ends: Ends) -> impl Iterator<Item = RuleIndex> {
         let at = pattern.0 as usize;
-        let (Some(&from), Some(&to)) = (self.starts.get(at), self.starts.get(at + 1)) else { return &[] };
-        self.rules.get(from as usize..to as usize).unwrap_or_default()
+        let start = |at: usize| self.starts.get(at).map_or(0, |&start| start as usize);
+        let (from, to) = (start(at), start(at + 1));
+        let rules = self.rules.get(from..to).unwrap_or_default().iter().copied();
+        (from..).zip(rules).filter(move |&(place, _)| self.ports.admit(place, ends)).map(|(_, rule)| rule)
     }
 
     /// Calls `found` for each pattern that occurs in `block`, once.
@@ -86,9 +111,15 @@ impl Set {
         self.matcher.scan(block, seen, found);
     }
 
-    /// Calls `candidate` for each rule whose fast pattern occurs in `block`.
-    pub(crate) fn scan(&self, block: &[u8], seen: &mut Seen, mut candidate: impl FnMut(RuleIndex)) {
-        self.search(block, seen, |pattern| self.behind(pattern).iter().for_each(|&rule| candidate(rule)));
+    /// Calls `candidate` for each rule for these ports whose fast pattern occurs in `block`.
+    pub(crate) fn scan(
+        &self,
+        block: &[u8],
+        ends: Ends,
+        seen: &mut Seen,
+        mut candidate: impl FnMut(RuleIndex),
+    ) {
+        self.search(block, seen, |pattern| self.behind(pattern, ends).for_each(&mut candidate));
     }
 }
 
@@ -132,20 +163,22 @@ fn only_ip_proto(check: &Check) -> Option<u8> {
 /// A group before its matchers are made: the patterns of each place, and the rules without.
 #[derive(Default)]
 pub(crate) struct Plan<'r> {
-    places: BTreeMap<Place, Vec<(RuleIndex, &'r [u8])>>,
+    places: BTreeMap<Place, Vec<Member<'r>>>,
     bare: Vec<Bare>,
 }
 
 impl<'r> Plan<'r> {
-    pub(crate) fn of(set: &'r RuleSet, members: &[RuleIndex]) -> Plan<'r> {
+    /// `of_all_ports`: the class, if packets of all ports meet the group.
+    pub(crate) fn of(set: &'r RuleSet, members: &[RuleIndex], of_all_ports: Option<Class>) -> Plan<'r> {
         let mut plan = Plan::default();
         for &index in members {
             let Some(rule) = set.rule(index) else { continue };
             match fast_pattern(rule) {
                 None => plan.bare.push(Bare::of(rule, index)),
                 Some((buffer, pattern)) => {
+                    let side = of_all_ports.map_or(Side::Any, |class| side(rule, class));
                     for place in places_of(rule, buffer) {
-                        plan.places.entry(place).or_default().push((index, pattern));
+                        plan.places.entry(place).or_default().push(Member { rule: index, pattern, side });
                     }
                 }
             }

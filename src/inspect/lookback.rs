@@ -8,6 +8,7 @@ use super::group::Set;
 use super::inspector::Candidates;
 use super::matcher::{PatternId, Seen};
 use super::outcome::StreamWindow;
+use super::port_tests::Ends;
 use crate::base::{Dir, Generation};
 use crate::stream::Memo;
 
@@ -34,7 +35,7 @@ impl<'w, 'a> Search<'w, 'a> {
         Search { window, memo, told: known.is_some(), sets: 0 }
     }
 
-    pub(super) fn run(&mut self, set: &Set, seen: &mut Seen, candidates: &mut Candidates) {
+    pub(super) fn run(&mut self, set: &Set, ends: Ends, seen: &mut Seen, candidates: &mut Candidates) {
         let number = self.sets << PATTERN_BITS;
         self.sets += 1;
         let bytes = self.window.bytes;
@@ -42,14 +43,18 @@ impl<'w, 'a> Search<'w, 'a> {
         if self.told {
             from = self.window.fresh_from.saturating_sub(set.longest().saturating_sub(1));
             for pattern in self.memo.found().filter_map(|(found, _)| pattern_of(found, number)) {
-                set.behind(pattern).iter().for_each(|&rule| candidates.add(rule));
+                set.behind(pattern, ends).for_each(|rule| candidates.add(rule));
             }
         }
         let end = self.window.offset.saturating_add(bytes.len() as u64);
         let memo = &mut self.memo;
         set.search(bytes.get(from..).unwrap_or_default(), seen, |pattern| {
-            set.behind(pattern).iter().for_each(|&rule| candidates.add(rule));
-            memo.note(number | pattern.0, end);
+            let mut rules = set.behind(pattern, ends).peekable();
+            // One of other ports is nothing to remember: there is little room.
+            if rules.peek().is_some() {
+                memo.note(number | pattern.0, end);
+            }
+            rules.for_each(|rule| candidates.add(rule));
         });
     }
 
@@ -71,6 +76,7 @@ fn pattern_of(found: u32, number: u32) -> Option<PatternId> {
 mod tests {
     use super::*;
     use crate::base::RuleIndex;
+    use crate::inspect::group::Member;
     use crate::rules::Windows;
     use proptest::prelude::*;
     use std::cell::Cell;
@@ -78,7 +84,7 @@ mod tests {
 
     fn set(first: u32, patterns: &[Vec<u8>]) -> Set {
         let members: Vec<_> =
-            patterns.iter().enumerate().map(|(n, p)| (RuleIndex(first + n as u32), p.as_slice())).collect();
+            patterns.iter().enumerate().map(|(n, p)| Member::of(RuleIndex(first + n as u32), p)).collect();
         Set::build_app(&members, &Windows::default()).unwrap()
     }
 
@@ -86,7 +92,7 @@ mod tests {
         let mut found = Candidates::new(64, 0);
         found.begin();
         let mut search = Search::new(window, Generation(3), window.dir);
-        sets.iter().for_each(|set| search.run(set, seen, &mut found));
+        sets.iter().for_each(|set| search.run(set, Ends::default(), seen, &mut found));
         search.end();
         found.found().iter().map(|rule| rule.0).collect()
     }

@@ -27,6 +27,7 @@ mod kind;
 mod lookback;
 pub mod matcher;
 mod outcome;
+mod port_tests;
 mod state;
 mod steps;
 pub mod threshold;

@@ -11,6 +11,7 @@ use super::engine::Compiled;
 use super::frames::is_frame;
 use super::inspector::Candidates;
 use super::matcher::Seen;
+use super::port_tests::Ends;
 use super::steps::{Program, Subject};
 use super::turn::{Done, Turn, Where};
 use crate::app::cursor::Order;
@@ -128,7 +129,7 @@ impl Turn<'_> {
         let (of, mut found) = std::mem::take(&mut candidates.by_payload);
         if of != Some(proto) {
             found.clear();
-            let mut scan = |bytes: &[u8]| set.scan(bytes, seen, |rule| found.push(rule));
+            let mut scan = |bytes: &[u8]| set.scan(bytes, Ends::default(), seen, |rule| found.push(rule));
             match self.payload.window() {
                 Some(window) => scan(window.bytes),
                 None => {
@@ -160,7 +161,7 @@ impl Turn<'_> {
         let engine = self.engine;
         for (number, set) in engine.apps().sets(dir, buffer) {
             if *number == 0 {
-                set.scan(bytes, seen, |rule| candidates.add(rule));
+                set.scan(bytes, Ends::default(), seen, |rule| candidates.add(rule));
                 continue;
             }
             let chain = apps::chain(engine.rules(), *number);
@@ -168,7 +169,7 @@ impl Turn<'_> {
                 return;
             }
             let made = self.bench.run(*number, chain, bytes);
-            set.scan(&made, seen, |rule| candidates.add(rule));
+            set.scan(&made, Ends::default(), seen, |rule| candidates.add(rule));
             self.bench.put_back(made);
         }
     }

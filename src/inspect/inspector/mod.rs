@@ -16,6 +16,7 @@ use crate::inspect::kind::Class;
 use crate::inspect::lookback::Search;
 use crate::inspect::matcher::Seen;
 use crate::inspect::outcome::{MAX_ALERTS, Notes, Outcome, Payload};
+use crate::inspect::port_tests::Ends;
 use crate::inspect::state::{StateHandle, StateSlab};
 use crate::inspect::steps::Budget;
 use crate::inspect::turn::Turn;
@@ -344,6 +345,7 @@ impl InForce {
         if let Some(ip) = facts.decoded.ip.filter(|_| first && !rest) {
             engine.ip_only(class, ip.family, tuple, |rule| candidates.add(rule));
         }
+        let ends = Ends { source: tuple.sport, destination: tuple.dport };
         let mut search = payload.window().map(|window| Search::new(window, engine.generation(), dir));
         for group in engine.groups(class, dir, tuple.sport, tuple.dport) {
             for bare in group.bare.iter().filter(|bare| bare.may_match(facts)) {
@@ -353,8 +355,8 @@ impl InForce {
             }
             for set in group.sets.iter().filter(|set| !rest || set.place == Place::Stream) {
                 match &mut search {
-                    Some(search) if set.place == Place::Stream => search.run(set, seen, candidates),
-                    _ => scan(set, facts, payload, seen, candidates),
+                    Some(search) if set.place == Place::Stream => search.run(set, ends, seen, candidates),
+                    _ => scan(set, facts, payload, ends, seen, candidates),
                 }
             }
         }
@@ -370,6 +372,7 @@ fn scan(
     set: &Set,
     facts: &PacketFacts<'_>,
     payload: &Payload<'_>,
+    ends: Ends,
     seen: &mut Seen,
     candidates: &mut Candidates,
 ) {
@@ -379,7 +382,7 @@ fn scan(
         (Place::Buffer(context), _) => context,
     };
     buffers::any(context, facts, |bytes| {
-        set.scan(bytes, seen, |rule| candidates.add(rule));
+        set.scan(bytes, ends, seen, |rule| candidates.add(rule));
         false
     });
 }

@@ -131,6 +131,11 @@ impl Matcher {
         Ok(Matcher { engine, patterns: patterns.len() })
     }
 
+    /// Whether a pattern may join a set that all packets meet: searching for it costs next to nothing where it does not stand.
+    pub(in crate::inspect) fn is_rare(pattern: &[u8]) -> bool {
+        window::is_rare(pattern)
+    }
+
     /// Patterns in the set; ids are below this.
     pub fn len(&self) -> usize {
         self.patterns

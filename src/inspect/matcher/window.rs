@@ -41,6 +41,15 @@ pub(super) fn rarity(window: &[u8]) -> u32 {
     pairs + zeroes * ZERO + LACK * WINDOW.saturating_sub(window.len()) as u32
 }
 
+/// Above this a window is met too often.
+const RARE: u32 = 24;
+
+/// Whether some window of the pattern is rare.
+pub(super) fn is_rare(pattern: &[u8]) -> bool {
+    let windows = (0..pattern.len().min(REACH)).map(|at| window(pattern, at));
+    windows.filter(|window| window.len() == WINDOW).any(|window| rarity(window) <= RARE)
+}
+
 /// As [`rarity`], of any number of bytes: what is not there could be anything.
 pub(super) fn rarity_of(bytes: &[u8]) -> i32 {
     -bytes.iter().map(|&b| 11 - i32::from(commonness(b))).sum::<i32>()
