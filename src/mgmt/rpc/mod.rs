@@ -5,6 +5,7 @@ pub mod accept;
 pub mod client;
 mod config;
 mod drops;
+mod fault;
 mod ip_actions;
 mod packets;
 mod service;
