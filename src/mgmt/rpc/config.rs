@@ -8,7 +8,7 @@ use crate::mgmt::config::entries::Difference;
 use crate::mgmt::config::visit::Change;
 use crate::mgmt::configure::{Commit, Committed, Compared, Configure, Which};
 use crate::mgmt::control::ControlError;
-use crate::mgmt::gate::Caller;
+use crate::mgmt::gate::{Caller, Guest};
 use crate::mgmt::revisions::State;
 use std::time::Duration;
 use tonic::{Code, Request, Response, Status as Fault};
@@ -33,8 +33,8 @@ impl Service {
 
 /// Who asks, as revisions tell it: the user at the other end of the socket, or the address, whose port is another one each time.
 fn who<T>(request: &Request<T>) -> String {
-    match request.extensions().get::<Caller>() {
-        Some(Caller::User(Some(number))) => user(*number),
+    match request.extensions().get::<Guest>().map(|guest| guest.caller) {
+        Some(Caller::User(Some(number))) => user(number),
         Some(Caller::Address(address)) => address.ip().to_string(),
         Some(Caller::User(None)) | None => "unknown".into(),
     }
