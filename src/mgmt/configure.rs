@@ -65,6 +65,16 @@ pub struct Committed {
     pub back_at: Option<Time>,
 }
 
+/// What happens unless what is in force is confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoesBack {
+    pub at: Time,
+    /// None where no revision tells of what was before.
+    pub to: Option<u32>,
+    /// Whose commit waits: nobody else's confirms it.
+    pub who: String,
+}
+
 /// The revisions there are.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -72,8 +82,7 @@ pub struct History {
     pub revisions: Vec<Revision>,
     /// The one in force; none before the first commit.
     pub current: Option<u32>,
-    /// When and to which it goes back, unless confirmed.
-    pub goes_back: Option<(Time, u32)>,
+    pub goes_back: Option<GoesBack>,
     /// What waits for a restart.
     pub deferred: Vec<Difference>,
 }
@@ -88,12 +97,14 @@ pub trait Configure: Send + Sync {
     fn load(&self, text: Option<&str>, who: &str) -> Result<Compared, ControlError>;
     /// What the candidate changes of what was committed last, or of a revision.
     fn compare(&self, with: Option<u32>) -> Result<Compared, ControlError>;
-    /// Without edits it confirms what waits for that.
+    /// Without edits it confirms what waits for that, as a further commit does; who waits is nobody else's to confirm so.
     fn commit(&self, commit: &Commit, who: &str) -> Result<Committed, ControlError>;
+    /// Anybody's.
     fn confirm(&self, who: &str) -> Result<Committed, ControlError>;
     /// The candidate is what was committed last again; whether it was another.
     fn discard(&self) -> bool;
-    /// Puts a revision in force as a new one; without a number, the one before the newest.
+    /// Puts a revision in force as a new one; without a number, the newest confirmed one that is another. What waits for a
+    /// confirmation goes back at once, whoever asks.
     fn rollback(&self, to: Option<u32>, commit: &Commit, who: &str) -> Result<Committed, ControlError>;
     /// Makes a revision the candidate.
     fn take_up(&self, revision: u32, who: &str) -> Result<Compared, ControlError>;

@@ -5,7 +5,7 @@
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{Config, Loaded};
 use crate::mgmt::control::Control;
-use crate::mgmt::gate::Gate;
+use crate::mgmt::gate::{Gate, Speech};
 use crate::mgmt::pulse::{self, Health};
 use crate::mgmt::rpc::accept::Entrance;
 use crate::mgmt::rpc::socket::{self, Bound, SocketError};
@@ -112,19 +112,20 @@ impl Doors {
         tokio::spawn(pulse::watch(Arc::clone(&control), tell));
         let mut entrances = Vec::new();
         if let Some(bound) = &self.rpc {
-            let gate = Gate::unix(&bound.listener, rpc::PLACES, "rpc.socket")?;
+            let gate = Gate::unix(&bound.listener, rpc::PLACES, "rpc.socket", Speech::Http2)?;
             entrances.push(Entrance { gate, tls: None });
         }
         if let Some((listener, tls)) = self.tcp {
-            let gate = Gate::tcp(listener, rpc::PLACES, "rpc.listen")?;
+            let speech = if tls.is_some() { Speech::Tls } else { Speech::Http2 };
+            let gate = Gate::tcp(listener, rpc::PLACES, "rpc.listen", speech)?;
             entrances.push(Entrance { gate, tls: tls.map(Arc::new) });
         }
         if let Some(bound) = &self.suricata {
-            let gate = Gate::unix(&bound.listener, suricata_socket::PLACES, "suricata-socket")?;
+            let gate = Gate::unix(&bound.listener, suricata_socket::PLACES, "suricata-socket", Speech::Json)?;
             tokio::spawn(suricata_socket::serve(gate, Arc::clone(&control)));
         }
         if let Some(listener) = self.http {
-            let gate = Gate::tcp(listener, http::PLACES, "http")?;
+            let gate = Gate::tcp(listener, http::PLACES, "http", Speech::Http1)?;
             tokio::spawn(http::serve(gate, Arc::clone(&control), health.clone()));
         }
         if entrances.is_empty() {

@@ -26,6 +26,15 @@ pub enum Renewed {
     New(Output),
 }
 
+/// When files are opened.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// One that cannot be is a fault.
+    Now,
+    /// One that cannot be is tried again: lines wait in memory, then are lost and counted.
+    Whenever,
+}
+
 /// What an output is made of.
 #[derive(PartialEq)]
 struct Plan<'a> {
@@ -56,25 +65,36 @@ fn plans(config: &Config) -> Vec<Plan<'_>> {
     plans
 }
 
-fn open_one(config: &Config, plan: &Plan<'_>, book: &RuleBook, medium: Medium) -> Result<Output, Unwritable> {
+fn open_one(
+    config: &Config,
+    plan: &Plan<'_>,
+    book: &RuleBook,
+    medium: Medium,
+    opening: Opening,
+) -> Result<Output, Unwritable> {
     let format: Box<dyn Format> = match plan.records {
         Some(records) => Box::new(Eve::new(style(config, records, medium), book.clone())),
         None => Box::new(Fast::new(book.clone(), medium)),
     };
-    Ok(Output::new(plan.name, format, sink(config, plan.to)?, plan.flush))
+    Ok(Output::new(plan.name, format, sink(config, plan.to, opening)?, plan.flush))
 }
 
 /// Opens all that are enabled.
 pub fn open(config: &Config, book: &RuleBook, medium: Medium) -> Result<Vec<Output>, Unwritable> {
-    plans(config).iter().map(|plan| open_one(config, plan, book, medium)).collect()
+    plans(config).iter().map(|plan| open_one(config, plan, book, medium, Opening::Now)).collect()
 }
 
 /// The outputs of another configuration of a line: those that are as they were go on.
-pub fn renew(old: &Config, new: &Config, book: &RuleBook) -> Result<Vec<Renewed>, Unwritable> {
+pub fn renew(
+    old: &Config,
+    new: &Config,
+    book: &RuleBook,
+    opening: Opening,
+) -> Result<Vec<Renewed>, Unwritable> {
     let before = plans(old);
     let renewed = |plan: &Plan<'_>| match before.contains(plan) {
         true => Ok(Renewed::Same(plan.name.to_owned())),
-        false => open_one(new, plan, book, Medium::Wire).map(Renewed::New),
+        false => open_one(new, plan, book, Medium::Wire, opening).map(Renewed::New),
     };
     plans(new).iter().map(renewed).collect()
 }
@@ -89,11 +109,11 @@ fn style(config: &Config, records: &Records, medium: Medium) -> Style {
     }
 }
 
-fn sink(config: &Config, to: &Destination) -> Result<Box<dyn Sink>, Unwritable> {
+fn sink(config: &Config, to: &Destination, opening: Opening) -> Result<Box<dyn Sink>, Unwritable> {
     let folder = &config.outputs.directory;
     let socket = || folder.join(&to.socket);
     let address = match to.to {
-        SinkKind::File => return file(config, to),
+        SinkKind::File => return file(config, to, opening),
         SinkKind::UnixStream => Address::UnixStream(socket()),
         SinkKind::UnixDatagram => Address::UnixDatagram(socket()),
         SinkKind::Syslog => {
@@ -109,11 +129,14 @@ fn sink(config: &Config, to: &Destination) -> Result<Box<dyn Sink>, Unwritable> 
     Ok(Box::new(SocketSink::open(address)))
 }
 
-fn file(config: &Config, to: &Destination) -> Result<Box<dyn Sink>, Unwritable> {
+fn file(config: &Config, to: &Destination, opening: Opening) -> Result<Box<dyn Sink>, Unwritable> {
     let folder = &config.outputs.directory;
     let path = folder.join(&to.file);
-    let fault = |error| Unwritable { path: path.clone(), error };
-    std::fs::create_dir_all(folder).map_err(fault)?;
     let rotation = Rotation { size: to.rotate_size.0, interval: to.rotate_interval, keep: to.keep_files };
-    Ok(Box::new(FileSink::create(&path, rotation).map_err(fault)?))
+    let opened = std::fs::create_dir_all(folder).and_then(|()| FileSink::create(&path, rotation));
+    match opened {
+        Ok(sink) => Ok(Box::new(sink)),
+        Err(error) if opening == Opening::Whenever => Ok(Box::new(FileSink::later(&path, rotation, &error))),
+        Err(error) => Err(Unwritable { path, error }),
+    }
 }

@@ -40,19 +40,23 @@ pub(super) enum Config {
     Load {
         file: Option<PathBuf>,
         /// A revision in place of a file
-        #[arg(long, value_name = "NUMBER", conflicts_with = "file")]
+        #[arg(long, value_name = "NUMBER", conflicts_with = "file", value_parser = number, allow_negative_numbers = true)]
         revision: Option<u32>,
     },
     /// What the candidate changes of what was committed last, or of a revision
-    Diff { revision: Option<u32> },
+    Diff {
+        #[arg(value_parser = number, allow_negative_numbers = true)]
+        revision: Option<u32>,
+    },
     /// Put the candidate in force, as one; without changes, confirm what waits for that
     Commit(Options),
     /// Keep what was committed with --confirm
     Confirm,
     /// Drop the changes of the candidate
     Discard,
-    /// Put a revision in force again, as a new one; without a number, the one before
+    /// Put a revision in force again, as a new one; without a number, the confirmed one before
     Rollback {
+        #[arg(value_parser = number, allow_negative_numbers = true)]
         revision: Option<u32>,
         #[command(flatten)]
         options: Options,
@@ -67,7 +71,7 @@ pub(super) struct Show {
     #[arg(long, conflicts_with = "revision")]
     candidate: bool,
     /// A revision instead
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number, allow_negative_numbers = true)]
     revision: Option<u32>,
 }
 
@@ -111,6 +115,14 @@ impl Show {
             revision: self.revision.unwrap_or_default(),
             key: key.to_owned(),
         }
+    }
+}
+
+/// Of a revision.
+fn number(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("revisions have numbers from 1 on: `weir ctl config revisions` lists them".into()),
     }
 }
 
@@ -267,14 +279,42 @@ fn stamp(micros: u64) -> String {
     Stamp(Time::from_micros(micros)).to_string()
 }
 
+fn word(state: p::config_revision::State) -> &'static str {
+    use p::config_revision::State;
+    match state {
+        State::Confirmed => "confirmed",
+        State::Unconfirmed => "unconfirmed",
+        State::WentBack => "went back",
+        State::Damaged => "damaged",
+    }
+}
+
+/// What is in force is told first.
+fn state(revision: &p::ConfigRevision, running: bool) -> String {
+    match (running, revision.state()) {
+        (true, p::config_revision::State::Confirmed) => "running".into(),
+        (true, state) => format!("running, {}", word(state)),
+        (false, state) => word(state).into(),
+    }
+}
+
 fn revisions(reply: &p::ConfigRevisionsReply) -> Answer {
-    let mut table = Table::with_head(["revision", "time", "by", "comment"]);
+    let mut table = Table::with_head(["revision", "state", "time", "by", "comment"]);
     let mut list = Vec::new();
     for r in &reply.revisions {
-        let mark = if r.number == reply.current { "*" } else { "" };
+        let running = r.number == reply.current;
+        let mark = if running { "*" } else { "" };
         let comment = r.comment.replace(|c: char| c.is_control(), " ");
-        table.row([&format!("{}{mark}", r.number), &stamp(r.time), &r.who, &comment]);
-        list.push(json!({ "number": r.number, "time": stamp(r.time), "who": r.who, "comment": r.comment }));
+        let time = if r.time == 0 { "-".to_owned() } else { stamp(r.time) };
+        table.row([&format!("{}{mark}", r.number), &state(r, running), &time, &r.who, &comment]);
+        list.push(json!({
+            "number": r.number,
+            "state": word(r.state()),
+            "running": running,
+            "time": stamp(r.time),
+            "who": r.who,
+            "comment": r.comment,
+        }));
     }
     let mut text = match reply.revisions.is_empty() {
         true => "no revision: the configuration is that of the start\n".to_owned(),
@@ -282,17 +322,19 @@ fn revisions(reply: &p::ConfigRevisionsReply) -> Answer {
     };
     if reply.confirm_by > 0 {
         text += &format!(
-            "\nback to revision {} at {}, unless confirmed\n",
+            "\nback to revision {} at {}, unless confirmed; {} committed what waits\n",
             reply.back_to,
-            stamp(reply.confirm_by)
+            stamp(reply.confirm_by),
+            reply.confirm_who
         );
     }
     if !reply.deferred.is_empty() {
         text += &format!("\nwith the next start:\n{}", listed(&reply.deferred));
     }
     let deferred: Vec<Value> = reply.deferred.iter().map(difference).collect();
-    let back =
-        (reply.confirm_by > 0).then(|| json!({ "time": stamp(reply.confirm_by), "revision": reply.back_to }));
+    let back = (reply.confirm_by > 0).then(
+        || json!({ "time": stamp(reply.confirm_by), "revision": reply.back_to, "by": reply.confirm_who }),
+    );
     let current = (reply.current > 0).then_some(reply.current);
     let json = json!({ "revisions": list, "current": current, "goes_back": back, "deferred": deferred });
     Answer { json, table: text }

@@ -12,7 +12,7 @@ mod process;
 mod tests;
 
 use crate::mgmt::control::Control;
-use crate::mgmt::gate::{Connection, Gate};
+use crate::mgmt::gate::{Connection, FIRST_WORDS, Gate, Seat, Speech};
 use crate::mgmt::pulse::Health;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -50,17 +50,34 @@ pub async fn serve(mut gate: Gate, control: Arc<dyn Control>, health: watch::Rec
         let connection = gate.next().await;
         let site = Site { control: Arc::clone(&control), health: health.clone() };
         tokio::spawn(async move {
-            if let Ok(Err(error)) = tokio::time::timeout(PATIENCE, attend(connection, site)).await {
+            if let Ok(Err(error)) = tokio::time::timeout(PATIENCE, receive(connection, site)).await {
                 tracing::debug!("http: {error}");
             }
         });
     }
 }
 
+/// What those hear who speak something else.
+const WRONG_DOOR: &str =
+    "this is weir's HTTP (http.listen), for metrics and health: weir ctl wants rpc.socket or rpc.listen";
+
+async fn receive(connection: Connection, site: Site) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let (connection, speech) = connection.first_words(FIRST_WORDS).await?;
+    match speech {
+        Speech::Http1 | Speech::Other => attend(connection, site).await?,
+        Speech::Http2 | Speech::Json | Speech::Tls => connection.dismiss(speech, WRONG_DOOR).await,
+    }
+    Ok(())
+}
+
 async fn attend(connection: Connection, site: Site) -> hyper::Result<()> {
+    let seat = Arc::clone(&connection.guest().seat);
     let answer = service_fn(move |request: Request<Incoming>| {
-        let site = site.clone();
-        async move { Ok::<_, Infallible>(site.answer(&request).await) }
+        let (site, seat): (Site, Arc<Seat>) = (site.clone(), Arc::clone(&seat));
+        async move {
+            let _busy = seat.busy();
+            Ok::<_, Infallible>(site.answer(&request).await)
+        }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())

@@ -13,7 +13,7 @@ fn with_server<F: Future<Output = ()>>(test: impl FnOnce(std::net::SocketAddr, w
     runtime.block_on(async {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let gate = Gate::tcp(listener, PLACES, "test").unwrap();
+        let gate = Gate::tcp(listener, PLACES, "test", Speech::Http1).unwrap();
         let (tell, health) = watch::channel(Health::default());
         tokio::spawn(serve(gate, Arc::new(Fake::default()), health));
         test(address, tell).await;

@@ -1,7 +1,9 @@
 //! The candidate, commits and revisions of a running appliance.
 
+mod back;
 mod desk;
 mod force;
+mod papers;
 
 pub(super) use desk::Desk;
 
@@ -13,7 +15,7 @@ use crate::mgmt::config::print::{Notes, print};
 use crate::mgmt::config::{Fault, Faults, Loaded};
 use crate::mgmt::configure::*;
 use crate::mgmt::control::ControlError;
-use crate::mgmt::revisions::Store;
+use crate::mgmt::revisions::{State, Store};
 use desk::Draft;
 use std::path::PathBuf;
 
@@ -22,6 +24,10 @@ const LONGEST: usize = 1 << 20;
 
 fn unchanged(why: impl ToString) -> ControlError {
     ControlError::Unchanged(why.to_string())
+}
+
+fn kept(error: impl ToString) -> ControlError {
+    ControlError::Unkept(error.to_string())
 }
 
 /// Below a sentence of its own.
@@ -90,21 +96,16 @@ impl Operator {
         let mut desk = lock(&self.desk);
         let Some(unconfirmed) = desk.take_due(self.now()) else { return };
         let number = desk.number.unwrap_or_default();
-        let comment = format!("revision {number} was not confirmed: back to {}", unconfirmed.back.number);
-        tracing::warn!("configuration: {comment}");
-        let commit = Commit { defer_restart: true, accept_refused: true, comment, ..Commit::default() };
-        // Whoever edits goes on editing.
-        let draft = desk.draft.take();
-        match self.put(&mut desk, unconfirmed.back.text.clone(), &commit, "weir") {
-            Ok(done) => tracing::warn!("configuration: revision {} is in force", done.number),
+        let comment = format!("revision {number} was not confirmed: {}", back::back_to(&unconfirmed));
+        match self.go_back(&mut desk, &unconfirmed, "weir", comment) {
+            Ok(back) => back::tell(&unconfirmed, &back.done, &back.unwritten),
             Err(error) => {
                 tracing::error!(
-                    "configuration: revision {number} stays in force, going back failed: {error}"
+                    "configuration: revision {number} stays in force, going back failed and is tried again: {error}"
                 );
                 desk.try_again(unconfirmed, self.now());
             }
         }
-        desk.draft = draft;
     }
 
     /// Whether [`turn_config`](Self::turn_config) has something to do.
@@ -191,19 +192,16 @@ impl Configure for Operator {
 
     fn commit(&self, commit: &Commit, who: &str) -> Result<Committed, ControlError> {
         let mut desk = lock(&self.desk);
+        desk.admit(who).map_err(unchanged)?;
         match desk.draft.as_ref().map(|draft| draft.text.clone()) {
-            Some(text) => self.put(&mut desk, text, commit, who),
+            Some(text) => self.put(&mut desk, text, commit, who, State::Confirmed),
             None if desk.unconfirmed.is_some() && commit.confirm.is_none() => self.settle(&mut desk, who),
             None => Err(unchanged("the candidate is what was committed last: set something, or load a file")),
         }
     }
 
     fn confirm(&self, who: &str) -> Result<Committed, ControlError> {
-        let mut desk = lock(&self.desk);
-        if desk.unconfirmed.is_none() {
-            return Err(unchanged("no commit waits for a confirmation"));
-        }
-        self.settle(&mut desk, who)
+        self.settle(&mut lock(&self.desk), who)
     }
 
     fn discard(&self) -> bool {
@@ -220,19 +218,30 @@ impl Configure for Operator {
         }
         let store = self.store(&self.loaded())?;
         desk.recognise(&store).map_err(unchanged)?;
+        // What waits goes back anyway: whoever wants that may have it at once, whatever the disk says.
+        let back = desk.unconfirmed.as_ref().map(|waiting| waiting.back.number);
+        if back.is_some_and(|back| to.is_none() || to == back) && commit.confirm.is_none() {
+            return self.take_back(&mut desk, who);
+        }
+        desk.admit(who).map_err(unchanged)?;
         let to = match to {
             Some(number) => number,
             None => desk
                 .earlier(&store)
                 .map_err(unchanged)?
-                .ok_or_else(|| unchanged("there is no earlier revision"))?,
+                .ok_or_else(|| unchanged("there is no earlier revision that was confirmed and is another"))?,
         };
         let (_, text) = store.read(to).map_err(unchanged)?;
+        if text == desk.committed && desk.unconfirmed.is_none() {
+            return Err(unchanged(format!(
+                "revision {to} is what is in force: there is nothing to roll back"
+            )));
+        }
         let comment = match commit.comment.as_str() {
             "" => format!("rollback to {to}"),
             own => format!("rollback to {to}: {own}"),
         };
-        self.put(&mut desk, text, &Commit { comment, ..commit.clone() }, who)
+        self.put(&mut desk, text, &Commit { comment, ..commit.clone() }, who, State::WentBack)
     }
 
     fn take_up(&self, revision: u32, who: &str) -> Result<Compared, ControlError> {
@@ -249,7 +258,11 @@ impl Configure for Operator {
         Ok(History {
             revisions,
             current: desk.number,
-            goes_back: desk.unconfirmed.as_ref().map(|waiting| (waiting.until, waiting.back.number)),
+            goes_back: desk.unconfirmed.as_ref().map(|waiting| GoesBack {
+                at: waiting.until,
+                to: waiting.back.number,
+                who: waiting.who.clone(),
+            }),
             deferred: self.deferred(&desk.committed),
         })
     }

@@ -36,13 +36,21 @@ impl Prepared {
         Ok(prepared)
     }
 
-    /// Into its place.
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Into its place; on an error it is not there.
     pub fn keep(mut self) -> io::Result<()> {
         let Some(temporary) = &self.temporary else { return Ok(()) };
         fs::rename(temporary, &self.place)?;
         self.temporary = None;
         let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        if let Err(error) = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())
+        {
+            tracing::warn!("{} is written, but a power cut may undo that: {error}", self.place.display());
+        }
+        Ok(())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Configurations that were committed, each a file under its number.
 //!
-//! Owes: what was committed when by whom, whole after a power cut at any moment, and no more than are to be kept. A file is a
-//! configuration as it was, under a first line that is a comment and tells of the commit; what is no such file is left alone.
+//! Owes: what was committed when by whom and whether it was confirmed, whole after a power cut at any moment, and no more than
+//! are to be kept. A file is a configuration as it was, under a first line that is a comment and tells of the commit; a damaged
+//! one is named and never loaded, what is no such file is left alone.
 
 pub mod file;
+mod form;
 #[cfg(test)]
 mod tests;
 
@@ -14,8 +16,21 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-/// Begins the first line, before a JSON object.
-const HEAD: &str = "#weir-revision ";
+/// What became of a commit.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Committed for good, or confirmed.
+    #[default]
+    Confirmed,
+    /// To be confirmed; one that is not in force was cut off from that, as by a power cut.
+    Unconfirmed,
+    /// Not confirmed in time, or taken back.
+    WentBack,
+    /// The file cannot be read: is never written.
+    #[serde(skip)]
+    Damaged,
+}
 
 /// What is said of a commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +41,7 @@ pub struct Revision {
     pub who: String,
     /// What changed, or why.
     pub comment: String,
+    pub state: State,
 }
 
 impl Revision {
@@ -40,8 +56,10 @@ pub enum RevisionError {
     Folder { path: PathBuf, error: io::Error },
     #[error("there is no revision {number}; there are {there}")]
     Absent { number: u32, there: String },
-    #[error("{path} is no revision any more: its first line is not as weir wrote it")]
-    Damaged { path: PathBuf },
+    #[error(
+        "{path} is damaged and is not used: {why}; take another revision, or put the file back from a copy"
+    )]
+    Damaged { path: PathBuf, why: String },
 }
 
 /// A folder of revisions.
@@ -91,7 +109,10 @@ impl Store {
         let numbers = self.numbers()?;
         let told = |number: &u32| match self.read(*number) {
             Ok((revision, _)) => revision,
-            Err(error) => Revision { number: *number, comment: error.to_string(), ..Revision::default() },
+            Err(error) => {
+                let (state, comment) = (State::Damaged, error.to_string());
+                Revision { number: *number, comment, state, ..Revision::default() }
+            }
         };
         Ok(numbers.iter().rev().map(told).collect())
     }
@@ -100,24 +121,32 @@ impl Store {
         Ok(self.numbers()?.last().copied())
     }
 
-    /// The newest before this one.
-    pub fn before(&self, number: u32) -> Result<Option<u32>, RevisionError> {
-        Ok(self.numbers()?.into_iter().rev().find(|other| *other < number))
+    /// The newest one that is as wanted, among those before a number or all. Damaged ones are passed over.
+    pub fn find(
+        &self,
+        before: Option<u32>,
+        wanted: impl Fn(&Revision, &str) -> bool,
+    ) -> Result<Option<u32>, RevisionError> {
+        let numbers = self.numbers()?;
+        let candidates = numbers.iter().rev().filter(|number| before.is_none_or(|before| **number < before));
+        let good = |number: &&u32| self.read(**number).is_ok_and(|(revision, text)| wanted(&revision, &text));
+        Ok(candidates.into_iter().find(good).copied())
     }
 
     /// What was committed, and the configuration as it was then.
     pub fn read(&self, number: u32) -> Result<(Revision, String), RevisionError> {
         let path = self.path(number);
-        let text = match fs::read_to_string(&path) {
+        let bytes = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.absent(number)),
-            text => text.map_err(|error| RevisionError::Folder { path: path.clone(), error })?,
+            bytes => bytes.map_err(|error| RevisionError::Folder { path: path.clone(), error })?,
         };
-        let (head, text) = text.split_once('\n').unwrap_or((&text, ""));
-        let revision = head.strip_prefix(HEAD).and_then(|json| serde_json::from_str::<Revision>(json).ok());
-        match revision {
-            Some(revision) => Ok((Revision { number, ..revision }, text.to_owned())),
-            None => Err(RevisionError::Damaged { path }),
+        let (revision, text) =
+            form::read(&bytes).map_err(|why| RevisionError::Damaged { path: path.clone(), why })?;
+        if revision.number != number {
+            let why = format!("it tells of revision {}", revision.number);
+            return Err(RevisionError::Damaged { path, why });
         }
+        Ok((revision, text))
     }
 
     fn absent(&self, number: u32) -> RevisionError {
@@ -132,11 +161,19 @@ impl Store {
 
     /// Writes a revision beside its place.
     pub fn prepare(&self, revision: &Revision, text: &str) -> Result<Coming, RevisionError> {
-        let head = serde_json::to_string(revision).map_err(|error| self.fault(error.into()))?;
+        let bytes = form::write(revision, text).map_err(|error| self.fault(error.into()))?;
         file::make_folder(&self.folder).map_err(|error| self.fault(error))?;
-        let bytes = format!("{HEAD}{head}\n{text}");
-        let file = Prepared::write(&self.path(revision.number), bytes.as_bytes());
+        let file = Prepared::write(&self.path(revision.number), &bytes);
         Ok(Coming { file: file.map_err(|error| self.fault(error))?, store: self.clone() })
+    }
+
+    /// The same revision in another state; none where it is not there (any more) or damaged.
+    pub fn restate(&self, number: u32, state: State) -> Result<Option<Coming>, RevisionError> {
+        match self.read(number) {
+            Ok((revision, text)) => self.prepare(&Revision { state, ..revision }, &text).map(Some),
+            Err(error @ RevisionError::Folder { .. }) => Err(error),
+            Err(RevisionError::Absent { .. } | RevisionError::Damaged { .. }) => Ok(None),
+        }
     }
 
     /// Deletes the oldest beyond those to be kept.
@@ -150,10 +187,14 @@ impl Store {
 }
 
 impl Coming {
+    /// Into its place. Old ones that cannot be deleted are told of, and no reason to fail.
     pub fn keep(self) -> Result<(), RevisionError> {
         let Coming { file, store } = self;
         file.keep().map_err(|error| store.fault(error))?;
-        store.prune()
+        if let Err(error) = store.prune() {
+            tracing::warn!("configuration: the oldest revisions stay: {error}");
+        }
+        Ok(())
     }
 }
 

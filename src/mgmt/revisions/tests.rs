@@ -7,6 +7,7 @@ fn revision(number: u32) -> Revision {
         time: 1_000_000 * u64::from(number),
         who: "root".into(),
         comment: "more \"workers\"\n".into(),
+        state: State::Unconfirmed,
     }
 }
 
@@ -25,7 +26,9 @@ fn a_revision_is_read_back_as_it_was_written() {
     assert_eq!(store.read(1).unwrap(), (revision(1), text.to_owned()));
     assert_eq!(store.list().unwrap(), [revision(1)]);
     let whole = fs::read_to_string(store.path(1)).unwrap();
-    assert!(whole.starts_with("#weir-revision {\"number\":1,"), "it is a configuration itself: {whole}");
+    let head = whole.lines().next().unwrap();
+    assert!(head.starts_with("#weir-revision ") && head.contains("{\"number\":1,"), "{head}");
+    assert!(whole.ends_with(text), "it is a configuration itself: {whole}");
     assert_eq!(fs::metadata(store.path(1)).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
@@ -45,20 +48,51 @@ fn the_oldest_go_and_other_files_stay() {
         store.prepare(&revision(number), "").unwrap().keep().unwrap();
     }
     assert_eq!(store.numbers().unwrap(), [3, 4]);
-    assert_eq!((store.before(4).unwrap(), store.before(3).unwrap()), (Some(3), None));
+    let any = |before| store.find(Some(before), |_, _| true).unwrap();
+    assert_eq!((any(4), any(3)), (Some(3), None));
     assert!(store.folder.join("notes.txt").exists());
     let absent = store.read(1).unwrap_err().to_string();
     assert_eq!(absent, "there is no revision 1; there are 3 to 4");
 }
 
+/// A byte changed, cut off, added, in another's place, or none of ours: never taken for what was committed.
 #[test]
-fn a_damaged_one_is_said_so_and_listed() {
+fn a_damaged_revision_is_named_and_passed_over_and_never_loaded() {
     let (_folder, store) = store(9);
-    store.prepare(&revision(1), "").unwrap().keep().unwrap();
-    fs::write(store.path(1), "[lcores]\n").unwrap();
-    assert!(store.read(1).unwrap_err().to_string().contains("000001.toml is no revision any more"));
+    let text = "[lcores]\nworkers = 2\n";
+    for number in [1, 2] {
+        store.prepare(&revision(number), text).unwrap().keep().unwrap();
+    }
+    let whole = fs::read(store.path(2)).unwrap();
+    let first = fs::read(store.path(1)).unwrap();
+    let mut harmed: Vec<Vec<u8>> = (0..whole.len())
+        .map(|at| {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            bytes
+        })
+        .collect();
+    harmed.extend((0..whole.len()).map(|length| whole[..length].to_vec()));
+    harmed.extend([[&whole[..], b"x = 1\n"].concat(), b"[lcores]\n".to_vec(), b"\xff\xfe".to_vec(), first]);
+    for bytes in harmed {
+        fs::write(store.path(2), &bytes).unwrap();
+        let error = store.read(2).unwrap_err().to_string();
+        assert!(error.contains("000002.toml is damaged and is not used"), "{error}");
+        assert_eq!(store.find(None, |_, _| true).unwrap(), Some(1));
+    }
     let list = store.list().unwrap();
-    assert!(list[0].number == 1 && list[0].comment.contains("no revision any more"), "{list:?}");
+    assert!(list[0].number == 2 && list[0].state == State::Damaged, "{list:?}");
+    assert!(list[0].comment.contains("it tells of revision 1"), "{list:?}");
+}
+
+#[test]
+fn a_revision_is_put_into_another_state_and_one_that_is_gone_is_no_fault() {
+    let (_folder, store) = store(9);
+    store.prepare(&revision(1), "a = 1\n").unwrap().keep().unwrap();
+    store.restate(1, State::WentBack).unwrap().unwrap().keep().unwrap();
+    let (after, text) = store.read(1).unwrap();
+    assert_eq!((after, text.as_str()), (Revision { state: State::WentBack, ..revision(1) }, "a = 1\n"));
+    assert!(store.restate(2, State::WentBack).unwrap().is_none());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Connections of all listeners as one stream for the server.
 
 use super::tls::Credentials;
-use crate::mgmt::gate::{Caller, Connection, Gate};
+use crate::mgmt::gate::{Connection, Duplex, FIRST_WORDS, Gate, Guest, Speech};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +15,10 @@ use tonic::transport::server::Connected;
 /// How long TLS may take to begin: after that the place is for somebody else.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
+/// What those hear who speak something else.
+const CLEAR: &str = "this is weir's gRPC without TLS, for `weir ctl`: suricatasc wants suricata-socket.path, a browser http.listen";
+const TLS: &str = "this is weir's gRPC (rpc.listen) and wants TLS: `weir ctl --address https://HOST:PORT` with --ca, --cert and --key";
+
 /// Between two lines in the log about who was refused.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -25,10 +29,10 @@ pub struct Entrance {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Caller;
+    type ConnectInfo = Guest;
 
-    fn connect_info(&self) -> Caller {
-        self.caller()
+    fn connect_info(&self) -> Guest {
+        self.guest().clone()
     }
 }
 
@@ -48,13 +52,31 @@ async fn attend(Entrance { mut gate, tls }: Entrance, give: mpsc::Sender<io::Res
             connection = gate.next() => connection,
             () = give.closed() => return,
         };
-        match &tls {
-            None => _ = give.send(Ok(connection)).await,
-            // Beside the others: a slow one keeps its own place only.
-            Some(credentials) => {
-                let (tls, refused) = (credentials.now().into(), Arc::clone(&refused));
-                tokio::spawn(shake_hands(connection, tls, refused, give.clone()));
-            }
+        let tls = tls.as_ref().map(|credentials| credentials.now().into());
+        // Beside the others: a slow one keeps its own place only.
+        tokio::spawn(let_in(connection, tls, Arc::clone(&refused), give.clone()));
+    }
+}
+
+/// Whoever speaks gRPC; the others hear what is spoken here.
+async fn let_in(
+    connection: Connection,
+    tls: Option<TlsAcceptor>,
+    refused: Arc<Refused>,
+    give: mpsc::Sender<io::Result<Connection>>,
+) {
+    let peer = connection.peer();
+    let (connection, speech) = match connection.first_words(FIRST_WORDS).await {
+        Ok(heard) => heard,
+        Err(error) => return tracing::debug!("rpc: a connection without a request ended: {error}"),
+    };
+    match (tls, speech) {
+        (None, Speech::Http2) => _ = give.send(Ok(connection)).await,
+        (Some(tls), Speech::Tls) => shake_hands(connection, tls, refused, give).await,
+        (None, _) => connection.dismiss(speech, CLEAR).await,
+        (Some(_), _) => {
+            refused.tell(peer, &"it does not speak TLS");
+            connection.dismiss(speech, TLS).await;
         }
     }
 }
@@ -91,11 +113,16 @@ async fn shake_hands(
     refused: Arc<Refused>,
     give: mpsc::Sender<io::Result<Connection>>,
 ) {
-    let (peer, caller) = (connection.peer(), connection.caller());
-    let (io, place) = connection.into_parts();
-    match tokio::time::timeout(HANDSHAKE, tls.accept(io)).await {
-        Ok(Ok(io)) => _ = give.send(Ok(Connection::from_parts(Box::new(io), place, caller))).await,
-        Ok(Err(error)) => refused.tell(peer, &error),
-        Err(_) => refused.tell(peer, &"it was too slow to begin with TLS"),
+    let peer = connection.peer();
+    let begun = connection.with(HANDSHAKE, async |io| {
+        let io: Box<dyn Duplex> = Box::new(tls.accept(io).await?);
+        Ok((io, ()))
+    });
+    match begun.await {
+        Ok((connection, ())) => _ = give.send(Ok(connection)).await,
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            refused.tell(peer, &"it was too slow to begin with TLS");
+        }
+        Err(error) => refused.tell(peer, &error),
     }
 }

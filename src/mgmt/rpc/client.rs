@@ -33,7 +33,8 @@ pub enum ClientError {
     #[error("no weir answers on {address}: {error}; its key rpc.listen says where one does")]
     NoAnswer { address: String, error: io::Error },
     #[error(
-        "cannot speak TLS with {address}: {error}; check --ca, --cert, --key, and the name in the address"
+        "cannot speak TLS with {address}: {error}; check --ca, --cert, --key, and the name in the address, and that it is an \
+         rpc.listen with [rpc.tls] (without, it is http:// and only on its own machine)"
     )]
     NoTls { address: String, error: io::Error },
     #[error(
@@ -42,7 +43,7 @@ pub enum ClientError {
     )]
     Closed { address: String, error: String },
     #[error("{address} did not answer as a weir does: {error}")]
-    NotWeir { address: String, error: tonic::transport::Error },
+    NotWeir { address: String, error: String },
     #[error(
         "\"{text}\" is no address: write https://HOST:PORT, or http://127.0.0.1:PORT on the same machine"
     )]
@@ -156,7 +157,10 @@ pub async fn connect(to: &Address) -> Result<Client, ClientError> {
     // The address is a formality: the connector knows where to.
     let endpoint = Endpoint::from_static("http://weir");
     let connected = endpoint.connect_with_connector(connector).await;
-    let channel = connected.map_err(|error| ClientError::NotWeir { address: to.to_string(), error })?;
+    let channel = connected.map_err(|error| ClientError::NotWeir {
+        address: to.to_string(),
+        error: chain(&error.to_string(), std::error::Error::source(&error)),
+    })?;
     let mut client = Client {
         channel: channel.clone(),
         appliance: ApplianceClient::new(channel.clone()),
@@ -176,8 +180,13 @@ pub async fn connect(to: &Address) -> Result<Client, ClientError> {
 
 /// Why a request failed: the server's own words, or what broke the connection.
 pub fn told(status: &tonic::Status) -> String {
-    let mut text = status.message().to_owned();
-    let mut cause = std::error::Error::source(status);
+    chain(status.message(), std::error::Error::source(status))
+}
+
+/// An error and what caused it. Where the other end said why it closes the connection, that alone.
+fn chain(first: &str, cause: Option<&(dyn std::error::Error + 'static)>) -> String {
+    let mut text = first.to_owned();
+    let mut cause = cause;
     while let Some(error) = cause {
         let more = error.to_string();
         if !text.contains(&more) {
@@ -185,5 +194,23 @@ pub fn told(status: &tonic::Status) -> String {
         }
         cause = error.source();
     }
-    text
+    last_words(&text).map_or(text.clone(), str::to_owned)
+}
+
+/// The debug data of an end of HTTP/2, as its error prints it.
+fn last_words(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("(b\"")?;
+    Some(rest.rsplit_once("\")")?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_closed_connection_its_last_words_are_told() {
+        let text = "transport error: connection error received: unspecific protocol error detected (b\"this is (not) it\")";
+        assert_eq!(last_words(text), Some("this is (not) it"));
+        assert_eq!(last_words("transport error"), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! The server's side of the configuration.
 
+use super::fault;
 use super::proto as p;
 use super::service::{Reply, Service};
 use crate::mgmt::config::edit::Edit;
@@ -7,9 +8,10 @@ use crate::mgmt::config::entries::Difference;
 use crate::mgmt::config::visit::Change;
 use crate::mgmt::configure::{Commit, Committed, Compared, Configure, Which};
 use crate::mgmt::control::ControlError;
-use crate::mgmt::gate::Caller;
+use crate::mgmt::gate::{Caller, Guest};
+use crate::mgmt::revisions::State;
 use std::time::Duration;
-use tonic::{Request, Response, Status as Fault};
+use tonic::{Code, Request, Response, Status as Fault};
 
 /// Edits of one request.
 const MOST_EDITS: usize = 1000;
@@ -23,17 +25,17 @@ impl Service {
         question: impl FnOnce(&dyn Configure) -> Result<T, ControlError> + Send + 'static,
     ) -> Result<T, Fault> {
         let answer = self.ask(move |control| control.configuration().map(question)).await?;
-        let answer =
-            answer.ok_or_else(|| Fault::unimplemented("the configuration of this process is fixed"))?;
+        let answer = answer
+            .ok_or_else(|| fault::fault(Code::Unimplemented, "the configuration of this process is fixed"))?;
         answer.map_err(Fault::from)
     }
 }
 
-/// Who asks, as revisions tell it: the user at the other end of the socket, or the address.
+/// Who asks, as revisions tell it: the user at the other end of the socket, or the address, whose port is another one each time.
 fn who<T>(request: &Request<T>) -> String {
-    match request.extensions().get::<Caller>() {
-        Some(Caller::User(Some(number))) => user(*number),
-        Some(Caller::Address(address)) => address.to_string(),
+    match request.extensions().get::<Guest>().map(|guest| guest.caller) {
+        Some(Caller::User(Some(number))) => user(number),
+        Some(Caller::Address(address)) => address.ip().to_string(),
         Some(Caller::User(None)) | None => "unknown".into(),
     }
 }
@@ -51,10 +53,19 @@ fn user(uid: u32) -> String {
 fn commit(request: p::ConfigCommitRequest) -> Result<Commit, Fault> {
     let p::ConfigCommitRequest { confirm_ms, defer_restart, accept_refused, comment } = request;
     if comment.len() > LONGEST_COMMENT {
-        return Err(Fault::invalid_argument(format!("a comment has at most {LONGEST_COMMENT} bytes")));
+        return Err(fault::invalid(format!("a comment has at most {LONGEST_COMMENT} bytes")));
     }
     let confirm = (confirm_ms > 0).then(|| Duration::from_millis(confirm_ms));
     Ok(Commit { confirm, defer_restart, accept_refused, comment })
+}
+
+fn state(state: State) -> p::config_revision::State {
+    match state {
+        State::Confirmed => p::config_revision::State::Confirmed,
+        State::Unconfirmed => p::config_revision::State::Unconfirmed,
+        State::WentBack => p::config_revision::State::WentBack,
+        State::Damaged => p::config_revision::State::Damaged,
+    }
 }
 
 #[tonic::async_trait]
@@ -81,7 +92,7 @@ impl p::config_server::Config for Service {
         let who = who(&request);
         let edits = request.into_inner().edits;
         if edits.len() > MOST_EDITS {
-            return Err(Fault::invalid_argument(format!("a request makes at most {MOST_EDITS} edits")));
+            return Err(fault::invalid(format!("a request makes at most {MOST_EDITS} edits")));
         }
         let edit = |p::ConfigEdit { key, value }| match value {
             Some(value) => Edit::Set { key, value },
@@ -132,10 +143,14 @@ impl p::config_server::Config for Service {
 
     async fn revisions(&self, _: Request<p::ConfigRevisionsRequest>) -> Reply<p::ConfigRevisionsReply> {
         let history = self.configure(|config| config.history()).await?;
-        let (confirm_by, back_to) = history.goes_back.map_or((0, 0), |(time, to)| (time.micros(), to));
+        let waiting = history.goes_back;
+        let (confirm_by, back_to, confirm_who) = waiting.map_or_else(Default::default, |waiting| {
+            (waiting.at.micros(), waiting.to.unwrap_or_default(), waiting.who)
+        });
         let revision = |r: crate::mgmt::revisions::Revision| p::ConfigRevision {
             number: r.number,
             time: r.time,
+            state: state(r.state).into(),
             who: r.who,
             comment: r.comment,
         };
@@ -144,6 +159,7 @@ impl p::config_server::Config for Service {
             current: history.current.unwrap_or_default(),
             confirm_by,
             back_to,
+            confirm_who,
             deferred: history.deferred.into_iter().map(Into::into).collect(),
         }))
     }

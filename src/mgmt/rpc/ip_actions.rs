@@ -1,5 +1,6 @@
 //! `Sessions.IpActions` in the words of the contract.
 
+use super::fault;
 use super::proto as p;
 use crate::base::Time;
 use crate::mgmt::control::IpActionInfo;
@@ -9,7 +10,7 @@ use tonic::Status as Fault;
 
 /// Of a request; none where it is empty.
 pub(super) fn address(text: &str) -> Result<Option<IpAddr>, Fault> {
-    let wrong = |_| Fault::invalid_argument(format!("{text:?} is no address"));
+    let wrong = |_| fault::invalid(format!("{text:?} is no address"));
     if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(wrong) }
 }
 

@@ -2,9 +2,11 @@
 //! the contract; server reflection tells it, and the health service whether the appliance is ready.
 
 pub mod accept;
+mod attend;
 pub mod client;
 mod config;
 mod drops;
+mod fault;
 mod ip_actions;
 mod packets;
 mod service;
@@ -95,6 +97,7 @@ pub async fn serve(
         .http2_max_header_list_size(HEADERS)
         .http2_keepalive_interval(Some(SILENCE))
         .http2_keepalive_timeout(Some(SILENCE / 3))
+        .layer(attend::Attend)
         .add_service(ApplianceServer::new(service.clone()))
         .add_service(SessionsServer::new(service.clone()))
         .add_service(RulesServer::new(service.clone()))

@@ -1,5 +1,6 @@
 //! The server's side: requests become calls of [`Control`], on a blocking thread because those may wait for a worker.
 
+use super::fault;
 use super::proto as p;
 use crate::mgmt::config::Mode;
 use crate::mgmt::control::{
@@ -9,7 +10,7 @@ use crate::mgmt::dataset_commands::{Command, Named};
 use crate::mgmt::eve::proto_name;
 use std::sync::Arc;
 use std::time::Duration;
-use tonic::{Request, Response, Status as Fault};
+use tonic::{Code, Request, Response, Status as Fault};
 
 #[derive(Clone)]
 pub(super) struct Service {
@@ -31,7 +32,7 @@ impl Service {
     ) -> Result<T, Fault> {
         let control = Arc::clone(&self.control);
         let answer = tokio::task::spawn_blocking(move || question(&*control)).await;
-        answer.map_err(|error| Fault::internal(format!("the request ended early: {error}")))
+        answer.map_err(|error| fault::fault(Code::Internal, format!("the request ended early: {error}")))
     }
 }
 
@@ -40,12 +41,12 @@ impl From<ControlError> for Fault {
         let text = error.to_string();
         match error {
             ControlError::Busy { .. } | ControlError::Lagging { .. } | ControlError::Restless => {
-                Fault::deadline_exceeded(text)
+                fault::fault(Code::DeadlineExceeded, text)
             }
-            ControlError::Unanswerable(_) => Fault::invalid_argument(text),
-            ControlError::Stopping => Fault::unavailable(text),
-            ControlError::Unkept(_) => Fault::internal(text),
-            ControlError::Refused(_) | ControlError::Unchanged(_) => Fault::failed_precondition(text),
+            ControlError::Unanswerable(_) => fault::invalid(text),
+            ControlError::Stopping => fault::fault(Code::Unavailable, text),
+            ControlError::Unkept(_) => fault::fault(Code::Internal, text),
+            ControlError::Refused(_) | ControlError::Unchanged(_) => fault::refused(text),
         }
     }
 }
@@ -95,7 +96,7 @@ impl p::appliance_server::Appliance for Service {
     async fn set_mode(&self, request: Request<p::SetModeRequest>) -> Reply<p::ModesReply> {
         let p::SetModeRequest { pair, mode, confirm_ms } = request.into_inner();
         let mode = Mode::parse(&mode).ok_or_else(|| {
-            Fault::invalid_argument(format!("\"{mode}\" is no mode: write \"ips\", \"tap\" or \"ids\""))
+            fault::invalid(format!("\"{mode}\" is no mode: write \"ips\", \"tap\" or \"ids\""))
         })?;
         let confirm = (confirm_ms > 0).then(|| Duration::from_millis(confirm_ms));
         let change = ModeChange { pair, mode, confirm };
@@ -106,7 +107,7 @@ impl p::appliance_server::Appliance for Service {
     async fn confirm_modes(&self, request: Request<p::ConfirmModesRequest>) -> Reply<p::ModesReply> {
         let keep = !request.into_inner().revert;
         if self.ask(move |c| c.confirm_modes(keep)).await?? == 0 {
-            return Err(Fault::failed_precondition("no change of a mode waits for a confirmation"));
+            return Err(fault::refused("no change of a mode waits for a confirmation"));
         }
         self.pairs().await
     }
@@ -186,7 +187,7 @@ impl p::rules_server::Rules for Service {
 
 fn dataset_command(request: p::DatasetRequest) -> Result<Command, Fault> {
     let command = p::DatasetCommand::try_from(request.command)
-        .map_err(|_| Fault::invalid_argument(format!("{} is no command for datasets", request.command)))?;
+        .map_err(|_| fault::invalid(format!("{} is no command for datasets", request.command)))?;
     let p::DatasetRequest { name, r#type: kind, value, .. } = request;
     let named = Named { name, kind };
     use p::DatasetCommand as C;
@@ -203,15 +204,15 @@ fn dataset_command(request: p::DatasetRequest) -> Result<Command, Fault> {
 fn filter(request: &p::SessionsRequest) -> Result<SessionFilter, Fault> {
     let address = match request.address.as_str() {
         "" => None,
-        text => Some(text.parse().map_err(|_| Fault::invalid_argument(format!("{text:?} is no address")))?),
+        text => Some(text.parse().map_err(|_| fault::invalid(format!("{text:?} is no address")))?),
     };
     let port = request.port.map(u16::try_from).transpose();
     let proto = request.proto.map(u8::try_from).transpose();
     Ok(SessionFilter {
         limit: request.limit,
         address,
-        port: port.map_err(|_| Fault::invalid_argument("a port is at most 65535"))?,
-        proto: proto.map_err(|_| Fault::invalid_argument("an IP protocol is at most 255"))?,
+        port: port.map_err(|_| fault::invalid("a port is at most 65535"))?,
+        proto: proto.map_err(|_| fault::invalid("an IP protocol is at most 255"))?,
     })
 }
 

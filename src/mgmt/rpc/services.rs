@@ -1,11 +1,12 @@
 //! The server's side of service sets and plugins.
 
+use super::fault;
 use super::proto as p;
 use super::service::{Reply, Service};
 use crate::mgmt::control::{Blob, PluginInfo, SetInfo};
 use crate::service::plugin::BlobOp;
 use std::path::PathBuf;
-use tonic::{Request, Response, Status as Fault};
+use tonic::{Request, Response};
 
 #[tonic::async_trait]
 impl p::services_server::Services for Service {
@@ -15,7 +16,7 @@ impl p::services_server::Services for Service {
         let sets =
             self.ask(move |c| c.service_sets(Some(wanted.as_str()).filter(|n| !n.is_empty()))).await??;
         if sets.is_empty() && !name.is_empty() {
-            return Err(Fault::not_found(format!("there is no service set \"{name}\"")));
+            return Err(fault::missing(format!("there is no service set \"{name}\"")));
         }
         Ok(Response::new(p::SetsReply { sets: sets.into_iter().map(Into::into).collect() }))
     }
@@ -26,7 +27,7 @@ impl p::services_server::Services for Service {
         let wanted = plugins.into_iter().filter(|plugin| name.is_empty() || plugin.name == name);
         let plugins: Vec<p::Plugin> = wanted.map(Into::into).collect();
         if plugins.is_empty() && !name.is_empty() {
-            return Err(Fault::not_found(format!("there is no plugin \"{name}\"")));
+            return Err(fault::missing(format!("there is no plugin \"{name}\"")));
         }
         Ok(Response::new(p::PluginsReply { plugins }))
     }

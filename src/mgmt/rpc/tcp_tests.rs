@@ -5,7 +5,7 @@ use super::proto as p;
 use super::tests::Fake;
 use super::tls::{Credentials, TlsFiles};
 use super::*;
-use crate::mgmt::gate::Gate;
+use crate::mgmt::gate::{Gate, Speech};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -49,7 +49,7 @@ fn with_server<F: Future<Output = ()>>(
     runtime.block_on(async {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let gate = Gate::tcp(listener, PLACES, "test").unwrap();
+        let gate = Gate::tcp(listener, PLACES, "test", Speech::Tls).unwrap();
         let (tell, health) = watch::channel(Health::default());
         let entrances = vec![Entrance { gate, tls: tls.map(Arc::new) }];
         let server = serve(entrances, Arc::new(Fake::default()), health);
@@ -101,7 +101,11 @@ fn tcp_is_for_clients_with_a_certificate_of_the_ca() {
         assert!(bare.contains("rpc.tls.client-ca"), "{bare}");
 
         let clear = Address::Tcp { host: at.ip().to_string(), port: at.port(), tls: None };
-        assert!(version(&clear).await.is_err());
+        let untold = version(&clear).await.unwrap_err();
+        assert!(
+            untold.contains("this is weir's gRPC (rpc.listen) and wants TLS: `weir ctl --address https"),
+            "{untold}"
+        );
         assert_eq!(version(&whom(&client)).await, Ok(env!("CARGO_PKG_VERSION").into()), "it goes on");
     });
 }

@@ -3,7 +3,7 @@ use super::*;
 use crate::base::{Addr, DropReason, FlowTuple, Time};
 use crate::mgmt::control::*;
 use crate::mgmt::dataset_commands;
-use crate::mgmt::gate::Gate;
+use crate::mgmt::gate::{Gate, Speech};
 use crate::mgmt::pulse::{Heartbeat, Vitals};
 use crate::mgmt::ruleset::{FailedRule, Ruleset};
 use crate::mgmt::watching::{Feed, Shown, WatchRequest, WatchTotals};
@@ -217,7 +217,7 @@ fn with_server<F: Future<Output = ()>>(test: impl FnOnce(client::Client, Arc<Fak
     let bound = socket::bind(&path, false, socket::KEY).unwrap();
     let fake = Arc::new(Fake::default());
     runtime.block_on(async {
-        let gate = Gate::unix(&bound.listener, PLACES, "rpc").unwrap();
+        let gate = Gate::unix(&bound.listener, PLACES, "rpc", Speech::Http2).unwrap();
         let (_tell, health) = watch::channel(Health::default());
         let entrances = vec![Entrance { gate, tls: None }];
         let server = serve(entrances, Arc::clone(&fake) as Arc<dyn Control>, health);

@@ -1,5 +1,6 @@
 //! `Sessions.Why` in the words of the contract.
 
+use super::fault;
 use super::proto as p;
 use crate::mgmt::control::{Between, DropStory, RuleStory, Why};
 use crate::mgmt::eve::proto_name;
@@ -7,10 +8,9 @@ use std::net::IpAddr;
 use tonic::Status as Fault;
 
 pub(super) fn between(request: &p::WhyRequest) -> Result<Between, Fault> {
-    let refused = |text: &str| Fault::invalid_argument(text.to_owned());
-    let address = |text: &str| {
-        text.parse::<IpAddr>().map_err(|_| Fault::invalid_argument(format!("{text:?} is no address")))
-    };
+    let refused = |text: &str| fault::invalid(text.to_owned());
+    let address =
+        |text: &str| text.parse::<IpAddr>().map_err(|_| fault::invalid(format!("{text:?} is no address")));
     let port = |port: u32| u16::try_from(port).map_err(|_| refused("a port is at most 65535"));
     let ports = match (request.a_port, request.b_port) {
         (Some(a), Some(b)) => Some([port(a)?, port(b)?]),

@@ -1,14 +1,19 @@
 //! Lines that wait for a sink: bounded, counted, and what is said about it.
 
 use super::SinkCounts;
+use crate::base::Time;
 use std::fmt::Display;
 use std::io;
+use std::time::Duration;
 
 /// Bytes at which a sink writes without waiting for the flush.
 pub const FLUSH_AT: usize = 64 << 10;
 
 /// Bytes that may wait while a sink takes nothing; further lines are lost.
 pub const MOST_WAITING: usize = 4 << 20;
+
+/// How long a sink must go on working before the log is told that it does: one that fails every other moment is one fault.
+pub const SETTLED: Duration = Duration::from_secs(5);
 
 /// Lines in the order they came, each with its end.
 #[derive(Debug)]
@@ -22,12 +27,28 @@ pub struct Backlog {
     cut: bool,
     counts: SinkCounts,
     failing: bool,
+    /// The log knows of a fault: lines lost by then.
+    told: Option<u64>,
+    /// Since when it works again, which the log does not know yet.
+    well_since: Option<Time>,
+    /// As the last turn told.
+    now: Time,
 }
 
 impl Backlog {
     pub fn new(name: String) -> Backlog {
         let bytes = Vec::with_capacity(2 * FLUSH_AT);
-        Backlog { name, bytes, gone: 0, cut: false, counts: SinkCounts::default(), failing: false }
+        Backlog {
+            name,
+            bytes,
+            gone: 0,
+            cut: false,
+            counts: SinkCounts::default(),
+            failing: false,
+            told: None,
+            well_since: None,
+            now: Time::ZERO,
+        }
     }
 
     pub fn counts(&self) -> SinkCounts {
@@ -127,23 +148,47 @@ impl Backlog {
         self.counts.lost += lines(self.waiting());
         self.cut = false;
         self.drop_front(self.waiting().len());
+        if self.well_since.is_some() {
+            self.tell_of_mending();
+        }
+    }
+
+    /// What time it is.
+    pub fn turn(&mut self, now: Time) {
+        self.now = now;
+        if self.well_since.is_some_and(|since| now.since(since) >= SETTLED) {
+            self.tell_of_mending();
+        }
     }
 
     pub fn fails(&mut self, why: &dyn Display) {
-        if !self.failing {
+        self.failing = true;
+        self.well_since = None;
+        if self.told.is_none() {
+            self.told = Some(self.counts.lost);
             tracing::error!(
                 "cannot write {}: {why}; events wait in memory, then are lost and counted",
                 self.name
             );
         }
-        self.failing = true;
     }
 
+    /// Something was written, and nothing is left.
     pub fn works(&mut self) {
-        if self.failing {
-            tracing::info!("{} can be written again; {} lines were lost so far", self.name, self.counts.lost);
-        }
         self.failing = false;
+        if self.told.is_some() && self.well_since.is_none() {
+            self.well_since = Some(self.now);
+        }
+    }
+
+    fn tell_of_mending(&mut self) {
+        self.well_since = None;
+        let Some(before) = self.told.take() else { return };
+        let (name, lost) = (&self.name, self.counts.lost);
+        tracing::info!(
+            "{name} can be written again; {} lines were lost meanwhile, {lost} so far",
+            lost - before
+        );
     }
 }
 

@@ -29,17 +29,27 @@ pub struct FileSink {
 impl FileSink {
     /// The first opening must succeed: a wrong path is the user's to mend.
     pub fn create(path: &Path, rotation: Rotation) -> io::Result<FileSink> {
-        let (file, size) = open(path)?;
-        Ok(FileSink {
+        open(path).map(|(file, size)| FileSink::with(path, rotation, Some(file), size))
+    }
+
+    /// One that cannot be opened yet, and why: each flush tries.
+    pub fn later(path: &Path, rotation: Rotation, why: &io::Error) -> FileSink {
+        let mut sink = FileSink::with(path, rotation, None, 0);
+        sink.backlog.fails(why);
+        sink
+    }
+
+    fn with(path: &Path, rotation: Rotation, file: Option<File>, size: u64) -> FileSink {
+        FileSink {
             path: path.to_owned(),
-            file: Some(file),
+            file,
             backlog: Backlog::new(path.display().to_string()),
             rotation,
             now: None,
             size,
             period: None,
             stuck: false,
-        })
+        }
     }
 
     fn write_out(&mut self) {
@@ -50,14 +60,21 @@ impl FileSink {
         if self.is_due() {
             self.rotate();
         }
+        self.pour();
+    }
+
+    /// Into the file that is open, whatever its name is by now.
+    fn pour(&mut self) {
         let (size, Some(file)) = (&mut self.size, &mut self.file) else { return };
+        let something = !self.backlog.waiting().is_empty();
         let poured = self.backlog.pour(|bytes| {
             let written = file.write(bytes)?;
             *size += written as u64;
             Ok(written)
         });
         match poured {
-            Ok(()) => self.backlog.works(),
+            Ok(()) if something => self.backlog.works(),
+            Ok(()) => {}
             Err(error) => self.backlog.fails(&error),
         }
     }
@@ -77,20 +94,31 @@ impl FileSink {
         self.file.as_ref().and_then(|file| file.metadata().ok()).map(|m| identity(&m))
     }
 
-    /// Opens the path; on failure what was open stays.
     fn open(&mut self) {
-        let before = self.identity();
         match open(&self.path) {
-            Ok((file, size)) => {
-                self.file = Some(file);
-                if self.identity() != before {
-                    self.backlog.forget_cut();
-                    self.period = self.now.map(|now| self.rotation.period(now));
-                }
-                self.size = size;
-            }
-            Err(error) => self.backlog.fails(&error),
+            Ok(opened) => self.take(opened),
+            Err(error) => self.refused(&error),
         }
+    }
+
+    fn take(&mut self, (file, size): (File, u64)) {
+        let before = self.identity();
+        self.file = Some(file);
+        self.size = size;
+        if self.identity() != before {
+            self.backlog.forget_cut();
+            self.period = self.now.map(|now| self.rotation.period(now));
+        }
+    }
+
+    /// The path cannot be opened. What is open stays if it is what lies there; else lines wait, rather than go where nobody
+    /// looks for them.
+    fn refused(&mut self, error: &io::Error) {
+        if self.file.is_some() && !self.is_the_one_at_the_path() {
+            self.file = None;
+            self.backlog.forget_cut();
+        }
+        self.backlog.fails(error);
     }
 
     /// Never between the parts of a line.
@@ -139,6 +167,7 @@ impl Sink for FileSink {
 
     fn turn(&mut self, now: Time) {
         self.now = Some(now);
+        self.backlog.turn(now);
         if self.period.is_none() {
             // The file may be one of an earlier run: it counts where it was last written to.
             let written = self.file.as_ref().filter(|_| self.size > 0).and_then(|file| file.metadata().ok());
@@ -151,11 +180,18 @@ impl Sink for FileSink {
         if self.is_the_one_at_the_path() { self.write_out() } else { self.reopen() }
     }
 
-    /// What waits goes to the old file first, unless that was deleted.
+    /// What waits goes to the old file first, unless that was deleted or there is no new one.
     fn reopen(&mut self) {
-        self.write_out();
-        self.open();
-        self.write_out();
+        match open(&self.path) {
+            Ok(opened) => {
+                if !self.is_deleted() {
+                    self.pour();
+                }
+                self.take(opened);
+                self.write_out();
+            }
+            Err(error) => self.refused(&error),
+        }
     }
 
     fn counts(&self) -> SinkCounts {

@@ -97,7 +97,7 @@ impl SocketSink {
         match poured {
             Ok(()) => {
                 self.clean = self.clean.saturating_add(u8::from(something));
-                if self.clean >= self.address.convincing() {
+                if something && self.clean >= self.address.convincing() {
                     self.backlog.works();
                 }
             }
@@ -144,7 +144,8 @@ impl Sink for SocketSink {
         }
     }
 
-    fn turn(&mut self, _now: Time) {
+    fn turn(&mut self, now: Time) {
+        self.backlog.turn(now);
         if self.blocked {
             self.write_out();
         }

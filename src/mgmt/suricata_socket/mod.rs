@@ -13,7 +13,7 @@ mod splitter;
 mod tests;
 
 use crate::mgmt::control::Control;
-use crate::mgmt::gate::{Connection, Gate};
+use crate::mgmt::gate::{Connection, FIRST_WORDS, Gate, Speech};
 use commands::{Commands, Reply};
 use serde_json::{Value, json};
 use splitter::Splitter;
@@ -34,7 +34,8 @@ pub const PLACES: usize = 16;
 /// Bytes taken at once.
 const CHUNK: usize = 4096;
 
-/// How long a client may take to read an answer.
+/// How long a client may take to read an answer. (Between two commands he may be silent: when the places are all taken, who has
+/// been for longest makes room.)
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers until it is dropped.
@@ -44,7 +45,7 @@ pub async fn serve(mut gate: Gate, control: Arc<dyn Control>) {
         let connection = gate.next().await;
         let commands = Arc::clone(&commands);
         tokio::spawn(async move {
-            if let Err(error) = converse(connection, commands).await {
+            if let Err(error) = receive(connection, commands).await {
                 tracing::debug!("suricata-socket: {error}");
             }
         });
@@ -70,6 +71,20 @@ impl Version {
     }
 }
 
+/// What those hear who speak something else.
+const WRONG_DOOR: &str = "this is weir's socket for Suricata's protocol (suricata-socket.path), for suricatasc: weir ctl wants rpc.socket";
+
+async fn receive(connection: Connection, commands: Arc<Commands>) -> io::Result<()> {
+    let (connection, speech) = connection.first_words(FIRST_WORDS).await?;
+    match speech {
+        Speech::Json | Speech::Other => converse(connection, commands).await,
+        Speech::Http1 | Speech::Http2 | Speech::Tls => {
+            connection.dismiss(speech, WRONG_DOOR).await;
+            Ok(())
+        }
+    }
+}
+
 async fn converse(mut io: Connection, commands: Arc<Commands>) -> io::Result<()> {
     let mut splitter = Splitter::default();
     let mut version = None;
@@ -90,7 +105,10 @@ async fn converse(mut io: Connection, commands: Arc<Commands>) -> io::Result<()>
                 }
             };
             let answer = match version {
-                Some(_) => answer(&commands, message).await,
+                Some(_) => {
+                    let _busy = io.guest().seat.busy();
+                    answer(&commands, message).await
+                }
                 None => match Version::of(&message) {
                     Some(spoken) => {
                         version = Some(spoken);

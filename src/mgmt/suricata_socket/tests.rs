@@ -11,7 +11,7 @@ fn with_server<F: Future<Output = ()>>(test: impl FnOnce(std::path::PathBuf, Arc
     let bound = socket::bind(&dir.path().join("run").join(FILE), false, KEY).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let gate = Gate::unix(&bound.listener, PLACES, "test").unwrap();
+        let gate = Gate::unix(&bound.listener, PLACES, "test", Speech::Json).unwrap();
         let fake = Arc::new(Fake::default());
         tokio::spawn(serve(gate, Arc::clone(&fake) as Arc<dyn Control>));
         test(bound.path.clone(), fake).await;
@@ -160,7 +160,6 @@ fn who_does_not_speak_it_is_told_so_and_left_and_others_go_on() {
         for wrong in [
             &b"{\"version\": \"0.3\"}"[..],
             b"{\"command\": \"uptime\"}",
-            b"GET / HTTP/1.1\r\n\r\n",
             b"{\"version\": }",
             &[0xff, 0xfe, 0],
             &[b"{\"a\":\"".as_slice(), &vec![b'x'; 70_000]].concat(),
@@ -177,25 +176,28 @@ fn who_does_not_speak_it_is_told_so_and_left_and_others_go_on() {
             // Left: what it had not read may have become a reset.
             assert_eq!(client.0.read_line(&mut String::new()).await.unwrap_or(0), 0);
         }
+        let mut browser = BufReader::new(UnixStream::connect(&path).await.unwrap());
+        browser.get_mut().write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        browser.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("suricatasc"), "{answer}");
         assert_eq!(patient.done("uptime").await, 60);
     });
 }
 
 #[test]
-fn more_clients_than_places_are_turned_away_and_the_others_answered() {
+fn of_more_clients_than_places_the_one_who_was_silent_for_longest_makes_room() {
     with_server(async |path, _| {
         let mut clients = Vec::new();
         for _ in 0..PLACES {
             clients.push(Client::new(&path).await);
         }
-        let mut late = UnixStream::connect(&path).await.unwrap();
-        assert_eq!(late.read(&mut [0; 9]).await.unwrap_or(0), 0);
         assert_eq!(clients[0].done("uptime").await, 60);
-        drop(clients);
-        // A place is free once its task has seen the end.
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
+        let mut late = Client::new(&path).await;
+        assert_eq!(clients[1].hear().await, Value::Null, "he reads an end");
+        for client in [0, 2, PLACES - 1] {
+            assert_eq!(clients[client].done("uptime").await, 60);
         }
-        Client::new(&path).await;
+        assert_eq!(late.done("uptime").await, 60);
     });
 }

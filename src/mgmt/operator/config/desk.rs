@@ -1,7 +1,8 @@
 //! What is remembered between commits: what was committed, the candidate, and what waits for a confirmation.
 
 use crate::base::Time;
-use crate::mgmt::revisions::{RevisionError, Store};
+use crate::mgmt::eve::time::Stamp;
+use crate::mgmt::revisions::{RevisionError, State, Store};
 use std::time::Duration;
 
 /// After a way back that failed.
@@ -17,15 +18,28 @@ pub(in crate::mgmt::operator) struct Draft {
 /// A configuration that was in force.
 #[derive(Clone, Debug)]
 pub(in crate::mgmt::operator) struct Past {
-    pub number: u32,
+    /// None where no revision tells of it.
+    pub number: Option<u32>,
     pub text: String,
 }
 
 #[derive(Clone, Debug)]
 pub(in crate::mgmt::operator) struct Unconfirmed {
     pub until: Time,
+    /// Whose commits they are.
+    pub who: String,
+    /// The revisions that wait, the newest last.
+    pub numbers: Vec<u32>,
     /// What was in force before all that is unconfirmed.
     pub back: Past,
+}
+
+impl std::fmt::Display for Unconfirmed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let number =
+            self.numbers.last().map_or_else(|| "what was committed".into(), |n| format!("revision {n}"));
+        write!(f, "{number} by {} waits for a confirmation until {}", self.who, Stamp(self.until))
+    }
 }
 
 /// Texts are those of the configuration file.
@@ -47,11 +61,12 @@ impl Desk {
         Desk { on_disk, committed, number: None, draft: None, unconfirmed: None }
     }
 
-    /// Whether the newest revision is what is in force, as after a start with what was committed last.
+    /// Which revision is in force after a start: the newest with its text, best one that was confirmed.
     pub fn recognise(&mut self, store: &Store) -> Result<(), RevisionError> {
         if self.number.is_none() {
-            let same = |number: &u32| store.read(*number).is_ok_and(|(_, text)| text == self.committed);
-            self.number = store.newest()?.filter(same);
+            let same = |text: &str| text == self.committed;
+            let good = store.find(None, |revision, text| revision.state == State::Confirmed && same(text))?;
+            self.number = if good.is_some() { good } else { store.find(None, |_, text| same(text))? };
         }
         Ok(())
     }
@@ -73,23 +88,30 @@ impl Desk {
         self.unconfirmed = Some(Unconfirmed { until: now.plus(AGAIN), ..unconfirmed });
     }
 
-    /// The revision that a rollback without a number means: the newest that is not what is in force.
+    /// The revision that a rollback without a number means: the newest confirmed one that is not what is in force.
     pub fn earlier(&self, store: &Store) -> Result<Option<u32>, RevisionError> {
-        let mut at = self.number.map_or_else(|| store.newest(), |number| store.before(number))?;
-        while let Some(number) = at {
-            match store.read(number) {
-                Ok((_, text)) if text != self.committed => break,
-                _ => at = store.before(number)?,
-            }
-        }
-        Ok(at)
+        store.find(self.number, |revision, text| revision.state == State::Confirmed && text != self.committed)
     }
 
-    /// Something else is in force from `now` on.
-    pub fn put(&mut self, number: u32, text: String, before: Past, until: Option<Time>) {
-        let back = self.unconfirmed.take().map_or(before, |waiting| waiting.back);
-        self.unconfirmed = until.map(|until| Unconfirmed { until, back });
-        (self.committed, self.number, self.draft) = (text, Some(number), None);
+    /// Why somebody may not put anything else in force: what another one committed waits for a confirmation.
+    pub fn admit(&self, who: &str) -> Result<(), String> {
+        match &self.unconfirmed {
+            Some(waiting) if waiting.who != who => Err(format!(
+                "{waiting} and goes back then: `weir ctl config confirm` keeps it, `weir ctl config rollback` takes it back \
+                 now; the candidate stays as it is"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Something else is in force. `wait`: until when it is to be confirmed, and by whom it is; `before` then is what it goes
+    /// back to, unless something waits already.
+    pub fn put(&mut self, number: Option<u32>, text: String, before: Past, wait: Option<(Time, &str)>) {
+        let (back, mut numbers) =
+            self.unconfirmed.take().map_or((before, Vec::new()), |waiting| (waiting.back, waiting.numbers));
+        numbers.extend(number);
+        self.unconfirmed = wait.map(|(until, who)| Unconfirmed { until, who: who.to_owned(), numbers, back });
+        (self.committed, self.number, self.draft) = (text, number, None);
     }
 }
 
@@ -99,38 +121,78 @@ mod tests {
     use crate::mgmt::revisions::Revision;
 
     fn past(number: u32, text: &str) -> Past {
-        Past { number, text: text.into() }
+        Past { number: Some(number), text: text.into() }
     }
 
     #[test]
     fn what_nobody_confirms_goes_back_to_what_was_before_all_of_it() {
         let second = Time::from_secs;
         let mut desk = Desk::new("a");
-        desk.put(2, "b".into(), past(1, "a"), Some(second(10)));
-        desk.put(3, "c".into(), past(2, "b"), Some(second(20)));
+        desk.put(Some(2), "b".into(), past(1, "a"), Some((second(10), "me")));
+        desk.put(Some(3), "c".into(), past(2, "b"), Some((second(20), "me")));
         assert!(!desk.is_due(second(19)) && desk.take_due(second(19)).is_none());
         let due = desk.take_due(second(20)).unwrap();
-        assert_eq!((due.back.number, due.back.text.as_str()), (1, "a"));
+        assert_eq!((due.back.number, due.back.text.as_str(), &due.numbers[..]), (Some(1), "a", &[2, 3][..]));
         desk.try_again(due, second(20));
         assert!(desk.is_due(second(50)));
-        desk.put(4, "d".into(), past(3, "c"), None);
+        desk.put(Some(4), "d".into(), past(3, "c"), None);
         assert!(!desk.is_due(second(99)), "a commit without a time confirms what waits");
     }
 
     #[test]
-    fn a_rollback_without_a_number_means_the_newest_that_is_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::new(folder.path().to_owned(), 9);
-        for (number, text) in [(1, "a"), (2, "b"), (3, "b")] {
-            let revision = Revision { number, ..Revision::default() };
+    fn what_waits_is_no_other_ones_to_go_on_from() {
+        let mut desk = Desk::new("a");
+        assert_eq!(desk.admit("you"), Ok(()));
+        desk.put(Some(2), "b".into(), past(1, "a"), Some((Time::from_secs(10), "me")));
+        assert_eq!(desk.admit("me"), Ok(()));
+        let why = desk.admit("you").unwrap_err();
+        assert!(
+            why.starts_with("revision 2 by me waits for a confirmation until 1970-01-01T00:00:10"),
+            "{why}"
+        );
+    }
+
+    fn store_of(folder: &std::path::Path, revisions: &[(u32, &str, State)]) -> Store {
+        let store = Store::new(folder.to_owned(), 9);
+        for (number, text, state) in revisions {
+            let revision = Revision { number: *number, state: *state, ..Revision::default() };
             store.prepare(&revision, text).unwrap().keep().unwrap();
         }
+        store
+    }
+
+    #[test]
+    fn a_rollback_without_a_number_means_the_newest_confirmed_one_that_is_another() {
+        use State::{Confirmed, Unconfirmed, WentBack};
+        let folder = tempfile::tempdir().unwrap();
+        let revisions = [
+            (1, "a", Confirmed),
+            (2, "x", Unconfirmed),
+            (3, "y", WentBack),
+            (4, "b", Confirmed),
+            (5, "b", Confirmed),
+        ];
+        let store = store_of(folder.path(), &revisions);
         let mut desk = Desk::new("b");
         desk.recognise(&store).unwrap();
-        assert_eq!((desk.number, desk.earlier(&store).unwrap()), (Some(3), Some(1)));
+        assert_eq!((desk.number, desk.earlier(&store).unwrap()), (Some(5), Some(1)));
         desk = Desk::new("c");
         desk.recognise(&store).unwrap();
         assert_eq!(desk.number, None);
-        assert_eq!(desk.earlier(&store).unwrap(), Some(3), "the file was changed by hand");
+        assert_eq!(desk.earlier(&store).unwrap(), Some(5), "the file was changed by hand");
+    }
+
+    #[test]
+    fn after_a_start_the_running_one_is_known_though_newer_ones_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let revisions =
+            [(1, "a", State::Confirmed), (2, "b", State::Unconfirmed), (3, "a", State::Unconfirmed)];
+        let store = store_of(folder.path(), &revisions);
+        let mut desk = Desk::new("a");
+        desk.recognise(&store).unwrap();
+        assert_eq!((desk.number, desk.earlier(&store).unwrap()), (Some(1), None));
+        desk = Desk::new("b");
+        desk.recognise(&store).unwrap();
+        assert_eq!(desk.number, Some(2));
     }
 }

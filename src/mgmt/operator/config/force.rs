@@ -1,7 +1,8 @@
 //! Putting a configuration in force: everything that can fail first, then the change, then what tells of it.
 
-use super::desk::{Desk, Past};
-use super::{faulty, name_of, unchanged};
+use super::desk::{Desk, Unconfirmed};
+use super::papers::Papers;
+use super::{faulty, kept, name_of, unchanged};
 use crate::mgmt::areas::{Area, area};
 use crate::mgmt::config::entries::{Difference, differences, take_live};
 use crate::mgmt::config::visit::Change;
@@ -9,20 +10,14 @@ use crate::mgmt::config::{Config, Loaded, check};
 use crate::mgmt::configure::{Commit, Committed, Which};
 use crate::mgmt::control::ControlError;
 use crate::mgmt::operator::{Operator, Post, lock};
-use crate::mgmt::outputs::{self, Renewed};
-use crate::mgmt::revisions::file::Prepared;
-use crate::mgmt::revisions::{Coming, Revision};
+use crate::mgmt::outputs::{self, Opening, Renewed};
+use crate::mgmt::revisions::{Revision, State};
 use crate::mgmt::services::Layout;
 use crate::mgmt::{convert, daemon_log, start};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Most differences that a sentence names.
 const NAMED: usize = 20;
-
-fn kept(error: impl std::fmt::Display) -> ControlError {
-    ControlError::Unkept(error.to_string())
-}
 
 fn paths(differences: &[Difference]) -> String {
     let named: Vec<&str> = differences.iter().take(NAMED).map(|d| d.path.as_str()).collect();
@@ -35,14 +30,37 @@ fn restart(old: &Config, new: &Config) -> Vec<Difference> {
     differences(old, new).into_iter().filter(|d| d.change == Change::Restart).collect()
 }
 
+/// What may be passed over.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Lenience {
+    /// Rules that are refused.
+    pub refused_rules: bool,
+    /// Output files that cannot be opened now.
+    pub outputs: Opening,
+}
+
+/// What becomes of what waited, in words.
+fn settled_line(waiting: &Unconfirmed, state: State) -> String {
+    let numbers: Vec<String> = waiting.numbers.iter().map(u32::to_string).collect();
+    let numbers = numbers.join(", ");
+    match state {
+        State::Confirmed => {
+            format!("revision {numbers}, which waited for a confirmation, is confirmed with it")
+        }
+        _ => format!("revision {numbers}, which waited for a confirmation, is taken back"),
+    }
+}
+
 impl Operator {
-    /// A text as the new configuration.
+    /// A text as the new configuration. `settles`: what that makes of revisions which wait for a confirmation, where this one
+    /// does not wait itself.
     pub(super) fn put(
         &self,
         desk: &mut Desk,
         text: String,
         commit: &Commit,
         who: &str,
+        settles: State,
     ) -> Result<Committed, ControlError> {
         let running = self.loaded();
         let file = self.file()?;
@@ -63,40 +81,27 @@ impl Operator {
                 paths(&new)
             )));
         }
-        let written = self.file_to_be(desk, &file, &wanted, &text)?;
-        let (first, coming, number) = self.revision(desk, &wanted, &text, commit, who)?;
-        let past = Past { number: number - 1, text: desk.committed.clone() };
-        let lines = self.put_in_force(&running, &wanted, commit.accept_refused)?;
+        let mut papers = Papers { file: self.file_to_be(desk, &file, &wanted, &text)?, ..Papers::default() };
+        let state = if commit.confirm.is_some() { State::Unconfirmed } else { State::Confirmed };
+        let revision =
+            Revision { who: who.to_owned(), comment: commit.comment.clone(), state, ..Revision::default() };
+        let (number, before) = self.revision(desk, &wanted, &text, revision, &mut papers)?;
+        let settled = desk.unconfirmed.as_ref().filter(|_| commit.confirm.is_none());
+        let mut lines: Vec<String> =
+            settled.map(|waiting| settled_line(waiting, settles)).into_iter().collect();
+        if let Some(waiting) = settled {
+            papers.settled = self.restated(&running, waiting, settles).map_err(unchanged)?;
+        }
+        // What waits for a confirmation must not be what a power cut starts with.
+        papers.file = papers.file.filter(|_| commit.confirm.is_none());
+        let lenience = Lenience { refused_rules: commit.accept_refused, outputs: Opening::Now };
+        lines.extend(self.put_in_force(&running, &wanted, lenience)?);
         tracing::info!("configuration: revision {number} by {who} is in force: {}", lines.join("; "));
         let back_at = commit.confirm.map(|span| self.now().plus(span));
-        desk.put(number, text, past, back_at);
-        first.map_or(Ok(()), Coming::keep).map_err(kept)?;
-        coming.keep().map_err(kept)?;
-        // What waits for a confirmation must not be what a power cut starts with.
-        let written = written.filter(|_| back_at.is_none());
-        let in_file = written.is_some();
-        if let Some(prepared) = written {
-            prepared.keep().map_err(|error| kept(format!("{}: {error}", file.display())))?;
-            desk.on_disk.clone_from(&desk.committed);
-        }
+        desk.put(Some(number), text, before, back_at.map(|until| (until, who)));
+        let in_file = self.keep(desk, papers).map_err(kept)?;
         let deferred = self.deferred(&desk.committed);
         Ok(Committed { number, lines, deferred, file: in_file.then_some(file), back_at })
-    }
-
-    /// What was unconfirmed stays.
-    pub(super) fn settle(&self, desk: &mut Desk, who: &str) -> Result<Committed, ControlError> {
-        let file = self.file()?;
-        let written = self.file_to_be(desk, &file, &self.loaded(), &desk.committed)?;
-        let in_file = written.is_some();
-        if let Some(prepared) = written {
-            prepared.keep().map_err(|error| kept(format!("{}: {error}", file.display())))?;
-            desk.on_disk.clone_from(&desk.committed);
-        }
-        desk.unconfirmed = None;
-        let number = desk.number.unwrap_or_default();
-        tracing::info!("configuration: revision {number} is confirmed by {who}");
-        let deferred = self.deferred(&desk.committed);
-        Ok(Committed { number, deferred, file: in_file.then_some(file), ..Committed::default() })
     }
 
     /// What was committed and waits for a restart.
@@ -105,67 +110,12 @@ impl Operator {
         restart(&running.config, &running.with_text("", committed).loaded.config)
     }
 
-    /// The configuration file as it will be, if it is to be written and says something else.
-    fn file_to_be(
-        &self,
-        desk: &Desk,
-        file: &PathBuf,
-        wanted: &Loaded,
-        text: &str,
-    ) -> Result<Option<Prepared>, ControlError> {
-        if !wanted.config.changes.write_file || text == desk.on_disk {
-            return Ok(None);
-        }
-        let name = file.display();
-        let now = std::fs::read_to_string(file);
-        let now = now.map_err(|error| unchanged(format!("cannot read {name}: {error}; put it back")))?;
-        if now != desk.on_disk {
-            return Err(unchanged(format!(
-                "{name} was changed by somebody else since weir read it, and would be written over; \
-                 `weir ctl config load` makes it the candidate"
-            )));
-        }
-        Prepared::write(file, text.as_bytes()).map(Some).map_err(|error| {
-            unchanged(format!(
-                "cannot write {name}: {error}; let weir write to its folder, or set config.write-file = false (then a commit \
-                 holds until weir ends)"
-            ))
-        })
-    }
-
-    /// The revision to come and its number; before the first one, that of what was in force.
-    fn revision(
-        &self,
-        desk: &mut Desk,
-        wanted: &Loaded,
-        text: &str,
-        commit: &Commit,
-        who: &str,
-    ) -> Result<(Option<Coming>, Coming, u32), ControlError> {
-        let store = self.store(wanted)?;
-        desk.recognise(&store).map_err(unchanged)?;
-        let newest = store.newest().map_err(unchanged)?;
-        let mut number = newest.unwrap_or(0);
-        let mut first = None;
-        if desk.number.is_none() || desk.number != newest {
-            number += 1;
-            let comment = "as it was before the first commit".to_owned();
-            let revision = Revision { number, time: self.started.micros(), who: "weir".into(), comment };
-            first = Some(store.prepare(&revision, &desk.committed).map_err(unchanged)?);
-        }
-        number += 1;
-        let (time, comment) = (self.now().micros(), commit.comment.clone());
-        let revision = Revision { number, time, who: who.to_owned(), comment };
-        let coming = store.prepare(&revision, text).map_err(unchanged)?;
-        Ok((first, coming, number))
-    }
-
     /// The live differences, all or none. What was done, in words.
-    fn put_in_force(
+    pub(super) fn put_in_force(
         &self,
         running: &Loaded,
         wanted: &Loaded,
-        accept_refused: bool,
+        lenience: Lenience,
     ) -> Result<Vec<String>, ControlError> {
         let config = take_live(&running.config, &wanted.config);
         let next = Loaded { config, ..wanted.clone() };
@@ -180,11 +130,11 @@ impl Operator {
         // From here on: the number of the rules to come must be nobody else's.
         let _one = lock(&self.asking);
         let rules = match touched(Area::Rules) {
-            true => Some(self.compile(&next, accept_refused)?),
+            true => Some(self.compile(&next, lenience.refused_rules)?),
             false => None,
         };
         let renewed = match touched(Area::Outputs) {
-            true => Some(self.new_outputs(running, &next)?),
+            true => Some(self.new_outputs(running, &next, lenience.outputs)?),
             false => None,
         };
         let mut lines = Vec::new();
@@ -234,14 +184,19 @@ impl Operator {
     }
 
     /// Opened, but not in use yet.
-    fn new_outputs(&self, running: &Loaded, next: &Loaded) -> Result<Vec<Renewed>, ControlError> {
+    fn new_outputs(
+        &self,
+        running: &Loaded,
+        next: &Loaded,
+        opening: Opening,
+    ) -> Result<Vec<Renewed>, ControlError> {
         let (before, after) = (convert::wanted(&self.at_start), convert::wanted(&next.config));
         if after.decodes() && !before.decodes() {
             return Err(unchanged(
                 "records of transactions or files need memory that is taken at the start: restart weir for the first of their types",
             ));
         }
-        outputs::renew(&running.config, &next.config, &self.rules).map_err(unchanged)
+        outputs::renew(&running.config, &next.config, &self.rules, opening).map_err(unchanged)
     }
 
     fn new_modes(&self, running: &Config, next: &Config) -> Vec<String> {

@@ -1,0 +1,160 @@
+//! The files that tell of what is in force: revisions and the configuration file, in two steps, so that what can fail comes
+//! before the change.
+
+use super::desk::{Desk, Past, Unconfirmed};
+use super::{kept, unchanged};
+use crate::mgmt::config::Loaded;
+use crate::mgmt::configure::Committed;
+use crate::mgmt::control::ControlError;
+use crate::mgmt::operator::Operator;
+use crate::mgmt::revisions::file::Prepared;
+use crate::mgmt::revisions::{Coming, Revision, RevisionError, State};
+use std::path::PathBuf;
+
+/// Files that are written and not yet in their places.
+#[derive(Default)]
+pub(super) struct Papers {
+    /// What was in force before the first commit.
+    pub first: Option<Coming>,
+    pub coming: Option<Coming>,
+    /// Revisions that waited for a confirmation, in their new state.
+    pub settled: Vec<Coming>,
+    pub file: Option<Prepared>,
+}
+
+/// What became of papers.
+pub(super) struct Kept {
+    pub faults: Vec<String>,
+    /// The coming revision is in its place.
+    pub revision: bool,
+    pub file: bool,
+}
+
+impl Papers {
+    /// Into their places, as many as can be.
+    pub fn keep(self) -> Kept {
+        let mut faults = Vec::new();
+        let mut told = |kept: Result<(), String>| kept.map_err(|fault| faults.push(fault)).is_ok();
+        let revisions = self.first.into_iter().chain(self.settled);
+        revisions.for_each(|revision| _ = told(revision.keep().map_err(|error| error.to_string())));
+        let revision =
+            self.coming.is_some_and(|revision| told(revision.keep().map_err(|error| error.to_string())));
+        let file = self.file.is_some_and(|file| {
+            let name = file.place().display().to_string();
+            told(file.keep().map_err(|error| format!("{name}: {error}")))
+        });
+        Kept { faults, revision, file }
+    }
+}
+
+impl Operator {
+    /// What tells of what is in force: whether the configuration file was written, or what was not.
+    pub(super) fn keep(&self, desk: &mut Desk, papers: Papers) -> Result<bool, String> {
+        let Kept { faults, revision, file } = papers.keep();
+        if !revision {
+            desk.number = None;
+        }
+        if file {
+            desk.on_disk.clone_from(&desk.committed);
+        }
+        if faults.is_empty() { Ok(file) } else { Err(faults.join("; ")) }
+    }
+
+    /// What was unconfirmed stays. Without room for what tells of that nothing is settled.
+    pub(super) fn settle(&self, desk: &mut Desk, who: &str) -> Result<Committed, ControlError> {
+        let Some(waiting) = desk.unconfirmed.clone() else {
+            return Err(unchanged("no commit waits for a confirmation"));
+        };
+        let running = self.loaded();
+        let file = self.file()?;
+        let still = |error: ControlError| unchanged(format!("{waiting} still: {error}"));
+        let written = self.file_to_be(desk, &file, &running, &desk.committed).map_err(still)?;
+        let settled =
+            self.restated(&running, &waiting, State::Confirmed).map_err(unchanged).map_err(still)?;
+        let in_file = written.is_some();
+        if let Some(prepared) = written {
+            prepared.keep().map_err(|error| still(unchanged(format!("{}: {error}", file.display()))))?;
+            desk.on_disk.clone_from(&desk.committed);
+        }
+        desk.unconfirmed = None;
+        let number = desk.number.unwrap_or_default();
+        tracing::info!("configuration: revision {number} is confirmed by {who}");
+        for revision in settled {
+            revision.keep().map_err(kept)?;
+        }
+        let deferred = self.deferred(&desk.committed);
+        Ok(Committed { number, deferred, file: in_file.then_some(file), ..Committed::default() })
+    }
+
+    /// The revisions that wait, in another state.
+    pub(super) fn restated(
+        &self,
+        running: &Loaded,
+        waiting: &Unconfirmed,
+        state: State,
+    ) -> Result<Vec<Coming>, RevisionError> {
+        let Ok(store) = self.store(running) else { return Ok(Vec::new()) };
+        let restated = waiting.numbers.iter().map(|number| store.restate(*number, state));
+        restated.filter_map(Result::transpose).collect()
+    }
+
+    /// The configuration file as it will be, if it is to be written and says something else.
+    pub(super) fn file_to_be(
+        &self,
+        desk: &Desk,
+        file: &PathBuf,
+        wanted: &Loaded,
+        text: &str,
+    ) -> Result<Option<Prepared>, ControlError> {
+        if !wanted.config.changes.write_file || text == desk.on_disk {
+            return Ok(None);
+        }
+        let name = file.display();
+        let now = std::fs::read_to_string(file);
+        let now = now.map_err(|error| unchanged(format!("cannot read {name}: {error}; put it back")))?;
+        if now != desk.on_disk {
+            return Err(unchanged(format!(
+                "{name} was changed by somebody else since weir read it, and would be written over; \
+                 `weir ctl config load` makes it the candidate"
+            )));
+        }
+        Prepared::write(file, text.as_bytes()).map(Some).map_err(|error| {
+            unchanged(format!(
+                "cannot write {name}: {error}; let weir write to its folder, or set config.write-file = false (then a commit \
+                 holds until weir ends)"
+            ))
+        })
+    }
+
+    /// The revision to come among the papers, with its number and what it follows; before the first one, that of what was in
+    /// force.
+    pub(super) fn revision(
+        &self,
+        desk: &mut Desk,
+        wanted: &Loaded,
+        text: &str,
+        revision: Revision,
+        papers: &mut Papers,
+    ) -> Result<(u32, Past), ControlError> {
+        let store = self.store(wanted)?;
+        desk.recognise(&store).map_err(unchanged)?;
+        let newest = store.newest().map_err(unchanged)?;
+        let mut number = newest.unwrap_or(0);
+        let mut before = desk.number;
+        if before.is_none() {
+            number += 1;
+            let comment = match newest {
+                None => "as it was before the first commit",
+                Some(_) => "as the configuration file had it",
+            };
+            let (time, who, comment) = (self.started.micros(), "weir".into(), comment.to_owned());
+            let first = Revision { number, time, who, comment, state: State::Confirmed };
+            papers.first = Some(store.prepare(&first, &desk.committed).map_err(unchanged)?);
+            before = Some(number);
+        }
+        number += 1;
+        let revision = Revision { number, time: self.now().micros(), ..revision };
+        papers.coming = Some(store.prepare(&revision, text).map_err(unchanged)?);
+        Ok((number, Past { number: before, text: desk.committed.clone() }))
+    }
+}
