@@ -6,6 +6,7 @@ use crate::base::{DropReason, FlowTuple, PerDir, Time};
 use crate::mgmt::config::Mode;
 use crate::mgmt::configure::Configure;
 use crate::mgmt::dataset_commands;
+use crate::mgmt::profiler;
 use crate::mgmt::pulse::Vitals;
 use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::watching::{Feed, WatchRequest};
@@ -410,6 +411,10 @@ pub trait Control: Send + Sync + 'static {
     fn reopen_outputs(&self);
     /// What is asked of its configuration; none where that cannot change.
     fn configuration(&self) -> Option<&dyn Configure> {
+        None
+    }
+    /// Who answers of the profile; none where none is kept.
+    fn profile(&self) -> Option<profiler::Reader> {
         None
     }
     /// Asks the appliance to stop, as SIGTERM does; returns at once.

@@ -10,9 +10,11 @@ use crate::mgmt::config::{
     Profile, Urgent, WhenCrowded, check,
 };
 use crate::mgmt::doctor::Host;
+use crate::mgmt::profiler::PROFILED;
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, OnOverload, PortPlan, Wanted};
 use crate::pipeline::{Polling, Spreading};
+use crate::rules::app::Protos;
 use crate::service::InactiveAction;
 use crate::service::Tuning;
 use crate::service::ip_actions::{self, IpActions};
@@ -148,11 +150,16 @@ pub fn streams(config: &Config) -> stream::Settings {
 /// What management wants to be told.
 pub fn wanted(config: &Config) -> Wanted {
     let outputs = &config.outputs;
+    let profile = config.profiler.enabled;
+    let mut apps = EventType::protocols(&outputs.types());
+    if profile {
+        apps = apps.or(Protos::of(&PROFILED));
+    }
     Wanted {
-        flow: outputs.want(EventType::Flow),
+        flow: outputs.want(EventType::Flow) || profile,
         drop: outputs.want(EventType::Drop),
         anomaly: outputs.want(EventType::Anomaly),
-        apps: EventType::protocols(&outputs.types()),
+        apps,
         files: outputs.want(EventType::Files),
     }
 }

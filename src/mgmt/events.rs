@@ -7,6 +7,7 @@ use crate::mgmt::control::NamedCount;
 use crate::mgmt::eve::Merger;
 use crate::mgmt::output::{self, Output};
 use crate::mgmt::outputs::Renewed;
+use crate::mgmt::profiler::Tap;
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::services::OutNotice;
 use crate::mgmt::sink::SinkCounts;
@@ -66,20 +67,31 @@ pub struct EventLog {
     taken: u64,
     /// Plugins that workers took out, for whoever looks after services.
     taken_out: Vec<OutNotice>,
+    /// Who adds up what was seen.
+    profiler: Option<Tap>,
 }
 
 impl EventLog {
     /// Without outputs the events are taken and counted, and go nowhere. `seed` is that of the thresholds' hash.
     pub fn new(merger: Merger, rules: RuleBook, outputs: Vec<Output>, seed: u64) -> EventLog {
         let alerts = AlertGate::new(rules, seed);
-        EventLog { merger, alerts, outputs, taken: 0, taken_out: Vec::new() }
+        EventLog { merger, alerts, outputs, taken: 0, taken_out: Vec::new(), profiler: None }
+    }
+
+    /// From now on the profiler sees each event.
+    pub fn profile(&mut self, tap: Tap) {
+        self.profiler = Some(tap);
     }
 
     /// Empties the rings and writes what is due; how many events were handled. `now`: for flushes and names of files.
     pub fn turn(&mut self, now: Time) -> usize {
         self.outputs.iter_mut().for_each(|output| output.turn(now));
         let (alerts, outputs, out) = (&mut self.alerts, &mut self.outputs, &mut self.taken_out);
-        let handled = self.merger.turn(&mut |event, record| deliver(alerts, outputs, out, event, record));
+        let profiler = self.profiler.as_ref();
+        let handled = self.merger.turn(&mut |event, record| {
+            profiler.iter().for_each(|tap| tap.see(event, record));
+            deliver(alerts, outputs, out, event, record);
+        });
         self.taken += handled as u64;
         handled
     }
@@ -148,7 +160,11 @@ impl EventLog {
     /// The workers have stopped: writes all that is left.
     pub fn finish(&mut self) -> EventTotals {
         let (alerts, outputs, out) = (&mut self.alerts, &mut self.outputs, &mut self.taken_out);
-        let handled = self.merger.finish(&mut |event, record| deliver(alerts, outputs, out, event, record));
+        let profiler = self.profiler.as_ref();
+        let handled = self.merger.finish(&mut |event, record| {
+            profiler.iter().for_each(|tap| tap.see(event, record));
+            deliver(alerts, outputs, out, event, record);
+        });
         self.taken += handled as u64;
         for output in &mut self.outputs {
             output.finish();

@@ -15,6 +15,7 @@ use crate::mgmt::looks::{Look, Looks};
 use crate::mgmt::outputs::Renewed;
 use crate::mgmt::overload::Overload;
 use crate::mgmt::pair_modes::Unconfirmed;
+use crate::mgmt::profiler;
 use crate::mgmt::pulse::Vitals;
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rulebook::RuleBook;
@@ -95,6 +96,7 @@ pub struct Operator {
     desk: Mutex<Desk>,
     /// Outputs for management's thread to go on with.
     renewed: Mutex<Option<Vec<Renewed>>>,
+    profiler: Option<profiler::Reader>,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -118,6 +120,7 @@ pub struct Parts {
     pub refused: Refused,
     pub awaits_rules: bool,
     pub ruleset: Ruleset,
+    pub profiler: Option<profiler::Reader>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -138,6 +141,7 @@ impl Operator {
             cpus: parts.cpus,
             desk: Mutex::new(Desk::new(&parts.loaded.text.text)),
             renewed: Mutex::default(),
+            profiler: parts.profiler,
             at_start: parts.loaded.config.clone(),
             loaded: Mutex::new(Arc::new(parts.loaded)),
             selection: parts.selection,
@@ -369,6 +373,7 @@ impl Control for Operator {
         list.extend(self.plugin_counters.counters());
         list.extend(self.rules.current().iter().flat_map(|rules| datasets::counters(rules)));
         list.extend(self.events.counters());
+        list.extend(self.profiler.iter().flat_map(profiler::Reader::counters));
         list
     }
 
@@ -493,6 +498,10 @@ impl Control for Operator {
 
     fn configuration(&self) -> Option<&dyn Configure> {
         Some(self)
+    }
+
+    fn profile(&self) -> Option<profiler::Reader> {
+        self.profiler.clone()
     }
 
     fn service_sets(&self, name: Option<&str>) -> Result<Vec<SetInfo>, ControlError> {

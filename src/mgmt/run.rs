@@ -9,9 +9,10 @@ use crate::mgmt::daemon::Daemon;
 use crate::mgmt::datasets;
 use crate::mgmt::doors::{DoorError, Doors};
 use crate::mgmt::eve::Medium;
-use crate::mgmt::events::EventTotals;
+use crate::mgmt::events::{EventLog, EventTotals};
 use crate::mgmt::first_rules::{Awaited, Prepare};
 use crate::mgmt::operator::{Operator, Parts};
+use crate::mgmt::profiler::{self, Keeper};
 use crate::mgmt::rule_files::Selection;
 use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::service_manager::ServiceManager;
@@ -95,11 +96,20 @@ pub fn run(
     watching.watch(&handle.running);
 
     let board = Arc::clone(&handle.board);
-    let log = start::event_log(config, &rules.book, feeds, Medium::Wire, settings.sessions.seed)?;
+    let mut log = start::event_log(config, &rules.book, feeds, Medium::Wire, settings.sessions.seed)?;
     let management_cpu = match config.lcores.management_cpu {
         Auto::Set(cpu) => Some(cpu),
         Auto::Auto => None,
     };
+    let eal = Arc::clone(&platform.eal);
+    let take_seat = move || match management_cpu {
+        Some(cpu) => eal.pin_current_thread(cpu),
+        None => {
+            eal.unpin_current_thread();
+            Ok(())
+        }
+    };
+    let (keeper, profiler) = profile(&loaded, &mut log, take_seat.clone()).map_err(run_fault)?.unzip();
     let refused = rules.loaded.refused();
     let services = services.manage(&handle);
     let book = rules.book.clone();
@@ -117,18 +127,15 @@ pub fn run(
         refused,
         awaits_rules,
         ruleset,
+        profiler,
     }));
     let ended = Arc::new(AtomicBool::new(false));
     let (attends, attended) = mpsc::channel();
     let daemon =
         Daemon { operator: Arc::clone(&operator), log, doors, manager, ended: Arc::clone(&ended), attends };
-    let eal = Arc::clone(&platform.eal);
     let management_board = Arc::clone(&board);
     let body = move || {
-        match management_cpu {
-            Some(cpu) => eal.pin_current_thread(cpu)?,
-            None => eal.unpin_current_thread(),
-        }
+        take_seat()?;
         // The appliance is not to go on without management, however that ended.
         let _stop = StopOnDrop(management_board);
         daemon.run()
@@ -160,6 +167,7 @@ pub fn run(
     let written_off = if failed.is_empty() { 0 } else { operator.handle().write_off(waiting) };
     ended.store(true, Ordering::Release);
     let events = management.join().map_err(|_| RunFault::Run("management ended early".into()))?;
+    drop(keeper);
     if let Some(rules) = book.current() {
         datasets::save_and_tell(&rules);
     }
@@ -175,6 +183,25 @@ pub fn run(
         events: events.map_err(run_fault)?,
         leaked: platform.pool.in_use(),
     })
+}
+
+/// Starts the profiler, where one is wanted, on management's CPU.
+fn profile(
+    loaded: &Loaded,
+    log: &mut EventLog,
+    take_seat: impl FnOnce() -> std::io::Result<()> + Send + 'static,
+) -> std::io::Result<Option<(Keeper, profiler::Reader)>> {
+    let Some(settings) = profiler::Settings::of(&loaded.config, &loaded.base) else { return Ok(None) };
+    let path = settings.path.clone();
+    let seat = move || {
+        if let Err(error) = take_seat() {
+            tracing::warn!("profiler: its thread runs on any CPU: {error}");
+        }
+    };
+    let (keeper, tap) = Keeper::start(settings, seat)?;
+    log.profile(tap);
+    let reader = profiler::Reader::new(path, &keeper);
+    Ok(Some((keeper, reader)))
 }
 
 /// Compiles the rules of the start beside the lcores, on all CPUs of the process. Nobody waits for the thread: a compilation

@@ -49,6 +49,8 @@ pub(super) fn response_head(fields: &Fields, tx: &mut Transaction) {
     // Without its parameters.
     let end = |value: &[u8]| memchr::memchr(b';', value).unwrap_or(value.len());
     text(tx, "http_content_type", kind.and_then(|value| value.get(..end(value))).map(<[u8]>::trim_ascii_end));
+    // Suricata writes it where `custom: [server]` says so.
+    text(tx, "server", fields.first(Known::Server));
     text(tx, "redirect", fields.first(Known::Location));
     let Some(range) = fields.first(Known::ContentRange) else { return };
     text(tx, "content_range.raw", Some(range));

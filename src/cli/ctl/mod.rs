@@ -6,6 +6,7 @@ mod drops;
 mod ip_actions;
 mod mode;
 mod packets;
+mod profile;
 mod services;
 mod show;
 mod why;
@@ -86,6 +87,9 @@ enum Command {
     /// Change plugins and service sets of a running appliance
     #[command(subcommand)]
     Services(services::Services),
+    /// Hosts, services and application contexts that were seen
+    #[command(subcommand)]
+    Profile(profile::Profile),
     /// The configuration: show and change it, commit, roll back
     #[command(subcommand)]
     Config(config::Config),
@@ -198,6 +202,7 @@ async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<An
         Command::ServiceSet { name } => services::sets(client, name.as_deref()).await?,
         Command::Plugin(command) => services::plugin(client, command).await?,
         Command::Services(command) => services::services(client, command).await?,
+        Command::Profile(command) => command.ask(client).await?,
         Command::Config(command) => command.ask(client).await?,
         Command::Stop => {
             appliance.stop(p::StopRequest {}).await.map_err(refused)?;

@@ -69,6 +69,7 @@ pub struct Config {
     pub reputation: Reputation,
     pub geoip: Geoip,
     pub outputs: Outputs,
+    pub profiler: Profiler,
     pub rpc: Rpc,
     pub suricata_socket: SuricataSocket,
     pub http: Http,
@@ -107,6 +108,7 @@ impl Config {
             reputation: Reputation::default(),
             geoip: Geoip::default(),
             outputs: Outputs::of(profile),
+            profiler: Profiler::default(),
             rpc: Rpc::default(),
             suricata_socket: SuricataSocket::default(),
             http: Http::default(),
@@ -178,6 +180,11 @@ impl Section for Config {
         v.section("reputation", "What is said of addresses (`iprep`).", &mut self.reputation);
         v.section("geoip", "Countries of addresses (`geoip`).", &mut self.geoip);
         v.section("outputs", "Files written.", &mut self.outputs);
+        v.section(
+            "profiler",
+            "Which hosts, services and application contexts were seen, for `weir ctl profile` (docs/operating.md).",
+            &mut self.profiler,
+        );
         v.section("rpc", "The control socket.", &mut self.rpc);
         v.section(
             "suricata-socket",

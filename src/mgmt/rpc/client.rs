@@ -2,8 +2,8 @@
 
 use super::proto::{
     VersionRequest, appliance_client::ApplianceClient, config_client::ConfigClient,
-    packets_client::PacketsClient, rules_client::RulesClient, services_client::ServicesClient,
-    sessions_client::SessionsClient,
+    packets_client::PacketsClient, profile_client::ProfileClient, rules_client::RulesClient,
+    services_client::ServicesClient, sessions_client::SessionsClient,
 };
 use super::tls::{TlsError, TlsFiles};
 use crate::mgmt::gate::Duplex;
@@ -136,6 +136,7 @@ pub struct Client {
     pub packets: PacketsClient<Channel>,
     pub services: ServicesClient<Channel>,
     pub config: ConfigClient<Channel>,
+    pub profile: ProfileClient<Channel>,
 }
 
 /// Connects to a weir.
@@ -168,7 +169,8 @@ pub async fn connect(to: &Address) -> Result<Client, ClientError> {
         rules: RulesClient::new(channel.clone()),
         packets: PacketsClient::new(channel.clone()),
         services: ServicesClient::new(channel.clone()),
-        config: ConfigClient::new(channel),
+        config: ConfigClient::new(channel.clone()),
+        profile: ProfileClient::new(channel),
     };
     if matches!(to, Address::Tcp { tls: Some(_), .. }) {
         // In TLS 1.3 a client hears of a certificate that is not accepted when the connection seems to stand.

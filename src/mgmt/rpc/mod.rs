@@ -9,6 +9,7 @@ mod drops;
 mod fault;
 mod ip_actions;
 mod packets;
+mod profile;
 mod service;
 mod services;
 pub mod socket;
@@ -71,7 +72,8 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     use proto::{
         appliance_server::ApplianceServer, config_server::ConfigServer, packets_server::PacketsServer,
-        rules_server::RulesServer, services_server::ServicesServer, sessions_server::SessionsServer,
+        profile_server::ProfileServer, rules_server::RulesServer, services_server::ServicesServer,
+        sessions_server::SessionsServer,
     };
     use service::Service;
     let service = Service::new(control);
@@ -84,6 +86,7 @@ pub async fn serve(
         PacketsServer::<Service>::NAME,
         ServicesServer::<Service>::NAME,
         ConfigServer::<Service>::NAME,
+        ProfileServer::<Service>::NAME,
     ];
     let ready = health.borrow_and_update().is_ready();
     announce(&reporter, &names, ready).await;
@@ -103,7 +106,8 @@ pub async fn serve(
         .add_service(RulesServer::new(service.clone()))
         .add_service(PacketsServer::new(service.clone()))
         .add_service(ServicesServer::new(service.clone()))
-        .add_service(ConfigServer::new(service))
+        .add_service(ConfigServer::new(service.clone()))
+        .add_service(ProfileServer::new(service))
         .add_service(health_service)
         .add_service(contract().build_v1()?)
         // What grpcurl and others of before 2024 ask for.

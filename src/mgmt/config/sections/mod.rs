@@ -15,6 +15,7 @@ pub mod lcores;
 pub mod matching;
 pub mod outputs;
 pub mod ports;
+mod profiler;
 pub mod rules;
 pub mod services;
 pub mod tables;
@@ -31,6 +32,7 @@ pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools, Spread};
 pub use matching::MatchRule;
 pub use outputs::{Eve, Fast, FurtherEve, Log, LogFormat, LogLevel, Outputs, Records, Rpc};
 pub use ports::{Eal, Mode, NonIp, Pair, PairInactive, PairKind, Port};
+pub use profiler::Profiler;
 pub use rules::{Rules, Vars};
 pub use services::{HoldEnd, Inactive, OnFault, PluginEntry, ServiceSet, Services};
 pub use tables::{
