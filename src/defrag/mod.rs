@@ -27,6 +27,7 @@ fn cases(usual: u32) -> u32 {
     usual.saturating_mul(times.unwrap_or(1))
 }
 
+pub use header::Place;
 pub use icmp::{IcmpError, Towards, icmp_error};
 pub use policy::{OverlapPolicy, Span};
 pub use reassembler::{Counters, Outcome, Reassembler, Sink};

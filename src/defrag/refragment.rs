@@ -11,6 +11,7 @@ use crate::io::{Frame, FrameAllocator};
 use crate::wire::checksum::Sum;
 use crate::wire::ip_proto;
 use crate::wire::ipv6::{Extension, FRAGMENT_HEADER_LEN, HEADER_LEN};
+use crate::wire::pppoe;
 
 /// Link header, IP header with options or the extension headers that each piece repeats, fragment header.
 const MAX_HEAD: usize = super::header::MAX_HEADER + FRAGMENT_HEADER_LEN;
@@ -25,6 +26,8 @@ struct Plan<'a> {
     head: &'a mut [u8],
     /// Offset of the IP header in `head`.
     ip_at: usize,
+    /// Of a PPPoE header before it.
+    pppoe: Option<u32>,
     /// Of what changes from piece to piece: the IPv6 fragment header.
     fragment_at: usize,
     /// Where the datagram's payload begins in the frame, and its length.
@@ -142,6 +145,7 @@ fn plan<'a>(
     let mut plan = Plan {
         head,
         ip_at,
+        pppoe: ip.pppoe,
         fragment_at: payload_at,
         payload_at,
         payload_len,
@@ -199,6 +203,8 @@ impl Plan<'_> {
     fn place(&mut self, offset: usize, bytes: usize) {
         let more = offset + bytes < self.payload_len;
         let (at, len) = (self.ip_at, self.head.len() - self.ip_at + bytes);
+        // No piece is longer than the datagram, whose length that field could say.
+        let _ = self.pppoe.map(|pppoe| pppoe::set_length(self.head, pppoe as usize, bytes));
         match self.family {
             Family::V4 => {
                 let field = (offset / 8) as u16 | if more { MORE_FRAGMENTS } else { 0 };
