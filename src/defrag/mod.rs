@@ -13,7 +13,6 @@
 
 mod header;
 mod icmp;
-mod map;
 mod pieces;
 mod policy;
 mod reassembler;
@@ -31,5 +30,5 @@ pub use header::Place;
 pub use icmp::{IcmpError, Towards, icmp_error};
 pub use policy::{OverlapPolicy, Span};
 pub use reassembler::{Counters, Outcome, Reassembler, Sink};
-pub use refragment::refragment;
+pub use refragment::{Cut, refragment};
 pub use settings::{PolicyTable, Settings};

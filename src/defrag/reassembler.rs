@@ -1,11 +1,10 @@
 //! The table of unfinished datagrams: each fragment's way to its datagram.
 
 use super::header::{Header, Place};
-use super::map::FixedMap;
 use super::pieces::{Nodes, Pieces};
 use super::policy::OverlapPolicy;
 use super::settings::Settings;
-use crate::base::{Anomaly, DropReason, Family, LinkSet, PortId, Time};
+use crate::base::{Anomaly, DropReason, Family, FixedMap, LinkSet, PortId, Time};
 use crate::decode::{Decoded, Fragment, Ip};
 use crate::io::{Frame, FrameAllocator};
 use std::time::Duration;

@@ -38,9 +38,20 @@ struct Plan<'a> {
     family: Family,
     /// Over an IPv4 header whose length, fragment field and checksum are zero.
     sum: Sum,
+    /// Whether the checksum of each piece is left to the port.
+    port_sums: bool,
 }
 
-/// Cuts the datagram in `frame` so that no piece is longer than `mtu` bytes of IP packet, and emits the pieces in order, with
+/// How to cut.
+#[derive(Copy, Clone, Debug)]
+pub struct Cut {
+    /// Bytes of the longest IP packet.
+    pub mtu: u16,
+    /// Leave the checksums of IPv4 pieces to the port, which computes them.
+    pub port_sums: bool,
+}
+
+/// Cuts the datagram in `frame` so that no piece is longer than the MTU, and emits the pieces in order, with
 /// its meta. What was emitted before a pool ran empty cannot be taken back: the receiver's reassembly will time out.
 ///
 /// # Errors
@@ -48,7 +59,7 @@ struct Plan<'a> {
 pub fn refragment(
     mut frame: Frame,
     decoded: &Decoded,
-    mtu: u16,
+    Cut { mtu, port_sums }: Cut,
     alloc: &mut dyn FrameAllocator,
     emit: &mut dyn FnMut(Frame),
 ) -> Result<(), (DropReason, Frame)> {
@@ -57,7 +68,10 @@ pub fn refragment(
         Ok(plan) => plan,
         Err(reason) => return Err((reason, frame)),
     };
-    let meta = frame.meta();
+    let (meta, header_len) = (frame.meta(), plan.head.len() - plan.ip_at);
+    // Of the heap no frame goes to a port that computes anything.
+    plan.port_sums =
+        port_sums && plan.family == Family::V4 && frame.leave_ipv4_checksum(plan.ip_at, header_len);
     frame.truncate(plan.payload_at + plan.payload_len);
     frame.trim_front(plan.payload_at);
     let (mut offset, mut left) = (0, frame);
@@ -68,6 +82,9 @@ pub fn refragment(
         match piece(left, plan.head, more.then_some(bytes), alloc) {
             Ok((mut piece, rest)) => {
                 piece.set_meta(meta);
+                if plan.port_sums {
+                    piece.leave_ipv4_checksum(plan.ip_at, header_len);
+                }
                 emit(piece);
                 offset += bytes;
                 match rest {
@@ -152,6 +169,7 @@ fn plan<'a>(
         step,
         family: ip.family,
         sum: Sum::default(),
+        port_sums: false,
     };
     plan.prepare(frame);
     Ok(plan)
@@ -210,8 +228,10 @@ impl Plan<'_> {
                 let field = (offset / 8) as u16 | if more { MORE_FRAGMENTS } else { 0 };
                 self.put(at + 2, len as u16);
                 self.put(at + 6, field);
-                let sum = self.sum.word(len as u16).word(field).finish();
-                self.put(at + 10, sum);
+                if !self.port_sums {
+                    let sum = self.sum.word(len as u16).word(field).finish();
+                    self.put(at + 10, sum);
+                }
             }
             Family::V6 => {
                 self.put(at + 4, (len - HEADER_LEN) as u16);

@@ -125,7 +125,7 @@ impl Lane {
             services,
             holding: None,
             exits: parts.exits,
-            report: Reporter::new(parts.events, settings.wanted),
+            report: Reporter::new(parts.events, settings.wanted, settings.fragments.seed),
             allocator: parts.allocator,
             ledger: parts.ledger,
             tables: parts.tables,

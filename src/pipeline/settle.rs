@@ -10,7 +10,7 @@ use super::watch::Fate;
 use crate::base::event::DropEvent;
 use crate::base::{DropReason, ExceptionCause, ExceptionPolicy, Family, PerDir, Verdict};
 use crate::decode::{Decoded, Ip};
-use crate::defrag::{IcmpError, Place, Towards, icmp_error, refragment};
+use crate::defrag::{Cut, IcmpError, Place, Towards, icmp_error, refragment};
 use crate::io::{Frame, FrameMeta, LinkType};
 use crate::service::outbox::Reject;
 use crate::service::{headers, origin};
@@ -102,7 +102,8 @@ impl Lane {
     fn cut(&mut self, frame: Frame, decoded: &Decoded, plan: &PortPlan) {
         let (exits, ledger) = (&mut self.exits, &self.ledger);
         let mtu = decoded.ip.map_or(plan.peer_mtu, |ip| room(decoded, &ip, plan));
-        let cut = refragment(frame, decoded, mtu, self.allocator.as_mut(), &mut |piece| {
+        let how = Cut { mtu, port_sums: plan.peer_checksums };
+        let cut = refragment(frame, decoded, how, self.allocator.as_mut(), &mut |piece| {
             ledger.generated.add(1);
             exits.send(piece, plan.peer);
         });

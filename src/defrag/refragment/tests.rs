@@ -51,7 +51,9 @@ fn framed(pool: &HeapPool, bytes: Vec<u8>, segments: &[usize], largest: u16) -> 
 
 fn cut(frame: Frame, decoded: &Decoded, mtu: u16, pool: &HeapPool) -> Result<Vec<Frame>, DropReason> {
     let mut pieces = Vec::new();
-    let done = refragment(frame, decoded, mtu, &mut pool.clone(), &mut |piece| pieces.push(piece));
+    let done = refragment(frame, decoded, Cut { mtu, port_sums: true }, &mut pool.clone(), &mut |piece| {
+        pieces.push(piece)
+    });
     done.map(|()| pieces).map_err(|(reason, _)| reason)
 }
 
@@ -161,7 +163,9 @@ fn without_buffers_the_rest_comes_back_and_nothing_is_lost() {
     let whole = packet(Family::V4, &[], &[1; 5000]);
     let (frame, decoded) = frame(&pool, &whole, &[5100], 1500);
     let mut emitted = Vec::new();
-    let failed = refragment(frame, &decoded, 1500, &mut Empty, &mut |piece| emitted.push(piece));
+    let failed = refragment(frame, &decoded, Cut { mtu: 1500, port_sums: false }, &mut Empty, &mut |piece| {
+        emitted.push(piece)
+    });
     let (reason, rest) = failed.unwrap_err();
     assert_eq!((reason, rest.meta().packet), (DropReason::NoBuffer, 9));
     drop((rest, emitted));
