@@ -153,6 +153,27 @@ uint64_t weir_mbuf_note(const struct rte_mbuf *m)
 	return note;
 }
 
+#define ASK_IPV4 (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM)
+
+void weir_mbuf_ask_ipv4_checksum(struct rte_mbuf *m, uint8_t l2, uint16_t l3)
+{
+	m->tx_offload = 0;
+	m->l2_len = l2;
+	m->l3_len = l3;
+	m->ol_flags |= ASK_IPV4;
+}
+
+int weir_mbuf_asks_ipv4_checksum(const struct rte_mbuf *m)
+{
+	return (m->ol_flags & ASK_IPV4) == ASK_IPV4;
+}
+
+void weir_mbuf_ask_as(struct rte_mbuf *m, const struct rte_mbuf *from)
+{
+	m->ol_flags |= from->ol_flags & ASK_IPV4;
+	m->tx_offload = from->tx_offload;
+}
+
 unsigned weir_ring_sp_enqueue(struct rte_ring *r, void *const *objs, unsigned n)
 {
 	return rte_ring_sp_enqueue_burst(r, objs, n, NULL);

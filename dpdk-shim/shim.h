@@ -44,6 +44,16 @@ uint8_t *weir_mbuf_prepend(struct rte_mbuf *head, uint16_t n);
 void weir_mbuf_set_note(struct rte_mbuf *m, uint64_t note);
 uint64_t weir_mbuf_note(const struct rte_mbuf *m);
 
+/*
+ * Asks the port to compute the checksum of the IPv4 header that stands behind l2 bytes and is l3 bytes long; its field must be
+ * zero.
+ */
+void weir_mbuf_ask_ipv4_checksum(struct rte_mbuf *m, uint8_t l2, uint16_t l3);
+/* Whether that is asked for. */
+int weir_mbuf_asks_ipv4_checksum(const struct rte_mbuf *m);
+/* Asks for what from asks for, if anything. */
+void weir_mbuf_ask_as(struct rte_mbuf *m, const struct rte_mbuf *from);
+
 /* Rings of one producer and one consumer. */
 unsigned weir_ring_sp_enqueue(struct rte_ring *r, void *const *objs, unsigned n);
 unsigned weir_ring_sc_dequeue(struct rte_ring *r, void **objs, unsigned n);

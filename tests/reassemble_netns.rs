@@ -146,13 +146,17 @@ fn a_kernels_fragments_are_put_together_cut_anew_with_all_options_and_its_path_m
     let bench = Bench::new();
     let (client, server) = (Tap::new('c', 1), Tap::new('s', 2));
     let mut command = weir();
-    let line = "reassemble -N -l -m 576 --set pools.frames=8191 -- -l 0,1 --no-huge -m 256";
+    let line = "reassemble -N -l -d 4 -m 576 --set pools.frames=8191 -- -l 0,1 --no-huge -m 256";
     command.args(line.split(' '));
     for (n, tap) in [&client, &server].into_iter().enumerate() {
         command.args(["--vdev", &format!("net_tap{n},iface={}", tap.0.port)]);
     }
     let mut running = Running::start(command, &bench, "reassemble");
     forwards(&mut running);
+    // The kernel drops a piece whose checksum is wrong.
+    for port in ["net_tap0", "net_tap1"] {
+        assert!(running.stderr().contains(&format!("port {port} computes the checksums of pieces")));
+    }
     let (client, server) = (client.join(), server.join());
     let ping = client.attempt(&format!("ping -4 -M dont -c 3 -i 0.05 -W 5 -s 8000 {}", server.address));
     assert!(ping.status.success(), "{}", String::from_utf8_lossy(&ping.stdout));

@@ -4,7 +4,7 @@ use super::traffic::{BEGIN, Traffic};
 use crate::support::{Back, lane_in};
 use weir::base::{DropReason, PortId};
 use weir::decode::{Decoded, Tunnels, decode};
-use weir::defrag::{self, Outcome, Reassembler, refragment};
+use weir::defrag::{self, Cut, Outcome, Reassembler, refragment};
 use weir::io::dpdk::{Allocator, Pool, cycles};
 use weir::io::{BURST, Burst, Frame, LinkType};
 use weir::pipeline::Mode;
@@ -115,7 +115,13 @@ fn our_cut(pool: &Pool) -> Run {
     Box::new(move |burst, out| {
         for frame in burst.drain(..) {
             decode(frame.view(&mut scratch), LinkType::Ethernet, &Tunnels::default(), &mut decoded);
-            let cut = refragment(frame, &decoded, MTU, &mut allocator, &mut |piece| out.push(piece));
+            let cut = refragment(
+                frame,
+                &decoded,
+                Cut { mtu: MTU, port_sums: false },
+                &mut allocator,
+                &mut |piece| out.push(piece),
+            );
             cut.expect("it can be cut");
         }
     })

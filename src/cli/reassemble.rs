@@ -7,7 +7,7 @@ use crate::mgmt::Profile;
 use crate::mgmt::config::{Mtu, Sources};
 use crate::mgmt::reassemble::{self, EalOptions, Ended, ReassembleFault};
 use crate::mgmt::start;
-use clap::{Args, value_parser};
+use clap::Args;
 use std::path::PathBuf;
 
 mod log;
@@ -49,10 +49,10 @@ pub struct Reassemble {
     #[arg(short = 'l', long)]
     log_stderr: bool,
     /// How much to log: 0 errors, 1 warnings, 2 what happens, 3 numbers, 4 all
-    #[arg(short = 'd', long, value_name = "LEVEL", default_value = "2", value_parser = value_parser!(u8).range(0..=4))]
+    #[arg(short = 'd', long, value_name = "LEVEL", default_value = "2", value_parser = level, allow_negative_numbers = true)]
     debug: u8,
     /// Largest IP packet that leaves, in bytes: 576 to 9192. Without it fragments.mtu of the configuration, or 9192
-    #[arg(short = 'm', long, value_name = "MTU", value_parser = mtu)]
+    #[arg(short = 'm', long, value_name = "MTU", value_parser = mtu, allow_negative_numbers = true)]
     mtu: Option<u16>,
     /// Read this capture (pcap or pcapng) instead of ports
     #[arg(short = 'r', long, value_name = "FILE", requires = "write")]
@@ -74,6 +74,11 @@ fn mtu(word: &str) -> Result<u16, String> {
     let range = Mtu::SMALLEST..=Mtu::LARGEST;
     let mtu = word.parse().ok().filter(|mtu| range.contains(mtu));
     mtu.ok_or_else(|| format!("an MTU is a number from {} to {}", Mtu::SMALLEST, Mtu::LARGEST))
+}
+
+fn level(word: &str) -> Result<u8, String> {
+    let level = word.parse().ok().filter(|level| *level <= 4);
+    level.ok_or_else(|| "a level is a number from 0 (errors) to 4 (all)".to_owned())
 }
 
 pub fn run(args: Reassemble) -> Result<Outcome, Failure> {

@@ -16,6 +16,7 @@ pub(super) fn ipv4(bytes: &[u8], at: usize, out: &mut Decoded) -> Step {
     set_tuple(out, Family::V4, packet.source(), packet.destination(), packet.proto());
     out.ip = Some(Ip {
         at: at as u32,
+        pppoe: out.pppoe,
         header_len: packet.header_len() as u16,
         total_len: packet.total_len() as u32,
         family: Family::V4,
@@ -52,6 +53,7 @@ pub(super) fn ipv6(bytes: &[u8], at: usize, out: &mut Decoded) -> Step {
     set_tuple(out, Family::V6, packet.source(), packet.destination(), first);
     out.ip = Some(Ip {
         at: at as u32,
+        pppoe: out.pppoe,
         header_len: ipv6::HEADER_LEN as u16,
         total_len: (ipv6::HEADER_LEN + packet.payload_len()) as u32,
         family: Family::V6,

@@ -35,7 +35,12 @@ fn other_ether_type(bytes: &[u8], at: usize, ether_type: u16, out: &mut Decoded)
             out.arp = Some(at as u32);
             if arp.opcode_known() { Ok(None) } else { Err(Anomaly::ArpUnsupportedOpcode) }
         }
-        other if shim::is_known(other) => shim::next(tail(bytes, at), at, other),
+        other if shim::is_known(other) => {
+            if other == types::PPPOE_SESSION {
+                out.pppoe = Some(at as u32);
+            }
+            shim::next(tail(bytes, at), at, other)
+        }
         _ if !out.vlans.is_empty() => Err(Anomaly::VlanUnknownType),
         _ => Err(Anomaly::EthernetUnknownEthertype),
     }

@@ -185,6 +185,8 @@ pub struct Fragment {
 pub struct Ip {
     /// Offset of the IP header in the frame.
     pub at: u32,
+    /// Of a PPPoE header before it, whose length field counts this packet.
+    pub pppoe: Option<u32>,
     /// Header with options (IPv4), or with all extension headers (IPv6).
     pub header_len: u16,
     /// Header and payload as the header states it (never more than the frame has).
@@ -210,6 +212,8 @@ pub struct Decoded {
     pub vlans: ArrayVec<u16, MAX_VLANS>,
     /// Offset of an ARP message.
     pub arp: Option<u32>,
+    /// Offset of the header of a PPPoE session.
+    pub pppoe: Option<u32>,
     pub ip: Option<Ip>,
     pub l4: L4,
     /// Offset and length of the upper header (TCP with options, UDP 8, ICMP 8, SCTP 12).
@@ -242,6 +246,7 @@ impl Decoded {
         self.ethernet = None;
         self.vlans.clear();
         self.arp = None;
+        self.pppoe = None;
         self.ip = None;
         self.l4 = L4::None;
         (self.l4_at, self.l4_len) = (0, 0);

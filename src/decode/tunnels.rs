@@ -84,6 +84,10 @@ impl Tunnels {
         Tunnels { sessions, ..self }
     }
 
+    pub fn sessions(&self) -> InnerSessions {
+        self.sessions
+    }
+
     fn set_ports(&mut self, kind: TunnelKind, ports: &[u16]) {
         let lists = WITH_PORTS.iter().zip(&mut self.ports);
         if let Some((_, list)) = lists.into_iter().find(|(of, _)| **of == kind) {

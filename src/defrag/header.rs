@@ -4,6 +4,7 @@ use crate::base::Family;
 use crate::decode::{Fragment, Ip};
 use crate::io::Frame;
 use crate::wire::checksum::internet;
+use crate::wire::pppoe;
 
 /// Link, IP and extension headers before a fragment's payload; longer ones are refused.
 pub(super) const MAX_HEADER: usize = 256;
@@ -12,17 +13,33 @@ pub(super) const MAX_HEADER: usize = 256;
 const FRAGMENT_HEADER: usize = 8;
 const V6_HEADER: usize = 40;
 
+/// Where an IP header stands in its frame.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    pub ip: u32,
+    /// A PPPoE header before it, whose length field counts the packet.
+    pub pppoe: Option<u32>,
+}
+
+impl Place {
+    pub fn of(ip: &Ip) -> Place {
+        Place { ip: ip.at, pppoe: ip.pppoe }
+    }
+}
+
 pub(super) struct Header {
     bytes: [u8; MAX_HEADER],
     /// 0: none yet.
     len: usize,
     ip_at: usize,
+    /// Where a PPPoE header stands before it.
+    pppoe: Option<u32>,
     family: Family,
 }
 
 impl Default for Header {
     fn default() -> Header {
-        Header { bytes: [0; MAX_HEADER], len: 0, ip_at: 0, family: Family::V4 }
+        Header { bytes: [0; MAX_HEADER], len: 0, ip_at: 0, pppoe: None, family: Family::V4 }
     }
 }
 
@@ -31,9 +48,9 @@ impl Header {
         self.len > 0
     }
 
-    /// Where the IP header stands in the first fragment.
-    pub(super) fn ip_at(&self) -> u32 {
-        self.ip_at as u32
+    /// Where the IP header stands in the first fragment, and a PPPoE header before it.
+    pub(super) fn place(&self) -> Place {
+        Place { ip: self.ip_at as u32, pppoe: self.pppoe }
     }
 
     pub(super) fn family(&self) -> Family {
@@ -52,7 +69,7 @@ impl Header {
             return false;
         }
         self.family = ip.family;
-        self.ip_at = ip_at;
+        (self.ip_at, self.pppoe) = (ip_at, ip.pppoe);
         let known = match ip.family {
             Family::V4 => self.clear_v4(payload),
             Family::V6 => self.clear_v6(payload, fragment),
@@ -94,7 +111,11 @@ impl Header {
                 ip[4..6].copy_from_slice(&length.to_be_bytes());
             }
         }
-        self.bytes.get(..len)
+        let head = self.bytes.get_mut(..len)?;
+        if let Some(at) = self.pppoe {
+            pppoe::set_length(head, at as usize, payload as usize)?;
+        }
+        Some(head)
     }
 }
 

@@ -4,13 +4,14 @@
 //! A box in a line has no address of its own there: the error says that it comes from whom the packet was for, and goes
 //! back by the port the packet came in by.
 
+use super::header::Place;
 use crate::base::Family;
 use crate::io::{Frame, FrameAllocator, LinkType};
 use crate::wire::checksum::{Sum, internet};
 use crate::wire::icmp::{v4, v6};
 use crate::wire::ipv4::Ipv4;
 use crate::wire::ipv6::Ipv6;
-use crate::wire::{icmp, ip_proto, ipv6};
+use crate::wire::{icmp, ip_proto, ipv6, pppoe};
 
 /// What an error says.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -42,17 +43,17 @@ const ROOM: usize = MAX_LINK + 1280;
 const PRECEDENCE: u8 = 0xc0;
 const TTL: u8 = 64;
 
-/// The error about a packet whose IP header stands at `ip_at`: `None` where none may be sent (about an ICMP error, a fragment
+/// The error about a packet whose IP header stands at `place`: `None` where none may be sent (about an ICMP error, a fragment
 /// that is not the first, to or about what is no single host), or for want of a buffer.
 pub fn icmp_error(
     about: &Frame,
     link: LinkType,
-    ip_at: usize,
+    place: Place,
     error: IcmpError,
     towards: Towards,
     alloc: &mut dyn FrameAllocator,
 ) -> Option<Frame> {
-    let mut quoted = [0; ROOM];
+    let (ip_at, mut quoted) = (place.ip as usize, [0; ROOM]);
     let known = about.copy_to(0, &mut quoted);
     let (head, packet) = quoted.get_mut(..known)?.split_at_mut_checked(ip_at)?;
     if head.len() > MAX_LINK {
@@ -75,6 +76,9 @@ pub fn icmp_error(
         Family::V4 => write_v4(room, packet, error)?,
         Family::V6 => write_v6(room, packet, error)?,
     };
+    if let Some(at) = place.pppoe {
+        pppoe::set_length(out.get_mut(..ip_at)?, at as usize, len)?;
+    }
     let mut frame = alloc.allocate(out.get(..ip_at + len)?)?;
     frame.set_meta(about.meta());
     Some(frame)

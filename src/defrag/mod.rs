@@ -13,7 +13,6 @@
 
 mod header;
 mod icmp;
-mod map;
 mod pieces;
 mod policy;
 mod reassembler;
@@ -27,8 +26,9 @@ fn cases(usual: u32) -> u32 {
     usual.saturating_mul(times.unwrap_or(1))
 }
 
+pub use header::Place;
 pub use icmp::{IcmpError, Towards, icmp_error};
 pub use policy::{OverlapPolicy, Span};
 pub use reassembler::{Counters, Outcome, Reassembler, Sink};
-pub use refragment::refragment;
+pub use refragment::{Cut, refragment};
 pub use settings::{PolicyTable, Settings};

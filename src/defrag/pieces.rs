@@ -41,6 +41,13 @@ impl Default for Pieces {
     }
 }
 
+/// A run of a fragment that nobody contests (any more).
+struct Run {
+    span: Span,
+    of: Span,
+    stands: bool,
+}
+
 /// Nodes or buffers ran out: the datagram cannot be completed any more.
 pub(super) struct Exhausted;
 
@@ -153,7 +160,7 @@ impl Pieces {
     /// Takes `region` away from a run.
     fn cut(&mut self, nodes: &mut Nodes, at: u32, region: Span) -> Result<(), Exhausted> {
         let Some(node) = nodes.get(at) else { return Ok(()) };
-        let (span, of) = (node.span, node.of);
+        let (span, of, stands) = (node.span, node.of, node.stands);
         let (left, right) = (Span::new(span.start, region.start), Span::new(region.end, span.end));
         self.have -= region.end.min(span.end) - region.start.max(span.start);
         let behind = match &node.source {
@@ -170,8 +177,11 @@ impl Pieces {
         } else {
             nodes.set_span(at, left);
         }
+        let stands = stands && left.is_empty();
         match behind {
-            Some(source) => self.link(nodes, Node { span: right, of, next: NONE, source: Some(source) }),
+            Some(source) => {
+                self.link(nodes, Node { span: right, of, next: NONE, stands, source: Some(source) })
+            }
             None => Ok(()),
         }
     }
@@ -186,7 +196,10 @@ impl Pieces {
         skip: u32,
     ) -> Result<(), Exhausted> {
         self.have += of.len();
-        self.link(nodes, Node { span: of, of, next: NONE, source: Some(Source::Own(frame, skip)) })
+        self.link(
+            nodes,
+            Node { span: of, of, next: NONE, stands: true, source: Some(Source::Own(frame, skip)) },
+        )
     }
 
     /// Puts a fragment in its place by `policy`; the frame comes back when nothing of it was wanted.
@@ -200,7 +213,7 @@ impl Pieces {
         in_page: bool,
     ) -> Result<Option<Frame>, Exhausted> {
         let before = self.have;
-        let mut changed = false;
+        let (mut changed, mut placed) = (false, false);
         let mut at = of.start;
         while at < of.end {
             let Some(other) = self.first_within(nodes, Span::new(at, of.end)) else { break };
@@ -212,10 +225,11 @@ impl Pieces {
                 changed = true;
                 continue;
             }
-            self.place(nodes, Span::new(at, common.start), of, &frame, skip, in_page)?;
+            let run = Run { span: Span::new(at, common.start), of, stands: !placed };
+            placed |= self.place(nodes, run, &frame, skip, in_page)?;
             at = common.end;
         }
-        self.place(nodes, Span::new(at, of.end), of, &frame, skip, in_page)?;
+        self.place(nodes, Run { span: Span::new(at, of.end), of, stands: !placed }, &frame, skip, in_page)?;
         Ok((!changed && self.have == before).then_some(frame))
     }
 
@@ -224,32 +238,48 @@ impl Pieces {
         std::mem::take(&mut self.shares)
     }
 
-    /// A run of a fragment that nobody contests (any more).
+    /// Shows every fragment that has a frame of its own here, as it came.
+    pub(super) fn each(&self, nodes: &Nodes, mut visit: impl FnMut(&Frame)) {
+        let mut pages = self.used;
+        while pages != 0 {
+            let mut at = self.head(pages.trailing_zeros() as usize);
+            while let Some(node) = nodes.get(at) {
+                if let Some(Source::Own(frame, _)) = node.source.as_ref().filter(|_| node.stands) {
+                    visit(frame);
+                }
+                at = node.next;
+            }
+            pages &= pages - 1;
+        }
+    }
+
+    /// Puts a run in its place; false when it is empty.
     fn place(
         &mut self,
         nodes: &mut Nodes,
-        span: Span,
-        of: Span,
+        run: Run,
         frame: &Frame,
         skip: u32,
         in_page: bool,
-    ) -> Result<(), Exhausted> {
+    ) -> Result<bool, Exhausted> {
+        let Run { span, of, stands } = run;
         if span.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let from = skip + (span.start - of.start);
         if !in_page {
             self.have += span.len();
             let source = Some(Source::Own(frame.share().ok_or(Exhausted)?, from));
             self.shares += 1;
-            return self.link(nodes, Node { span, of, next: NONE, source });
+            return self.link(nodes, Node { span, of, next: NONE, stands, source }).map(|()| true);
         }
         let border = (span.start / PAGE + 1) * PAGE;
         let here = Span::new(span.start, span.end.min(border));
         self.copy(here, frame, from);
         self.have += here.len();
-        self.link(nodes, Node { span: here, of, next: NONE, source: Some(Source::Page) })?;
-        self.place(nodes, Span::new(here.end, span.end), of, frame, skip, in_page)
+        self.link(nodes, Node { span: here, of, next: NONE, stands, source: Some(Source::Page) })?;
+        let rest = Run { span: Span::new(here.end, span.end), of, stands: false };
+        self.place(nodes, rest, frame, skip, in_page).map(|_| true)
     }
 
     fn copy(&mut self, span: Span, frame: &Frame, from: u32) {

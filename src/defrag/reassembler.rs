@@ -1,11 +1,10 @@
 //! The table of unfinished datagrams: each fragment's way to its datagram.
 
-use super::header::Header;
-use super::map::FixedMap;
+use super::header::{Header, Place};
 use super::pieces::{Nodes, Pieces};
 use super::policy::OverlapPolicy;
 use super::settings::Settings;
-use crate::base::{Anomaly, DropReason, Family, LinkSet, PortId, Time};
+use crate::base::{Anomaly, DropReason, Family, FixedMap, LinkSet, PortId, Time};
 use crate::decode::{Decoded, Fragment, Ip};
 use crate::io::{Frame, FrameAllocator};
 use std::time::Duration;
@@ -36,11 +35,18 @@ pub trait Sink {
     /// So many held fragments of a datagram whose newest came in by `port` were dropped, their frames freed; all were copies, or
     /// none.
     fn dropped(&mut self, reason: DropReason, port: PortId, fragments: u32, copies: bool);
+    /// Whether held fragments are [shown](Sink::lost) when they are dropped.
+    fn watches(&self) -> bool {
+        false
+    }
+    /// A held fragment as it came, before it is dropped; its IP header stands at `ip_at`. Those of less than 256 bytes are not
+    /// kept as they came, but for a datagram's first four.
+    fn lost(&mut self, _fragment: &Frame, _ip_at: u32, _reason: DropReason, _copy: bool) {}
     /// Of the fragment being pushed.
     fn anomaly(&mut self, anomaly: Anomaly);
-    /// The first fragment of a datagram whose time is over, as it came; its IP header stands at `ip_at`. Only where the
+    /// The first fragment of a datagram whose time is over, as it came; its IP header stands at this place. Only where the
     /// settings ask for it ([`Settings::tell_timeouts`]), and not of copies. It counts as dropped already.
-    fn timed_out(&mut self, _first: Frame, _ip_at: u32) {}
+    fn timed_out(&mut self, _first: Frame, _at: Place) {}
 }
 
 /// Plain numbers of one worker. `received = merged + dropped + held`, always.
@@ -74,6 +80,8 @@ struct Datagram {
     source: Option<u32>,
     policy: OverlapPolicy,
     copies: bool,
+    /// Where in its first frame the IP header stands.
+    ip_at: u32,
     /// By which its newest fragment came in.
     port: PortId,
     /// Payload bytes, once the last fragment came.
@@ -240,7 +248,7 @@ impl Reassembler {
         (datagram.since, datagram.source, datagram.policy) = (now, source, policy);
         (datagram.total, datagram.reach, datagram.fragments, datagram.tiny) = (None, 0, 0, 0);
         (datagram.memory, datagram.poisoned, datagram.copies) = (0, None, copies);
-        (datagram.id, datagram.largest) = (id, 0);
+        (datagram.id, datagram.largest, datagram.ip_at) = (id, 0, ip.at);
         self.by_age.push_back(AGE, slot);
         Ok(slot)
     }

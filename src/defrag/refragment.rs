@@ -11,6 +11,7 @@ use crate::io::{Frame, FrameAllocator};
 use crate::wire::checksum::Sum;
 use crate::wire::ip_proto;
 use crate::wire::ipv6::{Extension, FRAGMENT_HEADER_LEN, HEADER_LEN};
+use crate::wire::pppoe;
 
 /// Link header, IP header with options or the extension headers that each piece repeats, fragment header.
 const MAX_HEAD: usize = super::header::MAX_HEADER + FRAGMENT_HEADER_LEN;
@@ -25,6 +26,8 @@ struct Plan<'a> {
     head: &'a mut [u8],
     /// Offset of the IP header in `head`.
     ip_at: usize,
+    /// Of a PPPoE header before it.
+    pppoe: Option<u32>,
     /// Of what changes from piece to piece: the IPv6 fragment header.
     fragment_at: usize,
     /// Where the datagram's payload begins in the frame, and its length.
@@ -35,9 +38,20 @@ struct Plan<'a> {
     family: Family,
     /// Over an IPv4 header whose length, fragment field and checksum are zero.
     sum: Sum,
+    /// Whether the checksum of each piece is left to the port.
+    port_sums: bool,
 }
 
-/// Cuts the datagram in `frame` so that no piece is longer than `mtu` bytes of IP packet, and emits the pieces in order, with
+/// How to cut.
+#[derive(Copy, Clone, Debug)]
+pub struct Cut {
+    /// Bytes of the longest IP packet.
+    pub mtu: u16,
+    /// Leave the checksums of IPv4 pieces to the port, which computes them.
+    pub port_sums: bool,
+}
+
+/// Cuts the datagram in `frame` so that no piece is longer than the MTU, and emits the pieces in order, with
 /// its meta. What was emitted before a pool ran empty cannot be taken back: the receiver's reassembly will time out.
 ///
 /// # Errors
@@ -45,7 +59,7 @@ struct Plan<'a> {
 pub fn refragment(
     mut frame: Frame,
     decoded: &Decoded,
-    mtu: u16,
+    Cut { mtu, port_sums }: Cut,
     alloc: &mut dyn FrameAllocator,
     emit: &mut dyn FnMut(Frame),
 ) -> Result<(), (DropReason, Frame)> {
@@ -54,7 +68,10 @@ pub fn refragment(
         Ok(plan) => plan,
         Err(reason) => return Err((reason, frame)),
     };
-    let meta = frame.meta();
+    let (meta, header_len) = (frame.meta(), plan.head.len() - plan.ip_at);
+    // Of the heap no frame goes to a port that computes anything.
+    plan.port_sums =
+        port_sums && plan.family == Family::V4 && frame.leave_ipv4_checksum(plan.ip_at, header_len);
     frame.truncate(plan.payload_at + plan.payload_len);
     frame.trim_front(plan.payload_at);
     let (mut offset, mut left) = (0, frame);
@@ -65,6 +82,9 @@ pub fn refragment(
         match piece(left, plan.head, more.then_some(bytes), alloc) {
             Ok((mut piece, rest)) => {
                 piece.set_meta(meta);
+                if plan.port_sums {
+                    piece.leave_ipv4_checksum(plan.ip_at, header_len);
+                }
                 emit(piece);
                 offset += bytes;
                 match rest {
@@ -142,12 +162,14 @@ fn plan<'a>(
     let mut plan = Plan {
         head,
         ip_at,
+        pppoe: ip.pppoe,
         fragment_at: payload_at,
         payload_at,
         payload_len,
         step,
         family: ip.family,
         sum: Sum::default(),
+        port_sums: false,
     };
     plan.prepare(frame);
     Ok(plan)
@@ -199,13 +221,17 @@ impl Plan<'_> {
     fn place(&mut self, offset: usize, bytes: usize) {
         let more = offset + bytes < self.payload_len;
         let (at, len) = (self.ip_at, self.head.len() - self.ip_at + bytes);
+        // No piece is longer than the datagram, whose length that field could say.
+        let _ = self.pppoe.map(|pppoe| pppoe::set_length(self.head, pppoe as usize, bytes));
         match self.family {
             Family::V4 => {
                 let field = (offset / 8) as u16 | if more { MORE_FRAGMENTS } else { 0 };
                 self.put(at + 2, len as u16);
                 self.put(at + 6, field);
-                let sum = self.sum.word(len as u16).word(field).finish();
-                self.put(at + 10, sum);
+                if !self.port_sums {
+                    let sum = self.sum.word(len as u16).word(field).finish();
+                    self.put(at + 10, sum);
+                }
             }
             Family::V6 => {
                 self.put(at + 4, (len - HEADER_LEN) as u16);

@@ -56,6 +56,8 @@ pub struct PortInfo {
     pub mac: [u8; 6],
     /// Whether the NIC spreads both directions of a session over its queues by a symmetric key.
     pub symmetric_rss: bool,
+    /// It computes the checksums of IPv4 headers where frames [leave](Frame::leave_ipv4_checksum) them to it.
+    pub ipv4_checksums: bool,
 }
 
 /// What the port itself counts (`rte_eth_stats`).

@@ -6,8 +6,8 @@ use crate::io::dpdk::{EalConfig, HashFields, LogLevel, Memory, PoolConfig, PortC
 use crate::io::{LinkType, PortInfo};
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{
-    Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap, PairInactive, Poll,
-    Profile, Urgent, WhenCrowded, check,
+    ChecksumOffload, Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap,
+    PairInactive, Poll, Profile, Urgent, WhenCrowded, check,
 };
 use crate::mgmt::doctor::Host;
 use crate::mgmt::profiler::PROFILED;
@@ -304,6 +304,7 @@ pub fn plans(config: &Config, infos: &[&PortInfo]) -> Vec<PortPlan> {
                 Auto::Set(mtu) => mtu.0,
                 Auto::Auto => other.and_then(|n| config.ports.get(n)).map_or(port.mtu, |p| p.mtu),
             },
+            peer_checksums: other.and_then(|n| infos.get(n)).is_some_and(|info| info.ipv4_checksums),
             inactive: pair.and_then(|pair| inactive(pair.inactive)),
             on_overload: overload(config),
         }
@@ -392,6 +393,7 @@ pub fn ports(config: &Config, spreading: Spreading) -> Vec<PortConfig> {
         tx_descriptors: p.tx_descriptors,
         mtu: Some(p.mtu),
         promiscuous: p.promiscuous,
+        checksum_offload: p.checksum_offload == ChecksumOffload::Auto,
         link_type: LinkType::Ethernet,
         stamp: Stamp::Clock,
     };

@@ -1,16 +1,17 @@
 //! Fragments on a lane: into reassembly, out of it, timed out; and pairs for which nothing else is done ([`Mode::Reassemble`]).
 
-use super::lane::{Give, Lane};
+use super::lane::{Give, Lane, widen};
 use super::ledger::Ledger;
 use super::settings::{Mode, PortPlan};
 use super::spreading::is_piece;
-use super::watch::Fate;
+use super::watch::{Fate, Head, Watches};
 use crate::base::event::Cause;
 use crate::base::{Anomaly, DropReason, PortId, Time, Verdict};
 use crate::decode::{Decoded, MAX_ANOMALIES, cut_out, decode};
-use crate::defrag::{self, IcmpError};
+use crate::defrag::{self, IcmpError, Place};
 use crate::io::{Frame, LinkType};
 use crate::service::Subject;
+use crate::service::outbox::Blame;
 use crate::wire::ethernet;
 use arrayvec::ArrayVec;
 
@@ -25,10 +26,12 @@ struct FragmentSink<'a> {
     plans: &'a [PortPlan],
     /// A copy of what a tunnel carries is pushed.
     inner: bool,
+    /// Somebody watches what is dropped.
+    shown: Option<Shown<'a>>,
     /// Anomalies of the fragment being pushed; one fragment has few.
     raised: ArrayVec<Anomaly, MAX_ANOMALIES>,
     /// First fragments of datagrams whose time is over, and where their IP headers stand.
-    late: ArrayVec<(Frame, u32), MAX_TOLD>,
+    late: ArrayVec<(Frame, Place), MAX_TOLD>,
 }
 
 impl<'a> FragmentSink<'a> {
@@ -38,9 +41,33 @@ impl<'a> FragmentSink<'a> {
             copies: None,
             plans,
             inner: false,
+            shown: None,
             raised: ArrayVec::new(),
             late: ArrayVec::new(),
         }
+    }
+}
+
+/// Shows held fragments that are dropped.
+struct Shown<'a> {
+    watches: &'a mut Watches,
+    scratch: &'a mut [u8],
+    /// Some packet's number of late.
+    near: u64,
+}
+
+impl<'a> Shown<'a> {
+    /// None where nobody watches.
+    fn to(watches: &'a mut Watches, scratch: &'a mut [u8], near: u64) -> Option<Shown<'a>> {
+        if watches.is_empty() { None } else { Some(Shown { watches, scratch, near }) }
+    }
+
+    #[cold]
+    fn show(&mut self, fragment: &Frame, fate: Fate) {
+        let (meta, length) = (fragment.meta(), fragment.len() as u32);
+        let (time, packet, blame) = (meta.time, widen(meta.packet, self.near), Blame::default());
+        let head = Head { time, packet, port: meta.port, fate, blame, length, captured: 0 };
+        self.watches.copy(fragment, self.scratch, head);
     }
 }
 
@@ -59,12 +86,25 @@ impl defrag::Sink for FragmentSink<'_> {
         }
     }
 
+    fn watches(&self) -> bool {
+        self.shown.is_some()
+    }
+
+    fn lost(&mut self, fragment: &Frame, ip_at: u32, reason: DropReason, copy: bool) {
+        let plan = self.plans.get(fragment.meta().port.index());
+        // What was cut out of a tunnel's packet is no frame.
+        let is_frame = plan.is_some_and(|plan| ip_at as usize >= link_header(plan.link));
+        if let Some(shown) = self.shown.as_mut().filter(|_| is_frame) {
+            shown.show(fragment, if copy { Fate::Spared(reason) } else { Fate::Dropped(reason) });
+        }
+    }
+
     fn anomaly(&mut self, anomaly: Anomaly) {
         let _ = self.raised.try_push(anomaly); // the first say it all
     }
 
-    fn timed_out(&mut self, first: Frame, ip_at: u32) {
-        let _ = self.late.try_push((first, ip_at)); // one too many goes untold
+    fn timed_out(&mut self, first: Frame, at: Place) {
+        let _ = self.late.try_push((first, at)); // one too many goes untold
     }
 }
 
@@ -134,6 +174,7 @@ impl Lane {
         };
         let mut sink = FragmentSink::new(&self.ledger, &self.plans);
         sink.copies = old.map(|old| !old.mode.acts());
+        sink.shown = Shown::to(&mut self.watches, &mut self.scratch, self.near);
         let meta = piece.meta();
         let outcome = self.fragments.push(piece, decoded, self.clock, self.allocator.as_mut(), &mut sink);
         // Most fragments say nothing: then nothing is moved about.
@@ -193,6 +234,7 @@ impl Lane {
     /// Gives up datagrams whose time is over, at most so many.
     pub(super) fn expire_fragments(&mut self, now: Time, budget: usize) {
         let mut sink = FragmentSink::new(&self.ledger, &self.plans);
+        sink.shown = Shown::to(&mut self.watches, &mut self.scratch, self.near);
         let done = self.fragments.expire(now, budget, &mut sink);
         let late = sink.late;
         if done > 0 {
@@ -204,14 +246,15 @@ impl Lane {
     /// Drops what is held of datagrams: the appliance stops.
     pub(super) fn drop_fragments(&mut self) {
         let mut sink = FragmentSink::new(&self.ledger, &self.plans);
+        sink.shown = Shown::to(&mut self.watches, &mut self.scratch, self.near);
         self.fragments.drop_all(DropReason::Shutdown, &mut sink);
         self.count_fragments();
     }
 
-    fn tell_late(&mut self, late: ArrayVec<(Frame, u32), MAX_TOLD>) {
-        for (first, ip_at) in late {
+    fn tell_late(&mut self, late: ArrayVec<(Frame, Place), MAX_TOLD>) {
+        for (first, at) in late {
             if let Some(plan) = self.plan(first.meta().port) {
-                self.tell(&first, ip_at, &plan, IcmpError::ReassemblyTime);
+                self.tell(&first, at, &plan, IcmpError::ReassemblyTime);
             }
         }
     }

@@ -72,7 +72,7 @@ pub struct Lane {
     /// Of what is inspected, in a replay's order between workers: a packet's number, or behind all of them.
     pub(super) position: u64,
     /// Some packet's number of late: those of frames are its lower half, near it.
-    near: u64,
+    pub(super) near: u64,
     /// The reassembler's numbers that are in the ledger already.
     pub(super) fragments_seen: defrag::Counters,
     /// ICMP errors of our own.
@@ -125,7 +125,7 @@ impl Lane {
             services,
             holding: None,
             exits: parts.exits,
-            report: Reporter::new(parts.events, settings.wanted),
+            report: Reporter::new(parts.events, settings.wanted, settings.fragments.seed),
             allocator: parts.allocator,
             ledger: parts.ledger,
             tables: parts.tables,

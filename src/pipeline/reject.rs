@@ -5,10 +5,11 @@ use super::lane::Lane;
 use super::settings::PortPlan;
 use crate::base::{Dir, PortId, SeqNum};
 use crate::decode::{Decoded, Ip, TcpFields};
-use crate::defrag::{IcmpError, Towards, icmp_error};
+use crate::defrag::{IcmpError, Place, Towards, icmp_error};
 use crate::io::{Frame, LinkType};
 use crate::service::outbox::Reject;
 use crate::session::TcpTracker;
+use crate::wire::pppoe;
 use crate::wire::reset::{self, Reset};
 use crate::wire::tcp::flag::{ACK, FIN, RST, SYN};
 use arrayvec::ArrayVec;
@@ -83,7 +84,11 @@ impl Lane {
         let Some(head) = out.get_mut(..at).filter(|_| at <= MAX_LINK) else { return };
         about.copy_to(0, head);
         let Some(len) = out.get_mut(at..).and_then(|room| reset.write(room)) else { return };
-        // Ethernet's ends stand first; nothing behind them changes with the direction or the length.
+        if let (Some(pppoe), Some(head)) = (ip.pppoe, out.get_mut(..at)) {
+            // Longer than the reset it never is.
+            let _ = pppoe::set_length(head, pppoe as usize, len);
+        }
+        // Ethernet's ends stand first; nothing else behind them changes with the direction.
         if let Some(ends) = out.get_mut(..12)
             && plan.link == LinkType::Ethernet
             && towards == Towards::Source
@@ -101,7 +106,7 @@ impl Lane {
                 continue;
             }
             let error = IcmpError::Prohibited;
-            let error = icmp_error(frame, plan.link, ip.at as usize, error, towards, self.allocator.as_mut());
+            let error = icmp_error(frame, plan.link, Place::of(ip), error, towards, self.allocator.as_mut());
             self.send_answer(error, frame, plan, towards);
         }
     }

@@ -64,6 +64,8 @@ pub struct PortPlan {
     pub non_ip: bool,
     /// Largest IP packet the peer takes, in bytes: rebuilt datagrams beyond it are cut, and IPv4 packets that allow it.
     pub peer_mtu: u16,
+    /// The peer computes the checksums of the IPv4 pieces that it is given.
+    pub peer_checksums: bool,
     /// What becomes of traffic whose service set has not all of its policies yet; none: what the set says.
     pub inactive: Option<InactiveAction>,
     pub on_overload: OnOverload,

@@ -10,11 +10,12 @@ use super::watch::Fate;
 use crate::base::event::DropEvent;
 use crate::base::{DropReason, ExceptionCause, ExceptionPolicy, Family, PerDir, Verdict};
 use crate::decode::{Decoded, Ip};
-use crate::defrag::{IcmpError, Towards, icmp_error, refragment};
-use crate::io::{Frame, FrameMeta};
+use crate::defrag::{Cut, IcmpError, Place, Towards, icmp_error, refragment};
+use crate::io::{Frame, FrameMeta, LinkType};
 use crate::service::outbox::Reject;
 use crate::service::{headers, origin};
 use crate::session::direction;
+use crate::wire::ethernet;
 
 impl Lane {
     /// The end of a frame that came in by a port.
@@ -88,7 +89,7 @@ impl Lane {
         plan: &PortPlan,
         verdict: Verdict,
     ) {
-        let fits = decoded.ip.is_none_or(|ip| ip.total_len <= u32::from(plan.peer_mtu));
+        let fits = decoded.ip.is_none_or(|ip| ip.total_len <= u32::from(room(decoded, &ip, plan)));
         if verdict != Verdict::Forward || fits {
             return self.settle(frame, decoded, plan, verdict);
         }
@@ -100,7 +101,9 @@ impl Lane {
     #[cold]
     fn cut(&mut self, frame: Frame, decoded: &Decoded, plan: &PortPlan) {
         let (exits, ledger) = (&mut self.exits, &self.ledger);
-        let cut = refragment(frame, decoded, plan.peer_mtu, self.allocator.as_mut(), &mut |piece| {
+        let mtu = decoded.ip.map_or(plan.peer_mtu, |ip| room(decoded, &ip, plan));
+        let how = Cut { mtu, port_sums: plan.peer_checksums };
+        let cut = refragment(frame, decoded, how, self.allocator.as_mut(), &mut |piece| {
             ledger.generated.add(1);
             exits.send(piece, plan.peer);
         });
@@ -114,18 +117,19 @@ impl Lane {
     /// Drops a packet that must not be cut, and tells its sender how large one may be.
     fn too_big(&mut self, frame: Frame, decoded: &Decoded, ip: &Ip, plan: &PortPlan) {
         self.remember_drop(&frame.meta(), decoded, DropReason::PacketTooBig, false);
-        self.tell(&frame, ip.at, plan, IcmpError::TooBig { mtu: plan.peer_mtu });
+        let mtu = if frame.rebuilt().is_some() { room(decoded, ip, plan) } else { plan.peer_mtu };
+        self.tell(&frame, Place::of(ip), plan, IcmpError::TooBig { mtu });
         self.drop_frame(frame, decoded, DropReason::PacketTooBig, Reject::default());
     }
 
     /// Sends an ICMP error about a packet back to where that came in, unless many were sent just now.
-    pub(super) fn tell(&mut self, about: &Frame, ip_at: u32, plan: &PortPlan, error: IcmpError) {
+    pub(super) fn tell(&mut self, about: &Frame, at: Place, plan: &PortPlan, error: IcmpError) {
         if !self.errors.take(self.clock) {
             return;
         }
         let port = about.meta().port;
         let (link, back) = (plan.link, Towards::Source);
-        if let Some(error) = icmp_error(about, link, ip_at as usize, error, back, self.allocator.as_mut()) {
+        if let Some(error) = icmp_error(about, link, at, error, back, self.allocator.as_mut()) {
             self.ledger.generated.add(1);
             self.exits.send(error, Some(port));
         }
@@ -207,6 +211,17 @@ impl Lane {
         let rule = self.blame.rule;
         self.report.dropped(&origin, DropEvent { reason, length, rule, told, headers });
     }
+}
+
+/// Bytes of IP packet that a frame of the other port takes where we make it: labels, PPPoE and whatever else stands between link
+/// header, VLAN tags and IP take their part of its MTU. What came whole is not measured by that: it did fit a frame.
+fn room(decoded: &Decoded, ip: &Ip, plan: &PortPlan) -> u16 {
+    let link = match plan.link {
+        LinkType::Ethernet => ethernet::HEADER_LEN + decoded.vlans.len() * ethernet::VLAN_TAG_LEN,
+        _ => return plan.peer_mtu,
+    };
+    let between = ip.at.saturating_sub(link as u32);
+    plan.peer_mtu.saturating_sub(u16::try_from(between).unwrap_or(u16::MAX))
 }
 
 /// Routers cut neither a piece again where they need not, nor IPv6 (RFC 8200, section 5), nor what forbids it.

@@ -3,7 +3,7 @@
 use super::lane::Lane;
 use crate::base::event::Cause;
 use crate::base::{Outer, Verdict};
-use crate::decode::{Decoded, decode_inner, decode_rebuilt};
+use crate::decode::{Decoded, InnerSessions, decode_inner, decode_rebuilt};
 use crate::io::Frame;
 use crate::service::Subject;
 use crate::service::trace::Step;
@@ -33,6 +33,10 @@ impl Lane {
                     let (kind, depth) = (found.kind, found.depth);
                     self.report.set_outer(Some(Outer { tuple, cause, kind, depth }));
                     decode_inner(bytes, &found, layers, &self.tunnels, &mut inner);
+                    // Where its session is the tunnel's own, and may not come through another.
+                    if self.tunnels.sessions() == InnerSessions::OfTunnel {
+                        self.report.see_tunnel(inner.tuple.context);
+                    }
                 }
                 None => decode_rebuilt(bytes, &self.tunnels, &mut inner),
             }

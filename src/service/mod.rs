@@ -25,6 +25,7 @@ pub mod policy;
 pub mod record;
 mod report;
 pub mod running;
+mod seen_tunnels;
 pub mod services;
 pub mod set;
 pub mod states;

@@ -1,12 +1,13 @@
 //! The events a worker sends: what happened to which packet of which session.
 
 use super::record;
+use super::seen_tunnels::SeenTunnels;
 use super::trace::{Step, Trace};
 use crate::app::{AppProto, FileId, Protos, Transaction, Transactions, TxId};
 use crate::base::event::record::RecordBuffer;
 use crate::base::event::{
-    AlertEvent, AppEvent, AppKind, Cause, CloseReason, DropEvent, Event, EventBody, EventSender, Origin,
-    PacketVerdict, PluginFault,
+    AlertEvent, AppEvent, AppKind, Cause, CloseReason, DropEvent, Event, EventBody, EventSender, FlowEvent,
+    Origin, PacketVerdict, PluginFault,
 };
 use crate::base::{Anomaly, Dir, Outer, PluginId, Time, WorkerId};
 use crate::decode::{Decoded, L4};
@@ -51,6 +52,7 @@ pub struct Reporter {
     record: RecordBuffer,
     /// Around the packet that is being looked at, if that is one within another.
     outer: Option<Outer>,
+    seen: SeenTunnels,
     /// The steps of the packet at hand, if somebody watches it.
     pub trace: Trace,
 }
@@ -81,9 +83,17 @@ pub fn origin(
 }
 
 impl Reporter {
-    pub fn new(events: EventSender, wanted: Wanted) -> Reporter {
+    /// `seed` is of a hash that nobody outside can know.
+    pub fn new(events: EventSender, wanted: Wanted, seed: u64) -> Reporter {
         let record = RecordBuffer::new(wanted.decodes());
-        Reporter { events, wanted, record, outer: None, trace: Trace::default() }
+        Reporter {
+            events,
+            wanted,
+            record,
+            outer: None,
+            seen: SeenTunnels::new(seed),
+            trace: Trace::default(),
+        }
     }
 
     pub fn wants(&self) -> Wanted {
@@ -98,6 +108,13 @@ impl Reporter {
     /// What follows comes of packets within this one, until it is `None`.
     pub fn set_outer(&mut self, outer: Option<Outer>) {
         self.outer = outer;
+    }
+
+    /// Sessions with this context are in the tunnel that [`set_outer`](Reporter::set_outer) told of.
+    pub fn see_tunnel(&mut self, context: u64) {
+        if let Some(outer) = self.outer.as_ref().filter(|_| self.wanted.flow) {
+            self.seen.see(context, outer);
+        }
     }
 
     fn tunnelled(&self, origin: &Origin) -> Origin {
@@ -209,7 +226,9 @@ impl Reporter {
                 flow_id: session.flow_id,
                 ..Origin::default()
             };
-            self.events.send(Event { origin, body: EventBody::Flow(session.flow_event(reason)) });
+            let outer = self.seen.around(&session.tuple, session.depth);
+            let body = EventBody::Flow(FlowEvent { outer, ..session.flow_event(reason) });
+            self.events.send(Event { origin, body });
         }
     }
 

@@ -111,6 +111,8 @@ pub struct Session {
     pub phase: Phase,
     pub settled: Settled,
     pub alerted: bool,
+    /// Tunnels around it.
+    pub depth: u8,
     /// The first exception of it that a policy acted on.
     pub exception: Option<(ExceptionCause, ExceptionPolicy)>,
     /// A plugin refused its first packet: only those with a bit in `wanting` saw it.
@@ -187,6 +189,7 @@ impl Session {
             },
             tcp,
             app: self.spoken.names(),
+            outer: None,
         }
     }
 }

@@ -270,6 +270,7 @@ impl SessionTable {
             phase: Phase::New,
             settled: Settled::None,
             alerted: false,
+            depth: decoded.depth,
             exception: None,
             refused: false,
             alive: true,

@@ -57,6 +57,15 @@ pub fn session(bytes: &[u8]) -> Result<(), Anomaly> {
     if code == code::SESSION { Ok(()) } else { Err(Anomaly::PppoeWrongCode) }
 }
 
+/// Makes the header at `at` of a frame's `head` say that its payload is the rest of `head` and `behind` bytes more; `None`
+/// when its length field cannot.
+pub fn set_length(head: &mut [u8], at: usize, behind: usize) -> Option<()> {
+    let own = head.len().checked_sub(at + HEADER_LEN)?;
+    let len = u16::try_from(own + behind).ok()?;
+    head.get_mut(at + 4..at + HEADER_LEN)?.copy_from_slice(&len.to_be_bytes());
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +83,16 @@ mod tests {
         assert_eq!(discovery(&[0x11, 9, 0, 0, 0, 2, 1, 1]), Err(Anomaly::PppoeMalformedTags));
         let many = [&[0x11, 9, 0, 0, 4, 0][..], &[0; 1024]].concat();
         assert_eq!(discovery(&many), Err(Anomaly::PppoeMalformedTags));
+    }
+
+    #[test]
+    fn a_length_counts_what_stands_behind_the_header() {
+        let mut head = [0xee, 0x11, 0, 0, 1, 9, 9, 0, 0x21];
+        assert_eq!(set_length(&mut head, 1, 0x100), Some(()));
+        assert_eq!(head, [0xee, 0x11, 0, 0, 1, 1, 2, 0, 0x21]);
+        assert_eq!(set_length(&mut head, 1, 65_534), None);
+        assert_eq!(set_length(&mut head, 4, 0), None, "no header there");
+        assert_eq!(head, [0xee, 0x11, 0, 0, 1, 1, 2, 0, 0x21]);
     }
 
     #[test]

@@ -180,6 +180,8 @@ pub struct FlowEvent {
     pub action: Option<&'static str>,
     pub tcp: Option<TcpSummary>,
     pub app: AppNames,
+    /// The packet around those of a session in a tunnel.
+    pub outer: Option<Outer>,
 }
 
 /// The TCP part of a flow record.

@@ -12,7 +12,14 @@ fn at(text: &str) -> SocketAddr {
 fn about(packet: &[u8], error: IcmpError) -> Option<Vec<u8>> {
     let pool = HeapPool::default();
     let frame = pool.frame(&Link::tagged(&[7]).wrap(packet));
-    let frame = icmp_error(&frame, LinkType::Ethernet, 18, error, Towards::Source, &mut pool.clone())?;
+    let frame = icmp_error(
+        &frame,
+        LinkType::Ethernet,
+        Place { ip: 18, pppoe: None },
+        error,
+        Towards::Source,
+        &mut pool.clone(),
+    )?;
     Some(frame.segments().flatten().copied().collect())
 }
 
@@ -87,7 +94,15 @@ fn whom_the_packet_was_for_is_told_of_one_it_might_have_sent() {
         let there = Link::tagged(&[7]).wrap(&packet);
         let frame = pool.frame(&there);
         let (error, link) = (IcmpError::Prohibited, LinkType::Ethernet);
-        let frame = icmp_error(&frame, link, 18, error, Towards::Destination, &mut pool.clone()).unwrap();
+        let frame = icmp_error(
+            &frame,
+            link,
+            Place { ip: 18, pppoe: None },
+            error,
+            Towards::Destination,
+            &mut pool.clone(),
+        )
+        .unwrap();
         let bytes: Vec<u8> = frame.segments().flatten().copied().collect();
         assert_eq!(bytes[..18], there[..18], "on the packet's way");
         let mut decoded = Decoded::default();

@@ -19,6 +19,8 @@ pub(super) struct Node {
     /// As the fragment came; policies compare these.
     pub(super) of: Span,
     pub(super) next: u32,
+    /// It stands for its fragment; other runs of that do not.
+    pub(super) stands: bool,
     /// `None`: the node is free.
     pub(super) source: Option<Source>,
 }

@@ -82,22 +82,55 @@ fn build(
         }
         None => alloc.allocate(header).ok_or(DropReason::NoBuffer)?,
     };
-    let mut chain = Chain::new(head);
-    let mut fault = None;
-    datagram.pieces.drain(nodes, |piece| match piece.map(|piece| chain.append(piece)) {
-        Some(Ok(())) => {}
-        Some(Err(_)) => fault = Some(DropReason::TransmitSegments),
-        None => fault = Some(DropReason::NoBuffer),
+    let mut gathered = Gathered { chain: Some(Chain::new(head)), copied: 0, room: scratch };
+    let mut complete = true;
+    datagram.pieces.drain(nodes, |piece| match piece {
+        Some(piece) => gathered.append(piece),
+        None => complete = false,
     });
-    if let Some(reason) = fault {
-        return Err(reason);
+    Some(gathered)
+        .filter(|_| complete)
+        .and_then(|gathered| gathered.finish(alloc))
+        .ok_or(DropReason::NoBuffer)
+}
+
+/// A datagram in the making: a chain, for as long as a frame can have so many segments; then its bytes.
+struct Gathered<'a> {
+    chain: Option<Chain>,
+    /// Bytes in `room`, where there is no chain any more.
+    copied: usize,
+    /// For the largest datagram with its headers.
+    room: &'a mut [u8],
+}
+
+impl Gathered<'_> {
+    fn append(&mut self, piece: Frame) {
+        let Some(chain) = &mut self.chain else { return self.copy(&piece) };
+        if let Err(piece) = chain.append(piece) {
+            self.copy_chain();
+            self.copy(&piece);
+        }
     }
-    let head = chain.finish();
-    if head.segment_count() <= MAX_CHAIN {
-        return Ok(head);
+
+    fn copy(&mut self, from: &Frame) {
+        self.copied += self.room.get_mut(self.copied..).map_or(0, |room| from.copy_to(0, room));
     }
-    let len = head.copy_to(0, scratch);
-    scratch.get(..len).and_then(|bytes| alloc.allocate(bytes)).ok_or(DropReason::NoBuffer)
+
+    fn copy_chain(&mut self) {
+        if let Some(chain) = self.chain.take() {
+            self.copy(&chain.finish());
+        }
+    }
+
+    fn finish(mut self, alloc: &mut dyn FrameAllocator) -> Option<Frame> {
+        if let Some(head) = self.chain.take().map(Chain::finish) {
+            if head.segment_count() <= MAX_CHAIN {
+                return Some(head);
+            }
+            self.copy(&head);
+        }
+        self.room.get(..self.copied).and_then(|bytes| alloc.allocate(bytes))
+    }
 }
 
 /// Replaces the `before` bytes in front of a frame's payload by `header`: in place when the bytes are ours alone.

@@ -1,6 +1,6 @@
 //! What is held, and how it is let go: caps, timeouts, the end.
 
-use super::{AGE, Reassembler, Sink};
+use super::{AGE, Datagram, Reassembler, Sink};
 use crate::base::{DropReason, Time};
 
 impl Reassembler {
@@ -51,6 +51,10 @@ impl Reassembler {
 
     /// As `let_go`, and the fragments count as dropped.
     pub(super) fn discard(&mut self, slot: u32, reason: DropReason, sink: &mut impl Sink) {
+        if sink.watches() {
+            let Datagram { pieces, ip_at, copies, .. } = self.datagrams.value(slot);
+            pieces.each(&self.nodes, |fragment| sink.lost(fragment, *ip_at, reason, *copies));
+        }
         let fragments = self.let_go(slot);
         self.counters.dropped += u64::from(fragments);
         if fragments > 0 {
@@ -70,7 +74,13 @@ impl Reassembler {
         self.counters.timeouts += u64::from(datagram.poisoned.is_none());
         if self.settings.tell_timeouts && datagram.header.is_known() && !datagram.copies {
             let first = datagram.pieces.take_first(&mut self.nodes, 0);
-            first.into_iter().for_each(|(frame, ..)| sink.timed_out(frame, datagram.header.ip_at()));
+            if let Some((first, ..)) = first {
+                let at = datagram.header.place();
+                if sink.watches() {
+                    sink.lost(&first, at.ip, DropReason::FragmentTimeout, false);
+                }
+                sink.timed_out(first, at);
+            }
         }
         self.discard(slot, DropReason::FragmentTimeout, sink);
         self.forget(slot);

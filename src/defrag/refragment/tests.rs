@@ -4,7 +4,7 @@ use crate::decode::{Tunnels, decode};
 use crate::defrag::{Outcome, Reassembler, Settings, Sink};
 use crate::io::memory::HeapPool;
 use crate::io::{FrameMeta, LinkType, Rebuilt};
-use crate::wire::build::{IpFields, Link, ip_packet};
+use crate::wire::build::{IpFields, Link, ip_packet, pppoe};
 use crate::wire::checksum::internet;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -29,7 +29,11 @@ fn flat(frame: &Frame) -> Vec<u8> {
 
 /// A frame of a packet, in segments of such lengths by turns, as if it were rebuilt of pieces up to `largest`.
 fn frame(pool: &HeapPool, packet: &[u8], segments: &[usize], largest: u16) -> (Frame, Decoded) {
-    let bytes = Link::ethernet().wrap(packet);
+    framed(pool, Link::ethernet().wrap(packet), segments, largest)
+}
+
+/// As `frame`, of an Ethernet frame.
+fn framed(pool: &HeapPool, bytes: Vec<u8>, segments: &[usize], largest: u16) -> (Frame, Decoded) {
     let mut sizes = segments.iter().copied().cycle();
     let (mut rest, mut pieces) = (&bytes[..], Vec::new());
     while !rest.is_empty() {
@@ -47,7 +51,9 @@ fn frame(pool: &HeapPool, packet: &[u8], segments: &[usize], largest: u16) -> (F
 
 fn cut(frame: Frame, decoded: &Decoded, mtu: u16, pool: &HeapPool) -> Result<Vec<Frame>, DropReason> {
     let mut pieces = Vec::new();
-    let done = refragment(frame, decoded, mtu, &mut pool.clone(), &mut |piece| pieces.push(piece));
+    let done = refragment(frame, decoded, Cut { mtu, port_sums: true }, &mut pool.clone(), &mut |piece| {
+        pieces.push(piece)
+    });
     done.map(|()| pieces).map_err(|(reason, _)| reason)
 }
 
@@ -77,6 +83,25 @@ fn every_ipv4_piece_has_the_id_all_options_and_a_right_checksum_and_fits() {
     assert_eq!(at, 8008);
     drop(pieces);
     assert_eq!(pool.outstanding(), 0);
+}
+
+/// What the header of a frame's PPPoE session says.
+fn session_len(bytes: &[u8]) -> usize {
+    u16::from_be_bytes([bytes[LINK + 4], bytes[LINK + 5]]).into()
+}
+
+#[test]
+fn pieces_in_a_pppoe_session_have_its_length_right() {
+    let pool = HeapPool::default();
+    for family in [Family::V4, Family::V6] {
+        let whole = packet(family, &[], &[3; 3000]);
+        let bytes = Link::ethernet().wrap_as(0x8864, &pppoe(5, &whole));
+        let (long, decoded) = framed(&pool, bytes, &[4000], 1492);
+        let pieces = cut(long, &decoded, 1492, &pool).unwrap();
+        let lengths: Vec<_> = pieces.iter().map(|piece| (session_len(&flat(piece)), piece.len())).collect();
+        assert!(lengths.iter().all(|(said, len)| said + LINK + 6 == *len), "{family:?}: {lengths:?}");
+        assert_eq!(lengths.len(), 3);
+    }
 }
 
 #[test]
@@ -138,7 +163,9 @@ fn without_buffers_the_rest_comes_back_and_nothing_is_lost() {
     let whole = packet(Family::V4, &[], &[1; 5000]);
     let (frame, decoded) = frame(&pool, &whole, &[5100], 1500);
     let mut emitted = Vec::new();
-    let failed = refragment(frame, &decoded, 1500, &mut Empty, &mut |piece| emitted.push(piece));
+    let failed = refragment(frame, &decoded, Cut { mtu: 1500, port_sums: false }, &mut Empty, &mut |piece| {
+        emitted.push(piece)
+    });
     let (reason, rest) = failed.unwrap_err();
     assert_eq!((reason, rest.meta().packet), (DropReason::NoBuffer, 9));
     drop((rest, emitted));
@@ -163,16 +190,22 @@ proptest! {
     #[test]
     fn a_datagram_cut_shuffled_and_put_together_is_the_same(
         payload in 1usize..20_000, seed: u8, v6: bool, options in 0usize..=10,
-        segments in prop::collection::vec(60usize..4000, 1..4), mtu in 576u16..9193, order in any::<u64>(),
+        segments in prop::collection::vec(60usize..4000, 1..4), mtu in 576u16..9193, order in any::<u64>(), session: bool,
     ) {
         let pool = HeapPool::default();
         let family = if v6 { Family::V6 } else { Family::V4 };
         let options = if v6 { Vec::new() } else { vec![1; options * 4] };
         let payload: Vec<u8> = (0..payload).map(|n| (n as u8).wrapping_mul(seed | 1)).collect();
         let whole = packet(family, &options, &payload);
-        let (frame, decoded) = frame(&pool, &whole, &segments, mtu);
+        let there = match session {
+            true => Link::ethernet().wrap_as(0x8864, &pppoe(5, &whole)),
+            false => Link::ethernet().wrap(&whole),
+        };
+        let between = there.len() - whole.len() - LINK;
+        let (frame, decoded) = framed(&pool, there.clone(), &segments, mtu);
         let mut pieces = cut(frame, &decoded, mtu, &pool).unwrap();
-        prop_assert!(pieces.iter().all(|piece| piece.len() <= usize::from(mtu) + LINK));
+        prop_assert!(pieces.iter().all(|piece| piece.len() <= usize::from(mtu) + between + LINK));
+        prop_assert!(!session || pieces.iter().all(|piece| session_len(&flat(piece)) == piece.len() - LINK - 6));
         crate::wire::build::Random::new(order).shuffle(&mut pieces);
         let mut reassembler = Reassembler::new(Settings::default());
         let (count, mut rebuilt) = (pieces.len(), None);
@@ -188,7 +221,7 @@ proptest! {
         let rebuilt = rebuilt.unwrap();
         // A piece alone is no fragment in IPv4; in IPv6 decoding leaves it its header (RFC 6946).
         if count > 1 || !v6 {
-            prop_assert_eq!(&flat(&rebuilt)[LINK..], &whole[..]);
+            prop_assert_eq!(flat(&rebuilt), there);
         }
         drop(rebuilt);
         prop_assert_eq!(pool.outstanding(), 0);

@@ -197,6 +197,7 @@ impl Allocator {
         }
         let mut compacted = compacted?;
         compacted.set_meta(frame.meta());
+        compacted.leave_as(frame);
         Some(compacted)
     }
 

@@ -31,6 +31,8 @@ pub struct PortConfig {
     /// `None`: as the port has it.
     pub mtu: Option<u16>,
     pub promiscuous: bool,
+    /// Use what the port has to compute IPv4 checksums.
+    pub checksum_offload: bool,
     pub link_type: LinkType,
     pub stamp: Stamp,
     /// For a port with several receive queues.
@@ -50,6 +52,7 @@ impl Default for PortConfig {
             tx_descriptors: 1024,
             mtu: None,
             promiscuous: true,
+            checksum_offload: false,
             link_type: LinkType::Ethernet,
             stamp: Stamp::Clock,
             hash: HashFields::default(),
@@ -346,6 +349,9 @@ fn configure(
     let (id, mut wanted) = (device.id, rte_eth_conf::default());
     wanted.rxmode.offloads = limits.rx_offload_capa & u64::from(dpdk_sys::RTE_ETH_RX_OFFLOAD_SCATTER);
     wanted.txmode.offloads = limits.tx_offload_capa & u64::from(dpdk_sys::RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+    if ipv4_checksums(config, limits) {
+        wanted.txmode.offloads |= u64::from(dpdk_sys::RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
+    }
     if let Some(mtu) = config.mtu {
         wanted.rxmode.mtu = u32::from(mtu);
     }
@@ -373,6 +379,12 @@ fn configure(
         }
     }
     Ok(symmetric)
+}
+
+/// Whether the port is asked to compute the checksums of IPv4 headers, and can.
+fn ipv4_checksums(config: &PortConfig, limits: &rte_eth_dev_info) -> bool {
+    config.checksum_offload
+        && limits.tx_offload_capa & u64::from(dpdk_sys::RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0
 }
 
 /// A port that keeps its own table sends more frames to the wrong worker, which hands them over.
@@ -431,5 +443,6 @@ fn describe(
         numa_node: u32::try_from(node).ok(),
         mac: mac.addr_bytes,
         symmetric_rss,
+        ipv4_checksums: ipv4_checksums(config, limits),
     }
 }

@@ -196,6 +196,15 @@ mod tests {
         assert_eq!(tx.send(&mut burst), 3);
         assert_eq!((burst.len(), burst[0].segment_count()), (1, 20));
         assert_eq!(port.stats().tx_packets, 3);
+        drop(burst);
+
+        let mut asking = chain(&mut from, 9);
+        assert!(!asking.leave_ipv4_checksum(128, 20) && !asking.leaves_ipv4_checksum(), "too far behind");
+        assert!(asking.leave_ipv4_checksum(18, 24) && asking.leaves_ipv4_checksum());
+        let mut burst: Burst = [asking, chain(&mut from, 9)].into_iter().collect();
+        assert_eq!(tx.compact(&mut burst), 2);
+        let left: Vec<_> = burst.iter().map(|f| (f.segment_count(), f.leaves_ipv4_checksum())).collect();
+        assert_eq!(left, [(2, true), (2, false)], "compacted, and still left to the port");
         drop((burst, tx, port));
         assert_eq!(pool.in_use(), 0);
     }

@@ -128,6 +128,22 @@ impl Mbuf {
         }
     }
 
+    /// Asks the port it leaves by for the checksum of an IPv4 header of `l3` bytes behind `l2`.
+    pub(super) fn ask_ipv4_checksum(self, l2: u8, l3: u16) {
+        // SAFETY: the chain is ours to write; the shim writes fields.
+        unsafe { dpdk_sys::weir_mbuf_ask_ipv4_checksum(self.0.as_ptr(), l2, l3) }
+    }
+
+    pub(super) fn asks_ipv4_checksum(self) -> bool {
+        // SAFETY: as `len`; the shim reads a field.
+        unsafe { dpdk_sys::weir_mbuf_asks_ipv4_checksum(self.0.as_ptr()) != 0 }
+    }
+
+    pub(super) fn ask_as(self, from: Mbuf) {
+        // SAFETY: both chains are there, and this one is ours to write.
+        unsafe { dpdk_sys::weir_mbuf_ask_as(self.0.as_ptr(), from.0.as_ptr()) }
+    }
+
     /// Keeps the first `len` bytes, more than none and fewer than all; the rest as a chain of its own, or `None` when the
     /// pool has no mbuf for its beginning, and nothing has changed.
     pub(super) fn split(self, len: usize) -> Option<NonNull<rte_mbuf>> {

@@ -310,6 +310,37 @@ impl Frame {
         }
     }
 
+    /// Leaves the checksum of its IPv4 header, `l3` bytes behind a link header of `l2`, to the port that it leaves by; the field
+    /// must be zero, and the port one that [offers](super::PortInfo::ipv4_checksums) it. False, and nothing done, for a frame of
+    /// the heap or a link header that is too long to tell.
+    pub fn leave_ipv4_checksum(&mut self, l2: usize, l3: usize) -> bool {
+        /// The mbuf's field has seven bits, and that of the IP header nine.
+        const LONGEST: u8 = 127;
+        let (Ok(l2), Ok(l3)) = (u8::try_from(l2), u16::try_from(l3)) else { return false };
+        match self.form_mut() {
+            FormMut::Mbuf(mbuf) if l2 <= LONGEST && l3 < 512 => {
+                mbuf.ask_ipv4_checksum(l2, l3);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether its checksum is left to the port.
+    pub fn leaves_ipv4_checksum(&self) -> bool {
+        match self.form() {
+            Form::Heap(_) => false,
+            Form::Mbuf(mbuf) => mbuf.asks_ipv4_checksum(),
+        }
+    }
+
+    /// Leaves to the port what `from` does, whose bytes this has.
+    pub(super) fn leave_as(&mut self, from: &Frame) {
+        if let (FormMut::Mbuf(mbuf), Form::Mbuf(from)) = (self.form_mut(), from.form()) {
+            mbuf.ask_as(from);
+        }
+    }
+
     /// Puts bytes in front, into room that the first segment has there and shares with nobody. Whether it had that.
     pub fn prepend(&mut self, bytes: &[u8]) -> bool {
         match self.form_mut() {

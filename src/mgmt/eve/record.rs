@@ -300,6 +300,7 @@ impl<'a> Record<'a> {
         self.flow = Some(FlowPart::ended(flow));
         self.tcp = flow.tcp.as_ref().map(TcpPart::new);
         self.app = AppPart::new(&flow.app);
+        self.tunnel = flow.outer.as_ref().map(TunnelPart::of_session);
         self
     }
 }

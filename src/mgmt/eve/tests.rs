@@ -79,6 +79,7 @@ fn flow_event() -> FlowEvent {
         action: None,
         tcp: Some(TcpSummary { flags: PerDir([0x1b, 0x12]), state: "closed" }),
         app: AppNames::default(),
+        outer: None,
     }
 }
 
@@ -359,4 +360,20 @@ fn a_drop_record_has_the_fields_of_its_protocols() {
     let echo =
         json!({"len": 60, "tos": 0, "ttl": 1, "ipid": 2, "icmp_id": 5, "icmp_seq": 6, "reason": "rules"});
     assert_eq!(part(v4, UpperHeader::Icmp { id: 5, seq: 6 }), echo);
+}
+
+#[test]
+fn the_record_of_an_inner_session_has_the_packet_around_it() {
+    let outer =
+        Outer { tuple: tuple(17, 999, 4789), cause: Cause::Packet, kind: TunnelKind::Vxlan, depth: 1 };
+    let origin = origin(tuple(6, 40000, 80));
+    let flow = FlowEvent { outer: Some(outer), ..flow_event() };
+    let found = written(Medium::Wire, &[Event { origin, body: EventBody::Flow(flow) }]);
+    let ends = &found[0]["tunnel"];
+    assert_eq!(
+        (&ends["src_port"], &ends["dest_port"], &ends["proto"]),
+        (&json!(999), &json!(4789), &json!("UDP"))
+    );
+    assert_eq!((&ends["kind"], &ends["depth"]), (&json!("vxlan"), &json!(1)));
+    assert!(ends.get("pkt_src").is_none() && ends.get("pcap_cnt").is_none(), "it is about no single packet");
 }

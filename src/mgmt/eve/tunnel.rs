@@ -14,6 +14,8 @@ pub struct TunnelPart {
     proto: Cow<'static, str>,
     depth: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pcap_cnt: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pkt_src: Option<&'static str>,
@@ -26,8 +28,21 @@ impl TunnelPart {
             ends: Ends::of(&outer.tuple),
             proto: proto_name(outer.tuple.proto),
             depth: outer.depth,
+            kind: None,
             pcap_cnt: number(packet, outer.cause, medium),
             pkt_src: of_cause(outer.cause),
+        }
+    }
+
+    /// Of a session's record, which is about no single packet; how a packet is carried is said by alerts in `pkt_src`.
+    pub fn of_session(outer: &Outer) -> TunnelPart {
+        TunnelPart {
+            ends: Ends::of(&outer.tuple),
+            proto: proto_name(outer.tuple.proto),
+            depth: outer.depth,
+            kind: Some(outer.kind.name()),
+            pcap_cnt: None,
+            pkt_src: None,
         }
     }
 }

@@ -40,6 +40,9 @@ pub fn run(config: &Config, options: &EalOptions, background: Background) -> Res
             "port {name} takes IP packets of {takes} bytes, and datagrams of up to {mtu} leave whole: -m {takes} would cut them"
         );
     }
+    for info in infos.iter().filter(|info| info.ipv4_checksums) {
+        tracing::debug!("port {} computes the checksums of pieces", info.name);
+    }
     let plans = plans(config, &ports);
     let mut clock = platform.eal.time().clock();
     let now = clock.now();
@@ -118,7 +121,14 @@ fn plans(config: &Config, ports: &[DpdkPort]) -> Vec<PortPlan> {
         let other = pair(name)?.ports.iter().find(|port| *port != name)?;
         number(other).map(|n| PortId(n as u16))
     };
-    plans.iter().zip(&config.ports).map(|(of, port)| plan(of.link, peer(&port.name), of.peer_mtu)).collect()
+    plans
+        .iter()
+        .zip(&config.ports)
+        .map(|(of, port)| PortPlan {
+            peer_checksums: of.peer_checksums,
+            ..plan(of.link, peer(&port.name), of.peer_mtu)
+        })
+        .collect()
 }
 
 fn receivers(ports: &mut [DpdkPort]) -> Vec<Source> {

@@ -162,3 +162,32 @@ fn in_a_pause_all_frames_are_counted_and_the_main_lcore_lifts_one_that_lasts() {
     assert_eq!(line.sent(1).len(), 200);
     line.finish();
 }
+
+/// What stands between link header and IP takes its part of the port's MTU where the frame is made here.
+#[test]
+fn a_rebuilt_datagram_is_cut_so_that_its_frames_fit_with_labels_and_pppoe() {
+    let packet = build::udp_packet(addr(1, 1), addr(2, 2), &IpFields::default(), &[7; 3000]);
+    let wraps: [fn(&[u8]) -> Vec<u8>; 3] = [
+        |packet| Link::ethernet().wrap_as(0x8864, &build::pppoe(7, packet)),
+        |packet| Link::tagged(&[5]).wrap_as(0x8847, &build::mpls(&[17, 18], packet)),
+        |packet| Link::tagged(&[5, 6]).wrap(packet),
+    ];
+    for (wrap, link, longest) in [(wraps[0], 14, 1500), (wraps[1], 18, 1500), (wraps[2], 22, 1500)] {
+        for mode in [Mode::Ips, Mode::Reassemble] {
+            let mut line = Line::new(0, &[mode], |_| {});
+            for piece in build::fragments(&packet, 5, &[1000]) {
+                line.put(0, &wrap(&piece));
+            }
+            line.settle(Time::from_secs(1_780_000_000));
+            let sent = line.sent(1);
+            assert_eq!(sent.len(), 3, "{mode:?}");
+            assert!(sent.iter().all(|frame| frame.len() - link <= longest), "{mode:?}");
+            // Whole, a packet that fills the MTU passes with whatever it came in: there was room for it.
+            let whole = wrap(&build::udp_packet(addr(1, 1), addr(2, 2), &IpFields::default(), &[7; 1472]));
+            line.put(0, &whole);
+            line.settle(Time::from_secs(1_780_000_000));
+            assert_eq!(line.sent(1), [whole], "{mode:?}");
+            line.finish();
+        }
+    }
+}

@@ -159,6 +159,37 @@ fn datagrams_are_answered_by_icmp_with_the_tags_of_their_frame() {
     }
 }
 
+/// Answers are shorter or longer than what they answer, and a PPPoE session's header says how long.
+#[test]
+fn answers_in_a_pppoe_session_have_its_length_right() {
+    for v6 in [false, true] {
+        let [client, server] = ends(v6);
+        let syn = segment(v6, 0, ISN[0], 0, SYN, b"");
+        let udp = |len| {
+            udp_packet(client, server, &IpFields::default(), &[b"attack".repeat(len), vec![0]].concat())
+        };
+        for (packet, answers) in [(syn, 1), (udp(1), 2), (udp(200), 2)] {
+            let mut rig = rig("rejectboth udp any any -> any any (content:\"attack\"; sid:1;)\n\
+                 reject tcp any any -> any any (flags:S; sid:2;)");
+            let there = Link::ethernet().wrap_as(0x8864, &build::pppoe(7, &packet));
+            let frame = rig.pool().frame(&there);
+            rig.frame(INSIDE, frame);
+            assert_eq!(rig.sent.len(), answers);
+            for sent in &rig.sent {
+                let (_, decoded) = read(sent);
+                let length = u16::from_be_bytes([sent.1[18], sent.1[19]]);
+                assert_eq!(
+                    u32::from(length),
+                    decoded.ip.unwrap().total_len + 2,
+                    "PPP's protocol is counted too"
+                );
+                assert_eq!(sent.1[12..18], there[12..18]);
+            }
+            rig.finish();
+        }
+    }
+}
+
 #[test]
 fn where_verdicts_do_not_act_nobody_is_told() {
     let plan = Idp::alone(

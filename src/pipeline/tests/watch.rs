@@ -7,6 +7,7 @@ use super::*;
 use crate::base::bpf::{Instruction, Program};
 use crate::base::{DropReason, PluginId, RuleIndex};
 use crate::service::trace::{Said, Step};
+use std::time::Duration;
 
 const RULE: &str = "drop udp any any -> any any (content:\"attack\"; sid:1;)";
 
@@ -85,6 +86,45 @@ fn dropped_ones_alone_are_shown_where_only_they_are_wanted_also_those_that_a_mod
         assert!(feed.take(&mut bytes).is_none());
         rig.finish();
     }
+}
+
+#[test]
+fn fragments_that_are_given_up_are_shown_as_they_came() {
+    for (mode, copies) in [(Mode::Ips, false), (Mode::Tap, true), (Mode::Ids, true)] {
+        let mut rig = rig(mode, 0);
+        let mut feed = frames(&mut rig, None, true, u32::MAX, 1 << 18);
+        let mut pieces = build::fragments(&udp(1, &[7; 4000]), 5, &[1000]);
+        pieces.remove(1);
+        pieces.iter().for_each(|piece| rig.packet(Dir::ToServer, piece));
+        // Within a tunnel: no frames of their own.
+        let inner = build::Tunnel::Vxlan(3).wrap(addr(1, 1), addr(2, 2), &Link::ethernet(), &pieces[0]);
+        rig.packet(Dir::ToServer, &inner);
+        assert_eq!(shown(&mut feed).len(), 0, "they wait");
+        rig.later(Duration::from_secs(31));
+        let reason = DropReason::FragmentTimeout;
+        let fate = if copies { Fate::Spared(reason) } else { Fate::Dropped(reason) };
+        let expected = |(n, piece): (usize, &Vec<u8>)| (fate, n as u64 + 1, Link::ethernet().wrap(piece));
+        let expected: Vec<_> = pieces.iter().enumerate().map(expected).collect();
+        assert_eq!(shown(&mut feed), expected, "{mode:?}");
+        rig.finish();
+    }
+}
+
+/// By overlaps a fragment has several runs, or none.
+#[test]
+fn a_fragment_in_several_runs_is_shown_once() {
+    let mut rig = rig(Mode::Ips, 0);
+    let mut feed = frames(&mut rig, None, true, u32::MAX, 1 << 18);
+    let packet = udp(1, &[7; 4000]);
+    let piece = |range| build::fragment(&packet, 5, range, true);
+    for range in [400..800, 1200..1600, 0..2000, 0..400] {
+        rig.packet(Dir::ToServer, &piece(range));
+    }
+    let duplicate = shown(&mut feed);
+    rig.later(Duration::from_secs(31));
+    let packets: Vec<_> = shown(&mut feed).iter().map(|(.., packet, _)| *packet).collect();
+    assert_eq!((duplicate.len(), packets), (1, vec![3, 1, 2]));
+    rig.finish();
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Packets within packets, and their fragments.
 
+use super::rig::Rig;
 use super::*;
+use crate::base::{Outer, TunnelKind};
 use crate::decode::{InnerSessions, Tunnels};
 use crate::wire::build::{Tunnel, mpls, pppoe};
 
@@ -144,6 +146,44 @@ fn the_two_directions_through_two_tunnels_are_one_session_where_the_settings_joi
             let delivery = stream::Settings::suricata().delivery;
             let found = replay_with(&frames, rules, &settings, delivery).alerts.len();
             assert_eq!(found, alerts, "{sessions:?}, {workers} workers");
+        }
+    }
+}
+
+#[test]
+fn the_record_of_an_inner_session_names_its_tunnel() {
+    let packet = build::udp_packet(addr(11, 4000), addr(12, 9), &IpFields::default(), b"inner");
+    let answer = build::udp_packet(addr(12, 9), addr(11, 4000), &IpFields::default(), b"inner");
+    // The same inner ends in two tunnels, the second within a third.
+    let nested = through(&Tunnel::Vxlan(2), (3, 4), &packet);
+    let nested = through(&Tunnel::Ip, (5, 6), &nested);
+    for (joined, inner) in [(InnerSessions::OfTunnel, true), (InnerSessions::Joined, false)] {
+        let tunnels = Tunnels::default().keeping(joined);
+        let plan = detection(&engine(""), 2);
+        let mut rig = Rig::with(&plan, &Settings { tunnels, ..settings(1, Mode::Ips) });
+        rig.packet(Dir::ToServer, &through(&Tunnel::Vxlan(1), (1, 2), &packet));
+        rig.packet(Dir::ToClient, &through(&Tunnel::Vxlan(1), (2, 1), &answer));
+        rig.packet(Dir::ToServer, &nested);
+        let told = |event: &Event| match event.body {
+            EventBody::Flow(flow) => {
+                let ends =
+                    |outer: Outer| (outer.tuple.src_ip(), outer.tuple.dst_ip(), outer.kind, outer.depth);
+                Some((flow.stats.tuple.dport, flow.outer.map(ends)))
+            }
+            _ => None,
+        };
+        let mut told: Vec<_> = rig.finish().iter().filter_map(told).collect();
+        told.retain(|(port, outer)| outer.is_some() || *port == 9);
+        told.sort_by_key(|(_, outer)| outer.map(|outer| outer.3));
+        let one = (addr(1, 0).ip(), addr(2, 0).ip(), TunnelKind::Vxlan, 1);
+        let around = (addr(5, 0).ip(), addr(6, 0).ip(), TunnelKind::Ipv4, 1);
+        let two = (addr(5, 0).ip(), addr(6, 0).ip(), TunnelKind::Vxlan, 2);
+        if inner {
+            let ports: Vec<_> = told.iter().map(|(_, outer)| outer.unwrap()).collect();
+            assert_eq!(ports.len(), 3, "{told:?}");
+            assert!([one, around, two].iter().all(|expected| ports.contains(expected)), "{told:?}");
+        } else {
+            assert!(told.iter().all(|(_, outer)| outer.is_none()) && !told.is_empty(), "{told:?}");
         }
     }
 }

@@ -48,6 +48,33 @@ fn one_fragment_over_many_gaps_cannot_pin_more_than_the_cap() {
     assert!(b.at_rest());
 }
 
+/// As much as a chain cannot have segments, where the caps allow it.
+#[test]
+fn a_datagram_in_more_runs_than_a_frame_has_segments_is_put_together() {
+    let policies = crate::defrag::PolicyTable::new(OverlapPolicy::Last);
+    let caps =
+        Settings { source_memory: 0, datagram_memory: 1 << 30, memory: 1 << 30, ..Settings::default() };
+    let mut b = Bench::new(Family::V4, Settings { policies, ..caps });
+    let total = 44 * 1480;
+    for n in 0..43 {
+        assert!(matches!(b.push(n * 1480, 1480, true, 0), Outcome::Held));
+    }
+    // Copied into pages: each makes a run of its own and cuts another in two.
+    let small = (0..43 * 1480 / 16).map(|n| Piece { start: n * 16 + 8, len: 8, more: true, salt: 1 });
+    for piece in small.clone() {
+        assert!(matches!(b.put(piece), Outcome::Held));
+    }
+    let Outcome::Complete(whole) = b.push(43 * 1480, 1480, false, 0) else { panic!("{:?}", b.log.dropped) };
+    let mut expected = bytes_of(Piece { start: 0, len: total, more: false, salt: 0 });
+    for piece in small {
+        let (start, end) = (piece.start as usize, (piece.start + piece.len) as usize);
+        expected[start..end].copy_from_slice(&bytes_of(piece));
+    }
+    assert!(payload(&whole, Family::V4) == expected);
+    drop(whole);
+    assert!(b.log.dropped.is_empty() && b.at_rest());
+}
+
 #[test]
 fn when_pieces_run_out_the_datagram_is_given_up() {
     let mut b = Bench::new(Family::V4, Settings { pieces: 3, ..Settings::default() });

@@ -31,7 +31,7 @@ pub use ip_actions::{IpActions, WhenCrowded};
 pub use lcores::{HashKey, Lcores, MAX_WORKERS, Poll, Pools, Spread};
 pub use matching::MatchRule;
 pub use outputs::{Eve, Fast, FurtherEve, Log, LogFormat, LogLevel, Outputs, Records, Rpc};
-pub use ports::{Eal, Mode, NonIp, Pair, PairInactive, PairKind, Port};
+pub use ports::{ChecksumOffload, Eal, Mode, NonIp, Pair, PairInactive, PairKind, Port};
 pub use profiler::Profiler;
 pub use rules::{Rules, Vars};
 pub use services::{HoldEnd, Inactive, OnFault, PluginEntry, ServiceSet, Services};

@@ -42,6 +42,16 @@ pub struct Port {
     pub rx_descriptors: u16,
     pub tx_descriptors: u16,
     pub promiscuous: bool,
+    pub checksum_offload: ChecksumOffload,
+}
+
+words! {
+    /// Who computes the checksums of IPv4 headers that are made anew.
+    ChecksumOffload {
+        /// The port, where it offers that.
+        Auto = "auto",
+        Software = "software",
+    }
 }
 
 impl Default for Port {
@@ -54,6 +64,7 @@ impl Default for Port {
             rx_descriptors: 1024,
             tx_descriptors: 1024,
             promiscuous: true,
+            checksum_offload: ChecksumOffload::Auto,
         }
     }
 }
@@ -100,6 +111,12 @@ impl Section for Port {
             "promiscuous",
             "Receive frames for other addresses too: a wire pair needs it.",
             &mut self.promiscuous,
+        );
+        v.value(
+            "checksum-offload",
+            "Who computes the header checksums of the pieces that datagrams leave this port in: the port if it offers that\n\
+             (\"auto\"), or always we (\"software\").",
+            &mut self.checksum_offload,
         );
     }
 }

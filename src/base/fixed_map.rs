@@ -16,10 +16,10 @@ struct Node<K, V> {
 
 /// A key's hash, so that one look-up and one insertion ask for it once.
 #[derive(Copy, Clone, PartialEq, Eq)]
-pub(super) struct Hashed(u32);
+pub struct Hashed(u32);
 
 /// At most `capacity` entries. A value outlives its entry: who inserts sets it anew, so that large ones need no clearing.
-pub(super) struct FixedMap<K, V> {
+pub struct FixedMap<K, V> {
     heads: Box<[u32]>,
     nodes: Vec<Node<K, V>>,
     free: u32,
@@ -29,7 +29,7 @@ pub(super) struct FixedMap<K, V> {
 }
 
 impl<K: Copy + Eq + Hash, V: Default> FixedMap<K, V> {
-    pub(super) fn new(capacity: u32, seed: u64) -> FixedMap<K, V> {
+    pub fn new(capacity: u32, seed: u64) -> FixedMap<K, V> {
         let buckets = (capacity as usize).next_power_of_two();
         FixedMap {
             heads: vec![NONE; buckets].into_boxed_slice(),
@@ -41,12 +41,12 @@ impl<K: Copy + Eq + Hash, V: Default> FixedMap<K, V> {
         }
     }
 
-    pub(super) fn len(&self) -> u32 {
+    pub fn len(&self) -> u32 {
         self.len
     }
 
     #[inline]
-    pub(super) fn hash(&self, key: &K) -> Hashed {
+    pub fn hash(&self, key: &K) -> Hashed {
         Hashed(self.hasher.hash_one(key) as u32)
     }
 
@@ -55,7 +55,7 @@ impl<K: Copy + Eq + Hash, V: Default> FixedMap<K, V> {
     }
 
     #[inline]
-    pub(super) fn find(&self, hash: Hashed, key: &K) -> Option<u32> {
+    pub fn find(&self, hash: Hashed, key: &K) -> Option<u32> {
         let mut at = self.heads[self.bucket(hash)];
         while let Some(node) = self.nodes.get(at as usize) {
             if node.hash == hash && node.key == *key {
@@ -67,7 +67,7 @@ impl<K: Copy + Eq + Hash, V: Default> FixedMap<K, V> {
     }
 
     /// A slot for a key that is not there; its value is whatever the slot's last user left. `None` when full.
-    pub(super) fn insert(&mut self, hash: Hashed, key: K) -> Option<u32> {
+    pub fn insert(&mut self, hash: Hashed, key: K) -> Option<u32> {
         let bucket = self.bucket(hash);
         let next = self.heads[bucket];
         let slot = if self.free != NONE {
@@ -88,7 +88,7 @@ impl<K: Copy + Eq + Hash, V: Default> FixedMap<K, V> {
     }
 
     /// `slot` must be in use.
-    pub(super) fn remove(&mut self, slot: u32) {
+    pub fn remove(&mut self, slot: u32) {
         let Some(node) = self.nodes.get(slot as usize) else { return };
         let (bucket, after) = (self.bucket(node.hash), node.next);
         if self.heads[bucket] == slot {
@@ -108,11 +108,11 @@ impl<K: Copy + Eq + Hash, V: Default> FixedMap<K, V> {
         self.len -= 1;
     }
 
-    pub(super) fn value(&self, slot: u32) -> &V {
+    pub fn value(&self, slot: u32) -> &V {
         &self.nodes[slot as usize].value
     }
 
-    pub(super) fn value_mut(&mut self, slot: u32) -> &mut V {
+    pub fn value_mut(&mut self, slot: u32) -> &mut V {
         &mut self.nodes[slot as usize].value
     }
 }
