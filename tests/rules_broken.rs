@@ -96,3 +96,57 @@ fn a_number_taken_twice_is_told_with_the_line_that_has_it() {
         "{faults}"
     );
 }
+
+#[test]
+fn of_very_many_faults_the_first_are_printed_and_all_on_demand() {
+    let rules: String =
+        (1..=1000).map(|sid| format!("alert tcp any any -> any any (contnet:\"a\"; sid:{sid};)\n")).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("many.rules");
+    std::fs::write(&path, rules).unwrap();
+    let told = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+        let output = command.args(["rules", "check"]).arg(&path).args(more).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let faults = |text: &str| text.matches(": error in sid ").count();
+    let (said, few) = told(&[]);
+    assert_eq!(said, "0 rules loaded, 1000 refused\nrefused by keyword: contnet 1000\n");
+    assert_eq!(faults(&few), 250);
+    assert!(few.contains("and 750 more: `weir rules check --all` prints them"), "{few}");
+    let (_, all) = told(&["--all"]);
+    assert_eq!(faults(&all), 1000);
+    let (json, none) = told(&["--json"]);
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((report["faults"].as_array().unwrap().len(), none.as_str()), (1000, ""));
+}
+
+#[test]
+fn what_is_no_file_of_rules_ends_with_a_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let long = dir.path().join("long.rules");
+    std::fs::File::create(&long).unwrap().set_len(3 << 30).unwrap();
+    let wide = dir.path().join("wide.rules");
+    std::fs::write(&wide, b"\xff\xfea\0l\0").unwrap();
+    let told = |path: &std::path::Path| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_weir")).args(["rules", "check"]).arg(path).output().unwrap();
+        assert_ne!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for path in [std::path::Path::new("/dev/zero"), &pipe] {
+        assert!(
+            told(path).contains("it is a device, pipe or socket, and a regular file is wanted"),
+            "{path:?}"
+        );
+    }
+    assert!(told(&long).contains("it is longer than the 512 MiB that are read of such a file"));
+    let empty = dir.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    assert!(told(&empty).contains("ends in .rules; name a folder that has such files"));
+    assert!(told(&wide).contains("wide.rules:1:1: error: the file is UTF-16LE"));
+    assert!(told(&dir.path().join("none*.rules")).contains("no rule file matches"));
+}

@@ -2,12 +2,14 @@
 //! `rules` learns by the list [`DECODED`](crate::rules::app::DECODED), which a test holds to this table.
 
 use super::decoder::{Decoder, Probe};
-use super::transaction::COMPLETE;
+use super::transaction::{COMPLETE, START};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 use crate::rules::context::BufferId;
+use crate::rules::state;
 
-/// Names of a direction's stages, for `app-layer-state` and rule hooks.
+/// The protocol's own names of a direction's stages, for `app-layer-state` and rule hooks; every protocol has others too
+/// ([`stage_named`]).
 pub type States = &'static [(&'static str, u8)];
 
 pub struct Entry {
@@ -93,9 +95,30 @@ pub fn stage_of(proto: AppProto, buffer: BufferId) -> u8 {
     of(proto).map_or(COMPLETE, |entry| (entry.stage)(buffer))
 }
 
+/// The stage of the direction that rules call by that name.
+pub fn stage_named(proto: AppProto, dir: Dir, name: &str) -> Option<u8> {
+    let is = |names: [&str; 2]| names.get(dir.index()).is_some_and(|known| *known == name);
+    if is(state::STARTED) {
+        return Some(START);
+    }
+    if is(state::COMPLETED) {
+        return Some(COMPLETE);
+    }
+    let own = of(proto)?.states.get(dir.index())?;
+    own.iter().find(|(known, _)| *known == name).map(|(_, stage)| *stage)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rules_know_the_names_of_every_decoders_states() {
+        for entry in TABLE {
+            let named = entry.states.map(|states| states.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+            assert_eq!(named, state::own(entry.proto).map(<[_]>::to_vec), "{}", entry.proto.name());
+        }
+    }
     use crate::rules::app::DECODED;
 
     #[test]

@@ -8,7 +8,7 @@ use crate::rules::Rule;
 use crate::rules::app::AppProto;
 use crate::rules::field::{self, FieldId, FieldTest, Occurrence};
 use crate::rules::ruleset::{AppCheck, Check, ProtocolSide, ProtocolWord};
-use std::cmp::Ordering;
+use crate::rules::state::StateTest;
 
 /// Whether a part of a rule holds for a transaction.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(super) fn holds(
             tx.events().iter().any(|(way, event)| (*way == dir || only == Some(dir)) && **event == **name)
         }
         AppCheck::Event(_) | AppCheck::Protocol { .. } => holds_for_packet(check, facts, dir),
-        AppCheck::State { name, order } => state_holds(name, *order, tx, dir),
+        AppCheck::State { name, test } => state_holds(name, *test, tx, dir),
         AppCheck::Facility(_) => false,
     };
     if holds { Part::Holds } else { open }
@@ -173,11 +173,17 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(text, part).is_some()
 }
 
-/// `app-layer-state` and hooks: a stage of the direction at work.
-fn state_holds(name: &str, order: Ordering, tx: &Transaction, dir: Dir) -> bool {
-    let states = registry::of(tx.proto).and_then(|entry| entry.states.get(dir.index()).copied());
-    let found = states.unwrap_or_default().iter().find(|(state, _)| *state == name);
-    found.is_some_and(|(_, stage)| tx.stage(dir).cmp(stage) == order)
+/// `app-layer-state` and hooks: a stage of the direction at work. One packet may bring the transaction past several.
+fn state_holds(name: &str, test: StateTest, tx: &Transaction, dir: Dir) -> bool {
+    let (Some(asked), stage) = (registry::stage_named(tx.proto, dir, name), tx.stage(dir)) else {
+        return false;
+    };
+    match test {
+        StateTest::Reached => stage >= asked,
+        StateTest::Before => stage < asked,
+        StateTest::In => stage == asked,
+        StateTest::Past => stage > asked,
+    }
 }
 
 /// What is asked of a packet's session, not of a transaction.

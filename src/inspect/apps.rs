@@ -13,7 +13,7 @@ use crate::rules::app::AppProto;
 use crate::rules::context;
 use crate::rules::field::{self, FieldId};
 use crate::rules::ruleset::{AppCheck, BufferId, Check, Context, PayloadScope, Transform};
-use crate::rules::{Rule, RuleSet, Windows};
+use crate::rules::{Rule, RuleSet, Windows, state};
 use std::collections::BTreeMap;
 
 /// One buffer's, each with the number of its chain of transformations.
@@ -125,7 +125,18 @@ fn direction(rule: &Rule) -> Option<Dir> {
         Context::App(id) => id.get().dir.or(buffer.dir),
         _ => None,
     });
-    rule.flow.dir.or(of_buffers)
+    rule.flow.dir.or(of_buffers).or_else(|| of_state(rule))
+}
+
+/// The direction whose state the rule asks for.
+fn of_state(rule: &Rule) -> Option<Dir> {
+    rule.checks.iter().find_map(|check| match check {
+        Check::App(app) => match &**app {
+            AppCheck::State { name, .. } => state::direction(rule.app, name),
+            _ => None,
+        },
+        _ => None,
+    })
 }
 
 /// The content of a decoder's buffer that announces the rule.

@@ -3,17 +3,23 @@
 use crate::mgmt::config::Config;
 use crate::mgmt::rule_inputs::Inputs;
 use crate::rules::lists::{Kind, Touched};
+use crate::rules::source::read_regular;
 use crate::rules::{Diagnostic, Disabled, Loading, Origin, RuleSet, Why, dataset, geo, reputation, sum_list};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Longest list that a rule names (sums, a dataset, reputation, countries), bytes.
+const MAX_DATA_BYTES: u64 = 1 << 32;
+
 /// Why there is nothing to compile.
 #[derive(Debug, thiserror::Error)]
 pub enum RuleFileError {
-    #[error("no rule file matches {pattern}; correct rules.files, or name other files")]
+    #[error("no rule file matches {pattern}; correct it in rules.files, or on the command line")]
     NoMatch { pattern: String },
-    #[error("{pattern} is no pattern of file names: {reason}; correct rules.files")]
+    #[error(
+        "{pattern} is no pattern of file names: {reason}; correct it in rules.files, or on the command line"
+    )]
     BadPattern { pattern: String, reason: String },
     #[error("no file of {folder} ends in .rules; name a folder that has such files, or the files themselves")]
     EmptyFolder { folder: PathBuf },
@@ -63,7 +69,7 @@ pub struct Note {
 impl Loaded {
     /// With the files that rules name, as they are now: lists of sums, datasets, reputation, countries.
     pub fn new(mut loading: Loading, beside: &Beside) -> Loaded {
-        let open = |path: &Path| std::fs::read(path);
+        let open = |path: &Path| read_regular(path, MAX_DATA_BYTES);
         sum_list::attach(&mut loading, open);
         dataset::attach::attach(&mut loading, &beside.datasets, &beside.kept, open);
         reputation::attach::attach(&mut loading, &beside.reputation, open);
@@ -200,7 +206,28 @@ mod tests {
         assert_eq!((loaded.rules.rules.len(), loaded.refused().rules), (1, 0));
         config.rules.files = vec!["*.rule".into()];
         let fault = load(&config, dir.path(), &Selection::default()).unwrap_err();
-        assert!(fault.to_string().contains("*.rule; correct rules.files"), "{fault}");
+        assert!(fault.to_string().contains("*.rule; correct it in rules.files"), "{fault}");
+    }
+
+    #[test]
+    fn wildcards_on_the_command_line_are_files_or_an_error_that_names_them() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, sid) in [("a.rules", 1), ("b.rules", 2), ("c[1].rules", 3)] {
+            let rule = format!("alert tcp any any -> any any (msg:\"x\"; sid:{sid};)\n");
+            std::fs::write(dir.path().join(name), rule).unwrap();
+        }
+        std::fs::create_dir(dir.path().join("d.rules")).unwrap();
+        let config = Config::defaults(Profile::Inline);
+        let load = |pattern: &str| {
+            let only = vec![dir.path().join(pattern)];
+            load(&config, dir.path(), &Selection { only, ..Selection::default() })
+        };
+        assert_eq!(load("*.rules").unwrap().rules.rules.len(), 3, "folders are no files");
+        assert_eq!(load("[ab].rules").unwrap().rules.rules.len(), 2);
+        assert_eq!(load("c[1].rules").unwrap().rules.rules.len(), 1, "a file of that very name");
+        let fault = load("*.rule").unwrap_err().to_string();
+        assert!(fault.starts_with("no rule file matches ") && fault.contains("/*.rule;"), "{fault}");
+        assert!(load("a**.rules").unwrap_err().to_string().contains("is no pattern"));
     }
 
     #[test]

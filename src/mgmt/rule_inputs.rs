@@ -159,14 +159,11 @@ fn once(paths: Vec<PathBuf>) -> impl Iterator<Item = PathBuf> {
     paths.into_iter().filter(move |path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())))
 }
 
-/// Folders become their `*.rules`.
+/// As [`expand`], of names given on the command line.
 fn unfold(paths: &[PathBuf]) -> Result<Vec<PathBuf>, RuleFileError> {
     let mut files = Vec::new();
     for path in paths {
-        match path.is_dir() {
-            true => files.extend(in_folder(path)?),
-            false => files.push(path.clone()),
-        }
+        files.extend(expand(path)?);
     }
     Ok(files)
 }
@@ -174,7 +171,7 @@ fn unfold(paths: &[PathBuf]) -> Result<Vec<PathBuf>, RuleFileError> {
 /// Its `*.rules`. Its name may hold what would be a wildcard in a pattern.
 fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, RuleFileError> {
     let escaped = glob::Pattern::escape(&folder.to_string_lossy());
-    expand(&Path::new(&escaped).join("*.rules")).map_err(|error| match error {
+    matching(&format!("{escaped}/*.rules")).map_err(|error| match error {
         RuleFileError::NoMatch { .. } => RuleFileError::EmptyFolder { folder: folder.to_owned() },
         other => other,
     })
@@ -189,16 +186,29 @@ fn read(path: &Path) -> Result<SourceFile, RuleFileError> {
     if is_saved(&file.bytes) { Err(RuleFileError::Compiled { path: path.to_owned() }) } else { Ok(file) }
 }
 
-/// The files a pattern stands for, sorted; a name without wildcards stands for itself.
+/// The files a pattern stands for, sorted; a name without wildcards, or of something that is there, stands for itself, and
+/// a folder for its `*.rules`.
 fn expand(pattern: &Path) -> Result<Vec<PathBuf>, RuleFileError> {
-    let text = pattern.to_string_lossy();
-    if !text.contains(['*', '?', '[']) {
-        return if pattern.is_dir() { in_folder(pattern) } else { Ok(vec![pattern.to_owned()]) };
+    if pattern.is_dir() {
+        return in_folder(pattern);
     }
-    let bad = |e: glob::PatternError| RuleFileError::BadPattern {
-        pattern: text.to_string(),
-        reason: e.to_string(),
-    };
-    let found: Vec<PathBuf> = glob::glob(&text).map_err(bad)?.flatten().collect();
-    if found.is_empty() { Err(RuleFileError::NoMatch { pattern: text.to_string() }) } else { Ok(found) }
+    let text = pattern.to_string_lossy();
+    if !text.contains(['*', '?', '[']) || pattern.exists() {
+        return Ok(vec![pattern.to_owned()]);
+    }
+    matching(&text)
+}
+
+/// The pattern's files, without folders.
+fn matching(pattern: &str) -> Result<Vec<PathBuf>, RuleFileError> {
+    let pattern = || pattern.to_owned();
+    let bad = |e: glob::PatternError| RuleFileError::BadPattern { pattern: pattern(), reason: e.to_string() };
+    let mut found = Vec::new();
+    for path in glob::glob(&pattern()).map_err(bad)? {
+        let path = path.map_err(|e| RuleFileError::Unreadable { path: e.path().into(), error: e.into() })?;
+        if !path.is_dir() {
+            found.push(path);
+        }
+    }
+    if found.is_empty() { Err(RuleFileError::NoMatch { pattern: pattern() }) } else { Ok(found) }
 }

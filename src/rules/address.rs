@@ -155,7 +155,7 @@ mod tests {
             let fault = read(text).unwrap_err();
             assert_eq!((fault.message.as_str(), fault.span.start), (message, at), "{text}");
         }
-        assert!(read("$SELF").unwrap_err().message.ends_with("nested too deep"));
+        assert!(read("$SELF").unwrap_err().message.ends_with("names itself: $SELF -> $SELF"));
         assert_eq!(read("$HOM").unwrap_err().help.as_deref(), Some("did you mean `$HOME`?"));
     }
 }

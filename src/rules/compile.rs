@@ -94,7 +94,12 @@ fn load_in_parts(
     let (pool, sets) = (Pool::default(), header::Pool::default());
     let common = Common { files, indexes, vars, classes, references, pool, sets };
     let mut lines = Vec::new();
+    let mut unread = Vec::new();
     for (number, (file, index)) in files.iter().zip(&common.indexes).enumerate() {
+        if let Some(fault) = file.is_no_text() {
+            unread.push(Diagnostic::new(&file.name, index, fault.span, fault, None));
+            continue;
+        }
         for text in Lines::new(&file.bytes).with_commented() {
             let mut line = Line { file: number as u32, text, fate: Fate::AsWritten };
             if line.text.commented || !lists.is_empty() {
@@ -106,7 +111,7 @@ fn load_in_parts(
     }
     let parts: Vec<_> = lines.chunks(share(lines.len()).max(1)).collect();
     let read = parallel::map(&parts, |lines| Reader::read(&common, lines));
-    let mut merge = Merge::new(&common);
+    let mut merge = Merge::new(&common, unread);
     read.into_iter().for_each(|part| merge.part(part));
     merge.finish(lists)
 }

@@ -7,6 +7,7 @@ use super::ruleset::{
     MAX_VARIABLES, Operand, PcreFlags, RuleProtocol, Step, Tag, Target, Threshold, Transform,
 };
 use super::source::Span;
+use super::state::{self, StateTest};
 use super::text::{Fault, Text, nearest};
 use crate::base::Dir;
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub struct Draft {
     pub target: Option<Target>,
     pub flow: Option<FlowMatch>,
     pub checks: Vec<Check>,
+    /// Directions whose state the rule asks for, and where.
+    pub states: Vec<(Dir, Span)>,
     /// A keyword that only a packet can answer.
     pub needs_packet: bool,
     /// The first such, for faults.
@@ -177,6 +180,7 @@ impl Draft {
             target: None,
             flow: None,
             checks: Vec::new(),
+            states: Vec::new(),
             needs_packet: false,
             needs_packet_at: Span::default(),
             buffers: Vec::new(),
@@ -219,6 +223,15 @@ impl Draft {
     /// A check of what a decoder finds in these protocols.
     pub fn app_check(&mut self, check: AppCheck) {
         self.checks.push(Check::App(Box::new(check)));
+    }
+
+    /// Asks how far a transaction of the rule's protocols is, of those among them that have the state.
+    pub fn ask_state(&mut self, name: Text<'_>, test: StateTest) -> Result<(), Fault> {
+        let having = state::find(self.app.unwrap_or_default(), name)?;
+        self.require(having, name)?;
+        self.states.extend(state::direction(having, name.ascii()).map(|dir| (dir, name.span())));
+        self.app_check(AppCheck::State { name: name.ascii().into(), test });
+        Ok(())
     }
 
     /// Narrows the protocols that the session may have.
@@ -512,6 +525,9 @@ impl Draft {
     pub fn define(&mut self, name: Text<'_>) -> Result<u8, Fault> {
         if !name.bytes.first().is_some_and(u8::is_ascii_alphabetic) {
             return Err(name.fault("a variable's name begins with a letter"));
+        }
+        if !name.bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte)) {
+            return Err(name.fault("a variable's name is one word: letters, digits, `_`, `-` and `.`"));
         }
         let text = name.lossy();
         if let Some(at) = self.variables.iter().position(|v| *v == text) {

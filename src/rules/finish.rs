@@ -161,6 +161,18 @@ fn check_directions(draft: &Draft) -> Result<(), Fault> {
             _ => wanted = wanted.or(Some((dir, name))),
         }
     }
+    for &(dir, span) in &draft.states {
+        match wanted {
+            Some((other, said)) if other != dir => {
+                let message = format!(
+                    "this state is of what is sent {}, but `{said}` asks for the other direction",
+                    way(dir)
+                );
+                return Err(fault(span, "app-layer-state", message));
+            }
+            _ => wanted = wanted.or(Some((dir, "a state"))),
+        }
+    }
     Ok(())
 }
 

@@ -36,6 +36,7 @@ pub mod reputation;
 pub mod ruleset;
 pub mod saved;
 pub mod source;
+pub mod state;
 pub mod step;
 pub mod sum_list;
 pub mod text;

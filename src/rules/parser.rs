@@ -36,6 +36,12 @@ impl<'a> RuleAst<'a> {
 
 /// Reads the header's words, then the options.
 pub fn parse(line: &[u8]) -> Result<RuleAst<'_>, Fault> {
+    let text = Text::new(line, 0);
+    if let Some(at) = memchr::memchr(0, line) {
+        let fault = text.sub(at, at + 1).fault("a NUL byte stands here, and a rule is text");
+        return Err(fault.keyword("text").help("in a `content` write it as |00|"));
+    }
+    foreign(text)?;
     let mut header = Header { text: Text::new(line, 0), at: 0 };
     let action = header.word("action", "an action (alert, pass, drop, reject)")?;
     let protocol = header.word("protocol", "a protocol")?;
@@ -46,6 +52,40 @@ pub fn parse(line: &[u8]) -> Result<RuleAst<'_>, Fault> {
     let dst_ports = header.word("port", "a destination port")?;
     let options = options(header.body()?)?;
     Ok(RuleAst { action, protocol, src, src_ports, direction, dst, dst_ports, options })
+}
+
+/// First words of lines that rule files do not have, and where such lines belong.
+const FOREIGN: &[(&str, &str)] = &[
+    ("include", "name the file in `rules.files`, or behind -s or -S, where wildcards may stand"),
+    ("var", VARIABLES),
+    ("ipvar", VARIABLES),
+    ("portvar", VARIABLES),
+    ("preprocessor", SNORT),
+    ("dynamicpreprocessor", SNORT),
+    ("output", "outputs are the configuration's: `outputs.eve`, `outputs.fast`"),
+    ("suppress", THRESHOLDS),
+    ("event_filter", THRESHOLDS),
+    ("threshold", THRESHOLDS),
+    ("rate_filter", THRESHOLDS),
+];
+const VARIABLES: &str = "variables are the configuration's: `vars.address` and `vars.port`";
+const SNORT: &str = "it is of Snort's configuration, and Weir's decoders need none";
+const THRESHOLDS: &str = "it belongs into a file of `rules.threshold`, or of --threshold-file";
+
+/// A line of another file than one of rules.
+fn foreign(line: Text<'_>) -> Result<(), Fault> {
+    let (word, rest) = line.first_word();
+    let of_lists = ["classification:", "reference:"].into_iter().find(|kind| rest.strip(kind).is_some());
+    let help = match of_lists.filter(|_| word.is("config")) {
+        Some("classification:") => "it belongs into the file of `rules.classification`",
+        Some(_) => "it belongs into the file of `rules.reference`",
+        None => match FOREIGN.iter().find(|(known, _)| word.is(known)) {
+            Some((_, help)) => help,
+            None => return Ok(()),
+        },
+    };
+    let fault = word.fault(format!("rule files have no lines of `{}`", word.lossy()));
+    Err(fault.keyword(word.ascii()).help(help))
 }
 
 struct Header<'a> {

@@ -11,6 +11,7 @@ pub use super::field::{FieldId, FieldTest, Occurrence};
 pub use super::flowint::{FlowintOp, FlowintVerb};
 use super::geo::GeoTest;
 use super::reputation::ReputationTest;
+use super::state::StateTest;
 pub use super::step::*;
 pub use super::transform::Transform;
 use super::windows::Windows;
@@ -222,8 +223,7 @@ pub enum AppCheck {
     /// `app-layer-state:` or the hook of a rule's protocol word (`tls:client_hello_done`).
     State {
         name: Box<str>,
-        #[serde(with = "super::saved::ordering")]
-        order: std::cmp::Ordering,
+        test: StateTest,
     },
     /// Something that this version does not have: `filestore`, ...
     Facility(Facility),

@@ -1,6 +1,10 @@
 //! Rule files as bytes, and where in them something stands.
 
+use super::text::{Fault, Text};
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::Range;
+use std::path::Path;
 
 /// A half-open range of byte offsets.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -26,8 +30,8 @@ pub struct Position {
     pub column: u32,
 }
 
-/// Longest file read: spans are 32 bits wide.
-pub const MAX_FILE_BYTES: usize = u32::MAX as usize;
+/// Longest file read, bytes. (Spans are 32 bits wide.)
+pub const MAX_FILE_BYTES: u64 = 1 << 29;
 
 /// A rule file, or rules given on the command line. Any bytes: rules may hold what is not UTF-8.
 #[derive(Clone, Debug)]
@@ -41,12 +45,30 @@ impl SourceFile {
         SourceFile { name: name.into(), bytes: bytes.into() }
     }
 
-    pub fn read(path: &std::path::Path) -> std::io::Result<SourceFile> {
-        let bytes = std::fs::read(path)?;
-        if bytes.len() > MAX_FILE_BYTES {
-            return Err(std::io::Error::other("a rule file may have at most 4 GiB"));
-        }
-        Ok(SourceFile::new(path.display().to_string(), bytes))
+    pub fn read(path: &Path) -> io::Result<SourceFile> {
+        Ok(SourceFile::new(path.display().to_string(), read_regular(path, MAX_FILE_BYTES)?))
+    }
+
+    /// Why the bytes are not those of rules, if it shows: another encoding than ASCII or UTF-8.
+    pub fn is_no_text(&self) -> Option<Fault> {
+        const MARKS: [(&[u8], &str); 4] = [
+            (b"\xff\xfe\0\0", "UTF-32LE"),
+            (b"\0\0\xfe\xff", "UTF-32BE"),
+            (b"\xff\xfe", "UTF-16LE"),
+            (b"\xfe\xff", "UTF-16BE"),
+        ];
+        // Without a mark: every other byte of the first characters is 0.
+        let bare = match self.bytes.as_slice() {
+            [first, 0, second, 0, ..] if *first != 0 && *second != 0 => Some((0, "UTF-16LE")),
+            [0, first, 0, second, ..] if *first != 0 && *second != 0 => Some((0, "UTF-16BE")),
+            _ => None,
+        };
+        let marked = MARKS.into_iter().find(|(mark, _)| self.bytes.starts_with(mark));
+        let (length, encoding) = marked.map(|(mark, encoding)| (mark.len(), encoding)).or(bare)?;
+        let fault = Text::new(self.bytes.get(..length)?, 0)
+            .fault(format!("the file is {encoding}, and rules are ASCII or UTF-8: none of it is read"));
+        let help = format!("convert it: iconv -f {encoding} -t UTF-8 {0} > {0}.new", self.name);
+        Some(fault.keyword("text").help(help))
     }
 
     /// The lines' first offsets, for [`LineIndex::position`].
@@ -54,6 +76,32 @@ impl SourceFile {
         let starts =
             std::iter::once(0).chain(memchr::memchr_iter(b'\n', &self.bytes).map(|at| at as u32 + 1));
         LineIndex { bytes: &self.bytes, starts: starts.collect() }
+    }
+}
+
+/// What is in a file, if it is one (devices and pipes may have no end) and has at most so many bytes.
+pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open_regular(path)?;
+    let length = file.metadata()?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(limit)).unwrap_or_default());
+    // It may grow while it is read.
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    match length.max(bytes.len() as u64) {
+        found if found > limit => Err(io::Error::other(format!(
+            "it is longer than the {} MiB that are read of such a file",
+            limit >> 20
+        ))),
+        _ => Ok(bytes),
+    }
+}
+
+/// Opens it for reading. What is no regular file is not opened: a pipe would wait for a writer.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let kind = std::fs::metadata(path)?;
+    match (kind.is_file(), kind.is_dir()) {
+        (true, _) => File::open(path),
+        (_, true) => Err(io::Error::other("it is a folder, and a file is wanted")),
+        _ => Err(io::Error::other("it is a device, pipe or socket, and a regular file is wanted")),
     }
 }
 
@@ -92,6 +140,32 @@ impl LineIndex<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_end_or_is_too_long_is_not_read() {
+        let told = |path: &Path, limit| read_regular(path, limit).unwrap_err().to_string();
+        assert!(told(Path::new("/dev/zero"), 9).starts_with("it is a device, pipe or socket"));
+        let dir = tempfile::tempdir().unwrap();
+        assert!(told(dir.path(), 9).starts_with("it is a folder"));
+        let path = dir.path().join("x");
+        std::fs::write(&path, vec![b'x'; 3 << 20]).unwrap();
+        assert_eq!(told(&path, 2 << 20), "it is longer than the 2 MiB that are read of such a file");
+        assert_eq!(read_regular(&path, 3 << 20).unwrap().len(), 3 << 20);
+    }
+
+    #[test]
+    fn other_encodings_are_named() {
+        let found = |bytes: &[u8]| SourceFile::new("f", bytes).is_no_text().map(|fault| fault.message);
+        let is = |bytes: &[u8], name: &str| assert!(found(bytes).unwrap().contains(name), "{bytes:?}");
+        is(b"\xff\xfea\0", "UTF-16LE,");
+        is(b"\xfe\xff\0a", "UTF-16BE,");
+        is(b"\xff\xfe\0\0a\0\0\0", "UTF-32LE,");
+        is(b"#\0 \0a\0", "UTF-16LE,");
+        is(b"\0a\0l", "UTF-16BE,");
+        for fine in [&b""[..], b"alert", b"\xef\xbb\xbf# x", b"\xe9\xff", b"a\0b"] {
+            assert_eq!(found(fine), None, "{fine:?}");
+        }
+    }
 
     #[test]
     fn positions_count_lines_and_characters_from_one() {

@@ -47,7 +47,7 @@ mod uri;
 use super::decoder::{Decoder, Next};
 use super::registry::{Entry, States};
 use super::sink::Sink;
-use super::transaction::{COMPLETE, START};
+use super::transaction::COMPLETE;
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 use crate::rules::context::{self, BufferId};
@@ -62,20 +62,16 @@ const BODY: u8 = 3;
 const TRAILER: u8 = 4;
 
 const REQUEST_STATES: States = &[
-    ("request_started", START),
     ("request_line", LINE),
     ("request_headers", HEADERS),
     ("request_body", BODY),
     ("request_trailer", TRAILER),
-    ("request_complete", COMPLETE),
 ];
 const RESPONSE_STATES: States = &[
-    ("response_started", START),
     ("response_line", LINE),
     ("response_headers", HEADERS),
     ("response_body", BODY),
     ("response_trailer", TRAILER),
-    ("response_complete", COMPLETE),
 ];
 
 pub const ENTRY: Entry = Entry {

@@ -21,6 +21,9 @@ pub struct Check {
     /// Print warnings too
     #[arg(long)]
     warnings: bool,
+    /// Print every fault, however many there are
+    #[arg(long)]
+    all: bool,
 }
 
 /// What `--json` prints; scripts rely on these names.
@@ -62,7 +65,7 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
         };
         print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
     } else {
-        print_faults(&rules, args.warnings);
+        write_faults(&rules, args.warnings, if args.all { usize::MAX } else { SHOWN });
         print_plain(&summary(&rules))?;
     }
     Ok(super::outcome(&rules))
@@ -117,12 +120,25 @@ pub fn waiting_note(rules: &RuleSet) -> Option<String> {
     (all > 0).then(|| format!("{all} of them wait for decoders and cannot match yet: {}", each.join(", ")))
 }
 
-/// Every fault with its caret, to stderr.
+/// Faults that are printed where nothing asks for all.
+const SHOWN: usize = 250;
+
+/// The first faults with their carets, to stderr, and how many more there are.
 pub fn print_faults(rules: &Loaded, warnings: bool) {
+    write_faults(rules, warnings, SHOWN);
+}
+
+fn write_faults(rules: &Loaded, warnings: bool, most: usize) {
+    let told = || rules.diagnostics.iter().filter(|d| warnings || d.is_fault());
     // Buffered: there can be tens of thousands. Standard error gone is no reason to fail.
     let mut out = std::io::BufWriter::new(std::io::stderr().lock());
-    for diagnostic in rules.diagnostics.iter().filter(|d| warnings || d.is_fault()) {
+    for diagnostic in told().take(most) {
         let _ = writeln!(out, "{diagnostic}\n");
+    }
+    let more = told().skip(most).count();
+    if more > 0 {
+        let _ =
+            writeln!(out, "and {more} more: `weir rules check --all` prints them, `--json` counts them\n");
     }
     let _ = out.flush();
 }

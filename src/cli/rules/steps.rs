@@ -6,6 +6,7 @@ use crate::rules::ruleset::{
     AddrSet, AppCheck, Check, Content, Context, FieldTest, NumRange, Operand, Side, Step, Transform,
     VlanLayer,
 };
+use crate::rules::state::StateTest;
 use std::fmt::Display;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -159,7 +160,12 @@ fn app_check(check: &AppCheck) -> String {
         AppCheck::Protocol { protos, negated, side } => {
             format!("application protocol is {}{protos:?} ({side:?})", if *negated { "not " } else { "" })
         }
-        AppCheck::State { name, .. } => format!("the decoder has come to {name}"),
+        AppCheck::State { name, test } => match test {
+            StateTest::Reached => format!("the transaction has come to {name}"),
+            StateTest::Before => format!("the transaction has not come to {name}"),
+            StateTest::In => format!("the transaction is at {name}"),
+            StateTest::Past => format!("the transaction is past {name}"),
+        },
         AppCheck::Facility(facility) => format!("asks {}", facility.name()),
     }
 }

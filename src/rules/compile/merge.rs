@@ -39,7 +39,8 @@ struct Renumbered {
 }
 
 impl<'a, 'l> Merge<'a, 'l> {
-    pub(super) fn new(common: &'l Common<'a>) -> Merge<'a, 'l> {
+    /// `told`: of files that are not read at all.
+    pub(super) fn new(common: &'l Common<'a>, told: Vec<Diagnostic>) -> Merge<'a, 'l> {
         Merge {
             common,
             rules: Vec::new(),
@@ -47,7 +48,7 @@ impl<'a, 'l> Merge<'a, 'l> {
             names: AllNames::default(),
             transforms: Vec::new(),
             told: AHashSet::new(),
-            diagnostics: Vec::new(),
+            diagnostics: told,
             disabled: Vec::new(),
         }
     }

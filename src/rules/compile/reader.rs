@@ -14,10 +14,9 @@ use crate::rules::keyword;
 use crate::rules::lexer::Logical;
 use crate::rules::lists::Fate;
 use crate::rules::parser::{self, RuleAst};
-use crate::rules::ruleset::{
-    AppCheck, BitAction, Check, Context, FlowbitOp, HostBitOp, Rule, Source, Transform,
-};
+use crate::rules::ruleset::{BitAction, Check, Context, FlowbitOp, HostBitOp, Rule, Source, Transform};
 use crate::rules::source::{LineIndex, SourceFile, Span};
+use crate::rules::state::StateTest;
 use crate::rules::text::{Fault, Text, nearest};
 use crate::rules::vars::Vars;
 use ahash::AHashSet;
@@ -236,6 +235,12 @@ impl<'a, 'l> Reader<'a, 'l> {
             source: Source { file: place.number, line: place.line_number() },
             text: Arc::from(String::from_utf8_lossy(&place.line.text)),
         };
+        if ast.action.is("config") && !rule.unlogged {
+            let fault = ast.action.fault("the action is `config`, but the rule has no option `config`");
+            return Err(fault.keyword("action").help(
+                "for example `config:logging disable, type tx, scope tx;`, or `alert` with `noalert` in place of `config`",
+            ));
+        }
         match draft.unlogged.filter(|_| !rule.is_of_transactions()) {
             Some(span) => Err(Fault {
                 span,
@@ -329,12 +334,17 @@ fn unmet<'a>(ast: &RuleAst<'a>) -> Result<Option<Text<'a>>, Fault> {
 fn hook(draft: &mut Draft, hook: Option<Text<'_>>) -> Result<(), Fault> {
     let Some(hook) = hook else { return Ok(()) };
     match draft.app {
-        Some(_) => {
-            let name = keyword::hook_name(hook).map_err(|fault| fault.keyword("protocol"))?;
-            draft.app_check(AppCheck::State { name, order: std::cmp::Ordering::Equal });
+        Some(_) if hook.bytes.starts_with(b"<") => {
+            let fault = hook.sub(0, 1).fault("`<` in front of a state is of firewall rules");
+            return Err(fault.keyword("protocol").help("take it out, or ask with `app-layer-state:<STATE`"));
         }
+        Some(_) => draft.ask_state(hook, StateTest::Reached).map_err(|fault| fault.keyword("protocol"))?,
         None if hook.is("flow_start") => draft.packet_check(Check::FlowStart),
         None if hook.is("all") => {}
+        None if hook.is("pre_flow") || hook.is("pre_stream") => {
+            let fault = hook.fault(format!("`{}` is of firewall rules", hook.lossy()));
+            return Err(fault.keyword("protocol").help("the filters of an interface look at packets first"));
+        }
         None => {
             let fault = hook.fault(format!("`{}` is no moment of a packet", hook.lossy()));
             return Err(fault.keyword("protocol").help("`flow_start` or `all`"));

@@ -343,3 +343,98 @@ fn our_own_rules_load_without_a_word() {
         assert!(!rule.category.is_empty(), "{}", rule.sid);
     }
 }
+
+#[test]
+fn states_that_no_protocol_of_the_rule_has_are_refused_with_the_nearest() {
+    let told = |rule: &str| {
+        let (_, faults) = load_text(rule);
+        let fault = faults.first().unwrap_or_else(|| panic!("{rule}"));
+        (fault.message.clone(), fault.help.clone().unwrap_or_default(), fault.column)
+    };
+    let table = [
+        ("http1:request_lin", "http1 has no state `request_lin`", "did you mean `request_line`?", 13),
+        (
+            "tls:client_helo_done",
+            "tls has no state `client_helo_done`",
+            "did you mean `client_hello_done`?",
+            11,
+        ),
+        (
+            "ssh:Request_finished",
+            "ssh has no state `Request_finished`",
+            "did you mean `request_finished`?",
+            11,
+        ),
+        ("tls:", "the name of a state is missing here", "one of: client_cert_done", 11),
+        ("tls:<client_hello_done", "`<` in front of a state is of firewall rules", "take it out", 11),
+        ("tcp:pre_flow", "`pre_flow` is of firewall rules", "the filters", 11),
+        (
+            "dns:request_line",
+            "dns has no state `request_line`",
+            "one of: request_complete, request_started",
+            11,
+        ),
+    ];
+    for (word, message, help, column) in table {
+        let (said, helped, at) = told(&format!("alert {word} any any -> any any (sid:1;)"));
+        assert_eq!((said.as_str(), at), (message, column), "{word}");
+        assert!(helped.starts_with(help), "{word}: {helped}");
+    }
+    // Every protocol names its own, and none takes a nonsense.
+    for word in crate::rules::app::words() {
+        let rule = |state: &str| format!("alert {word}:{state} any any -> any any (sid:1;)");
+        assert!(told(&rule("request_compleet")).1.contains("request_complete"), "{word}");
+        let (set, faults) = load_text(&rule("response_started"));
+        assert_eq!((set.rules.len(), faults), (1, vec![]), "{word}");
+    }
+    let option =
+        |value: &str| told(&format!("alert tls any any -> any any (app-layer-state:{value}; sid:1;)"));
+    assert_eq!(option("<client_helo_done").1, "did you mean `client_hello_done`?");
+    assert_eq!(option(">nonsense").0, "tls has no state `nonsense`");
+}
+
+#[test]
+fn a_state_of_the_other_direction_is_refused() {
+    let told =
+        |options: &str| refusal(&format!("alert http1:response_line any any -> any any ({options} sid:1;)"));
+    let other = "this state is of what is sent to the client, but";
+    assert_eq!(told("flow:to_server;"), format!("{other} `flow` asks for the other direction"));
+    assert_eq!(told("http.uri; content:\"a\";"), format!("{other} `http.uri` asks for the other direction"));
+    assert!(told("app-layer-state:request_line;").contains("a state"));
+    one_of("http1:response_line", "flow:to_client; http.stat_code; content:\"200\";");
+}
+
+#[test]
+fn an_action_config_says_what_it_configures() {
+    let rule =
+        |options: &str| format!("config dns any any -> any any (dns.query; content:\"a\"; {options} sid:1;)");
+    assert_eq!(refusal(&rule("")), "the action is `config`, but the rule has no option `config`");
+    let (set, faults) = load_text(&rule("config:logging disable, type tx, scope tx;"));
+    assert_eq!((set.rules.len(), faults), (1, vec![]));
+}
+
+#[test]
+fn lines_of_other_files_and_bytes_that_are_no_text_are_named() {
+    let table = [
+        ("include other.rules", "rule files have no lines of `include`"),
+        ("ipvar HOME_NET any", "rule files have no lines of `ipvar`"),
+        ("config classification: a,b,1", "rule files have no lines of `config`"),
+        ("suppress gen_id 1, sig_id 2", "rule files have no lines of `suppress`"),
+        ("alert tcp any any -> any any (msg:\"a\0b\"; sid:1;)", "a NUL byte stands here, and a rule is text"),
+    ];
+    for (line, message) in table {
+        assert_eq!(refusal(line), message);
+    }
+    let utf16: Vec<u8> = "\u{feff}alert tcp any any -> any any (sid:1;)\nalert x\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let (set, faults) = load(
+        &[SourceFile::new("w", utf16), SourceFile::new("g", "alert tcp any any -> any any (sid:2;)")],
+        &Vars::default(),
+        &Classifications::default(),
+        &References::default(),
+    );
+    assert_eq!((set.rules.len(), faults.len()), (1, 1));
+    assert_eq!(faults[0].message, "the file is UTF-16LE, and rules are ASCII or UTF-8: none of it is read");
+}

@@ -14,8 +14,8 @@ use crate::rules::geo::GeoTest;
 use crate::rules::number;
 use crate::rules::reputation::ReputationTest;
 use crate::rules::ruleset::{Absence, AppCheck, BufferId, Check, Facility, ProtocolSide, ProtocolWord, Step};
+use crate::rules::state::StateTest;
 use crate::rules::text::{Fault, Text, nearest};
-use std::cmp::Ordering;
 
 type Parse = fn(&mut Draft, Call<'_>) -> Result<(), Fault>;
 
@@ -301,27 +301,14 @@ fn some_of(known: &[&str]) -> String {
 }
 
 fn state(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
-    let (order, name) = match call.value.bytes {
-        [b'<', ..] => (Ordering::Less, call.value.from(1)),
-        [b'>', ..] => (Ordering::Greater, call.value.from(1)),
-        _ => (Ordering::Equal, call.value),
+    let (test, name) = match call.value.bytes {
+        [b'<', ..] => (StateTest::Before, call.value.from(1).trim()),
+        [b'>', ..] => (StateTest::Past, call.value.from(1).trim()),
+        _ => (StateTest::In, call.value),
     };
     if draft.app.is_none() {
         let fault = call.name.fault("a state is one of a protocol, and this rule names none");
         return Err(fault.help("write the protocol in the rule's header, for example `alert tls ...`"));
     }
-    draft.app_check(AppCheck::State { name: hook_name(name)?, order });
-    Ok(())
-}
-
-/// The name of a state or hook.
-pub(in crate::rules) fn hook_name(text: Text<'_>) -> Result<Box<str>, Fault> {
-    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_';
-    match !text.is_empty() && text.bytes.iter().all(plain) {
-        true => Ok(text.lossy().into()),
-        false => {
-            let fault = text.fault(format!("`{}` is no state's name", text.lossy()));
-            Err(fault.help("lower-case letters, digits and `_`, for example `request_complete`"))
-        }
-    }
+    draft.ask_state(name, test)
 }

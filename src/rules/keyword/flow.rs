@@ -3,7 +3,7 @@
 use super::{Call, Keyword, Modifies, Value, choice};
 use crate::base::Dir;
 use crate::rules::draft::Draft;
-use crate::rules::number::{comparison, range};
+use crate::rules::number::{comparison, range, unsigned};
 use crate::rules::ruleset::{Check, FlowMatch, FlowState, NumRange, Side};
 use crate::rules::text::{Fault, Text};
 
@@ -124,9 +124,10 @@ fn stream_size(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     if !matches!(operator.ascii(), "<" | ">" | "=" | "!=" | "<=" | ">=") {
         return Err(operator.fault("expected one of < > = != <= >="));
     }
+    let max = u64::from(u32::MAX);
+    unsigned(number, max)?;
     let joined = [operator.bytes, number.bytes].concat();
-    let bytes =
-        range(Text::new(&joined, number.at), u64::from(u32::MAX)).map_err(|f| number.fault(f.message))?;
+    let bytes = range(Text::new(&joined, number.at), max).map_err(|f| number.fault(f.message))?;
     draft.packet_check(Check::StreamSize { side, bytes });
     Ok(())
 }

@@ -24,9 +24,9 @@ use super::field;
 use super::parser::RuleOption;
 use super::text::{Fault, Text, nearest};
 use ahash::AHashMap;
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
-pub(super) use application::hook_name;
 pub use requires::unmet;
 pub use unsupported::is_refused;
 
@@ -154,11 +154,28 @@ fn refuse(name: Text<'_>) -> Fault {
         return name.from(end).trim().fault(message).keyword(first.ascii());
     }
     let fault = name.fault(format!("no keyword is called `{word}`")).keyword(&word);
-    let known = names().chain(unsupported::names());
-    match nearest(&word.to_ascii_lowercase(), known) {
+    match nearest_name(&word.to_ascii_lowercase()) {
         Some(near) => fault.help(format!("did you mean `{near}`?")),
         None => fault,
     }
+}
+
+/// Words whose nearest keyword is remembered: a whole rule set may have the same few at fault.
+const REMEMBERED: usize = 256;
+
+/// Looking a word up compares it with every keyword there is.
+fn nearest_name(word: &str) -> Option<&'static str> {
+    static KNOWN: Mutex<BTreeMap<String, Option<&'static str>>> = Mutex::new(BTreeMap::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(near) = known().get(word) {
+        return *near;
+    }
+    let near = nearest(word, names().chain(unsupported::names()));
+    let mut known = known();
+    if known.len() < REMEMBERED {
+        known.insert(word.to_owned(), near);
+    }
+    near
 }
 
 /// Sets what may be said once.

@@ -22,7 +22,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         detection_filter,
         "alerts only past a count: track, count, seconds[, unique_on]",
     ),
-    rule("tag", tag, "packets to log after an alert: session|host, count, packets|bytes|seconds[, src|dst]"),
+    rule(
+        "tag",
+        tag,
+        "packets to log after an alert: session|host[, count, packets|bytes|seconds[, src|dst]]",
+    ),
 ];
 
 pub(in crate::rules) const TRACKS: &[(&str, Track)] = &[
@@ -147,20 +151,21 @@ fn tag(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let mut words = call.value.split(b',');
     let first = words.next().unwrap_or(call.value);
     let host = choice(first, &[("session", false), ("host", true)])?;
-    let count = words.next().map_or(Ok(DEFAULT_PACKETS), positive)?;
     let units = [("packets", TagUnit::Packets), ("bytes", TagUnit::Bytes), ("seconds", TagUnit::Seconds)];
-    let unit = words.next().map_or(Ok(TagUnit::Packets), |w| choice(w, &units))?;
-    let side = match words.next() {
-        Some(side) if host => {
-            Some(choice(side, &[("src", TagOf::SourceHost), ("dst", TagOf::DestinationHost)])?)
+    let (count, unit) = match (words.next(), words.next()) {
+        (None, _) => (DEFAULT_PACKETS, TagUnit::Packets),
+        (Some(count), Some(unit)) => (positive(count)?, choice(unit, &units)?),
+        (Some(count), None) => {
+            let fault = count.fault("a count needs its unit: packets, bytes or seconds");
+            return Err(fault.help("for example `tag:session,100,packets;`"));
         }
-        Some(side) => return Err(side.fault("a direction is for `host` only")),
-        None => None,
     };
-    let of = match (host, side) {
-        (false, _) => TagOf::Session,
-        (true, Some(side)) => side,
-        (true, None) => return Err(first.fault("`host` needs a direction: src or dst")),
+    let sides = [("src", TagOf::SourceHost), ("dst", TagOf::DestinationHost)];
+    let of = match (host, words.next()) {
+        (false, Some(side)) => return Err(side.fault("a direction is for `host` only")),
+        (false, None) => TagOf::Session,
+        (true, Some(side)) => choice(side, &sides)?,
+        (true, None) => TagOf::DestinationHost,
     };
     if let Some(extra) = words.next() {
         return Err(extra.fault("nothing may follow the direction"));

@@ -22,5 +22,3 @@ pub use fingerprint::{Digest, Fingerprint, Printer};
 pub use read::{Saved, read, read_body};
 pub use seal::{HEADER, Unreadable, is_saved, seal};
 pub use write::{Unsavable, write};
-
-pub(super) use stored::ordering;

@@ -284,17 +284,3 @@ fn restore_steps(
     }
     Ok(restored.into())
 }
-
-/// How an order is saved, for which serde has no form of its own.
-pub(in crate::rules) mod ordering {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use std::cmp::Ordering;
-
-    pub fn serialize<S: Serializer>(order: &Ordering, to: S) -> Result<S::Ok, S::Error> {
-        (*order as i8).serialize(to)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Ordering, D::Error> {
-        Ok(i8::deserialize(from)?.cmp(&0))
-    }
-}

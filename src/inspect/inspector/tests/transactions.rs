@@ -212,3 +212,65 @@ fn a_rule_of_another_protocol_is_no_candidate() {
     i.inspect(&packet.facts(), None, Payload::Packet);
     assert_eq!((sids(&i), i.inspector.counters().candidates.get()), (vec![2], 1));
 }
+
+/// Rules on these states, numbered from 1, each as a hook of the protocol.
+fn hooks(proto: &str, states: &[&str]) -> String {
+    let rule = |(n, state)| format!("alert {proto}:{state} any any -> any any (sid:{};)\n", n + 1);
+    states.iter().enumerate().map(rule).collect()
+}
+
+#[test]
+fn a_hook_matches_once_when_its_state_is_reached_or_passed() {
+    let states = [
+        "request_started",
+        "request_line",
+        "request_headers",
+        "request_body",
+        "request_trailer",
+        "request_complete",
+        "response_started",
+        "response_line",
+        "response_headers",
+        "response_body",
+        "response_trailer",
+        "response_complete",
+    ];
+    let mut session = Session::new(&hooks("http1", &states));
+    // One packet passes them all.
+    assert_eq!(session.says(ToServer, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(
+        session.says(ToClient, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"),
+        [7, 8, 9, 10, 11, 12]
+    );
+    // Piece by piece; a body's state begins behind the headers.
+    assert_eq!(session.says(ToServer, "POST / HTTP/1.1\r\n"), [1, 2]);
+    assert_eq!(session.says(ToServer, "Host: h\r\nContent-Length: 4\r\n\r\n"), [3, 4]);
+    assert_eq!(session.says(ToServer, "ab"), NOTHING);
+    assert_eq!(session.says(ToServer, "cd"), [5, 6]);
+    assert_eq!(session.says(ToClient, "HTTP/1.1 200 OK\r\n"), [7, 8]);
+    assert_eq!(session.says(ToClient, "Content-Length: 2\r\n\r\n"), [9, 10]);
+    assert_eq!(session.says(ToClient, "a"), NOTHING);
+    assert_eq!(session.says(ToClient, "b"), [11, 12]);
+}
+
+#[test]
+fn a_hook_asks_beside_what_the_rule_asks() {
+    let mut session = Session::new(
+        "alert http1:request_line any any -> any any (http.method; content:\"GET\"; sid:1;)\n\
+         alert http1:request_line any any -> any any (http.method; content:\"PUT\"; sid:2;)\n\
+         alert http:response_complete any any -> any any (http.stat_code; content:\"404\"; sid:3;)\n",
+    );
+    assert_eq!(session.says(ToServer, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), [1]);
+    assert_eq!(session.says(ToClient, "HTTP/1.1 404 no\r\nContent-Length: 1\r\n\r\n"), NOTHING);
+    assert_eq!(session.says(ToClient, "x"), [3]);
+}
+
+#[test]
+fn every_protocol_has_its_beginning_and_its_end() {
+    let states = ["request_started", "request_complete", "response_started", "response_complete"];
+    let mut session = Session::new(&hooks("ssh", &states));
+    assert_eq!(session.says(ToServer, "SSH-2.0-x\r\n"), [1]);
+    assert_eq!(session.says(ToClient, "SSH-2.0-y\r\n"), [3]);
+    let mut session = Session::new(&hooks("http", &states));
+    assert_eq!(session.says(ToServer, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), [1, 2]);
+}
