@@ -48,6 +48,7 @@ fn session(n: u16) -> Event {
         FlowStats { start: time, last: time, packets: PerDir([1, 1]), bytes: PerDir([60, 80]), tuple };
     let body = EventBody::Flow(FlowEvent {
         stats,
+        outer: None,
         reason: CloseReason::Timeout,
         state: "established",
         alerted: false,

@@ -37,6 +37,7 @@ fn flow(client: [u8; 4], at: u64, packets: [u64; 2], flags: u8) -> Event {
     let app = AppNames { proto: Some("http"), ..AppNames::default() };
     let body = EventBody::Flow(FlowEvent {
         stats,
+        outer: None,
         reason: CloseReason::Fin,
         state: "closed",
         alerted: false,
