@@ -4,9 +4,12 @@
 //! treats `/R` so).
 
 use super::ruleset::{PcreFlags, Regex};
+use regex_automata::MatchKind;
+use regex_automata::hybrid::dfa::{self, DFA};
 use regex_automata::meta;
-use regex_automata::nfa::thompson::WhichCaptures;
-use regex_automata::util::syntax;
+use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
+use regex_automata::util::{prefilter::Prefilter, syntax};
+use std::borrow::Cow;
 
 /// Suricata's stock `pcre.match-limit` and `pcre.match-limit-recursion`: past them an expression does not match.
 const MATCH_LIMIT: u32 = 3500;
@@ -26,33 +29,34 @@ pub struct BadExpression {
 
 /// For its matches as a whole: groups are not told.
 pub fn compile(expression: &str, flags: PcreFlags, unlimited: bool) -> Result<Regex, BadExpression> {
-    compile_telling(WhichCaptures::Implicit, expression, flags, unlimited)
+    let linear = same_in_both(expression, flags).then(|| linear(expression, flags)).flatten();
+    linear.map_or_else(|| backtracking(expression, flags, unlimited), |dfa| Ok(Regex::Linear(Box::new(dfa))))
 }
 
 /// How many parts the expression captures, as far as it can be compiled.
 pub fn groups(expression: &str) -> Option<usize> {
-    compile_with_groups(expression).ok().map(|regex| match regex {
-        Regex::Linear(regex) => regex.captures_len() - 1,
-        Regex::Backtracking(regex) => regex.captures_len() - 1,
-    })
+    compile_with_groups(expression).ok().map(|regex| regex.captures_len().saturating_sub(1))
 }
 
 /// For what its groups capture as well, which costs memory.
 pub fn compile_with_groups(expression: &str) -> Result<Regex, BadExpression> {
-    compile_telling(WhichCaptures::All, expression, PcreFlags::default(), false)
+    let flags = PcreFlags::default();
+    let capturing = same_in_both(expression, flags).then(|| capturing(expression, flags)).flatten();
+    capturing.map_or_else(|| backtracking(expression, flags, false), |regex| Ok(Regex::Capturing(regex)))
 }
 
-fn compile_telling(
-    groups: WhichCaptures,
-    expression: &str,
-    flags: PcreFlags,
-    unlimited: bool,
-) -> Result<Regex, BadExpression> {
-    if same_in_both(expression, flags)
-        && let Some(regex) = linear(groups, expression, flags)
-    {
-        return Ok(Regex::Linear(regex));
+impl Regex {
+    /// The whole match and its groups.
+    pub fn captures_len(&self) -> usize {
+        match self {
+            Regex::Linear(_) => 1,
+            Regex::Capturing(regex) => regex.captures_len(),
+            Regex::Backtracking(regex) => regex.captures_len(),
+        }
     }
+}
+
+fn backtracking(expression: &str, flags: PcreFlags, unlimited: bool) -> Result<Regex, BadExpression> {
     let mut pattern = String::new();
     if !unlimited {
         pattern = format!("(*LIMIT_MATCH={MATCH_LIMIT})(*LIMIT_DEPTH={DEPTH_LIMIT})");
@@ -86,24 +90,48 @@ fn reason(text: &str) -> String {
     text.rsplit(": ").next().unwrap_or(text).to_owned()
 }
 
-fn linear(groups: WhichCaptures, expression: &str, flags: PcreFlags) -> Option<meta::Regex> {
-    let anchored = format!(r"\A(?:{expression})");
-    let pattern = if flags.anchored { &anchored } else { expression };
-    let syntax = syntax::Config::new()
+fn syntax(flags: PcreFlags) -> syntax::Config {
+    syntax::Config::new()
         .unicode(false)
         .utf8(false)
         .case_insensitive(flags.case_insensitive)
         .multi_line(flags.multi_line)
         .dot_matches_new_line(flags.dot_all)
-        .swap_greed(flags.ungreedy);
+        .swap_greed(flags.ungreedy)
+}
+
+fn anchored(expression: &str, flags: PcreFlags) -> Cow<'_, str> {
+    if flags.anchored { format!(r"\A(?:{expression})").into() } else { expression.into() }
+}
+
+/// Only what tells the end of a match: where a rule set has a hundred thousand expressions, each byte of one counts.
+fn linear(expression: &str, flags: PcreFlags) -> Option<DFA> {
+    let hir = syntax::parse_with(&anchored(expression, flags), &syntax(flags)).ok()?;
+    let limits = thompson::Config::new()
+        .utf8(false)
+        .which_captures(WhichCaptures::Implicit)
+        .nfa_size_limit(Some(NFA_SIZE_LIMIT));
+    let nfa = NFA::compiler().configure(limits).build_from_hir(&hir).ok()?;
+    // What is tied to the start is looked for nowhere else.
+    let tied = hir.properties().look_set_prefix().contains_anchor_haystack();
+    let prefilter = if tied { None } else { Prefilter::from_hir_prefix(MatchKind::LeftmostFirst, &hir) };
+    let config = dfa::Config::new()
+        .cache_capacity(CACHE_LIMIT)
+        .skip_cache_capacity_check(true)
+        .specialize_start_states(prefilter.is_some())
+        .prefilter(prefilter);
+    DFA::builder().configure(config).build_from_nfa(nfa).ok()
+}
+
+fn capturing(expression: &str, flags: PcreFlags) -> Option<meta::Regex> {
     let limits = meta::Config::new()
         .utf8_empty(false)
-        .which_captures(groups)
+        .which_captures(WhichCaptures::All)
         .nfa_size_limit(Some(NFA_SIZE_LIMIT))
         .hybrid_cache_capacity(CACHE_LIMIT)
         .dfa(false)
         .onepass(false);
-    meta::Builder::new().syntax(syntax).configure(limits).build(pattern).ok()
+    meta::Builder::new().syntax(syntax(flags)).configure(limits).build(&anchored(expression, flags)).ok()
 }
 
 /// Whether regex-syntax, if it takes the expression at all, means by it what PCRE means. When in doubt, no.
@@ -172,6 +200,7 @@ fn inline_is_same(rest: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use regex_automata::nfa::thompson::pikevm::PikeVM;
 
     fn build(expression: &str, letters: &str) -> Result<Regex, BadExpression> {
         let flags = PcreFlags {
@@ -188,7 +217,15 @@ mod tests {
 
     fn find(expression: &str, letters: &str, subject: &[u8]) -> Option<(usize, usize)> {
         match build(expression, letters).unwrap_or_else(|e| panic!("{expression}: {}", e.message)) {
-            Regex::Linear(regex) => regex.find(subject).map(|m| (m.start(), m.end())),
+            Regex::Linear(dfa) => {
+                let input = regex_automata::Input::new(subject);
+                let end = dfa.try_search_fwd(&mut dfa.create_cache(), &input).unwrap()?.offset();
+                let vm = PikeVM::new_from_nfa(dfa.get_nfa().clone()).unwrap();
+                let whole = vm.find(&mut vm.create_cache(), subject).unwrap();
+                assert_eq!(whole.end(), end, "{expression}");
+                Some((whole.start(), end))
+            }
+            Regex::Capturing(_) => None,
             Regex::Backtracking(regex) => regex.find(subject).unwrap().map(|m| (m.start(), m.end())),
         }
     }

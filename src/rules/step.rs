@@ -78,7 +78,10 @@ pub struct PcreFlags {
 /// The engine behind a pcre: linear time where the expression allows it, backtracking with limits where not.
 #[derive(Debug)]
 pub enum Regex {
-    Linear(regex_automata::meta::Regex),
+    /// Finds where the first match ends; where it begins its NFA says, when somebody asks.
+    Linear(Box<regex_automata::hybrid::dfa::DFA>),
+    /// For what its groups capture.
+    Capturing(regex_automata::meta::Regex),
     Backtracking(pcre2::bytes::Regex),
 }
 

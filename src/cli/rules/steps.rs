@@ -212,7 +212,9 @@ pub fn step(step: &Step) -> String {
         Step::Content(one) => content(one),
         Step::Pcre(pcre) => {
             let engine = match &*pcre.regex {
-                crate::rules::ruleset::Regex::Linear(_) => "linear time",
+                crate::rules::ruleset::Regex::Linear(_) | crate::rules::ruleset::Regex::Capturing(_) => {
+                    "linear time"
+                }
                 crate::rules::ruleset::Regex::Backtracking(_) => "backtracking, with limits",
             };
             let not = if pcre.negated { "no match of a" } else { "a" };

@@ -265,19 +265,22 @@ impl Run<'_> {
                 return Err(Miss::Spent);
             }
             let found = op.find(text, from, self.caches);
-            let (begin, end) = match (op.negated, found) {
+            let found = match (op.negated, found) {
                 (true, Some(_)) => return Err(miss(op.relative)),
                 (true, None) => return self.step(n + 1, last, reach),
                 (false, None) => return Err(exhausted),
                 (false, Some(found)) => found,
             };
-            let place = self.subject.start().saturating_add((start + end) as i64);
+            let place = self.subject.start().saturating_add((start + found.end) as i64);
             match self.step(n + 1, place, reach.max(place)) {
                 Err(Miss::Soft) => {}
                 Err(Miss::Stale) => exhausted = Miss::Stale,
                 settled => return settled,
             }
-            from = begin + 1;
+            if !self.budget.pay(found.end.saturating_sub(from)) {
+                return Err(Miss::Spent);
+            }
+            from = op.begin(found, text, from, self.caches) + 1;
         }
     }
 }

@@ -6,7 +6,10 @@ use crate::rules::ruleset::{Regex, Step};
 use ahash::AHashMap;
 use pcre2::bytes::CaptureLocations;
 use regex_automata::Input;
-use regex_automata::meta::Cache;
+use regex_automata::hybrid::dfa;
+use regex_automata::meta;
+use regex_automata::nfa::thompson::NFA;
+use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
 use regex_automata::util::primitives::NonMaxUsize;
 use std::sync::Arc;
 
@@ -47,32 +50,41 @@ impl Pcres {
 
 /// What one search works in. PCRE2's own pool of such memory would be locked by several workers.
 pub(crate) enum Memory {
-    Linear(Box<Cache>),
+    Linear(dfa::Cache),
+    Capturing(Box<meta::Cache>),
     Backtracking(CaptureLocations),
+}
+
+/// Where a match stands. Where it begins may take a search of its own.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    begin: Option<usize>,
+    pub(super) end: usize,
 }
 
 impl Memory {
     pub(crate) fn new(regex: &Regex) -> Memory {
         match regex {
-            Regex::Linear(regex) => Memory::Linear(Box::new(regex.create_cache())),
+            Regex::Linear(dfa) => Memory::Linear(dfa.create_cache()),
+            Regex::Capturing(regex) => Memory::Capturing(Box::new(regex.create_cache())),
             Regex::Backtracking(regex) => Memory::Backtracking(regex.capture_locations()),
         }
     }
 
     /// The first match in `text` that starts at `from` or later. Text before `from` is seen by look-behind and `^`.
     /// An expression that runs into its limits does not match.
-    pub(crate) fn find(&mut self, regex: &Regex, text: &[u8], from: usize) -> Option<(usize, usize)> {
+    fn find(&mut self, regex: &Regex, text: &[u8], from: usize) -> Option<Found> {
         if from > text.len() {
             return None;
         }
         match (regex, self) {
-            (Regex::Linear(regex), Memory::Linear(cache)) => {
-                let found = regex.search_with(cache, &Input::new(text).range(from..))?;
-                Some((found.start(), found.end()))
+            (Regex::Linear(dfa), Memory::Linear(cache)) => {
+                let found = dfa.try_search_fwd(cache, &Input::new(text).range(from..)).ok()??;
+                Some(Found { begin: None, end: found.offset() })
             }
             (Regex::Backtracking(regex), Memory::Backtracking(places)) => {
                 let found = regex.captures_read_at(places, text, from).ok()??;
-                Some((found.start(), found.end()))
+                Some(Found { begin: Some(found.start()), end: found.end() })
             }
             _ => None,
         }
@@ -81,7 +93,7 @@ impl Memory {
     /// What the first group of the first match captures.
     pub(crate) fn capture(&mut self, regex: &Regex, text: &[u8]) -> Option<(usize, usize)> {
         match (regex, self) {
-            (Regex::Linear(regex), Memory::Linear(cache)) => {
+            (Regex::Capturing(regex), Memory::Capturing(cache)) => {
                 let mut slots: [Option<NonMaxUsize>; 4] = [None; 4];
                 regex.search_slots_with(cache, &Input::new(text), &mut slots)?;
                 slots[2].zip(slots[3]).map(|(start, end)| (start.get(), end.get()))
@@ -99,20 +111,108 @@ impl Memory {
 #[derive(Default)]
 pub(crate) struct PcreCaches {
     memories: Vec<Memory>,
+    /// To find where matches begin, for one expression at a time; large enough for the largest.
+    beginnings: Option<pikevm::Cache>,
     pub(super) decoded: Vec<u8>,
 }
 
 impl PcreCaches {
     pub(crate) fn new(pcres: &Pcres) -> PcreCaches {
+        let nfas = pcres.regexes.iter().filter_map(|regex| nfa(regex));
+        let largest = nfas.max_by_key(|nfa| nfa.states().len());
         PcreCaches {
             memories: pcres.regexes.iter().map(|regex| Memory::new(regex)).collect(),
+            beginnings: largest.and_then(vm).map(|vm| vm.create_cache()),
             decoded: Vec::with_capacity(MAX_DECODED),
         }
     }
 }
 
+fn nfa(regex: &Regex) -> Option<&NFA> {
+    match regex {
+        Regex::Linear(dfa) => Some(dfa.get_nfa()),
+        _ => None,
+    }
+}
+
+/// It shares the NFA, and is made without memory of its own.
+fn vm(nfa: &NFA) -> Option<PikeVM> {
+    PikeVM::new_from_nfa(nfa.clone()).ok()
+}
+
 impl PcreOp {
-    pub(super) fn find(&self, text: &[u8], from: usize, caches: &mut PcreCaches) -> Option<(usize, usize)> {
+    pub(super) fn find(&self, text: &[u8], from: usize, caches: &mut PcreCaches) -> Option<Found> {
         caches.memories.get_mut(self.id.0 as usize)?.find(&self.regex, text, from)
+    }
+
+    /// Where the match begins that [`find`](Self::find) found from `from` on. This takes a time of the bytes from there to
+    /// its end, times the size of the expression; only a match that what follows did not take is asked.
+    pub(super) fn begin(&self, found: Found, text: &[u8], from: usize, caches: &mut PcreCaches) -> usize {
+        let search = || {
+            let (vm, cache) = (vm(nfa(&self.regex)?)?, caches.beginnings.as_mut()?);
+            cache.reset(&vm);
+            let mut slots: [Option<NonMaxUsize>; 2] = [None; 2];
+            vm.search_slots(cache, &Input::new(text).range(from..found.end), &mut slots)?;
+            Some(slots[0]?.get())
+        };
+        found.begin.or_else(search).unwrap_or(found.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::pcre::compile;
+    use crate::rules::ruleset::PcreFlags;
+    use proptest::prelude::*;
+
+    const EXPRESSIONS: &[&str] = &[
+        "ab",
+        "a+b",
+        "ab|bc.d",
+        "(?:a|ab)(?:c|bcd)",
+        "^a",
+        "b$",
+        r"\bab\b",
+        "a*",
+        "a*?b",
+        "[ab]{2,3}",
+        "(?i)Ab",
+        "",
+        "a.*b",
+        "a.*?b|c",
+        "(?:ab)+c?",
+    ];
+
+    /// Every place where a search may begin, against an engine that tells both ends at once.
+    fn check(expression: &str, text: &[u8]) {
+        let flags = PcreFlags { dollar_end_only: true, ..PcreFlags::default() };
+        let regex = Arc::new(compile(expression, flags, false).unwrap());
+        let Regex::Linear(_) = *regex else { panic!("{expression} is not linear") };
+        let mut pcres = Pcres::default();
+        pcres.numbers.insert(Arc::as_ptr(&regex) as usize, PcreId(0));
+        pcres.regexes.push(Arc::clone(&regex));
+        let mut caches = PcreCaches::new(&pcres);
+        let op = PcreOp { id: PcreId(0), regex, negated: false, relative: false };
+        let syntax = regex_automata::util::syntax::Config::new().unicode(false).utf8(false);
+        let config = meta::Config::new().utf8_empty(false);
+        let plain = meta::Builder::new().syntax(syntax).configure(config).build(expression).unwrap();
+        for from in 0..=text.len() {
+            let wanted = plain.search(&Input::new(text).range(from..)).map(|m| (m.start(), m.end()));
+            let found = op.find(text, from, &mut caches);
+            let found = found.map(|found| (op.begin(found, text, from, &mut caches), found.end));
+            assert_eq!(found, wanted, "{expression} in {text:?} from {from}");
+        }
+        assert_eq!(op.find(text, text.len() + 1, &mut caches), None);
+    }
+
+    proptest! {
+        #[test]
+        fn ends_and_beginnings_are_those_of_a_whole_engine(
+            at in 0..EXPRESSIONS.len(),
+            text in proptest::collection::vec(prop::sample::select(b"abcdA \n".to_vec()), 0..24),
+        ) {
+            check(EXPRESSIONS[at], &text);
+        }
     }
 }

@@ -46,14 +46,8 @@ fn not(step: Step) -> Step {
 }
 
 fn pcre(expression: &str, relative: bool, negated: bool) -> Step {
-    let regex = Arc::new(Regex::Linear(
-        regex_automata::meta::Regex::builder()
-            .syntax(regex_automata::util::syntax::Config::new().unicode(false).utf8(false))
-            .configure(regex_automata::meta::Config::new().utf8_empty(false))
-            .build(expression)
-            .unwrap(),
-    ));
-    let flags = PcreFlags::default();
+    let flags = PcreFlags { dollar_end_only: true, ..PcreFlags::default() };
+    let regex = Arc::new(crate::rules::pcre::compile(expression, flags, false).unwrap());
     let (expression, captures) = (expression.into(), Box::default());
     Step::Pcre(Pcre { flags, negated, relative, expression, unlimited: false, regex, captures })
 }

@@ -4,7 +4,7 @@ use super::{Call, Keyword, Modifies, Value, choice};
 use crate::rules::draft::Draft;
 use crate::rules::number::{signed, unsigned};
 use crate::rules::pcre;
-use crate::rules::ruleset::{Regex, Transform};
+use crate::rules::ruleset::Transform;
 use crate::rules::text::{Fault, Text};
 use crate::rules::transform::{Base64, Base64Mode, Inflate, Key, Subslice, XorKey};
 use std::sync::Arc;
@@ -135,11 +135,7 @@ fn capture(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         at.map_or(text, |at| text.sub(at, at + 1)).fault(bad.message)
     })?;
     // The whole match is the first of them.
-    let groups = match &compiled {
-        Regex::Linear(regex) => regex.captures_len(),
-        Regex::Backtracking(regex) => regex.captures_len(),
-    };
-    if groups < 2 {
+    if compiled.captures_len() < 2 {
         return Err(text.fault("the expression captures nothing").help("put what is wanted in parentheses"));
     }
     let transform = Transform::Capture { expression: Arc::from(expression), regex: Arc::new(compiled) };
