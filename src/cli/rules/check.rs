@@ -1,7 +1,8 @@
 //! `weir rules check`.
 
 use super::From;
-use crate::cli::{Failure, Outcome, print, print_plain};
+use crate::cli::terminal::visible;
+use crate::cli::{Failure, Outcome, print};
 use crate::mgmt::rule_files::Loaded;
 use crate::rules::lists::Touched;
 use crate::rules::{Diagnostic, Origin, RuleSet};
@@ -63,7 +64,7 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
         print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
     } else {
         print_faults(&rules, args.warnings);
-        print_plain(&summary(&rules))?;
+        print(&summary(&rules))?;
     }
     Ok(super::outcome(&rules))
 }
@@ -122,7 +123,7 @@ pub fn print_faults(rules: &Loaded, warnings: bool) {
     // Buffered: there can be tens of thousands. Standard error gone is no reason to fail.
     let mut out = std::io::BufWriter::new(std::io::stderr().lock());
     for diagnostic in rules.diagnostics.iter().filter(|d| warnings || d.is_fault()) {
-        let _ = writeln!(out, "{diagnostic}\n");
+        let _ = writeln!(out, "{}\n", visible(&diagnostic.to_string()));
     }
     let _ = out.flush();
 }
