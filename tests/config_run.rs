@@ -313,6 +313,17 @@ fn a_refused_set_leaves_the_candidate_as_it_was() {
 }
 
 #[test]
+fn items_that_are_not_there_are_no_empty_answers() {
+    let it = Appliance::new();
+    let said = it.refused(&["get", "port.5"]);
+    assert!(said.contains("there is no `port.5`; there are 2: port.0 to port.1"), "{said}");
+    assert!(it.refused(&["get", "outputs.further-eve.0.name"]).contains("has no [[outputs.further-eve]]"));
+    assert!(it.refused(&["get", "lcores.5.workers"]).contains("no list of sections"));
+    assert!(it.config(&["get", "outputs.further-eve"]).is_empty(), "a list may be empty");
+    assert!(it.config(&["get", "port.1.name"]).contains("inside"));
+}
+
+#[test]
 fn of_a_long_list_of_faults_the_first_are_told_and_not_a_broken_connection() {
     let it = Appliance::new();
     let keys: String = (0..500).map(|n| format!("key-{n} = \"{}\"\n", "x".repeat(200))).collect();

@@ -21,7 +21,12 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
     }
     let sources = Sources { file: source.config.as_deref(), sets: &source.sets, profile: Profile::Inline };
     let loaded = sources.load()?;
-    loaded.check_cpus(&start::machine())?;
+    let machine = start::machine();
+    loaded.check_cpus(&machine)?;
+    if let Err(missing) = loaded.check_interfaces(&machine) {
+        // The file may be for another machine, or for later.
+        super::tell(&missing.to_string().replace("error: ", "warning: "));
+    }
     services(&loaded.config)?;
     doors::check(&loaded)?;
     let rules = rule_files::load(&loaded.config, &loaded.base, &Selection::default())?;

@@ -4,7 +4,7 @@ use super::{ConfigArgs, Failure, Outcome};
 use crate::mgmt::config::entries::entries;
 use crate::mgmt::config::explain::{self, Explained};
 use crate::mgmt::config::print::{Notes, print};
-use crate::mgmt::config::{Loaded, Profile, Sources, documented_defaults};
+use crate::mgmt::config::{Loaded, Profile, Sources, documented_defaults, items};
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
@@ -31,7 +31,7 @@ pub struct Show {
 
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// Such as lcores.workers, port.mtu or port.0.mtu; a section for its keys; nothing for the sections
+    /// Such as lcores.workers or port.mtu, with a configuration also port.0.mtu; a section for its keys; nothing for the sections
     key: Option<String>,
     /// With a configuration it also says what the key has there, and where that stands
     #[command(flatten)]
@@ -64,10 +64,15 @@ fn explain_key(args: &Explain) -> Result<String, Failure> {
         return Ok(explain::listed(&explain::overview()));
     };
     let explained = explain::explain(key)?;
+    let loaded = load(&args.source, args.profile)?;
+    if let Some(why) = items::absent(&loaded.config, key) {
+        let more =
+            if args.source.config.is_none() { ": items are those of a file, given with -c" } else { "" };
+        return Err(format!("{why}{more}").into());
+    }
     if args.source.config.is_none() && args.source.sets.is_empty() {
         return Ok(explained.text(None));
     }
-    let loaded = load(&args.source, args.profile)?;
     let values = values(&loaded, key, &explained);
     Ok(match &values[..] {
         [(_, value, from)] => explained.text(Some((value, from))),

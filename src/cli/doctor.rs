@@ -34,7 +34,7 @@ pub fn run(args: Doctor) -> Result<Outcome, Failure> {
         }
     };
     findings.extend(examine(&Patient::of(&host, &loaded)));
-    super::print_plain(&if args.json { json(&findings)? } else { table(&findings) })?;
+    super::print(&if args.json { json(&findings)? } else { table(&findings) })?;
     Ok(if count(&findings, State::Fault) > 0 { Outcome::Flawed } else { Outcome::Clean })
 }
 

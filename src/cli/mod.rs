@@ -11,13 +11,14 @@ pub mod replay;
 pub mod rules;
 pub mod run;
 pub mod table;
+pub mod terminal;
 pub mod version;
 
 use crate::mgmt::Profile;
 use clap::{Args, Parser, Subcommand};
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+pub use terminal::{print, tell};
 
 /// Inline network security over DPDK, with Suricata's rules and eve.json.
 #[derive(Debug, Parser)]
@@ -85,28 +86,15 @@ pub enum Outcome {
 /// Exit code of `weir rules` for a command line that cannot be read: scripts tell it from rules that are refused.
 const USAGE: u8 = 2;
 
-/// To stdout. Whoever reads it may have had enough and closed it, which is no fault.
-pub fn print(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(format!("cannot write to stdout: {error}").into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// As [`print`], of text that holds what files say: their control bytes are no commands to the terminal.
-pub fn print_plain(text: &str) -> Result<(), Failure> {
-    print(&text.replace(|c: char| c.is_control() && c != '\n', " "))
-}
-
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(arguments()) {
         Ok(cli) => cli,
         Err(told) => {
             // Help and version come this way too. A closed pipe is no reason to fail.
-            let _ = told.print();
+            match terminal::visible(&told.render().to_string()) {
+                std::borrow::Cow::Borrowed(_) => _ = told.print(),
+                std::borrow::Cow::Owned(text) => tell(text.trim_end()),
+            }
             return match told.use_stderr() {
                 true if arguments().get(1).is_some_and(|first| first == "rules") => ExitCode::from(USAGE),
                 true => ExitCode::FAILURE,
@@ -121,7 +109,7 @@ pub fn main() -> ExitCode {
             let text = failure.to_string();
             // Faults of the configuration bring their own heads.
             let head = if text.starts_with("error: ") { "" } else { "error: " };
-            eprintln!("{head}{text}");
+            tell(&format!("{head}{text}"));
             ExitCode::FAILURE
         }
     }
@@ -130,7 +118,7 @@ pub fn main() -> ExitCode {
 /// Says which lcores ended by a panic; whether any did.
 fn tell_failed(failed: &[String], frames: u64) -> bool {
     for what in failed {
-        eprintln!("error: {what}");
+        tell(&format!("error: {what}"));
     }
     if !failed.is_empty() {
         eprintln!(

@@ -158,7 +158,7 @@ fn summary(ended: &Ended) -> String {
 fn verdict(ended: &Ended) -> Outcome {
     let mut flawed = super::tell_failed(&ended.failed, ended.written_off);
     if let Some(damage) = &ended.damage {
-        eprintln!("error: {damage}; what stands before it was reassembled");
+        super::tell(&format!("error: {damage}; what stands before it was reassembled"));
         flawed = true;
     }
     if !ended.balance.is_even() || ended.leaked > 0 {

@@ -77,7 +77,7 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
     let captures = captures(&args.read)?;
     let selection = Selection { saved: args.saved, ..args.lists.selection(args.only, args.also) };
     let rules = start::rules(&loaded.config, &loaded.base, &selection, Keep::No)?;
-    rules.loaded.notes.iter().for_each(|note| eprintln!("note: {}", note.text));
+    rules.loaded.notes.iter().for_each(|note| super::tell(&format!("note: {}", note.text)));
     rules::print_faults(&rules.loaded, false);
     let rule_cost = args.rule_cost.map(|file| file.unwrap_or_else(|| args.log.join(COST_FILE)));
     let mut progress = Progress::new();
@@ -135,7 +135,7 @@ fn verdict(done: &Replayed, rules: &RulesAtStart) -> Outcome {
     let refused = rules.loaded.refused();
     let mut flawed = refused.any();
     for damage in &done.damaged {
-        eprintln!("error: {damage}; what stands before it was replayed");
+        super::tell(&format!("error: {damage}; what stands before it was replayed"));
         flawed = true;
     }
     for (path, number, frames) in &done.undecoded {
@@ -152,7 +152,7 @@ fn verdict(done: &Replayed, rules: &RulesAtStart) -> Outcome {
         flawed = true;
     }
     for said in done.plugins_out.iter().chain(&done.lines_lost) {
-        eprintln!("error: {said}");
+        super::tell(&format!("error: {said}"));
         flawed = true;
     }
     if done.leaked > 0 {

@@ -27,7 +27,9 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     };
     let sources = Sources { file: Some(file), sets: &args.source.sets, profile: Profile::Inline };
     let loaded = sources.load()?;
-    loaded.check_cpus(&start::machine())?;
+    let machine = start::machine();
+    loaded.check_cpus(&machine)?;
+    loaded.check_interfaces(&machine)?;
     daemon_log::start(&loaded.config.log);
     let restarted = watchdog::restarted();
     let selection = Selection { saved: args.saved, ..Selection::default() };

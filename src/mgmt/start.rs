@@ -92,7 +92,14 @@ pub fn machine() -> Machine {
     let allowed = allowed_cpus();
     let present = std::fs::read_to_string("/sys/devices/system/cpu/present");
     let present = present.map_or_else(|_| allowed.clone(), |list| parse_cpu_list(list.trim()));
-    Machine { present, allowed }
+    Machine { present, allowed, interfaces: interfaces() }
+}
+
+/// The kernel's interfaces in this process's network namespace, which /sys need not be of.
+fn interfaces() -> Vec<String> {
+    let table = std::fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
+    let name = |line: &str| line.split_once(':').map(|(name, _)| name.trim().to_owned());
+    table.lines().filter_map(name).collect()
 }
 
 /// The NUMA node of a CPU; `None` where the kernel does not say.

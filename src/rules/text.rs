@@ -124,12 +124,16 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Bytes of a word beyond which nothing near is looked for: the search takes their square, once for each known word.
+pub const LONGEST_WORD: usize = 128;
+
 /// The nearest of the known words, when it is near enough to be a slip of the pen.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const NEAR: f64 = 0.7;
     /// One slip counts for more than this in a word of three letters.
     const SHORT: f64 = 0.66;
     let near = if word.len() == 3 { SHORT } else { NEAR };
+    let known = known.filter(|name| word.len().max(name.len()) <= LONGEST_WORD);
     let scored = known.map(|name| (strsim::normalized_damerau_levenshtein(word, name), name));
     scored.filter(|(score, _)| *score >= near).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
@@ -151,5 +155,7 @@ mod tests {
     fn only_a_near_word_is_offered() {
         assert_eq!(nearest("contnet", ["content", "depth"].into_iter()), Some("content"));
         assert_eq!(nearest("zzz", ["content", "depth"].into_iter()), None);
+        let long = "x".repeat(1 << 20);
+        assert_eq!(nearest(&long, [long.as_str(), "content"].into_iter()), None, "and it takes no time");
     }
 }

@@ -244,6 +244,8 @@ pub fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
 
 /// The name that a word may have been meant for: a slip or two away.
 pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // The search takes the square of the length.
+    let names = names.filter(|name| word.len().max(name.len()) <= crate::rules::text::LONGEST_WORD);
     let slips = 1 + word.chars().count() / 5;
     let away = names.map(|name| (strsim::osa_distance(word, name), name));
     away.filter(|&(distance, _)| distance <= slips)

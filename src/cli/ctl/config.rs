@@ -158,11 +158,7 @@ impl Config {
                 compared(&config.set(request).await.map_err(refused)?.into_inner())
             }
             Config::Load { file, revision } => {
-                let read = |file: &PathBuf| {
-                    std::fs::read_to_string(file)
-                        .map_err(|error| format!("cannot read {}: {error}", file.display()))
-                };
-                let text = file.as_ref().map(read).transpose()?;
+                let text = file.as_deref().map(crate::mgmt::config::text::read).transpose()?;
                 let request = p::ConfigLoadRequest { text, revision: revision.unwrap_or_default() };
                 compared(&config.load(request).await.map_err(refused)?.into_inner())
             }

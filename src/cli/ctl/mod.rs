@@ -153,9 +153,9 @@ pub fn run(args: Ctl) -> Result<Outcome, Failure> {
         ask(&mut client, &args.command, args.json).await
     })?;
     if args.json && !answer.json.is_null() {
-        println!("{}", serde_json::to_string_pretty(&answer.json)?);
+        super::print(&(serde_json::to_string_pretty(&answer.json)? + "\n"))?;
     } else {
-        print!("{}", answer.table);
+        super::print(&answer.table)?;
     }
     let no = |key: &str| answer.json.get(key) == Some(&Value::Bool(false));
     Ok(if no("even") || no("found") { Outcome::Flawed } else { Outcome::Clean })

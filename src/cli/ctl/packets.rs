@@ -184,7 +184,7 @@ impl Trace {
                 }));
             } else {
                 println!("packet {}, {}", shown.packet, show::stamp(shown.time));
-                shown.lines.iter().for_each(|line| println!("  {line}"));
+                shown.lines.iter().for_each(|line| println!("  {}", crate::cli::terminal::visible(line)));
             }
             Ok(())
         })

@@ -1,7 +1,8 @@
 //! `weir rules check`.
 
 use super::From;
-use crate::cli::{Failure, Outcome, print, print_plain};
+use crate::cli::terminal::visible;
+use crate::cli::{Failure, Outcome, print};
 use crate::mgmt::rule_files::Loaded;
 use crate::rules::lists::Touched;
 use crate::rules::{Diagnostic, Origin, RuleSet};
@@ -66,7 +67,7 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
         print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
     } else {
         write_faults(&rules, args.warnings, if args.all { usize::MAX } else { SHOWN });
-        print_plain(&summary(&rules))?;
+        print(&summary(&rules))?;
     }
     Ok(super::outcome(&rules))
 }
@@ -133,7 +134,7 @@ fn write_faults(rules: &Loaded, warnings: bool, most: usize) {
     // Buffered: there can be tens of thousands. Standard error gone is no reason to fail.
     let mut out = std::io::BufWriter::new(std::io::stderr().lock());
     for diagnostic in told().take(most) {
-        let _ = writeln!(out, "{diagnostic}\n");
+        let _ = writeln!(out, "{}\n", visible(&diagnostic.to_string()));
     }
     let more = told().skip(most).count();
     if more > 0 {

@@ -1,7 +1,7 @@
 //! `weir rules cost`: what a replay with `--rule-cost` has found, as tables.
 
 use crate::cli::table::Table;
-use crate::cli::{Failure, Outcome, print, print_plain};
+use crate::cli::{Failure, Outcome, print};
 use crate::mgmt::rule_cost::{Candidates, Report, Rule};
 use clap::{Args, ValueEnum};
 use std::cmp::Reverse;
@@ -42,7 +42,7 @@ pub fn run(args: &Cost) -> Result<Outcome, Failure> {
         print(&text)?;
     } else {
         let parts = [summary(&report), looks(&report), grouping(&report), table(&rules)];
-        print_plain(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n"))?;
+        print(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n"))?;
     }
     Ok(Outcome::Clean)
 }

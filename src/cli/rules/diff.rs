@@ -1,7 +1,7 @@
 //! `weir rules diff`: what an update of rules changes.
 
 use super::list::{Row, State, rows};
-use crate::cli::{ConfigArgs, Failure, Outcome, print, print_plain};
+use crate::cli::{ConfigArgs, Failure, Outcome, print};
 use crate::mgmt::Profile;
 use crate::mgmt::config::Sources;
 use crate::mgmt::rule_files::{self, Loaded, Selection};
@@ -60,7 +60,7 @@ pub fn run(args: Diff) -> Result<Outcome, Failure> {
     if args.json {
         print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
     } else {
-        print_plain(&said(&report))?;
+        print(&said(&report))?;
     }
     let mut outcome = Outcome::Clean;
     for (path, loaded) in [(&args.old, &old), (&args.new, &new)] {

@@ -74,7 +74,7 @@ pub fn run(args: &Keywords) -> Result<Outcome, Failure> {
     if rows.is_empty() && !wanted.is_empty() {
         let near = nearest(&wanted, keyword::names())
             .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        eprintln!("no keyword of this kind holds `{wanted}`{near}");
+        crate::cli::tell(&format!("no keyword of this kind holds `{wanted}`{near}"));
     }
     Ok(Outcome::Clean)
 }

@@ -2,7 +2,7 @@
 
 use super::From;
 use crate::cli::table::Table;
-use crate::cli::{Failure, Outcome, print, print_plain};
+use crate::cli::{Failure, Outcome, print};
 use crate::mgmt::rule_files::Loaded;
 use crate::rules::lists::{Selector, Subject};
 use crate::rules::text::{Text, nearest};
@@ -142,7 +142,7 @@ pub fn run(args: List) -> Result<Outcome, Failure> {
     if args.json {
         print(&lines(&rows)?)?;
     } else {
-        print_plain(&table(&rows))?;
+        print(&table(&rows))?;
     }
     let refused = loaded.refused();
     if refused.any() {
@@ -158,7 +158,7 @@ fn unknown(what: &str, asked: Option<&str>, words: &[&str]) {
     };
     let near = nearest(&asked.to_ascii_lowercase(), words.iter().copied());
     let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    eprintln!("no rule has the {what} `{asked}`{near}");
+    crate::cli::tell(&format!("no rule has the {what} `{asked}`{near}"));
 }
 
 fn selector(text: &str) -> Result<Selector, Failure> {

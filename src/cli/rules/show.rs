@@ -1,7 +1,7 @@
 //! `weir rules show`.
 
 use super::{From, explain};
-use crate::cli::{Failure, Outcome, print_plain};
+use crate::cli::{Failure, Outcome, print};
 use crate::rules::{Diagnostic, Disabled, Why};
 use clap::Args;
 use std::fmt::Write;
@@ -28,7 +28,7 @@ pub fn run(args: Show) -> Result<Outcome, Failure> {
     let loaded = args.from.load()?;
     let file = |at: u32| loaded.rules.files.get(at as usize).map_or("", String::as_str);
     if let Some(rule) = loaded.rules.rules.iter().find(|rule| (rule.gid, rule.sid) == (gid, sid)) {
-        print_plain(&explain::rule(rule, &loaded.rules))?;
+        print(&explain::rule(rule, &loaded.rules))?;
         return Ok(Outcome::Clean);
     }
     let mut out = loaded.disabled.iter().filter(|rule| (rule.gid, rule.sid) == (gid, sid));
@@ -39,12 +39,12 @@ pub fn run(args: Show) -> Result<Outcome, Failure> {
             format!("no rule has gid {gid} and sid {sid}: weir rules list shows those there are").into()
         );
     };
-    print_plain(&absent(rule, file(rule.source.file)))?;
+    print(&absent(rule, file(rule.source.file)))?;
     if refused.is_none() {
         return Ok(Outcome::Clean);
     }
     let here = |fault: &&Diagnostic| fault.line == rule.source.line && fault.file == file(rule.source.file);
-    loaded.faults().filter(here).for_each(|fault| eprintln!("{fault}\n"));
+    loaded.faults().filter(here).for_each(|fault| crate::cli::tell(&format!("{fault}\n")));
     Ok(Outcome::Flawed)
 }
 

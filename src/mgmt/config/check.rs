@@ -1,6 +1,7 @@
 //! What must hold between keys.
 
 mod datasets;
+mod devices;
 mod doors;
 mod outputs;
 mod services;
@@ -15,6 +16,7 @@ use crate::mgmt::convert;
 pub fn check(config: &Config, places: &Places, faults: &mut Vec<Fault>) {
     let mut checker = Checker { config, places, faults };
     checker.ports();
+    devices::check(&mut checker);
     checker.pairs();
     checker.lcores();
     checker.pools();
@@ -31,12 +33,19 @@ pub fn check_cpus(config: &Config, places: &Places, machine: &Machine, faults: &
     Checker { config, places, faults }.cpus(machine);
 }
 
-/// The CPUs of this machine.
+/// Adds a fault for each interface of the kernel that a port works through and that is not there.
+pub fn check_interfaces(config: &Config, places: &Places, machine: &Machine, faults: &mut Vec<Fault>) {
+    devices::check_interfaces(&mut Checker { config, places, faults }, machine);
+}
+
+/// CPUs and interfaces of this machine.
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
     pub present: Vec<u32>,
     /// Those that this process may run on.
     pub allowed: Vec<u32>,
+    /// The kernel's, by name.
+    pub interfaces: Vec<String>,
 }
 
 fn list(cpus: &[u32]) -> String {

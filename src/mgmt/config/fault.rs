@@ -85,10 +85,13 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
+/// Bytes of a name beyond which nothing near is looked for: the search takes their square, and nobody means any of ours by it.
+pub const LONGEST_NAME: usize = 128;
+
 /// The name most like `name`, when one is near enough to be meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known = known.into_iter().filter(|other| name.len().max(other.len()) <= LONGEST_NAME);
     known
-        .into_iter()
         .map(|other| (strsim::damerau_levenshtein(name, other), other))
         .filter(|(distance, other)| *distance <= 1 + other.len().max(name.len()) / 3)
         .min_by_key(|(distance, _)| *distance)

@@ -9,11 +9,13 @@ pub mod edit;
 pub mod entries;
 pub mod explain;
 pub mod fault;
+pub mod items;
 pub mod key_table;
 pub mod kind;
 pub mod print;
 pub mod read;
 pub mod sections;
+pub mod text;
 pub mod value;
 pub mod visit;
 
@@ -250,6 +252,13 @@ impl Loaded {
         check::check_cpus(&self.config, &self.places, machine, &mut faults);
         if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
     }
+
+    /// Whether the interfaces that ports work through are there, which another machine may have.
+    pub fn check_interfaces(&self, machine: &Machine) -> Result<(), Faults> {
+        let mut faults = Vec::new();
+        check::check_interfaces(&self.config, &self.places, machine, &mut faults);
+        if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+    }
 }
 
 /// What a configuration is made from; later sources win.
@@ -279,13 +288,9 @@ impl Sources<'_> {
 
 fn read_file(path: &Path) -> Result<SourceText, Faults> {
     let name = path.display().to_string();
-    std::fs::read_to_string(path).map(|text| SourceText { name: name.clone(), text }).map_err(|error| {
-        Faults(vec![Fault {
-            place: None,
-            key: String::new(),
-            message: format!("cannot read the configuration {name}: {error}"),
-            mend: "give its path with -c; conf/weir.toml is a commented one to start from".into(),
-        }])
+    text::read(path).map(|text| SourceText { name, text }).map_err(|unread| {
+        let (message, mend) = (unread.to_string(), unread.mend().to_owned());
+        Faults(vec![Fault { place: None, key: String::new(), message, mend }])
     })
 }
 

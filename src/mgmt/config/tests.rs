@@ -185,7 +185,7 @@ fn what_is_printed_reads_back_as_the_same() {
 
 #[test]
 fn cpus_that_are_not_there_or_serve_two_are_reported_at_their_keys() {
-    let machine = Machine { present: vec![0, 1, 2, 3], allowed: vec![0, 1, 2] };
+    let machine = Machine { present: vec![0, 1, 2, 3], allowed: vec![0, 1, 2], ..Machine::default() };
     let faults = |text: &str| {
         let faults = load(&format!("[lcores]\n{text}")).unwrap().check_cpus(&machine);
         faults.err().map(|f| f.0.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default()
@@ -284,4 +284,75 @@ fn what_some_output_wants_is_wanted() {
             .replace("[outputs.eve]", "[outputs.eve]\nenabled = false"),
     );
     assert!(!off.unwrap().config.outputs.want(EventType::Alert));
+}
+
+/// Each fault is at the key, and only the named one.
+#[test]
+fn two_doors_at_one_place_and_devices_that_cannot_be_are_faults_at_their_keys() {
+    let port = |device: &str| format!("[[port]]\nname = \"a\"\ndevice = \"{device}\"\n");
+    let doors = "[rpc]\nsocket = \"/run/weir/a.sock\"\nlisten = \"127.0.0.1:7071\"\n";
+    for (text, key, said) in [
+        (
+            format!("{doors}[suricata-socket]\npath = \"/run/weir/./a.sock\"\n"),
+            "suricata-socket.path",
+            "rpc.socket",
+        ),
+        (format!("{doors}[http]\nlisten = \"127.0.0.1:7071\"\n"), "http.listen", "rpc.listen"),
+        (format!("{doors}[http]\nlisten = \"0.0.0.0:7071\"\n"), "http.listen", "rpc.listen"),
+        (format!("{doors}[http]\nlisten = \"[::]:7071\"\n"), "http.listen", "rpc.listen"),
+        ("[rpc]\nlisten = \"127.0.0.1:9690\"\n".into(), "rpc.listen", "http.listen"),
+        (
+            "[outputs.eve]\nto = \"unix-stream\"\nsocket = \"/a.sock\"\n[rpc]\nsocket = \"/a.sock\"\n".into(),
+            "outputs.eve.socket",
+            "rpc.socket",
+        ),
+        (port("net_nulx0"), "port.0.device", "the nearest is \"net_null0\""),
+        (port("eth1"), "port.0.device", "net_af_packet0,iface=eth1"),
+        (port("net_af_packet0"), "port.0.device", "none is named"),
+        (port("net_null0") + &port("net_null0,copy=1").replace("\"a\"", "\"b\""), "port.1.device", "as well"),
+    ] {
+        let Faults(faults) = load(&text).unwrap_err();
+        let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+        assert_eq!(keys, [key], "{text}");
+        assert!(faults[0].to_string().contains(said) && faults[0].place.is_some(), "{}", faults[0]);
+    }
+    for text in [
+        format!("{doors}[http]\nlisten = \"127.0.0.2:7071\"\n"),
+        "[rpc]\nlisten = \"127.0.0.1:0\"\n[http]\nlisten = \"127.0.0.1:0\"\n".into(),
+        port("0000:03:00.0") + &port("net_tap1,iface=new").replace("\"a\"", "\"b\""),
+        port("vmbus:635a7ae3-091e-4410-ad59-667c4f8c04c3"),
+    ] {
+        load(&text).unwrap_or_else(|faults| panic!("{faults}"));
+    }
+}
+
+#[test]
+fn interfaces_that_are_not_there_are_named_with_those_that_are() {
+    let machine = Machine { interfaces: vec!["lo".into(), "eth0".into()], ..Machine::default() };
+    let said = |device: &str| {
+        let loaded = load(&format!("[[port]]\nname = \"a\"\ndevice = \"{device}\"\n")).unwrap();
+        loaded.check_interfaces(&machine).err().map(|faults| faults.to_string()).unwrap_or_default()
+    };
+    assert_eq!(
+        (said("net_af_packet0,iface=eth0"), said("net_tap0,iface=new"), said("net_null0")),
+        Default::default()
+    );
+    let missing = said("net_af_packet0,iface=eth9");
+    assert!(missing.contains("there is no interface eth9 (iface) for port \"a\""), "{missing}");
+    assert!(
+        missing.contains("weir.toml:3") && missing.contains("this machine has lo, eth0; the nearest is eth0"),
+        "{missing}"
+    );
+    assert!(said("net_pcap0,rx_iface=eth1,tx_iface=eth0").contains("eth1 (rx_iface)"));
+    assert!(said("net_tap0,remote=eth1").contains("eth1 (remote)"));
+}
+
+/// A key of a megabyte cost an hour.
+#[test]
+fn for_a_very_long_key_nothing_near_is_looked_for() {
+    let long = "x".repeat(1 << 20);
+    let Faults(faults) = load(&format!("{long} = 1\n[lcores]\n{long} = 1\n")).unwrap_err();
+    assert_eq!(faults.len(), 2);
+    assert!(explain::explain(&long).is_err());
+    assert_eq!(fault::nearest(&"workers".repeat(20), ["workers"]), None);
 }

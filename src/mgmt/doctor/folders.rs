@@ -1,5 +1,6 @@
 //! Folders of the configuration, the disk under the logs, the saved rule set.
 
+use super::host::Barred;
 use super::{Finding, Patient};
 use crate::mgmt::rpc::socket;
 use crate::mgmt::rule_files::Selection;
@@ -30,6 +31,16 @@ fn written(patient: &Patient<'_>) -> Vec<(&'static str, PathBuf)> {
     folders
 }
 
+/// A place that does.
+fn usual(key: &str) -> &'static str {
+    match key {
+        "outputs.directory" => "/var/log/weir",
+        "rules.cache" => "/var/lib/weir/rules",
+        "config.revisions" => "/var/lib/weir/revisions",
+        _ => "/run/weir/weir.sock",
+    }
+}
+
 /// The folder itself, or the nearest one above it that is there.
 fn standing(patient: &Patient<'_>, folder: &Path) -> PathBuf {
     let there = folder.ancestors().find(|path| patient.host.exists(path) && !path.as_os_str().is_empty());
@@ -41,6 +52,25 @@ pub(super) fn folders(patient: &Patient<'_>) -> Vec<Finding> {
     let check = |(key, folder): (&'static str, PathBuf)| {
         let standing = standing(patient, &folder);
         let (shown, missing) = (folder.display(), standing != folder);
+        let finding = if NEEDED.contains(&key) { Finding::fault } else { Finding::warning };
+        let there = standing.display();
+        match patient.host.bars_files(&standing) {
+            Some(Barred::KernelsOwn) => {
+                let text = format!(
+                    "{shown} ({key}) cannot be there: {there} is on a file system of the kernel's own"
+                );
+                return finding(CHECK, text, format!("{key} = {:?}", usual(key)));
+            }
+            Some(Barred::ReadOnly) => {
+                let text = format!("{shown} ({key}): {there} is on a file system that is mounted read-only");
+                return finding(
+                    CHECK,
+                    text,
+                    format!("mount -o remount,rw \"$(findmnt -no TARGET -T {there})\""),
+                );
+            }
+            None => {}
+        }
         if patient.host.may_write(&standing) == Some(true) {
             let made = if missing { "will be made" } else { "is writable" };
             return Finding::ok(CHECK, format!("{shown} ({key}) {made}"));
@@ -53,11 +83,7 @@ pub(super) fn folders(patient: &Patient<'_>) -> Vec<Finding> {
         let user = patient.host.user().unwrap_or(0);
         let (text, mend) =
             (format!("{shown} ({key}) {what}"), format!("install -d -o {user} -m 750 {shown}"));
-        if NEEDED.contains(&key) {
-            Finding::fault(CHECK, text, mend)
-        } else {
-            Finding::warning(CHECK, text, mend)
-        }
+        finding(CHECK, text, mend)
     };
     written(patient).into_iter().map(check).collect()
 }

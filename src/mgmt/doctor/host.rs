@@ -17,6 +17,26 @@ const ENTER: u32 = 0o1;
 
 const HUGEPAGES: &str = "/sys/kernel/mm/hugepages";
 
+/// File systems that show the kernel and hold nobody's files (magic.h): proc, sysfs, cgroup and cgroup2, debugfs, tracefs,
+/// securityfs, configfs, devpts.
+const KERNELS_OWN: [u64; 9] = [
+    0x9fa0,
+    0x6265_6572,
+    0x0027_e0eb,
+    0x6367_7270,
+    0x6462_6720,
+    0x7472_6163,
+    0x7363_6673,
+    0x6265_6570,
+    0x1cd1,
+];
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Barred {
+    ReadOnly,
+    KernelsOwn,
+}
+
 /// Hugepages of one size.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct HugePages {
@@ -124,6 +144,17 @@ impl Host {
     pub fn may_write(&self, folder: &Path) -> Option<bool> {
         let meta = fs::metadata(self.path(folder)).ok()?;
         Some(meta.is_dir() && self.grants(&meta, WRITE | ENTER))
+    }
+
+    /// Why no file can be made in a folder, whoever asks: its file system is read-only, or the kernel's own.
+    pub fn bars_files(&self, folder: &Path) -> Option<Barred> {
+        let path = self.path(folder);
+        let kind = rustix::fs::statfs(&path).ok()?.f_type;
+        if KERNELS_OWN.contains(&(kind as u64)) {
+            return Some(Barred::KernelsOwn);
+        }
+        let flags = rustix::fs::statvfs(&path).ok()?.f_flag;
+        flags.contains(rustix::fs::StatVfsMountFlags::RDONLY).then_some(Barred::ReadOnly)
     }
 
     /// Whether this process may read and write a device's file. `None`: there is none.

@@ -122,7 +122,11 @@ fn machine(host: &Host) -> Machine {
     let list = |text: Option<String>| text.map(|list| parse_cpu_list(&list)).unwrap_or_default();
     let allowed = list(host.status("Cpus_allowed_list"));
     let present = list(host.line("/sys/devices/system/cpu/present"));
-    Machine { present: if present.is_empty() { allowed.clone() } else { present }, allowed }
+    Machine {
+        present: if present.is_empty() { allowed.clone() } else { present },
+        allowed,
+        ..Machine::default()
+    }
 }
 
 #[cfg(test)]

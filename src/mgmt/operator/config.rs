@@ -12,7 +12,7 @@ use crate::mgmt::config::edit::{self, Edit};
 use crate::mgmt::config::entries::{differences, entries};
 use crate::mgmt::config::explain::plain_key;
 use crate::mgmt::config::print::{Notes, print};
-use crate::mgmt::config::{Fault, Faults, Loaded};
+use crate::mgmt::config::{Fault, Faults, Loaded, items};
 use crate::mgmt::configure::*;
 use crate::mgmt::control::ControlError;
 use crate::mgmt::revisions::{State, Store};
@@ -147,6 +147,9 @@ impl Configure for Operator {
             .collect();
         if found.is_empty() {
             crate::mgmt::config::explain::explain(key).map_err(ControlError::Unanswerable)?;
+            if let Some(why) = items::absent(&loaded.config, key) {
+                return Err(ControlError::Unanswerable(why));
+            }
         }
         Ok(found)
     }
@@ -170,8 +173,7 @@ impl Configure for Operator {
         let mut desk = lock(&self.desk);
         let Some(text) = text else {
             let file = self.file()?;
-            let read = std::fs::read_to_string(&file);
-            let text = read.map_err(|error| unchanged(format!("cannot read {}: {error}", file.display())))?;
+            let text = crate::mgmt::config::text::read(&file).map_err(unchanged)?;
             let compared = self.adopt(&mut desk, text.clone(), who)?;
             desk.on_disk = text;
             return Ok(compared);
@@ -252,9 +254,10 @@ impl Configure for Operator {
     fn history(&self) -> Result<History, ControlError> {
         let running = self.loaded();
         let store = self.store(&running)?;
-        let revisions = store.list().map_err(unchanged)?;
+        // Before the files are read: else one could be in force that is not among them yet.
         let mut desk = lock(&self.desk);
         desk.recognise(&store).map_err(unchanged)?;
+        let revisions = store.list().map_err(unchanged)?;
         Ok(History {
             revisions,
             current: desk.number,

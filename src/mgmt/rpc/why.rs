@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use tonic::Status as Fault;
 
 pub(super) fn between(request: &p::WhyRequest) -> Result<Between, Fault> {
-    let refused = |text: &str| fault::invalid(text.to_owned());
+    let refused = |text: &str| fault::invalid(text);
     let address =
         |text: &str| text.parse::<IpAddr>().map_err(|_| fault::invalid(format!("{text:?} is no address")));
     let port = |port: u32| u16::try_from(port).map_err(|_| refused("a port is at most 65535"));

@@ -14,7 +14,7 @@ fn bare(config: &Config) -> String {
     print(&mut config.clone(), &Notes::None)
 }
 
-const TWO: &str = "[[port]]\nname = \"a\"\ndevice = \"x\"\n[[port]]\nname = \"b\"\ndevice = \"y\"\n\
+const TWO: &str = "[[port]]\nname = \"a\"\ndevice = \"net_null0\"\n[[port]]\nname = \"b\"\ndevice = \"net_null1\"\n\
                    [[pair]]\nports = [\"a\", \"b\"]\nmode = \"tap\"\n";
 
 /// (path, change) of what differs.
@@ -54,7 +54,7 @@ fn of_a_pair_the_mode_is_live_unless_the_pairs_may_be_others() {
         changes(TWO, &other)
     );
     let more = TWO.to_owned()
-        + "[[port]]\nname = \"c\"\ndevice = \"z\"\n[[pair]]\nports = [\"c\"]\nmode = \"ids\"\n";
+        + "[[port]]\nname = \"c\"\ndevice = \"net_null2\"\n[[pair]]\nports = [\"c\"]\nmode = \"ids\"\n";
     let found = changes(TWO, &more);
     assert!(
         found.contains(&("pair.1.mode".into(), "restart")) && found.iter().all(|(_, c)| *c == "restart"),
