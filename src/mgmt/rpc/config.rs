@@ -30,7 +30,7 @@ impl Service {
 }
 
 /// Who asks, as revisions tell it: the user at the other end of the socket, or the address.
-fn who<T>(request: &Request<T>) -> String {
+pub(super) fn who<T>(request: &Request<T>) -> String {
     match request.extensions().get::<Caller>() {
         Some(Caller::User(Some(number))) => user(*number),
         Some(Caller::Address(address)) => address.to_string(),

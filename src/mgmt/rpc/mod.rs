@@ -8,6 +8,7 @@ mod drops;
 mod ip_actions;
 mod packets;
 mod profile;
+mod rules;
 mod service;
 mod services;
 pub mod socket;
