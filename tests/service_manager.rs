@@ -66,6 +66,12 @@ impl Unit {
 fn it_says_ready_alive_reloading_and_stopping_in_their_turn() {
     let bench = Bench::new();
     let mut unit = Unit::start(&bench);
+    let first = unit.hear();
+    let asked = ["EXTEND_TIMEOUT_USEC=40000000", "WATCHDOG=1", "STATUS=compiling the rules"];
+    assert!(
+        asked.iter().all(|line| first.lines().any(|said| said == *line)),
+        "while rules are compiled: {first}"
+    );
     unit.hear_of("READY=1");
     let answers = weir().args(["ctl", "status", "--socket"]).arg(bench.path("weir.sock")).output().unwrap();
     assert!(answers.status.success(), "who is ready answers: {answers:?}");

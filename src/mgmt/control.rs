@@ -6,6 +6,7 @@ use crate::base::{DropReason, FlowTuple, PerDir, Time};
 use crate::mgmt::config::Mode;
 use crate::mgmt::configure::Configure;
 use crate::mgmt::dataset_commands;
+use crate::mgmt::overrule::Overruling;
 use crate::mgmt::profiler;
 use crate::mgmt::pulse::Vitals;
 use crate::mgmt::ruleset::Ruleset;
@@ -56,7 +57,18 @@ pub struct Status {
 pub struct MemoryUse {
     pub part: String,
     pub used: u64,
+    /// 0: nothing bounds it but the machine.
     pub cap: u64,
+}
+
+/// A generation of the rules that is in memory.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct GenerationInfo {
+    pub generation: u32,
+    pub rules: u64,
+    /// That go by it.
+    pub sessions: u64,
+    pub newest: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -391,6 +403,14 @@ pub trait Control: Send + Sync + 'static {
     fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError>;
     fn unwatch(&self, id: u64);
     fn reload_rules(&self) -> Result<Reload, ControlError>;
+    /// Rules that go by an operator's word; none where rules cannot change.
+    fn overruling(&self) -> Option<&dyn Overruling> {
+        None
+    }
+    /// Generations of the rules that are in memory, the newest first.
+    fn generations(&self) -> Result<Vec<GenerationInfo>, ControlError> {
+        Ok(Vec::new())
+    }
     /// Looks into the datasets of the rules in force, or changes them.
     fn dataset(&self, command: &dataset_commands::Command) -> Result<dataset_commands::Answer, ControlError>;
     /// All service sets, or the one of this name.

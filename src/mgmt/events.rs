@@ -33,6 +33,9 @@ pub struct EventNumbers {
     pub sent: AtomicU64,
     pub lost: AtomicU64,
     pub alerts: AtomicU64,
+    /// Bytes of lines that wait in memory, and outputs they may wait for.
+    waiting: AtomicU64,
+    open: AtomicU64,
     outputs: Mutex<Vec<(Arc<str>, SinkCounts)>>,
 }
 
@@ -42,9 +45,17 @@ impl EventNumbers {
         self.sent.store(totals.sent, Ordering::Relaxed);
         self.lost.store(totals.lost, Ordering::Relaxed);
         self.alerts.store(totals.alerts, Ordering::Relaxed);
+        let waiting: usize = log.outputs.iter().map(Output::waiting).sum();
+        self.waiting.store(waiting as u64, Ordering::Relaxed);
+        self.open.store(log.outputs.len() as u64, Ordering::Relaxed);
         let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
         outputs.clear();
         outputs.extend(log.outputs.iter().map(|output| (Arc::clone(output.name()), output.counts())));
+    }
+
+    /// Bytes of lines that wait for outputs, and how many outputs there are.
+    pub fn waiting(&self) -> (u64, u64) {
+        (self.waiting.load(Ordering::Relaxed), self.open.load(Ordering::Relaxed))
     }
 
     pub fn counters(&self) -> Vec<NamedCount> {

@@ -1,6 +1,7 @@
 //! The rules of the start, compiled while frames go by what their pairs say (`pair.inactive-action`).
 
 use crate::mgmt::operator::Operator;
+use crate::mgmt::patience::Patience;
 use crate::mgmt::start::{RulesAtStart, StartError};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,6 +40,7 @@ impl Awaited {
     /// Compiles them and gives them to the workers. If that cannot be, the appliance stops: a line that was to be inspected is
     /// not to go on without.
     pub fn bring(self, operator: &Operator) {
+        let _patience = Patience::ask();
         let brought = (self.prepare)().and_then(|rules| {
             operator.take_first(&rules).map_err(|error| StartError::FirstRules(error.to_string()))
         });

@@ -1,6 +1,7 @@
 //! Management: configuration in, events and answers out, on a thread that never touches a worker's tables.
 
 mod areas;
+mod background;
 pub mod build;
 pub mod capture_out;
 pub mod config;
@@ -26,7 +27,9 @@ pub mod operator;
 pub mod output;
 pub mod outputs;
 mod overload;
+pub mod overrule;
 mod pair_modes;
+mod patience;
 pub mod profiler;
 pub mod pulse;
 pub mod reassemble;

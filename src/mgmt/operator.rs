@@ -2,6 +2,7 @@
 
 use crate::base::Time;
 use crate::io::clock::Clock;
+use crate::io::dpdk::Pool;
 use crate::mgmt::config::entries::take_live;
 use crate::mgmt::config::{Config, Loaded, Sources};
 use crate::mgmt::configure::Configure;
@@ -14,6 +15,7 @@ use crate::mgmt::links::Links;
 use crate::mgmt::looks::{Look, Looks};
 use crate::mgmt::outputs::Renewed;
 use crate::mgmt::overload::Overload;
+use crate::mgmt::overrule::Overruling;
 use crate::mgmt::pair_modes::Unconfirmed;
 use crate::mgmt::profiler;
 use crate::mgmt::pulse::Vitals;
@@ -30,6 +32,7 @@ use crate::pipeline::mailbox::{Answer, Command, SessionRow};
 use crate::pipeline::pause::{Asked, Step};
 use crate::service::services::{self, InUse, Retired};
 use config::Desk;
+use overrules::Overrules;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::path::Path;
@@ -40,7 +43,9 @@ use std::time::Duration;
 mod config;
 mod health;
 mod ip_actions;
+mod memory;
 mod modes;
+mod overrules;
 mod rules;
 mod tune;
 mod vitals;
@@ -97,6 +102,9 @@ pub struct Operator {
     /// Outputs for management's thread to go on with.
     renewed: Mutex<Option<Vec<Renewed>>>,
     profiler: Option<profiler::Reader>,
+    overrules: Mutex<Overrules>,
+    /// Where frames lie.
+    pool: Option<Pool>,
 }
 
 /// Answers that questions were too impatient for: each worker answers every command once, in order.
@@ -121,6 +129,7 @@ pub struct Parts {
     pub awaits_rules: bool,
     pub ruleset: Ruleset,
     pub profiler: Option<profiler::Reader>,
+    pub pool: Option<Pool>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -142,6 +151,8 @@ impl Operator {
             desk: Mutex::new(Desk::new(&parts.loaded.text.text)),
             renewed: Mutex::default(),
             profiler: parts.profiler,
+            overrules: Mutex::default(),
+            pool: parts.pool,
             at_start: parts.loaded.config.clone(),
             loaded: Mutex::new(Arc::new(parts.loaded)),
             selection: parts.selection,
@@ -343,8 +354,6 @@ impl Control for Operator {
         let sum = |f: fn(&crate::pipeline::tables::TableCounts) -> u64| {
             handle.tables.iter().map(|t| f(t)).sum::<u64>()
         };
-        let workers = handle.tables.len() as u64;
-        let part = |part: &str, used, cap: u64| MemoryUse { part: part.into(), used, cap: cap * workers };
         Status {
             running_mode: self.running_mode.into(),
             profile: config.profile.name().into(),
@@ -355,10 +364,7 @@ impl Control for Operator {
             rules_refused: self.refused.load(Ordering::Relaxed),
             workers: handle.workers() as u32,
             sessions: sum(|t| t.sessions.get()),
-            memory: vec![
-                part("fragments", sum(|t| t.fragment_memory.get()), config.fragments.memory.0),
-                part("streams", sum(|t| t.stream_memory.get()), config.streams.memory.0),
-            ],
+            memory: self.memory_by_part(&handle, config),
             pairs: self.modes(),
             events_sent: self.events.sent.load(Ordering::Relaxed),
             events_lost: self.events.lost.load(Ordering::Relaxed),
@@ -489,6 +495,14 @@ impl Control for Operator {
 
     fn reload_rules(&self) -> Result<Reload, ControlError> {
         self.reload()
+    }
+
+    fn overruling(&self) -> Option<&dyn Overruling> {
+        Some(self)
+    }
+
+    fn generations(&self) -> Result<Vec<GenerationInfo>, ControlError> {
+        self.list_generations()
     }
 
     fn dataset(&self, command: &dataset_commands::Command) -> Result<dataset_commands::Answer, ControlError> {

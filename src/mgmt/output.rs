@@ -43,6 +43,11 @@ impl Output {
         self.sink.counts()
     }
 
+    /// Bytes of lines in memory.
+    pub fn waiting(&self) -> usize {
+        self.sink.waiting()
+    }
+
     pub fn event(&mut self, event: &Event, record: &[u8]) {
         self.line.clear();
         if let Some(kind) = self.format.event(event, record, &mut self.line) {

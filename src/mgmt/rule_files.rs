@@ -2,7 +2,7 @@
 
 use crate::mgmt::config::Config;
 use crate::mgmt::rule_inputs::Inputs;
-use crate::rules::lists::{Kind, Touched};
+use crate::rules::lists::{Kind, Overrule, Touched};
 use crate::rules::source::read_regular;
 use crate::rules::{Diagnostic, Disabled, Loading, Origin, RuleSet, Why, dataset, geo, reputation, sum_list};
 use std::fmt;
@@ -158,6 +158,8 @@ pub struct Selection {
     pub lists: Vec<(Kind, PathBuf)>,
     /// A compiled set, used if it is of these files; without rule files as it is.
     pub saved: Option<PathBuf>,
+    /// Rules, by gid and sid, that go by what an operator said.
+    pub overruled: Vec<((u32, u32), Overrule)>,
     /// Datasets of the rules in force, with which those to come go on.
     pub datasets: Vec<Arc<dataset::Set>>,
 }

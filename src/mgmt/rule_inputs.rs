@@ -4,7 +4,7 @@
 use crate::base::parallel;
 use crate::mgmt::config::Config;
 use crate::mgmt::rule_files::{RuleFileError, Selection};
-use crate::rules::lists::{Kind, Lists};
+use crate::rules::lists::{Kind, Lists, Overrule};
 use crate::rules::saved::{Digest, Fingerprint, Printer, is_saved};
 use crate::rules::{Classifications, Loading, References, SourceFile, Vars, load_listed, threshold_config};
 use std::collections::HashSet;
@@ -36,6 +36,7 @@ impl Role {
 pub struct Inputs {
     files: Vec<(Role, PathBuf)>,
     vars: Vars,
+    overruled: Vec<((u32, u32), Overrule)>,
 }
 
 impl Inputs {
@@ -70,7 +71,7 @@ impl Inputs {
         let thresholds = config.rules.threshold.iter().map(|path| base.join(path));
         files.extend(thresholds.chain(selection.threshold.clone()).map(|path| (Role::Threshold, path)));
         let vars = Vars { addresses: config.vars.address.clone(), ports: config.vars.port.clone() };
-        Ok(Inputs { files, vars })
+        Ok(Inputs { files, vars, overruled: selection.overruled.clone() })
     }
 
     fn of(&self, role: Role) -> impl Iterator<Item = &Path> {
@@ -83,7 +84,8 @@ impl Inputs {
 
     /// Whether rules are changed by files of their own.
     pub fn has_lists(&self) -> bool {
-        self.files.iter().any(|(role, _)| matches!(role, Role::List(_) | Role::Threshold))
+        !self.overruled.is_empty()
+            || self.files.iter().any(|(role, _)| matches!(role, Role::List(_) | Role::Threshold))
     }
 
     /// Of the files as they are now. Reads each once and keeps none.
@@ -123,6 +125,7 @@ impl Inputs {
             self.files.iter().map(|(role, _)| *role).filter(|role| *role != Role::Rules).zip(&others);
         let (mut classes, mut references) = (Classifications::default(), References::default());
         let (mut lists, mut thresholds) = (Lists::default(), Vec::new());
+        self.overruled.iter().for_each(|(id, what)| lists.overrule(*id, *what));
         let mut diagnostics = Vec::new();
         for (role, file) in others {
             match role {

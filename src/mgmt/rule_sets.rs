@@ -53,6 +53,10 @@ pub fn load(
     let inputs = Inputs::find(config, base, selection)?;
     let beside = Beside::find(config, base, selection);
     let mut notes = Vec::new();
+    if !selection.overruled.is_empty() && inputs.has_rules() {
+        // Of the text, and for now: no saved set has it, and none is to be kept of it.
+        return Ok(Loaded::new(inputs.compile()?.0, &beside));
+    }
     if let Some(path) = &selection.saved {
         if !inputs.has_rules() {
             return alone(path, &inputs, &beside);

@@ -74,6 +74,11 @@ impl Sets {
         });
     }
 
+    /// Number and rules of each, the newest first.
+    pub fn known(&self) -> impl Iterator<Item = (u32, u64)> {
+        self.0.iter().map(|known| (known.set.generation.0, known.set.rules.len() as u64))
+    }
+
     pub fn rule(&self, generation: Generation, index: RuleIndex) -> Option<&Rule> {
         let known = self.0.iter().find(|known| known.set.generation == generation);
         known.and_then(|known| known.set.rule(index))

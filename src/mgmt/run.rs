@@ -12,6 +12,7 @@ use crate::mgmt::eve::Medium;
 use crate::mgmt::events::{EventLog, EventTotals};
 use crate::mgmt::first_rules::{Awaited, Prepare};
 use crate::mgmt::operator::{Operator, Parts};
+use crate::mgmt::patience::Patience;
 use crate::mgmt::profiler::{self, Keeper};
 use crate::mgmt::rule_files::Selection;
 use crate::mgmt::ruleset::Ruleset;
@@ -70,7 +71,10 @@ pub fn run(
     }
     let (rules, awaited) = match convert::starts_early(config) {
         true => (RulesAtStart::none()?, Some(Awaited::new(prepare))),
-        false => (prepare()?, None),
+        false => {
+            let _patience = Patience::ask();
+            (prepare()?, None)
+        }
     };
     let watching = Watchdog::start(&config.services, LastAct::Restart).map_err(run_fault)?;
     let doors = Doors::open(&loaded)?;
@@ -128,7 +132,10 @@ pub fn run(
         awaits_rules,
         ruleset,
         profiler,
+        pool: Some(platform.pool.clone()),
     }));
+    // The first rules are to go when no session goes by them any more.
+    drop((rules.engine, rules.loaded));
     let ended = Arc::new(AtomicBool::new(false));
     let (attends, attended) = mpsc::channel();
     let daemon =

@@ -447,6 +447,7 @@ impl Lane {
         self.services.publish(&mut |gauge, value| match gauge {
             Gauge::Streams => tables.streams.set(value),
             Gauge::StreamMemory => tables.stream_memory.set(value),
+            Gauge::AppMemory => tables.app_memory.set(value),
             Gauge::StreamGaps => tables.stream_gaps.set(value),
             Gauge::StreamConflicts => tables.stream_conflicts.set(value),
             Gauge::Generation => tables.generation.set(value),

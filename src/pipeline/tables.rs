@@ -17,6 +17,8 @@ pub struct TableCounts {
     pub streams: Counter,
     /// Bytes.
     pub stream_memory: Counter,
+    /// Bytes that transactions of applications hold.
+    pub app_memory: Counter,
     pub stream_gaps: Counter,
     pub stream_conflicts: Counter,
     /// Bytes of buffers that unfinished datagrams hold.

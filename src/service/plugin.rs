@@ -125,6 +125,8 @@ pub enum Gauge {
     /// Directions of TCP sessions followed, the bytes they hold, gaps and conflicts seen.
     Streams,
     StreamMemory,
+    /// Bytes that transactions hold.
+    AppMemory,
     StreamGaps,
     StreamConflicts,
     /// The rules in force.

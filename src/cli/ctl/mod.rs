@@ -7,6 +7,7 @@ mod ip_actions;
 mod mode;
 mod packets;
 mod profile;
+mod rules;
 mod services;
 mod show;
 mod why;
@@ -49,6 +50,8 @@ enum Command {
     Version,
     /// What it is doing
     Status,
+    /// Memory by part, against what it may be
+    Memory,
     /// All counters, or those whose name begins with PREFIX
     Counters {
         #[arg(default_value = "")]
@@ -75,7 +78,7 @@ enum Command {
     Balance,
     /// Rules in force
     #[command(subcommand)]
-    Rules(Rules),
+    Rules(rules::Rules),
     /// Datasets of the rules in force: look into them, change them, write them
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -111,12 +114,6 @@ struct Sessions {
     /// Only this IP protocol number (6 TCP, 17 UDP)
     #[arg(long)]
     proto: Option<u8>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Rules {
-    /// Read and compile the rule files again; if one is unreadable the old rules stay
-    Reload,
 }
 
 /// An answer in both forms.
@@ -170,6 +167,9 @@ async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<An
         Command::Status => {
             show::status(&appliance.status(p::StatusRequest {}).await.map_err(refused)?.into_inner())
         }
+        Command::Memory => {
+            show::memory(&appliance.status(p::StatusRequest {}).await.map_err(refused)?.into_inner().memory)
+        }
         Command::Counters { prefix } => {
             let request = p::CountersRequest { prefix: prefix.clone() };
             show::counters(&appliance.counters(request).await.map_err(refused)?.into_inner())
@@ -195,9 +195,7 @@ async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<An
             };
             show::sessions(&client.sessions.list(request).await.map_err(refused)?.into_inner())
         }
-        Command::Rules(Rules::Reload) => {
-            show::reload(&client.rules.reload(p::ReloadRequest {}).await.map_err(refused)?.into_inner())
-        }
+        Command::Rules(command) => command.ask(client).await?,
         Command::Dataset(command) => command.ask(client).await?,
         Command::ServiceSet { name } => services::sets(client, name.as_deref()).await?,
         Command::Plugin(command) => services::plugin(client, command).await?,

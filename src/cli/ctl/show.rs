@@ -43,10 +43,12 @@ pub(super) fn status(s: &p::StatusReply) -> Answer {
         table.row([&format!("lost: {}", loss.name), &loss.value.to_string()]);
     }
     for memory in &s.memory {
-        let text = format!("{} KiB of {} KiB", memory.used >> 10, memory.cap >> 10);
+        let text = match memory.cap {
+            0 => format!("{} KiB", memory.used >> 10),
+            cap => format!("{} KiB of {} KiB", memory.used >> 10, cap >> 10),
+        };
         table.row([&format!("memory {}", memory.part), &text]);
     }
-    let memory = |m: &p::Memory| json!({ "part": m.part, "used": m.used, "cap": m.cap });
     let pair = |x: &p::Pair| json!({ "ports": x.ports, "mode": x.mode });
     let json = json!({
         "running_mode": s.running_mode,
@@ -61,9 +63,25 @@ pub(super) fn status(s: &p::StatusReply) -> Answer {
         "port_losses": s.port_losses.iter().map(|c| (c.name.clone(), c.value.into())).collect::<Map<_, _>>(),
         "links_down": s.links_down,
         "pairs": s.pairs.iter().map(pair).collect::<Vec<_>>(),
-        "memory": s.memory.iter().map(memory).collect::<Vec<_>>(),
+        "memory": s.memory.iter().map(memory_json).collect::<Vec<_>>(),
     });
     Answer { json, table: table.to_string() }
+}
+
+fn memory_json(m: &p::Memory) -> Value {
+    json!({ "part": m.part, "used": m.used, "cap": (m.cap > 0).then_some(m.cap) })
+}
+
+pub(super) fn memory(parts: &[p::Memory]) -> Answer {
+    let mut table = Table::with_head(["part", "KiB", "of KiB", "%"]);
+    for part in parts {
+        let (cap, percent) = match part.cap {
+            0 => ("-".into(), "-".into()),
+            cap => ((cap >> 10).to_string(), format!("{:.1}", 100.0 * part.used as f64 / cap as f64)),
+        };
+        table.row([part.part.clone(), (part.used >> 10).to_string(), cap, percent]);
+    }
+    Answer { json: Value::Array(parts.iter().map(memory_json).collect()), table: table.to_string() }
 }
 
 pub(super) fn counters(c: &p::CountersReply) -> Answer {

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)] // calls DPDK's set-up; every block says why it is sound
 
+use super::affinity;
 use super::{last_reason, reason};
 use crate::io::clock::{Ticks, TimeBase};
 use crate::io::frame::{META_BYTES, set_meta_offset, set_rebuilt_flag};
@@ -151,7 +152,7 @@ impl Eal {
         if STARTED.swap(true, Ordering::SeqCst) {
             return Err(EalError::AlreadyStarted);
         }
-        let affinity = affinity();
+        let affinity = affinity::now();
         let arguments = init(config)?;
         let timestamp = register_fields()?;
         // SAFETY: EAL runs, so the counter's rate is known.
@@ -201,12 +202,12 @@ impl Eal {
         if code == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
     }
 
-    /// Lets the calling thread run wherever the process could before EAL pinned its first thread: for threads that are
-    /// no lcores and were started by one.
+    /// Lets the calling thread run wherever the process could before EAL pinned its first thread, but on lcores' CPUs only where
+    /// there is no other: for threads that are no lcores and were started by one.
     pub fn unpin_current_thread(&self) {
-        if let Some(set) = &self.affinity {
+        if let Some(set) = self.affinity.map(|all| affinity::spared(all, &self.cpus)) {
             // SAFETY: a whole set, of the size we say. When the kernel refuses, the thread stays where it is.
-            unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), set) };
+            unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
         }
     }
 }
@@ -277,14 +278,6 @@ fn free_hugepages() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("HugePages_Free:"))?;
     line.trim().parse().ok()
-}
-
-fn affinity() -> Option<libc::cpu_set_t> {
-    // SAFETY: a set of bits, for which zero will do; the kernel fills it up to the size we say.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        (libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) == 0).then_some(set)
-    }
 }
 
 fn init(config: &EalConfig) -> Result<Vec<CString>, EalError> {

@@ -4,6 +4,7 @@
 //! need alive: a queue its port, a port its pool, everything the [`Eal`]; so no order of dropping is wrong, except that
 //! frames must be gone before their pool (a pool that is not whole stays, see [`Pool`]).
 
+mod affinity;
 mod capture;
 mod eal;
 mod lcore;

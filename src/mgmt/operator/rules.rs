@@ -4,12 +4,14 @@ use super::{Operator, Post, lock};
 use crate::base::Generation;
 use crate::inspect::Engine;
 use crate::io::heap;
+use crate::mgmt::background;
 use crate::mgmt::config::Loaded;
 use crate::mgmt::control::{ControlError, Reload};
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::start::RulesAtStart;
+use crate::rules::lists::Overrule;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -42,13 +44,33 @@ impl Operator {
 
     /// The rules of a configuration. More refused ones than there were are a fault, unless they are accepted.
     pub(super) fn compile(&self, next: &Loaded, accept_refused: bool) -> Result<Compiled, ControlError> {
+        let overruled = lock(&self.overrules).ids();
+        self.compile_with(next, accept_refused, overruled)
+    }
+
+    /// The same with what an operator says of rules.
+    pub(super) fn compile_with(
+        &self,
+        next: &Loaded,
+        accept_refused: bool,
+        overruled: Vec<((u32, u32), Overrule)>,
+    ) -> Result<Compiled, ControlError> {
+        background::work("weir-compile", || self.compile_here(next, accept_refused, overruled.clone()))
+    }
+
+    fn compile_here(
+        &self,
+        next: &Loaded,
+        accept_refused: bool,
+        overruled: Vec<((u32, u32), Overrule)>,
+    ) -> Result<Compiled, ControlError> {
         let refused = |text: String| ControlError::Refused(text);
         if self.awaits_rules.load(Ordering::Relaxed) {
             let text = "those of the start are still being compiled; wait until `weir ctl status` shows generation 1";
             return Err(refused(text.into()));
         }
         let datasets = self.rules.current().map(|set| set.datasets.clone()).unwrap_or_default();
-        let selection = Selection { datasets, ..self.selection.clone() };
+        let selection = Selection { datasets, overruled, ..self.selection.clone() };
         let mut loaded = rule_sets::load(&next.config, &next.base, &selection, Keep::Yes)
             .map_err(|error| refused(error.to_string()))?;
         loaded.log_saved();

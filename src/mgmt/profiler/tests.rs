@@ -259,7 +259,11 @@ fn the_thread_writes_all_it_has_at_its_end_and_what_finds_no_room_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("deep/er/profile.db");
     let (go, wait) = std::sync::mpsc::channel::<()>();
-    let (keeper, tap) = Keeper::start(settings(path.clone()), move || drop(wait.recv())).unwrap();
+    let (keeper, tap) = Keeper::start(settings(path.clone()), move || {
+        // Until both ends are there to be filled.
+        let _ = wait.recv();
+    })
+    .unwrap();
     let reader = Reader::new(path, &keeper);
     for n in 0..20 {
         tap.see(&flow([10, 0, 1, n], 5, [4, 3], 0x1b), &[]);

@@ -32,7 +32,7 @@ impl Service {
 }
 
 /// Who asks, as revisions tell it: the user at the other end of the socket, or the address, whose port is another one each time.
-fn who<T>(request: &Request<T>) -> String {
+pub(super) fn who<T>(request: &Request<T>) -> String {
     match request.extensions().get::<Guest>().map(|guest| guest.caller) {
         Some(Caller::User(Some(number))) => user(number),
         Some(Caller::Address(address)) => address.ip().to_string(),

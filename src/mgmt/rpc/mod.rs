@@ -10,6 +10,7 @@ mod fault;
 mod ip_actions;
 mod packets;
 mod profile;
+mod rules;
 mod service;
 mod services;
 pub mod socket;

@@ -171,6 +171,26 @@ impl p::rules_server::Rules for Service {
         Ok(Response::new(p::ReloadReply { generation, loaded, refused }))
     }
 
+    async fn set_action(&self, request: Request<p::RuleActionRequest>) -> Reply<p::RuleOverrides> {
+        let who = super::config::who(&request);
+        self.set_rule(request.into_inner(), who).await
+    }
+
+    async fn unset_action(&self, request: Request<p::RuleUnsetRequest>) -> Reply<p::RuleOverrides> {
+        let who = super::config::who(&request);
+        self.unset_rule(request.into_inner(), who).await
+    }
+
+    async fn overrides(&self, _: Request<p::RuleOverridesRequest>) -> Reply<p::RuleOverrides> {
+        self.overruling(|_| Ok(None)).await
+    }
+
+    async fn generations(&self, _: Request<p::RuleGenerationsRequest>) -> Reply<p::RuleGenerations> {
+        let generations = self.ask(|c| c.generations()).await??;
+        let generations = generations.into_iter().map(Into::into).collect();
+        Ok(Response::new(p::RuleGenerations { generations }))
+    }
+
     async fn dataset(&self, request: Request<p::DatasetRequest>) -> Reply<p::DatasetReply> {
         let command = dataset_command(request.into_inner())?;
         let answer = self.ask(move |c| c.dataset(&command)).await??;

@@ -1,7 +1,8 @@
 //! The desks: where plugins hand in their policies, during a control event and later.
 
-use super::manager::SetState;
+use super::manager::{RULES_BEHIND, RulesBehind, SetState};
 use crate::base::{PluginId, SetId};
+use crate::inspect::Engine;
 use crate::service::plugin::{Desk, LateDesk};
 use crate::service::policy::{Detached, Policy};
 use std::any::Any;
@@ -63,6 +64,13 @@ impl Counter<'_> {
         attachment.generation += 1;
         attachment.there = data.is_some();
         let generation = attachment.generation;
+        if let Some(engine) = data.as_ref().and_then(|data| data.downcast_ref::<Engine>()) {
+            if state.rules.len() >= RULES_BEHIND {
+                state.rules.remove(0);
+            }
+            let rules = engine.generation().0;
+            state.rules.push(RulesBehind { plugin: self.plugin, policy: generation, rules });
+        }
         let policy = Policy { generation, data: data.unwrap_or_else(|| Arc::new(Detached)) };
         self.handed_in.push(HandedIn { set, plugin: self.plugin, policy });
         generation

@@ -187,6 +187,11 @@ impl Draft {
 
 impl SetState {
     pub(super) fn new(layout: super::SetLayout) -> SetState {
-        SetState { layout, active: false, attachments: [Attachment::default(); MAX_PLUGINS] }
+        SetState {
+            layout,
+            active: false,
+            attachments: [Attachment::default(); MAX_PLUGINS],
+            rules: Vec::new(),
+        }
     }
 }

@@ -65,7 +65,20 @@ pub(super) struct SetState {
     pub active: bool,
     /// By [`PluginId`].
     pub attachments: [Attachment; MAX_PLUGINS],
+    /// Of policies that are rules: whose, which number, of which generation of the rules; the newest last.
+    pub rules: Vec<RulesBehind>,
 }
+
+/// A member's policy, and the generation of the rules that it is.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct RulesBehind {
+    pub plugin: PluginId,
+    pub policy: u32,
+    pub rules: u32,
+}
+
+/// Policies whose rules are remembered: more than workers hold.
+pub(super) const RULES_BEHIND: usize = 64;
 
 impl SetState {
     /// The set as workers know it.
@@ -401,6 +414,7 @@ impl Manager {
         }
         for set in self.sets.iter_mut().flatten() {
             set.attachments[plugin.index()] = Attachment::default();
+            set.rules.retain(|behind| behind.plugin != plugin);
         }
         self.show();
         self.dismiss_next(mail);

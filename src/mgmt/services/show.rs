@@ -12,6 +12,7 @@ use crate::mgmt::control::{
 use crate::service::plugin::Flags;
 use crate::service::services::InUse;
 use crate::service::set::{InactiveAction, OnFault};
+use std::collections::BTreeMap;
 
 impl Manager {
     /// All sets in the configuration's order, or the one of this name.
@@ -68,6 +69,22 @@ impl Manager {
             sessions: of_set().filter(|row| row.member.is_none()).map(|row| row.sessions).sum(),
             members: layout.members().into_iter().filter_map(member).collect(),
         })
+    }
+
+    /// Sessions by the generation of the rules that they go by, over all sets and workers.
+    pub fn rule_generations(&self, mail: &mut dyn Mail) -> Result<BTreeMap<u32, u64>, ControlError> {
+        let mut sessions = BTreeMap::new();
+        for worker in 0..self.workers {
+            for row in mail.in_use(worker)? {
+                let Some((plugin, policy)) = row.member else { continue };
+                let of_set = self.set(row.set).map_or(&[][..], |state| &state.rules);
+                let behind = of_set.iter().find(|b| (b.plugin, b.policy) == (plugin, policy));
+                if let Some(behind) = behind {
+                    *sessions.entry(behind.rules).or_default() += row.sessions;
+                }
+            }
+        }
+        Ok(sessions)
     }
 
     pub fn list_plugins(&self) -> Vec<PluginInfo> {

@@ -198,6 +198,10 @@ impl Sink for FileSink {
         self.backlog.counts()
     }
 
+    fn waiting(&self) -> usize {
+        self.backlog.waiting().len()
+    }
+
     fn finish(&mut self) -> SinkCounts {
         self.flush();
         self.backlog.lose_all();

@@ -51,6 +51,8 @@ pub trait Sink: Send {
     /// SIGHUP: files are closed and opened again, as logrotate needs it.
     fn reopen(&mut self);
     fn counts(&self) -> SinkCounts;
+    /// Bytes of lines in memory.
+    fn waiting(&self) -> usize;
     /// Flushes; what cannot be written now is lost.
     fn finish(&mut self) -> SinkCounts;
 }

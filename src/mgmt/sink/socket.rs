@@ -167,6 +167,10 @@ impl Sink for SocketSink {
         self.backlog.counts()
     }
 
+    fn waiting(&self) -> usize {
+        self.backlog.waiting().len()
+    }
+
     fn finish(&mut self) -> SinkCounts {
         self.flush();
         self.write_last();

@@ -94,6 +94,10 @@ impl Sink for Syslog {
         self.to.counts()
     }
 
+    fn waiting(&self) -> usize {
+        self.to.waiting()
+    }
+
     fn finish(&mut self) -> SinkCounts {
         self.to.finish()
     }

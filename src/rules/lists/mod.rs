@@ -5,8 +5,10 @@
 //! that meant none is told.
 
 mod modify;
+mod overrule;
 mod selector;
 
+pub use overrule::{Overrule, WORDS};
 pub use selector::{GaveUp, Selector, Subject, id_of};
 
 use super::diagnostic::{Diagnostic, Severity};
@@ -105,12 +107,17 @@ impl Index {
     }
 }
 
+/// Who has changed a rule that is overruled, in the place of a line.
+const OPERATOR: &str = "an operator";
+
 /// All lines of all lists.
 #[derive(Default)]
 pub struct Lists {
     entries: Vec<Entry>,
     /// By [`Kind`].
     index: [Index; Kind::ALL.len()],
+    /// By gid and sid: what wins over all lines.
+    overruled: AHashMap<(u32, u32), Overrule>,
 }
 
 /// What becomes of a rule.
@@ -162,7 +169,12 @@ impl Lists {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.overruled.is_empty()
+    }
+
+    /// Has a rule go by this, whatever the lines say.
+    pub fn overrule(&mut self, id: (u32, u32), what: Overrule) {
+        self.overruled.insert(id, what);
     }
 
     /// Has a rule pass all lines.
@@ -191,6 +203,19 @@ impl Lists {
                     edited = Some((new, entry.place()));
                 }
             }
+        }
+        match rule.id.and_then(|id| self.overruled.get(&id)) {
+            Some(Overrule::Disable) => {
+                return Fate::Disabled { by: Some(OPERATOR.to_owned()).filter(|_| !commented) };
+            }
+            Some(Overrule::Action(action)) => {
+                off = false;
+                let text = edited.as_ref().map_or(rule.text, |(text, _)| text);
+                if let Some(text) = overrule::with_action(text, action) {
+                    edited = Some((text, OPERATOR.to_owned()));
+                }
+            }
+            None => {}
         }
         match edited {
             _ if off => Fate::Disabled { by: by.filter(|_| !commented) },
@@ -312,6 +337,21 @@ mod tests {
     }
 
     const RULE: &str = "alert tcp any any -> any any (msg:\"scan\"; sid:1;)";
+
+    #[test]
+    fn what_an_operator_says_wins_over_all_lines() {
+        let mut lists_ = lists(&[(Kind::Enable, "1"), (Kind::Modify, "1 scan probe"), (Kind::Drop, "1")]);
+        lists_.overrule((1, 1), Overrule::Disable);
+        assert_eq!(judge(&mut lists_, RULE, false), Fate::Disabled { by: Some(OPERATOR.into()) });
+        lists_.overrule((1, 1), Overrule::Action("reject"));
+        let text = RULE.replace("alert", "reject").replace("scan", "probe").into_bytes();
+        assert_eq!(judge(&mut lists_, RULE, false), Fate::Edited { text, by: OPERATOR.into() });
+        let mut commented = lists(&[]);
+        commented.overrule((1, 1), Overrule::Action("alert"));
+        assert_eq!(judge(&mut commented, RULE, true), Fate::AsWritten);
+        let other = RULE.replace("sid:1", "sid:2");
+        assert_eq!(judge(&mut commented, &other, true), Fate::Disabled { by: None });
+    }
 
     #[test]
     fn a_rule_passes_disable_then_enable_then_drop_then_modify() {

@@ -232,6 +232,7 @@ impl DataPlugin for IdpWorker {
         let counters = &self.streams.counters;
         numbers(Gauge::Streams, self.streams.open() as u64);
         numbers(Gauge::StreamMemory, self.streams.memory());
+        numbers(Gauge::AppMemory, self.apps.memory() as u64);
         numbers(Gauge::StreamGaps, counters.gaps);
         numbers(Gauge::StreamConflicts, counters.conflicts);
         numbers(Gauge::Generation, u64::from(self.generations.newest.generation().0));

@@ -1,0 +1,119 @@
+//! `weir ctl rules`: new rules, single rules that are overruled, generations.
+
+use super::mode::span;
+use super::{Answer, refused, show};
+use crate::cli::Failure;
+use crate::cli::table::Table;
+use crate::mgmt::rpc::client::Client;
+use crate::mgmt::rpc::proto as p;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Rules {
+    /// Read and compile the rule files again; if one is unreadable the old rules stay
+    Reload,
+    /// Set a rule's action, or disable it, whatever the files say; for sessions to come
+    Set(Set),
+    /// Let a rule go by the files again
+    Unset {
+        #[arg(value_name = "[GID:]SID", value_parser = id)]
+        rule: (u32, u32),
+    },
+    /// Rules that were set, by whom, and how long that still holds
+    Overrides,
+    /// Generations of the rules that sessions go by, and how many go by each
+    Generations,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Set {
+    #[arg(value_name = "[GID:]SID", value_parser = id)]
+    rule: (u32, u32),
+    /// alert, drop, reject, pass or disable; also rejectsrc, rejectdst, rejectboth, close-client, close-server, close-both
+    action: String,
+    /// Go back by itself after so long ("3600" seconds, "1h"); else when it is unset, or weir ends
+    #[arg(long = "for", value_name = "SPAN", value_parser = span)]
+    span: Option<Duration>,
+}
+
+/// `SID` or `GID:SID`.
+fn id(text: &str) -> Result<(u32, u32), String> {
+    let (gid, sid) = text.split_once(':').unwrap_or(("1", text));
+    let number = |text: &str| text.parse::<u32>().ok().filter(|number| *number > 0);
+    number(gid).zip(number(sid)).ok_or_else(|| "write a rule's sid, or gid:sid".to_owned())
+}
+
+impl Rules {
+    pub(super) async fn ask(&self, client: &mut Client) -> Result<Answer, Failure> {
+        let rules = &mut client.rules;
+        Ok(match self {
+            Rules::Reload => {
+                show::reload(&rules.reload(p::ReloadRequest {}).await.map_err(refused)?.into_inner())
+            }
+            Rules::Set(Set { rule: (gid, sid), action, span }) => {
+                let for_ms = span.map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+                let request = p::RuleActionRequest { gid: *gid, sid: *sid, action: action.clone(), for_ms };
+                overrides(&rules.set_action(request).await.map_err(refused)?.into_inner())
+            }
+            Rules::Unset { rule: (gid, sid) } => {
+                let request = p::RuleUnsetRequest { gid: *gid, sid: *sid };
+                overrides(&rules.unset_action(request).await.map_err(refused)?.into_inner())
+            }
+            Rules::Overrides => {
+                overrides(&rules.overrides(p::RuleOverridesRequest {}).await.map_err(refused)?.into_inner())
+            }
+            Rules::Generations => {
+                let reply = rules.generations(p::RuleGenerationsRequest {}).await.map_err(refused)?;
+                generations(&reply.into_inner().generations)
+            }
+        })
+    }
+}
+
+fn overrides(reply: &p::RuleOverrides) -> Answer {
+    let mut table = Table::with_head(["RULE", "ACTION", "BY", "SINCE", "SECONDS LEFT"]);
+    let left = |rule: &p::RuleOverride| {
+        (rule.until > 0).then(|| rule.until.saturating_sub(reply.now).div_ceil(1_000_000))
+    };
+    for rule in &reply.overrides {
+        table.row([
+            format!("{}:{}", rule.gid, rule.sid),
+            rule.action.clone(),
+            rule.who.clone(),
+            show::stamp(rule.since),
+            left(rule).map_or("-".into(), |left| left.to_string()),
+        ]);
+    }
+    let json = |rule: &p::RuleOverride| {
+        json!({
+            "gid": rule.gid,
+            "sid": rule.sid,
+            "action": rule.action,
+            "by": rule.who,
+            "since": show::stamp(rule.since),
+            "seconds_left": left(rule),
+        })
+    };
+    let said = match reply.generation {
+        0 => String::new(),
+        generation => format!("generation {generation}\n"),
+    };
+    let overrides: Vec<Value> = reply.overrides.iter().map(json).collect();
+    let generation = (reply.generation > 0).then_some(reply.generation);
+    Answer {
+        json: json!({ "generation": generation, "overrides": overrides }),
+        table: said + &table.to_string(),
+    }
+}
+
+fn generations(generations: &[p::RuleGeneration]) -> Answer {
+    let mut table = Table::with_head(["GENERATION", "RULES", "SESSIONS", ""]);
+    for g in generations {
+        let newest = if g.newest { "newest" } else { "" };
+        table.row([&*g.generation.to_string(), &*g.rules.to_string(), &*g.sessions.to_string(), newest]);
+    }
+    let json = |g: &p::RuleGeneration| json!({ "generation": g.generation, "rules": g.rules, "sessions": g.sessions, "newest": g.newest });
+    Answer { json: Value::Array(generations.iter().map(json).collect()), table: table.to_string() }
+}

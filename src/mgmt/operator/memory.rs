@@ -1,0 +1,65 @@
+//! Memory by part, against what it may be.
+
+use super::{Operator, lock};
+use crate::app::Limits;
+use crate::mgmt::config::Config;
+use crate::mgmt::control::{ControlError, GenerationInfo, MemoryUse};
+use crate::mgmt::convert;
+use crate::mgmt::sink::backlog::MOST_WAITING;
+use crate::pipeline::Handle;
+use crate::pipeline::tables::TableCounts;
+use crate::session::Session;
+
+impl Operator {
+    /// A cap of 0: nothing bounds it but the machine.
+    pub(super) fn memory_by_part(&self, handle: &Handle, config: &Config) -> Vec<MemoryUse> {
+        let sum = |f: fn(&TableCounts) -> u64| handle.tables.iter().map(|t| f(t)).sum::<u64>();
+        let tables = handle.tables.len() as u64;
+        let part = |part: &str, used, cap: u64| MemoryUse { part: part.into(), used, cap };
+        let session = size_of::<Session>() as u64;
+        let segment = u64::from(convert::pool(config).segment_bytes);
+        let (waiting, outputs) = self.events.waiting();
+        let mut parts = vec![
+            part(
+                "sessions",
+                sum(|t| t.sessions.get()) * session,
+                config.sessions.size as u64 * session * tables,
+            ),
+            part("fragments", sum(|t| t.fragment_memory.get()), config.fragments.memory.0 * tables),
+            part("streams", sum(|t| t.stream_memory.get()), config.streams.memory.0 * tables),
+            part("applications", sum(|t| t.app_memory.get()), Limits::default().memory as u64 * tables),
+        ];
+        if let Some(pool) = &self.pool {
+            parts.push(part(
+                "frames",
+                u64::from(pool.in_use()) * segment,
+                u64::from(pool.segments()) * segment,
+            ));
+        }
+        parts.push(part("logs", waiting, outputs * MOST_WAITING as u64));
+        parts.push(part("process", resident(), 0));
+        parts
+    }
+
+    /// The newest first. Those that have no session, and of which no event may come any more, are gone.
+    pub(super) fn list_generations(&self) -> Result<Vec<GenerationInfo>, ControlError> {
+        let _one = lock(&self.asking);
+        let sessions = lock(&self.services).rule_generations(&mut super::Post(self))?;
+        let newest = self.generation.load(std::sync::atomic::Ordering::Relaxed);
+        let of = |(generation, rules): (u32, u64)| GenerationInfo {
+            generation,
+            rules,
+            sessions: sessions.get(&generation).copied().unwrap_or(0),
+            newest: generation == newest,
+        };
+        Ok(self.rules.sets().known().map(of).collect())
+    }
+}
+
+/// Bytes of the process that are in memory: all of the above as far as it was touched, rules, and all else. Hugepages are not in it.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) << 10
+}

@@ -1,0 +1,150 @@
+//! Rules that go by what an operator said instead of by the files, and their way back.
+
+use super::{Operator, lock};
+use crate::base::Time;
+use crate::mgmt::control::{ControlError, Reload};
+use crate::mgmt::overrule::{MOST, Overruled, Overruling};
+use crate::rules::RuleSet;
+use crate::rules::lists::Overrule;
+use std::time::Duration;
+
+/// Between two attempts to go back where the files have become unusable.
+const RETRY: Duration = Duration::from_secs(10);
+
+#[derive(Default)]
+pub(super) struct Overrules {
+    rules: Vec<Overruled>,
+    /// Not tried again before.
+    try_at: Time,
+}
+
+impl Overrules {
+    pub(super) fn ids(&self) -> Vec<((u32, u32), Overrule)> {
+        ids(&self.rules)
+    }
+}
+
+fn ids(rules: &[Overruled]) -> Vec<((u32, u32), Overrule)> {
+    rules.iter().map(|rule| ((rule.gid, rule.sid), rule.what)).collect()
+}
+
+fn has(set: &RuleSet, id: (u32, u32)) -> bool {
+    set.rules.iter().any(|rule| (rule.gid, rule.sid) == id)
+}
+
+fn refused<T>(text: String) -> Result<T, ControlError> {
+    Err(ControlError::Refused(text))
+}
+
+impl Operator {
+    /// Only who holds `asking` calls this. What is said of rules changes with the rules, or neither does.
+    fn go_by(
+        &self,
+        rules: Vec<Overruled>,
+        holds: impl FnOnce(&RuleSet) -> Result<(), ControlError>,
+    ) -> Result<Reload, ControlError> {
+        let compiled = self.compile_with(&self.loaded(), false, ids(&rules))?;
+        holds(compiled.engine.rules())?;
+        let done = self.publish(compiled)?;
+        lock(&self.overrules).rules = rules;
+        Ok(done)
+    }
+
+    /// Whether [`turn_overrules`](Self::turn_overrules) has something to do.
+    pub fn overrules_are_due(&self) -> bool {
+        let now = self.now();
+        let overrules = lock(&self.overrules);
+        now >= overrules.try_at && overrules.rules.iter().any(|rule| rule.until.is_some_and(|t| t <= now))
+    }
+
+    /// Rules whose time is over go by the files again. Compiles, so it belongs on a blocking thread.
+    pub fn turn_overrules(&self) {
+        let _one = lock(&self.asking);
+        let now = self.now();
+        let (gone, stay): (Vec<_>, Vec<_>) = lock(&self.overrules)
+            .rules
+            .iter()
+            .cloned()
+            .partition(|rule| rule.until.is_some_and(|t| t <= now));
+        if gone.is_empty() {
+            return;
+        }
+        match self.go_by(stay, |_| Ok(())) {
+            Ok(done) => {
+                for Overruled { gid, sid, what, who, .. } in gone {
+                    tracing::info!(
+                        "rules: {gid}:{sid} goes by the files again: the time of \"{}\" by {who} is over; generation {}",
+                        what.word(),
+                        done.generation
+                    );
+                }
+            }
+            Err(error) => {
+                tracing::error!("rules: {} of them do not go by the files again: {error}", gone.len());
+                lock(&self.overrules).try_at = now.plus(RETRY);
+            }
+        }
+    }
+}
+
+impl Overruling for Operator {
+    fn overruled(&self) -> Vec<Overruled> {
+        lock(&self.overrules).rules.clone()
+    }
+
+    fn overrule(
+        &self,
+        id: (u32, u32),
+        what: Overrule,
+        span: Option<Duration>,
+        who: &str,
+    ) -> Result<Reload, ControlError> {
+        let _one = lock(&self.asking);
+        let (gid, sid) = id;
+        let mut rules = lock(&self.overrules).rules.clone();
+        let known = rules.iter().any(|rule| (rule.gid, rule.sid) == id);
+        let in_force = self.rules.current().is_some_and(|set| has(&set, id));
+        if what == Overrule::Disable && !known && !in_force {
+            return refused(format!("rule {gid}:{sid} is not in force, so it need not be disabled"));
+        }
+        rules.retain(|rule| (rule.gid, rule.sid) != id);
+        if rules.len() >= MOST {
+            return refused(format!(
+                "{MOST} rules are overruled already: put it into the files, or unset some"
+            ));
+        }
+        let now = self.now();
+        let until = span.map(|span| now.plus(span));
+        rules.push(Overruled { gid, sid, what, who: who.to_owned(), since: now, until });
+        let done = self.go_by(rules, |set| match what {
+            Overrule::Action(_) if !has(set, id) => {
+                refused(format!("the files have no rule {gid}:{sid} that can be loaded"))
+            }
+            _ => Ok(()),
+        })?;
+        let back = match span {
+            Some(span) => format!("for {} s", span.as_secs()),
+            None => "until somebody unsets it".to_owned(),
+        };
+        let generation = done.generation;
+        tracing::info!(
+            "rules: {who} sets {gid}:{sid} to \"{}\" {back}; generation {generation}",
+            what.word()
+        );
+        Ok(done)
+    }
+
+    fn let_rule(&self, id: (u32, u32), who: &str) -> Result<Reload, ControlError> {
+        let _one = lock(&self.asking);
+        let (gid, sid) = id;
+        let mut rules = lock(&self.overrules).rules.clone();
+        let before = rules.len();
+        rules.retain(|rule| (rule.gid, rule.sid) != id);
+        if rules.len() == before {
+            return refused(format!("rule {gid}:{sid} goes by the files"));
+        }
+        let done = self.go_by(rules, |_| Ok(()))?;
+        tracing::info!("rules: {who} lets {gid}:{sid} go by the files again; generation {}", done.generation);
+        Ok(done)
+    }
+}

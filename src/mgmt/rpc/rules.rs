@@ -1,0 +1,86 @@
+//! What is asked of single rules and of generations, in the words of the contract.
+
+use super::proto as p;
+use super::service::Service;
+use crate::mgmt::control::{ControlError, GenerationInfo, Reload};
+use crate::mgmt::overrule::{Overruled, Overruling};
+use crate::rules::lists::{Overrule, WORDS};
+use std::time::Duration;
+use tonic::{Response, Status as Fault};
+
+/// Longest time that an action is set for.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
+/// The gid of a rule that names none.
+const GID: u32 = 1;
+
+fn id(gid: u32, sid: u32) -> (u32, u32) {
+    (if gid == 0 { GID } else { gid }, sid)
+}
+
+impl Service {
+    pub(super) async fn set_rule(
+        &self,
+        request: p::RuleActionRequest,
+        who: String,
+    ) -> Result<Response<p::RuleOverrides>, Fault> {
+        let p::RuleActionRequest { gid, sid, action, for_ms } = request;
+        let what = Overrule::parse(&action).ok_or_else(|| {
+            Fault::invalid_argument(format!("{action:?} is no action: write one of {}", WORDS.join(", ")))
+        })?;
+        let span = (for_ms > 0).then(|| Duration::from_millis(for_ms));
+        if span.is_some_and(|span| span > LONGEST) {
+            return Err(Fault::invalid_argument("an action is set for a year at most"));
+        }
+        self.overruling(move |rules| rules.overrule(id(gid, sid), what, span, &who).map(Some)).await
+    }
+
+    pub(super) async fn unset_rule(
+        &self,
+        request: p::RuleUnsetRequest,
+        who: String,
+    ) -> Result<Response<p::RuleOverrides>, Fault> {
+        let p::RuleUnsetRequest { gid, sid } = request;
+        self.overruling(move |rules| rules.let_rule(id(gid, sid), &who).map(Some)).await
+    }
+
+    /// Asks, and then for what is in force.
+    pub(super) async fn overruling(
+        &self,
+        question: impl FnOnce(&dyn Overruling) -> Result<Option<Reload>, ControlError> + Send + 'static,
+    ) -> Result<Response<p::RuleOverrides>, Fault> {
+        let answer = self
+            .ask(move |control| {
+                let rules = control.overruling()?;
+                Some(question(rules).map(|done| (done, rules.overruled(), control.status().now)))
+            })
+            .await?;
+        let answer = answer.ok_or_else(|| Fault::unimplemented("the rules of this process are fixed"))?;
+        let (done, overruled, now) = answer?;
+        Ok(Response::new(p::RuleOverrides {
+            overrides: overruled.into_iter().map(Into::into).collect(),
+            now: now.micros(),
+            generation: done.map_or(0, |done| done.generation),
+        }))
+    }
+}
+
+impl From<Overruled> for p::RuleOverride {
+    fn from(rule: Overruled) -> p::RuleOverride {
+        p::RuleOverride {
+            gid: rule.gid,
+            sid: rule.sid,
+            action: rule.what.word().to_owned(),
+            who: rule.who,
+            since: rule.since.micros(),
+            until: rule.until.map_or(0, |until| until.micros()),
+        }
+    }
+}
+
+impl From<GenerationInfo> for p::RuleGeneration {
+    fn from(info: GenerationInfo) -> p::RuleGeneration {
+        let GenerationInfo { generation, rules, sessions, newest } = info;
+        p::RuleGeneration { generation, rules, sessions, newest }
+    }
+}
