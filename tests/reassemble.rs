@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Output;
 use support::{Bench, conserved, ethernet, v4, v6, weir};
 use weir::io::capture::Reader;
-use weir::wire::build::{IpFields, Random, fragment, fragments, udp_packet};
+use weir::wire::build::{Capture, IpFields, Link, Random, fragment, fragments, mpls, pppoe, udp_packet};
 
 fn reassemble(arguments: &[&str]) -> Output {
     weir().arg("reassemble").args(arguments).output().unwrap()
@@ -98,6 +98,57 @@ fn random_datagrams_in_pieces_of_random_order_come_out_whole_and_go_in_pieces_an
         expected.sort();
         assert!(sorted(&wide) == expected, "{workers} workers: whole");
         assert!(sorted(&back) == expected, "{workers} workers: there and back");
+    }
+}
+
+/// Frames of a packet behind tags, labels, PPPoE and both.
+fn wrapped(n: usize, packet: &[u8]) -> Vec<u8> {
+    match n % 5 {
+        0 => Link::ethernet().wrap(packet),
+        1 => Link::tagged(&[5, 6]).wrap(packet),
+        2 => Link::ethernet().wrap_as(0x8847, &mpls(&[17, 18], packet)),
+        3 => Link::ethernet().wrap_as(0x8864, &pppoe(9, packet)),
+        _ => Link::tagged(&[5]).wrap_as(0x8864, &pppoe(9, packet)),
+    }
+}
+
+/// The frames of a capture, sorted.
+fn frames(path: &Path) -> Vec<Vec<u8>> {
+    let mut reader = Reader::open(path).unwrap();
+    let mut found = Vec::new();
+    while let Some(record) = reader.next_record().unwrap() {
+        found.push(record.bytes.to_vec());
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn behind_tags_labels_and_pppoe_frames_come_out_whole_and_go_in_pieces_that_fit_and_back() {
+    let bench = Bench::new();
+    let (mut capture, mut whole, mut random) = (Capture::new(Link::ethernet()), Vec::new(), Random::new(5));
+    let mut pieces = Vec::new();
+    for (n, packet) in datagrams(60).iter().enumerate().filter(|(_, packet)| packet.len() > 1500) {
+        whole.push(wrapped(n, packet));
+        pieces.extend(
+            fragments(packet, n as u32 + 1, &[256 + random.below(1200)]).iter().map(|p| wrapped(n, p)),
+        );
+    }
+    random.shuffle(&mut pieces);
+    pieces.into_iter().for_each(|piece| {
+        capture.frame(piece);
+    });
+    whole.sort();
+    let from = bench.capture(&capture);
+    let (wide, narrow, back) = (bench.path("wide.pcap"), bench.path("narrow.pcap"), bench.path("back.pcap"));
+    through(&from, &wide, &[]);
+    through(&from, &narrow, &["-m", "1500"]);
+    through(&narrow, &back, &[]);
+    assert!(frames(&wide) == whole && frames(&back) == whole);
+    for frame in frames(&narrow) {
+        let at =
+            (12..).step_by(4).find(|&at| !matches!(frame[at..at + 2], [0x81, 0] | [0x88, 0xa8])).unwrap();
+        assert!(frame.len() - at - 2 <= 1500, "what stands behind the tags fits the port");
     }
 }
 

@@ -6,7 +6,7 @@ mod support;
 
 use std::fmt::Write;
 use support::{Bench, ethernet, v4, v6};
-use weir::wire::build::{IpFields, fragment, udp_packet};
+use weir::wire::build::{IpFields, Segment, fragment, tcp_packet, udp_packet};
 use weir::wire::checksum::internet;
 
 const EVENTS: [&str; 8] = [
@@ -43,6 +43,9 @@ fn packets(event: &str) -> Vec<Vec<u8>> {
         "frag_pkt_too_large" => vec![moved(piece(0..64, false), 65_528)],
         "frag_overlap" => vec![piece(64..128, true), fragment(&other, 9, 96..160, true)],
         "frag_ignored" => vec![piece(64..128, false), piece(128..192, true)],
+        "tiny" => {
+            vec![fragment(&tcp_packet(from, to, &IpFields::default(), &Segment::default()), 9, 0..16, true)]
+        }
         "frag_invalid_length" => vec![piece(64..76, true)],
         "exthdr_useless_fh" => vec![piece(0..408, false)],
         name => panic!("{name}"),
@@ -62,5 +65,17 @@ fn every_event_of_fragments_has_its_rule_and_its_record() {
             let replayed = bench.replay(&capture, &rules, &["--profile", profile]).clean();
             assert_eq!(replayed.events.sids(), [sid], "{event}, {profile}");
         }
+    }
+}
+
+/// What cuts TCP's header into two pieces hides it from filters.
+#[test]
+fn a_tiny_first_fragment_is_dropped_with_an_event_but_in_suricatas_profile() {
+    let rules = "alert pkthdr any any -> any any (decode-event:ipv4.frag_ignored; sid:1;)";
+    for (profile, sids) in [("inline", &[1][..]), ("suricata", &[])] {
+        let bench = Bench::new();
+        let capture = bench.capture(&ethernet(packets("ipv4.tiny")));
+        let replayed = bench.replay(&capture, rules, &["--profile", profile]).clean();
+        assert_eq!(replayed.events.sids(), sids, "{profile}");
     }
 }

@@ -45,6 +45,10 @@ impl<K: Copy + Eq + Hash, V: Default> FixedMap<K, V> {
         self.len
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     #[inline]
     pub fn hash(&self, key: &K) -> Hashed {
         Hashed(self.hasher.hash_one(key) as u32)
@@ -144,7 +148,7 @@ mod tests {
                     }
                     _ => {}
                 }
-                prop_assert_eq!(map.len() as usize, model.len());
+                prop_assert_eq!((map.len() as usize, map.is_empty()), (model.len(), model.is_empty()));
                 for key in 0..24 {
                     prop_assert_eq!(map.find(map.hash(&key), &key).map(|slot| *map.value(slot)), model.get(&key).copied());
                 }

@@ -29,7 +29,7 @@ pub struct Settings {
     pub policies: PolicyTable,
     /// IPv6 fragments that overlap take their datagram with them (RFC 5722). Off: the policy decides, as for IPv4.
     pub drop_v6_overlaps: bool,
-    /// A first TCP fragment that does not hold the fixed header (RFC 1858, RFC 3128).
+    /// A first TCP fragment that does not hold the fixed header, and one that begins in it (RFC 1858, RFC 3128).
     pub drop_tiny_first: bool,
     /// What one segment of a frame pins: data room, headroom and the mbuf itself.
     pub buffer_bytes: u32,
@@ -50,7 +50,7 @@ impl Default for Settings {
             tell_timeouts: false,
             policies: PolicyTable::default(),
             drop_v6_overlaps: true,
-            drop_tiny_first: false,
+            drop_tiny_first: true,
             buffer_bytes: 2304,
             seed: 0x5eed,
         }
@@ -70,6 +70,7 @@ impl Settings {
             timeout: Duration::from_secs(60),
             policies: PolicyTable::new(OverlapPolicy::Bsd),
             drop_v6_overlaps: false,
+            drop_tiny_first: false,
             ..Settings::default()
         }
     }

@@ -324,14 +324,16 @@ fn impossible_fragments_are_dropped_with_reason_and_anomaly() {
 }
 
 #[test]
-fn a_tiny_first_fragment_of_tcp_is_dropped_where_the_setting_says_so() {
-    for drop_tiny_first in [true, false] {
+fn fragments_that_cut_tcps_header_are_dropped_where_the_setting_says_so() {
+    let (tiny, within) = ((0, 16), (8, 64));
+    for (drop_tiny_first, (start, len)) in [(true, tiny), (true, within), (false, tiny), (false, within)] {
         let mut b = Bench::new(Family::V4, Settings { drop_tiny_first, ..Settings::default() });
-        let piece = Piece { start: 0, len: 8, more: true, salt: 0 };
+        let piece = Piece { start, len, more: true, salt: 0 };
         let (frame, mut decoded) = fragment(&b.pool, Family::V4, 1, 1, piece);
         decoded.ip.as_mut().unwrap().proto = 6;
         let out = b.reassembler.push(frame, &decoded, b.now, &mut b.pool.clone(), &mut b.log);
-        assert_eq!(reason(out).is_some(), drop_tiny_first);
+        let expected = drop_tiny_first.then_some(DropReason::FragmentInvalid);
+        assert_eq!((reason(out), b.log.anomalies.len()), (expected, usize::from(drop_tiny_first)));
     }
 }
 

@@ -167,7 +167,8 @@ fn in_a_pause_all_frames_are_counted_and_the_main_lcore_lifts_one_that_lasts() {
 #[test]
 fn a_rebuilt_datagram_is_cut_so_that_its_frames_fit_with_labels_and_pppoe() {
     let packet = build::udp_packet(addr(1, 1), addr(2, 2), &IpFields::default(), &[7; 3000]);
-    let wraps: [fn(&[u8]) -> Vec<u8>; 3] = [
+    type Wrap = fn(&[u8]) -> Vec<u8>;
+    let wraps: [Wrap; 3] = [
         |packet| Link::ethernet().wrap_as(0x8864, &build::pppoe(7, packet)),
         |packet| Link::tagged(&[5]).wrap_as(0x8847, &build::mpls(&[17, 18], packet)),
         |packet| Link::tagged(&[5, 6]).wrap(packet),

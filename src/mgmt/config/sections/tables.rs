@@ -217,7 +217,7 @@ impl Fragments {
             timeout: Duration::from_secs(30),
             policy: Overlap::First,
             drop_v6_overlaps: true,
-            drop_tiny_first: false,
+            drop_tiny_first: true,
             mtu: Auto::Auto,
             icmp_time_exceeded: false,
         };
@@ -232,6 +232,7 @@ impl Fragments {
                 timeout: Duration::from_secs(60),
                 policy: Overlap::Bsd,
                 drop_v6_overlaps: false,
+                drop_tiny_first: false,
                 ..inline
             },
         }
@@ -280,7 +281,7 @@ impl Section for Fragments {
         );
         v.live(
             "drop-tiny-first",
-            "Drop a first TCP fragment too short for the fixed header (RFC 1858).",
+            "Drop TCP fragments that cut its fixed header: a first one too short for it (RFC 1858), one that begins in it (RFC 3128).",
             &mut self.drop_tiny_first,
         );
         v.value(
