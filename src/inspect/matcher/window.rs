@@ -41,13 +41,13 @@ pub(super) fn rarity(window: &[u8]) -> u32 {
     pairs + zeroes * ZERO + LACK * WINDOW.saturating_sub(window.len()) as u32
 }
 
-/// Above this a window is met too often.
-const RARE: u32 = 24;
+/// Above this a window is met too often: such are runs of zeroes, and three common bytes.
+const RARE: u32 = 40;
 
-/// Whether some window of the pattern is rare.
+/// Whether some window of the pattern is rare, which one of two bytes is not.
 pub(super) fn is_rare(pattern: &[u8]) -> bool {
     let windows = (0..pattern.len().min(REACH)).map(|at| window(pattern, at));
-    windows.filter(|window| window.len() == WINDOW).any(|window| rarity(window) <= RARE)
+    windows.filter(|window| window.len() > SHORTEST).any(|window| rarity(window) <= RARE)
 }
 
 /// As [`rarity`], of any number of bytes: what is not there could be anything.
@@ -92,6 +92,16 @@ mod tests {
         );
         assert_eq!(window(&[0; 40], 14).len(), 2);
         assert_eq!(window(b"abc", 7), b"");
+    }
+
+    #[test]
+    fn what_is_short_or_padding_is_not_rare() {
+        for rare in [&b"abcd"[..], b"the ", b"\xffSMB", b"zqx", b"\0\0\0\0abcd"] {
+            assert!(is_rare(rare), "{rare:?}");
+        }
+        for common in [&b"zq"[..], b"z", b"", b"\0\0\0\0\0\0"] {
+            assert!(!is_rare(common), "{common:?}");
+        }
     }
 
     #[test]
