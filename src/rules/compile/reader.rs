@@ -241,6 +241,16 @@ impl<'a, 'l> Reader<'a, 'l> {
                 "for example `config:logging disable, type tx, scope tx;`, or `alert` with `noalert` in place of `config`",
             ));
         }
+        if let Some(span) = draft.of_transaction.filter(|_| !rule.is_of_transactions()) {
+            return Err(Fault {
+                span,
+                message: "the rule matches packets, and `track tx` is of a transaction".into(),
+                help: Some(
+                    "ask for something of a transaction, for example `http.uri; content:\"x\";`".into(),
+                ),
+                keyword: Some("xbits".into()),
+            });
+        }
         match draft.unlogged.filter(|_| !rule.is_of_transactions()) {
             Some(span) => Err(Fault {
                 span,

@@ -276,8 +276,13 @@ const OPERATORS: &[(&str, MathOp)] = &[
 fn byte_math(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let mut options = Options::default();
     let (mut bytes, mut offset, mut oper, mut rvalue, mut result) = (None, None, None, None, None);
+    let mut said: Vec<&str> = Vec::new();
     for option in call.value.split(b',') {
         let (word, value) = option.first_word();
+        if said.contains(&word.ascii()) {
+            return Err(word.fault(format!("`{}` is said twice", word.lossy())));
+        }
+        said.push(word.ascii());
         match word.ascii() {
             "bytes" => bytes = Some((draft.operand(value, MAX_DIGITS)?, value)),
             "offset" => offset = Some(draft.operand(value, MAX_OFFSET)?),

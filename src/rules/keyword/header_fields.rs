@@ -71,7 +71,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         doc: "source and destination address are the same",
     },
     field("vlan.id", &[], vlan_id, "VLAN id[,layer]: layer 0 to 2, -1 to -3, any, all"),
-    field("vlan.layers", &[], |d, c| number_check(d, c, U8, Check::VlanLayers), "number of VLAN tags"),
+    field("vlan.layers", &[], |d, c| number_check(d, c, 3, Check::VlanLayers), "number of VLAN tags, 0 to 3"),
     field(
         "sctp.vtag",
         &[],
