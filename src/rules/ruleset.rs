@@ -145,15 +145,15 @@ pub enum Check {
     TcpWindowScale(NumRange),
     IcmpType(NumRange),
     IcmpCode(NumRange),
-    IcmpId(u16),
-    IcmpSeq(u16),
+    IcmpId(NumRange),
+    IcmpSeq(NumRange),
     /// The MTU of an ICMPv6 packet-too-big message.
     Icmpv6Mtu(NumRange),
     Ttl(NumRange),
     Tos(NumRange),
     /// Any of the ranges that is not negated, if there is one, and all that are.
     IpProto(Box<[NumRange]>),
-    IpId(u16),
+    IpId(NumRange),
     /// An IPv4 option of this type; `None` is `any`.
     IpOption(Option<u8>),
     FragBits(FragBitsTest),

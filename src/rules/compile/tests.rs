@@ -454,3 +454,27 @@ fn who_sets_a_hosts_bit_comes_before_who_asks() {
     );
     assert_eq!(set.rules.iter().map(|rule| rule.sid).collect::<Vec<_>>(), [2, 1]);
 }
+
+#[test]
+fn a_content_in_a_case_that_its_buffer_never_has_is_refused() {
+    let told = |options: &str| refusal(&format!("alert http any any -> any any ({options} sid:1;)"));
+    let lower = "this buffer is in lower case, so that the content is nowhere found";
+    assert_eq!(told("http.host; content:\"Abc\";"), lower);
+    assert_eq!(told("http.uri; to_lowercase; content:\"/A\";"), lower);
+    assert_eq!(told("http.uri; to_uppercase; content:\"/a\";"), lower.replace("lower", "upper"));
+    for options in [
+        "http.host; content:\"Abc\"; nocase;",
+        "http.host; content:!\"Abc\";",
+        "http.host; content:\"a|2E|b\";",
+        "http.uri; to_lowercase; xor:\"01\"; content:\"A\";",
+    ] {
+        one_of("http", options);
+    }
+}
+
+#[test]
+fn only_tcp_has_streams() {
+    let rule = "alert udp any any -> any any (flow:only_stream; content:\"a\"; sid:1;)";
+    assert!(refusal(rule).starts_with("`only_stream` is of TCP"));
+    one_of("ip", "flow:only_stream; content:\"a\";");
+}

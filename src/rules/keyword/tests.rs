@@ -254,7 +254,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("pcre:\"/(a)/,x\"", "expected `flow:name`, `pkt:name` or `alert:name`", "x"),
     ("pcre:\"/(a)/,flwo:x\"", "`flwo` is not known here", "flwo"),
     ("byte_test:4,>,1000", "expected `bytes, [!]operator, value, offset`", "4,>,1000"),
-    ("byte_test:9,>,1,0", "0 to 8 bytes", "9"),
+    ("byte_test:9,>,1,0", "1 to 8 bytes", "9"),
     ("byte_test:4,~,1,0", "expected one of < <= = != > >= & ^, `!` in front to negate", "~"),
     ("byte_test:4,>,1,0,hex", "hex, dec and oct are for `string` numbers", "4,>,1,0,hex"),
     ("http.uri; byte_test:4,>,1,0,dce", "`byte_test` is of dcerpc, but the rule is for http", "byte_test"),
@@ -360,6 +360,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "toggle,a,track tx",
     ),
     ("xbits:set,a,track tx,expire 5", "a transaction's bit stays as long as the transaction", "expire"),
+    ("byte_test:4,>,1,0,big,little", "`little` contradicts the order that is said before", "little"),
+    ("byte_test:0,>,1,0", "1 to 8 bytes", "0"),
+    ("byte_test:1,=,256,0", "1 bytes hold at most 255: no number can be so", "256"),
+    ("byte_test:2,>,65535,0", "2 bytes hold at most 65535: no number can be so", "65535"),
+    ("byte_jump:4,0,align 4", "`align` takes no value here", "4"),
+    ("base64_decode:bytes 4,bytes 5", "`bytes` is said twice", "bytes"),
+    ("http.uri; entropy:value <0", "no entropy can be so", "<0"),
+    ("classtype:a b", "a class's name is one word", "a b"),
+    ("itype:8", "`itype` cannot be in a packet of this rule's protocol", "itype"),
+    ("igmp.type:1", "`igmp.type` cannot be in a packet of this rule's protocol", "igmp.type"),
     ("tag:host,1", "a count needs its unit: packets, bytes or seconds", "1"),
     ("tag:session,1,packets,src", "a direction is for `host` only", "src"),
     ("tag:host,1,packets,src,dst", "nothing may follow the direction", "dst"),
@@ -436,4 +446,20 @@ fn a_rule_has_bounds_of_its_own() {
     // Also where each one is looked into.
     let between = format!("http.uri; {}", "to_md5; content:\"a\"; ".repeat(17));
     assert_eq!(refused(between.trim_end_matches("; ")).message, "a buffer is transformed at most 16 times");
+}
+
+#[test]
+fn numbers_of_a_header_are_for_protocols_that_have_it() {
+    let refused = |protocol, options: &str| read(protocol, options).is_err();
+    for options in ["flags:S", "seq:1", "window:5", "tcp.mss:>5", "stream_size:both,>,5"] {
+        assert!(refused(RuleProtocol::Udp, options) && refused(RuleProtocol::Icmp, options), "{options}");
+        for protocol in [RuleProtocol::Tcp, RuleProtocol::Ip, RuleProtocol::TcpOrUdp, RuleProtocol::TcpPacket]
+        {
+            assert!(!refused(protocol, options), "{options} {protocol:?}");
+        }
+    }
+    assert!(!refused(RuleProtocol::Icmpv6, "itype:8; icmpv6.mtu:>5"));
+    assert!(refused(RuleProtocol::Icmpv4, "icmpv6.mtu:5"));
+    assert!(!refused(RuleProtocol::Icmp, "icmp_id:!5; icmp_seq:>3"));
+    assert!(!refused(RuleProtocol::Tcp, "id:1-5"));
 }
