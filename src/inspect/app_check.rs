@@ -7,7 +7,7 @@ use crate::base::Dir;
 use crate::rules::Rule;
 use crate::rules::app::AppProto;
 use crate::rules::field::{self, FieldId, FieldTest, Occurrence};
-use crate::rules::ruleset::{AppCheck, Check, ProtocolSide, ProtocolWord};
+use crate::rules::ruleset::{AppCheck, Check, ProtocolSide, ProtocolWords};
 use crate::rules::state::StateTest;
 
 /// Whether a part of a rule holds for a transaction.
@@ -197,10 +197,10 @@ pub(super) fn holds_for_packet(check: &AppCheck, facts: &PacketFacts<'_>, dir: D
     }
 }
 
-fn protocol_holds(known: &Known, word: ProtocolWord, negated: bool, side: ProtocolSide, dir: Dir) -> bool {
+fn protocol_holds(known: &Known, words: ProtocolWords, negated: bool, side: ProtocolSide, dir: Dir) -> bool {
     let of = |dir: Dir| (known.by_direction[dir], known.failed_direction[dir]);
     let (client, server) = (of(Dir::ToServer), of(Dir::ToClient));
-    let is = |found| says(word, found);
+    let is = |found| says(words, found);
     // What is not known yet neither is the protocol nor is it not.
     let holds = match side {
         ProtocolSide::Direction => is(of(dir)),
@@ -217,20 +217,40 @@ fn protocol_holds(known: &Known, word: ProtocolWord, negated: bool, side: Protoc
     holds.is_some_and(|holds| holds != negated)
 }
 
-/// Whether a protocol that was found, or not (`failed`: and will not be), is what the word says.
-fn says(word: ProtocolWord, (found, failed): (Option<AppProto>, bool)) -> Option<bool> {
-    match (word, found) {
-        (ProtocolWord::Named(protos), Some(proto)) => Some(protos.contains(proto)),
-        (ProtocolWord::Named(_), None) => failed.then_some(false),
-        (ProtocolWord::Unknown, found) => Some(found.is_none() && !failed),
-        (ProtocolWord::Failed, found) => Some(found.is_none() && failed),
+/// Whether a protocol that was found, or not (`failed`: and will not be), is what the words say.
+fn says(words: ProtocolWords, (found, failed): (Option<AppProto>, bool)) -> Option<bool> {
+    match found {
+        Some(proto) => Some(words.named.contains(proto)),
+        None if failed => Some(words.failed),
+        None if words.unknown => Some(true),
+        // It may become one of those that are named.
+        None => words.named.is_empty().then_some(false),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::app::Protos;
     use crate::rules::ruleset::NumRange;
+
+    #[test]
+    fn a_session_is_what_any_of_the_words_says() {
+        let tls = Protos::of(&[AppProto::Tls]);
+        let words = |named, unknown, failed| ProtocolWords { named, unknown, failed };
+        let states =
+            [(Some(AppProto::Tls), false), (Some(AppProto::Ssh), false), (None, true), (None, false)];
+        let table = [
+            (words(tls, false, false), [Some(true), Some(false), Some(false), None]),
+            (words(Protos::NONE, true, false), [Some(false), Some(false), Some(false), Some(true)]),
+            (words(Protos::NONE, false, true), [Some(false), Some(false), Some(true), Some(false)]),
+            (words(tls, true, false), [Some(true), Some(false), Some(false), Some(true)]),
+            (words(tls, false, true), [Some(true), Some(false), Some(true), None]),
+        ];
+        for (words, expected) in table {
+            assert_eq!(states.map(|state| says(words, state)), expected, "{words:?}");
+        }
+    }
 
     #[test]
     fn which_of_several_numbers_must_hold() {

@@ -5,7 +5,7 @@ use super::threshold::{self, Decision};
 use super::turn::{Done, Turn, Where};
 use crate::base::{DropReason, RuleIndex, Verdict};
 use crate::rules::Rule;
-use crate::rules::ruleset::{Action, BitAction, FlowintVerb, RejectTo};
+use crate::rules::ruleset::{Action, BitAction, FlowintVerb, HostBitTrack, RejectTo};
 
 impl Turn<'_> {
     /// What a match brings about: bits at once, then, as far as its thresholds allow, the alert and the action.
@@ -130,12 +130,14 @@ impl Turn<'_> {
                 }
             }
         }
-        if rule.host_bits.is_empty() {
+        let mut of_hosts =
+            rule.host_bits.iter().filter(|op| op.track != HostBitTrack::Transaction).peekable();
+        if of_hosts.peek().is_none() {
             return;
         }
         self.order.wait_before(self.position);
         let (tuple, now, bits) = (&self.facts.decoded.tuple, self.facts.time, &self.hosts.bits);
-        for op in &rule.host_bits {
+        for op in of_hosts {
             match op.action {
                 BitAction::Unset => bits.unset(generation, op, tuple),
                 BitAction::Toggle if bits.is_set(generation, op, tuple, now) => {

@@ -15,7 +15,7 @@ use crate::base::interval::IntervalSet;
 use crate::base::ip_action::IpAction;
 use crate::base::parallel;
 use crate::base::{Dir, Family, FlowTuple, Generation, PerDir, RuleIndex};
-use crate::rules::ruleset::{Action, PayloadScope};
+use crate::rules::ruleset::{Action, HostBitTrack, PayloadScope};
 use crate::rules::{Rule, RuleSet, Windows};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -260,7 +260,8 @@ fn headers_alone(set: &RuleSet, compiled: &[Compiled]) -> ByAddress {
 
 fn touches_hosts(rule: &Rule) -> bool {
     let counted = rule.threshold.is_some() || rule.detection_filter.is_some();
-    !rule.host_bits.is_empty() || (counted && rule.action != Action::Alert) || rule.rate_filter.is_some()
+    let of_hosts = rule.host_bits.iter().any(|op| op.track != HostBitTrack::Transaction);
+    of_hosts || (counted && rule.action != Action::Alert) || rule.rate_filter.is_some()
 }
 
 impl<G> Table<G> {

@@ -19,7 +19,9 @@ use crate::app::{Pending, Transaction, Transactions, registry};
 use crate::base::{Dir, RuleIndex};
 use crate::rules::Rule;
 use crate::rules::app::AppProto;
-use crate::rules::ruleset::{Absence, BufferId, BufferMatch, Check, Context, Endian};
+use crate::rules::ruleset::{
+    Absence, BitAction, BufferId, BufferMatch, Check, Context, Endian, HostBitOp, HostBitTrack,
+};
 
 /// Parts of a rule whose state is kept; further ones are looked at each time.
 const KEPT_PARTS: usize = 64;
@@ -36,6 +38,16 @@ enum Fate {
 /// The order of those that wait: that of evaluation, and within a rule by direction.
 fn filing(rule: RuleIndex, dir: Dir) -> (RuleIndex, usize) {
     (rule, dir.index())
+}
+
+/// Bits of the transaction itself (`xbits:..., track tx`) with which the rule does that.
+fn own_bits(rule: &Rule, action: BitAction) -> impl Iterator<Item = u32> {
+    let own = move |op: &&HostBitOp| op.track == HostBitTrack::Transaction && op.action == action;
+    rule.host_bits.iter().filter(own).map(|op| op.bit)
+}
+
+fn bits_hold(rule: &Rule, tx: &Transaction) -> bool {
+    own_bits(rule, BitAction::IsSet).all(|bit| tx.marks.has_bit(bit))
 }
 
 impl Turn<'_> {
@@ -207,6 +219,9 @@ impl Turn<'_> {
     ) -> Result<(), Done> {
         tx.marks.matched.push((found.rule, found.dir));
         tx.marks.unlogged |= rule.unlogged;
+        for bit in own_bits(rule, BitAction::Set) {
+            tx.marks.set_bit(bit);
+        }
         let done = self.matched(found.rule, rule, Where::Transaction(tx.id));
         tx.marks.passed |= done.is_err();
         done
@@ -224,7 +239,7 @@ impl Turn<'_> {
             return Fate::Gone;
         }
         let own_way = rule.whole_transaction || rule.flow.dir.is_none_or(|only| only == dir);
-        if !own_way || !self.cheap(rule) {
+        if !own_way || !bits_hold(rule, tx) || !self.cheap(rule) {
             return Fate::Waits;
         }
         let mut all = match self.buffer_parts(rule, compiled, waiting, tx, dir, false) {

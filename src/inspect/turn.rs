@@ -20,7 +20,7 @@ use crate::rules::Rule;
 use crate::rules::flowint::FlowintValue;
 use crate::rules::ruleset::{
     Absence, BitAction, BufferMatch, Check, Context, FlowMatch, FlowState, FlowbitOp, FlowintOp, FlowintVerb,
-    PayloadScope,
+    HostBitTrack, PayloadScope,
 };
 
 pub(super) struct Turn<'t> {
@@ -176,7 +176,8 @@ impl Turn<'_> {
 
     fn host_bits_hold(&mut self, rule: &Rule) -> bool {
         let (tuple, now, generation) = (&self.facts.decoded.tuple, self.facts.time, self.engine.generation());
-        rule.host_bits.iter().all(|op| match op.action {
+        let of_hosts = rule.host_bits.iter().filter(|op| op.track != HostBitTrack::Transaction);
+        of_hosts.map(|op| (op, op.action)).all(|(op, action)| match action {
             BitAction::Set | BitAction::Unset | BitAction::Toggle => true,
             BitAction::IsSet | BitAction::IsNotSet => {
                 self.order.wait_before(self.position);

@@ -211,6 +211,16 @@ pub fn named(word: &str) -> Option<Protos> {
     known.or_else(|| AppProto::ALL.iter().find(|p| p.name() == word).map(|p| Protos::of(&[*p])))
 }
 
+/// What the word stands for without what carries it: `dns` is not DNS over HTTPS, nor `http`.
+pub fn exactly(word: &str) -> Option<Protos> {
+    let own = AppProto::ALL.iter().find(|proto| proto.name() == word).map(|proto| Protos::of(&[*proto]));
+    let without_doh = |protos: Protos| {
+        let plain = protos.iter().filter(|proto| *proto != AppProto::Doh2);
+        plain.fold(Protos::NONE, |all, proto| all.or(Protos::of(&[proto])))
+    };
+    own.or_else(|| named(word).map(without_doh))
+}
+
 /// All protocol words, for the nearest.
 pub fn words() -> impl Iterator<Item = &'static str> {
     WORDS.iter().map(|(name, _)| *name).chain(AppProto::ALL.iter().map(|p| p.name()))
@@ -228,6 +238,9 @@ mod tests {
         assert!(named("doh2").unwrap().and(named("dns").unwrap()).contains(AppProto::Doh2));
         assert_eq!(named("ssl"), named("tls"));
         assert_eq!(named("htp"), None);
+        assert_eq!(exactly("dns"), Some(Protos::of(&[AppProto::Dns])));
+        assert_eq!(exactly("http"), Some(Protos::of(&[AppProto::Http1, AppProto::Http2])));
+        assert_eq!(exactly("dcerpc"), Some(Protos::of(&[AppProto::Dcerpc])));
         assert_eq!(named("dns").unwrap().carriers(), BOTH);
         assert_eq!(named("tls").unwrap().carriers(), TCP);
     }

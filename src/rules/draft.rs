@@ -57,6 +57,8 @@ pub struct Draft {
     pub mark_dscp: Option<u8>,
     /// `config`, and where it stands.
     pub unlogged: Option<Span>,
+    /// A bit of the transaction, and where it stands.
+    pub of_transaction: Option<Span>,
 }
 
 #[derive(Debug)]
@@ -200,6 +202,7 @@ impl Draft {
             bypass: false,
             mark_dscp: None,
             unlogged: None,
+            of_transaction: None,
         }
     }
 

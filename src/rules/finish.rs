@@ -108,6 +108,7 @@ pub fn finish(
         buffer.contents().try_for_each(check_content)?;
         check_reach(draft, buffer)?;
         check_absence(buffer)?;
+        check_case(buffer)?;
         check_base64(buffer)?;
     }
     if !whole_transaction {
@@ -128,6 +129,30 @@ fn check_absence(buffer: &DraftBuffer) -> Result<(), Fault> {
             Err(fault(buffer.span, "absent", message).help("write `absent: or_else` to allow either"))
         }
         _ => Ok(()),
+    }
+}
+
+/// A content in the case that the buffer never has is never found.
+fn check_case(buffer: &DraftBuffer) -> Result<(), Fault> {
+    let host = buffer.transforms.is_empty()
+        && matches!(buffer.context, Context::App(id) if id.get().name == "http.host");
+    let never: (fn(&u8) -> bool, &str) = match buffer.transforms.last() {
+        Some(Transform::ToLowercase) => (u8::is_ascii_uppercase, "lower"),
+        Some(Transform::ToUppercase) => (u8::is_ascii_lowercase, "upper"),
+        None if host => (u8::is_ascii_uppercase, "lower"),
+        _ => return Ok(()),
+    };
+    let odd = |draft: &&DraftContent| {
+        let content = &draft.content;
+        !content.nocase && !content.negated && content.pattern.iter().any(never.0)
+    };
+    match buffer.contents().find(odd) {
+        Some(content) => {
+            let message = format!("this buffer is in {} case, so that the content is nowhere found", never.1);
+            Err(fault(content.span, "content", message)
+                .help("write it in that case, or put `nocase;` behind it"))
+        }
+        None => Ok(()),
     }
 }
 

@@ -145,15 +145,15 @@ pub enum Check {
     TcpWindowScale(NumRange),
     IcmpType(NumRange),
     IcmpCode(NumRange),
-    IcmpId(u16),
-    IcmpSeq(u16),
+    IcmpId(NumRange),
+    IcmpSeq(NumRange),
     /// The MTU of an ICMPv6 packet-too-big message.
     Icmpv6Mtu(NumRange),
     Ttl(NumRange),
     Tos(NumRange),
     /// Any of the ranges that is not negated, if there is one, and all that are.
     IpProto(Box<[NumRange]>),
-    IpId(u16),
+    IpId(NumRange),
     /// An IPv4 option of this type; `None` is `any`.
     IpOption(Option<u8>),
     FragBits(FragBitsTest),
@@ -216,7 +216,7 @@ pub enum AppCheck {
     Event(Box<str>),
     /// `app-layer-protocol:`
     Protocol {
-        protos: ProtocolWord,
+        protos: ProtocolWords,
         negated: bool,
         side: ProtocolSide,
     },
@@ -229,14 +229,14 @@ pub enum AppCheck {
     Facility(Facility),
 }
 
-/// What `app-layer-protocol` names.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ProtocolWord {
-    Named(Protos),
+/// What `app-layer-protocol` names: any of these will do.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtocolWords {
+    pub named: Protos,
     /// Not found out yet.
-    Unknown,
+    pub unknown: bool,
     /// Will not be found out.
-    Failed,
+    pub failed: bool,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -412,6 +412,8 @@ pub enum HostBitTrack {
     Destination,
     /// Both addresses, whichever the direction.
     Pair,
+    /// No host's: the transaction's at which the rule matches.
+    Transaction,
 }
 
 /// `xbits:` or `hostbits:`; names are numbered over the whole set, the two keywords apart ([`RuleSet::host_bits`]).

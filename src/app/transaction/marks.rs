@@ -1,6 +1,7 @@
 //! What inspection keeps with a transaction between two looks.
 
 use crate::base::{Dir, PerDir, RuleIndex};
+use arrayvec::ArrayVec;
 
 /// A rule that may yet match, and which of its parts have held.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -10,6 +11,9 @@ pub struct Pending {
     pub dir: Dir,
     pub held: u64,
 }
+
+/// Different bits of one transaction; further ones are not set.
+const MAX_BITS: usize = 16;
 
 /// What inspection keeps of a transaction.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +27,22 @@ pub struct Marks {
     pub pending: Vec<Pending>,
     /// Rules that matched already, each in its direction.
     pub matched: Vec<(RuleIndex, Dir)>,
+    /// Bits that rules set of it, by the set's number.
+    pub(super) bits: ArrayVec<u32, MAX_BITS>,
     /// A rule wants no record of it.
     pub unlogged: bool,
     /// A `pass` rule matched: nothing more is asked of it.
     pub passed: bool,
+}
+
+impl Marks {
+    pub fn has_bit(&self, bit: u32) -> bool {
+        self.bits.contains(&bit)
+    }
+
+    pub fn set_bit(&mut self, bit: u32) {
+        if !self.has_bit(bit) && !self.bits.is_full() {
+            self.bits.push(bit);
+        }
+    }
 }

@@ -100,15 +100,15 @@ pub fn check(check: &Check) -> String {
         Check::TcpWindowScale(r) => is("TCP window scale", r),
         Check::IcmpType(r) => is("ICMP type", r),
         Check::IcmpCode(r) => is("ICMP code", r),
-        Check::IcmpId(id) => format!("ICMP id is {id}"),
-        Check::IcmpSeq(seq) => format!("ICMP sequence number is {seq}"),
+        Check::IcmpId(r) => is("ICMP id", r),
+        Check::IcmpSeq(r) => is("ICMP sequence number", r),
         Check::Icmpv6Mtu(r) => is("ICMPv6 MTU", r),
         Check::Ttl(r) => is("TTL", r),
         Check::Tos(r) => is("type of service", r),
         Check::IpProto(all) => {
             format!("IP protocol {}", all.iter().map(range).collect::<Vec<_>>().join(" or "))
         }
-        Check::IpId(id) => format!("IP id is {id}"),
+        Check::IpId(r) => is("IP id", r),
         Check::IpOption(option) => {
             option.map_or("has an IPv4 option".to_owned(), |kind| format!("has the IPv4 option {kind}"))
         }

@@ -20,7 +20,7 @@ impl HostKey {
         let track = match track {
             HostBitTrack::Source => Track::BySource,
             HostBitTrack::Destination => Track::ByDestination,
-            HostBitTrack::Pair => Track::ByBoth,
+            HostBitTrack::Pair | HostBitTrack::Transaction => Track::ByBoth,
         };
         HostKey::new(track, tuple, 0)
     }

@@ -185,6 +185,7 @@ impl<'a, 'l> Reader<'a, 'l> {
             return Err(fault.keyword("direction").help("write `->`, or the application protocol"));
         }
         check_sizes(&draft)?;
+        check_stream(&draft, ast)?;
         let matching = finish::finish(&mut draft, arrow.whole_transaction, &mut self.shared)?;
         let (category, class_priority) = self.class(&draft, place, sid);
         self.check_references(&draft, ast, place, sid);
@@ -240,6 +241,16 @@ impl<'a, 'l> Reader<'a, 'l> {
             return Err(fault.keyword("action").help(
                 "for example `config:logging disable, type tx, scope tx;`, or `alert` with `noalert` in place of `config`",
             ));
+        }
+        if let Some(span) = draft.of_transaction.filter(|_| !rule.is_of_transactions()) {
+            return Err(Fault {
+                span,
+                message: "the rule matches packets, and `track tx` is of a transaction".into(),
+                help: Some(
+                    "ask for something of a transaction, for example `http.uri; content:\"x\";`".into(),
+                ),
+                keyword: Some("xbits".into()),
+            });
         }
         match draft.unlogged.filter(|_| !rule.is_of_transactions()) {
             Some(span) => Err(Fault {
@@ -316,6 +327,23 @@ fn check_sizes(draft: &Draft) -> Result<(), Fault> {
             keyword: Some("dsize".into()),
         }),
         false => Ok(()),
+    }
+}
+
+/// Only TCP has streams.
+fn check_stream(draft: &Draft, ast: &RuleAst<'_>) -> Result<(), Fault> {
+    use crate::rules::ruleset::RuleProtocol as P;
+    let streams = matches!(
+        draft.protocol,
+        P::Tcp | P::TcpStream | P::TcpPacket | P::TcpOrUdp | P::Ip | P::Ipv4 | P::Ipv6 | P::Packet
+    );
+    let asks = draft.flow.and_then(|flow| flow.stream) == Some(true);
+    match ast.option("flow").and_then(|option| option.value).filter(|_| asks && !streams) {
+        Some(value) => Err(value
+            .fault("`only_stream` is of TCP, which this rule's protocol is not carried by")
+            .keyword("flow")
+            .help("leave it out: a datagram is looked at as it is")),
+        None => Ok(()),
     }
 }
 

@@ -438,3 +438,43 @@ fn lines_of_other_files_and_bytes_that_are_no_text_are_named() {
     assert_eq!((set.rules.len(), faults.len()), (1, 1));
     assert_eq!(faults[0].message, "the file is UTF-16LE, and rules are ASCII or UTF-8: none of it is read");
 }
+
+#[test]
+fn a_bit_of_a_transaction_is_for_rules_over_transactions() {
+    let rule = "alert tcp any any -> any any (content:\"a\"; xbits:set,a,track tx; sid:1;)";
+    assert_eq!(refusal(rule), "the rule matches packets, and `track tx` is of a transaction");
+    one_of("http", "http.uri; content:\"a\"; xbits:isset,a,track tx;");
+}
+
+#[test]
+fn who_sets_a_hosts_bit_comes_before_who_asks() {
+    let (set, _) = load_text(
+        "alert tcp any any -> any any (xbits:isset,a,track ip_src; sid:1;)\n\
+         alert tcp any any -> any any (priority:9; xbits:set,a,track ip_src; sid:2;)\n",
+    );
+    assert_eq!(set.rules.iter().map(|rule| rule.sid).collect::<Vec<_>>(), [2, 1]);
+}
+
+#[test]
+fn a_content_in_a_case_that_its_buffer_never_has_is_refused() {
+    let told = |options: &str| refusal(&format!("alert http any any -> any any ({options} sid:1;)"));
+    let lower = "this buffer is in lower case, so that the content is nowhere found";
+    assert_eq!(told("http.host; content:\"Abc\";"), lower);
+    assert_eq!(told("http.uri; to_lowercase; content:\"/A\";"), lower);
+    assert_eq!(told("http.uri; to_uppercase; content:\"/a\";"), lower.replace("lower", "upper"));
+    for options in [
+        "http.host; content:\"Abc\"; nocase;",
+        "http.host; content:!\"Abc\";",
+        "http.host; content:\"a|2E|b\";",
+        "http.uri; to_lowercase; xor:\"01\"; content:\"A\";",
+    ] {
+        one_of("http", options);
+    }
+}
+
+#[test]
+fn only_tcp_has_streams() {
+    let rule = "alert udp any any -> any any (flow:only_stream; content:\"a\"; sid:1;)";
+    assert!(refusal(rule).starts_with("`only_stream` is of TCP"));
+    one_of("ip", "flow:only_stream; content:\"a\";");
+}

@@ -77,6 +77,8 @@ pub enum FieldKind {
     },
     /// Quoted or not, `!` in front to negate.
     Text,
+    /// A version of SSH, as a text.
+    SshVersion,
     /// A text of which decoders only yield lower case.
     LowerText,
     /// A year, month, day and time: `<`, `>`, or a range.

@@ -71,6 +71,7 @@ fn test(kind: FieldKind, value: Text<'_>) -> Result<FieldTest, Fault> {
         FieldKind::Ranges { max } => ranges(value, max),
         FieldKind::Text => text(value, false),
         FieldKind::LowerText => text(value, true),
+        FieldKind::SshVersion => ssh_version(value),
         FieldKind::Date => date(value.unquoted()),
         FieldKind::Interface => interface(value),
         FieldKind::Encryption => super::kerberos::parse(value),
@@ -245,6 +246,19 @@ fn text(value: Text<'_>, lower: bool) -> Result<FieldTest, Fault> {
     Ok(FieldTest::Text { text: text.into(), negated })
 }
 
+/// `2`, `1.99`, `2_compat`.
+fn ssh_version(value: Text<'_>) -> Result<FieldTest, Fault> {
+    let word = value.negation().1.unquoted();
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (major, minor) = word.ascii().split_once('.').unwrap_or((word.ascii(), "0"));
+    match word.is("2_compat") || digits(major) && digits(minor) {
+        true => text(value, false),
+        false => Err(word
+            .fault(format!("`{}` is no version of SSH", word.lossy()))
+            .help("for example 2, 1.99 or 2_compat")),
+    }
+}
+
 /// Seconds since 1970 of `2015`, `2015-10`, `2015-10-22`, `2015-10-22T23:59[:59]`, as the start of what it names.
 fn moment(text: Text<'_>) -> Result<u64, Fault> {
     let bad = || text.fault("expected a date").help("for example 2015, 2015-10-22 or 2015-10-22T23:59:59");
@@ -261,7 +275,7 @@ fn moment(text: Text<'_>) -> Result<u64, Fault> {
     let (hour, minute, second) = (part(&time, 0, 0), part(&time, 1, 0), part(&time, 2, 0));
     let fits = (1970..=9999).contains(&year)
         && (1..=12).contains(&month)
-        && (1..=31).contains(&date)
+        && (1..=days_of(year, month)).contains(&date)
         && (0..24).contains(&hour)
         && (0..60).contains(&minute)
         && (0..=60).contains(&second)
@@ -276,6 +290,15 @@ fn moment(text: Text<'_>) -> Result<u64, Fault> {
     Ok((days * 86_400 + hour * 3_600 + minute * 60 + second) as u64)
 }
 
+fn days_of(year: i64, month: i64) -> i64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
 fn date(text: Text<'_>) -> Result<FieldTest, Fault> {
     let is = |low, high| Ok(FieldTest::Number { mask: u64::MAX, range: NumRange::new(low, high, false) });
     if let Some(rest) = text.strip("<") {
@@ -285,7 +308,11 @@ fn date(text: Text<'_>) -> Result<FieldTest, Fault> {
         return is(moment(rest.trim())?.saturating_add(1), u64::MAX);
     }
     if let Some(at) = memchr::memmem::find(text.bytes, b"<>") {
-        return is(moment(text.sub(0, at).trim())?, moment(text.from(at + 2).trim())?);
+        let (low, high) = (moment(text.sub(0, at).trim())?, moment(text.from(at + 2).trim())?);
+        if low > high {
+            return Err(text.fault("a range goes from the earlier to the later date"));
+        }
+        return is(low, high);
     }
     let at = moment(text)?;
     is(at, at)

@@ -6,7 +6,7 @@ use super::{Field, FieldKind};
 use crate::rules::app::{AppProto, DNS, FILES, Protos};
 use FieldKind::{
     AnyFlags, Attribute, CipService, ClosedNames, Date, Encryption, Flags, HexNames, Interface, LowerText,
-    Modbus, Names, Number, Pair, Present, Ranges, Setting, Sums, Text, Words,
+    Modbus, Names, Number, Pair, Present, Ranges, Setting, SshVersion, Sums, Text, Words,
 };
 
 const U8: u64 = 0xff;
@@ -62,9 +62,9 @@ pub(super) const TABLE: &[Field] = &[
     field("tls.issuerdn", TLS, Text, "the certificate's issuer, whole"),
     field("tls.fingerprint", TLS, LowerText, "SHA-1 of the certificate"),
     field("tls.store", TLS, Present, "keeps the certificate"),
-    field("ssh.protoversion", SSH, Text, "version of the protocol").also(&["ssh_protoversion"]),
+    field("ssh.protoversion", SSH, SshVersion, "version of the protocol").also(&["ssh_protoversion"]),
     field("ssh.softwareversion", SSH, Text, "software and its version").also(&["ssh_softwareversion"]),
-    field("smb.version", only(AppProto::Smb), Number { max: U8 }, "1 or 2"),
+    field("smb.version", only(AppProto::Smb), Number { max: 2 }, "1 or 2, which is any later one"),
     field("dcerpc.iface", DCERPC, Interface, "the interface that the client bound").also(&["dce_iface"]),
     field("dcerpc.opnum", DCERPC, Ranges { max: U16 }, "number of the operation called").also(&["dce_opnum"]),
     field("krb5_msg_type", only(AppProto::Krb5), Names { max: U8, names: KRB5_MESSAGES }, "type of the message").also(&["krb5.msg_type"]),

@@ -43,6 +43,9 @@ fn event(draft: &mut Draft, call: Call<'_>, kind: AnomalyKind) -> Result<(), Fau
     let word = call.value.lossy();
     // Suricata's own rules write stream events with and without the prefix.
     let name = word.strip_prefix("stream.").unwrap_or(&word);
+    // The older keyword takes events of both kinds.
+    let of_streams = call.name.is("engine-event") && name.len() < word.len();
+    let kind = if of_streams { AnomalyKind::Stream } else { kind };
     let bare = |a: &Anomaly| a.name().strip_prefix("stream.").unwrap_or(a.name());
     let mut of_kind = Anomaly::ALL.iter().copied().filter(|a| a.kind() == kind);
     let Some(anomaly) = of_kind.clone().find(|a| bare(a) == name) else {

@@ -13,7 +13,9 @@ use crate::rules::field;
 use crate::rules::geo::GeoTest;
 use crate::rules::number;
 use crate::rules::reputation::ReputationTest;
-use crate::rules::ruleset::{Absence, AppCheck, BufferId, Check, Facility, ProtocolSide, ProtocolWord, Step};
+use crate::rules::ruleset::{
+    Absence, AppCheck, BufferId, Check, Facility, ProtocolSide, ProtocolWords, Step,
+};
 use crate::rules::state::StateTest;
 use crate::rules::text::{Fault, Text, nearest};
 
@@ -46,15 +48,21 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         absent,
         "the buffer is not there; or_else: or its contents hold",
     ),
-    entry("app-layer-protocol", Modifies::Packet, Value::Needed, protocol, "[!]protocol[, which side]"),
+    entry(
+        "app-layer-protocol",
+        Modifies::Packet,
+        Value::Needed,
+        protocol,
+        "[!]protocol[|protocol...][, which side][, exact]",
+    ),
     entry("app-layer-event", Modifies::Packet, Value::Needed, event, "an anomaly that a decoder found"),
     entry("app-layer-state", Modifies::Packet, Value::Needed, state, "how far a transaction is: [<|>]state"),
     entry(
         "filestore",
         Modifies::Rule,
         Value::Optional,
-        |d, c| facility(d, c, Facility::FileStore),
-        "keeps the file",
+        file_store,
+        "keeps the file[: request|response|both[, file|tx|flow]]",
     ),
     entry(
         "dataset",
@@ -172,8 +180,21 @@ fn absent(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn facility(draft: &mut Draft, _: Call<'_>, facility: Facility) -> Result<(), Fault> {
-    draft.app_check(AppCheck::Facility(facility));
+fn file_store(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
+    const DIRECTIONS: &[(&str, ())] =
+        &[("request", ()), ("to_server", ()), ("response", ()), ("to_client", ()), ("both", ())];
+    const SCOPES: &[(&str, ())] = &[("file", ()), ("tx", ()), ("flow", ()), ("ssn", ())];
+    let mut parts = call.value.split(b',');
+    if let Some(direction) = parts.next().filter(|_| !call.value.is_empty()) {
+        choice(direction, DIRECTIONS)?;
+    }
+    if let Some(scope) = parts.next() {
+        choice(scope, SCOPES)?;
+    }
+    if let Some(extra) = parts.next() {
+        return Err(extra.fault("nothing stands behind direction and scope"));
+    }
+    draft.app_check(AppCheck::Facility(Facility::FileStore));
     Ok(())
 }
 
@@ -198,19 +219,64 @@ fn country(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
 }
 
 fn protocol(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
-    let (word, side) = match call.value.split_once(b',') {
-        Some((word, side)) => (word, choice(side, SIDES)?),
-        None => (call.value, ProtocolSide::Direction),
-    };
-    let (negated, word) = word.negation();
-    let name = word.lossy().to_ascii_lowercase();
-    let protos = match name.as_str() {
-        "unknown" => ProtocolWord::Unknown,
-        "failed" => ProtocolWord::Failed,
-        _ => ProtocolWord::Named(app::named(&name).ok_or_else(|| no_protocol(word))?),
-    };
-    draft.app_check(AppCheck::Protocol { protos, negated, side });
+    let mut parts = call.value.split(b',');
+    let (negated, list) = parts.next().unwrap_or(call.value).negation();
+    let (mut side, mut exact) = (None, false);
+    for part in parts {
+        if part.is("exact") {
+            exact = true;
+        } else if side.replace(choice(part, SIDES)?).is_some() {
+            return Err(part.fault("which side is said once"));
+        }
+    }
+    let mut words = ProtocolWords::default();
+    for word in list.split(b'|') {
+        let name = word.lossy().to_ascii_lowercase();
+        match name.as_str() {
+            "unknown" if negated => {
+                let fault = word.fault("`unknown` is not negated: what is not known yet is no protocol");
+                return Err(fault.help("leave it out, or name the protocols that the session may have"));
+            }
+            "unknown" => words.unknown = true,
+            "failed" => words.failed = true,
+            _ => {
+                let protos = if exact { app::exactly(&name) } else { app::named(&name) };
+                words.named = words.named.or(protos.ok_or_else(|| no_protocol(word))?);
+            }
+        }
+    }
+    let side = side.unwrap_or(ProtocolSide::Direction);
+    agrees(draft, call, words, negated, side)?;
+    draft.app_check(AppCheck::Protocol { protos: words, negated, side });
     Ok(())
+}
+
+/// A session has one protocol: two keywords of one side that name none in common never hold.
+fn agrees(
+    draft: &Draft,
+    call: Call<'_>,
+    words: ProtocolWords,
+    negated: bool,
+    side: ProtocolSide,
+) -> Result<(), Fault> {
+    let other = |check: &Check| match check {
+        Check::App(app) => match &**app {
+            AppCheck::Protocol { protos, negated: false, side: said } if *said == side => Some(*protos),
+            _ => None,
+        },
+        _ => None,
+    };
+    let apart = |other: ProtocolWords| {
+        let common = !other.named.and(words.named).is_empty();
+        !(common || other.unknown && words.unknown || other.failed && words.failed)
+    };
+    match !negated && draft.checks.iter().filter_map(other).any(apart) {
+        true => Err(call
+            .value
+            .fault("the rule asks for other protocols too, and a session has one")
+            .help("`app-layer-protocol:tls|http;` takes either")),
+        false => Ok(()),
+    }
 }
 
 const SIDES: &[(&str, ProtocolSide)] = &[

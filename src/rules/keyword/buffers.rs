@@ -3,8 +3,8 @@
 use super::{Call, Keyword, Modifies, Value};
 use crate::rules::draft::Draft;
 use crate::rules::number;
-use crate::rules::ruleset::{Context, RuleProtocol, Step};
-use crate::rules::text::Fault;
+use crate::rules::ruleset::{Check, Context, RuleProtocol, Step};
+use crate::rules::text::{Fault, Text};
 
 const fn sticky(
     name: &'static str,
@@ -45,8 +45,22 @@ pub(super) const KEYWORDS: &[Keyword] = &[
 ];
 
 fn header(draft: &mut Draft, call: Call<'_>, context: Context) -> Result<(), Fault> {
+    if !may_hold(draft.protocol, context) {
+        return Err(elsewhere(call.name, "write the buffer's own protocol, or `ip`, in the rule's header"));
+    }
+    draft.needs_packet = true;
+    draft.enter(call.name, context)
+}
+
+fn elsewhere(name: Text<'_>, help: &str) -> Fault {
+    let message = format!("`{}` cannot be in a packet of this rule's protocol", name.lossy());
+    name.fault(message).help(help)
+}
+
+/// Whether packets of the protocol may have the header.
+fn may_hold(protocol: RuleProtocol, context: Context) -> bool {
     use RuleProtocol as P;
-    let fits = match (context, draft.protocol) {
+    match (context, protocol) {
         (Context::TcpHeader, protocol) => {
             matches!(protocol, P::Tcp | P::TcpPacket | P::Ip | P::Ipv4 | P::Ipv6 | P::Packet)
         }
@@ -64,16 +78,37 @@ fn header(draft: &mut Draft, call: Call<'_>, context: Context) -> Result<(), Fau
         (Context::Ipv4Header, protocol) => !matches!(protocol, P::Ipv6 | P::Icmpv6 | P::Arp),
         (Context::Ipv6Header, protocol) => !matches!(protocol, P::Ipv4 | P::Icmpv4 | P::Arp),
         _ => true,
-    };
-    if !fits {
-        let message = format!("`{}` cannot be in a packet of this rule's protocol", call.name.lossy());
-        return Err(call
-            .name
-            .fault(message)
-            .help("write the buffer's own protocol, or `ip`, in the rule's header"));
     }
-    draft.needs_packet = true;
-    draft.enter(call.name, context)
+}
+
+/// A number of a header that packets of the rule's protocol have not would never be found.
+pub(super) fn check_header(protocol: RuleProtocol, check: &Check, name: Text<'_>) -> Result<(), Fault> {
+    use RuleProtocol as P;
+    let fits = match check {
+        Check::TcpFlags(_)
+        | Check::TcpSeq(_)
+        | Check::TcpAck(_)
+        | Check::TcpWindow(_)
+        | Check::TcpMss(_)
+        | Check::TcpWindowScale(_)
+        | Check::StreamSize { .. } => {
+            matches!(protocol, P::TcpStream | P::TcpOrUdp) || may_hold(protocol, Context::TcpHeader)
+        }
+        Check::IcmpType(_) | Check::IcmpCode(_) | Check::IcmpId(_) | Check::IcmpSeq(_) => {
+            may_hold(protocol, Context::Icmpv4Header) || may_hold(protocol, Context::Icmpv6Header)
+        }
+        Check::Icmpv6Mtu(_) => may_hold(protocol, Context::Icmpv6Header),
+        Check::IgmpType(_) => may_hold(protocol, Context::IgmpHeader),
+        Check::SctpVerificationTag(_) | Check::SctpChunkCount(_) | Check::SctpChunkType(_) => {
+            may_hold(protocol, Context::SctpHeader)
+        }
+        _ => true,
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(elsewhere(name, "write the keyword's own protocol, or `ip`, in the rule's header"))
+    }
 }
 
 fn bsize(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {

@@ -64,20 +64,30 @@ impl Options {
         let (word, value) = option.first_word();
         match word.ascii() {
             "relative" => self.relative = true,
-            "big" => self.endian = Some(Endian::Big),
-            "little" => self.endian = Some(Endian::Little),
+            "big" => self.order(Endian::Big, word)?,
+            "little" => self.order(Endian::Little, word)?,
             "string" => self.text = true,
             "hex" => self.base = Some(16),
             "dec" => self.base = Some(10),
             "oct" => self.base = Some(8),
             "bitmask" => self.mask = Some(mask(value)?),
-            "dce" => self.endian = Some(Endian::Dcerpc),
+            "dce" => self.order(Endian::Dcerpc, word)?,
             _ => return Ok(false),
         }
         if !value.is_empty() && !word.is("bitmask") {
             return Err(value.fault(format!("`{}` takes no value", word.lossy())));
         }
         Ok(true)
+    }
+
+    /// A number has one order of bytes.
+    fn order(&mut self, order: Endian, at: Text<'_>) -> Result<(), Fault> {
+        match self.endian.replace(order) {
+            Some(said) if said != order => {
+                Err(at.fault(format!("`{}` contradicts the order that is said before", at.lossy())))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn form(&self, at: Text<'_>) -> Result<NumberForm, Fault> {
@@ -162,7 +172,7 @@ fn byte_test(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     }
     check_order(draft, &options, call)?;
     let size = draft.operand(bytes, MAX_DIGITS)?;
-    options.check_size(size, bytes, 0)?;
+    options.check_size(size, bytes, if options.text { 0 } else { 1 })?;
     let (negated, sign) = operator.negation();
     let compare = match sign.ascii() {
         "<" => Compare::Less,
@@ -175,11 +185,15 @@ fn byte_test(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         "^" => Compare::Xor,
         _ => return Err(operator.fault("expected one of < <= = != > >= & ^, `!` in front to negate")),
     };
+    let against = draft.operand(value, MAX_VALUE)?;
+    if !options.text && !negated {
+        check_room(size, compare, against, value)?;
+    }
     let test = ByteTest {
         bytes: size,
         compare,
         negated,
-        value: draft.operand(value, MAX_VALUE)?,
+        value: against,
         offset: draft.operand(offset, MAX_OFFSET)?,
         relative: options.relative,
         form: options.form(call.value)?,
@@ -189,6 +203,21 @@ fn byte_test(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// So many bytes must be able to hold what they are compared with.
+fn check_room(size: Operand, compare: Compare, with: Operand, at: Text<'_>) -> Result<(), Fault> {
+    let (Operand::Value(bytes @ 1..8), Operand::Value(with)) = (size, with) else { return Ok(()) };
+    let most = (1i64 << (8 * bytes)) - 1;
+    let never = match compare {
+        Compare::Equal | Compare::GreaterEqual => with > most,
+        Compare::Greater => with >= most,
+        _ => false,
+    };
+    match never {
+        true => Err(at.fault(format!("{bytes} bytes hold at most {most}: no number can be so"))),
+        false => Ok(()),
+    }
+}
+
 fn byte_jump(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let ([bytes, offset], rest) = parts(call, "bytes, offset")?;
     let mut options = Options::default();
@@ -196,6 +225,9 @@ fn byte_jump(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     for option in rest {
         let (word, value) = option.first_word();
         match word.ascii() {
+            "align" | "from_beginning" | "from_end" if !value.is_empty() => {
+                return Err(value.fault(format!("`{}` takes no value here", word.lossy())));
+            }
             "align" => options.align = true,
             "from_beginning" => options.from_beginning = true,
             "from_end" => options.from_end = true,
@@ -276,8 +308,13 @@ const OPERATORS: &[(&str, MathOp)] = &[
 fn byte_math(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let mut options = Options::default();
     let (mut bytes, mut offset, mut oper, mut rvalue, mut result) = (None, None, None, None, None);
+    let mut said: Vec<&str> = Vec::new();
     for option in call.value.split(b',') {
         let (word, value) = option.first_word();
+        if said.contains(&word.ascii()) {
+            return Err(word.fault(format!("`{}` is said twice", word.lossy())));
+        }
+        said.push(word.ascii());
         match word.ascii() {
             "bytes" => bytes = Some((draft.operand(value, MAX_DIGITS)?, value)),
             "offset" => offset = Some(draft.operand(value, MAX_OFFSET)?),

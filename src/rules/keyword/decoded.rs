@@ -30,8 +30,13 @@ const MAX_DECODED: u64 = 65_535;
 fn base64_decode(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let mut base64 =
         DraftBase64 { bytes: None, offset: 0, relative: false, steps: Vec::new(), span: call.name.span() };
+    let mut said: Vec<&str> = Vec::new();
     for option in call.value.split(b',').filter(|option| !option.is_empty()) {
         let (word, value) = option.first_word();
+        if said.contains(&word.ascii()) {
+            return Err(word.fault(format!("`{}` is said twice", word.lossy())));
+        }
+        said.push(word.ascii());
         match word.ascii() {
             "bytes" => {
                 let bytes = unsigned(value, MAX_DECODED)? as u32;
@@ -111,6 +116,9 @@ fn compare(test: &mut EntropyTest, text: Text<'_>) -> Result<(), Fault> {
         (test.low, test.closed.0) = (bits(rest)?, false);
     } else if let Some(rest) = text.strip("<") {
         (test.high, test.closed.1) = (bits(rest)?, false);
+        if test.high <= 0.0 {
+            return Err(text.fault("no entropy can be so"));
+        }
     } else {
         let (negated, rest) = text.negation();
         let rest = rest.strip("=").unwrap_or(rest).trim();

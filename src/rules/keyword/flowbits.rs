@@ -20,7 +20,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     bits(
         "xbits",
         |d, c| host_bits(d, c, xbits),
-        "a host's bit: action, name, track ip_src|ip_dst|ip_pair[, expire seconds]",
+        "a bit of hosts or of a transaction: action, name, track ip_src|ip_dst|ip_pair[, expire seconds], or track tx",
     ),
     bits(
         "hostbits",
@@ -90,12 +90,26 @@ fn host_bits(draft: &mut Draft, call: Call<'_>, tail: Tail) -> Result<(), Fault>
         // The two keywords' names are apart.
         bit.name = format!("{kind}:{}", bit.name);
     }
-    let mut said = 0;
+    let mut said: Vec<Text<'_>> = Vec::new();
     for (at, word) in words.enumerate() {
         tail(&mut bit, at, word)?;
-        said += 1;
+        let (key, _) = word.first_word();
+        if call.name.is("xbits") && said.iter().any(|said| said.bytes == key.bytes) {
+            return Err(key.fault(format!("`{}` is said twice", key.lossy())));
+        }
+        said.push(key);
     }
-    if said == 0 && call.name.is("xbits") {
+    if bit.track == HostBitTrack::Transaction {
+        let stays = said.iter().find(|key| key.is("expire"));
+        if let Some(key) = stays {
+            return Err(key.fault("a transaction's bit stays as long as the transaction"));
+        }
+        if !matches!(action, BitAction::Set | BitAction::IsSet) {
+            return Err(call.value.fault("a transaction's bit is only set and asked for: set or isset"));
+        }
+        draft.of_transaction = Some(call.value.span());
+    }
+    if call.name.is("xbits") && !said.iter().any(|key| key.is("track")) {
         let fault = call.value.fault("`track` is missing: whose bit this is");
         return Err(fault.help("`track ip_src`, `track ip_dst` or `track ip_pair`"));
     }
@@ -106,6 +120,13 @@ fn host_bits(draft: &mut Draft, call: Call<'_>, tail: Tail) -> Result<(), Fault>
 /// Suricata's: a bit without `expire` stays 30 seconds.
 const DEFAULT_EXPIRE: Duration = Duration::from_secs(30);
 
+fn seconds(text: Text<'_>) -> Result<Duration, Fault> {
+    match unsigned(text, u64::from(u32::MAX))? {
+        0 => Err(text.fault("a bit that stays 0 seconds is never set")),
+        seconds => Ok(Duration::from_secs(seconds)),
+    }
+}
+
 fn xbits(bit: &mut DraftHostBit, _: usize, word: Text<'_>) -> Result<(), Fault> {
     let (key, value) = word.first_word();
     match key.ascii() {
@@ -114,10 +135,11 @@ fn xbits(bit: &mut DraftHostBit, _: usize, word: Text<'_>) -> Result<(), Fault> 
                 ("ip_src", HostBitTrack::Source),
                 ("ip_dst", HostBitTrack::Destination),
                 ("ip_pair", HostBitTrack::Pair),
+                ("tx", HostBitTrack::Transaction),
             ];
             bit.track = choice(value, &tracks)?;
         }
-        "expire" => bit.expire = Duration::from_secs(unsigned(value, u64::from(u32::MAX))?),
+        "expire" => bit.expire = seconds(value)?,
         _ => {
             let fault = word.fault(format!("`{}` is no option here", word.lossy()));
             return Err(fault.help("`track ip_src`, `track ip_dst` or `track ip_pair`, and `expire SECONDS`"));
@@ -133,7 +155,7 @@ fn hostbits(bit: &mut DraftHostBit, at: usize, word: Text<'_>) -> Result<(), Fau
             .help("action, name[, src|dst|both[, seconds]]"));
     }
     if at == 1 {
-        bit.expire = Duration::from_secs(unsigned(word, u64::from(u32::MAX))?);
+        bit.expire = seconds(word)?;
         return Ok(());
     }
     let tracks =

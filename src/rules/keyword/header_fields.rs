@@ -2,7 +2,7 @@
 
 use super::{Call, Keyword, Modifies, Value, choice};
 use crate::rules::draft::Draft;
-use crate::rules::number::{self, comparison, small};
+use crate::rules::number::{self, comparison};
 use crate::rules::ruleset::{
     Check, FRAG_DONT, FRAG_MORE, FRAG_RESERVED, FlagsCompare, FragBitsTest, NumRange, RpcTest, TcpFlagsTest,
     VlanLayer,
@@ -34,8 +34,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     field("tcp.wscale", &[], |d, c| number_check(d, c, U8, Check::TcpWindowScale), "TCP window scale option"),
     field("itype", &[], |d, c| number_check(d, c, U8, Check::IcmpType), "ICMP or ICMPv6 type"),
     field("icode", &[], |d, c| number_check(d, c, U8, Check::IcmpCode), "ICMP or ICMPv6 code"),
-    field("icmp_id", &[], |d, c| word(d, c, Check::IcmpId), "ICMP echo identifier"),
-    field("icmp_seq", &[], |d, c| word(d, c, Check::IcmpSeq), "ICMP echo sequence number"),
+    field("icmp_id", &[], |d, c| number_check(d, c, U16, Check::IcmpId), "ICMP echo identifier"),
+    field("icmp_seq", &[], |d, c| number_check(d, c, U16, Check::IcmpSeq), "ICMP echo sequence number"),
     field(
         "icmpv6.mtu",
         &[],
@@ -52,7 +52,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     field("ttl", &[], |d, c| number_check(d, c, U8, Check::Ttl), "IPv4 time to live or IPv6 hop limit"),
     field("tos", &[], tos, "IPv4 type of service: [!]N or [!]xHH"),
-    field("id", &[], |d, c| word(d, c, Check::IpId), "IPv4 identification"),
+    field("id", &[], |d, c| number_check(d, c, U16, Check::IpId), "IPv4 identification"),
     field("ipopts", &[], ipopts, "an IPv4 option: rr eol nop ts sec esec lsrr ssrr satid any"),
     field("ip_proto", &[], ip_proto, "IP protocol by number or name"),
     field("fragbits", &[], fragbits, "IPv4 bits: [!*+]MDR"),
@@ -71,7 +71,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         doc: "source and destination address are the same",
     },
     field("vlan.id", &[], vlan_id, "VLAN id[,layer]: layer 0 to 2, -1 to -3, any, all"),
-    field("vlan.layers", &[], |d, c| number_check(d, c, U8, Check::VlanLayers), "number of VLAN tags"),
+    field("vlan.layers", &[], |d, c| number_check(d, c, 3, Check::VlanLayers), "number of VLAN tags, 0 to 3"),
     field(
         "sctp.vtag",
         &[],
@@ -99,10 +99,6 @@ fn number_check(
     check: fn(NumRange) -> Check,
 ) -> Result<(), Fault> {
     keep(draft, check(comparison(call.value.unquoted(), max)?))
-}
-
-fn word(draft: &mut Draft, call: Call<'_>, check: fn(u16) -> Check) -> Result<(), Fault> {
-    keep(draft, check(small(call.value.unquoted().trim(), U16)?))
 }
 
 /// How flags compare, and what stands behind (or, in Snort's older rules, before) the sign.

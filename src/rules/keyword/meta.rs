@@ -85,6 +85,11 @@ fn msg(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
 
 fn classtype(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
     let name = call.value.unquoted();
+    if name.is_empty() || name.bytes.iter().any(u8::is_ascii_whitespace) {
+        return Err(name
+            .fault("a class's name is one word")
+            .help("for example `classtype:trojan-activity;`"));
+    }
     once(&mut draft.class, (name.lossy().into_owned(), name.span()), call)
 }
 

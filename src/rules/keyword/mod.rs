@@ -117,7 +117,7 @@ pub fn apply(draft: &mut Draft, option: &RuleOption<'_>) -> Result<(), Fault> {
             None => Err(refuse(name)),
         };
     };
-    let needed = draft.needs_packet;
+    let (needed, checks) = (draft.needs_packet, draft.checks.len());
     let result = match (keyword.value, value.is_empty()) {
         (Value::Needed, true) => {
             Err(or_help(name.fault(format!("`{}` needs a value", keyword.name)), keyword.name, keyword.doc))
@@ -132,7 +132,15 @@ pub fn apply(draft: &mut Draft, option: &RuleOption<'_>) -> Result<(), Fault> {
         true => or_help(fault, keyword.name, keyword.doc),
         false => fault,
     };
-    result.map_err(told).and_then(|()| draft.check_size(name)).map_err(|fault| fault.keyword(keyword.name))
+    let elsewhere = |draft: &Draft| {
+        let added = draft.checks.get(checks..).unwrap_or_default();
+        added.iter().try_for_each(|check| buffers::check_header(draft.protocol, check, name))
+    };
+    result
+        .map_err(told)
+        .and_then(|()| elsewhere(draft))
+        .and_then(|()| draft.check_size(name))
+        .map_err(|fault| fault.keyword(keyword.name))
 }
 
 /// What a keyword wants, where the fault's own words leave it open.

@@ -134,7 +134,14 @@ fn variables(text: Text<'_>) -> Result<Vec<Capture>, Fault> {
         }
         Ok(Capture { scope, name: name.lossy().into() })
     };
-    text.split(b',').map(one).collect()
+    let all = text.split(b',').map(one).collect::<Result<Vec<_>, Fault>>()?;
+    let has = |word: &str| all.iter().any(|c| c.scope == CaptureScope::Packet && &*c.name == word);
+    match has("key") == has("value") {
+        true => Ok(all),
+        false => Err(text
+            .fault("`pkt:key` and `pkt:value` go together: one group is the name, the other its value")
+            .help("give the variable another name")),
+    }
 }
 
 fn flag(step: &mut DraftPcre, letter: u8, at: Text<'_>) -> Result<(), Fault> {

@@ -57,6 +57,16 @@ fn what_suricata_writes_is_accepted() {
         "byte_extract:1,0,v; byte_math:bytes v, offset 1, oper *,rvalue v, result w; byte_test:v,=,w,v",
         "byte_math:bytes 4, offset 0, oper <<, rvalue 2, result w, relative, endian little, bitmask 0xff",
         "byte_math:bytes 3, offset 0, oper /, rvalue 2, result w, string dec",
+        "app-layer-protocol:unknown|tls|http",
+        "app-layer-protocol:!tls|http,final",
+        "app-layer-protocol:tls|dns,either,exact",
+        "app-layer-protocol:tls; app-layer-protocol:tls|http; app-layer-protocol:!ssh; app-layer-protocol:http,original",
+        "filestore; filestore:both,flow; filestore:request,file",
+        "ssh.protoversion:2_compat",
+        "ssh.protoversion:1.99",
+        "tls_cert_notbefore:2016-02-29<>2016-02-29",
+        "engine-event:stream.3whs_ack_in_wrong_dir; engine-event:ipv4.trunc_pkt",
+        "xbits:set,a,track tx; xbits:isset,a,track tx",
         "tag:session; tag:host; tag:session,5,packets; tag:host,100,packets,src; tag:host,3600,seconds",
         "isdataat:10; isdataat:!1,relative; isdataat:3,rawbytes",
         "tcp.hdr; bsize:>3; dsize:300<>400; dsize:&1=1; ttl:!&0x80=0x80",
@@ -244,7 +254,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("pcre:\"/(a)/,x\"", "expected `flow:name`, `pkt:name` or `alert:name`", "x"),
     ("pcre:\"/(a)/,flwo:x\"", "`flwo` is not known here", "flwo"),
     ("byte_test:4,>,1000", "expected `bytes, [!]operator, value, offset`", "4,>,1000"),
-    ("byte_test:9,>,1,0", "0 to 8 bytes", "9"),
+    ("byte_test:9,>,1,0", "1 to 8 bytes", "9"),
     ("byte_test:4,~,1,0", "expected one of < <= = != > >= & ^, `!` in front to negate", "~"),
     ("byte_test:4,>,1,0,hex", "hex, dec and oct are for `string` numbers", "4,>,1,0,hex"),
     ("http.uri; byte_test:4,>,1,0,dce", "`byte_test` is of dcerpc, but the rule is for http", "byte_test"),
@@ -315,6 +325,51 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "a rule has `threshold` or `detection_filter`, not both",
         "threshold",
     ),
+    (
+        "app-layer-protocol:!unknown",
+        "`unknown` is not negated: what is not known yet is no protocol",
+        "unknown",
+    ),
+    ("app-layer-protocol:foo|tls", "no application protocol is called `foo`", "foo"),
+    ("app-layer-protocol:tls,either,final", "which side is said once", "final"),
+    (
+        "app-layer-protocol:tls; app-layer-protocol:http",
+        "the rule asks for other protocols too, and a session has one",
+        "http",
+    ),
+    ("filestore:sideways", "`sideways` is not known here", "sideways"),
+    ("filestore:both,flow,x", "nothing stands behind direction and scope", "x"),
+    ("byte_math:bytes 4,offset 0,oper +,rvalue 1,result x,bytes 2", "`bytes` is said twice", "bytes"),
+    ("tls_cert_notbefore:2015<>2014", "a range goes from the earlier to the later date", "2015<>2014"),
+    ("tls_cert_notbefore:2015-02-29", "expected a date", "2015-02-29"),
+    ("ssh.protoversion:a", "`a` is no version of SSH", "a"),
+    ("smb.version:4", "at most 2 fits here", "4"),
+    ("vlan.layers:4", "at most 3 fits here", "4"),
+    (
+        "pcre:\"/a(b)/,pkt:key\"",
+        "`pkt:key` and `pkt:value` go together: one group is the name, the other its value",
+        "pkt:key",
+    ),
+    ("xbits:set,a,track ip_src,expire 0", "a bit that stays 0 seconds is never set", "0"),
+    ("hostbits:set,a,src,0", "a bit that stays 0 seconds is never set", "0"),
+    ("xbits:set,a,expire 5", "`track` is missing: whose bit this is", "set,a,expire 5"),
+    ("xbits:set,a,track ip_src,track ip_dst", "`track` is said twice", "track"),
+    (
+        "xbits:toggle,a,track tx",
+        "a transaction's bit is only set and asked for: set or isset",
+        "toggle,a,track tx",
+    ),
+    ("xbits:set,a,track tx,expire 5", "a transaction's bit stays as long as the transaction", "expire"),
+    ("byte_test:4,>,1,0,big,little", "`little` contradicts the order that is said before", "little"),
+    ("byte_test:0,>,1,0", "1 to 8 bytes", "0"),
+    ("byte_test:1,=,256,0", "1 bytes hold at most 255: no number can be so", "256"),
+    ("byte_test:2,>,65535,0", "2 bytes hold at most 65535: no number can be so", "65535"),
+    ("byte_jump:4,0,align 4", "`align` takes no value here", "4"),
+    ("base64_decode:bytes 4,bytes 5", "`bytes` is said twice", "bytes"),
+    ("http.uri; entropy:value <0", "no entropy can be so", "<0"),
+    ("classtype:a b", "a class's name is one word", "a b"),
+    ("itype:8", "`itype` cannot be in a packet of this rule's protocol", "itype"),
+    ("igmp.type:1", "`igmp.type` cannot be in a packet of this rule's protocol", "igmp.type"),
     ("tag:host,1", "a count needs its unit: packets, bytes or seconds", "1"),
     ("tag:session,1,packets,src", "a direction is for `host` only", "src"),
     ("tag:host,1,packets,src,dst", "nothing may follow the direction", "dst"),
@@ -391,4 +446,20 @@ fn a_rule_has_bounds_of_its_own() {
     // Also where each one is looked into.
     let between = format!("http.uri; {}", "to_md5; content:\"a\"; ".repeat(17));
     assert_eq!(refused(between.trim_end_matches("; ")).message, "a buffer is transformed at most 16 times");
+}
+
+#[test]
+fn numbers_of_a_header_are_for_protocols_that_have_it() {
+    let refused = |protocol, options: &str| read(protocol, options).is_err();
+    for options in ["flags:S", "seq:1", "window:5", "tcp.mss:>5", "stream_size:both,>,5"] {
+        assert!(refused(RuleProtocol::Udp, options) && refused(RuleProtocol::Icmp, options), "{options}");
+        for protocol in [RuleProtocol::Tcp, RuleProtocol::Ip, RuleProtocol::TcpOrUdp, RuleProtocol::TcpPacket]
+        {
+            assert!(!refused(protocol, options), "{options} {protocol:?}");
+        }
+    }
+    assert!(!refused(RuleProtocol::Icmpv6, "itype:8; icmpv6.mtu:>5"));
+    assert!(refused(RuleProtocol::Icmpv4, "icmpv6.mtu:5"));
+    assert!(!refused(RuleProtocol::Icmp, "icmp_id:!5; icmp_seq:>3"));
+    assert!(!refused(RuleProtocol::Tcp, "id:1-5"));
 }

@@ -274,3 +274,17 @@ fn every_protocol_has_its_beginning_and_its_end() {
     let mut session = Session::new(&hooks("http", &states));
     assert_eq!(session.says(ToServer, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), [1, 2]);
 }
+
+#[test]
+fn a_transactions_bit_is_its_own() {
+    let mut session = Session::new(
+        "alert http any any -> any any (flow:to_client; http.stat_code; content:\"200\"; xbits:isset,a,track tx; sid:1;)\n\
+         alert http any any -> any any (http.uri; content:\"/a\"; xbits:set,a,track tx; noalert; sid:2;)\n\
+         alert http any any -> any any (http.method; content:\"GET\"; xbits:isset,a,track tx; sid:3;)\n",
+    );
+    let ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(session.says(ToServer, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n"), [3]);
+    assert_eq!(session.says(ToClient, ok), [1]);
+    assert_eq!(session.says(ToServer, "GET /b HTTP/1.1\r\nHost: h\r\n\r\n"), NOTHING);
+    assert_eq!(session.says(ToClient, ok), NOTHING, "another transaction");
+}
