@@ -124,9 +124,13 @@ fn a_commit_of_another_operator_does_not_confirm_what_waits() {
 
     it.config(&["set", "timeouts.tcp-new=6s"]);
     it.config(&["commit", "--confirm", "5m"]);
-    let (done, said) = other(&["rollback"]);
+    it.config(&["set", "timeouts.udp-new=9s"]);
+    let (done, said) = other(&["rollback", "-m", "no"]);
     assert!(done, "what goes back anyway may go back now: {said}");
+    assert!(said.contains("goes on without what went back"), "{said}");
     assert_eq!(it.value("timeouts.tcp-new"), "5s");
+    let diff = it.config(&["diff"]);
+    assert!(diff.contains("+ timeouts.udp-new = \"9s\"") && diff.lines().count() == 2, "{diff}");
     let history = it.json(&["config", "revisions"]);
     assert_eq!((&history["current"], &history["revisions"][1]["state"]), (&5.into(), &"went back".into()));
 }
