@@ -94,3 +94,29 @@ fn what_cannot_be_opened_is_said_before_anything_starts() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && said.contains("cannot write /nonexistent/fast.log"), "{said}");
 }
+
+#[test]
+fn syslog_by_tcp_gets_each_alert_behind_its_length() {
+    let bench = Bench::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let reading = std::thread::spawn(move || {
+        let mut text = String::new();
+        listener.accept()?.0.read_to_string(&mut text).map(|_| text)
+    });
+    let config = format!(
+        "[outputs.eve]\ntypes = [\"alert\"]\n\
+         [[outputs.further-eve]]\nname = \"siem\"\nto = \"syslog\"\nsyslog-server = \"tcp:{address}\"\ntypes = [\"alert\"]\n"
+    );
+    let replayed = replay(&bench, &config).clean();
+    let text = reading.join().unwrap().unwrap();
+    let (mut rest, mut alerts) = (text.as_str(), Vec::new());
+    while let Some((length, more)) = rest.split_once(' ') {
+        let (message, behind) = more.split_at(length.parse().unwrap());
+        let (_, json) = message.split_once(" alert - ").unwrap();
+        alerts.push(serde_json::from_str::<serde_json::Value>(json).unwrap());
+        rest = behind;
+    }
+    assert!(rest.is_empty() && !alerts.is_empty());
+    assert_eq!(alerts.iter().collect::<Vec<_>>(), replayed.events.of("alert"));
+}

@@ -349,7 +349,9 @@ pub enum ControlError {
     #[error("nothing was changed: {0}")]
     Unchanged(String),
     /// A change is in force, and what tells of it could not be written.
-    #[error("the change is in force, but will not be known after a restart: {0}")]
+    #[error(
+        "the change is in force, but not all that tells of it could be written, so a restart may not know of it: {0}"
+    )]
     Unkept(String),
 }
 

@@ -5,18 +5,24 @@ use crate::mgmt::config::{Config, Destination, Records, SinkKind, SyslogServer};
 use crate::mgmt::eve::{Eve, Medium, Style};
 use crate::mgmt::fast::Fast;
 use crate::mgmt::output::{Format, Output};
+use crate::mgmt::rpc::tls::TlsError;
 use crate::mgmt::rulebook::RuleBook;
-use crate::mgmt::sink::{Address, FileSink, Header, Rotation, Sink, SocketSink, Syslog};
+use crate::mgmt::sink::{
+    Address, FileSink, FramedSink, Header, Rotation, Server, Sink, SocketSink, Syslog, Trust,
+};
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-/// An output that cannot be opened. Only files: who listens at a socket may come later.
+/// An output that cannot be opened. Not for want of a server: who listens at a socket may come later.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {error}; give another folder with -l or outputs.directory")]
-pub struct Unwritable {
-    pub path: PathBuf,
-    pub error: io::Error,
+pub enum Unwritable {
+    #[error("cannot write {path}: {error}; give another folder with -l or outputs.directory")]
+    File { path: PathBuf, error: io::Error },
+    #[error("syslog at {to}: {error}")]
+    Tls { to: SocketAddr, error: TlsError },
 }
 
 /// An output to go on with.
@@ -117,16 +123,37 @@ fn sink(config: &Config, to: &Destination, opening: Opening) -> Result<Box<dyn S
         SinkKind::UnixStream => Address::UnixStream(socket()),
         SinkKind::UnixDatagram => Address::UnixDatagram(socket()),
         SinkKind::Syslog => {
-            let address = match &to.syslog_server {
-                SyslogServer::Unix(path) => Address::UnixDatagram(path.clone()),
-                SyslogServer::Udp(to) => Address::Udp(*to),
-            };
             let (facility, severity) = (to.syslog_facility as u8, to.syslog_severity as u8);
             let header = Header::of_this_process(facility, severity, &to.syslog_name);
-            return Ok(Box::new(Syslog::new(header, SocketSink::open(address))));
+            let server = |to: &SocketAddr, trust| FramedSink::open(Server { to: *to, trust });
+            return Ok(Box::new(match &to.syslog_server {
+                SyslogServer::Unix(path) => {
+                    Syslog::new(header, SocketSink::open(Address::UnixDatagram(path.clone())))
+                }
+                SyslogServer::Udp(address) => Syslog::new(header, SocketSink::open(Address::Udp(*address))),
+                SyslogServer::Tcp(address) => Syslog::new(header, server(address, None)),
+                SyslogServer::Tls(address) => {
+                    Syslog::new(header, server(address, Some(trust(to, *address)?)))
+                }
+            }));
         }
     };
     Ok(Box::new(SocketSink::open(address)))
+}
+
+/// The name that a server's certificate must have; none where what is written is no name.
+pub fn server_name(to: &Destination) -> Option<ServerName<'static>> {
+    match (&to.syslog_server, to.syslog_server_name.as_str()) {
+        (SyslogServer::Tls(address), "") => Some(ServerName::IpAddress(address.ip().into())),
+        (_, name) => ServerName::try_from(name.to_owned()).ok(),
+    }
+}
+
+fn trust(to: &Destination, address: SocketAddr) -> Result<Trust, Unwritable> {
+    let own = Some((&to.syslog_certificate, &to.syslog_key)).filter(|(_, key)| !key.as_os_str().is_empty());
+    // A name that is none is a fault of the configuration, which was checked.
+    let name = server_name(to).unwrap_or(ServerName::IpAddress(address.ip().into()));
+    Trust::read(&to.syslog_ca, own, name).map_err(|error| Unwritable::Tls { to: address, error })
 }
 
 fn file(config: &Config, to: &Destination, opening: Opening) -> Result<Box<dyn Sink>, Unwritable> {
@@ -137,6 +164,6 @@ fn file(config: &Config, to: &Destination, opening: Opening) -> Result<Box<dyn S
     match opened {
         Ok(sink) => Ok(Box::new(sink)),
         Err(error) if opening == Opening::Whenever => Ok(Box::new(FileSink::later(&path, rotation, &error))),
-        Err(error) => Err(Unwritable { path, error }),
+        Err(error) => Err(Unwritable::File { path, error }),
     }
 }

@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub)] // each test binary uses a part
 
 pub mod child;
+pub mod configured;
 pub mod doors;
 pub mod line;
 pub mod metrics;

@@ -212,20 +212,20 @@ impl Configure for Operator {
 
     fn rollback(&self, to: Option<u32>, commit: &Commit, who: &str) -> Result<Committed, ControlError> {
         let mut desk = lock(&self.desk);
+        let store = self.store(&self.loaded())?;
+        desk.recognise(&store).map_err(unchanged)?;
+        // What waits goes back anyway: whoever wants that may have it at once, whatever the disk says.
+        let back = desk.unconfirmed.as_ref().map(|waiting| waiting.back.number);
+        if back.is_some_and(|back| to.is_none() || to == back) && commit.confirm.is_none() {
+            return self.take_back(&mut desk, who, &commit.comment);
+        }
+        desk.admit(who).map_err(unchanged)?;
         if let Some(draft) = &desk.draft {
             let by = &draft.who;
             return Err(unchanged(format!(
                 "the candidate has changes by {by}: commit them, or drop them with `weir ctl config discard`"
             )));
         }
-        let store = self.store(&self.loaded())?;
-        desk.recognise(&store).map_err(unchanged)?;
-        // What waits goes back anyway: whoever wants that may have it at once, whatever the disk says.
-        let back = desk.unconfirmed.as_ref().map(|waiting| waiting.back.number);
-        if back.is_some_and(|back| to.is_none() || to == back) && commit.confirm.is_none() {
-            return self.take_back(&mut desk, who);
-        }
-        desk.admit(who).map_err(unchanged)?;
         let to = match to {
             Some(number) => number,
             None => desk

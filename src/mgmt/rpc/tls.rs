@@ -40,29 +40,13 @@ impl TlsFiles {
         certificates(&self.certificate)
     }
 
-    fn private_key(&self) -> Result<PrivateKeyDer<'static>, TlsError> {
-        let path = &self.key;
-        PrivateKeyDer::from_pem_file(path)
-            .map_err(|error| TlsError::Unreadable { path: path.to_owned(), error })
-    }
-
-    fn roots(&self) -> Result<RootCertStore, TlsError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(&self.ca)? {
-            roots
-                .add(certificate)
-                .map_err(|error| TlsError::NoCa { path: self.ca.clone(), error: error.to_string() })?;
-        }
-        Ok(roots)
-    }
-
     fn unusable(&self, error: impl std::fmt::Display) -> TlsError {
         let (certificate, key) = (self.certificate.clone(), self.key.clone());
         TlsError::Unusable { certificate, key, error: error.to_string() }
     }
 
     fn server(&self) -> Result<ServerConfig, TlsError> {
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()?), provider())
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(&self.ca)?), provider())
             .build()
             .map_err(|error| TlsError::NoCa { path: self.ca.clone(), error: error.to_string() })?;
         let builder = ServerConfig::builder_with_provider(provider())
@@ -70,7 +54,7 @@ impl TlsFiles {
             .map_err(|error| self.unusable(error))?;
         let mut config = builder
             .with_client_cert_verifier(verifier)
-            .with_single_cert(self.chain()?, self.private_key()?)
+            .with_single_cert(self.chain()?, private_key(&self.key)?)
             .map_err(|error| self.unusable(error))?;
         config.alpn_protocols = vec![ALPN.to_vec()];
         Ok(config)
@@ -82,8 +66,8 @@ impl TlsFiles {
             .with_protocol_versions(&[&TLS13])
             .map_err(|error| self.unusable(error))?;
         let mut config = builder
-            .with_root_certificates(self.roots()?)
-            .with_client_auth_cert(self.chain()?, self.private_key()?)
+            .with_root_certificates(roots(&self.ca)?)
+            .with_client_auth_cert(self.chain()?, private_key(&self.key)?)
             .map_err(|error| self.unusable(error))?;
         config.alpn_protocols = vec![ALPN.to_vec()];
         Ok(config)
@@ -95,11 +79,26 @@ impl TlsFiles {
     }
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(in crate::mgmt) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::Unreadable { path: path.to_owned(), error })
+}
+
+/// The CAs of a file.
+pub(in crate::mgmt) fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots
+            .add(certificate)
+            .map_err(|error| TlsError::NoCa { path: path.to_owned(), error: error.to_string() })?;
+    }
+    Ok(roots)
+}
+
+pub(in crate::mgmt) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(in crate::mgmt) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let unreadable = |error| TlsError::Unreadable { path: path.to_owned(), error };
     let read = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
     let certificates = read.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;

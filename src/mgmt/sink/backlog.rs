@@ -110,7 +110,39 @@ impl Backlog {
         Ok(())
     }
 
-    fn exported(&mut self, bytes: usize) {
+    /// As [`pour`](Self::pour), each line without its end, which says where it ends by its head.
+    pub fn pour_frames(
+        &mut self,
+        mut write: impl FnMut(&[u8]) -> io::Result<usize>,
+    ) -> Result<(), io::Error> {
+        while let Some(end) = memchr::memchr(b'\n', self.waiting()) {
+            match write(self.waiting().get(..end).unwrap_or_default()) {
+                Ok(0) if end > 0 => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) if n < end => self.exported(n),
+                Ok(_) => self.exported(end + 1),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of the lines in front: as many as fit into `most`, or one that is longer.
+    pub fn front(&self, most: usize) -> usize {
+        let waiting = self.waiting();
+        let fitting = waiting.get(..most.min(waiting.len())).and_then(|part| memchr::memrchr(b'\n', part));
+        let end = fitting.or_else(|| memchr::memchr(b'\n', waiting));
+        end.map_or(0, |end| end + 1)
+    }
+
+    /// The lines in so many bytes, without their ends.
+    pub fn lines_in(&self, front: usize) -> impl Iterator<Item = &[u8]> {
+        let lines = self.waiting().get(..front).unwrap_or_default();
+        lines.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+    }
+
+    /// So many bytes in front are with the system.
+    pub fn exported(&mut self, bytes: usize) {
         let bytes = bytes.min(self.waiting().len());
         let written = self.waiting().get(..bytes).unwrap_or_default();
         let (ended, last) = (lines(written), written.last().copied());

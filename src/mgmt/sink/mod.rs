@@ -6,17 +6,21 @@
 
 pub mod backlog;
 pub mod file;
+pub mod framed;
 pub mod rotation;
 pub mod socket;
 pub mod syslog;
+pub mod tls;
 
 #[cfg(test)]
 mod tests;
 
 pub use file::FileSink;
+pub use framed::{FramedSink, Server};
 pub use rotation::Rotation;
 pub use socket::{Address, SocketSink};
 pub use syslog::{Header, Syslog};
+pub use tls::Trust;
 
 use crate::base::Time;
 

@@ -1,9 +1,9 @@
-//! Lines as syslog messages (RFC 5424), one a datagram (RFC 5426): to a unix socket or by UDP.
+//! Lines as syslog messages (RFC 5424), one a datagram (RFC 5426): to a unix socket or by UDP; or over a connection (`framed.rs`).
 //!
 //! Messages are not cut: half a JSON object is of no use. RFC 5426 asks receivers for 2,048 bytes at least; one that takes less
 //! needs `outputs.*.types` without transactions.
 
-use super::{Line, Sink, SinkCounts, SocketSink};
+use super::{Line, Sink, SinkCounts};
 use crate::base::Time;
 use std::io::Write as _;
 
@@ -59,15 +59,15 @@ fn timestamp(at: Time) -> impl std::fmt::Display {
 }
 
 /// Puts the header before each line.
-#[derive(Debug)]
 pub struct Syslog {
     header: Header,
-    to: SocketSink,
+    to: Box<dyn Sink>,
     message: Vec<u8>,
 }
 
 impl Syslog {
-    pub fn new(header: Header, to: SocketSink) -> Syslog {
+    pub fn new(header: Header, to: impl Sink + 'static) -> Syslog {
+        let to = Box::new(to);
         Syslog { header, to, message: Vec::with_capacity(4096) }
     }
 }

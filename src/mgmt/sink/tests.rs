@@ -1,6 +1,7 @@
 //! Sinks whose other end stops, vanishes and comes back. What a full disk does is in `tests/outputs_full_disk.rs`.
 
 mod files;
+mod framed;
 mod said;
 
 use super::backlog::MOST_WAITING;

@@ -1,8 +1,8 @@
 //! What must hold of the doors that others come in by.
 
 use super::Checker;
+use crate::mgmt::config::SinkKind;
 use crate::mgmt::config::value::Auto;
-use crate::mgmt::config::{Destination, SinkKind};
 use crate::mgmt::rpc::socket;
 use crate::mgmt::suricata_socket;
 use std::net::SocketAddr;
@@ -46,20 +46,10 @@ fn sockets(checker: &mut Checker<'_>) {
         wanted.insert(0, (socket::KEY.into(), rpc));
     }
     // Somebody else's sockets, which an output writes to.
-    let outputs = &config.outputs;
-    let mut output = |key: String, to: &Destination| {
+    for (key, to) in super::outputs::all(config) {
         if matches!(to.to, SinkKind::UnixStream | SinkKind::UnixDatagram) {
-            wanted.push((format!("{key}.socket"), outputs.directory.join(&to.socket)));
+            wanted.push((format!("{key}.socket"), config.outputs.directory.join(&to.socket)));
         }
-    };
-    if outputs.eve.enabled {
-        output("outputs.eve".into(), &outputs.eve.destination);
-    }
-    for (i, eve) in outputs.further_eve.iter().enumerate() {
-        output(format!("outputs.further-eve.{i}"), &eve.destination);
-    }
-    if outputs.fast.enabled {
-        output("outputs.fast".into(), &outputs.fast.destination);
     }
     for (n, (key, path)) in wanted.iter().enumerate() {
         let doors = wanted.iter().take(n).filter(|(other, _)| !other.starts_with("outputs."));

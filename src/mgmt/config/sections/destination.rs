@@ -67,6 +67,10 @@ pub enum SyslogServer {
     /// A datagram socket.
     Unix(PathBuf),
     Udp(SocketAddr),
+    /// Octet counting (RFC 6587).
+    Tcp(SocketAddr),
+    /// RFC 5425.
+    Tls(SocketAddr),
 }
 
 impl Value for SyslogServer {
@@ -75,10 +79,12 @@ impl Value for SyslogServer {
         let server = match text.split_once(':') {
             Some(("unix", path)) if path.starts_with('/') => Some(SyslogServer::Unix(path.into())),
             Some(("udp", address)) => address.parse().ok().map(SyslogServer::Udp),
+            Some(("tcp", address)) => address.parse().ok().map(SyslogServer::Tcp),
+            Some(("tls", address)) => address.parse().ok().map(SyslogServer::Tls),
             _ => None,
         };
-        let expected = "expected \"unix:/dev/log\" (a full path), \"udp:192.0.2.1:514\" or \"udp:[2001:db8::1]:514\" \
-                        (an address, not a name)";
+        let expected = "expected \"unix:/dev/log\" (a full path), \"udp:192.0.2.1:514\", \"tcp:192.0.2.1:601\" or \
+                        \"tls:[2001:db8::1]:6514\" (an address, not a name)";
         *self = server.ok_or(expected)?;
         Ok(())
     }
@@ -87,11 +93,13 @@ impl Value for SyslogServer {
         match self {
             SyslogServer::Unix(path) => quoted(&format!("unix:{}", path.display())),
             SyslogServer::Udp(to) => quoted(&format!("udp:{to}")),
+            SyslogServer::Tcp(to) => quoted(&format!("tcp:{to}")),
+            SyslogServer::Tls(to) => quoted(&format!("tls:{to}")),
         }
     }
 
     fn kind(&self) -> Kind {
-        Kind::Form("\"unix:PATH\" or \"udp:ADDRESS:PORT\"")
+        Kind::Form("\"unix:PATH\", or \"udp:\", \"tcp:\" or \"tls:\" with ADDRESS:PORT")
     }
 }
 
@@ -107,6 +115,10 @@ pub struct Destination {
     pub syslog_facility: Facility,
     pub syslog_severity: Severity,
     pub syslog_name: String,
+    pub syslog_ca: PathBuf,
+    pub syslog_server_name: String,
+    pub syslog_certificate: PathBuf,
+    pub syslog_key: PathBuf,
 }
 
 impl Destination {
@@ -123,6 +135,10 @@ impl Destination {
             syslog_facility: Facility::Local5,
             syslog_severity: Severity::Info,
             syslog_name: "weir".into(),
+            syslog_ca: PathBuf::new(),
+            syslog_server_name: String::new(),
+            syslog_certificate: PathBuf::new(),
+            syslog_key: PathBuf::new(),
         }
     }
 
@@ -168,12 +184,29 @@ impl Section for Destination {
         );
         v.live(
             "syslog-server",
-            "\"unix:PATH\" (a datagram socket) or \"udp:ADDRESS:PORT\".",
+            "\"unix:PATH\" (a datagram socket), \"udp:ADDRESS:PORT\", \"tcp:ADDRESS:PORT\" (each message behind its length, RFC 6587)\n\
+             or \"tls:ADDRESS:PORT\" (RFC 5425).",
             &mut self.syslog_server,
         );
         v.live("syslog-facility", "\"local5\" or another of RFC 5424's.", &mut self.syslog_facility);
         v.live("syslog-severity", "\"info\" or another of RFC 5424's.", &mut self.syslog_severity);
         v.live("syslog-name", "APP-NAME of the messages.", &mut self.syslog_name);
+        v.live(
+            "syslog-ca",
+            "With tls: PEM file with the CA of the server's certificate; a full path, as are the next two.",
+            &mut self.syslog_ca,
+        );
+        v.live(
+            "syslog-server-name",
+            "With tls: the name in the server's certificate; \"\": its address.",
+            &mut self.syslog_server_name,
+        );
+        v.live(
+            "syslog-certificate",
+            "With tls, for a server that wants one: PEM file with this appliance's certificate.",
+            &mut self.syslog_certificate,
+        );
+        v.live("syslog-key", "Its key.", &mut self.syslog_key);
     }
 }
 
@@ -189,7 +222,13 @@ mod tests {
 
     #[test]
     fn servers_are_read_and_printed_back() {
-        for text in ["\"unix:/dev/log\"", "\"udp:192.0.2.1:514\"", "\"udp:[2001:db8::1]:514\""] {
+        for text in [
+            "\"unix:/dev/log\"",
+            "\"udp:192.0.2.1:514\"",
+            "\"udp:[2001:db8::1]:514\"",
+            "\"tcp:192.0.2.1:601\"",
+            "\"tls:[2001:db8::1]:6514\"",
+        ] {
             assert_eq!(server(text).unwrap().write(), text);
         }
         for wrong in ["\"udp:loghost:514\"", "\"udp:192.0.2.1\"", "\"unix:log\"", "\"/dev/log\"", "514"] {

@@ -133,11 +133,14 @@ impl Operator {
     }
 
     /// Takes back what waits, at once, though nobody's time is up.
-    pub(super) fn take_back(&self, desk: &mut Desk, who: &str) -> Result<Committed, ControlError> {
+    pub(super) fn take_back(&self, desk: &mut Desk, who: &str, why: &str) -> Result<Committed, ControlError> {
         let Some(waiting) = desk.unconfirmed.clone() else {
             return Err(unchanged("no commit waits for a confirmation"));
         };
-        let comment = format!("taken back before its time: {}", back_to(&waiting));
+        let mut comment = format!("taken back before its time: {}", back_to(&waiting));
+        if !why.is_empty() {
+            comment += &format!(": {why}");
+        }
         let WayBack { mut done, unwritten } = self.go_back(desk, &waiting, who, comment)?;
         tell(&waiting, &done, &unwritten);
         done.lines.extend(unwritten.iter().map(|fault| format!("not written: {fault}")));
