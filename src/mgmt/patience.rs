@@ -4,7 +4,7 @@
 use sd_notify::NotifyState;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Between two messages: an eighth of what is asked for.
 const STEP: Duration = Duration::from_secs(5);
@@ -12,8 +12,8 @@ const STEP: Duration = Duration::from_secs(5);
 /// How much longer a start may take, from each message on.
 const MORE: Duration = Duration::from_secs(40);
 
-/// For so long at most: the rules of any box compile sooner.
-const LONGEST: Duration = Duration::from_secs(1800);
+/// Messages at most, half an hour of them: the rules of any box compile sooner.
+const MOST: usize = 360;
 
 /// Asks until it is dropped.
 pub struct Patience {
@@ -26,9 +26,8 @@ impl Patience {
     pub fn ask() -> Option<Patience> {
         std::env::var_os("NOTIFY_SOCKET")?;
         let (done, wait) = channel::<()>();
-        let began = Instant::now();
         let body = move || {
-            while began.elapsed() < LONGEST {
+            for _ in 0..MOST {
                 say();
                 if wait.recv_timeout(STEP) != Err(RecvTimeoutError::Timeout) {
                     return;

@@ -3,13 +3,15 @@
 use super::store::{Bounds, Store, Trouble, set_aside};
 use super::tally::Tally;
 use super::{Counts, Seen, Tap, add};
+use crate::base::Time;
+use crate::io::clock::{Clock, Ticks, TimeBase};
 use crate::mgmt::config::Config;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Between two attempts to open a database that cannot be opened.
 const RETRY: Duration = Duration::from_secs(10);
@@ -81,36 +83,38 @@ pub(super) struct Desk {
     counts: Arc<Counts>,
     tally: Tally,
     store: Option<Store>,
+    clock: Clock,
     /// When to try again.
-    open_at: Instant,
+    open_at: Time,
     /// The last attempt failed, and that was said.
     ails: bool,
 }
 
 impl Desk {
     pub(super) fn new(settings: Settings, counts: Arc<Counts>) -> Desk {
-        let open_at = Instant::now();
-        Desk { settings, counts, tally: Tally::default(), store: None, open_at, ails: false }
+        let clock = TimeBase::new(Ticks::monotonic()).clock();
+        let (tally, open_at) = (Tally::default(), Time::ZERO);
+        Desk { settings, counts, tally, store: None, clock, open_at, ails: false }
     }
 
     fn work(mut self, from: &Receiver<Seen>) {
         // What is wrong with it is to be said at the start.
         self.open();
-        let mut due = Instant::now() + self.settings.interval;
+        let mut due = self.clock.now().plus(self.settings.interval);
         loop {
-            match from.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            match from.recv_timeout(due.since(self.clock.now())) {
                 Ok(seen) => self.add(seen),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            let now = Instant::now();
+            let now = self.clock.now();
             // A store that fails is not asked for each observation.
             if now >= due || (self.tally.is_heavy() && !self.ails) {
                 self.write();
-                due = now + self.settings.interval;
+                due = now.plus(self.settings.interval);
             }
         }
-        self.open_at = Instant::now();
+        self.open_at = Time::ZERO;
         self.write();
         add(&self.counts.lost, self.tally.observed);
     }
@@ -126,10 +130,10 @@ impl Desk {
     }
 
     fn open(&mut self) {
-        if self.store.is_some() || Instant::now() < self.open_at {
+        if self.store.is_some() || self.clock.now() < self.open_at {
             return;
         }
-        self.open_at = Instant::now() + RETRY;
+        self.open_at = self.clock.now().plus(RETRY);
         let opened = match Store::open(&self.settings.path) {
             Err(Trouble::Useless(why)) => {
                 self.set_aside(&why).and_then(|()| Store::open(&self.settings.path))
@@ -156,7 +160,7 @@ impl Desk {
     pub(super) fn write(&mut self) {
         if self.store.as_ref().is_some_and(|store| !store.is_there()) {
             tracing::warn!("profiler: somebody deleted or replaced {}: it is made anew", self.path());
-            (self.store, self.open_at) = (None, Instant::now());
+            (self.store, self.open_at) = (None, Time::ZERO);
         }
         self.open();
         let Some(store) = self.store.as_mut().filter(|_| !self.tally.is_empty()) else { return };
@@ -176,7 +180,7 @@ impl Desk {
                     if let Err(trouble) = self.set_aside(why) {
                         tracing::warn!("profiler: it cannot be set aside: {trouble}");
                     }
-                    self.open_at = Instant::now();
+                    self.open_at = Time::ZERO;
                 }
             }
         }
@@ -184,7 +188,7 @@ impl Desk {
 
     #[cfg(test)]
     pub(super) fn close(&mut self) {
-        (self.store, self.open_at) = (None, Instant::now());
+        (self.store, self.open_at) = (None, Time::ZERO);
     }
 
     fn failed(&mut self, trouble: &Trouble) {
