@@ -27,6 +27,7 @@ pub mod output;
 pub mod outputs;
 mod overload;
 mod pair_modes;
+pub mod passes;
 pub mod pulse;
 pub mod reassemble;
 pub mod replay;

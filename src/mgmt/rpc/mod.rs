@@ -7,6 +7,7 @@ mod config;
 mod drops;
 mod ip_actions;
 mod packets;
+mod passes;
 mod service;
 mod services;
 pub mod socket;
