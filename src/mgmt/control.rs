@@ -7,6 +7,7 @@ use crate::mgmt::config::Mode;
 use crate::mgmt::configure::Configure;
 use crate::mgmt::dataset_commands;
 use crate::mgmt::overrule::Overruling;
+use crate::mgmt::passes::{PassInfo, PassRequest};
 use crate::mgmt::profiler;
 use crate::mgmt::pulse::Vitals;
 use crate::mgmt::ruleset::Ruleset;
@@ -401,6 +402,11 @@ pub trait Control: Send + Sync + 'static {
     fn ip_actions(&self, address: Option<IpAddr>) -> Vec<IpActionInfo>;
     /// Ends them; how many.
     fn clear_ip_actions(&self, address: Option<IpAddr>) -> usize;
+    /// The pass list, those that end first first.
+    fn passes(&self) -> Vec<PassInfo>;
+    fn add_pass(&self, asked: &PassRequest) -> Result<PassInfo, ControlError>;
+    /// What it was; none of that number.
+    fn remove_pass(&self, id: u64) -> Option<PassInfo>;
     /// Shows packets from now on, until [`unwatch`](Self::unwatch) is told the number.
     fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError>;
     fn unwatch(&self, id: u64);

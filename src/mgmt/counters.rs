@@ -117,6 +117,7 @@ pub fn of(handle: &Handle) -> Vec<NamedCount> {
         ("ip_actions.refused", ip.refused),
         ("ip_actions.contended", ip.contended),
         ("ip_actions.notified", ip.notified),
+        ("pass_list.spared", handle.pass_list.spared()),
         ("detect.host_bits_evicted", hosts.bits_evicted),
         ("detect.thresholds_evicted", hosts.thresholds_evicted),
         ("detect.hosts_contended", hosts.contended),

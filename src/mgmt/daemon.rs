@@ -106,6 +106,7 @@ impl Daemon {
             watchdog::carry_out(sentence, &mut self.log);
         }
         self.operator.turn_modes();
+        self.operator.turn_passes();
         if self.operator.take_reopen() {
             self.log.reopen();
         }

@@ -29,6 +29,7 @@ pub mod outputs;
 mod overload;
 pub mod overrule;
 mod pair_modes;
+pub mod passes;
 mod patience;
 pub mod profiler;
 pub mod pulse;

@@ -17,6 +17,7 @@ use crate::mgmt::outputs::Renewed;
 use crate::mgmt::overload::Overload;
 use crate::mgmt::overrule::Overruling;
 use crate::mgmt::pair_modes::Unconfirmed;
+use crate::mgmt::passes::{PassInfo, PassRequest, Passes};
 use crate::mgmt::profiler;
 use crate::mgmt::pulse::Vitals;
 use crate::mgmt::rule_files::{Refused, Selection};
@@ -46,6 +47,7 @@ mod ip_actions;
 mod memory;
 mod modes;
 mod overrules;
+mod passes;
 mod rules;
 mod tune;
 mod vitals;
@@ -85,6 +87,7 @@ pub struct Operator {
     /// Who looked at the drops, and what there was.
     looks: Mutex<Looks>,
     unconfirmed: Mutex<Unconfirmed>,
+    passes: Mutex<Passes>,
     /// Numbers of watches given so far.
     watch_ids: AtomicU64,
     /// Watches that some worker may still have.
@@ -168,6 +171,7 @@ impl Operator {
             notices: Mutex::default(),
             looks: Mutex::default(),
             unconfirmed: Mutex::default(),
+            passes: Mutex::default(),
             watch_ids: AtomicU64::new(0),
             ended_watches: Mutex::default(),
             links: Mutex::default(),
@@ -483,6 +487,18 @@ impl Control for Operator {
 
     fn clear_ip_actions(&self, address: Option<IpAddr>) -> usize {
         self.end_ip_actions(address)
+    }
+
+    fn passes(&self) -> Vec<PassInfo> {
+        self.list_passes()
+    }
+
+    fn add_pass(&self, asked: &PassRequest) -> Result<PassInfo, ControlError> {
+        self.begin_pass(asked)
+    }
+
+    fn remove_pass(&self, id: u64) -> Option<PassInfo> {
+        self.end_pass(id)
     }
 
     fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError> {

@@ -192,6 +192,7 @@ impl Builder<'_> {
         let Outside { ledgers, tables, mailboxes, feeds, running, plugins, .. } = outside;
         let (plans, hosts) = (self.plans, self.services.hosts.clone());
         let ip_actions = Arc::clone(&self.services.ip_actions);
+        let pass_list = Arc::clone(&self.services.pass_list);
         let handle = Handle {
             board,
             ledgers,
@@ -201,6 +202,7 @@ impl Builder<'_> {
             plugins,
             hosts,
             ip_actions,
+            pass_list,
             meters,
             mailboxes,
             workers: asked,

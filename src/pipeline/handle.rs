@@ -10,6 +10,7 @@ use crate::inspect::HostState;
 use crate::io::PortMeter;
 use crate::service::Running;
 use crate::service::ip_actions::IpActions;
+use crate::service::pass_list::PassList;
 use crate::service::table::PluginCounts;
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub struct Handle {
     /// What the workers' detection shares, where there is detection.
     pub hosts: Option<Arc<HostState>>,
     pub ip_actions: Arc<IpActions>,
+    pub pass_list: Arc<PassList>,
     /// By name, those that count.
     pub meters: Vec<(String, Box<dyn PortMeter>)>,
     /// The workers', then the main lcore's, if it has one.

@@ -20,7 +20,8 @@ use crate::defrag::{self, Reassembler};
 use crate::io::{BURST, Burst, Frame, FrameAllocator, FrameMeta};
 use crate::service::hold::Holding;
 use crate::service::ip_actions::IpActions;
-use crate::service::outbox::Blame;
+use crate::service::outbox::{Blame, Reject};
+use crate::service::pass_list::PassList;
 use crate::service::plugin::Gauge;
 use crate::service::services::{Command, Retired};
 use crate::service::trace::Step;
@@ -79,6 +80,7 @@ pub struct Lane {
     pub(super) errors: Allowance,
     /// Shared by all workers; in a replay by several of them, in the order of their packets.
     pub(super) ip_actions: Arc<IpActions>,
+    pass_list: Arc<PassList>,
     pub(super) order: Option<Box<dyn Order>>,
 }
 
@@ -113,6 +115,7 @@ impl Lane {
             fragments_seen: defrag::Counters::default(),
             errors: Allowance::default(),
             ip_actions: Arc::clone(&parts.services.ip_actions),
+            pass_list: Arc::clone(&parts.services.pass_list),
             order: None,
             scratch: vec![0; SCRATCH].into(),
             decoded: vec![Decoded::default(); BURST].into(),
@@ -250,7 +253,10 @@ impl Lane {
         let mut scratch = std::mem::take(&mut self.scratch);
         let bytes = frame.view(&mut scratch);
         self.ledger.inspected.add(1);
-        let (meta, inline) = (frame.meta(), plan.mode == Mode::Ips);
+        // Of what an operator lets through the verdict is found, and does not act.
+        let acts = plan.mode == Mode::Ips;
+        let passed = if acts { self.pass_list.covers(&decoded.tuple, self.clock) } else { None };
+        let (meta, inline) = (frame.meta(), acts && passed.is_none());
         // A fragment ends in reassembly: nobody can change or hold it.
         let carrier = Some(frame).filter(|_| !decoded.is_fragment());
         let number = self.number(&meta);
@@ -265,7 +271,23 @@ impl Lane {
             _ => Blame::default(),
         };
         self.scratch = scratch;
-        verdict
+        match passed {
+            Some(place) => self.let_through(place, &meta, decoded, verdict),
+            None => verdict,
+        }
+    }
+
+    /// A packet of a network on the pass list goes on, whatever was found.
+    #[cold]
+    fn let_through(&mut self, place: usize, meta: &FrameMeta, decoded: &Decoded, found: Verdict) -> Verdict {
+        if let Verdict::Drop(reason) = found {
+            self.pass_list.count_spared(place);
+            self.ledger.count_spared(reason, Some(meta.port));
+            self.remember_drop(meta, decoded, reason, true);
+        }
+        self.services.outbox.reject = Reject::default();
+        self.holding = None;
+        Verdict::Forward
     }
 
     /// A burst of a pair that is not inspected.

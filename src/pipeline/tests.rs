@@ -22,6 +22,7 @@ mod line;
 mod mark;
 mod modes;
 mod overload;
+mod pass_list;
 mod prevention;
 mod recent;
 mod reject;

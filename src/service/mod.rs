@@ -18,6 +18,7 @@ pub mod hold;
 pub mod idp;
 pub mod ip_actions;
 pub mod outbox;
+pub mod pass_list;
 pub mod passthru;
 pub mod plan;
 pub mod plugin;

@@ -2,6 +2,7 @@
 
 use super::hold::HoldSettings;
 use super::ip_actions::IpActions;
+use super::pass_list::PassList;
 use super::plugin::{Flags, Plugin};
 use super::policy::Policy;
 use super::set::{Chain, InactiveAction, OnFault, Selection, ServiceSet};
@@ -30,6 +31,8 @@ pub struct ServicePlan {
     pub hosts: Option<Arc<HostState>>,
     /// What rules ask for beyond their packets, for all workers.
     pub ip_actions: Arc<IpActions>,
+    /// What no verdict stops, for all workers.
+    pub pass_list: Arc<PassList>,
     /// Members a chain may have, now and after a live change.
     pub chain_length: usize,
 }
@@ -46,6 +49,7 @@ impl ServicePlan {
             hold: HoldSettings::default(),
             hosts: None,
             ip_actions: Arc::default(),
+            pass_list: Arc::default(),
             chain_length: order.len().max(1),
         };
         let chain = plan.resolve(SetId(0), &PerDir([order.clone(), order]), OnFault::default());

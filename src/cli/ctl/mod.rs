@@ -6,6 +6,7 @@ mod drops;
 mod ip_actions;
 mod mode;
 mod packets;
+mod pass;
 mod profile;
 mod rules;
 mod services;
@@ -66,6 +67,9 @@ enum Command {
     /// IP actions in force, which rules have asked for
     #[command(subcommand)]
     IpAction(ip_actions::IpAction),
+    /// Networks that no verdict stops, each until a time
+    #[command(subcommand)]
+    Pass(pass::Pass),
     /// Packets as they pass, or only dropped ones, into a pcapng file with each one's fate
     Capture(packets::Capture),
     /// The steps that packets take
@@ -177,6 +181,7 @@ async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<An
         Command::Drops(args) => args.ask(client).await?,
         Command::Why(args) => args.ask(client).await?,
         Command::IpAction(command) => command.ask(client).await?,
+        Command::Pass(command) => command.ask(client).await?,
         Command::Capture(args) => args.ask(client).await?,
         Command::Trace(args) => args.ask(client, as_json).await?,
         Command::Mode(args) => args.ask(client).await?,

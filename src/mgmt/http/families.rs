@@ -135,6 +135,13 @@ const PLAIN: &[(&str, Family)] = &[
         "ip_actions.notified",
         counter("weir_ip_action_notices_total", "Packets that an IP action only took note of."),
     ),
+    (
+        "pass_list.spared",
+        counter(
+            "weir_pass_list_spared_packets_total",
+            "Packets that went on against a verdict, being on the pass list.",
+        ),
+    ),
     ("events.sent", counter("weir_events_total", "Events that workers put into their rings.")),
     ("events.lost", counter("weir_lost_events_total", "Events that found their ring full.")),
     (

@@ -9,6 +9,7 @@ mod drops;
 mod fault;
 mod ip_actions;
 mod packets;
+mod passes;
 mod profile;
 mod rules;
 mod service;

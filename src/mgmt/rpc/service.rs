@@ -161,6 +161,25 @@ impl p::sessions_server::Sessions for Service {
         let cleared = self.ask(move |c| c.clear_ip_actions(address)).await? as u64;
         Ok(Response::new(p::ClearIpActionsReply { cleared }))
     }
+
+    async fn passes(&self, _: Request<p::PassesRequest>) -> Reply<p::PassesReply> {
+        let (passes, now) = self.ask(|c| (c.passes(), c.status().now)).await?;
+        Ok(Response::new(super::passes::reply(&passes, now)))
+    }
+
+    async fn add_pass(&self, request: Request<p::AddPassRequest>) -> Reply<p::Pass> {
+        let asked = super::passes::request(request.into_inner())?;
+        let added = self.ask(move |c| c.add_pass(&asked)).await??;
+        Ok(Response::new(super::passes::pass(&added)))
+    }
+
+    async fn remove_pass(&self, request: Request<p::RemovePassRequest>) -> Reply<p::Pass> {
+        let id = request.into_inner().id;
+        let ended = self.ask(move |c| c.remove_pass(id)).await?;
+        let ended =
+            ended.ok_or_else(|| Fault::not_found(format!("no {id} on the pass list: weir ctl pass list")))?;
+        Ok(Response::new(super::passes::pass(&ended)))
+    }
 }
 
 #[tonic::async_trait]

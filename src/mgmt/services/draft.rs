@@ -100,6 +100,7 @@ impl Draft {
             hold: layout.hold,
             hosts: None,
             ip_actions: Arc::default(),
+            pass_list: Arc::default(),
             chain_length: layout.chain_length,
         };
         let mut draft = Draft { plan, layout, ports, makers, sets, queue: Queue::default(), restarted };
