@@ -1,5 +1,6 @@
 //! The pass list in the words of the contract.
 
+use super::fault::invalid;
 use super::proto as p;
 use crate::base::Time;
 use crate::mgmt::passes::{PassFault, PassInfo, PassRequest, name, parse};
@@ -7,7 +8,7 @@ use std::time::Duration;
 use tonic::Status as Fault;
 
 pub(super) fn request(asked: p::AddPassRequest) -> Result<PassRequest, Fault> {
-    let wrong = |fault: PassFault| Fault::invalid_argument(fault.to_string());
+    let wrong = |fault: PassFault| invalid(fault.to_string());
     let passed = parse(&asked.network).map_err(wrong)?;
     Ok(PassRequest { passed, span: Duration::from_secs(asked.seconds), note: asked.note })
 }

@@ -1,10 +1,11 @@
 //! The server's side of the profile.
 
+use super::fault::{fault, invalid, refused};
 use super::proto as p;
 use super::service::{Reply, Service};
 use crate::mgmt::eve::proto_name;
 use crate::mgmt::profiler::{Ask, ContextRow, HostRow, Kind, Reader, ServiceRow};
-use tonic::{Request, Response, Status as Fault};
+use tonic::{Code, Request, Response, Status as Fault};
 
 /// Bytes of a filter at most.
 const MAX_FILTER: usize = 1000;
@@ -12,13 +13,13 @@ const MAX_FILTER: usize = 1000;
 fn question(request: p::ProfileRequest) -> Result<Ask, Fault> {
     let p::ProfileRequest { filter, host, kind, limit } = request;
     if filter.len() > MAX_FILTER {
-        return Err(Fault::invalid_argument(format!("a filter has at most {MAX_FILTER} bytes")));
+        return Err(invalid(format!("a filter has at most {MAX_FILTER} bytes")));
     }
     let kind = match kind.as_str() {
         "" => None,
         word => Some(Kind::ALL.into_iter().find(|kind| kind.name() == word).ok_or_else(|| {
             let kinds = Kind::ALL.map(Kind::name).join(", ");
-            Fault::invalid_argument(format!("{word:?} is no kind of context: write one of {kinds}"))
+            invalid(format!("{word:?} is no kind of context: write one of {kinds}"))
         })?),
     };
     Ok(Ask { filter, host: super::ip_actions::address(&host)?, kind, limit })
@@ -32,10 +33,9 @@ impl Service {
     ) -> Result<Vec<T>, Fault> {
         let ask = question(request.into_inner())?;
         let found = self.ask(move |c| c.profile().map(|reader| answer(&reader, &ask))).await?;
-        let found = found.ok_or_else(|| {
-            Fault::failed_precondition("no profile is kept: set profiler.enabled = true and restart weir")
-        })?;
-        found.map_err(Fault::unavailable)
+        let found = found
+            .ok_or_else(|| refused("no profile is kept: set profiler.enabled = true and restart weir"))?;
+        found.map_err(|text| fault(Code::Unavailable, text))
     }
 }
 

@@ -1,12 +1,13 @@
 //! What is asked of single rules and of generations, in the words of the contract.
 
+use super::fault::{fault, invalid};
 use super::proto as p;
 use super::service::Service;
 use crate::mgmt::control::{ControlError, GenerationInfo, Reload};
 use crate::mgmt::overrule::{Overruled, Overruling};
 use crate::rules::lists::{Overrule, WORDS};
 use std::time::Duration;
-use tonic::{Response, Status as Fault};
+use tonic::{Code, Response, Status as Fault};
 
 /// Longest time that an action is set for.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
@@ -25,12 +26,11 @@ impl Service {
         who: String,
     ) -> Result<Response<p::RuleOverrides>, Fault> {
         let p::RuleActionRequest { gid, sid, action, for_ms } = request;
-        let what = Overrule::parse(&action).ok_or_else(|| {
-            Fault::invalid_argument(format!("{action:?} is no action: write one of {}", WORDS.join(", ")))
-        })?;
+        let what = Overrule::parse(&action)
+            .ok_or_else(|| invalid(format!("{action:?} is no action: write one of {}", WORDS.join(", "))))?;
         let span = (for_ms > 0).then(|| Duration::from_millis(for_ms));
         if span.is_some_and(|span| span > LONGEST) {
-            return Err(Fault::invalid_argument("an action is set for a year at most"));
+            return Err(invalid("an action is set for a year at most"));
         }
         self.overruling(move |rules| rules.overrule(id(gid, sid), what, span, &who).map(Some)).await
     }
@@ -55,7 +55,8 @@ impl Service {
                 Some(question(rules).map(|done| (done, rules.overruled(), control.status().now)))
             })
             .await?;
-        let answer = answer.ok_or_else(|| Fault::unimplemented("the rules of this process are fixed"))?;
+        let answer =
+            answer.ok_or_else(|| fault(Code::Unimplemented, "the rules of this process are fixed"))?;
         let (done, overruled, now) = answer?;
         Ok(Response::new(p::RuleOverrides {
             overrides: overruled.into_iter().map(Into::into).collect(),

@@ -207,6 +207,10 @@ impl Sink for FramedSink {
         self.backlog.counts()
     }
 
+    fn waiting(&self) -> usize {
+        self.backlog.waiting().len()
+    }
+
     /// Waits a little for a server that is only slow, and tells it the end.
     fn finish(&mut self) -> SinkCounts {
         self.flush();
