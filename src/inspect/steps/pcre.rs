@@ -50,7 +50,7 @@ impl Pcres {
 
 /// What one search works in. PCRE2's own pool of such memory would be locked by several workers.
 pub(crate) enum Memory {
-    Linear(dfa::Cache),
+    Linear(Box<dfa::Cache>),
     Capturing(Box<meta::Cache>),
     Backtracking(CaptureLocations),
 }
@@ -65,7 +65,7 @@ pub(super) struct Found {
 impl Memory {
     pub(crate) fn new(regex: &Regex) -> Memory {
         match regex {
-            Regex::Linear(dfa) => Memory::Linear(dfa.create_cache()),
+            Regex::Linear(dfa) => Memory::Linear(Box::new(dfa.create_cache())),
             Regex::Capturing(regex) => Memory::Capturing(Box::new(regex.create_cache())),
             Regex::Backtracking(regex) => Memory::Backtracking(regex.capture_locations()),
         }
