@@ -67,9 +67,9 @@ impl Options {
             "big" => self.order(Endian::Big, word)?,
             "little" => self.order(Endian::Little, word)?,
             "string" => self.text = true,
-            "hex" => self.base = Some(16),
-            "dec" => self.base = Some(10),
-            "oct" => self.base = Some(8),
+            "hex" => self.digits(16, word)?,
+            "dec" => self.digits(10, word)?,
+            "oct" => self.digits(8, word)?,
             "bitmask" => self.mask = Some(mask(value)?),
             "dce" => self.order(Endian::Dcerpc, word)?,
             _ => return Ok(false),
@@ -85,6 +85,15 @@ impl Options {
         match self.endian.replace(order) {
             Some(said) if said != order => {
                 Err(at.fault(format!("`{}` contradicts the order that is said before", at.lossy())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn digits(&mut self, base: u8, at: Text<'_>) -> Result<(), Fault> {
+        match self.base.replace(base) {
+            Some(said) if said != base => {
+                Err(at.fault(format!("`{}` contradicts the base that is said before", at.lossy())))
             }
             _ => Ok(()),
         }

@@ -361,6 +361,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     ("xbits:set,a,track tx,expire 5", "a transaction's bit stays as long as the transaction", "expire"),
     ("byte_test:4,>,1,0,big,little", "`little` contradicts the order that is said before", "little"),
+    ("byte_test:4,>,1,0,string,hex,dec", "`dec` contradicts the base that is said before", "dec"),
     ("byte_test:0,>,1,0", "1 to 8 bytes", "0"),
     ("byte_test:1,=,256,0", "1 bytes hold at most 255: no number can be so", "256"),
     ("byte_test:2,>,65535,0", "2 bytes hold at most 65535: no number can be so", "65535"),
