@@ -46,3 +46,33 @@ fn who_attacked_is_blocked_until_an_operator_ends_it() {
         line.end();
     }
 }
+
+#[test]
+fn an_operator_lets_pass_what_a_rule_stops_for_a_time() {
+    if !may_run() {
+        return;
+    }
+    let bench = Bench::new();
+    bench.file("line.rules", "drop udp any any -> any 9001 (msg:\"worm\"; content:\"attack\"; sid:7;)\n");
+    let mut line = Line::starting(bench, 2, Start::default(), |_| String::new());
+    line.answers();
+    assert!(line.cannot("udp 4001 attack"));
+    let server = format!("{}:9001", line.server_address());
+    let pass = line.json(&["pass", "add", &server, "--for", "3s", "--note", "ticket 7"]);
+    assert_eq!((&pass["id"], &pass["broad"]), (&1.into(), &false.into()), "{pass}");
+    assert!(line.can("udp 4001 attack"), "at once, also in a session that was dropped");
+    let passes = line.json(&["pass", "list"]);
+    assert_eq!(passes[0]["note"], "ticket 7");
+    assert!(passes[0]["spared"].as_u64() >= Some(1), "{passes}");
+    let listed = || line.json(&["pass", "list"]).as_array().unwrap().len();
+    support::wait::until("its end", || (listed() == 0).then_some(()));
+    assert!(line.cannot("udp 4001 attack"), "its time is over");
+    let broad = line.json(&["pass", "add", "10.0.0.0/8", "--for", "1h"]);
+    assert_eq!(broad["broad"], true, "{broad}");
+    assert!(line.can("udp 4001 attack"));
+    assert_eq!(line.json(&["pass", "remove", "2"])["network"], "10.0.0.0/8");
+    assert!(line.cannot("udp 4001 attack"));
+    assert!(line.stderr().contains("10.0.0.0/8 is a broad network to let pass"));
+    line.balances();
+    line.end();
+}

@@ -402,10 +402,6 @@ impl Lane {
         &self.services
     }
 
-    pub fn count_drop(&self, reason: DropReason, port: PortId, frames: u64) {
-        self.ledger.count_drop(reason, Some(port), frames);
-    }
-
     pub fn sessions(&self) -> &SessionTable {
         &self.sessions
     }

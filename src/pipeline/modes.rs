@@ -116,7 +116,7 @@ impl Lane {
         Some(PortPlan { mode: if before.acts() { Mode::Ips } else { Mode::Tap }, ..*plan })
     }
 
-    /// A datagram that began under another mode is whole.
+    /// A datagram that is not to be looked at is whole: one that began under another mode, or that no worker has room for.
     pub(super) fn rebuilt_of_old(&mut self, datagram: Frame, plan: &PortPlan) {
         if !plan.mode.acts() {
             return self.ledger.consumed.add(1); // a copy: its pieces are gone

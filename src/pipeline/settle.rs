@@ -5,7 +5,7 @@
 //! whole and must not be cut is dropped, and its sender told (RFC 1191, RFC 8201).
 
 use super::lane::{Give, Lane};
-use super::settings::{Mode, PortPlan};
+use super::settings::{Mode, OnOverload, PortPlan};
 use super::watch::Fate;
 use crate::base::event::DropEvent;
 use crate::base::{DropReason, ExceptionCause, ExceptionPolicy, Family, PerDir, Verdict};
@@ -144,7 +144,43 @@ impl Lane {
             return self.datagram(datagram);
         }
         if let Err(datagram) = give(worker, datagram) {
-            self.ledger.count_drop(DropReason::HandoverFull, Some(datagram.meta().port), 1);
+            self.datagram_not_handed_over(datagram, plan);
+        }
+    }
+
+    /// A frame as it was received, for which the ring to its worker has no room: dropped, or sent on uninspected.
+    #[cold]
+    pub fn not_handed_over(&mut self, frame: Frame) {
+        let port = frame.meta().port;
+        let plan = self.plan(port).unwrap_or_default();
+        let bypasses = plan.on_overload == OnOverload::Bypass && plan.mode != Mode::Ids;
+        if let Some(to) = plan.peer.filter(|to| bypasses && self.exits.leads_to(*to)) {
+            self.ledger.bypassed.add(1);
+            self.witness(&frame, Fate::Passed(Some(to)));
+            return self.exits.send(frame, Some(to));
+        }
+        self.witness(&frame, Fate::Dropped(DropReason::HandoverFull));
+        self.ledger.count_drop(DropReason::HandoverFull, Some(port), 1);
+    }
+
+    /// The same of a rebuilt datagram.
+    #[cold]
+    fn datagram_not_handed_over(&mut self, datagram: Frame, plan: &PortPlan) {
+        let port = Some(datagram.meta().port);
+        match (plan.mode, plan.on_overload) {
+            (Mode::Ips | Mode::Reassemble, OnOverload::Bypass) => {
+                self.ledger.bypassed.add(1);
+                self.rebuilt_of_old(datagram, plan);
+            }
+            (Mode::Ips | Mode::Reassemble, OnOverload::Drop) => {
+                self.witness(&datagram, Fate::Dropped(DropReason::HandoverFull));
+                self.ledger.count_drop(DropReason::HandoverFull, port, 1);
+            }
+            // Its pieces have gone on.
+            (Mode::Tap | Mode::Ids, _) => {
+                self.ledger.count_spared(DropReason::HandoverFull, port);
+                self.ledger.consumed.add(1);
+            }
         }
     }
 

@@ -20,6 +20,7 @@ use std::sync::Arc;
 mod ip_actions;
 mod line;
 mod mark;
+mod midstream;
 mod modes;
 mod overload;
 mod pass_list;

@@ -12,7 +12,7 @@ use super::mailbox::{Answer, Command, Mailbox, SessionRow};
 use super::order::Turnstile;
 use super::pause::Step;
 use super::rehearsal::Rehearsal;
-use crate::base::{DropReason, PortId, Time, WorkerId};
+use crate::base::{PortId, Time, WorkerId};
 use crate::io::{BURST, Burst, Frame, FrameMeta, FrameReceiver};
 use std::sync::Arc;
 
@@ -199,8 +199,8 @@ impl Worker {
     }
 
     fn take_queue(&mut self, queue: usize, burst: &mut Burst) -> usize {
-        let (Some(intake), lane) = (&mut self.intake, &self.lane) else { return 0 };
-        let lost = &mut |frame: Frame| lane.count_drop(DropReason::HandoverFull, frame.meta().port, 1);
+        let (Some(intake), lane) = (&mut self.intake, &mut self.lane) else { return 0 };
+        let lost = &mut |frame: Frame| lane.not_handed_over(frame);
         let (n, taken) =
             intake.take(queue, burst, &mut |owner, frame| self.handover.queue(owner, frame, lost));
         match taken {

@@ -1,6 +1,7 @@
 //! Workers that poll queues of their own: whatever a NIC makes of the frames, each session is on one worker, what is
 //! detected is the same, and every frame is accounted for.
 
+use super::super::settings::OnOverload;
 use super::*;
 use crate::base::toeplitz::KEY_WORD;
 use crate::base::{DropReason, FlowTuple};
@@ -35,6 +36,7 @@ struct Outcome {
     balance: Balance,
     misplaced: u64,
     handover_full: u64,
+    bypassed: u64,
     inspected: Vec<u64>,
     sent: usize,
 }
@@ -98,6 +100,7 @@ impl Run<'_> {
             balance: handle.balance(0),
             misplaced: ledgers.iter().map(|l| l.misplaced.get()).sum(),
             handover_full: ledgers.iter().map(|l| l.dropped(DropReason::HandoverFull)).sum(),
+            bypassed: ledgers.iter().map(|l| l.bypassed.get()).sum(),
             inspected: ledgers.iter().skip(1).map(|l| l.inspected.get()).collect(),
             sent: 0,
         };
@@ -216,6 +219,26 @@ fn what_finds_no_room_on_its_way_to_its_owner_is_a_counted_drop() {
     let settings = Settings { ring_size: 2, ..rss(4, Mode::Ips) };
     let outcome = Run { settings, rules: "", at_a_time: false }.of(&frames, &mut sprayed());
     assert!(outcome.handover_full > 0 && outcome.balance.dropped >= outcome.handover_full);
+}
+
+/// With their datagrams in pieces: those find no room either.
+#[test]
+fn where_the_policy_bypasses_what_finds_no_room_goes_on_uninspected() {
+    let mut frames = many_flows();
+    for (n, client) in (1..60).enumerate() {
+        let packet = build::udp_packet(addr(client, 5), addr(99, 7), &IpFields::default(), &[7; 900]);
+        let wrap = |piece: &Vec<u8>| (Time::from_secs(1_780_000_000), Link::ethernet().wrap(piece));
+        frames.extend(build::fragments(&packet, n as u32, &[304]).iter().map(wrap));
+    }
+    for (mode, lost) in [(Mode::Ips, false), (Mode::Tap, false), (Mode::Ids, true)] {
+        let mut settings = Settings { ring_size: 2, ..rss(4, mode) };
+        settings.ports.iter_mut().for_each(|plan| plan.on_overload = OnOverload::Bypass);
+        let outcome = Run { settings, rules: "", at_a_time: false }.of(&frames, &mut sprayed());
+        assert_eq!(outcome.handover_full > 0, lost, "{mode:?}: {}", outcome.balance);
+        assert!(outcome.bypassed > 0 || lost, "{mode:?}");
+        let inspected: u64 = outcome.inspected.iter().sum();
+        assert!(inspected < frames.len() as u64, "{mode:?}: some went on uninspected");
+    }
 }
 
 #[test]

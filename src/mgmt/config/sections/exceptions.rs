@@ -130,8 +130,8 @@ impl Section for Exceptions {
         );
         v.value(
             "overload",
-            "The ring from the main lcore to a worker is full: \"bypass\", \"pass-flow\" and \"pass-packet\" forward the frame uninspected\n\
-             (counted as overload.bypassed; it overtakes those in the ring), everything else drops it (ring_full).",
+            "The ring to a worker is full: \"bypass\", \"pass-flow\" and \"pass-packet\" forward the frame uninspected\n\
+             (counted as overload.bypassed; it overtakes those in the ring), everything else drops it (ring_full, handover_full).",
             &mut self.overload,
         );
     }
