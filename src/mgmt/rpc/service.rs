@@ -177,7 +177,7 @@ impl p::sessions_server::Sessions for Service {
         let id = request.into_inner().id;
         let ended = self.ask(move |c| c.remove_pass(id)).await?;
         let ended =
-            ended.ok_or_else(|| Fault::not_found(format!("no {id} on the pass list: weir ctl pass list")))?;
+            ended.ok_or_else(|| fault::missing(format!("no {id} on the pass list: weir ctl pass list")))?;
         Ok(Response::new(super::passes::pass(&ended)))
     }
 }
