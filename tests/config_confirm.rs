@@ -53,6 +53,12 @@ fn the_way_back_acts_though_nothing_can_be_written_and_what_was_not_is_told() {
     std::fs::rename(it.bench.path("aside"), &folder).unwrap();
     let history = it.json(&["config", "revisions"]);
     assert_eq!((&history["current"], &history["goes_back"]), (&1.into(), &Value::Null), "{history}");
+    assert_eq!(history["revisions"][0]["state"], "went back", "{history}");
+    it.config(&["set", "timeouts.tcp-new=7s"]);
+    it.config(&["commit"]);
+    let it = it.again();
+    let history = it.json(&["config", "revisions"]);
+    assert_eq!(history["revisions"][1]["state"], "went back", "the next commit wrote it: {history}");
 }
 
 #[test]

@@ -257,7 +257,10 @@ impl Configure for Operator {
         // Before the files are read: else one could be in force that is not among them yet.
         let mut desk = lock(&self.desk);
         desk.recognise(&store).map_err(unchanged)?;
-        let revisions = store.list().map_err(unchanged)?;
+        let mut revisions = store.list().map_err(unchanged)?;
+        for revision in revisions.iter_mut().filter(|revision| desk.untold.contains(&revision.number)) {
+            revision.state = State::WentBack;
+        }
         Ok(History {
             revisions,
             current: desk.number,

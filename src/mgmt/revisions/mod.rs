@@ -52,7 +52,10 @@ impl Revision {
 
 #[derive(Debug, thiserror::Error)]
 pub enum RevisionError {
-    #[error("{path}: {error}; give weir a folder that it may write to as config.revisions")]
+    #[error(
+        "{path}: {error}; {}",
+        mend(error, "give weir a folder that it may write to as config.revisions")
+    )]
     Folder { path: PathBuf, error: io::Error },
     #[error("there is no revision {number}; there are {there}")]
     Absent { number: u32, there: String },
@@ -60,6 +63,14 @@ pub enum RevisionError {
         "{path} is damaged and is not used: {why}; take another revision, or put the file back from a copy"
     )]
     Damaged { path: PathBuf, why: String },
+}
+
+/// What helps where something cannot be written: room where there is none, else something else.
+pub fn mend<'a>(error: &io::Error, other: &'a str) -> &'a str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on its disk",
+        _ => other,
+    }
 }
 
 /// A folder of revisions.

@@ -43,13 +43,15 @@ impl Operator {
             lines.push(self.take_apart(desk, draft, &left));
         }
         let mut unwritten = Vec::new();
-        match self.restated(&running, waiting, State::WentBack) {
-            Ok(settled) => {
-                let papers = Papers { settled, ..Papers::default() };
-                unwritten.extend(papers.keep().faults);
-            }
-            Err(error) => unwritten.push(error.to_string()),
+        let settled = self.restated(&running, waiting, State::WentBack).map_err(|error| error.to_string());
+        let faults = settled.map_or_else(
+            |fault| vec![fault],
+            |settled| Papers { settled, ..Papers::default() }.keep().faults,
+        );
+        if !faults.is_empty() {
+            desk.untold.extend(&waiting.numbers);
         }
+        unwritten.extend(faults);
         let revision = Revision { who: who.to_owned(), comment, ..Revision::default() };
         let in_file = match self.tell_of_way_back(desk, revision) {
             Ok(in_file) => in_file,
@@ -58,6 +60,7 @@ impl Operator {
                 false
             }
         };
+        unwritten.dedup();
         let done = Committed {
             number: desk.number.unwrap_or_default(),
             lines,
@@ -167,8 +170,8 @@ pub(super) fn tell(waiting: &Unconfirmed, done: &Committed, unwritten: &[String]
     tracing::warn!("configuration: revision {from} went back, {} is in force: {lines}", done.number);
     if !unwritten.is_empty() {
         tracing::error!(
-            "configuration: the way back from revision {from} acts, but these files do not tell of it: {}; make room, then \
-             commit once more",
+            "configuration: the way back from revision {from} acts, but these files do not tell of it: {}; the next \
+             commit tells of it",
             unwritten.join("; ")
         );
     }

@@ -53,12 +53,14 @@ pub(in crate::mgmt::operator) struct Desk {
     pub number: Option<u32>,
     pub draft: Option<Draft>,
     pub unconfirmed: Option<Unconfirmed>,
+    /// Revisions that went back, whose files could not be made to tell of it.
+    pub untold: Vec<u32>,
 }
 
 impl Desk {
     pub fn new(text: &str) -> Desk {
         let (on_disk, committed) = (text.to_owned(), text.to_owned());
-        Desk { on_disk, committed, number: None, draft: None, unconfirmed: None }
+        Desk { on_disk, committed, number: None, draft: None, unconfirmed: None, untold: Vec::new() }
     }
 
     /// Which revision is in force after a start: the newest with its text, best one that was confirmed.

@@ -92,6 +92,7 @@ impl Operator {
         if let Some(waiting) = settled {
             papers.settled = self.restated(&running, waiting, settles).map_err(unchanged)?;
         }
+        papers.settled.extend(self.untold(&running, desk).map_err(unchanged)?);
         // What waits for a confirmation must not be what a power cut starts with.
         papers.file = papers.file.filter(|_| commit.confirm.is_none());
         let lenience = Lenience { refused_rules: commit.accept_refused, outputs: Opening::Now };

@@ -8,7 +8,7 @@ use crate::mgmt::configure::Committed;
 use crate::mgmt::control::ControlError;
 use crate::mgmt::operator::Operator;
 use crate::mgmt::revisions::file::Prepared;
-use crate::mgmt::revisions::{Coming, Revision, RevisionError, State};
+use crate::mgmt::revisions::{Coming, Revision, RevisionError, State, mend};
 use std::path::PathBuf;
 
 /// Files that are written and not yet in their places.
@@ -57,7 +57,17 @@ impl Operator {
         if file {
             desk.on_disk.clone_from(&desk.committed);
         }
-        if faults.is_empty() { Ok(file) } else { Err(faults.join("; ")) }
+        if faults.is_empty() {
+            desk.untold.clear();
+            Ok(file)
+        } else {
+            Err(faults.join("; "))
+        }
+    }
+
+    /// What went back while that could not be written, to be told with what comes.
+    pub(super) fn untold(&self, running: &Loaded, desk: &Desk) -> Result<Vec<Coming>, RevisionError> {
+        self.restate_all(running, &desk.untold, State::WentBack)
     }
 
     /// What was unconfirmed stays. Without room for what tells of that nothing is settled.
@@ -93,8 +103,17 @@ impl Operator {
         waiting: &Unconfirmed,
         state: State,
     ) -> Result<Vec<Coming>, RevisionError> {
+        self.restate_all(running, &waiting.numbers, state)
+    }
+
+    fn restate_all(
+        &self,
+        running: &Loaded,
+        numbers: &[u32],
+        state: State,
+    ) -> Result<Vec<Coming>, RevisionError> {
         let Ok(store) = self.store(running) else { return Ok(Vec::new()) };
-        let restated = waiting.numbers.iter().map(|number| store.restate(*number, state));
+        let restated = numbers.iter().map(|number| store.restate(*number, state));
         restated.filter_map(Result::transpose).collect()
     }
 
@@ -119,10 +138,8 @@ impl Operator {
             )));
         }
         Prepared::write(file, text.as_bytes()).map(Some).map_err(|error| {
-            unchanged(format!(
-                "cannot write {name}: {error}; let weir write to its folder, or set config.write-file = false (then a commit \
-                 holds until weir ends)"
-            ))
+            let other = "let weir write to its folder, or set config.write-file = false (then a commit holds until weir ends)";
+            unchanged(format!("cannot write {name}: {error}; {}", mend(&error, other)))
         })
     }
 
