@@ -85,3 +85,41 @@ impl From<GenerationInfo> for p::RuleGeneration {
         p::RuleGeneration { generation, rules, sessions, newest }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::with_server;
+    use super::*;
+
+    #[test]
+    fn what_is_no_action_and_a_process_with_fixed_rules_say_so() {
+        with_server(async |mut client, _| {
+            let ask =
+                |action: &str, for_ms| p::RuleActionRequest { gid: 0, sid: 7, action: action.into(), for_ms };
+            let fault = client.rules.set_action(ask("explode", 0)).await.unwrap_err();
+            assert_eq!(fault.code(), tonic::Code::InvalidArgument);
+            assert!(fault.message().contains("write one of disable, alert, drop"), "{fault}");
+            let fault = client.rules.set_action(ask("drop", u64::MAX)).await.unwrap_err();
+            assert!(fault.message().contains("a year at most"), "{fault}");
+            let fault = client.rules.set_action(ask("drop", 1000)).await.unwrap_err();
+            assert_eq!(fault.code(), tonic::Code::Unimplemented);
+        });
+    }
+
+    #[test]
+    fn a_profile_is_asked_for_with_words_that_mean_something() {
+        with_server(async |mut client, _| {
+            let ask = |kind: &str, host: &str| p::ProfileRequest {
+                kind: kind.into(),
+                host: host.into(),
+                ..Default::default()
+            };
+            let fault = client.profile.contexts(ask("agent", "")).await.unwrap_err();
+            assert!(fault.message().contains("write one of user-agent, server-banner"), "{fault}");
+            let fault = client.profile.hosts(ask("", "10.0.0")).await.unwrap_err();
+            assert_eq!(fault.message(), "\"10.0.0\" is no address");
+            let fault = client.profile.hosts(ask("", "")).await.unwrap_err();
+            assert_eq!(fault.code(), tonic::Code::FailedPrecondition);
+        });
+    }
+}

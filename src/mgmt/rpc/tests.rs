@@ -225,7 +225,7 @@ impl Control for Fake {
 }
 
 /// Serves a fake on a socket in a folder of its own and runs `test` against it.
-fn with_server<F: Future<Output = ()>>(test: impl FnOnce(client::Client, Arc<Fake>) -> F) {
+pub(super) fn with_server<F: Future<Output = ()>>(test: impl FnOnce(client::Client, Arc<Fake>) -> F) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run/weir.sock");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
