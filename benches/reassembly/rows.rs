@@ -96,10 +96,10 @@ impl defrag::Sink for Quiet {
 fn ours(pool: &Pool) -> Run {
     let mut reassembler = Reassembler::new(defrag::Settings::default());
     let (mut allocator, mut decoded) = (pool.allocator(), Decoded::default());
-    let mut scratch = vec![0; SCRATCH];
+    let (mut scratch, tunnels) = (vec![0; SCRATCH], Tunnels::default());
     Box::new(move |burst, out| {
         for frame in burst.drain(..) {
-            decode(frame.view(&mut scratch), LinkType::Ethernet, &Tunnels::default(), &mut decoded);
+            decode(frame.view(&mut scratch), LinkType::Ethernet, &tunnels, &mut decoded);
             match reassembler.push(frame, &decoded, BEGIN, &mut allocator, &mut Quiet) {
                 Outcome::Complete(whole) => out.push(whole),
                 Outcome::Held => {}
@@ -111,10 +111,10 @@ fn ours(pool: &Pool) -> Run {
 
 fn our_cut(pool: &Pool) -> Run {
     let (mut allocator, mut decoded) = (pool.allocator(), Decoded::default());
-    let mut scratch = vec![0; SCRATCH];
+    let (mut scratch, tunnels) = (vec![0; SCRATCH], Tunnels::default());
     Box::new(move |burst, out| {
         for frame in burst.drain(..) {
-            decode(frame.view(&mut scratch), LinkType::Ethernet, &Tunnels::default(), &mut decoded);
+            decode(frame.view(&mut scratch), LinkType::Ethernet, &tunnels, &mut decoded);
             let cut = refragment(
                 frame,
                 &decoded,
