@@ -8,7 +8,6 @@ use pcre2::bytes::CaptureLocations;
 use regex_automata::Input;
 use regex_automata::hybrid::dfa;
 use regex_automata::meta;
-use regex_automata::nfa::thompson::NFA;
 use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
 use regex_automata::util::primitives::NonMaxUsize;
 use std::sync::Arc;
@@ -50,9 +49,16 @@ impl Pcres {
 
 /// What one search works in. PCRE2's own pool of such memory would be locked by several workers.
 pub(crate) enum Memory {
-    Linear(Box<dfa::Cache>),
+    Linear(Box<Linear>),
     Capturing(Box<meta::Cache>),
     Backtracking(CaptureLocations),
+}
+
+/// Of an expression whose automaton tells where a match ends.
+pub(crate) struct Linear {
+    states: dfa::Cache,
+    /// Tells where it begins; it shares the automaton's NFA.
+    beginning: Option<PikeVM>,
 }
 
 /// Where a match stands. Where it begins may take a search of its own.
@@ -64,8 +70,15 @@ pub(super) struct Found {
 
 impl Memory {
     pub(crate) fn new(regex: &Regex) -> Memory {
+        Memory::with(regex, &pikevm::Builder::new())
+    }
+
+    fn with(regex: &Regex, builder: &pikevm::Builder) -> Memory {
         match regex {
-            Regex::Linear(dfa) => Memory::Linear(Box::new(dfa.create_cache())),
+            Regex::Linear(dfa) => {
+                let beginning = builder.build_from_nfa(dfa.get_nfa().clone()).ok();
+                Memory::Linear(Box::new(Linear { states: dfa.create_cache(), beginning }))
+            }
             Regex::Capturing(regex) => Memory::Capturing(Box::new(regex.create_cache())),
             Regex::Backtracking(regex) => Memory::Backtracking(regex.capture_locations()),
         }
@@ -78,14 +91,22 @@ impl Memory {
             return None;
         }
         match (regex, self) {
-            (Regex::Linear(dfa), Memory::Linear(cache)) => {
-                let found = dfa.try_search_fwd(cache, &Input::new(text).range(from..)).ok()??;
+            (Regex::Linear(dfa), Memory::Linear(linear)) => {
+                let found =
+                    dfa.try_search_fwd(&mut linear.states, &Input::new(text).range(from..)).ok()??;
                 Some(Found { begin: None, end: found.offset() })
             }
             (Regex::Backtracking(regex), Memory::Backtracking(places)) => {
                 let found = regex.captures_read_at(places, text, from).ok()??;
                 Some(Found { begin: Some(found.start()), end: found.end() })
             }
+            _ => None,
+        }
+    }
+
+    fn beginning(&self) -> Option<&PikeVM> {
+        match self {
+            Memory::Linear(linear) => linear.beginning.as_ref(),
             _ => None,
         }
     }
@@ -118,26 +139,13 @@ pub(crate) struct PcreCaches {
 
 impl PcreCaches {
     pub(crate) fn new(pcres: &Pcres) -> PcreCaches {
-        let nfas = pcres.regexes.iter().filter_map(|regex| nfa(regex));
-        let largest = nfas.max_by_key(|nfa| nfa.states().len());
-        PcreCaches {
-            memories: pcres.regexes.iter().map(|regex| Memory::new(regex)).collect(),
-            beginnings: largest.and_then(vm).map(|vm| vm.create_cache()),
-            decoded: Vec::with_capacity(MAX_DECODED),
-        }
+        let builder = pikevm::Builder::new();
+        let memories: Vec<Memory> = pcres.regexes.iter().map(|regex| Memory::with(regex, &builder)).collect();
+        let largest = memories.iter().filter_map(Memory::beginning);
+        let largest = largest.max_by_key(|vm| vm.get_nfa().states().len());
+        let beginnings = largest.map(PikeVM::create_cache);
+        PcreCaches { memories, beginnings, decoded: Vec::with_capacity(MAX_DECODED) }
     }
-}
-
-fn nfa(regex: &Regex) -> Option<&NFA> {
-    match regex {
-        Regex::Linear(dfa) => Some(dfa.get_nfa()),
-        _ => None,
-    }
-}
-
-/// It shares the NFA, and is made without memory of its own.
-fn vm(nfa: &NFA) -> Option<PikeVM> {
-    PikeVM::new_from_nfa(nfa.clone()).ok()
 }
 
 impl PcreOp {
@@ -149,8 +157,9 @@ impl PcreOp {
     /// its end, times the size of the expression; only a match that what follows did not take is asked.
     pub(super) fn begin(&self, found: Found, text: &[u8], from: usize, caches: &mut PcreCaches) -> usize {
         let search = || {
-            let (vm, cache) = (vm(nfa(&self.regex)?)?, caches.beginnings.as_mut()?);
-            cache.reset(&vm);
+            let vm = caches.memories.get(self.id.0 as usize)?.beginning()?;
+            let cache = caches.beginnings.as_mut()?;
+            cache.reset(vm);
             let mut slots: [Option<NonMaxUsize>; 2] = [None; 2];
             vm.search_slots(cache, &Input::new(text).range(from..found.end), &mut slots)?;
             Some(slots[0]?.get())
