@@ -3,7 +3,7 @@
 use crate::mgmt::config::Config;
 use crate::mgmt::rule_inputs::Inputs;
 use crate::rules::lists::{Kind, Overrule, Touched};
-use crate::rules::source::read_regular;
+use crate::rules::source::read_bounded;
 use crate::rules::{Diagnostic, Disabled, Loading, Origin, RuleSet, Why, dataset, geo, reputation, sum_list};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ pub struct Note {
 impl Loaded {
     /// With the files that rules name, as they are now: lists of sums, datasets, reputation, countries.
     pub fn new(mut loading: Loading, beside: &Beside) -> Loaded {
-        let open = |path: &Path| read_regular(path, MAX_DATA_BYTES);
+        let open = |path: &Path| read_bounded(path, MAX_DATA_BYTES);
         sum_list::attach(&mut loading, open);
         dataset::attach::attach(&mut loading, &beside.datasets, &beside.kept, open);
         reputation::attach::attach(&mut loading, &beside.reputation, open);

@@ -4,6 +4,7 @@ use super::text::{Fault, Text};
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// A half-open range of byte offsets.
@@ -46,7 +47,7 @@ impl SourceFile {
     }
 
     pub fn read(path: &Path) -> io::Result<SourceFile> {
-        Ok(SourceFile::new(path.display().to_string(), read_regular(path, MAX_FILE_BYTES)?))
+        Ok(SourceFile::new(path.display().to_string(), read_bounded(path, MAX_FILE_BYTES)?))
     }
 
     /// Why the bytes are not those of rules, if it shows: another encoding than ASCII or UTF-8.
@@ -79,12 +80,12 @@ impl SourceFile {
     }
 }
 
-/// What is in a file, if it is one (devices and pipes may have no end) and has at most so many bytes.
-pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = open_regular(path)?;
+/// What is in a file or comes out of a pipe (`-S <(command)`), if that has at most so many bytes.
+pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
     let length = file.metadata()?.len();
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(limit)).unwrap_or_default());
-    // It may grow while it is read.
+    // A pipe does not say; a file may grow while it is read.
     file.take(limit + 1).read_to_end(&mut bytes)?;
     match length.max(bytes.len() as u64) {
         found if found > limit => Err(io::Error::other(format!(
@@ -95,13 +96,15 @@ pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Opens it for reading. What is no regular file is not opened: a pipe would wait for a writer.
-pub fn open_regular(path: &Path) -> io::Result<File> {
-    let kind = std::fs::metadata(path)?;
-    match (kind.is_file(), kind.is_dir()) {
-        (true, _) => File::open(path),
-        (_, true) => Err(io::Error::other("it is a folder, and a file is wanted")),
-        _ => Err(io::Error::other("it is a device, pipe or socket, and a regular file is wanted")),
+/// Opens it for reading, unless it is a device, which may have no end.
+pub fn open(path: &Path) -> io::Result<File> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_fifo() {
+        File::open(path)
+    } else if kind.is_dir() {
+        Err(io::Error::other("it is a folder, and a file is wanted"))
+    } else {
+        Err(io::Error::other("it is a device or socket, and a file or pipe is wanted"))
     }
 }
 
@@ -143,14 +146,14 @@ mod tests {
 
     #[test]
     fn what_has_no_end_or_is_too_long_is_not_read() {
-        let told = |path: &Path, limit| read_regular(path, limit).unwrap_err().to_string();
-        assert!(told(Path::new("/dev/zero"), 9).starts_with("it is a device, pipe or socket"));
+        let told = |path: &Path, limit| read_bounded(path, limit).unwrap_err().to_string();
+        assert!(told(Path::new("/dev/zero"), 9).starts_with("it is a device or socket"));
         let dir = tempfile::tempdir().unwrap();
         assert!(told(dir.path(), 9).starts_with("it is a folder"));
         let path = dir.path().join("x");
         std::fs::write(&path, vec![b'x'; 3 << 20]).unwrap();
         assert_eq!(told(&path, 2 << 20), "it is longer than the 2 MiB that are read of such a file");
-        assert_eq!(read_regular(&path, 3 << 20).unwrap().len(), 3 << 20);
+        assert_eq!(read_bounded(&path, 3 << 20).unwrap().len(), 3 << 20);
     }
 
     #[test]
