@@ -8,7 +8,7 @@ use arrayvec::ArrayVec;
 use std::cell::Cell;
 
 /// Alerts kept of one packet at most, whatever the setting `packet-alert-max` says.
-pub const MAX_ALERTS: usize = 64;
+pub const MAX_ALERTS: usize = 255;
 
 /// The part of a stream that one packet lets be inspected: contiguous bytes of the packet's direction.
 #[derive(Copy, Clone, Debug)]

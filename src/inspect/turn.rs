@@ -130,7 +130,8 @@ impl Turn<'_> {
             Some(FlowState::NotEstablished) => flow.is_some_and(|f| !f.established),
             Some(FlowState::Stateless) => flow.is_some(),
         };
-        let stream = asked.stream.is_none_or(|only| only != matches!(self.payload, Payload::Packet));
+        // `no_stream` is kept by the rule's scope: it looks into packets, those of streams too.
+        let stream = asked.stream != Some(true) || !matches!(self.payload, Payload::Packet);
         let fragment = asked.fragment.is_none_or(|only| only == self.facts.decoded.is_fragment());
         dir && state && stream && fragment
     }

@@ -40,6 +40,8 @@ pub enum PassFault {
     HostBits(String, String),
     #[error("for how long: 1 second to 31 days (--for 1h)")]
     Span,
+    #[error("the note holds control characters: write it in one line of text")]
+    NoText,
     #[error("the note has {0} bytes, and may have {LONGEST_NOTE}")]
     Note(usize),
     #[error("the pass list is full ({0} networks): take one off it first (weir ctl pass remove)")]
@@ -102,6 +104,9 @@ impl Passes {
     pub fn add(&mut self, list: &PassList, asked: &PassRequest, now: Time) -> Result<PassInfo, PassFault> {
         if asked.span < Duration::from_secs(1) || asked.span > LONGEST {
             return Err(PassFault::Span);
+        }
+        if asked.note.chars().any(char::is_control) {
+            return Err(PassFault::NoText);
         }
         if asked.note.len() > LONGEST_NOTE {
             return Err(PassFault::Note(asked.note.len()));
@@ -213,6 +218,8 @@ mod tests {
         assert_eq!(passes.add(&list, &asked("10.0.0.1", 32 * 86_400), NOW).unwrap_err(), PassFault::Span);
         let long = PassRequest { note: "x".repeat(201), ..asked("10.0.0.1", 9) };
         assert_eq!(passes.add(&list, &long, NOW).unwrap_err(), PassFault::Note(201));
+        let forged = PassRequest { note: "x\n2026-11-29 INFO nobody".into(), ..asked("10.0.0.1", 9) };
+        assert_eq!(passes.add(&list, &forged, NOW).unwrap_err(), PassFault::NoText);
         for n in 0..MAX_PASSES {
             passes.add(&list, &asked(&format!("10.0.0.{n}"), 9), NOW).unwrap();
         }

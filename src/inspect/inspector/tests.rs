@@ -2,6 +2,7 @@
 
 mod datasets;
 mod frames;
+mod scope;
 mod transactions;
 
 use super::*;
