@@ -2,39 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that fails should say where
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod support;
+
+use std::path::Path;
+use support::small_disk::{disk, on_a_small_disk};
 use weir::base::Time;
 use weir::mgmt::sink::{FileSink, Line, Rotation, Sink, SinkCounts};
-
-/// Where the inner half of a test finds its disk.
-const DISK: &str = "WEIR_TEST_DISK";
 
 /// The disk's bytes, 64 KiB of which a ballast takes.
 const SIZE: usize = 256 << 10;
 const BALLAST: usize = 64 << 10;
-
-/// Runs an ignored test of this file with the disk; the mount goes with its namespace.
-#[track_caller]
-fn on_a_small_disk(inner: &str) {
-    let dir = tempfile::tempdir().unwrap();
-    let script = format!(
-        "mount -t tmpfs -o size={SIZE} weir-test {0:?} && exec \"$0\" --exact {inner} --ignored --nocapture",
-        dir.path()
-    );
-    let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "sh", "-c", &script]).arg(std::env::current_exe().unwrap());
-    let output = command.env(DISK, dir.path()).output().unwrap();
-    let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-}
-
-fn disk() -> PathBuf {
-    let disk = PathBuf::from(std::env::var_os(DISK).unwrap());
-    std::fs::write(disk.join("ballast"), vec![0; BALLAST]).unwrap();
-    disk
-}
 
 fn put(sink: &mut FileSink, n: u64) {
     let text = format!("{n:06}{}", "x".repeat(993));
@@ -50,13 +27,13 @@ fn lines(path: &Path) -> u64 {
 
 #[test]
 fn a_full_disk_is_survived_and_what_waited_is_written_once_there_is_room() {
-    on_a_small_disk("inner_full_and_free_again");
+    on_a_small_disk(SIZE, "inner_full_and_free_again");
 }
 
 #[test]
 #[ignore = "run by the test above, on a disk of its own"]
 fn inner_full_and_free_again() {
-    let disk = disk();
+    let disk = disk(BALLAST);
     let path = disk.join("eve.json");
     let mut sink = FileSink::create(&path, Rotation::default()).unwrap();
     (0..230).for_each(|n| put(&mut sink, n));
@@ -72,13 +49,13 @@ fn inner_full_and_free_again() {
 
 #[test]
 fn a_disk_that_stays_full_costs_lines_and_each_is_counted() {
-    on_a_small_disk("inner_full_for_ever");
+    on_a_small_disk(SIZE, "inner_full_for_ever");
 }
 
 #[test]
 #[ignore = "run by the test above, on a disk of its own"]
 fn inner_full_for_ever() {
-    let path = disk().join("eve.json");
+    let path = disk(BALLAST).join("eve.json");
     let mut sink = FileSink::create(&path, Rotation::default()).unwrap();
     (0..6000).for_each(|n| put(&mut sink, n));
     let SinkCounts { generated, exported, lost } = sink.finish();
@@ -89,13 +66,13 @@ fn inner_full_for_ever() {
 
 #[test]
 fn setting_files_aside_with_a_bound_keeps_a_small_disk_from_filling() {
-    on_a_small_disk("inner_bounded_files");
+    on_a_small_disk(SIZE, "inner_bounded_files");
 }
 
 #[test]
 #[ignore = "run by the test above, on a disk of its own"]
 fn inner_bounded_files() {
-    let path = disk().join("eve.json");
+    let path = disk(BALLAST).join("eve.json");
     let mut sink =
         FileSink::create(&path, Rotation { size: 32 << 10, keep: 2, ..Rotation::default() }).unwrap();
     for n in 0..1000 {

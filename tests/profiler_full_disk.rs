@@ -4,15 +4,12 @@
 
 mod support;
 
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
+use support::small_disk::{disk, on_a_small_disk};
 use support::wait::until;
 use weir::base::event::{AppNames, CloseReason, Event, EventBody, FlowEvent, FlowStats, Origin};
 use weir::base::{Addr, FlowTuple, PerDir, Time};
 use weir::mgmt::profiler::{Ask, Bounds, Keeper, Reader, Settings};
-
-const DISK: &str = "WEIR_TEST_DISK";
 
 /// The disk's bytes, of which the ballast leaves too few for what the test writes.
 const SIZE: usize = 4 << 20;
@@ -20,17 +17,7 @@ const BALLAST: usize = (4 << 20) - (160 << 10);
 
 #[test]
 fn a_full_disk_is_survived_and_what_waited_is_written_once_there_is_room() {
-    let dir = tempfile::tempdir().unwrap();
-    let script = format!(
-        "mount -t tmpfs -o size={SIZE} weir-test {:?} && exec \"$0\" --exact inner_full_and_free_again --ignored --nocapture",
-        dir.path()
-    );
-    let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "sh", "-c", &script]).arg(std::env::current_exe().unwrap());
-    let output = command.env(DISK, dir.path()).output().unwrap();
-    let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    on_a_small_disk(SIZE, "inner_full_and_free_again");
 }
 
 /// The end of a session between hosts of their own.
@@ -63,9 +50,8 @@ fn session(n: u16) -> Event {
 #[test]
 #[ignore = "run by the test above, on a disk of its own"]
 fn inner_full_and_free_again() {
-    let disk = PathBuf::from(std::env::var_os(DISK).unwrap());
+    let disk = disk(BALLAST);
     let (path, ballast) = (disk.join("profile.db"), disk.join("ballast"));
-    std::fs::write(&ballast, vec![0; BALLAST]).unwrap();
     let bounds = Bounds { hosts: 65_536, services: 65_536, contexts: 65_536 };
     let interval = Duration::from_millis(20);
     let settings = Settings { path: path.clone(), bounds, text: 256, queue: 65_536, interval };

@@ -100,8 +100,13 @@ pub struct Passes {
 }
 
 impl Passes {
-    /// Puts a network on the list, or gives one that is there another end and note.
-    pub fn add(&mut self, list: &PassList, asked: &PassRequest, now: Time) -> Result<PassInfo, PassFault> {
+    /// Puts a network on the list; what that takes off it: the same network's entry before, and those whose time is over.
+    pub fn add(
+        &mut self,
+        list: &PassList,
+        asked: &PassRequest,
+        now: Time,
+    ) -> Result<(PassInfo, Vec<PassInfo>), PassFault> {
         if asked.span < Duration::from_secs(1) || asked.span > LONGEST {
             return Err(PassFault::Span);
         }
@@ -111,17 +116,16 @@ impl Passes {
         if asked.note.len() > LONGEST_NOTE {
             return Err(PassFault::Note(asked.note.len()));
         }
-        self.turn(list, now);
-        let there = self.entries.iter().position(|(_, info)| info.passed == asked.passed);
-        if let Some((place, _)) = there.map(|at| self.entries.swap_remove(at)) {
-            list.end(place);
-        }
+        let mut left = self.turn(list, now);
+        let there =
+            self.entries.iter().find(|(_, info)| info.passed == asked.passed).map(|(_, info)| info.id);
+        left.extend(there.and_then(|id| self.remove(list, id)));
         let (passed, until) = (asked.passed, now.plus(asked.span));
         let place = list.put(&passed, until).ok_or(PassFault::Full(self.entries.len()))?;
         self.ids += 1;
         let info = PassInfo { id: self.ids, passed, note: asked.note.clone(), since: now, until, spared: 0 };
         self.entries.push((place, info.clone()));
-        Ok(info)
+        Ok((info, left))
     }
 
     /// Takes one off the list.
@@ -198,8 +202,10 @@ mod tests {
     #[test]
     fn each_has_an_end_and_one_that_is_there_gets_another() {
         let (list, mut passes) = (PassList::default(), Passes::default());
-        let first = passes.add(&list, &asked("192.0.2.0/24", 10), NOW).unwrap();
-        let second = passes.add(&list, &asked("192.0.2.0/24", 60), NOW).unwrap();
+        let (first, left) = passes.add(&list, &asked("192.0.2.0/24", 10), NOW).unwrap();
+        assert!(left.is_empty());
+        let (second, left) = passes.add(&list, &asked("192.0.2.0/24", 60), NOW).unwrap();
+        assert_eq!(left.iter().map(|info| info.id).collect::<Vec<_>>(), [first.id], "who logs hears of it");
         passes.add(&list, &asked("192.0.3.0/24", 20), NOW).unwrap();
         assert!(first.id != second.id);
         let ends: Vec<_> = passes.rows(&list, NOW).iter().map(|row| row.until).collect();

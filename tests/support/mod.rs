@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod netns;
 pub mod samples;
 pub mod services;
+pub mod small_disk;
 pub mod wait;
 
 use serde_json::Value;

@@ -28,7 +28,8 @@ impl Reassembler {
         }
         let proto = if v4 { ip.proto } else { fragment.next_header };
         let header_cut = fragment.offset == 0 && fragment.more && len < TCP_HEADER;
-        if self.settings.drop_tiny_first && proto == 6 && (header_cut || fragment.offset == 8) {
+        let begins_within = (1..TCP_HEADER).contains(&u32::from(fragment.offset));
+        if self.settings.drop_tiny_first && proto == 6 && (header_cut || begins_within) {
             return Err((DropReason::FragmentInvalid, ignored));
         }
         Ok(())

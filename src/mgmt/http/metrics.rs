@@ -87,7 +87,9 @@ fn status(page: &mut Exposition, status: &Status, ports: &[String]) {
     page.add(&GENERATION, &[], status.generation);
     for part in &status.memory {
         page.add(&USED, &[("part", &part.part)], part.used);
-        page.add(&CAP, &[("part", &part.part)], part.cap);
+        if part.cap > 0 {
+            page.add(&CAP, &[("part", &part.part)], part.cap);
+        }
     }
     for pair in &status.pairs {
         page.add(&MODE, &[("pair", &pair.ports.join(",")), ("mode", &pair.mode)], 1);

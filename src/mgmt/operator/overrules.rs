@@ -19,13 +19,18 @@ pub(super) struct Overrules {
 }
 
 impl Overrules {
-    pub(super) fn ids(&self) -> Vec<((u32, u32), Overrule)> {
-        ids(&self.rules)
+    /// Of those whose time is not over.
+    pub(super) fn ids(&self, now: Time) -> Vec<((u32, u32), Overrule)> {
+        ids(self.rules.iter().filter(|rule| !is_over(rule, now)))
     }
 }
 
-fn ids(rules: &[Overruled]) -> Vec<((u32, u32), Overrule)> {
-    rules.iter().map(|rule| ((rule.gid, rule.sid), rule.what)).collect()
+fn ids<'r>(rules: impl IntoIterator<Item = &'r Overruled>) -> Vec<((u32, u32), Overrule)> {
+    rules.into_iter().map(|rule| ((rule.gid, rule.sid), rule.what)).collect()
+}
+
+fn is_over(rule: &Overruled, now: Time) -> bool {
+    rule.until.is_some_and(|until| until <= now)
 }
 
 fn has(set: &RuleSet, id: (u32, u32)) -> bool {
@@ -37,16 +42,26 @@ fn refused<T>(text: String) -> Result<T, ControlError> {
 }
 
 impl Operator {
-    /// Only who holds `asking` calls this. What is said of rules changes with the rules, or neither does.
+    /// Only who holds `asking` calls this. What is said of rules changes with the rules, or neither does; those whose time is over
+    /// go by the files again.
     fn go_by(
         &self,
         rules: Vec<Overruled>,
         holds: impl FnOnce(&RuleSet) -> Result<(), ControlError>,
     ) -> Result<Reload, ControlError> {
-        let compiled = self.compile_with(&self.loaded(), false, ids(&rules))?;
+        let now = self.now();
+        let (gone, stay): (Vec<_>, Vec<_>) = rules.into_iter().partition(|rule| is_over(rule, now));
+        let compiled = self.compile_with(&self.loaded(), false, ids(&stay))?;
         holds(compiled.engine.rules())?;
         let done = self.publish(compiled)?;
-        lock(&self.overrules).rules = rules;
+        lock(&self.overrules).rules = stay;
+        for Overruled { gid, sid, what, who, .. } in gone {
+            tracing::info!(
+                "rules: {gid}:{sid} goes by the files again: the time of \"{}\" by {who} is over; generation {}",
+                what.word(),
+                done.generation
+            );
+        }
         Ok(done)
     }
 
@@ -54,35 +69,20 @@ impl Operator {
     pub fn overrules_are_due(&self) -> bool {
         let now = self.now();
         let overrules = lock(&self.overrules);
-        now >= overrules.try_at && overrules.rules.iter().any(|rule| rule.until.is_some_and(|t| t <= now))
+        now >= overrules.try_at && overrules.rules.iter().any(|rule| is_over(rule, now))
     }
 
     /// Rules whose time is over go by the files again. Compiles, so it belongs on a blocking thread.
     pub fn turn_overrules(&self) {
         let _one = lock(&self.asking);
         let now = self.now();
-        let (gone, stay): (Vec<_>, Vec<_>) = lock(&self.overrules)
-            .rules
-            .iter()
-            .cloned()
-            .partition(|rule| rule.until.is_some_and(|t| t <= now));
-        if gone.is_empty() {
-            return;
-        }
-        match self.go_by(stay, |_| Ok(())) {
-            Ok(done) => {
-                for Overruled { gid, sid, what, who, .. } in gone {
-                    tracing::info!(
-                        "rules: {gid}:{sid} goes by the files again: the time of \"{}\" by {who} is over; generation {}",
-                        what.word(),
-                        done.generation
-                    );
-                }
-            }
-            Err(error) => {
-                tracing::error!("rules: {} of them do not go by the files again: {error}", gone.len());
-                lock(&self.overrules).try_at = now.plus(RETRY);
-            }
+        let rules = lock(&self.overrules).rules.clone();
+        let over = rules.iter().filter(|rule| is_over(rule, now)).count();
+        if over > 0
+            && let Err(error) = self.go_by(rules, |_| Ok(()))
+        {
+            tracing::error!("rules: {over} of them do not go by the files again: {error}");
+            lock(&self.overrules).try_at = now.plus(RETRY);
         }
     }
 }
@@ -146,5 +146,29 @@ impl Overruling for Operator {
         let done = self.go_by(rules, |_| Ok(()))?;
         tracing::info!("rules: {who} lets {gid}:{sid} go by the files again; generation {}", done.generation);
         Ok(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_over_is_not_compiled_in_again() {
+        let rule = |sid, until: Option<u64>| Overruled {
+            gid: 1,
+            sid,
+            what: Overrule::Disable,
+            who: "root".into(),
+            since: Time::ZERO,
+            until: until.map(Time::from_secs),
+        };
+        let overrules = Overrules {
+            rules: vec![rule(5, None), rule(6, Some(10)), rule(7, Some(11))],
+            try_at: Time::from_secs(20),
+        };
+        let sids =
+            |now| overrules.ids(Time::from_secs(now)).iter().map(|((_, sid), _)| *sid).collect::<Vec<_>>();
+        assert_eq!((sids(9), sids(10), sids(11)), (vec![5, 6, 7], vec![5, 7], vec![5]));
     }
 }

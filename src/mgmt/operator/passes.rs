@@ -13,7 +13,11 @@ impl Operator {
     pub(super) fn begin_pass(&self, asked: &PassRequest) -> Result<PassInfo, ControlError> {
         let (list, now) = (std::sync::Arc::clone(&self.handle().pass_list), self.now());
         let added = lock(&self.passes).add(&list, asked, now);
-        let added = added.map_err(|fault| ControlError::Unanswerable(fault.to_string()))?;
+        let (added, left) = added.map_err(|fault| ControlError::Unanswerable(fault.to_string()))?;
+        for info in &left {
+            let why = if info.passed == added.passed { "it is put on anew" } else { OVER };
+            tell_left(info, why);
+        }
         let (network, secs, note) = (name(&added.passed), asked.span.as_secs(), &added.note);
         tracing::warn!(note = %note, "an operator lets {network} pass for {secs} s: no verdict stops it");
         if added.passed.is_broad() {
@@ -26,8 +30,7 @@ impl Operator {
         let list = std::sync::Arc::clone(&self.handle().pass_list);
         let ended = lock(&self.passes).remove(&list, id);
         if let Some(info) = &ended {
-            let (network, spared) = (name(&info.passed), info.spared);
-            tracing::warn!("an operator takes {network} off the pass list; it spared {spared} packets");
+            tell_left(info, "an operator takes it off");
         }
         ended
     }
@@ -36,8 +39,14 @@ impl Operator {
     pub fn turn_passes(&self) {
         let list = std::sync::Arc::clone(&self.handle().pass_list);
         for info in lock(&self.passes).turn(&list, self.now()) {
-            let (network, spared) = (name(&info.passed), info.spared);
-            tracing::warn!("{network} leaves the pass list, its time is over; it spared {spared} packets");
+            tell_left(&info, OVER);
         }
     }
+}
+
+const OVER: &str = "its time is over";
+
+fn tell_left(info: &PassInfo, why: &str) {
+    let (network, spared, note) = (name(&info.passed), info.spared, &info.note);
+    tracing::warn!(note = %note, "{network} leaves the pass list, {why}; it spared {spared} packets");
 }

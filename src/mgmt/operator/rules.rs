@@ -44,7 +44,7 @@ impl Operator {
 
     /// The rules of a configuration. More refused ones than there were are a fault, unless they are accepted.
     pub(super) fn compile(&self, next: &Loaded, accept_refused: bool) -> Result<Compiled, ControlError> {
-        let overruled = lock(&self.overrules).ids();
+        let overruled = lock(&self.overrules).ids(self.now());
         self.compile_with(next, accept_refused, overruled)
     }
 

@@ -50,12 +50,18 @@ fn user(uid: u32) -> String {
     name.unwrap_or_else(|| format!("uid {uid}"))
 }
 
+/// What nobody has confirmed by then is no trial any more.
+const LONGEST_CONFIRM: Duration = Duration::from_secs(31 * 86_400);
+
 fn commit(request: p::ConfigCommitRequest) -> Result<Commit, Fault> {
     let p::ConfigCommitRequest { confirm_ms, defer_restart, accept_refused, comment } = request;
     if comment.len() > LONGEST_COMMENT {
         return Err(fault::invalid(format!("a comment has at most {LONGEST_COMMENT} bytes")));
     }
     let confirm = (confirm_ms > 0).then(|| Duration::from_millis(confirm_ms));
+    if confirm.is_some_and(|span| span > LONGEST_CONFIRM) {
+        return Err(fault::invalid("a commit waits for its confirmation for 31 days at most (--confirm 5m)"));
+    }
     Ok(Commit { confirm, defer_restart, accept_refused, comment })
 }
 

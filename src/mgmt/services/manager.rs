@@ -14,7 +14,7 @@ use crate::service::external::{LogLevel, LogLine};
 use crate::service::hold::HoldSettings;
 use crate::service::plan;
 use crate::service::plugin::{About, Flags, MAX_PLUGINS, Plugin};
-use crate::service::policy::Policy;
+use crate::service::policy::{MAX_GENERATIONS, Policy};
 use crate::service::services::{Change, Command, Retired};
 use crate::service::table::PluginCounts;
 use crate::service::watchdog::Restarted;
@@ -295,29 +295,42 @@ impl Manager {
                 let prepared =
                     self.instance(plugin).and_then(|i| i.control.prepare(&policy, WorkerId(worker as u8)));
                 let policy = policy.clone();
-                self.deliver(Waiting { worker, set, plugin, policy, prepared }, mail);
+                if !self.deliver(Waiting { worker, set, plugin, policy, prepared }, mail) {
+                    self.tell_crowd(worker, plugin);
+                }
             }
             self.activate(set, mail);
         }
     }
 
-    /// One policy to one worker; a newer one overtakes those that wait.
-    fn deliver(&mut self, it: Waiting, mail: &mut dyn Mail) {
+    fn tell_crowd(&self, worker: usize, plugin: PluginId) {
+        let name = self.instance(plugin).map_or("", Instance::name);
+        let longest = self.generation_age.as_secs();
+        tracing::warn!(
+            "worker {worker} has sessions of {MAX_GENERATIONS} generations of {name} and takes no more: its new sessions go by the last \
+             that it took until those of one have ended, {longest} s at the longest (services.generation-age; `weir ctl rules generations`)"
+        );
+    }
+
+    /// One policy to one worker; a newer one overtakes those that wait. False if it waits for a place there.
+    fn deliver(&mut self, it: Waiting, mail: &mut dyn Mail) -> bool {
         let same = |w: &Waiting| (w.worker, w.set, w.plugin) == (it.worker, it.set, it.plugin);
         let waited = self.waiting.iter().position(same);
         if let Some(at) = waited {
             self.waiting[at] = it;
-            return;
+            return false;
         }
         let Waiting { worker, set, plugin, policy, prepared } = it;
         match mail.send(worker, Command::Policy { set, plugin, policy, prepared }) {
             Ok(Retired::Refused(policy, prepared)) => {
                 self.waiting.push(Waiting { worker, set, plugin, policy, prepared });
+                return false;
             }
             Ok(retired) => self.absorb(worker, retired),
             // It lies in the mailbox and is taken when the worker comes back.
             Err(error) => tracing::warn!("a policy is late: {error}"),
         }
+        true
     }
 
     fn retry(&mut self, mail: &mut dyn Mail) {
@@ -326,7 +339,10 @@ impl Manager {
             let name = self.instance(it.plugin).filter(|i| !i.leaving).map(|i| i.name().to_owned());
             let member = name.is_some_and(|name| self.set(set).is_some_and(|s| s.layout.has(&name)));
             if member {
-                self.deliver(it, mail);
+                let worker = it.worker;
+                if self.deliver(it, mail) {
+                    tracing::info!("worker {worker} has a place again, and takes the newest generation");
+                }
                 self.activate(set, mail);
             }
         }
