@@ -8,7 +8,9 @@ use std::path::Path;
 use std::process::Output;
 use support::{Bench, conserved, ethernet, v4, v6, weir};
 use weir::io::capture::Reader;
-use weir::wire::build::{Capture, IpFields, Link, Random, fragment, fragments, mpls, pppoe, udp_packet};
+use weir::wire::build::{
+    Capture, IpFields, Link, Random, fragment, fragments, mpls, pppoe, spoil_ip_checksum, udp_packet,
+};
 
 fn reassemble(arguments: &[&str]) -> Output {
     weir().arg("reassemble").args(arguments).output().unwrap()
@@ -209,7 +211,7 @@ fn what_cannot_be_done_is_refused_with_what_to_do() {
         (&["-N", "-d", "5"], "a level is a number from 0"),
         (&["-N", "-d", "much"], "a level is a number from 0"),
         (&["-N"], "-- --vdev DEVICE --vdev DEVICE"),
-        (&["-N", "--", "--vdev", "net_null0"], "a pair has two"),
+        (&["-N", "--", "--vdev", "net_null0"], "an odd number of devices (1), and a pair has two"),
         (&["-N", "--", "-l"], "-l behind `--` wants a value"),
         (&["-r", capture], "--write"),
         (&["-r", capture, "-w", capture], "would overwrite the capture"),
@@ -221,6 +223,63 @@ fn what_cannot_be_done_is_refused_with_what_to_do() {
     }
     let version = reassemble(&["-v"]);
     assert!(version.status.success() && text(&version.stdout).starts_with("weir "));
+}
+
+/// Nothing in it would be put together, and nobody would know.
+#[test]
+fn a_capture_of_a_link_without_decoder_is_refused() {
+    let bench = Bench::new();
+    let frames: Vec<_> = datagrams(2).into_iter().map(|packet| (weir::base::Time::ZERO, packet)).collect();
+    let capture = bench.file("in.pcap", weir::wire::build::pcap(&frames, 147));
+    let (from, to) = (capture.to_str().unwrap(), bench.path("out.pcap"));
+    let output = reassemble(&["-r", from, "-w", to.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains(&format!("{from}: link type 147 has no decoder")), "{said}");
+    assert!(said.contains("give a capture of Ethernet (1)"), "{said}");
+    assert!(!to.exists(), "no file that looks like a result");
+}
+
+#[test]
+fn what_is_too_large_and_cannot_be_cut_does_not_leave() {
+    let bench = Bench::new();
+    let of = |options: &[u8], size| {
+        let fields = IpFields { options: options.to_vec(), ..IpFields::default() };
+        udp_packet(v4(1, 1), v4(2, 2), &fields, &vec![7; size])
+    };
+    // An option longer than the header, and one that is merely repeated.
+    let (broken, odd) = ([7, 255, 1, 1], [0x44, 4, 5, 0, 0x44, 4, 5, 0]);
+    for (packet, sent, malformed) in
+        [(of(&broken, 2000), 0, 1), (of(&broken, 1000), 1, 0), (of(&odd, 2000), 2, 0)]
+    {
+        for link in [Link::ethernet(), Link::tagged(&[5])] {
+            let mut capture = Capture::new(link);
+            capture.packets([&packet]);
+            let (from, to) = (bench.capture(&capture), bench.path("out.pcap"));
+            let said = through(&from, &to, &["-m", "1500"]);
+            assert_eq!(
+                (number(&said, "frames written"), number(&said, "dropped: malformed")),
+                (sent, malformed)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_wrong_header_checksum_leaves_as_it_came_or_not_at_all() {
+    let bench = Bench::new();
+    let packet = udp_packet(v4(1, 1), v4(2, 2), &IpFields::default(), &[7; 2000]);
+    let mut pieces = fragments(&packet, 9, &[1000]);
+    let mut whole = packet.clone();
+    [&mut pieces[0], &mut whole].into_iter().for_each(|packet| spoil_ip_checksum(packet));
+    let small = [&whole[..2], &[0, 120], &whole[4..120]].concat();
+    let (from, to) =
+        (bench.capture(&ethernet(pieces.into_iter().chain([whole, small.clone()]))), bench.path("out.pcap"));
+    let said = through(&from, &to, &["-m", "1500"]);
+    assert_eq!((number(&said, "dropped: ip_checksum"), number(&said, "datagrams rebuilt")), (2, 0));
+    assert_eq!(packets(&to), [small], "what is whole and fits is not looked at");
+    let said = through(&from, &to, &["-m", "1500", "--set", "fragments.drop-bad-checksum=false"]);
+    assert_eq!((number(&said, "dropped: ip_checksum"), number(&said, "datagrams rebuilt")), (0, 1));
 }
 
 #[test]

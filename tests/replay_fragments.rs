@@ -6,7 +6,7 @@ mod support;
 
 use std::fmt::Write;
 use support::{Bench, ethernet, v4, v6};
-use weir::wire::build::{IpFields, Segment, fragment, tcp_packet, udp_packet};
+use weir::wire::build::{IpFields, Segment, fragment, spoil_ip_checksum, tcp_packet, udp_packet};
 use weir::wire::checksum::internet;
 
 const EVENTS: [&str; 8] = [
@@ -77,5 +77,42 @@ fn a_tiny_first_fragment_is_dropped_with_an_event_but_in_suricatas_profile() {
         let capture = bench.capture(&ethernet(packets("ipv4.tiny")));
         let replayed = bench.replay(&capture, rules, &["--profile", profile]).clean();
         assert_eq!(replayed.events.sids(), sids, "{profile}");
+    }
+}
+
+/// A capture of the sender may have been taken before its NIC computed them.
+#[test]
+fn wrong_header_checksums_are_dropped_only_where_that_is_asked_for() {
+    let rules = "alert udp any any -> any 2 (content:\"aaaa\"; sid:1;)\n\
+                 alert pkthdr any any -> any any (decode-event:ipv4.frag_ignored; sid:2;)";
+    let packet = udp_packet(v4(1, 1), v4(2, 2), &IpFields::default(), &[b'a'; 400]);
+    let mut pieces = [fragment(&packet, 9, 0..200, true), fragment(&packet, 9, 200..408, false)];
+    spoil_ip_checksum(&mut pieces[0]);
+    let on = "fragments.drop-bad-checksum=true";
+    for (more, sids) in [
+        (&[][..], &[1][..]),
+        (&["-k", "none"], &[1]),
+        (&["-k", "all"], &[2]),
+        (&["--profile", "inline"], &[1]),
+        (&["--set", on], &[2]),
+        (&["--set", on, "-k", "none"], &[1]),
+    ] {
+        let bench = Bench::new();
+        let capture = bench.capture(&ethernet(&pieces));
+        let replayed = bench.replay(&capture, rules, more).clean();
+        assert_eq!(replayed.events.sids(), sids, "{more:?}");
+    }
+}
+
+/// What is forwarded leaves in pieces no larger than somebody asked for.
+#[test]
+fn a_replay_that_writes_cuts_at_the_mtu_that_was_asked_for() {
+    let packet = udp_packet(v4(1, 1), v4(2, 2), &IpFields::default(), &[b'a'; 3000]);
+    for (more, frames) in [(&["--set", "fragments.mtu=1000"][..], 4), (&[], 1)] {
+        let bench = Bench::new();
+        let (capture, out) = (bench.capture(&ethernet([&packet])), bench.path("out.pcap"));
+        let more = [&["-w", out.to_str().unwrap()], more].concat();
+        let replayed = bench.replay(&capture, "", &more).clean();
+        assert_eq!(replayed.summary("frames written"), frames.to_string(), "{more:?}: {}", replayed.stdout());
     }
 }

@@ -15,6 +15,7 @@ pub enum Family {
 /// 128 bits of address. An IPv4 address stands in the low 32 bits: its [`Family`] is kept beside it, never
 /// guessed from the bits, so an IPv6 address of the same bits is another address.
 #[derive(Copy, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C, packed(8))]
 pub struct Addr(pub u128);
 
 impl Addr {
@@ -45,6 +46,6 @@ impl Addr {
 
 impl fmt::Debug for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.0)
+        write!(f, "{:#x}", { self.0 })
     }
 }

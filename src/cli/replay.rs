@@ -33,9 +33,10 @@ pub struct Replay {
     /// Where eve.json goes
     #[arg(short = 'l', value_name = "DIR", default_value = ".")]
     log: PathBuf,
-    /// Checksums: none ignores them (this version does not drop by checksums)
-    #[arg(short = 'k', value_enum, default_value = "none")]
-    checksums: Checksums,
+    /// Wrong IPv4 header checksums of fragments: none ignores them, all drops what has them. Without it as
+    /// fragments.drop-bad-checksum says, where a configuration or --set has that, else none
+    #[arg(short = 'k', value_enum)]
+    checksums: Option<Checksums>,
     /// Worker lcores; 0 runs everything on one
     #[arg(long)]
     workers: Option<u8>,
@@ -58,13 +59,13 @@ pub struct Replay {
 /// What `--rule-cost` writes unless it says otherwise.
 const COST_FILE: &str = "rule-cost.json";
 
-#[derive(Copy, Clone, Debug, ValueEnum)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
 enum Checksums {
     None,
+    All,
 }
 
 pub fn run(args: Replay) -> Result<Outcome, Failure> {
-    let Checksums::None = args.checksums;
     let mut sets = args.source.sets.clone();
     sets.extend(args.workers.map(|n| format!("lcores.workers={n}")));
     let file = args.source.config.as_deref();
@@ -72,6 +73,9 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
     loaded.config.outputs.directory = args.log.clone();
     // Ports belong to a running appliance: a replay's frames come from its captures.
     loaded.config.ports.clear();
+    if args.checksums.is_some() || !loaded.places.contains_key("fragments.drop-bad-checksum") {
+        loaded.config.fragments.drop_bad_checksum = args.checksums == Some(Checksums::All);
+    }
     inspect_before_it_leaves(&mut loaded, args.write.is_some(), args.simulate_ips);
     loaded.check_cpus(&start::machine())?;
     let captures = captures(&args.read)?;

@@ -93,17 +93,18 @@ pub fn affinity(bytes: &[u8], link: LinkType, by: &HashBy) -> Affinity {
     walk::find(bytes, link, by).unwrap_or_default()
 }
 
-/// Whether the frame is a piece of an IP packet, as [`affinity`] would find. It may be cut behind its headers.
+/// Whether the frame is a piece of an IP packet, as [`affinity`] would find; `None` for one that is not understood that far. It may
+/// be cut behind its headers.
 #[inline]
-pub fn is_piece(bytes: &[u8], link: LinkType) -> bool {
+pub fn is_piece(bytes: &[u8], link: LinkType) -> Option<bool> {
     let plain = |frame: &[u8; ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN]| {
         // As in `plain_ipv4`, whatever it carries.
         [frame[12], frame[13], frame[14]] == [0x08, 0x00, 0x45] && [frame[20] & 0x3f, frame[21]] == [0, 0]
     };
     if link == LinkType::Ethernet && bytes.first_chunk().is_some_and(plain) {
-        return false;
+        return Some(false);
     }
-    walk::is_piece(bytes, link).unwrap_or(false)
+    walk::is_piece(bytes, link)
 }
 
 /// The short way for most of the traffic: untagged TCP and UDP over IPv4 without options. `None` sends all else the long

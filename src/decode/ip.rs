@@ -104,8 +104,8 @@ pub(super) fn set_proto(out: &mut Decoded, proto: u8, header_len: usize) {
 
 #[inline]
 fn set_tuple(out: &mut Decoded, family: Family, src: Addr, dst: Addr, proto: u8) {
-    let context = context(&out.vlans);
-    out.tuple = FlowTuple { src, dst, sport: 0, dport: 0, proto, family, context };
+    let (context, tunnel) = (context(&out.vlans), out.around.sessions);
+    out.tuple = FlowTuple { src, dst, sport: 0, dport: 0, proto, family, context, tunnel };
 }
 
 #[inline]

@@ -1,29 +1,35 @@
 //! Link layers: which packet stands behind them, and where.
 
-use super::{Decoded, Layer, Step, shim, tail};
+use super::{Decoded, Layer, Step, Tunnels, around, shim, tail};
 use crate::base::{Anomaly, Family};
 use crate::wire::arp::Arp;
 use crate::wire::ethernet::{self, Ethernet, VLAN_TAG_LEN, VlanTag, ether_type as types};
 use crate::wire::{chdlc, ipv4, ipv6, null_loop, ppp as ppp_header, sll as cooked};
 
 #[inline]
-pub(super) fn ethernet(bytes: &[u8], at: usize, out: &mut Decoded) -> Step {
+pub(super) fn ethernet(bytes: &[u8], at: usize, tunnels: &Tunnels, out: &mut Decoded) -> Step {
     let header = Ethernet::parse(tail(bytes, at))?;
     out.ethernet = Some(at as u32);
-    ether_type(bytes, at + ethernet::HEADER_LEN, header.ether_type(), out)
+    ether_type(bytes, at + ethernet::HEADER_LEN, header.ether_type(), tunnels, out)
 }
 
 #[inline]
-pub(super) fn ether_type(bytes: &[u8], at: usize, ether_type: u16, out: &mut Decoded) -> Step {
+pub(super) fn ether_type(
+    bytes: &[u8],
+    at: usize,
+    ether_type: u16,
+    tunnels: &Tunnels,
+    out: &mut Decoded,
+) -> Step {
     out.ether_type = ether_type;
     match ether_type {
         types::IPV4 => Ok(Some((Layer::Ipv4, at))),
         types::IPV6 => Ok(Some((Layer::Ipv6, at))),
-        _ => other_ether_type(bytes, at, ether_type, out),
+        _ => other_ether_type(bytes, at, ether_type, tunnels, out),
     }
 }
 
-fn other_ether_type(bytes: &[u8], at: usize, ether_type: u16, out: &mut Decoded) -> Step {
+fn other_ether_type(bytes: &[u8], at: usize, ether_type: u16, tunnels: &Tunnels, out: &mut Decoded) -> Step {
     match ether_type {
         vlan if types::is_vlan(vlan) => {
             let tag = VlanTag::parse(tail(bytes, at))?;
@@ -39,6 +45,7 @@ fn other_ether_type(bytes: &[u8], at: usize, ether_type: u16, out: &mut Decoded)
             if other == types::PPPOE_SESSION {
                 out.pppoe = Some(at as u32);
             }
+            around::shim(bytes, at, other, tunnels, out);
             shim::next(tail(bytes, at), at, other)
         }
         _ if !out.vlans.is_empty() => Err(Anomaly::VlanUnknownType),

@@ -4,6 +4,7 @@
 //! [`Decoded`] is a small value which outlives the borrow of the bytes.
 
 mod affinity;
+mod around;
 mod checksum;
 mod ip;
 mod ipv4_options;
@@ -19,6 +20,7 @@ pub mod tunnels;
 mod tests;
 
 pub use affinity::{AFFINITY_BYTES, Affinity, HashBy, HashFunction, affinity, is_piece};
+pub use around::Around;
 pub use checksum::{checksum_valid, ip_checksum_valid};
 pub use tunnel::{Inner, cut_out, decode_inner, decode_rebuilt};
 pub use tunnels::{InnerSessions, MAX_TUNNEL_PORTS, TunnelKind, Tunnels};
@@ -85,7 +87,7 @@ pub fn decode(bytes: &[u8], link: LinkType, tunnels: &Tunnels, out: &mut Decoded
     out.reset();
     match Layer::of_link(link) {
         Some(layer) => {
-            decode_at(bytes, 0, layer, out);
+            decode_at(bytes, 0, layer, tunnels, out);
             tunnel::find(bytes, out, tunnels);
         }
         None => out.invalid = Some(DropReason::UnknownLinkType),
@@ -94,13 +96,13 @@ pub fn decode(bytes: &[u8], link: LinkType, tunnels: &Tunnels, out: &mut Decoded
 
 /// Decodes on from `offset`, where `layer` stands, up to the transport; adds to `out`. To bound an inner packet by an outer
 /// one, cut `bytes` there.
-fn decode_at(bytes: &[u8], offset: usize, layer: Layer, out: &mut Decoded) {
+fn decode_at(bytes: &[u8], offset: usize, layer: Layer, tunnels: &Tunnels, out: &mut Decoded) {
     let (mut layer, mut at) = (layer, offset);
     while usize::from(out.layers) < MAX_LAYERS {
         out.layers += 1;
         let step = match layer {
-            Layer::Ethernet => link::ethernet(bytes, at, out),
-            Layer::EtherType(ether_type) => link::ether_type(bytes, at, ether_type, out),
+            Layer::Ethernet => link::ethernet(bytes, at, tunnels, out),
+            Layer::EtherType(ether_type) => link::ether_type(bytes, at, ether_type, tunnels, out),
             Layer::Ipv4 => ip::ipv4(bytes, at, out),
             Layer::Ipv6 => ip::ipv6(bytes, at, out),
             Layer::RawIp => link::raw_ip(bytes, at),
@@ -234,6 +236,8 @@ pub struct Decoded {
     /// Tunnels around this packet, and headers of the frame up to its transport.
     pub depth: u8,
     pub layers: u8,
+    /// What it came in, beside VLANs, down to its IP header.
+    pub around: Around,
     /// The session table's hash of the packet, from when it looks ahead for a burst; 0 where it does not.
     pub session_hash: u64,
 }
@@ -257,6 +261,7 @@ impl Decoded {
         self.invalid = None;
         self.inner = None;
         (self.depth, self.layers) = (0, 0);
+        self.around = Around::default();
         self.session_hash = 0;
     }
 
@@ -282,6 +287,15 @@ impl Decoded {
         }
         let carried = self.inner.as_ref().and_then(|inner| affinity::carried(bytes, inner, by));
         carried.unwrap_or_else(|| by.session(self.quoted.as_ref().unwrap_or(&self.tuple)))
+    }
+
+    /// There is an IP header, and it is so wrong that no packet is behind it.
+    pub fn broken_ip(&self) -> bool {
+        let of_ip = |anomaly: &Anomaly| {
+            anomaly.effect() == Effect::Invalid
+                && ["ipv4.", "ipv6."].iter().any(|ip| anomaly.name().starts_with(ip))
+        };
+        self.ip.is_none() && self.anomalies.iter().any(of_ip)
     }
 
     pub fn is_fragment(&self) -> bool {

@@ -7,10 +7,11 @@ use crate::wire::ipv4::Ipv4;
 use crate::wire::ipv6::Ipv6;
 use crate::wire::{ip_proto, u16_at};
 
-/// The quoted packet's tuple in its own direction, under the error's `context`. `Ok(None)` when the quote has no ports
+/// The quoted packet's tuple in its own direction, in what the `error` came in. `Ok(None)` when the quote has no ports
 /// to give: a later fragment, or too little was quoted.
-pub(super) fn tuple(family: Family, quote: &[u8], context: u64) -> Result<Option<FlowTuple>, Anomaly> {
-    match family {
+pub(super) fn tuple(error: &FlowTuple, quote: &[u8]) -> Result<Option<FlowTuple>, Anomaly> {
+    let around = FlowTuple { sport: 0, dport: 0, ..*error };
+    match error.family {
         Family::V4 => {
             let packet = Ipv4::parse_cut(quote).map_err(|anomaly| match anomaly {
                 Anomaly::Ipv4WrongIpVersion => Anomaly::Icmpv4Ipv4UnknownVer,
@@ -20,7 +21,7 @@ pub(super) fn tuple(family: Family, quote: &[u8], context: u64) -> Result<Option
                 return Ok(None);
             }
             let (src, dst, proto) = (packet.source(), packet.destination(), packet.proto());
-            let tuple = FlowTuple { src, dst, sport: 0, dport: 0, proto, family, context };
+            let tuple = FlowTuple { src, dst, proto, ..around };
             Ok(with_ports(tuple, packet.payload()))
         }
         Family::V6 => {
@@ -42,7 +43,7 @@ pub(super) fn tuple(family: Family, quote: &[u8], context: u64) -> Result<Option
                 Some(_) => return Ok(None),
             };
             let (src, dst) = (packet.source(), packet.destination());
-            let tuple = FlowTuple { src, dst, sport: 0, dport: 0, proto, family, context };
+            let tuple = FlowTuple { src, dst, proto, ..around };
             Ok(with_ports(tuple, packet.payload().get(upper.skipped..).unwrap_or_default()))
         }
     }

@@ -1,6 +1,5 @@
 //! Headers between the link and IP that leave a packet what it is: MPLS, PPPoE, network service headers, bridges' tags. No
-//! tunnels: their packets are not judged apart, and none of their numbers is part of a session's key, as labels differ
-//! between a session's two directions.
+//! tunnels: their packets are not judged apart. What their numbers are part of is said in [`around`](super::around).
 
 use super::{Layer, Step};
 use crate::base::Anomaly;

@@ -109,7 +109,7 @@ fn icmp(bytes: &[u8], at: usize, family: Family, out: &mut Decoded) -> Result<()
         out.raise(Anomaly::Icmpv6MldMessageWithInvalidHl);
     }
     if icmp::is_error(family, kind) {
-        match quoted::tuple(family, message.payload(), out.tuple.context) {
+        match quoted::tuple(&out.tuple, message.payload()) {
             Ok(tuple) => out.quoted = tuple,
             Err(anomaly) => out.raise(anomaly),
         }

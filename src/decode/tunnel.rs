@@ -2,19 +2,17 @@
 //! tunnel it belongs.
 
 use super::affinity;
-use super::tunnels::{InnerSessions, TunnelKind, Tunnels};
+use super::around::{self, Around};
+use super::tunnels::{TunnelKind, Tunnels};
 use super::{Decoded, L4, Layer, decode_at, shim};
-use crate::base::key::mix;
-use crate::base::{Anomaly, FlowTuple};
+use crate::base::Anomaly;
+use crate::base::key::absorb;
 use crate::wire::erspan::Erspan;
 use crate::wire::ethernet::{self, ether_type as types};
 use crate::wire::gre::{self, Gre};
 use crate::wire::overlay::{self, Overlay};
 use crate::wire::{ip_proto, u16_at};
 use std::ops::Range;
-
-/// Where a tuple's context tells of tunnels; below stand three VLAN tags.
-const TUNNEL_SHIFT: u32 = 36;
 
 /// Where an inner packet stands in the frame, and how it came there.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -28,8 +26,8 @@ pub struct Inner {
     pub depth: u8,
     /// A VLAN that the tunnel's own header names (ERSPAN); 0 for none.
     pub vlan: u16,
-    /// The tunnel's part of the inner packets' [contexts](FlowTuple::context).
-    pub context: u64,
+    /// What the inner packet comes in.
+    pub around: Around,
 }
 
 /// What a tunnel's header says, whatever packet it stands in.
@@ -38,15 +36,28 @@ pub(super) struct Carried {
     pub layer: Layer,
     /// From the start of what IP (for UDP: the datagram) carries.
     pub skip: usize,
-    kind: TunnelKind,
-    /// VNI or key; told apart from no number at all.
-    network: Option<u32>,
+    pub kind: TunnelKind,
+    /// VNI or key, which both directions have; told apart from no number at all.
+    pub network: Option<u32>,
+    /// Whatever number this direction's packets have, at most 33 bits.
+    pub number: u64,
     vlan: u16,
 }
 
 impl Carried {
     fn new(kind: TunnelKind, layer: Layer, skip: usize) -> Carried {
-        Carried { layer, skip, kind, network: None, vlan: 0 }
+        Carried { layer, skip, kind, network: None, number: 0, vlan: 0 }
+    }
+
+    fn numbered(self, number: u32) -> Carried {
+        Carried { number: u64::from(number) | 1 << 32, ..self }
+    }
+
+    fn of_network(self, network: Option<u32>) -> Carried {
+        match network {
+            Some(number) => Carried { network, ..self.numbered(number) },
+            None => self,
+        }
     }
 }
 
@@ -81,26 +92,14 @@ fn find_in(bytes: &[u8], out: &mut Decoded, tunnels: &Tunnels) {
         Ok(Some(carried)) => {
             let (at, end) = ((range.start + carried.skip) as u32, range.end as u32);
             let depth = out.depth.saturating_add(1);
-            let context = context(&out.tuple, depth, &carried, tunnels.sessions);
+            let around = around::within(out, depth, &carried, tunnels);
             let Carried { layer, kind, vlan, .. } = carried;
-            let inner = Inner { layer, at, end, kind, depth, vlan, context };
+            let inner = Inner { layer, at, end, kind, depth, vlan, around };
             out.inner = Some(inner);
-            out.tuple.context ^= share(bytes, &inner, tunnels);
+            out.tuple.tunnel ^= share(bytes, &inner, tunnels);
         }
         Ok(None) => {}
         Err(anomaly) => out.raise(anomaly),
-    }
-}
-
-/// What tells the inner sessions of one tunnel from those outside of it and, if they are the [tunnel's
-/// own](InnerSessions::OfTunnel), from those of other tunnels.
-fn context(outer: &FlowTuple, depth: u8, carried: &Carried, sessions: InnerSessions) -> u64 {
-    match sessions {
-        InnerSessions::OfTunnel => {
-            let network = carried.network.map_or(0, |network| u64::from(network) | 1 << 32);
-            tunnel_bits(mix(u64::from(outer.symmetric_hash(false)) ^ network.rotate_left(32)) as u32)
-        }
-        InnerSessions::Joined => u64::from(depth) << TUNNEL_SHIFT,
     }
 }
 
@@ -108,12 +107,7 @@ fn context(outer: &FlowTuple, depth: u8, carried: &Carried, sessions: InnerSessi
 /// shares: one for the inner packets between two addresses. Thus all of a share is on one worker, and however many workers there are
 /// makes no difference.
 fn share(bytes: &[u8], inner: &Inner, tunnels: &Tunnels) -> u64 {
-    affinity::carried_share(bytes, inner, tunnels).map_or(0, tunnel_bits)
-}
-
-/// 28 bits, never none.
-fn tunnel_bits(hash: u32) -> u64 {
-    u64::from(hash >> 4 | 1) << TUNNEL_SHIFT
+    affinity::carried_share(bytes, inner, tunnels).map_or(0, |hash| absorb(0, u64::from(hash), tunnels.key))
 }
 
 pub(super) fn over_ip(payload: &[u8], proto: u8, tunnels: &Tunnels) -> Result<Option<Carried>, Anomaly> {
@@ -146,15 +140,19 @@ fn over_gre(payload: &[u8], tunnels: &Tunnels) -> Result<Option<Carried>, Anomal
     let header = match kind {
         TunnelKind::ErspanII => Erspan::type2(rest)?,
         TunnelKind::ErspanIII => Erspan::type3(rest)?,
-        TunnelKind::ErspanI => Erspan { header_len: 0, vlan: 0, ip: false },
+        TunnelKind::ErspanI => Erspan { header_len: 0, vlan: 0, session: 0, ip: false },
         _ => {
             let Some(layer) = announced(gre.protocol) else { return Ok(None) };
-            return Ok(Some(Carried { network: gre.key, ..Carried::new(kind, layer, gre.header_len) }));
+            let carried = Carried::new(kind, layer, gre.header_len).of_network(gre.key);
+            return Ok(Some(match gre.call {
+                Some(call) => carried.numbered(call.into()),
+                None => carried,
+            }));
         }
     };
     let layer = if header.ip { Layer::RawIp } else { Layer::Ethernet };
     let carried = Carried::new(kind, layer, gre.header_len + header.header_len);
-    Ok(Some(Carried { vlan: header.vlan, ..carried }))
+    Ok(Some(Carried { vlan: header.vlan, ..carried.numbered(header.session.into()) }))
 }
 
 /// `payload` may be cut behind its headers; `len` is its whole length.
@@ -182,13 +180,16 @@ pub(super) fn over_udp(
             None => return Ok(None),
         },
         TunnelKind::Teredo => match overlay::teredo(payload, len) {
-            Some(at) => Carried::new(kind, Layer::Ipv6, at),
+            // Behind one address of IPv4 there may be many.
+            Some(at) => {
+                Carried::new(kind, Layer::Ipv6, at).numbered(u32::from(sport) << 16 | u32::from(dport))
+            }
             None => return Ok(None),
         },
         _ => match overlay::gtp_u(payload) {
             // A tunnel may carry Ethernet or no structure at all: which one was said when it was set up.
-            Some(at) if payload.get(at).is_some_and(|first| matches!(first >> 4, 4 | 6)) => {
-                Carried::new(kind, Layer::RawIp, at)
+            Some((at, id)) if payload.get(at).is_some_and(|first| matches!(first >> 4, 4 | 6)) => {
+                Carried::new(kind, Layer::RawIp, at).numbered(id)
             }
             _ => return Ok(None),
         },
@@ -197,7 +198,7 @@ pub(super) fn over_udp(
 }
 
 fn of_overlay(kind: TunnelKind, layer: Layer, header: Overlay) -> Carried {
-    Carried { network: Some(header.network), ..Carried::new(kind, layer, header.header_len) }
+    Carried::new(kind, layer, header.header_len).of_network(Some(header.network))
 }
 
 /// Whether the Ethernet frame at `at` says that it carries something we know. Too short a one is left to decoding.
@@ -228,8 +229,8 @@ pub fn decode_inner(bytes: &[u8], inner: &Inner, layers: u8, tunnels: &Tunnels, 
         let _room = out.vlans.try_push(inner.vlan); // before those that the packet has itself
     }
     let bytes = bytes.get(..inner.end as usize).unwrap_or(bytes);
-    decode_at(bytes, inner.at as usize, inner.layer, out);
-    enter(out, inner.context);
+    out.around = inner.around;
+    decode_at(bytes, inner.at as usize, inner.layer, tunnels, out);
     find(bytes, out, tunnels);
 }
 
@@ -248,18 +249,10 @@ pub fn cut_out(piece: &mut Decoded) -> Option<Range<usize>> {
 /// Decodes a datagram that was put together of inner pieces in the place of the last one: it is in the same tunnel and VLANs.
 /// `bytes` begin with its IP header.
 pub fn decode_rebuilt(bytes: &[u8], tunnels: &Tunnels, out: &mut Decoded) {
-    let (depth, layers, context) = (out.depth, out.layers, out.tuple.context);
+    let (depth, layers, around) = (out.depth, out.layers, out.around);
     let vlans = out.vlans.clone();
     out.reset();
-    (out.depth, out.layers, out.vlans) = (depth, layers, vlans);
-    decode_at(bytes, 0, Layer::RawIp, out);
-    enter(out, context);
+    (out.depth, out.layers, out.vlans, out.around) = (depth, layers, vlans, around);
+    decode_at(bytes, 0, Layer::RawIp, tunnels, out);
     find(bytes, out, tunnels);
-}
-
-fn enter(out: &mut Decoded, context: u64) {
-    out.tuple.context |= context;
-    if let Some(quoted) = &mut out.quoted {
-        quoted.context |= context;
-    }
 }

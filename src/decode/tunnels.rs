@@ -1,6 +1,7 @@
 //! Which tunnels are looked into: kinds, and the UDP ports by which some of them are known.
 
 pub use crate::base::TunnelKind;
+use crate::base::key::mix;
 use arrayvec::ArrayVec;
 
 /// UDP ports that one kind of tunnel may have (as many as Suricata takes).
@@ -33,7 +34,12 @@ pub struct Tunnels {
     /// Of VXLAN, Geneve, Teredo, GTP-U.
     ports: [[u16; MAX_TUNNEL_PORTS]; 4],
     pub(super) sessions: InnerSessions,
+    /// Of the hashes of what packets come in.
+    pub(super) key: u64,
 }
+
+/// Where nobody gives one.
+const KEY: u64 = 0x9e37_79b9_7f4a_7c15;
 
 const fn bit(kind: TunnelKind) -> u16 {
     1 << kind as u16
@@ -46,7 +52,8 @@ const WITH_PORTS: [TunnelKind; 4] =
 impl Default for Tunnels {
     /// All kinds, each at its usual port.
     fn default() -> Tunnels {
-        let none = Tunnels { kinds: 0, hint: 0, ports: [[0; 4]; 4], sessions: InnerSessions::OfTunnel };
+        let none =
+            Tunnels { kinds: 0, hint: 0, ports: [[0; 4]; 4], sessions: InnerSessions::OfTunnel, key: KEY };
         TunnelKind::ALL.into_iter().fold(none, |tunnels, kind| {
             let port = match kind {
                 TunnelKind::Vxlan => VXLAN_PORT,
@@ -82,6 +89,11 @@ impl Tunnels {
     /// With inner sessions that belong to this.
     pub fn keeping(self, sessions: InnerSessions) -> Tunnels {
         Tunnels { sessions, ..self }
+    }
+
+    /// With another key, which nobody outside may know: else tenants could be made to meet.
+    pub fn keyed(self, key: u64) -> Tunnels {
+        Tunnels { key: mix(key ^ KEY), ..self }
     }
 
     pub fn sessions(&self) -> InnerSessions {

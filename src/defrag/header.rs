@@ -1,13 +1,16 @@
 //! The header of a rebuilt datagram: the first fragment's, made to tell of a whole one.
 
-use crate::base::Family;
+use crate::base::{DropReason, Family};
 use crate::decode::{Fragment, Ip};
-use crate::io::Frame;
+use crate::io::{Frame, FrameAllocator};
 use crate::wire::checksum::internet;
 use crate::wire::pppoe;
 
-/// Link, IP and extension headers before a fragment's payload; longer ones are refused.
-pub(super) const MAX_HEADER: usize = 256;
+/// Link, IP and extension headers before a fragment's payload that are kept with the datagram; longer ones take buffers of
+/// their own.
+pub(super) const KEPT: usize = 256;
+/// Longer ones are refused: as much as a jumbo frame full of headers has.
+pub(super) const MAX_HEADER: usize = 9216;
 
 /// Length of an IPv6 fragment header (RFC 8200, section 4.5) and of a fixed IPv6 header.
 const FRAGMENT_HEADER: usize = 8;
@@ -28,7 +31,9 @@ impl Place {
 }
 
 pub(super) struct Header {
-    bytes: [u8; MAX_HEADER],
+    bytes: [u8; KEPT],
+    /// The whole header, where it is longer than [`KEPT`].
+    long: Option<Frame>,
     /// 0: none yet.
     len: usize,
     ip_at: usize,
@@ -39,7 +44,7 @@ pub(super) struct Header {
 
 impl Default for Header {
     fn default() -> Header {
-        Header { bytes: [0; MAX_HEADER], len: 0, ip_at: 0, pppoe: None, family: Family::V4 }
+        Header { bytes: [0; KEPT], long: None, len: 0, ip_at: 0, pppoe: None, family: Family::V4 }
     }
 }
 
@@ -59,45 +64,51 @@ impl Header {
 
     pub(super) fn forget(&mut self) {
         self.len = 0;
+        self.long = None;
     }
 
-    /// Takes the header of `frame`, a fragment with offset 0; false when it is too long or contradicts itself.
-    pub(super) fn take(&mut self, frame: &Frame, ip: &Ip, fragment: &Fragment) -> bool {
+    /// Takes the header of `frame`, a fragment with offset 0; how many buffers that pins. `room` has [`MAX_HEADER`] bytes.
+    ///
+    /// # Errors
+    /// It is too long or contradicts itself ([`DropReason::FragmentInvalid`]), or there is no buffer for it.
+    pub(super) fn take(
+        &mut self,
+        frame: &Frame,
+        ip: &Ip,
+        fragment: &Fragment,
+        room: &mut [u8],
+        alloc: &mut dyn FrameAllocator,
+    ) -> Result<usize, DropReason> {
         let (payload, ip_at) = (fragment.payload as usize, ip.at as usize);
-        let Some(room) = self.bytes.get_mut(..payload) else { return false };
-        if frame.copy_to(0, room) < payload {
-            return false;
-        }
-        self.family = ip.family;
-        (self.ip_at, self.pppoe) = (ip_at, ip.pppoe);
+        let long = payload > KEPT;
+        let bytes = if long { room } else { &mut self.bytes[..] };
+        let bytes = bytes.get_mut(..payload).ok_or(DropReason::FragmentInvalid)?;
+        let whole = frame.copy_to(0, bytes) == payload;
         let known = match ip.family {
-            Family::V4 => self.clear_v4(payload),
-            Family::V6 => self.clear_v6(payload, fragment),
+            Family::V4 => clear_v4(bytes, ip_at),
+            Family::V6 => clear_v6(bytes, ip_at, fragment),
         };
-        self.len = known.unwrap_or(0);
-        self.is_known()
+        let len = known.filter(|_| whole).ok_or(DropReason::FragmentInvalid)?;
+        self.long = match bytes.get(..len).filter(|_| long) {
+            Some(header) => Some(alloc.allocate(header).ok_or(DropReason::NoBuffer)?),
+            None => None,
+        };
+        self.family = ip.family;
+        (self.len, self.ip_at, self.pppoe) = (len, ip_at, ip.pppoe);
+        Ok(self.long.as_ref().map_or(0, Frame::segment_count))
     }
 
-    fn clear_v4(&mut self, payload: usize) -> Option<usize> {
-        let ip = self.bytes.get_mut(self.ip_at..payload).filter(|ip| ip.len() >= 20)?;
-        ip[6] &= 0b1100_0000; // reserved bit and DF stay
-        ip[7] = 0;
-        Some(payload)
-    }
-
-    fn clear_v6(&mut self, payload: usize, fragment: &Fragment) -> Option<usize> {
-        let len = payload.checked_sub(FRAGMENT_HEADER).filter(|&len| len >= self.ip_at + V6_HEADER)?;
-        *self
-            .bytes
-            .get_mut(fragment.next_header_at as usize)
-            .filter(|_| (fragment.next_header_at as usize) < len)? = fragment.next_header;
-        Some(len)
-    }
-
-    /// The header for so many bytes of payload; `None` when a length field cannot say it.
-    pub(super) fn finish(&mut self, payload: u32) -> Option<&[u8]> {
+    /// The header for so many bytes of payload; `None` when a length field cannot say it. A long one is written into `room`.
+    pub(super) fn finish<'a>(&'a mut self, payload: u32, room: &'a mut [u8]) -> Option<&'a [u8]> {
         let (ip_at, len) = (self.ip_at, self.len);
-        let ip = self.bytes.get_mut(ip_at..len)?;
+        let head = match &self.long {
+            Some(long) => {
+                let head = room.get_mut(..len)?;
+                (long.copy_to(0, head) == len).then_some(head)?
+            }
+            None => self.bytes.get_mut(..len)?,
+        };
+        let ip = head.get_mut(ip_at..)?;
         match self.family {
             Family::V4 => {
                 let total = u16::try_from(ip.len() as u32 + payload).ok()?;
@@ -111,12 +122,26 @@ impl Header {
                 ip[4..6].copy_from_slice(&length.to_be_bytes());
             }
         }
-        let head = self.bytes.get_mut(..len)?;
         if let Some(at) = self.pppoe {
             pppoe::set_length(head, at as usize, payload as usize)?;
         }
         Some(head)
     }
+}
+
+/// The length of the header without what tells of a fragment.
+fn clear_v4(header: &mut [u8], ip_at: usize) -> Option<usize> {
+    let len = header.len();
+    let ip = header.get_mut(ip_at..).filter(|ip| ip.len() >= 20)?;
+    ip[6] &= 0b1100_0000; // reserved bit and DF stay
+    ip[7] = 0;
+    Some(len)
+}
+
+fn clear_v6(header: &mut [u8], ip_at: usize, fragment: &Fragment) -> Option<usize> {
+    let len = header.len().checked_sub(FRAGMENT_HEADER).filter(|&len| len >= ip_at + V6_HEADER)?;
+    *header.get_mut(..len)?.get_mut(fragment.next_header_at as usize)? = fragment.next_header;
+    Some(len)
 }
 
 /// Whether a datagram whose payload reaches to `end` is longer than its length field can say.

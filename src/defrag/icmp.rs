@@ -5,7 +5,7 @@
 //! back by the port the packet came in by.
 
 use super::header::Place;
-use crate::base::Family;
+use crate::base::{Addr, Family};
 use crate::io::{Frame, FrameAllocator, LinkType};
 use crate::wire::checksum::{Sum, internet};
 use crate::wire::icmp::{v4, v6};
@@ -42,6 +42,8 @@ const ROOM: usize = MAX_LINK + 1280;
 /// Network control (RFC 1812, section 4.3.2.5).
 const PRECEDENCE: u8 = 0xc0;
 const TTL: u8 = 64;
+/// In the first byte of a station's address: it is that of a group.
+const GROUP: u8 = 1;
 
 /// The error about a packet whose IP header stands at `place`: `None` where none may be sent (about an ICMP error, a fragment
 /// that is not the first, to or about what is no single host), or for want of a buffer.
@@ -70,6 +72,8 @@ pub fn icmp_error(
         let (to, from) = (head.get(..6)?, head.get(6..12)?);
         out.get_mut(..6)?.copy_from_slice(from);
         out.get_mut(6..12)?.copy_from_slice(to);
+        // Of a group's address the single station's: no frame is from a group.
+        *out.get_mut(6)? &= !GROUP;
     }
     let room = out.get_mut(ip_at..)?;
     let len = match family {
@@ -183,21 +187,29 @@ fn write_v6(room: &mut [u8], packet: &[u8], error: IcmpError) -> Option<usize> {
     let (source, destination) = (packet.get(8..24)?, packet.get(24..40)?);
     let single = |address: &[u8]| address.first() != Some(&0xff) && address.iter().any(|&byte| byte != 0);
     let kind = ip.payload().first().copied();
-    // RFC 4443, section 2.4 (e).
+    // RFC 4443, section 2.4 (e): of what goes to a group, only that it is too big may be said.
+    let to_group = destination.first() == Some(&0xff) && matches!(error, IcmpError::TooBig { .. });
     let is_error =
         ip.next_header() == ip_proto::ICMPV6 && kind.is_none_or(|kind| icmp::is_error(Family::V6, kind));
-    if is_error || !single(source) || !single(destination) {
+    if is_error || !single(source) || !(single(destination) || to_group) {
         return None;
+    }
+    // A group sends nothing: the routers of the sender's own network do (the subnet-router address, RFC 4291, section 2.6.1).
+    let mut teller = [0; 16];
+    if to_group {
+        teller.get_mut(..8)?.copy_from_slice(source.get(..8)?);
+    } else {
+        teller.copy_from_slice(destination);
     }
     let (header, body) = room.get_mut(..LONGEST[1])?.split_at_mut_checked(HEADER)?;
     let len = write_icmp(body, own, Family::V6, error)?;
     let sum =
-        Sum::default().pseudo_header(Family::V6, ip.destination(), ip.source(), ip_proto::ICMPV6, len as u32);
+        Sum::default().pseudo_header(Family::V6, Addr::v6(teller), ip.source(), ip_proto::ICMPV6, len as u32);
     let sum = sum.bytes(body.get(..len)?).finish();
     body.get_mut(2..4)?.copy_from_slice(&sum.to_be_bytes());
     let length = (len as u16).to_be_bytes();
     header.get_mut(..8)?.copy_from_slice(&[0x60, 0, 0, 0, length[0], length[1], ip_proto::ICMPV6, TTL]);
-    header.get_mut(8..24)?.copy_from_slice(destination);
+    header.get_mut(8..24)?.copy_from_slice(&teller);
     header.get_mut(24..40)?.copy_from_slice(source);
     Some(HEADER + len)
 }

@@ -1,6 +1,6 @@
 //! The table of unfinished datagrams: each fragment's way to its datagram.
 
-use super::header::{Header, Place};
+use super::header::{Header, MAX_HEADER, Place};
 use super::pieces::{Nodes, Pieces};
 use super::policy::OverlapPolicy;
 use super::settings::Settings;
@@ -88,6 +88,8 @@ struct Datagram {
     total: Option<u32>,
     /// Where the farthest fragment ends.
     reach: u32,
+    /// Where the fixed TCP header ends, once the first fragment came; 0 where nobody asks, and for other protocols.
+    tcp_until: u32,
     id: u32,
     /// Bytes of its largest fragment as an IP packet.
     largest: u16,
@@ -108,6 +110,8 @@ pub struct Reassembler {
     by_age: LinkSet,
     memory: u64,
     scratch: Box<[u8]>,
+    /// For one header.
+    head_room: Box<[u8]>,
     pub counters: Counters,
 }
 
@@ -122,7 +126,8 @@ impl Reassembler {
             nodes: Nodes::new(settings.pieces),
             by_age: LinkSet::new(1, datagrams),
             memory: 0,
-            scratch: vec![0; u16::MAX as usize + super::header::MAX_HEADER].into_boxed_slice(),
+            scratch: vec![0; u16::MAX as usize + MAX_HEADER].into_boxed_slice(),
+            head_room: vec![0; MAX_HEADER].into_boxed_slice(),
             counters: Counters::default(),
             settings,
         }
@@ -139,6 +144,7 @@ impl Reassembler {
         own.tell_timeouts = settings.tell_timeouts;
         own.drop_v6_overlaps = settings.drop_v6_overlaps;
         own.drop_tiny_first = settings.drop_tiny_first;
+        own.drop_bad_checksum = settings.drop_bad_checksum;
     }
 
     /// Buffer bytes held.
@@ -194,7 +200,7 @@ impl Reassembler {
         alloc: &mut dyn FrameAllocator,
         sink: &mut impl Sink,
     ) -> Outcome {
-        if let Err((reason, anomaly)) = self.check(ip, fragment) {
+        if let Err((reason, anomaly)) = self.check(&frame, ip, fragment) {
             // Decoding may have said it already.
             if !decoded.anomalies.contains(&anomaly) {
                 sink.anomaly(anomaly);
@@ -240,13 +246,14 @@ impl Reassembler {
             self.time_out(slot, sink);
         }
         let slot = self.datagrams.insert(hash, key).ok_or(DropReason::FragmentMemoryCap)?;
-        let source = SourceKey { src: t.src, context: t.context, family: ip.family };
+        let source = SourceKey::of(decoded, ip);
         let source = (self.settings.source_memory > 0).then(|| self.source(source)).flatten();
         let policy = self.settings.policies.of(ip.family, t.dst);
         let datagram = self.datagrams.value_mut(slot);
         datagram.header.forget();
         (datagram.since, datagram.source, datagram.policy) = (now, source, policy);
         (datagram.total, datagram.reach, datagram.fragments, datagram.tiny) = (None, 0, 0, 0);
+        datagram.tcp_until = 0;
         (datagram.memory, datagram.poisoned, datagram.copies) = (0, None, copies);
         (datagram.id, datagram.largest, datagram.ip_at) = (id, 0, ip.at);
         self.by_age.push_back(AGE, slot);

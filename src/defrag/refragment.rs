@@ -13,7 +13,8 @@ use crate::wire::ip_proto;
 use crate::wire::ipv6::{Extension, FRAGMENT_HEADER_LEN, HEADER_LEN};
 use crate::wire::pppoe;
 
-/// Link header, IP header with options or the extension headers that each piece repeats, fragment header.
+/// Link header, IP header with options or the extension headers that each piece repeats, fragment header: most often, and at most.
+const USUAL_HEAD: usize = super::header::KEPT + FRAGMENT_HEADER_LEN;
 const MAX_HEAD: usize = super::header::MAX_HEADER + FRAGMENT_HEADER_LEN;
 const IPV4_MIN: usize = 20;
 /// Where an IPv6 header names what follows.
@@ -57,14 +58,42 @@ pub struct Cut {
 /// # Errors
 /// With what is left of the frame: it may not be cut so small, or there is no buffer.
 pub fn refragment(
-    mut frame: Frame,
+    frame: Frame,
     decoded: &Decoded,
-    Cut { mtu, port_sums }: Cut,
+    how: Cut,
     alloc: &mut dyn FrameAllocator,
     emit: &mut dyn FnMut(Frame),
 ) -> Result<(), (DropReason, Frame)> {
-    let mut head = [0; MAX_HEAD];
-    let mut plan = match plan(&frame, decoded, mtu, &mut head) {
+    let usual = |ip: &Ip| ip.at as usize + usize::from(ip.header_len) <= USUAL_HEAD - FRAGMENT_HEADER_LEN;
+    if decoded.ip.as_ref().is_some_and(usual) {
+        cut(frame, decoded, how, &mut [0; USUAL_HEAD], alloc, emit)
+    } else {
+        cut_behind_long(frame, decoded, how, alloc, emit)
+    }
+}
+
+/// Apart, for room that few need.
+#[cold]
+#[inline(never)]
+fn cut_behind_long(
+    frame: Frame,
+    decoded: &Decoded,
+    how: Cut,
+    alloc: &mut dyn FrameAllocator,
+    emit: &mut dyn FnMut(Frame),
+) -> Result<(), (DropReason, Frame)> {
+    cut(frame, decoded, how, &mut [0; MAX_HEAD], alloc, emit)
+}
+
+fn cut(
+    mut frame: Frame,
+    decoded: &Decoded,
+    Cut { mtu, port_sums }: Cut,
+    room: &mut [u8],
+    alloc: &mut dyn FrameAllocator,
+    emit: &mut dyn FnMut(Frame),
+) -> Result<(), (DropReason, Frame)> {
+    let mut plan = match plan(&frame, decoded, mtu, room) {
         Ok(plan) => plan,
         Err(reason) => return Err((reason, frame)),
     };
@@ -135,16 +164,11 @@ fn size(frame: &Frame, ip: &Ip, mtu: u16) -> Option<u16> {
     }
 }
 
-fn plan<'a>(
-    frame: &Frame,
-    decoded: &Decoded,
-    mtu: u16,
-    room: &'a mut [u8; MAX_HEAD],
-) -> Result<Plan<'a>, DropReason> {
+fn plan<'a>(frame: &Frame, decoded: &Decoded, mtu: u16, room: &'a mut [u8]) -> Result<Plan<'a>, DropReason> {
     let ip = decoded.ip.ok_or(DropReason::Malformed)?;
     let size = usize::from(size(frame, &ip, mtu).ok_or(DropReason::PacketTooBig)?);
     let ip_at = ip.at as usize;
-    let headers = (ip_at + usize::from(ip.header_len)).min(MAX_HEAD);
+    let headers = ip_at + usize::from(ip.header_len);
     let known = room.get_mut(..headers).map_or(0, |room| frame.copy_to(0, room));
     let bytes = room.get(ip_at..known).ok_or(DropReason::TooLong)?;
     let header = match ip.family {
@@ -154,7 +178,7 @@ fn plan<'a>(
     let extra = if ip.family == Family::V4 { 0 } else { FRAGMENT_HEADER_LEN };
     let (head_len, total) = (ip_at + header + extra, ip.total_len as usize);
     let step = size.saturating_sub(header + extra) / 8 * 8;
-    if header < IPV4_MIN || head_len > MAX_HEAD || head_len - extra > known || total <= header || step == 0 {
+    if header < IPV4_MIN || head_len - extra > known || total <= header || step == 0 {
         return Err(DropReason::TooLong);
     }
     let (payload_at, payload_len) = (ip_at + header, total - header);

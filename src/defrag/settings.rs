@@ -31,6 +31,8 @@ pub struct Settings {
     pub drop_v6_overlaps: bool,
     /// A first TCP fragment that does not hold the fixed header, and one that begins in it (RFC 1858, RFC 3128).
     pub drop_tiny_first: bool,
+    /// IPv4 fragments whose header checksum is wrong, which no router would pass on: a rebuilt header's is right.
+    pub drop_bad_checksum: bool,
     /// What one segment of a frame pins: data room, headroom and the mbuf itself.
     pub buffer_bytes: u32,
     /// Of the hash of keys.
@@ -51,6 +53,7 @@ impl Default for Settings {
             policies: PolicyTable::default(),
             drop_v6_overlaps: true,
             drop_tiny_first: true,
+            drop_bad_checksum: true,
             buffer_bytes: 2304,
             seed: 0x5eed,
         }
@@ -71,6 +74,7 @@ impl Settings {
             policies: PolicyTable::new(OverlapPolicy::Bsd),
             drop_v6_overlaps: false,
             drop_tiny_first: false,
+            drop_bad_checksum: false,
             ..Settings::default()
         }
     }

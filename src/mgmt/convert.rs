@@ -121,6 +121,7 @@ pub fn fragments(config: &Config, seed: u64) -> defrag::Settings {
         policies: by_network(config, f.policy, fragment_overlap),
         drop_v6_overlaps: f.drop_v6_overlaps,
         drop_tiny_first: f.drop_tiny_first,
+        drop_bad_checksum: f.drop_bad_checksum,
         buffer_bytes: u32::try_from(config.pools.buffer_bytes()).unwrap_or(u32::MAX),
         seed,
     }
@@ -183,7 +184,7 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
         sessions: sessions(config, start.now, start.seed),
         fragments: fragments(config, start.seed),
         drop_invalid: config.profile == Profile::Inline,
-        tunnels: config.tunnels.convert(),
+        tunnels: config.tunnels.convert().keyed(start.seed),
     }
 }
 

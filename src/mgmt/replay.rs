@@ -6,6 +6,7 @@ use crate::io::LinkType;
 use crate::io::PacketIo;
 use crate::io::capture::{CaptureError, Summary};
 use crate::mgmt::capture_out::{CaptureOut, refuse_same_file};
+use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{Config, Mode, NonIp};
 use crate::mgmt::convert::{self, Place, Start};
 use crate::mgmt::counters;
@@ -239,7 +240,11 @@ fn plans(config: &Config, links: &[LinkType], request: &Request<'_>) -> Vec<Port
         inspect: pair.is_none_or(|p| p.inspection),
         mode: convert::mode(mode),
         non_ip: pair.is_none_or(|p| p.non_ip == NonIp::Forward),
-        peer_mtu: u16::MAX,
+        // A file takes frames of any length.
+        peer_mtu: match config.fragments.mtu {
+            Auto::Set(mtu) => mtu.0,
+            Auto::Auto => u16::MAX,
+        },
         ..PortPlan::default()
     };
     let exit = PortId(links.len() as u16);

@@ -135,7 +135,7 @@ impl Lane {
         self.clock = self.clock.max(meta.clock);
         let fits = fits(&frame, plan);
         let piece = is_piece(&frame, plan);
-        if fits && !piece {
+        if fits && piece == Some(false) {
             return self.exits.send(frame, plan.peer);
         }
         self.set_near(self.number(&meta));
@@ -143,7 +143,7 @@ impl Lane {
         decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, decoded);
         match decoded.invalid {
             // It would be no piece of anything; what is whole is not ours to judge.
-            Some(reason) if piece => self.settle(frame, decoded, plan, Verdict::Drop(reason)),
+            Some(reason) if piece == Some(true) => self.settle(frame, decoded, plan, Verdict::Drop(reason)),
             _ if decoded.is_fragment() => self.fragment(frame, decoded, plan, give),
             _ => self.settle(frame, decoded, plan, Verdict::Forward),
         }

@@ -66,7 +66,7 @@ pub struct Ends {
 impl Ends {
     pub fn are_of(&self, tuple: &FlowTuple) -> bool {
         let plain = |tuple: FlowTuple| {
-            let tuple = FlowTuple { context: 0, ..tuple };
+            let tuple = FlowTuple { context: 0, tunnel: 0, ..tuple };
             if self.with_ports { tuple } else { FlowTuple { sport: 0, dport: 0, ..tuple } }
         };
         let (asked, own) = (plain(self.tuple), plain(*tuple));

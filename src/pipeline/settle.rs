@@ -60,6 +60,11 @@ impl Lane {
             Some(ip) if ip.total_len > u32::from(plan.peer_mtu) => {
                 self.forward_large(frame, decoded, &ip, plan, fate)
             }
+            // Nobody can say how to cut it.
+            None if plan.mode.acts() && decoded.broken_ip() && exceeds(&frame, decoded, plan) => {
+                self.remember_drop(&frame.meta(), decoded, DropReason::Malformed, false);
+                self.drop_frame(frame, decoded, DropReason::Malformed, Reject::default());
+            }
             _ => {
                 self.witness(&frame, fate);
                 self.exits.send(frame, plan.peer);
@@ -70,7 +75,11 @@ impl Lane {
     /// A packet that came whole, and is larger than the other port takes.
     #[cold]
     fn forward_large(&mut self, frame: Frame, decoded: &Decoded, ip: &Ip, plan: &PortPlan, fate: Fate) {
-        if may_be_cut(ip) {
+        let damaged = self.fragments.refuses_checksum(&frame, ip);
+        if damaged && plan.mode.acts() {
+            self.remember_drop(&frame.meta(), decoded, DropReason::IpChecksum, false);
+            self.drop_frame(frame, decoded, DropReason::IpChecksum, Reject::default());
+        } else if may_be_cut(ip) && !damaged {
             self.witness(&frame, fate);
             self.cut(frame, decoded, plan);
         } else if plan.mode.acts() && ip.fragment.is_none() {
@@ -249,14 +258,26 @@ impl Lane {
     }
 }
 
+/// Whether a frame is too long for the other port, whatever is in it.
+fn exceeds(frame: &Frame, decoded: &Decoded, plan: &PortPlan) -> bool {
+    frame.len() > link_header(decoded, plan) + usize::from(plan.peer_mtu)
+}
+
+/// Bytes of the link's header with its VLAN tags, which do not count for an MTU.
+fn link_header(decoded: &Decoded, plan: &PortPlan) -> usize {
+    match plan.link {
+        LinkType::Ethernet => ethernet::HEADER_LEN + decoded.vlans.len() * ethernet::VLAN_TAG_LEN,
+        _ => 0,
+    }
+}
+
 /// Bytes of IP packet that a frame of the other port takes where we make it: labels, PPPoE and whatever else stands between link
 /// header, VLAN tags and IP take their part of its MTU. What came whole is not measured by that: it did fit a frame.
 fn room(decoded: &Decoded, ip: &Ip, plan: &PortPlan) -> u16 {
-    let link = match plan.link {
-        LinkType::Ethernet => ethernet::HEADER_LEN + decoded.vlans.len() * ethernet::VLAN_TAG_LEN,
-        _ => return plan.peer_mtu,
-    };
-    let between = ip.at.saturating_sub(link as u32);
+    if plan.link != LinkType::Ethernet {
+        return plan.peer_mtu;
+    }
+    let between = ip.at.saturating_sub(link_header(decoded, plan) as u32);
     plan.peer_mtu.saturating_sub(u16::try_from(between).unwrap_or(u16::MAX))
 }
 

@@ -65,10 +65,11 @@ impl Owners {
     }
 }
 
-/// Whether the frame is a piece of a datagram, by its headers alone.
+/// Whether the frame is a piece of a datagram, by its headers alone; `None` where there may be more of those than were looked at.
 #[inline]
-pub fn is_piece(frame: &Frame, plan: &PortPlan) -> bool {
-    with_headers(frame, |bytes| crate::decode::is_piece(bytes, plan.link))
+pub fn is_piece(frame: &Frame, plan: &PortPlan) -> Option<bool> {
+    let found = with_headers(frame, |bytes| crate::decode::is_piece(bytes, plan.link));
+    if found.is_none() && frame.len() <= AFFINITY_BYTES { Some(false) } else { found }
 }
 
 #[inline]

@@ -33,12 +33,12 @@ impl Lane {
                     let (kind, depth) = (found.kind, found.depth);
                     self.report.set_outer(Some(Outer { tuple, cause, kind, depth }));
                     decode_inner(bytes, &found, layers, &self.tunnels, &mut inner);
-                    // Where its session is the tunnel's own, and may not come through another.
-                    if self.tunnels.sessions() == InnerSessions::OfTunnel {
-                        self.report.see_tunnel(inner.tuple.context);
-                    }
                 }
                 None => decode_rebuilt(bytes, &self.tunnels, &mut inner),
+            }
+            // Where its session is the tunnel's own, and may not come through another.
+            if self.tunnels.sessions() == InnerSessions::OfTunnel {
+                self.report.see_tunnel(inner.tuple.tunnel);
             }
             self.report.trace.step(Step::Inner);
             let within = Subject { bytes, cause: Cause::Inner, frame: None, ..*subject };

@@ -110,10 +110,10 @@ impl Reporter {
         self.outer = outer;
     }
 
-    /// Sessions with this context are in the tunnel that [`set_outer`](Reporter::set_outer) told of.
-    pub fn see_tunnel(&mut self, context: u64) {
+    /// Sessions with this number are in the tunnel that [`set_outer`](Reporter::set_outer) told of.
+    pub fn see_tunnel(&mut self, tunnel: u64) {
         if let Some(outer) = self.outer.as_ref().filter(|_| self.wanted.flow) {
-            self.seen.see(context, outer);
+            self.seen.see(tunnel, outer);
         }
     }
 

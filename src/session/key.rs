@@ -40,7 +40,7 @@ impl KeyHasher {
         let [a, b, c, d] = self.seeds;
         let first = fold(low.0 as u64 ^ a, (low.0 >> 64) as u64 ^ b);
         let second = fold(high.0 as u64 ^ c, (high.0 >> 64) as u64 ^ d);
-        let third = fold(tuple.context ^ b, rest ^ c);
+        let third = fold(tuple.tenant() ^ b, rest ^ c);
         fold(first ^ d, second.rotate_left(23) ^ third ^ a)
     }
 }
@@ -64,9 +64,9 @@ mod tests {
     use proptest::prelude::*;
 
     prop_compose! {
-        fn tuple()(src: u128, dst: u128, sport: u16, dport: u16, proto: u8, context: u64, v6: bool) -> FlowTuple {
+        fn tuple()(src: u128, dst: u128, sport: u16, dport: u16, proto: u8, context: u64, tunnel: u64, v6: bool) -> FlowTuple {
             let family = if v6 { Family::V6 } else { Family::V4 };
-            FlowTuple { src: Addr(src), dst: Addr(dst), sport, dport, proto, family, context }
+            FlowTuple { src: Addr(src), dst: Addr(dst), sport, dport, proto, family, context, tunnel }
         }
     }
 
@@ -84,6 +84,7 @@ mod tests {
             let others = [
                 FlowTuple { sport: t.sport ^ (1 << bit), ..t },
                 FlowTuple { context: t.context ^ (1 << bit), ..t },
+                FlowTuple { tunnel: t.tunnel ^ (1 << bit), ..t },
                 FlowTuple { proto: t.proto ^ (1 << (bit % 8)), ..t },
                 FlowTuple { src: Addr(t.src.0 ^ (1 << bit)), ..t },
                 FlowTuple { family: if t.family == Family::V4 { Family::V6 } else { Family::V4 }, ..t },

@@ -28,6 +28,23 @@ pub fn service_tag(bytes: &[u8]) -> Result<usize, Anomaly> {
     if bytes.len() < ITAG_LEN + CUSTOMER_LEN { Err(Anomaly::Ieee8021ahHeaderTooSmall) } else { Ok(ITAG_LEN) }
 }
 
+/// The number of the service (I-SID).
+pub fn service_id(bytes: &[u8]) -> Option<u32> {
+    let &[_, a, b, c] = bytes.first_chunk()?;
+    Some(u32::from_be_bytes([0, a, b, c]))
+}
+
+/// What a VN-Tag says: which interfaces a frame is from and for.
+pub fn vntag_number(bytes: &[u8]) -> Option<u32> {
+    bytes.first_chunk().map(|tag| u32::from_be_bytes(*tag))
+}
+
+/// What an E-Tag says of interfaces: all of it but the priority in front.
+pub fn etag_number(bytes: &[u8]) -> Option<u64> {
+    let &[a, b, c, d, e, f] = bytes.first_chunk()?;
+    Some(u64::from_be_bytes([0, 0, a & 0x0f, b, c, d, e, f]))
+}
+
 /// Length up to the Ethernet header within.
 pub fn fabric_path(bytes: &[u8]) -> Result<usize, Anomaly> {
     if bytes.len() < FABRIC_LEN + CUSTOMER_LEN { Err(Anomaly::DcePktTooSmall) } else { Ok(FABRIC_LEN) }
@@ -45,6 +62,12 @@ mod tests {
         assert_eq!(etag(&[0; 7]), Err(Anomaly::EtagHeaderTooSmall));
         assert_eq!(service_tag(&[0; 18]), Ok(4));
         assert_eq!(service_tag(&[0; 17]), Err(Anomaly::Ieee8021ahHeaderTooSmall));
+        assert_eq!(service_id(&[0xe0, 1, 2, 3]), Some(0x0001_0203));
+        assert_eq!((service_id(&[0; 3]), vntag_number(&[0; 3]), etag_number(&[0; 5])), (None, None, None));
+        assert_eq!(
+            (vntag_number(&[1, 2, 3, 4, 5]), etag_number(&[0xf1, 2, 3, 4, 5, 6])),
+            (Some(0x0102_0304), Some(0x0102_0304_0506))
+        );
         assert_eq!(fabric_path(&[0; 16]), Ok(2));
         assert_eq!(fabric_path(&[0; 15]), Err(Anomaly::DcePktTooSmall));
     }

@@ -1,6 +1,7 @@
 //! Mirrored Ethernet frames in GRE: ERSPAN types II and III (draft-foschiano-erspan-03, section 4). Type I has no header.
 
 use crate::base::Anomaly;
+use crate::wire::u16_at;
 
 const II_LEN: usize = 8;
 const III_LEN: usize = 12;
@@ -19,6 +20,8 @@ pub struct Erspan {
     pub header_len: usize,
     /// Of the port that was mirrored; 0 for none.
     pub vlan: u16,
+    /// Number of the mirroring session.
+    pub session: u16,
     /// The mirrored packet begins with its IP header, without Ethernet.
     pub ip: bool,
 }
@@ -27,7 +30,7 @@ impl Erspan {
     /// The header that GRE protocol 0x88be announces with a sequence number.
     pub fn type2(bytes: &[u8]) -> Result<Erspan, Anomaly> {
         let vlan = vlan(bytes, VERSION_II, II_LEN)?;
-        Ok(Erspan { header_len: II_LEN, vlan, ip: false })
+        Ok(Erspan { header_len: II_LEN, vlan, session: session(bytes), ip: false })
     }
 
     /// The header that GRE protocol 0x22eb announces.
@@ -38,8 +41,14 @@ impl Erspan {
         if bytes.len() < III_LEN + platform {
             return Err(Anomaly::ErspanHeaderTooSmall);
         }
-        Ok(Erspan { header_len: III_LEN + platform, vlan, ip: kind >> 2 & 0x1f == FRAME_TYPE_IP })
+        let (header_len, ip) = (III_LEN + platform, kind >> 2 & 0x1f == FRAME_TYPE_IP);
+        Ok(Erspan { header_len, vlan, session: session(bytes), ip })
     }
+}
+
+/// The lower ten bits of the second word, in both types.
+fn session(bytes: &[u8]) -> u16 {
+    u16_at(bytes, 2).unwrap_or(0) & 0x03ff
 }
 
 fn vlan(bytes: &[u8], version: u8, len: usize) -> Result<u16, Anomaly> {
@@ -61,12 +70,12 @@ mod tests {
     fn both_types_tell_their_vlan_and_length() {
         assert_eq!(
             Erspan::type2(&[0x10, 7, 0, 1, 0, 0, 0, 0]),
-            Ok(Erspan { header_len: 8, vlan: 7, ip: false })
+            Ok(Erspan { header_len: 8, vlan: 7, session: 1, ip: false })
         );
         let mut third = [0x2f, 0xff, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
-        assert_eq!(Erspan::type3(&third), Ok(Erspan { header_len: 12, vlan: 0xfff, ip: false }));
+        assert_eq!(Erspan::type3(&third), Ok(Erspan { header_len: 12, vlan: 0xfff, session: 1, ip: false }));
         third[10] = 0x80 | FRAME_TYPE_IP << 2 | 3;
-        assert_eq!(Erspan::type3(&third), Ok(Erspan { header_len: 12, vlan: 0xfff, ip: true }));
+        assert_eq!(Erspan::type3(&third), Ok(Erspan { header_len: 12, vlan: 0xfff, session: 1, ip: true }));
         third[11] = HAS_PLATFORM;
         assert_eq!(Erspan::type3(&third), Err(Anomaly::ErspanHeaderTooSmall));
         let long = [&third[..], &[0; 8]].concat();

@@ -60,6 +60,14 @@ impl<'a> Ethernet<'a> {
     }
 }
 
+/// Destination and source of the header at the front of `bytes`, as numbers of 48 bits.
+pub fn stations(bytes: &[u8]) -> Option<[u64; 2]> {
+    let &[a, b, c, d, e, f, rest @ ..] = bytes.first_chunk::<12>()?;
+    let [g, h, i, j, k, l] = rest;
+    let number = |[a, b, c, d, e, f]: [u8; 6]| u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+    Some([number([a, b, c, d, e, f]), number([g, h, i, j, k, l])])
+}
+
 /// What follows a VLAN type field: tag control information and the next type.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct VlanTag {

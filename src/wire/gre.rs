@@ -1,6 +1,7 @@
 //! Generic routing encapsulation: version 0 (RFC 2784, RFC 2890, source routes of RFC 1701) and 1 (PPTP, RFC 2637).
 
 use crate::base::Anomaly;
+use crate::wire::u16_at;
 
 pub const MIN_HEADER_LEN: usize = 4;
 
@@ -30,6 +31,8 @@ pub struct Gre {
     pub has_sequence: bool,
     /// Of version 0, where there is one: both directions of a tunnel have the same. Version 1's is each direction's own.
     pub key: Option<u32>,
+    /// Version 1's call number.
+    pub call: Option<u16>,
 }
 
 impl Gre {
@@ -45,7 +48,9 @@ impl Gre {
         let key_at = MIN_HEADER_LEN + if first & (CHECKSUM | ROUTING) != 0 { 4 } else { 0 };
         let key = bytes.get(key_at..).and_then(|rest| rest.first_chunk()).filter(|_| keyed);
         let key = key.map(|key| u32::from_be_bytes(*key));
-        Ok(Gre { protocol, header_len, has_sequence: first & SEQUENCE != 0, key })
+        // Behind the payload's length.
+        let call = u16_at(bytes, MIN_HEADER_LEN + 2).filter(|_| second & VERSION == 1);
+        Ok(Gre { protocol, header_len, has_sequence: first & SEQUENCE != 0, key, call })
     }
 }
 
@@ -126,6 +131,8 @@ mod tests {
         assert_eq!(key(0xa0, 0), Ok(Some(2)));
         assert_eq!(key(0x80, 0), Ok(None));
         assert_eq!(key(0x20, 1), Ok(None));
+        let call = [0x20, 1, 0x88, 0x0b, 0, 40, 0, 9];
+        assert_eq!(Gre::parse(&call).map(|gre| gre.call), Ok(Some(9)), "behind the payload's length");
     }
 
     #[test]

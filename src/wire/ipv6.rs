@@ -95,17 +95,22 @@ pub const fn is_extension(kind: u8) -> bool {
     matches!(kind, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION | AH | MOBILITY | HIP | SHIM6)
 }
 
+/// Bytes of a header of this kind with this second byte.
+#[inline]
+pub const fn extension_len(kind: u8, length: u8) -> usize {
+    match kind {
+        ip_proto::FRAGMENT => FRAGMENT_HEADER_LEN,
+        // RFC 4302: in 4-byte words, less 2.
+        ip_proto::AH => (length as usize + 2) * 4,
+        _ => (length as usize + 1) * 8,
+    }
+}
+
 impl<'a> Extension<'a> {
     /// The header at the front of `bytes`, if all of it is there.
     pub fn parse(kind: u8, bytes: &'a [u8]) -> Result<Extension<'a>, Anomaly> {
         let &[next_header, length] = bytes.first_chunk().ok_or(Anomaly::Ipv6TruncExthdr)?;
-        let length = match kind {
-            ip_proto::FRAGMENT => FRAGMENT_HEADER_LEN,
-            // RFC 4302: in 4-byte words, less 2.
-            ip_proto::AH => (usize::from(length) + 2) * 4,
-            _ => (usize::from(length) + 1) * 8,
-        };
-        let bytes = bytes.get(..length).ok_or(Anomaly::Ipv6TruncExthdr)?;
+        let bytes = bytes.get(..extension_len(kind, length)).ok_or(Anomaly::Ipv6TruncExthdr)?;
         Ok(Extension { kind, next_header, bytes })
     }
 }

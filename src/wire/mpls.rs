@@ -16,6 +16,8 @@ mod label {
     pub const ROUTER_ALERT: u32 = 1;
     pub const IPV6_EXPLICIT_NULL: u32 = 2;
     pub const IMPLICIT_NULL: u32 = 3;
+    /// The label behind it only spreads the load (RFC 6790, section 4.2).
+    pub const ENTROPY_INDICATOR: u32 = 7;
     pub const LAST_RESERVED: u32 = 15;
 }
 
@@ -46,6 +48,18 @@ pub fn parse(bytes: &[u8]) -> Result<(Carried, usize), Anomaly> {
         0 => Ok((Carried::Ethernet, at + CONTROL_WORD_LEN)),
         _ => Err(Anomaly::MplsUnknownPayloadType),
     }
+}
+
+/// The labels of the stack at the front of `bytes`, but for entropy: that is as the sender likes for each flow (RFC 6790).
+pub fn labels(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    let (mut ended, mut entropy) = (false, false);
+    let entries = bytes.chunks_exact(ENTRY_LEN).take(MAX_LABELS).map_while(move |entry| {
+        let entry = entry.first_chunk().filter(|_| !ended).map(|entry| u32::from_be_bytes(*entry))?;
+        ended = entry & BOTTOM != 0;
+        let skipped = std::mem::replace(&mut entropy, entry >> 12 == label::ENTROPY_INDICATOR);
+        Some((entry >> 12, skipped))
+    });
+    entries.filter(|(_, skipped)| !skipped).map(|(label, _)| label)
 }
 
 /// The last label, and where the stack ends.
@@ -82,6 +96,19 @@ mod tests {
         assert_eq!(of(&[100, 0], &[]), Ok((Carried::Ipv4, 8)));
         assert_eq!(of(&[2], &[]), Ok((Carried::Ipv6, 4)));
         assert_eq!(of(&[100, 200, 300], &[0; 4]), Ok((Carried::Ethernet, 16)));
+    }
+
+    #[test]
+    fn labels_are_told_up_to_the_last_one_without_entropy() {
+        let stack = |labels: &[u32]| -> Vec<u8> {
+            let last = labels.len() - 1;
+            labels.iter().enumerate().flat_map(|(n, label)| entry(*label, n == last)).collect()
+        };
+        let told = |bytes: &[u8]| labels(bytes).collect::<Vec<_>>();
+        assert_eq!(told(&[stack(&[100, 200]), vec![0x45; 20]].concat()), [100, 200]);
+        assert_eq!(told(&stack(&[100, 7, 555, 200])), [100, 7, 200]);
+        assert_eq!(told(&stack(&[100, 200])[..7]), [100], "cut short");
+        assert!(told(&[]).is_empty());
     }
 
     #[test]

@@ -28,6 +28,11 @@ pub enum Carried {
     Mpls,
 }
 
+/// The service path and the place on it (RFC 8300, section 2.3).
+pub fn service_path(bytes: &[u8]) -> Option<u32> {
+    bytes.get(BASE_LEN..)?.first_chunk().map(|path| u32::from_be_bytes(*path))
+}
+
 /// What follows, and the header's length.
 pub fn parse(bytes: &[u8]) -> Result<(Carried, usize), Anomaly> {
     let base: &[u8; BASE_LEN] = bytes.first_chunk().ok_or(Anomaly::NshHeaderTooSmall)?;

@@ -73,8 +73,13 @@ pub fn teredo(bytes: &[u8], len: usize) -> Option<usize> {
     (version == 6 && fits).then_some(at)
 }
 
-/// Where the user's packet begins. The tunnel's number is each direction's own, so it ties nothing together.
-pub fn gtp_u(bytes: &[u8]) -> Option<usize> {
+/// Where the user's packet begins, and the number of the tunnel, which is each direction's own.
+pub fn gtp_u(bytes: &[u8]) -> Option<(usize, u32)> {
+    let id = u32::from_be_bytes(*bytes.get(4..)?.first_chunk()?);
+    gtp_u_header(bytes).map(|at| (at, id))
+}
+
+fn gtp_u_header(bytes: &[u8]) -> Option<usize> {
     let &[flags, message] = bytes.first_chunk()?;
     if flags & GTP_VERSION_MASK != GTP_VERSION || message != GTP_G_PDU {
         return None;
@@ -141,12 +146,13 @@ mod tests {
     #[test]
     fn gtp_u_carries_a_packet_behind_its_extensions() {
         let head = |flags, message| [flags, message, 0, 4, 0, 0, 0, 1];
-        assert_eq!(gtp_u(&head(0x30, 0xff)), Some(8));
-        assert_eq!(gtp_u(&[&head(0x32, 0xff)[..], &[0, 1, 0, 0]].concat()), Some(12));
+        let gtp_u = |bytes: &[u8]| super::gtp_u(bytes).map(|(at, id)| (at, id == 1));
+        assert_eq!(gtp_u(&head(0x30, 0xff)), Some((8, true)));
+        assert_eq!(gtp_u(&[&head(0x32, 0xff)[..], &[0, 1, 0, 0]].concat()), Some((12, true)));
         let session_container = [0, 0, 0, 0x85, 1, 0x10, 9, 0];
-        assert_eq!(gtp_u(&[&head(0x34, 0xff)[..], &session_container].concat()), Some(16));
+        assert_eq!(gtp_u(&[&head(0x34, 0xff)[..], &session_container].concat()), Some((16, true)));
         let two = [0, 0, 0, 0x85, 1, 0x10, 9, 0xc0, 2, 0, 0, 0, 0, 0, 0, 0];
-        assert_eq!(gtp_u(&[&head(0x34, 0xff)[..], &two].concat()), Some(24));
+        assert_eq!(gtp_u(&[&head(0x34, 0xff)[..], &two].concat()), Some((24, true)));
         assert_eq!(gtp_u(&head(0x30, 1)), None, "an echo request");
         assert_eq!(gtp_u(&head(0x50, 0xff)), None, "version 2");
         assert_eq!(gtp_u(&[&head(0x34, 0xff)[..], &[0, 0, 0, 0x85, 0, 0, 0, 0]].concat()), None);

@@ -57,6 +57,11 @@ pub fn session(bytes: &[u8]) -> Result<(), Anomaly> {
     if code == code::SESSION { Ok(()) } else { Err(Anomaly::PppoeWrongCode) }
 }
 
+/// The number of the session whose packet this is.
+pub fn session_id(bytes: &[u8]) -> Option<u16> {
+    u16_at(bytes, 2)
+}
+
 /// Makes the header at `at` of a frame's `head` say that its payload is the rest of `head` and `behind` bytes more; `None`
 /// when its length field cannot.
 pub fn set_length(head: &mut [u8], at: usize, behind: usize) -> Option<()> {

@@ -44,7 +44,7 @@ const GIVEN_PORTS: std::ops::RangeInclusive<u16> = 1024..=u16::MAX;
 impl End {
     /// A session's server; its client as well, where it is not known which is which.
     fn of(tuple: &FlowTuple, opening_seen: bool) -> impl Iterator<Item = End> + use<> {
-        let FlowTuple { family, context, proto, .. } = *tuple;
+        let (FlowTuple { family, proto, .. }, context) = (*tuple, tuple.tenant());
         let end = move |addr, port| End { addr, family, port, context };
         let client = (!opening_seen).then(|| end(tuple.src, tuple.sport));
         std::iter::once(end(tuple.dst, tuple.dport)).chain(client).filter(move |_| proto == ip_proto::TCP)

@@ -160,7 +160,7 @@ impl Ftp {
 
     /// What a command means for the data channel.
     fn plan(&mut self, command: Command, argument: &[u8], sink: &mut Sink<'_>) {
-        let context = sink.tuple.context;
+        let context = sink.tuple.tenant();
         match command {
             Command::Active(at) => {
                 self.data = at.map(|(addr, family, port)| End { addr, family, port, context });
@@ -213,7 +213,7 @@ impl Ftp {
             }
         }
         if let Some(port) = port {
-            let (addr, family, context) = (sink.tuple.dst, sink.tuple.family, sink.tuple.context);
+            let (addr, family, context) = (sink.tuple.dst, sink.tuple.family, sink.tuple.tenant());
             // The server's own address, as clients do: what it says may be one behind a translation.
             self.data = Some(End { addr, family, port, context });
             self.expect(sink);

@@ -15,7 +15,7 @@ fn bench() -> Bench {
 
 fn control() -> FlowTuple {
     let (src, dst) = (Addr::v4([10, 0, 0, 1]), Addr::v4([10, 0, 0, 2]));
-    FlowTuple { src, dst, sport: 4000, dport: 21, proto: TCP, family: Family::V4, context: 0 }
+    FlowTuple { src, dst, sport: 4000, dport: 21, proto: TCP, family: Family::V4, context: 0, tunnel: 0 }
 }
 
 /// `C: ` and `S: ` lines, a direction's pieces of `size` bytes.

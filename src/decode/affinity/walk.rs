@@ -75,14 +75,14 @@ impl<'a> Packet<'a> {
             Family::V4 => {
                 let packet = Ipv4::parse_cut(bytes).ok()?;
                 let (src, dst, proto) = (packet.source(), packet.destination(), packet.proto());
-                let tuple = FlowTuple { src, dst, sport: 0, dport: 0, proto, family, context };
+                let tuple = FlowTuple { src, dst, proto, family, context, ..FlowTuple::default() };
                 let fragment = packet.fragment().is_some();
                 Some(Packet { tuple, payload: packet.payload(), fragment })
             }
             Family::V6 => {
                 let packet = Ipv6::parse_cut(bytes).ok()?;
                 let (src, dst, proto) = (packet.source(), packet.destination(), packet.next_header());
-                let tuple = FlowTuple { src, dst, sport: 0, dport: 0, proto, family, context };
+                let tuple = FlowTuple { src, dst, proto, family, context, ..FlowTuple::default() };
                 let payload = packet.payload();
                 if !ipv6::is_extension(proto) {
                     return Some(Packet { tuple, payload, fragment: false });
@@ -115,7 +115,7 @@ impl<'a> Packet<'a> {
         let error = payload.first().is_some_and(|kind| icmp::is_error(tuple.family, *kind));
         let quote = payload.get(icmp::HEADER_LEN..).filter(|_| error);
         quote
-            .and_then(|quote| quoted::tuple(tuple.family, quote, tuple.context).ok().flatten())
+            .and_then(|quote| quoted::tuple(&tuple, quote).ok().flatten())
             .or_else(|| quoted::with_ports(tuple, payload))
             .unwrap_or(tuple)
     }

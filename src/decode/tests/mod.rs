@@ -1,6 +1,7 @@
 //! Decoding against the builders: what was put in comes out, what is broken is named, nothing panics.
 
 mod affinity;
+mod around;
 mod malformed;
 mod round_trip;
 mod tunnels;

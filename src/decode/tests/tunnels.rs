@@ -161,7 +161,9 @@ fn labels_pppoe_and_service_headers_leave_a_packet_what_it_is() {
         ];
         for (kind, payload) in table {
             let frame = Link::ethernet().wrap_as(kind, &payload);
-            let out = decoded(&frame, LinkType::Ethernet);
+            let joined = Tunnels::default().keeping(InnerSessions::Joined);
+            let mut out = Decoded::default();
+            decode(&frame, LinkType::Ethernet, &joined, &mut out);
             assert_eq!((out.tuple, out.invalid, out.inner), (plain, None, None), "{kind:x}: {out:?}");
             assert_eq!(&frame[out.payload_range()], b"inner");
             let hash = affinity(&frame, LinkType::Ethernet, &by_ports()).hash;
@@ -206,7 +208,7 @@ fn an_inner_session_belongs_to_its_tunnel_and_its_network() {
     };
     let (stock, joined) = (Tunnels::default(), Tunnels::default().keeping(InnerSessions::Joined));
     let one = tuple(&Tunnel::Vxlan(1), (8, 9), &packet, &stock);
-    assert_ne!(one.context, 0, "not the session of the same ends outside");
+    assert_ne!(one.tunnel, 0, "not the session of the same ends outside");
     assert_eq!(one, tuple(&Tunnel::Vxlan(1), (9, 8), &answer, &stock).reversed());
     assert_ne!(one, tuple(&Tunnel::Vxlan(2), (8, 9), &packet, &stock), "another network");
     assert_ne!(one, tuple(&Tunnel::Vxlan(1), (8, 7), &packet, &stock), "another tunnel");
@@ -220,7 +222,7 @@ fn an_inner_session_belongs_to_its_tunnel_and_its_network() {
     );
     let one = tuple(&Tunnel::Vxlan(1), (8, 9), &packet, &joined);
     assert_eq!(one, tuple(&Tunnel::Vxlan(2), (7, 6), &answer, &joined).reversed());
-    assert_ne!(one.context, 0);
+    assert_ne!(one.tunnel, 0);
 }
 
 #[test]

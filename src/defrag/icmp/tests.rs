@@ -75,7 +75,6 @@ fn none_is_sent_about_errors_later_fragments_and_no_single_hosts() {
         fragment(&plain, 1, 16..40, true),
         many("10.0.0.1:1", "224.0.0.5:2"),
         many("0.0.0.0:68", "255.255.255.255:67"),
-        many("[fd00::1]:1", "[ff02::1]:2"),
         many("[::]:1", "[fd00::2]:2"),
         ip_packet(at("10.0.0.1:0").ip(), at("10.0.0.2:0").ip(), ip_proto::ICMP, &fields, &[]),
         vec![0x45, 0],
@@ -85,6 +84,30 @@ fn none_is_sent_about_errors_later_fragments_and_no_single_hosts() {
         assert_eq!(about(packet, IcmpError::TooBig { mtu: 1400 }), None, "packet {n}");
     }
     assert!(about(&fragment(&plain, 1, 0..40, true), IcmpError::ReassemblyTime).is_some());
+    assert_eq!(about(&many("[fd00::1]:1", "[ff02::1]:2"), IcmpError::ReassemblyTime), None);
+}
+
+/// RFC 4443, section 2.4 (e.3): the one error that there is about what goes to a group.
+#[test]
+fn the_sender_to_an_ipv6_group_hears_what_is_too_big_from_its_own_networks_routers() {
+    let packet = udp_packet(at("[2001:db8:1:2:3::4]:1"), at("[ff0e::1]:2"), &IpFields::default(), &[0; 3000]);
+    let bytes = about(&packet, IcmpError::TooBig { mtu: 1400 }).unwrap();
+    assert_eq!(bytes[6] & 1, 0, "no frame is from a group of stations");
+    let mut decoded = Decoded::default();
+    decode(&bytes, LinkType::Ethernet, &Tunnels::none(), &mut decoded);
+    assert_eq!(decoded.tuple.src_ip(), at("[2001:db8:1:2::]:0").ip());
+    assert_eq!(decoded.tuple.dst_ip(), at("[2001:db8:1:2:3::4]:0").ip());
+    assert_eq!(checksum_valid(&decoded, &bytes), Some(true));
+    assert!(matches!(decoded.l4, L4::Icmp6 { kind: 2, code: 0, .. }));
+    let there = Link::ethernet().wrap(&packet);
+    let group = [&[0x33, 0x33, 0, 0, 0, 1], &there[6..]].concat();
+    let place = Place { ip: 14, pppoe: None };
+    let pool = HeapPool::default();
+    let error = IcmpError::TooBig { mtu: 1400 };
+    let back =
+        icmp_error(&pool.frame(&group), LinkType::Ethernet, place, error, Towards::Source, &mut pool.clone());
+    let back: Vec<u8> = back.unwrap().segments().flatten().copied().collect();
+    assert_eq!((&back[..6], &back[6..12]), (&there[6..12], &[0x32, 0x33, 0, 0, 0, 1][..]));
 }
 
 #[test]

@@ -16,7 +16,7 @@ impl Reassembler {
         sink: &mut impl Sink,
     ) -> Outcome {
         let datagram = self.datagrams.value_mut(slot);
-        let built = build(datagram, &mut self.nodes, &mut self.scratch, alloc);
+        let built = build(datagram, &mut self.nodes, &mut self.scratch, &mut self.head_room, alloc);
         match built {
             Ok(mut frame) => {
                 frame.set_meta(meta);
@@ -47,10 +47,10 @@ impl Reassembler {
         let mut header = Header::default();
         let len = u32::from(fragment.payload_len);
         let meta = frame.meta();
-        if !header.take(&frame, ip, fragment) {
-            return Outcome::Dropped(DropReason::FragmentInvalid, frame);
+        if let Err(reason) = header.take(&frame, ip, fragment, &mut self.head_room, alloc) {
+            return Outcome::Dropped(reason, frame);
         }
-        let Some(header) = header.finish(len) else {
+        let Some(header) = header.finish(len, &mut self.head_room) else {
             return Outcome::Dropped(DropReason::FragmentTooLarge, frame);
         };
         let before = fragment.payload as usize;
@@ -71,10 +71,11 @@ fn build(
     datagram: &mut Datagram,
     nodes: &mut Nodes,
     scratch: &mut [u8],
+    head_room: &mut [u8],
     alloc: &mut dyn FrameAllocator,
 ) -> Result<Frame, DropReason> {
     let total = datagram.pieces.have;
-    let header = datagram.header.finish(total).ok_or(DropReason::FragmentTooLarge)?;
+    let header = datagram.header.finish(total, head_room).ok_or(DropReason::FragmentTooLarge)?;
     let head = match datagram.pieces.take_first(nodes, header.len() as u32) {
         Some((mut frame, before, len)) => {
             frame.truncate((before + len) as usize);

@@ -3,6 +3,7 @@
 use super::{Outcome, Reassembler, Sink};
 use crate::base::{Anomaly, DropReason, Family};
 use crate::decode::{Fragment, Ip};
+use crate::defrag::header::KEPT;
 use crate::defrag::policy::Span;
 use crate::io::{Frame, FrameAllocator};
 
@@ -34,6 +35,7 @@ impl Reassembler {
         let span = Span::new(start, start + u32::from(fragment.payload_len));
         let v4 = ip.family == Family::V4;
         let buffers = frame.segment_count() as u64 * u64::from(self.settings.buffer_bytes);
+        let ignored = if v4 { Anomaly::Ipv4FragIgnored } else { Anomaly::Ipv6FragIgnored };
         let datagram = self.datagrams.value_mut(slot);
         // Behind all that came lies nothing: so it is with pieces in order.
         let apart = span.start >= datagram.reach || !datagram.pieces.overlap(&self.nodes, span);
@@ -46,10 +48,25 @@ impl Reassembler {
         let past_last =
             datagram.total.is_some_and(|total| span.end > total || (!fragment.more && span.end != total));
         if past_last || (!fragment.more && span.end < datagram.reach) {
-            sink.anomaly(if v4 { Anomaly::Ipv4FragIgnored } else { Anomaly::Ipv6FragIgnored });
+            sink.anomaly(ignored);
             return Outcome::Dropped(DropReason::FragmentInvalid, frame);
         }
-        if let Some(reason) = self.cap(slot, buffers) {
+        let heads = start == 0 && !datagram.header.is_known();
+        let tcp_until = if heads { self.tcp_until(&frame, ip, fragment) } else { datagram.tcp_until };
+        let datagram = self.datagrams.value(slot);
+        let within = if heads {
+            // Whatever lies there began in the header: nothing with offset 0 came.
+            tcp_until > 0 && datagram.pieces.overlap(&self.nodes, Span::new(0, tcp_until))
+        } else {
+            (1..tcp_until).contains(&start)
+        };
+        if within {
+            sink.anomaly(ignored);
+            return Outcome::Dropped(DropReason::FragmentInvalid, frame);
+        }
+        // A long header is kept in buffers of its own, no more of them than its frame has.
+        let own = if heads && fragment.payload as usize > KEPT { buffers } else { 0 };
+        if let Some(reason) = self.cap(slot, buffers + own) {
             return Outcome::Dropped(reason, frame);
         }
         let datagram = self.datagrams.value_mut(slot);
@@ -60,9 +77,22 @@ impl Reassembler {
                 return Outcome::Dropped(DropReason::FragmentOverlapV6, frame);
             }
         }
-        if start == 0 && !datagram.header.is_known() && !datagram.header.take(&frame, ip, fragment) {
-            return Outcome::Dropped(DropReason::FragmentInvalid, frame);
+        if heads {
+            datagram.tcp_until = tcp_until;
+            match datagram.header.take(&frame, ip, fragment, &mut self.head_room, alloc) {
+                Ok(0) => {}
+                Ok(segments) => {
+                    self.charge(slot, segments as u64 * u64::from(self.settings.buffer_bytes));
+                }
+                Err(reason) => {
+                    if reason == DropReason::FragmentInvalid {
+                        sink.anomaly(ignored);
+                    }
+                    return Outcome::Dropped(reason, frame);
+                }
+            }
         }
+        let datagram = self.datagrams.value_mut(slot);
         datagram.largest = datagram.largest.max(ip.total_len.min(u32::from(u16::MAX)) as u16);
         let place = Place { span, apart, buffers };
         self.place(slot, frame, place, fragment, alloc, sink)

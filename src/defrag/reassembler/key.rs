@@ -4,11 +4,29 @@ use crate::base::{Addr, Family};
 use crate::decode::{Decoded, Fragment, Ip};
 use std::hash::{Hash, Hasher};
 
+/// On which way a fragment came: its VLANs, and a number of all else that was around it in this direction.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(super) struct Way {
+    vlans: u64,
+    path: u64,
+}
+
+impl Way {
+    fn of(decoded: &Decoded) -> Way {
+        Way { vlans: decoded.tuple.context, path: decoded.around.path }
+    }
+
+    /// For a hash: a path's bits are as good as random.
+    fn mixed(self) -> u128 {
+        u128::from(self.vlans ^ self.path) << 64
+    }
+}
+
 #[derive(Copy, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) src: Addr,
     pub(super) dst: Addr,
-    pub(super) context: u64,
+    pub(super) way: Way,
     pub(super) id: u32,
     /// 0 for IPv6, whose identification does not depend on it.
     pub(super) proto: u8,
@@ -20,7 +38,7 @@ impl Key {
     pub(super) fn of(decoded: &Decoded, ip: &Ip, fragment: &Fragment, copies: bool) -> Key {
         let (t, family) = (&decoded.tuple, ip.family);
         let proto = if family == Family::V4 { ip.proto } else { 0 };
-        Key { src: t.src, dst: t.dst, context: t.context, id: fragment.id, proto, family, copies }
+        Key { src: t.src, dst: t.dst, way: Way::of(decoded), id: fragment.id, proto, family, copies }
     }
 }
 
@@ -33,20 +51,26 @@ impl Hash for Key {
             | u64::from(self.copies) << 41;
         state.write_u128(self.src.0);
         state.write_u128(self.dst.0);
-        state.write_u128(u128::from(self.context) << 64 | u128::from(small));
+        state.write_u128(self.way.mixed() | u128::from(small));
     }
 }
 
 #[derive(Copy, Clone, PartialEq, Eq)]
 pub(super) struct SourceKey {
-    pub(super) src: Addr,
-    pub(super) context: u64,
-    pub(super) family: Family,
+    src: Addr,
+    way: Way,
+    family: Family,
+}
+
+impl SourceKey {
+    pub(super) fn of(decoded: &Decoded, ip: &Ip) -> SourceKey {
+        SourceKey { src: decoded.tuple.src, way: Way::of(decoded), family: ip.family }
+    }
 }
 
 impl Hash for SourceKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(self.src.0);
-        state.write_u128(u128::from(self.context) << 64 | u128::from(self.family == Family::V6));
+        state.write_u128(self.way.mixed() | u128::from(self.family == Family::V6));
     }
 }

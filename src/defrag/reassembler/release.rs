@@ -40,6 +40,7 @@ impl Reassembler {
     pub(super) fn let_go(&mut self, slot: u32) -> u32 {
         let datagram = self.datagrams.value_mut(slot);
         datagram.pieces.clear(&mut self.nodes);
+        datagram.header.forget();
         self.memory -= datagram.memory;
         if let Some(source) = datagram.source {
             self.sources.value_mut(source).memory -= datagram.memory;
@@ -88,6 +89,9 @@ impl Reassembler {
 
     /// The datagram's slot is free.
     pub(super) fn forget(&mut self, slot: u32) {
+        if self.datagrams.value(slot).memory > 0 {
+            self.let_go(slot); // a header whose fragment was refused
+        }
         if let Some(source) = self.datagrams.value_mut(slot).source.take() {
             let held = self.sources.value_mut(source);
             held.datagrams -= 1;

@@ -2,9 +2,11 @@ use super::*;
 use crate::base::{Addr, FlowTuple};
 use crate::io::FrameMeta;
 use crate::io::memory::HeapPool;
+use crate::wire::checksum::internet;
 use std::time::Duration;
 
 mod caps;
+mod headers;
 mod model;
 
 const LINK: usize = 14;
@@ -57,6 +59,8 @@ fn fragment(pool: &HeapPool, family: Family, id: u32, src: u8, p: Piece) -> (Fra
             let field = (p.start / 8) as u16 | u16::from(p.more) << 13;
             ip[6..8].copy_from_slice(&field.to_be_bytes());
             (ip[8], ip[9]) = (64, 17);
+            let sum = internet(&ip);
+            ip[10..12].copy_from_slice(&sum.to_be_bytes());
             bytes.extend(ip);
         }
         Family::V6 => {
@@ -79,7 +83,8 @@ fn fragment(pool: &HeapPool, family: Family, id: u32, src: u8, p: Piece) -> (Fra
         next_header: 17,
         next_header_at,
     };
-    let ip = Ip { at, family, proto: 17, fragment: Some(fragment), ..Ip::default() };
+    let header_len = (payload - at) as u16;
+    let ip = Ip { at, header_len, family, proto: 17, fragment: Some(fragment), ..Ip::default() };
     let tuple =
         FlowTuple { src: Addr(u128::from(src)), dst: Addr(9), proto: 17, family, ..FlowTuple::default() };
     (pool.frame(&bytes), Decoded { ip: Some(ip), tuple, ..Decoded::default() })

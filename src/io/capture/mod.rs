@@ -46,14 +46,12 @@ pub enum CaptureError {
         path = path.display()
     )]
     MixedSnapshots { path: PathBuf, interface: usize, first: u32, other: u32 },
-    #[error("{path} is damaged at byte {offset}, in record {record}: {reason}; {good} good frames before it",
+    #[error("{path} is damaged at byte {offset}: {reason}; good frames before it: {good}",
         path = path.display())]
     Damaged {
         path: PathBuf,
         /// Where the record begins.
         offset: u64,
-        /// Counted from 1; a pcapng file's other blocks count too.
-        record: u64,
         good: u64,
         reason: &'static str,
     },

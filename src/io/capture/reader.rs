@@ -75,7 +75,6 @@ pub struct Reader {
     capacity: usize,
     /// Bytes of the current record, still in the buffer because its bytes are lent.
     unread: usize,
-    records: u64,
     frames: u64,
     dlt: u16,
 }
@@ -104,8 +103,7 @@ impl Reader {
         let whole = std::io::Cursor::new(magic).take(read as u64).chain(file);
         let (source, format) = source(magic, whole).map_err(not_a_capture)?;
         let path = path.to_owned();
-        let mut reader =
-            Reader { path, source, format, capacity: BUFFER, unread: 0, records: 0, frames: 0, dlt: 0 };
+        let mut reader = Reader { path, source, format, capacity: BUFFER, unread: 0, frames: 0, dlt: 0 };
         reader.read_header()?;
         Ok(reader)
     }
@@ -197,7 +195,6 @@ impl Reader {
             let fault = match self.source.next() {
                 Ok((size, block)) => {
                     self.unread = size;
-                    self.records += 1;
                     match of_interest(block, &mut self.format, base) {
                         Ok(None) => continue,
                         Ok(found) => return Ok(found),
@@ -213,10 +210,7 @@ impl Reader {
                             Ok(()) => continue,
                             Err(fault) => fault,
                         },
-                        Some(reason) => {
-                            self.records += 1;
-                            Fault::Damage(reason)
-                        }
+                        Some(reason) => Fault::Damage(reason),
                     }
                 }
             };
@@ -228,7 +222,6 @@ impl Reader {
         if too_small {
             self.capacity *= 2;
             if self.capacity > MAX_BLOCK || !self.source.grow(self.capacity) {
-                self.records += 1;
                 return Err(Fault::Damage("its length is beyond belief"));
             }
         }
@@ -241,7 +234,6 @@ impl Reader {
             Fault::Damage(reason) => CaptureError::Damaged {
                 path,
                 offset: self.source.consumed() as u64,
-                record: self.records,
                 good: self.frames,
                 reason,
             },

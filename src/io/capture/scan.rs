@@ -50,8 +50,8 @@ impl Summary {
                     summary.last = Some(record.time);
                 }
                 Ok(None) => return Ok(summary),
-                Err(CaptureError::Damaged { path, offset, record, good, reason }) => {
-                    summary.damage = Some(CaptureError::Damaged { path, offset, record, good, reason });
+                Err(CaptureError::Damaged { path, offset, good, reason }) => {
+                    summary.damage = Some(CaptureError::Damaged { path, offset, good, reason });
                     return Ok(summary);
                 }
                 Err(error) => return Err(error),

@@ -75,6 +75,6 @@ fn ends(between: &Between) -> Result<Ends, String> {
         return Err("one address is of IPv4, the other of IPv6".into());
     }
     let [sport, dport] = between.ports.unwrap_or_default();
-    let tuple = FlowTuple { src, dst, sport, dport, proto: between.proto, family, context: 0 };
+    let tuple = FlowTuple { src, dst, sport, dport, proto: between.proto, family, context: 0, tunnel: 0 };
     Ok(Ends { tuple, with_ports: between.ports.is_some() })
 }

@@ -23,7 +23,7 @@ use crate::mgmt::start;
 use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, replay_capture};
 use crate::pipeline::{Appliance, Balance, Handle, Mode, PortPlan, SetupError, Spreading};
 use crate::service::ServicePlan;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReassembleFault {
@@ -32,8 +32,17 @@ pub enum ReassembleFault {
          captures (-r IN -w OUT)"
     )]
     NoPorts,
-    #[error("{0} device is given behind `--`, and a pair has two: add another --vdev or -a")]
+    #[error(
+        "behind `--` stands an odd number of devices ({0}), and a pair has two: add another --vdev or -a, or take one out"
+    )]
     OddDevices(usize),
+    #[error(
+        "{path}: link type {dlt} has no decoder, so no fragment in it would be found; give a capture of Ethernet (1), raw IP (101), \
+         Linux cooked frames (113, 276), BSD loopback (0, 108), PPP (9) or Cisco HDLC (104), to which `tcprewrite --dlt=enet` converts \
+         some others",
+        path = path.display()
+    )]
+    UnknownLink { path: PathBuf, dlt: u16 },
     #[error("port {0} is in no pair: add a [[pair]] with it, or leave it out")]
     Single(String),
     #[error(transparent)]
@@ -132,6 +141,9 @@ pub fn convert_capture(
     to: &Path,
 ) -> Result<Ended, ReassembleFault> {
     let summary = Summary::scan(from)?;
+    if let LinkType::Other(_) = summary.link_type {
+        return Err(ReassembleFault::UnknownLink { path: from.to_owned(), dlt: summary.dlt });
+    }
     crate::mgmt::capture_out::refuse_same_file(from, to).map_err(ReassembleFault::Run)?;
     let platform = platform(config, options)?;
     let (input, output) = (PortId(0), PortId(1));

@@ -15,7 +15,8 @@ fn udp(client: u32, text: &[u8]) -> Vec<u8> {
 /// From the server's side, as an operator may ask.
 fn between(client: u32) -> Ends {
     let [src, dst] = [99, client].map(|host: u32| Addr::v4((0x0a00_0000 + host).to_be_bytes()));
-    let tuple = FlowTuple { src, dst, sport: 2, dport: 1, proto: 17, family: Family::V4, context: 0 };
+    let tuple =
+        FlowTuple { src, dst, sport: 2, dport: 1, proto: 17, family: Family::V4, context: 0, tunnel: 0 };
     Ends { tuple, with_ports: true }
 }
 

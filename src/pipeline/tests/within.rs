@@ -187,3 +187,55 @@ fn the_record_of_an_inner_session_names_its_tunnel() {
         }
     }
 }
+
+/// Whatever sessions belong to, a datagram's pieces come by one way.
+#[test]
+fn pieces_that_differ_in_any_number_around_them_are_no_datagram() {
+    let [first, last] = &pieces()[..] else { panic!() };
+    let shim =
+        |kind: u16, before: &[u8], packet: &[u8]| Link::ethernet().wrap_as(kind, &[before, packet].concat());
+    type Wrap<'a> = &'a dyn Fn(u8, &[u8]) -> Vec<u8>;
+    let tunnelled = |tunnel: Tunnel, packet: &[u8]| Link::ethernet().wrap(&through(&tunnel, (1, 2), packet));
+    let ways: [(&str, Wrap<'_>); 6] = [
+        ("PPPoE", &|n, packet| Link::ethernet().wrap_as(0x8864, &pppoe(n.into(), packet))),
+        ("MPLS", &|n, packet| Link::ethernet().wrap_as(0x8847, &mpls(&[u32::from(n) + 100], packet))),
+        ("802.1ah", &|n, packet| shim(0x88e7, &[0, 0, 0, n], &Link::ethernet().wrap(packet))),
+        ("VN-Tag", &|n, packet| shim(0x8926, &[0, 0, 0, n, 8, 0], packet)),
+        ("GTP-U", &|n, packet| tunnelled(Tunnel::GtpU(n.into()), packet)),
+        ("VXLAN", &|n, packet| tunnelled(Tunnel::Vxlan(n.into()), packet)),
+    ];
+    for (what, wrap) in ways {
+        for sessions in [InnerSessions::OfTunnel, InnerSessions::Joined] {
+            let alerts = |other: u8| {
+                let mut capture = Capture::new(Link::ethernet());
+                capture.frame(wrap(1, first)).frame(wrap(other, last));
+                let tunnels = Tunnels::default().keeping(sessions);
+                replay(&capture.frames, NEEDLE, &Settings { tunnels, ..settings(2, Mode::Ids) }).alerts.len()
+            };
+            assert_eq!((alerts(1), alerts(2)), (1, 0), "{what}, {sessions:?}");
+        }
+    }
+}
+
+#[test]
+fn the_record_of_a_rebuilt_inner_datagram_that_carries_another_tunnel_names_its_own() {
+    let packet = build::udp_packet(addr(11, 4000), addr(12, 9), &IpFields::default(), b"inner");
+    let middle = through(&Tunnel::Ip, (5, 6), &packet);
+    let plan = detection(&engine(""), 2);
+    let mut rig = Rig::with(&plan, &settings(1, Mode::Ips));
+    for piece in build::fragments(&middle, 7, &[24]) {
+        rig.packet(Dir::ToServer, &through(&Tunnel::Vxlan(1), (1, 2), &piece));
+    }
+    let told = |event: &Event| match event.body {
+        EventBody::Flow(flow) => {
+            let ends = |outer: Outer| (outer.tuple.dst_ip(), outer.kind, outer.depth);
+            Some((flow.stats.tuple.dst_ip(), flow.outer.map(ends)))
+        }
+        _ => None,
+    };
+    let told: Vec<_> = rig.finish().iter().filter_map(told).collect();
+    let of = |n: u32| told.iter().find(|(dst, _)| *dst == addr(n, 1).ip()).map(|(_, outer)| *outer);
+    let end = addr(2, 1).ip();
+    assert_eq!(of(6), Some(Some((end, TunnelKind::Vxlan, 1))), "the one put together: {told:?}");
+    assert_eq!(of(12), Some(Some((end, TunnelKind::Ipv4, 2))));
+}

@@ -209,7 +209,7 @@ mod tests {
         fn any_tuple()(v4: bool, src: (u8, u8), dst: (u8, u8), sport in 0u16..14, dport in 0u16..14, proto in 5u8..10) -> FlowTuple {
             let (family, width) = if v4 { (Family::V4, 32) } else { (Family::V6, 128) };
             let addr = |(high, low): (u8, u8)| Addr(u128::from(high & 3) << (width - 8) | u128::from(low & 7));
-            FlowTuple { family, src: addr(src), dst: addr(dst), sport, dport, proto, context: 0 }
+            FlowTuple { family, src: addr(src), dst: addr(dst), sport, dport, proto, context: 0, tunnel: 0 }
         }
     }
 

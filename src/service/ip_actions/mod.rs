@@ -64,7 +64,7 @@ pub struct Key {
 
 impl Key {
     const fn empty(target: IpTarget, tuple: &FlowTuple) -> Key {
-        let (family, context) = (tuple.family, tuple.context);
+        let (family, context) = (tuple.family, tuple.tenant());
         Key { target, family, src: Addr(0), dst: Addr(0), proto: 0, dport: 0, port: 0, context }
     }
 

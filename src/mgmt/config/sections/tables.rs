@@ -201,6 +201,7 @@ pub struct Fragments {
     pub policy: Overlap,
     pub drop_v6_overlaps: bool,
     pub drop_tiny_first: bool,
+    pub drop_bad_checksum: bool,
     pub mtu: Auto<Mtu>,
     pub icmp_time_exceeded: bool,
 }
@@ -218,6 +219,7 @@ impl Fragments {
             policy: Overlap::First,
             drop_v6_overlaps: true,
             drop_tiny_first: true,
+            drop_bad_checksum: true,
             mtu: Auto::Auto,
             icmp_time_exceeded: false,
         };
@@ -233,6 +235,7 @@ impl Fragments {
                 policy: Overlap::Bsd,
                 drop_v6_overlaps: false,
                 drop_tiny_first: false,
+                drop_bad_checksum: false,
                 ..inline
             },
         }
@@ -281,8 +284,15 @@ impl Section for Fragments {
         );
         v.live(
             "drop-tiny-first",
-            "Drop TCP fragments that cut its fixed header: a first one too short for it (RFC 1858), one that begins in it (RFC 3128).",
+            "Drop TCP fragments that cut its fixed header: a first one too short for it (RFC 1858), one that begins in it (RFC 3128).\n\
+             Of IPv6 also a first one that does not have all extension headers (RFC 7112).",
             &mut self.drop_tiny_first,
+        );
+        v.live(
+            "drop-bad-checksum",
+            "Drop IPv4 fragments, and packets that have to be cut, whose header checksum is wrong, as a router does.\n\
+             false for captures of a host whose NIC computes it. `weir replay` drops them only with -k all.",
+            &mut self.drop_bad_checksum,
         );
         v.value(
             "mtu",
