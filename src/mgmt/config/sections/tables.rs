@@ -255,11 +255,7 @@ impl Section for Fragments {
             "Fragments a worker keeps, over all datagrams.",
             &mut Within(&mut self.pieces, 2..=1 << 24).of("fragments"),
         );
-        v.live(
-            "datagram-memory",
-            "Buffer bytes one incomplete datagram may hold.",
-            &mut self.datagram_memory,
-        );
+        v.live("datagram-memory", "Buffer bytes one datagram may hold.", &mut self.datagram_memory);
         v.live(
             "datagram-fragments",
             "Fragments one datagram may have.",
@@ -291,7 +287,7 @@ impl Section for Fragments {
         v.live(
             "drop-bad-checksum",
             "Drop IPv4 fragments, and packets that have to be cut, whose header checksum is wrong, as a router does.\n\
-             false for captures of a host whose NIC computes it. `weir replay` drops them only with -k all.",
+             false for captures of a host whose NIC computes it. `weir replay` does without, unless this is set or -k all is given.",
             &mut self.drop_bad_checksum,
         );
         v.value(
