@@ -3,6 +3,7 @@
 //! Decode, reassembly, session, stream, rules, verdict, exit: the stages in [`Lane::frame`] and [`Lane::datagram`] are
 //! those of spec 00. A lane belongs to one lcore; `report` makes its events, `settle` applies verdicts.
 
+use super::ahead::{Ahead, looks_ahead};
 use super::allowance::Allowance;
 use super::exits::Exits;
 use super::ledger::Ledger;
@@ -50,7 +51,8 @@ pub struct Lane {
     /// Who wants the packet at hand dropped.
     pub(super) blame: Blame,
     pub(super) scratch: Box<[u8]>,
-    decoded: Box<[Decoded]>,
+    pub(super) decoded: Box<[Decoded]>,
+    pub(super) ahead: Ahead,
     /// For a datagram that is rebuilt amid a burst.
     pub(super) rebuilt: Option<Box<Decoded>>,
     /// For what tunnels carry.
@@ -119,6 +121,7 @@ impl Lane {
             order: None,
             scratch: vec![0; SCRATCH].into(),
             decoded: vec![Decoded::default(); BURST].into(),
+            ahead: Ahead::default(),
             rebuilt: Some(Box::default()),
             inner: Some(Box::default()),
             inner_scratch: vec![0; SCRATCH].into(),
@@ -136,27 +139,6 @@ impl Lane {
             position: 0,
             near: 0,
         }
-    }
-
-    /// A burst of frames: all are decoded before the first is looked up, so that the table's lines are on their way.
-    pub fn burst(&mut self, burst: &mut Burst, give: Give<'_>) {
-        let mut decoded = std::mem::take(&mut self.decoded);
-        for (frame, decoded) in burst.iter().zip(&mut decoded) {
-            if let Some(plan) = self.plan(frame.meta().port).filter(looks_ahead) {
-                decode(frame.view(&mut self.scratch), plan.link, &self.tunnels, decoded);
-                self.sessions.prefetch(decoded);
-            }
-        }
-        for decoded in decoded.iter().take(burst.len()) {
-            self.sessions.prefetch_session(decoded);
-        }
-        for session in decoded.iter().take(burst.len()).filter_map(|decoded| self.sessions.likely(decoded)) {
-            self.services.prefetch(session);
-        }
-        for (frame, decoded) in burst.drain(..).zip(&mut decoded) {
-            self.decoded_frame(frame, decoded, give);
-        }
-        self.decoded = decoded;
     }
 
     /// One frame of those that must be taken one by one.
@@ -178,7 +160,7 @@ impl Lane {
         self.plans.get(port.index()).copied()
     }
 
-    fn decoded_frame(&mut self, frame: Frame, decoded: &mut Decoded, give: Give<'_>) {
+    pub(super) fn decoded_frame(&mut self, frame: Frame, decoded: &mut Decoded, give: Give<'_>) {
         let meta = frame.meta();
         let Some(plan) = self.plan(meta.port).filter(|plan| plan.inspect) else {
             let peer = self.plan(meta.port).and_then(|plan| plan.peer);
@@ -409,11 +391,6 @@ impl Lane {
     pub fn set_watermark(&self, packet: u64) {
         self.report.set_watermark(packet);
     }
-}
-
-/// Whether a burst's frames are decoded before the first is looked up.
-fn looks_ahead(plan: &PortPlan) -> bool {
-    plan.inspect && plan.mode != Mode::Reassemble
 }
 
 /// The number near `near` whose lower half this is.

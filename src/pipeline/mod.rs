@@ -11,6 +11,7 @@
 //! [`board`]; management speaks to a worker through its [`mailbox`] and hears of it through a ring of events. Each lcore
 //! keeps a [`ledger`]: every frame that came in stands in it once as gone out.
 
+mod ahead;
 mod allowance;
 pub mod appliance;
 pub mod board;

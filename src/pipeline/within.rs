@@ -32,7 +32,9 @@ impl Lane {
                     let (tuple, cause) = (outer.tuple, subject.cause);
                     let (kind, depth) = (found.kind, found.depth);
                     self.report.set_outer(Some(Outer { tuple, cause, kind, depth }));
-                    decode_inner(bytes, &found, layers, &self.tunnels, &mut inner);
+                    if !self.ahead.take(&mut inner) {
+                        decode_inner(bytes, &found, layers, &self.tunnels, &mut inner);
+                    }
                 }
                 None => decode_rebuilt(bytes, &self.tunnels, &mut inner),
             }

@@ -239,3 +239,47 @@ fn the_record_of_a_rebuilt_inner_datagram_that_carries_another_tunnel_names_its_
     assert_eq!(of(6), Some(Some((end, TunnelKind::Vxlan, 1))), "the one put together: {told:?}");
     assert_eq!(of(12), Some(Some((end, TunnelKind::Ipv4, 2))));
 }
+
+/// A burst's packets are decoded ahead of their turn, those in tunnels too: whose is whose must not be mixed up.
+#[test]
+fn a_burst_of_packets_in_and_out_of_tunnels_is_taken_as_its_frames_one_by_one() {
+    let inner =
+        |n: u32| build::udp_packet(addr(11 + n % 7, 9), addr(12, 8), &IpFields::default(), b"a needle");
+    let of_pieces = build::fragments(&inner(5), 5, &[8]);
+    let packets: Vec<Vec<u8>> = (0..70)
+        .map(|n| match n % 7 {
+            0 => inner(n),
+            1 => through(&Tunnel::Vxlan(n % 3), (1, 2), &inner(n)),
+            2 => through(&Tunnel::Ip, (3, 4), &through(&Tunnel::Vxlan(1), (1, 2), &inner(n))),
+            3 => through(&Tunnel::Vxlan(9), (1, 2), &of_pieces[n as usize / 7 % 2]),
+            4 => build::fragment(&through(&Tunnel::Vxlan(8), (1, 2), &inner(n)), n / 14, 0..64, true),
+            5 => through(&Tunnel::Vxlan(1), (1, 2), &[0x4f; 30]),
+            _ => through(&Tunnel::Gre { key: Some(n), sequence: None }, (1, 2), &inner(n)),
+        })
+        .collect();
+    let frames: Vec<_> = packets.iter().map(|packet| Link::ethernet().wrap(packet)).collect();
+    let told = |size: usize| {
+        let mut rig = Rig::with(&detection(&engine(NEEDLE), 2), &settings(1, Mode::Ips));
+        frames.chunks(size).for_each(|some| rig.frames(INSIDE, some));
+        let sent = rig.sent.clone();
+        let mut said: Vec<_> = rig
+            .finish()
+            .iter()
+            .filter_map(|event| match event.body {
+                EventBody::Flow(flow) => {
+                    let outer = flow.outer.map(|outer| (outer.tuple, outer.kind, outer.depth));
+                    Some(format!("{:?} {:?} {outer:?}", flow.stats.tuple, flow.stats.packets))
+                }
+                EventBody::Alert(_) => Some("alert".to_owned()),
+                _ => None,
+            })
+            .collect();
+        said.sort();
+        (sent, said)
+    };
+    let one_by_one = told(1);
+    assert!(one_by_one.1.iter().filter(|said| *said == "alert").count() > 20);
+    for size in [5, 32, 70] {
+        assert_eq!(told(size), one_by_one, "{size} at once");
+    }
+}
