@@ -25,6 +25,7 @@ use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
+use crate::mgmt::shadow::Shadowing;
 use crate::mgmt::stalls::Stalls;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Handle;
@@ -49,6 +50,7 @@ mod modes;
 mod overrules;
 mod passes;
 mod rules;
+mod shadow;
 mod tune;
 mod vitals;
 mod watch;
@@ -106,6 +108,8 @@ pub struct Operator {
     renewed: Mutex<Option<Vec<Renewed>>>,
     profiler: Option<profiler::Reader>,
     overrules: Mutex<Overrules>,
+    /// Rules that are tried. Locked before `services`.
+    trial: Mutex<Option<shadow::Trial>>,
     /// Where frames lie.
     pool: Option<Pool>,
 }
@@ -155,6 +159,7 @@ impl Operator {
             renewed: Mutex::default(),
             profiler: parts.profiler,
             overrules: Mutex::default(),
+            trial: Mutex::default(),
             pool: parts.pool,
             at_start: parts.loaded.config.clone(),
             loaded: Mutex::new(Arc::new(parts.loaded)),
@@ -263,6 +268,10 @@ impl Operator {
         change: impl FnOnce(&mut Manager, &mut dyn Mail) -> Result<T, String>,
     ) -> Result<T, ControlError> {
         let _one = lock(&self.asking);
+        // Who is asked to judge may be another afterwards.
+        if self.stop_shadow() {
+            tracing::warn!("rules: services change, so those that were tried judge no more");
+        }
         let mut services = lock(&self.services);
         change(&mut services, &mut Post(self)).map_err(ControlError::Unchanged)
     }
@@ -514,6 +523,10 @@ impl Control for Operator {
     }
 
     fn overruling(&self) -> Option<&dyn Overruling> {
+        Some(self)
+    }
+
+    fn shadowing(&self) -> Option<&dyn Shadowing> {
         Some(self)
     }
 

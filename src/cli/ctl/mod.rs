@@ -10,6 +10,7 @@ mod pass;
 mod profile;
 mod rules;
 mod services;
+mod shadow;
 mod show;
 mod why;
 

@@ -29,6 +29,9 @@ impl Operator {
             part("streams", sum(|t| t.stream_memory.get()), config.streams.memory.0 * tables),
             part("applications", sum(|t| t.app_memory.get()), Limits::default().memory as u64 * tables),
         ];
+        // What a trial of rules holds of sessions, beside the streams and the applications of those in force.
+        let twice = (config.streams.memory.0 + Limits::default().memory as u64) * tables;
+        parts.push(part("shadow", sum(|t| t.shadow_memory.get()), twice));
         if let Some(pool) = &self.pool {
             parts.push(part(
                 "frames",
