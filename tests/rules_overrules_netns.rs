@@ -85,7 +85,9 @@ fn what_is_set_survives_a_reload_and_nonsense_is_refused() {
     };
     assert!(refused(&line, &["set", "8", "drop"]).contains("the files have no rule 1:8"));
     assert!(refused(&line, &["set", "8", "disable"]).contains("1:8 is not in force"));
-    assert!(refused(&line, &["set", "7", "explode"]).contains("write one of disable, alert"));
+    let misused = line.ctl(&["rules", "set", "7", "explode"]);
+    assert_eq!(misused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&misused.stderr).contains("write one of disable, alert"));
     assert!(refused(&line, &["unset", "7"]).contains("1:7 goes by the files"));
     assert_eq!(line.json(&["rules", "overrides"])["overrides"], json!([]));
 
@@ -103,14 +105,14 @@ fn what_is_set_survives_a_reload_and_nonsense_is_refused() {
     let parts = line.json(&["memory"]);
     let names: Vec<&str> = parts.as_array().unwrap().iter().map(|p| p["part"].as_str().unwrap()).collect();
     let expected =
-        ["sessions", "fragments", "streams", "applications", "shadow", "frames", "logs", "process"];
+        ["sessions", "fragments", "streams", "applications", "rules", "shadow", "frames", "logs", "process"];
     assert_eq!(names, expected);
     for part in parts.as_array().unwrap() {
         let (used, cap) = (part["used"].as_u64().unwrap(), part["cap"].as_u64());
         assert!(cap.is_none_or(|cap| used <= cap), "{part}");
-        assert_eq!(cap.is_none(), part["part"] == "process");
+        assert_eq!(cap.is_none(), part["part"] == "process" || part["part"] == "rules");
     }
-    assert!(parts[0]["used"].as_u64() > Some(0) && parts[7]["used"].as_u64() > Some(1 << 20), "{parts}");
+    assert!(parts[0]["used"].as_u64() > Some(0) && parts[8]["used"].as_u64() > Some(1 << 20), "{parts}");
     let events = line.end();
     assert_eq!(events.of("alert").len(), 3, "one was blocked; one was let go, and answered");
 }

@@ -6,6 +6,7 @@ use crate::cli::Failure;
 use crate::cli::table::Table;
 use crate::mgmt::rpc::client::Client;
 use crate::mgmt::rpc::proto as p;
+use crate::rules::lists::{Overrule, WORDS};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -49,10 +50,16 @@ pub(super) struct Set {
     #[arg(value_name = "[GID:]SID", value_parser = id)]
     rule: (u32, u32),
     /// alert, drop, reject, pass or disable; also rejectsrc, rejectdst, rejectboth, close-client, close-server, close-both
+    #[arg(value_parser = action)]
     action: String,
     /// Go back by itself after so long ("3600" seconds, "1h"); else when it is unset, or weir ends
     #[arg(long = "for", value_name = "SPAN", value_parser = span)]
     span: Option<Duration>,
+}
+
+fn action(text: &str) -> Result<String, String> {
+    let known = Overrule::parse(text).map(|_| text.to_owned());
+    known.ok_or_else(|| format!("write one of {}", WORDS.join(", ")))
 }
 
 /// `SID` or `GID:SID`.

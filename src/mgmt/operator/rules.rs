@@ -1,7 +1,7 @@
 //! Rules: those of the start, and new ones compiled beside those in force and put in their place.
 
 use super::{Operator, Post, lock};
-use crate::base::Generation;
+use crate::base::{Generation, tally};
 use crate::inspect::Engine;
 use crate::io::heap;
 use crate::mgmt::background;
@@ -25,6 +25,8 @@ pub(super) struct Compiled {
     pub(super) engine: Arc<Engine>,
     pub(super) refused: Refused,
     pub(super) ruleset: Arc<Ruleset>,
+    /// That it takes in memory.
+    pub(super) bytes: u64,
 }
 
 impl Operator {
@@ -40,7 +42,12 @@ impl Operator {
         let _one = lock(&self.asking);
         let engine = Arc::clone(&rules.engine);
         let ruleset = Arc::new(Ruleset::of(&rules.loaded, engine.rules().rules.len(), self.now()));
-        let done = self.publish_compiled(Compiled { engine, refused: rules.loaded.refused(), ruleset })?;
+        let done = self.publish_compiled(Compiled {
+            engine,
+            refused: rules.loaded.refused(),
+            ruleset,
+            bytes: rules.bytes,
+        })?;
         self.awaits_rules.store(false, Ordering::Relaxed);
         Ok(done.loaded as usize)
     }
@@ -66,7 +73,7 @@ impl Operator {
     ) -> Result<Compiled, ControlError> {
         let datasets = self.rules.current().map(|set| set.datasets.clone()).unwrap_or_default();
         let selection = Selection { datasets, overruled, ..self.selection.clone() };
-        background::work("weir-compile", || self.compile_here(next, accept_refused, &selection))
+        self.compile_in_background(next, accept_refused, &selection)
     }
 
     /// The same, to run beside the rules in force with datasets of their own.
@@ -77,7 +84,18 @@ impl Operator {
         datasets: Vec<Arc<dataset::Set>>,
     ) -> Result<Compiled, ControlError> {
         let selection = Selection { datasets, overruled, ..self.selection.clone() };
-        background::work("weir-compile", || self.compile_here(next, false, &selection))
+        self.compile_in_background(next, false, &selection)
+    }
+
+    fn compile_in_background(
+        &self,
+        next: &Loaded,
+        accept_refused: bool,
+        selection: &Selection,
+    ) -> Result<Compiled, ControlError> {
+        let compile = || self.compile_here(next, accept_refused, selection);
+        let (compiled, bytes) = tally::of(|| background::work("weir-compile", compile));
+        compiled.map(|compiled| Compiled { bytes, ..compiled })
     }
 
     fn compile_here(
@@ -107,14 +125,14 @@ impl Operator {
         loaded.rules.generation = Generation(self.generation.load(Ordering::Relaxed) + 1);
         let engine = Engine::compile(Arc::new(loaded.rules)).map_err(|error| refused(error.to_string()))?;
         heap::give_back();
-        Ok(Compiled { engine: Arc::new(engine), refused: faults, ruleset })
+        Ok(Compiled { engine: Arc::new(engine), refused: faults, ruleset, bytes: 0 })
     }
 
     /// New rules to all workers. Only who holds `asking` calls this.
     pub(super) fn publish_compiled(&self, compiled: Compiled) -> Result<Reload, ControlError> {
-        let Compiled { engine, refused, ruleset } = compiled;
+        let Compiled { engine, refused, ruleset, bytes } = compiled;
         let set = Arc::clone(engine.rules());
-        self.rules.publish(Arc::clone(&set));
+        self.rules.publish(Arc::clone(&set), bytes);
         let taken = lock(&self.services).new_rules(&engine, &mut Post(self));
         // Its number is spent, even if a worker should not answer; who reads it may rely on those that did.
         self.generation.store(set.generation.0, Ordering::Relaxed);

@@ -30,6 +30,13 @@ pub(super) struct Trial {
     running: bool,
 }
 
+impl Trial {
+    /// That its rules take in memory, and what is counted of them.
+    fn bytes(&self) -> u64 {
+        self.compiled.bytes + self.candidate.comparisons().iter().map(|counts| counts.bytes()).sum::<u64>()
+    }
+}
+
 fn refused<T>(text: impl Into<String>) -> Result<T, ControlError> {
     Err(ControlError::Refused(text.into()))
 }
@@ -69,18 +76,24 @@ impl Operator {
     /// Whether it was running.
     pub(super) fn stop_shadow(&self) -> bool {
         let now = self.now();
-        let mut trial = lock(&self.trial);
-        let Some(trial) = trial.as_mut().filter(|trial| trial.running) else { return false };
-        trial.running = false;
-        trial.until = trial.until.min(now);
-        lock(&self.services).end_shadow(&mut Post(self));
-        true
+        let ended = lock(&self.trial).as_mut().filter(|trial| trial.running).map(|trial| {
+            trial.running = false;
+            trial.until = trial.until.min(now);
+        });
+        if ended.is_some() {
+            lock(&self.services).end_shadow(&mut Post(self));
+        }
+        ended.is_some()
     }
 
     pub(super) fn forget_shadow(&self) {
         self.stop_shadow();
-        drop(lock(&self.trial).take());
-        heap::give_back();
+        let forgotten = lock(&self.trial).take();
+        if forgotten.is_some() {
+            self.trial_bytes.store(0, Ordering::Relaxed);
+            drop(forgotten);
+            heap::give_back();
+        }
     }
 
     /// What rules change is copied: what the candidate changes nobody else sees.
@@ -226,6 +239,7 @@ impl Shadowing for Operator {
             report.beside,
             span.as_secs()
         );
+        self.trial_bytes.store(trial.bytes(), Ordering::Relaxed);
         *lock(&self.trial) = Some(trial);
         Ok(report)
     }
