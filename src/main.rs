@@ -1,8 +1,7 @@
 //! The `weir` command.
 
-/// Rule sets are a million small pieces: with the C library's allocator their start takes half as long again.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: weir::io::heap::Allocator = weir::io::heap::Allocator;
 
 fn main() -> std::process::ExitCode {
     weir::cli::main()

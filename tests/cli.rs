@@ -1,4 +1,4 @@
-//! The command line as people meet it: what is wrong, where, and what to do next; exit codes 0 and 1.
+//! The command line as people meet it: what is wrong, where, and what to do next; exit codes.
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
@@ -21,9 +21,20 @@ fn text(bytes: &[u8]) -> String {
 /// Fails with exit code 1, saying all of these on stderr and nothing on stdout.
 #[track_caller]
 fn refused(words: &[&str], said: &[&str]) {
+    ends(1, words, said);
+}
+
+/// The same with exit code 2: what was asked for makes no sense.
+#[track_caller]
+fn misused(words: &[&str], said: &[&str]) {
+    ends(2, words, said);
+}
+
+#[track_caller]
+fn ends(code: i32, words: &[&str], said: &[&str]) {
     let output = run(words);
     let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{words:?}: {stderr}");
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {stderr}");
     for part in said {
         assert!(stderr.contains(part), "{words:?} must say {part:?}: {stderr}");
     }
@@ -197,13 +208,13 @@ fn completions_and_help_know_every_command() {
 
 #[test]
 fn what_is_mistyped_is_answered_with_what_was_meant() {
-    refused(&["repaly"], &["repaly", "similar subcommand exists: 'replay'"]);
-    refused(&["replay", "-r", "x.pcap", "--wrokers", "2"], &["--wrokers", "'--workers'"]);
-    refused(&["ctl", "rules", "relaod"], &["relaod", "'reload'"]);
-    refused(&["replay"], &["-r <FILE|DIR>", "--help"]);
-    refused(&["replay", "-r", "x.pcap", "--profile", "snort"], &["one of: suricata, inline"]);
-    refused(&["check"], &["weir check -c conf/weir.toml"]);
-    refused(&["run"], &["weir run -c conf/demo.toml"]);
+    misused(&["repaly"], &["repaly", "similar subcommand exists: 'replay'"]);
+    misused(&["replay", "-r", "x.pcap", "--wrokers", "2"], &["--wrokers", "'--workers'"]);
+    misused(&["ctl", "rules", "relaod"], &["relaod", "'reload'"]);
+    misused(&["replay"], &["-r <FILE|DIR>", "--help"]);
+    misused(&["replay", "-r", "x.pcap", "--profile", "snort"], &["one of: suricata, inline"]);
+    misused(&["check"], &["weir check -c conf/weir.toml"]);
+    misused(&["run"], &["weir run -c conf/demo.toml"]);
 }
 
 #[test]

@@ -85,7 +85,9 @@ fn what_is_set_survives_a_reload_and_nonsense_is_refused() {
     };
     assert!(refused(&line, &["set", "8", "drop"]).contains("the files have no rule 1:8"));
     assert!(refused(&line, &["set", "8", "disable"]).contains("1:8 is not in force"));
-    assert!(refused(&line, &["set", "7", "explode"]).contains("write one of disable, alert"));
+    let misused = line.ctl(&["rules", "set", "7", "explode"]);
+    assert_eq!(misused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&misused.stderr).contains("write one of disable, alert"));
     assert!(refused(&line, &["unset", "7"]).contains("1:7 goes by the files"));
     assert_eq!(line.json(&["rules", "overrides"])["overrides"], json!([]));
 
@@ -102,14 +104,53 @@ fn what_is_set_survives_a_reload_and_nonsense_is_refused() {
     assert!(line.can("udp 4003 attack"));
     let parts = line.json(&["memory"]);
     let names: Vec<&str> = parts.as_array().unwrap().iter().map(|p| p["part"].as_str().unwrap()).collect();
-    let expected = ["sessions", "fragments", "streams", "applications", "frames", "logs", "process"];
+    let expected =
+        ["sessions", "fragments", "streams", "applications", "rules", "shadow", "frames", "logs", "process"];
     assert_eq!(names, expected);
     for part in parts.as_array().unwrap() {
         let (used, cap) = (part["used"].as_u64().unwrap(), part["cap"].as_u64());
         assert!(cap.is_none_or(|cap| used <= cap), "{part}");
-        assert_eq!(cap.is_none(), part["part"] == "process");
+        assert_eq!(cap.is_none(), part["part"] == "process" || part["part"] == "rules");
     }
-    assert!(parts[0]["used"].as_u64() > Some(0) && parts[6]["used"].as_u64() > Some(1 << 20), "{parts}");
+    assert!(parts[0]["used"].as_u64() > Some(0) && parts[8]["used"].as_u64() > Some(1 << 20), "{parts}");
     let events = line.end();
     assert_eq!(events.of("alert").len(), 3, "one was blocked; one was let go, and answered");
+}
+
+#[test]
+fn where_workers_have_no_room_for_further_rules_a_change_of_them_is_refused_and_says_what_to_do() {
+    if !may_run() {
+        return;
+    }
+    let mut line = line(1);
+    let action = |n: u16| if n.is_multiple_of(2) { "pass" } else { "alert" };
+    for n in 0..7 {
+        assert!(line.can(&format!("open {}", 4100 + n)));
+        line.json(&["rules", "set", "7", action(n)]);
+    }
+    assert!(line.can("open 4107"));
+    let refused = |line: &Line, words: &[&str]| {
+        let output = line.ctl(words);
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("sessions of 8 generations of the rules and takes no more"), "{said}");
+        assert!(said.contains("lower services.generation-age (3600 s now)"), "{said}");
+    };
+    refused(&line, &["rules", "set", "7", "drop", "--for", "10"]);
+    refused(&line, &["rules", "reload"]);
+    assert_eq!(generations(&line)[0].0, 8, "no number was taken");
+    assert_eq!(line.json(&["rules", "overrides"])["overrides"][0]["action"], action(6));
+    assert!(line.can("udp 4001 attack"), "nothing has changed");
+    assert!(line.can("close 4103"));
+    until("a generation to go", || line.ctl(&["rules", "set", "7", "drop"]).status.success().then_some(()));
+    assert!(line.cannot("udp 4002 attack"));
+    // The other way: what was superseded long ago goes.
+    assert!(line.can("open 4108"));
+    refused(&line, &["rules", "reload"]);
+    line.json(&["config", "set", "services.generation-age=1s"]);
+    line.json(&["config", "commit"]);
+    until("those superseded to go", || line.ctl(&["rules", "reload"]).status.success().then_some(()));
+    assert!(line.can("say 4100 harmless"));
+    line.balances();
+    let _events = line.end();
 }

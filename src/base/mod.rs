@@ -21,6 +21,7 @@ pub mod networks;
 pub mod order;
 pub mod parallel;
 pub mod seq;
+pub mod tally;
 pub mod time;
 pub mod toeplitz;
 pub mod tunnel;

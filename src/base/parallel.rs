@@ -1,6 +1,7 @@
 //! Set-up work over all cores that this thread may use. Threads live for one call; they inherit the caller's CPUs and
 //! priority. Not for lcores.
 
+use super::tally;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -13,8 +14,10 @@ pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
 
 /// What `work` comes to while `meanwhile` is done here. A panic in either is the caller's.
 pub fn beside<R: Send, M>(work: impl Fn() -> R + Sync, meanwhile: impl FnOnce() -> M) -> (R, M) {
+    let counting = tally::mine();
+    let counted = || counting.work(&work);
     thread::scope(|scope| {
-        let other = thread::Builder::new().name("weir-setup".into()).spawn_scoped(scope, &work);
+        let other = thread::Builder::new().name("weir-setup".into()).spawn_scoped(scope, &counted);
         let done = meanwhile();
         let result = match other {
             Ok(other) => other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
@@ -47,10 +50,14 @@ fn map_over<T: Sync, R: Send>(cores: usize, items: &[T], work: impl Fn(&T) -> R 
             done.push((number, work(item)));
         }
     };
+    let counting = tally::mine();
+    let counted = || counting.work(some);
     let mut done = thread::scope(|scope| {
         let others = (1..cores.min(items.len()))
             // A thread that cannot be had leaves its share to the others.
-            .filter_map(|_| thread::Builder::new().name("weir-setup".into()).spawn_scoped(scope, some).ok());
+            .filter_map(|_| {
+                thread::Builder::new().name("weir-setup".into()).spawn_scoped(scope, counted).ok()
+            });
         let others: Vec<_> = others.collect();
         let mut done = some();
         for other in others {

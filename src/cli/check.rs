@@ -17,7 +17,7 @@ pub struct Check {
 pub fn run(args: Check) -> Result<Outcome, Failure> {
     let source = &args.source;
     if source.config.is_none() {
-        return Err("name the configuration to check: weir check -c conf/weir.toml".into());
+        return Err(super::misuse("name the configuration to check: weir check -c conf/weir.toml"));
     }
     let sources = Sources { file: source.config.as_deref(), sets: &source.sets, profile: Profile::Inline };
     let loaded = sources.load()?;

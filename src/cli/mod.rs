@@ -1,5 +1,5 @@
-//! The command line: one file a subcommand. Exit code 0 is success, 1 is "something is wrong", also when work was done; 2 is,
-//! for `weir rules`, a command line that cannot be read.
+//! The command line: one file a subcommand. Exit code 0 is success, 1 is "something is wrong", also when work was done; 2 is a
+//! command line that makes no sense, and then nothing was done.
 
 pub mod check;
 pub mod config;
@@ -72,8 +72,18 @@ pub fn profile(word: &str) -> Result<Profile, String> {
     Profile::parse(word).ok_or_else(|| format!("one of: {}", Profile::WORDS.join(", ")))
 }
 
-/// Why a command failed; printed to stderr, and the exit code is 1.
+/// Why a command failed; printed to stderr, and the exit code is 1, or 2 if it is a [`Misuse`].
 pub type Failure = Box<dyn std::error::Error>;
+
+/// What was asked for makes no sense as it is written.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misuse(String);
+
+/// A [`Misuse`], in words that say what to write.
+pub fn misuse(text: impl Into<String>) -> Failure {
+    Box::new(Misuse(text.into()))
+}
 
 /// Whether all was well although the work was done.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -83,7 +93,7 @@ pub enum Outcome {
     Flawed,
 }
 
-/// Exit code of `weir rules` for a command line that cannot be read: scripts tell it from rules that are refused.
+/// Exit code of a command line that makes no sense: scripts tell it from work that failed.
 const USAGE: u8 = 2;
 
 pub fn main() -> ExitCode {
@@ -96,8 +106,7 @@ pub fn main() -> ExitCode {
                 std::borrow::Cow::Owned(text) => tell(text.trim_end()),
             }
             return match told.use_stderr() {
-                true if arguments().get(1).is_some_and(|first| first == "rules") => ExitCode::from(USAGE),
-                true => ExitCode::FAILURE,
+                true => ExitCode::from(USAGE),
                 false => ExitCode::SUCCESS,
             };
         }
@@ -110,7 +119,7 @@ pub fn main() -> ExitCode {
             // Faults of the configuration bring their own heads.
             let head = if text.starts_with("error: ") { "" } else { "error: " };
             tell(&format!("{head}{text}"));
-            ExitCode::FAILURE
+            if failure.is::<Misuse>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -33,7 +33,7 @@ Examples:
   weir reassemble -m 9000 -- -l 0-3 -a 0000:03:00.0 -a 0000:03:00.1
   weir reassemble -N -l -m 1500 -- --no-huge --vdev net_af_packet0,iface=eth1 --vdev net_af_packet1,iface=eth2
 
-Exit code: 0 when all went well; 1 when it could not start, or something was damaged or lost.";
+Exit code: 0 when all went well; 1 when it could not start, or something was damaged or lost; 2 when what was asked makes no sense.";
 
 /// Put IP fragments together between two ports or two captures
 #[derive(Debug, Args)]
@@ -85,7 +85,7 @@ pub fn run(args: Reassemble) -> Result<Outcome, Failure> {
     if args.version {
         return version::version();
     }
-    let options = EalOptions::parse(&args.eal)?;
+    let options = EalOptions::parse(&args.eal).map_err(|fault| super::misuse(fault.to_string()))?;
     let captures = args.read.as_deref().zip(args.write.as_deref());
     let mut sets = args.source.sets.clone();
     sets.extend(args.mtu.map(|mtu| format!("fragments.mtu={mtu}")));
@@ -105,7 +105,7 @@ pub fn run(args: Reassemble) -> Result<Outcome, Failure> {
         }
     };
     if odd > 0 {
-        return Err(ReassembleFault::OddDevices(options.devices.len()).into());
+        return Err(super::misuse(ReassembleFault::OddDevices(options.devices.len()).to_string()));
     }
     loaded.check_cpus(&start::machine())?;
     reassemble::bare(&mut loaded.config);
@@ -117,7 +117,7 @@ pub fn run(args: Reassemble) -> Result<Outcome, Failure> {
         return Ok(verdict(&ended));
     }
     if config.ports.is_empty() {
-        return Err(ReassembleFault::NoPorts.into());
+        return Err(super::misuse(ReassembleFault::NoPorts.to_string()));
     }
     let background = match args.foreground {
         true => None,

@@ -23,7 +23,7 @@ pub struct Run {
 
 pub fn run(args: Run) -> Result<Outcome, Failure> {
     let Some(file) = args.source.config.as_deref() else {
-        return Err("name a configuration: weir run -c conf/demo.toml".into());
+        return Err(super::misuse("name a configuration: weir run -c conf/demo.toml"));
     };
     let sources = Sources { file: Some(file), sets: &args.source.sets, profile: Profile::Inline };
     let loaded = sources.load()?;

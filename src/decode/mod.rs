@@ -33,6 +33,9 @@ use arrayvec::ArrayVec;
 /// Anomalies kept of one packet; further ones are not recorded.
 pub const MAX_ANOMALIES: usize = 6;
 
+/// Of one packet.
+pub type Anomalies = ArrayVec<Anomaly, MAX_ANOMALIES>;
+
 /// VLAN tags looked through (Suricata's bound is 3 as well).
 pub const MAX_VLANS: usize = 3;
 
@@ -227,7 +230,7 @@ pub struct Decoded {
     pub tuple: FlowTuple,
     /// For an ICMP error: the tuple of the packet it quotes, in the quoted packet's own direction.
     pub quoted: Option<FlowTuple>,
-    pub anomalies: ArrayVec<Anomaly, MAX_ANOMALIES>,
+    pub anomalies: Anomalies,
     /// The packet cannot be what it says: no session, and no rule that wants a transport. Where [`ip`](Decoded::ip) is
     /// there (the transport or an extension header is broken), rules for `ip` still see it, with ports 0, as in Suricata.
     pub invalid: Option<DropReason>,

@@ -18,7 +18,7 @@ mod engine;
 mod facts;
 mod file_type;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod frames;
 mod group;
 mod hosts;

@@ -1,5 +1,6 @@
 //! Work that must not take a CPU from lcores that want it.
 
+use crate::base::tally;
 use std::thread;
 
 /// Of nice(2): about a tenth of a CPU that a thread of normal priority wants whole.
@@ -8,12 +9,13 @@ const NICE: i32 = 10;
 /// Does the work on a thread of its own, which has this one's CPUs and a low priority, as have those that it starts; waits for
 /// it. A panic of it is the caller's.
 pub fn work<R: Send>(name: &str, work: impl Fn() -> R + Send + Sync) -> R {
+    let counting = tally::mine();
     let lowered = || {
         // On Linux the calling thread's alone. Without it the work is done all the same.
         if let Err(error) = rustix::process::nice(NICE) {
             tracing::debug!("no low priority: {error}");
         }
-        work()
+        counting.work(&work)
     };
     thread::scope(|scope| match thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, lowered) {
         Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),

@@ -11,6 +11,7 @@ use crate::mgmt::passes::{PassInfo, PassRequest};
 use crate::mgmt::profiler;
 use crate::mgmt::pulse::Vitals;
 use crate::mgmt::ruleset::Ruleset;
+use crate::mgmt::shadow::Shadowing;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Balance;
 use std::net::IpAddr;
@@ -413,6 +414,10 @@ pub trait Control: Send + Sync + 'static {
     fn reload_rules(&self) -> Result<Reload, ControlError>;
     /// Rules that go by an operator's word; none where rules cannot change.
     fn overruling(&self) -> Option<&dyn Overruling> {
+        None
+    }
+    /// Rules that are tried beside those in force; none where rules cannot change.
+    fn shadowing(&self) -> Option<&dyn Shadowing> {
         None
     }
     /// Generations of the rules that are in memory, the newest first.

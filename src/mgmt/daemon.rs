@@ -59,6 +59,7 @@ impl Daemon {
         links.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut at_services: Option<tokio::task::JoinHandle<()>> = None;
         let mut going_back: Option<tokio::task::JoinHandle<()>> = None;
+        let mut at_shadow: Option<tokio::task::JoinHandle<()>> = None;
         let mut letting_rules: Option<tokio::task::JoinHandle<()>> = None;
         while !self.ended.load(Ordering::Acquire) {
             tokio::select! {
@@ -76,6 +77,10 @@ impl Daemon {
                     if self.operator.config_is_due() && going_back.as_ref().is_none_or(|task| task.is_finished()) {
                         let operator = Arc::clone(&self.operator);
                         going_back = Some(tokio::task::spawn_blocking(move || operator.turn_config()));
+                    }
+                    if self.operator.shadow_is_due() && at_shadow.as_ref().is_none_or(|task| task.is_finished()) {
+                        let operator = Arc::clone(&self.operator);
+                        at_shadow = Some(tokio::task::spawn_blocking(move || operator.turn_shadow()));
                     }
                     if self.operator.overrules_are_due()
                         && letting_rules.as_ref().is_none_or(|task| task.is_finished())

@@ -249,7 +249,7 @@ mod tests {
             load(&files, &Vars::default(), &Classifications::default(), &References::default());
         assert!(faults.iter().all(|d| !d.is_fault()), "{faults:?}");
         set.generation = Generation(1);
-        RuleBook::new(Arc::new(set))
+        RuleBook::new(Arc::new(set), 0)
     }
 
     /// Sends a match of the only rule once a second; which packets' alerts pass.

@@ -46,6 +46,7 @@ pub mod ruleset;
 pub mod run;
 pub mod service_manager;
 pub mod services;
+pub mod shadow;
 pub mod sink;
 pub mod spread;
 pub mod stalls;

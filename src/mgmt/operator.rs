@@ -23,23 +23,23 @@ use crate::mgmt::pulse::Vitals;
 use crate::mgmt::rule_files::{Refused, Selection};
 use crate::mgmt::rulebook::RuleBook;
 use crate::mgmt::ruleset::Ruleset;
-use crate::mgmt::services::mail::{IN_USE_ROWS, Mail};
+use crate::mgmt::services::mail::Mail;
 use crate::mgmt::services::{CounterBoard, Layout, Manager, OutNotice};
+use crate::mgmt::shadow::Shadowing;
 use crate::mgmt::stalls::Stalls;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
 use crate::pipeline::mailbox::{Answer, Command, SessionRow};
 use crate::pipeline::pause::{Asked, Step};
-use crate::service::services::{self, InUse, Retired};
 use config::Desk;
 use overrules::Overrules;
+use post::{Answers, PATIENCE, Post};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 mod config;
 mod health;
@@ -48,17 +48,13 @@ mod memory;
 mod modes;
 mod overrules;
 mod passes;
+mod post;
 mod rules;
+mod shadow;
 mod tune;
 mod vitals;
 mod watch;
 mod why;
-
-/// How long a worker may take to answer: a turn takes microseconds, a preempted one milliseconds.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Between two looks into a mailbox.
-const LOOK: Duration = Duration::from_millis(1);
 
 pub struct Operator {
     handle: Mutex<Handle>,
@@ -106,16 +102,11 @@ pub struct Operator {
     renewed: Mutex<Option<Vec<Renewed>>>,
     profiler: Option<profiler::Reader>,
     overrules: Mutex<Overrules>,
+    /// Rules that are tried; no worker is asked while it is locked. What they take, for who has locked the handle.
+    trial: Mutex<Option<shadow::Trial>>,
+    trial_bytes: AtomicU64,
     /// Where frames lie.
     pool: Option<Pool>,
-}
-
-/// Answers that questions were too impatient for: each worker answers every command once, in order.
-#[derive(Default)]
-struct Answers {
-    /// By worker: how many are to come that nobody waits for.
-    owed: Vec<usize>,
-    late: Vec<(usize, Retired)>,
 }
 
 /// What an operator starts with.
@@ -155,6 +146,8 @@ impl Operator {
             renewed: Mutex::default(),
             profiler: parts.profiler,
             overrules: Mutex::default(),
+            trial: Mutex::default(),
+            trial_bytes: AtomicU64::new(0),
             pool: parts.pool,
             at_start: parts.loaded.config.clone(),
             loaded: Mutex::new(Arc::new(parts.loaded)),
@@ -167,7 +160,7 @@ impl Operator {
             asking: Mutex::new(()),
             plugin_counters: parts.services.board(),
             services: Mutex::new(parts.services),
-            answers: Mutex::new(Answers { owed, late: Vec::new() }),
+            answers: Mutex::new(Answers::owing(owed)),
             notices: Mutex::default(),
             looks: Mutex::default(),
             unconfirmed: Mutex::default(),
@@ -201,42 +194,6 @@ impl Operator {
         lock(&self.handle)
     }
 
-    /// Sends a command to a worker and waits for its answer, of which `wanted` picks the kind.
-    fn ask<T>(
-        &self,
-        worker: usize,
-        command: Command,
-        wanted: impl Fn(Answer) -> Option<T>,
-    ) -> Result<T, ControlError> {
-        let mut answers = lock(&self.answers);
-        let (mut command, mut waited) = (Some(command), Duration::ZERO);
-        while waited < PATIENCE {
-            let mut handle = self.handle();
-            if handle.board.is_stopped() {
-                return Err(ControlError::Stopping);
-            }
-            if let Some(unsent) = command.take() {
-                command = handle.command(worker, unsent).err();
-            }
-            while let Some(answer) = handle.answer(worker) {
-                match answers.owed.get_mut(worker) {
-                    Some(owed) if *owed > 0 => {
-                        *owed -= 1;
-                        answers.late.extend(retired(answer).map(|retired| (worker, retired)));
-                    }
-                    _ => return wanted(answer).ok_or(ControlError::Busy { worker: worker as u32 }),
-                }
-            }
-            drop(handle);
-            std::thread::park_timeout(LOOK);
-            waited += LOOK;
-        }
-        if let Some(owed) = answers.owed.get_mut(worker).filter(|_| command.is_none()) {
-            *owed += 1;
-        }
-        Err(ControlError::Busy { worker: worker as u32 })
-    }
-
     /// What management's thread heard of plugins; taken up at the next [`turn_services`](Self::turn_services).
     pub fn note(&self, notices: Vec<OutNotice>) {
         lock(&self.notices).extend(notices);
@@ -263,6 +220,10 @@ impl Operator {
         change: impl FnOnce(&mut Manager, &mut dyn Mail) -> Result<T, String>,
     ) -> Result<T, ControlError> {
         let _one = lock(&self.asking);
+        // Who is asked to judge may be another afterwards.
+        if self.stop_shadow() {
+            tracing::warn!("rules: services change, so those that were tried judge no more");
+        }
         let mut services = lock(&self.services);
         change(&mut services, &mut Post(self)).map_err(ControlError::Unchanged)
     }
@@ -295,41 +256,6 @@ impl Operator {
 /// As `weir ctl` names an lcore.
 pub(super) fn lcore_role(number: usize) -> String {
     number.checked_sub(1).map_or_else(|| "main".to_owned(), |worker| format!("worker {worker}"))
-}
-
-fn retired(answer: Answer) -> Option<Retired> {
-    match answer {
-        Answer::Retired(retired) => Some(retired),
-        _ => None,
-    }
-}
-
-/// The workers' mailboxes, for the manager of services.
-struct Post<'a>(&'a Operator);
-
-impl Mail for Post<'_> {
-    fn workers(&self) -> usize {
-        self.0.handle().workers()
-    }
-
-    fn send(&mut self, worker: usize, command: services::Command) -> Result<Retired, ControlError> {
-        self.0.ask(worker, Command::Services(command), retired)
-    }
-
-    fn retire(&mut self, worker: usize, age: Duration) -> Result<Retired, ControlError> {
-        self.0.ask(worker, Command::Retire { age }, retired)
-    }
-
-    fn in_use(&mut self, worker: usize) -> Result<Vec<InUse>, ControlError> {
-        self.0.ask(worker, Command::InUse(Vec::with_capacity(IN_USE_ROWS)), |answer| match answer {
-            Answer::InUse(rows) => Some(rows),
-            _ => None,
-        })
-    }
-
-    fn late(&mut self) -> Vec<(usize, Retired)> {
-        std::mem::take(&mut lock(&self.0.answers).late)
-    }
 }
 
 fn info(row: &SessionRow) -> SessionInfo {
@@ -514,6 +440,10 @@ impl Control for Operator {
     }
 
     fn overruling(&self) -> Option<&dyn Overruling> {
+        Some(self)
+    }
+
+    fn shadowing(&self) -> Option<&dyn Shadowing> {
         Some(self)
     }
 

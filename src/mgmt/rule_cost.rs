@@ -3,11 +3,15 @@
 
 use crate::inspect::{CostBook, Costs, Engine, Quantiles};
 use crate::io::clock::Ticks;
+use crate::rules::source::read_bounded;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Bytes of a report: some hundred a rule.
+const MOST: u64 = 1 << 30;
 
 /// Of the file's format; another is not read.
 const VERSION: u32 = 1;
@@ -147,7 +151,7 @@ impl Report {
     }
 
     pub fn read(path: &Path) -> Result<Report, CostFault> {
-        let text = std::fs::read(path).map_err(|error| CostFault::Read { path: path.into(), error })?;
+        let text = read_bounded(path, MOST).map_err(|error| CostFault::Read { path: path.into(), error })?;
         let foreign = |why: String| CostFault::Foreign { path: path.into(), why };
         let head: Head = serde_json::from_slice(&text).map_err(|error| foreign(error.to_string()))?;
         if head.kind != KIND {

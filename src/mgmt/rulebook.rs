@@ -22,20 +22,22 @@ pub struct Sets(VecDeque<Known>);
 #[derive(Clone)]
 struct Known {
     set: Arc<RuleSet>,
+    /// That it takes with all that was compiled of it.
+    bytes: u64,
     /// Looks since somebody else had it.
     unused: u8,
 }
 
 impl RuleBook {
-    pub fn new(first: Arc<RuleSet>) -> RuleBook {
+    pub fn new(first: Arc<RuleSet>, bytes: u64) -> RuleBook {
         let book = RuleBook::default();
-        book.publish(first);
+        book.publish(first, bytes);
         book
     }
 
     /// To be called before the workers get the set.
-    pub fn publish(&self, set: Arc<RuleSet>) {
-        self.change(|sets| sets.0.push_front(Known { set, unused: 0 }));
+    pub fn publish(&self, set: Arc<RuleSet>, bytes: u64) {
+        self.change(|sets| sets.0.push_front(Known { set, bytes, unused: 0 }));
     }
 
     /// One look: lets go of what no worker has gone by for long. Called at each turn of management.
@@ -79,6 +81,11 @@ impl Sets {
         self.0.iter().map(|known| (known.set.generation.0, known.set.rules.len() as u64))
     }
 
+    /// Of all of them.
+    pub fn bytes(&self) -> u64 {
+        self.0.iter().map(|known| known.bytes).sum()
+    }
+
     pub fn rule(&self, generation: Generation, index: RuleIndex) -> Option<&Rule> {
         let known = self.0.iter().find(|known| known.set.generation == generation);
         known.and_then(|known| known.set.rule(index))
@@ -93,16 +100,17 @@ mod tests {
     fn generations_stay_while_somebody_has_them_and_a_while_longer() {
         let set = |n| Arc::new(RuleSet { generation: Generation(n), ..RuleSet::default() });
         let (first, third) = (set(1), set(3));
-        let book = RuleBook::new(Arc::clone(&first));
-        book.publish(set(2));
-        book.publish(Arc::clone(&third));
-        (4..=9).for_each(|n| book.publish(set(n)));
+        let book = RuleBook::new(Arc::clone(&first), 100);
+        book.publish(set(2), 20);
+        book.publish(Arc::clone(&third), 3);
+        (4..=9).for_each(|n| book.publish(set(n), 0));
         let known = || book.sets().0.iter().map(|known| known.set.generation.0).collect::<Vec<_>>();
         let look = |times| (0..times).for_each(|_| book.prune());
         look(LOOKS - 1);
         assert_eq!(known(), [9, 8, 7, 6, 5, 4, 3, 2, 1], "events may still speak of them");
         look(1);
         assert_eq!(known(), [9, 3, 1]);
+        assert_eq!(book.sets().bytes(), 103);
         drop(third);
         look(LOOKS);
         assert_eq!(known(), [9, 1]);

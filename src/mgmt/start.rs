@@ -1,7 +1,7 @@
 //! What `weir run` and `weir replay` do alike: rules compiled, DPDK started, the pool made, the event log opened.
 
-use crate::base::Generation;
 use crate::base::event::EventFeed;
+use crate::base::{Generation, tally};
 use crate::inspect::Engine;
 use crate::io::PortInfo;
 use crate::io::dpdk::{Eal, EalError, Pool, PoolError};
@@ -15,6 +15,7 @@ use crate::mgmt::rule_files::{Loaded, RuleFileError, Selection};
 use crate::mgmt::rule_sets::{self, Keep};
 use crate::mgmt::rulebook::RuleBook;
 use crate::pipeline::launch::DpdkPlatform;
+use crate::rules::RuleSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,19 +40,27 @@ pub struct RulesAtStart {
     pub engine: Arc<Engine>,
     pub book: RuleBook,
     pub loaded: Loaded,
+    /// That they take in memory, with all that was compiled of them.
+    pub bytes: u64,
 }
 
 impl RulesAtStart {
     /// None yet: generation 0, which judges nothing.
     pub fn none() -> Result<RulesAtStart, StartError> {
-        RulesAtStart::of(Loaded::default())
+        RulesAtStart::of(|| Ok(Loaded::default()))
     }
 
-    fn of(mut loaded: Loaded) -> Result<RulesAtStart, StartError> {
+    fn of(load: impl FnOnce() -> Result<Loaded, StartError>) -> Result<RulesAtStart, StartError> {
+        let (compiled, bytes) = tally::of(|| RulesAtStart::compile(load()?));
+        let (set, engine, loaded) = compiled?;
+        Ok(RulesAtStart { engine, book: RuleBook::new(set, bytes), loaded, bytes })
+    }
+
+    fn compile(mut loaded: Loaded) -> Result<(Arc<RuleSet>, Arc<Engine>, Loaded), StartError> {
         let set = Arc::new(std::mem::take(&mut loaded.rules));
         let engine =
             Engine::compile(Arc::clone(&set)).map_err(|error| StartError::Engine(error.to_string()))?;
-        Ok(RulesAtStart { engine: Arc::new(engine), book: RuleBook::new(set), loaded })
+        Ok((set, Arc::new(engine), loaded))
     }
 }
 
@@ -62,9 +71,11 @@ pub fn rules(
     selection: &Selection,
     keep: Keep,
 ) -> Result<RulesAtStart, StartError> {
-    let mut loaded = rule_sets::load(config, base, selection, keep)?;
-    loaded.rules.generation = Generation(1);
-    RulesAtStart::of(loaded)
+    RulesAtStart::of(|| {
+        let mut loaded = rule_sets::load(config, base, selection, keep)?;
+        loaded.rules.generation = Generation(1);
+        Ok(loaded)
+    })
 }
 
 /// Starts EAL with an lcore for the main loop and one a worker, and makes the pool. `enough`: segments beyond which a larger

@@ -9,6 +9,7 @@
 //! built come in by [`external`].
 
 pub mod builtin;
+pub mod comparison;
 pub mod context;
 pub mod cos;
 pub mod external;

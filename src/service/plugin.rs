@@ -107,6 +107,12 @@ pub trait Plugin: Send {
         None
     }
 
+    /// What a worker's half needs to have a candidate judge the same packets beside the policy in force, without effect. `None`
+    /// where the plugin cannot.
+    fn shadow(&self, _candidate: &(dyn Any + Send + Sync), _worker: WorkerId) -> Option<Box<dyn Any + Send>> {
+        None
+    }
+
     /// Now and then, on management's thread: whatever the plugin wants of management outside of a control event.
     fn poll(&mut self, _desk: &mut dyn Desk) {}
 
@@ -131,6 +137,8 @@ pub enum Gauge {
     StreamConflicts,
     /// The rules in force.
     Generation,
+    /// Bytes that a candidate beside them holds of sessions.
+    ShadowMemory,
 }
 
 /// A data half's opinion.
@@ -213,6 +221,12 @@ pub trait DataPlugin: Send {
 
     /// A policy is there for new sessions of a set; `prepared` comes from [`Plugin::prepare`].
     fn adopt(&mut self, _set: SetId, _policy: &Policy, _prepared: Option<Box<dyn Any + Send>>) {}
+
+    /// A candidate ([`Plugin::shadow`]) to run beside the policies in force, or `None` for none any more. The one before goes back
+    /// to management to be freed.
+    fn shadow(&mut self, candidate: Option<Box<dyn Any + Send>>) -> Option<Box<dyn Any + Send>> {
+        candidate
+    }
 
     /// Who touches what several workers share does so in this order, in a replay.
     fn keep_order(&mut self, _order: Box<dyn Order>) {}

@@ -1,5 +1,6 @@
 //! The events a worker sends: what happened to which packet of which session.
 
+use super::comparison::Tally;
 use super::record;
 use super::seen_tunnels::SeenTunnels;
 use super::trace::{Step, Trace};
@@ -7,7 +8,7 @@ use crate::app::{AppProto, FileId, Protos, Transaction, Transactions, TxId};
 use crate::base::event::record::RecordBuffer;
 use crate::base::event::{
     AlertEvent, AppEvent, AppKind, Cause, CloseReason, DropEvent, Event, EventBody, EventSender, FlowEvent,
-    Origin, PacketVerdict, PluginFault,
+    Origin, PacketVerdict, PluginFault, event_ring,
 };
 use crate::base::{Anomaly, Dir, Outer, PluginId, Time, WorkerId};
 use crate::decode::{Decoded, L4};
@@ -55,6 +56,10 @@ pub struct Reporter {
     seen: SeenTunnels,
     /// The steps of the packet at hand, if somebody watches it.
     pub trace: Trace,
+    /// Alerts are counted there as well.
+    pub tally: Option<Tally>,
+    /// Nothing but the tally hears of alerts.
+    mute: bool,
 }
 
 /// Where a packet's events come from. `number` is the packet's, at its full width.
@@ -93,7 +98,15 @@ impl Reporter {
             outer: None,
             seen: SeenTunnels::new(seed),
             trace: Trace::default(),
+            tally: None,
+            mute: false,
         }
+    }
+
+    /// One whose events nobody gets: alerts are counted, and that is all.
+    pub fn counting(tally: Tally) -> Reporter {
+        let (nobody, _) = event_ring(1, false);
+        Reporter { tally: Some(tally), mute: true, ..Reporter::new(nobody, Wanted::default(), 0) }
     }
 
     pub fn wants(&self) -> Wanted {
@@ -136,6 +149,12 @@ impl Reporter {
         inline: bool,
         verdict: PacketVerdict,
     ) {
+        if let Some(Tally { comparison, whose }) = &self.tally {
+            outcome.alerts.iter().for_each(|alert| comparison.alert(*whose, rules, alert.rule));
+            if self.mute {
+                return;
+            }
+        }
         for alert in &outcome.alerts {
             self.trace.step(Step::Alert { generation: rules.generation, rule: alert.rule });
             self.record.clear();

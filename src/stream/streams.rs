@@ -299,7 +299,11 @@ impl Streams {
     }
 
     fn release_one(&mut self, session: &Session, dir: Dir) {
-        let handle = session.streams[dir];
+        self.release_handle(session.streams[dir]);
+    }
+
+    /// The same for who keeps handles elsewhere than in the session.
+    pub fn release_handle(&mut self, handle: u32) {
         if let Some(stream) = self.slots.get_mut(handle as usize) {
             stream.release(&mut self.store);
             self.free.push(handle);

@@ -1,10 +1,10 @@
 //! `weir ctl config`: the configuration of a running appliance.
 
-use super::Answer;
 use super::mode::span;
+use super::{Answer, refused};
 use crate::base::Time;
-use crate::cli::Failure;
 use crate::cli::table::Table;
+use crate::cli::{Failure, misuse};
 use crate::mgmt::eve::time::Stamp;
 use crate::mgmt::rpc::client::Client;
 use crate::mgmt::rpc::proto as p;
@@ -136,13 +136,19 @@ fn edits(words: &[String]) -> Result<Vec<p::ConfigEdit>, Failure> {
     }
     let pair = |word: &String| word.split_once('=').map(|(key, value)| edit(key, value));
     let edits: Option<Vec<_>> = words.iter().map(pair).collect();
-    edits.ok_or_else(|| "write KEY VALUE, or KEY=VALUE as often as wanted".into())
+    edits.ok_or_else(|| misuse("write KEY VALUE, or KEY=VALUE as often as wanted"))
 }
 
 impl Config {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match self {
+            Config::Set { words } => edits(words).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) async fn ask(&self, client: &mut Client) -> Result<Answer, Failure> {
         let config = &mut client.config;
-        let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
         Ok(match self {
             Config::Show(which) => shown(config.get(which.request("")).await.map_err(refused)?.into_inner())?,
             Config::Get { name, which } => {

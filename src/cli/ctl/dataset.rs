@@ -1,6 +1,6 @@
 //! `weir ctl dataset`: what is in datasets, changed while traffic flows.
 
-use super::Answer;
+use super::{Answer, refused};
 use crate::cli::Failure;
 use crate::cli::table::Table;
 use crate::mgmt::rpc::client::Client;
@@ -41,7 +41,6 @@ impl Dataset {
             Dataset::Remove { name, r#type, value } => request(C::Remove, name, r#type, value),
             Dataset::Lookup { name, r#type, value } => request(C::Lookup, name, r#type, value),
         };
-        let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
         let reply = client.rules.dataset(request).await.map_err(refused)?.into_inner();
         Ok(self.show(&reply))
     }

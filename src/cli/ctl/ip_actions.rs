@@ -1,6 +1,6 @@
 //! `weir ctl ip-action`: what rules have asked for against addresses, ports and services, listed and ended.
 
-use super::{Answer, show};
+use super::{Answer, refused, show};
 use crate::cli::Failure;
 use crate::cli::table::Table;
 use crate::mgmt::rpc::client::Client;
@@ -29,7 +29,6 @@ pub(super) enum IpAction {
 
 impl IpAction {
     pub(super) async fn ask(&self, client: &mut Client) -> Result<Answer, Failure> {
-        let refused = |status: tonic::Status| Failure::from(status.message().to_owned());
         let sessions = &mut client.sessions;
         Ok(match self {
             IpAction::List { against } => {

@@ -10,10 +10,11 @@ mod pass;
 mod profile;
 mod rules;
 mod services;
+mod shadow;
 mod show;
 mod why;
 
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, misuse};
 use crate::mgmt::rpc::client::{self, Address, Client, connect};
 use crate::mgmt::rpc::tls::TlsFiles;
 use crate::mgmt::rpc::{proto as p, socket};
@@ -143,11 +144,28 @@ impl Ctl {
 
 /// A request that failed.
 fn refused(status: tonic::Status) -> Failure {
-    client::told(&status).into()
+    let text = client::told(&status);
+    if status.code() == tonic::Code::InvalidArgument { misuse(text) } else { text.into() }
+}
+
+impl Command {
+    /// What can be told without asking.
+    fn check(&self) -> Result<(), Failure> {
+        match self {
+            Command::Mode(args) => args.check(),
+            Command::Why(args) => args.check(),
+            Command::Config(command) => command.check(),
+            _ => Ok(()),
+        }
+    }
 }
 
 pub fn run(args: Ctl) -> Result<Outcome, Failure> {
-    let whom = args.whom()?;
+    args.command.check()?;
+    let whom = args.whom().map_err(|error| match error {
+        client::ClientError::Tls(_) => Failure::from(error),
+        _ => misuse(error.to_string()),
+    })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(async {
         let mut client = connect(&whom).await?;

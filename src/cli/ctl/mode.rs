@@ -1,8 +1,8 @@
 //! `weir ctl mode`: modes of pairs, changed while traffic flows.
 
 use super::{Answer, refused};
-use crate::cli::Failure;
 use crate::cli::table::Table;
+use crate::cli::{Failure, misuse};
 use crate::mgmt::config::value::parse_span;
 use crate::mgmt::rpc::client::Client;
 use crate::mgmt::rpc::proto as p;
@@ -29,14 +29,22 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
 }
 
 impl Mode {
-    pub(super) async fn ask(&self, client: &mut Client) -> Result<Answer, Failure> {
-        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
-        let appliance = &mut client.appliance;
-        if self.confirm.is_some() && matches!(words[..], [] | ["confirm" | "revert"]) {
-            return Err(Failure::from(
-                "--confirm goes with a new mode: weir ctl mode ips --confirm 300".to_owned(),
-            ));
+    fn words(&self) -> Vec<&str> {
+        self.words.iter().map(String::as_str).collect()
+    }
+
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match self.words()[..] {
+            [] | ["confirm" | "revert"] if self.confirm.is_some() => {
+                Err(misuse("--confirm goes with a new mode: weir ctl mode ips --confirm 300"))
+            }
+            _ => Ok(()),
         }
+    }
+
+    pub(super) async fn ask(&self, client: &mut Client) -> Result<Answer, Failure> {
+        let words = self.words();
+        let appliance = &mut client.appliance;
         let change = |pair: &str, mode: &str| p::SetModeRequest {
             pair: pair.to_owned(),
             mode: mode.to_owned(),

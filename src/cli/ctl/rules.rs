@@ -1,11 +1,12 @@
 //! `weir ctl rules`: new rules, single rules that are overruled, generations.
 
 use super::mode::span;
-use super::{Answer, refused, show};
+use super::{Answer, refused, shadow, show};
 use crate::cli::Failure;
 use crate::cli::table::Table;
 use crate::mgmt::rpc::client::Client;
 use crate::mgmt::rpc::proto as p;
+use crate::rules::lists::{Overrule, WORDS};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -13,7 +14,13 @@ use std::time::Duration;
 #[derive(Debug, Subcommand)]
 pub(super) enum Rules {
     /// Read and compile the rule files again; if one is unreadable the old rules stay
-    Reload,
+    Reload(Reload),
+    /// What rules that are tried (`reload --shadow`) make of traffic beside those in force, and the difference by rule
+    Shadow,
+    /// Put the rules that are or were tried in force
+    Publish,
+    /// Forget the rules that are or were tried
+    Discard,
     /// Set a rule's action, or disable it, whatever the files say; for sessions to come
     Set(Set),
     /// Let a rule go by the files again
@@ -28,14 +35,31 @@ pub(super) enum Rules {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Reload {
+    /// Put nothing in force: for so long ("60s", "10m") have the new rules judge beside the old without effect, then show how they
+    /// differ
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    shadow: Option<Duration>,
+    /// With --shadow: begin and return at once; `rules shadow` shows it
+    #[arg(long, requires = "shadow")]
+    detach: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Set {
     #[arg(value_name = "[GID:]SID", value_parser = id)]
     rule: (u32, u32),
     /// alert, drop, reject, pass or disable; also rejectsrc, rejectdst, rejectboth, close-client, close-server, close-both
+    #[arg(value_parser = action)]
     action: String,
     /// Go back by itself after so long ("3600" seconds, "1h"); else when it is unset, or weir ends
     #[arg(long = "for", value_name = "SPAN", value_parser = span)]
     span: Option<Duration>,
+}
+
+fn action(text: &str) -> Result<String, String> {
+    let known = Overrule::parse(text).map(|_| text.to_owned());
+    known.ok_or_else(|| format!("write one of {}", WORDS.join(", ")))
 }
 
 /// `SID` or `GID:SID`.
@@ -49,8 +73,22 @@ impl Rules {
     pub(super) async fn ask(&self, client: &mut Client) -> Result<Answer, Failure> {
         let rules = &mut client.rules;
         Ok(match self {
-            Rules::Reload => {
+            Rules::Reload(Reload { shadow: None, .. }) => {
                 show::reload(&rules.reload(p::ReloadRequest {}).await.map_err(refused)?.into_inner())
+            }
+            Rules::Reload(Reload { shadow: Some(span), detach }) => {
+                shadow::report(&shadow::start(client, *span, *detach).await?)
+            }
+            Rules::Shadow => {
+                shadow::report(&rules.shadow(p::ShadowRequest {}).await.map_err(refused)?.into_inner())
+            }
+            Rules::Publish => {
+                let done = rules.publish_shadow(p::PublishShadowRequest {}).await.map_err(refused)?;
+                show::reload(&done.into_inner())
+            }
+            Rules::Discard => {
+                let last = rules.discard_shadow(p::DiscardShadowRequest {}).await.map_err(refused)?;
+                shadow::report(&last.into_inner())
             }
             Rules::Set(Set { rule: (gid, sid), action, span }) => {
                 let for_ms = span.map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));

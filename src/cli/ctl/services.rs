@@ -5,9 +5,13 @@ use crate::cli::Failure;
 use crate::cli::table::Table;
 use crate::mgmt::rpc::client::Client;
 use crate::mgmt::rpc::proto as p;
+use crate::rules::source::read_bounded;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+
+/// Bytes that one request of the RPC brings.
+const MOST_OF_BLOB: u64 = 4 << 20;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Services {
@@ -95,7 +99,8 @@ pub(super) async fn plugin(client: &mut Client, command: &Plugin) -> Result<Answ
 
 fn blob_request(blob: &Blob) -> Result<p::BlobRequest, Failure> {
     let read = |path: &PathBuf| {
-        std::fs::read(path).map_err(|error| Failure::from(format!("{}: {error}", path.display())))
+        read_bounded(path, MOST_OF_BLOB)
+            .map_err(|error| Failure::from(format!("{}: {error}", path.display())))
     };
     let op = if blob.delete { p::blob_request::Op::Delete } else { p::blob_request::Op::Add };
     Ok(p::BlobRequest {

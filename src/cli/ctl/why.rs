@@ -1,7 +1,7 @@
 //! `weir ctl why`: why packets between two ends are dropped.
 
 use super::{Answer, show};
-use crate::cli::Failure;
+use crate::cli::{Failure, misuse};
 use crate::mgmt::rpc::client::Client;
 use crate::mgmt::rpc::proto as p;
 use clap::Args;
@@ -17,8 +17,12 @@ pub(super) struct Why {
 }
 
 impl Why {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        request(&self.words).map(drop).map_err(misuse)
+    }
+
     pub(super) async fn ask(&self, client: &mut Client) -> Result<Answer, Failure> {
-        let request = request(&self.words).map_err(Failure::from)?;
+        let request = request(&self.words).map_err(misuse)?;
         let reply = client.sessions.why(request).await;
         Ok(answer(&reply.map_err(super::refused)?.into_inner()))
     }

@@ -12,7 +12,7 @@ mod steps;
 
 pub use check::{print_faults, waiting_note};
 
-use super::{ConfigArgs, Failure, Outcome};
+use super::{ConfigArgs, Failure, Outcome, misuse};
 use crate::mgmt::Profile;
 use crate::mgmt::config::{self, Sources};
 use crate::mgmt::rule_files::{self, Loaded, Selection};
@@ -96,9 +96,9 @@ impl From {
         };
         let loaded = sources.load()?;
         if self.files.is_empty() && loaded.config.rules.files.is_empty() {
-            return Err(
-                "there are no rules to read: name rule files, or a configuration that does (-c)".into()
-            );
+            return Err(misuse(
+                "there are no rules to read: name rule files, or a configuration that does (-c)",
+            ));
         }
         let selection = self.lists.selection(self.files, Vec::new());
         Ok((loaded, selection))

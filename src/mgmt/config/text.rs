@@ -1,7 +1,11 @@
 //! A configuration's file as text.
 
+use crate::rules::source::read_bounded;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// Bytes of a configuration: no more than one request of the RPC can bring.
+pub const MOST: u64 = 2 << 20;
 
 /// Why there is none.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +20,9 @@ pub enum Unread {
 impl Unread {
     pub fn mend(&self) -> &'static str {
         match self {
+            Unread::File { error, .. } if error.kind() == io::ErrorKind::Other => {
+                "name a TOML file with -c; conf/weir.toml is a commented one to start from"
+            }
             Unread::File { .. } => "give its path with -c; conf/weir.toml is a commented one to start from",
             Unread::NotUtf8 { .. } => "save it as UTF-8: iconv -f LATIN1 -t UTF-8",
         }
@@ -23,7 +30,7 @@ impl Unread {
 }
 
 pub fn read(path: &Path) -> Result<String, Unread> {
-    let bytes = std::fs::read(path).map_err(|error| Unread::File { path: path.to_owned(), error })?;
+    let bytes = read_bounded(path, MOST).map_err(|error| Unread::File { path: path.to_owned(), error })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let (before, rest) = error.as_bytes().split_at(at);
@@ -35,6 +42,19 @@ pub fn read(path: &Path) -> Result<String, Unread> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_end_or_too_much_before_it_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weir.toml");
+        std::fs::File::create(&path).unwrap().set_len(MOST + 1).unwrap();
+        let said = |path: &Path| read(path).unwrap_err().to_string();
+        assert!(said(&path).contains("it is longer than the 2 MiB"), "{}", said(&path));
+        assert!(said(Path::new("/dev/zero")).contains("it is a device or socket"));
+        assert!(said(folder.path()).contains("it is a folder"));
+        std::fs::File::create(&path).unwrap().set_len(MOST).unwrap();
+        assert_eq!(read(&path).unwrap().len() as u64, MOST);
+    }
 
     #[test]
     fn bytes_that_are_no_text_are_named_with_their_place() {

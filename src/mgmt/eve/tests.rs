@@ -258,7 +258,7 @@ fn book() -> RuleBook {
     let (mut set, faults) = load(&files, &Vars::default(), &classes, &References::default());
     assert!(faults.is_empty(), "{faults:?}");
     set.generation = Generation(4);
-    RuleBook::new(std::sync::Arc::new(set))
+    RuleBook::new(std::sync::Arc::new(set), 0)
 }
 
 #[test]

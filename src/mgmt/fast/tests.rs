@@ -10,7 +10,7 @@ fn book(text: &str) -> RuleBook {
         load(&files, &Vars::default(), &Classifications::default(), &References::default());
     assert!(faults.iter().all(|d| !d.is_fault()), "{faults:?}");
     set.generation = Generation(1);
-    RuleBook::new(Arc::new(set))
+    RuleBook::new(Arc::new(set), 0)
 }
 
 fn tuple(proto: u8) -> FlowTuple {

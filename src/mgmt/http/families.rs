@@ -152,6 +152,26 @@ const PLAIN: &[(&str, Family)] = &[
         "watchdog.restarts_crashed",
         counter("weir_restarts_crashed_total", "Restarts because a plugin crashed."),
     ),
+    (
+        "profiler.observed",
+        counter("weir_profiler_observed_total", "Things that events told of, for the profile of hosts."),
+    ),
+    ("profiler.written", counter("weir_profiler_written_total", "Of these, those that the database has.")),
+    (
+        "profiler.lost",
+        counter(
+            "weir_profiler_lost_total",
+            "Of these, those that found the profiler's queue or tables full.",
+        ),
+    ),
+    (
+        "profiler.evicted",
+        counter("weir_profiler_evicted_rows_total", "Rows of the database given up for newer ones."),
+    ),
+    (
+        "profiler.failures",
+        counter("weir_profiler_failures_total", "Times that the database could not be written."),
+    ),
     ("watchdog.plugins_left_out", gauge("weir_plugins_left_out", "Plugins that the watchdog has left out.")),
 ];
 
@@ -271,6 +291,7 @@ mod tests {
             ("output.eve.lost", "weir_output_lost_lines_total output=eve"),
             ("plugin.idp.faults", "weir_plugin_faults_total plugin=idp"),
             ("plugin.x.web.hits", "weir_plugin_own plugin=x,set=web,name=hits"),
+            ("profiler.lost", "weir_profiler_lost_total "),
             ("dataset.a.b.values", "weir_dataset_values dataset=a.b"),
             (
                 "exception_policy.flow.memcap.drop-flow",

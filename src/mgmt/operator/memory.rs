@@ -9,6 +9,7 @@ use crate::mgmt::sink::backlog::MOST_WAITING;
 use crate::pipeline::Handle;
 use crate::pipeline::tables::TableCounts;
 use crate::session::Session;
+use std::sync::atomic::Ordering;
 
 impl Operator {
     /// A cap of 0: nothing bounds it but the machine.
@@ -29,6 +30,11 @@ impl Operator {
             part("streams", sum(|t| t.stream_memory.get()), config.streams.memory.0 * tables),
             part("applications", sum(|t| t.app_memory.get()), Limits::default().memory as u64 * tables),
         ];
+        let tried = self.trial_bytes.load(Ordering::Relaxed);
+        parts.push(part("rules", self.rules.sets().bytes() + tried, 0));
+        // What a trial of rules holds of sessions, beside the streams and the applications of those in force.
+        let twice = (config.streams.memory.0 + Limits::default().memory as u64) * tables;
+        parts.push(part("shadow", sum(|t| t.shadow_memory.get()), twice));
         if let Some(pool) = &self.pool {
             parts.push(part(
                 "frames",
@@ -45,7 +51,7 @@ impl Operator {
     pub(super) fn list_generations(&self) -> Result<Vec<GenerationInfo>, ControlError> {
         let _one = lock(&self.asking);
         let sessions = lock(&self.services).rule_generations(&mut super::Post(self))?;
-        let newest = self.generation.load(std::sync::atomic::Ordering::Relaxed);
+        let newest = self.generation.load(Ordering::Relaxed);
         let of = |(generation, rules): (u32, u64)| GenerationInfo {
             generation,
             rules,

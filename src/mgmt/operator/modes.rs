@@ -1,6 +1,7 @@
 //! Modes of pairs, changed, confirmed and taken back.
 
-use super::{LOOK, Operator, PATIENCE, lock};
+use super::post::{LOOK, PATIENCE};
+use super::{Operator, lock};
 use crate::mgmt::config::{Mode, Pair};
 use crate::mgmt::control::{ControlError, ModeChange, PairStatus};
 use crate::mgmt::{convert, pair_modes};

@@ -16,6 +16,8 @@ pub(super) struct Overrules {
     rules: Vec<Overruled>,
     /// Not tried again before.
     try_at: Time,
+    /// Why they do not go back, as the log has it.
+    told: String,
 }
 
 impl Overrules {
@@ -49,11 +51,12 @@ impl Operator {
         rules: Vec<Overruled>,
         holds: impl FnOnce(&RuleSet) -> Result<(), ControlError>,
     ) -> Result<Reload, ControlError> {
+        self.has_room()?;
         let now = self.now();
         let (gone, stay): (Vec<_>, Vec<_>) = rules.into_iter().partition(|rule| is_over(rule, now));
         let compiled = self.compile_with(&self.loaded(), false, ids(&stay))?;
         holds(compiled.engine.rules())?;
-        let done = self.publish(compiled)?;
+        let done = self.publish_compiled(compiled)?;
         lock(&self.overrules).rules = stay;
         for Overruled { gid, sid, what, who, .. } in gone {
             tracing::info!(
@@ -81,8 +84,13 @@ impl Operator {
         if over > 0
             && let Err(error) = self.go_by(rules, |_| Ok(()))
         {
-            tracing::error!("rules: {over} of them do not go by the files again: {error}");
-            lock(&self.overrules).try_at = now.plus(RETRY);
+            let text = format!("rules: {over} of them do not go by the files again: {error}");
+            let mut overrules = lock(&self.overrules);
+            overrules.try_at = now.plus(RETRY);
+            if overrules.told != text {
+                tracing::error!("{text}; tried again every {} s", RETRY.as_secs());
+                overrules.told = text;
+            }
         }
     }
 }
@@ -166,6 +174,7 @@ mod tests {
         let overrules = Overrules {
             rules: vec![rule(5, None), rule(6, Some(10)), rule(7, Some(11))],
             try_at: Time::from_secs(20),
+            told: String::new(),
         };
         let sids =
             |now| overrules.ids(Time::from_secs(now)).iter().map(|((_, sid), _)| *sid).collect::<Vec<_>>();

@@ -1,6 +1,7 @@
 //! Changes that workers and management's thread take over with their next turn.
 
-use super::{LOOK, Operator, PATIENCE, lock};
+use super::post::{LOOK, PATIENCE};
+use super::{Operator, lock};
 use crate::mgmt::config::Config;
 use crate::mgmt::convert;
 use crate::mgmt::outputs::Renewed;

@@ -10,11 +10,16 @@ mod form;
 mod tests;
 
 use crate::base::Time;
+use crate::mgmt::config::text;
+use crate::rules::source::read_bounded;
 use file::Prepared;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+
+/// Bytes of a file of it: of a configuration, and of what is said of the commit.
+const MOST: u64 = text::MOST + (64 << 10);
 
 /// What became of a commit.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,7 +152,7 @@ impl Store {
     /// What was committed, and the configuration as it was then.
     pub fn read(&self, number: u32) -> Result<(Revision, String), RevisionError> {
         let path = self.path(number);
-        let bytes = match fs::read(&path) {
+        let bytes = match read_bounded(&path, MOST) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.absent(number)),
             bytes => bytes.map_err(|error| RevisionError::Folder { path: path.clone(), error })?,
         };

@@ -14,6 +14,7 @@ mod profile;
 mod rules;
 mod service;
 mod services;
+mod shadow;
 pub mod socket;
 pub mod tls;
 mod why;

@@ -210,6 +210,29 @@ impl p::rules_server::Rules for Service {
         Ok(Response::new(p::RuleGenerations { generations }))
     }
 
+    async fn start_shadow(&self, request: Request<p::StartShadowRequest>) -> Reply<p::ShadowReport> {
+        let who = super::config::who(&request);
+        self.begin_shadow(request.into_inner(), who).await
+    }
+
+    async fn shadow(&self, _: Request<p::ShadowRequest>) -> Reply<p::ShadowReport> {
+        let report = self.shadowing(|rules| Ok(rules.report())).await?;
+        let none = "no rules are being tried: `weir ctl rules reload --shadow 60s` does";
+        Ok(Response::new(report.ok_or_else(|| fault::missing(none))?.into()))
+    }
+
+    async fn publish_shadow(&self, request: Request<p::PublishShadowRequest>) -> Reply<p::ReloadReply> {
+        let who = super::config::who(&request);
+        let done = self.shadowing(move |rules| rules.publish(&who)).await?;
+        let (generation, loaded, refused) = (done.generation, done.loaded, done.refused);
+        Ok(Response::new(p::ReloadReply { generation, loaded, refused }))
+    }
+
+    async fn discard_shadow(&self, request: Request<p::DiscardShadowRequest>) -> Reply<p::ShadowReport> {
+        let who = super::config::who(&request);
+        Ok(Response::new(self.shadowing(move |rules| rules.discard(&who)).await?.into()))
+    }
+
     async fn dataset(&self, request: Request<p::DatasetRequest>) -> Reply<p::DatasetReply> {
         let command = dataset_command(request.into_inner())?;
         let answer = self.ask(move |c| c.dataset(&command)).await??;

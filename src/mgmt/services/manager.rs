@@ -401,7 +401,11 @@ impl Manager {
     /// What comes back is freed here.
     pub(super) fn absorb(&mut self, worker: usize, retired: Retired) {
         match retired {
-            Retired::Nothing | Retired::Policy { .. } | Retired::Change(..) | Retired::Hold(_) => {}
+            Retired::Nothing
+            | Retired::Policy { .. }
+            | Retired::Change(..)
+            | Retired::Hold(_)
+            | Retired::Shadow(_) => {}
             Retired::Crowded(change) => self.keep_for_later(worker, change),
             Retired::Refused(policy, _) => tracing::error!("worker {worker} lost {policy:?}; reload it"),
             Retired::Chain(_) => {

@@ -18,6 +18,7 @@ pub mod mail;
 pub mod makers;
 mod manager;
 mod room;
+mod shadow;
 mod show;
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,11 @@ use crate::base::event::PluginFault;
 use crate::base::{PluginId, SetId, WorkerId};
 use crate::service::Tuning;
 use crate::service::hold::{HoldSettings, HoldTable, MAX_HELD};
+use crate::service::idp;
+use crate::service::policy::MAX_GENERATIONS;
 use crate::service::services::{Change, Command, MAX_CHAINS};
 use crate::service::table::MAX_SETS;
+use std::collections::BTreeSet;
 
 /// Turns in which the event of a fault may still be on its way.
 const PATIENCE: u8 = 8;
@@ -80,6 +83,31 @@ impl Manager {
             !there(taken) && !there(&self.sets) && in_use.iter().all(|row| row.set != *id)
         };
         (0..MAX_SETS).map(|index| SetId(index as u8)).find(free)
+    }
+
+    /// Why detection could not take further rules on all workers now, if so. What no session uses is taken back first.
+    pub fn no_room_for_rules(&mut self, mail: &mut dyn Mail) -> Option<String> {
+        let plugin = self.named(idp::NAME)?;
+        for worker in 0..self.workers {
+            self.collect(worker, mail);
+            let alive = mail.in_use(worker).ok()?;
+            let of = |set: SetId| {
+                let generations = alive.iter().filter(|row| row.set == set).filter_map(|row| row.member);
+                generations
+                    .filter(|(of, _)| *of == plugin)
+                    .map(|(_, generation)| generation)
+                    .collect::<BTreeSet<_>>()
+            };
+            if self.order.iter().any(|set| of(*set).len() >= MAX_GENERATIONS) {
+                return Some(format!(
+                    "worker {worker} has sessions of {MAX_GENERATIONS} generations of the rules and takes no more, so sessions to come \
+                     would not go by new ones: `weir ctl rules generations` shows them. Wait until those of one have ended, or lower \
+                     services.generation-age ({} s now): what was superseded so long ago goes, and its sessions go by the newest",
+                    self.generation_age.as_secs()
+                ));
+            }
+        }
+        None
     }
 
     /// Counters go on where an earlier set of the same number left them: a new set begins at zero.

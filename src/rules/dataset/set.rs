@@ -158,6 +158,14 @@ impl Set {
         }
     }
 
+    /// Another set with the same values and as much room, which goes its own way from now on.
+    pub fn copy(&self) -> Set {
+        let size = Size { slots: self.slots.len(), words: self.words.len() };
+        let copy = Set::new(&self.name, self.kind, self.changes, self.file.clone(), size);
+        self.each(|value, reputation| _ = copy.put(value, reputation));
+        Set { records: self.records.clone(), ..copy }
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -42,6 +42,34 @@ impl AtWork<'_> {
         self.rules.engine().uses_apps() || self.report.wants().decodes()
     }
 
+    /// One packet of a session, all the way. What settles the session is in the judgement.
+    #[inline]
+    pub(super) fn packet(
+        &mut self,
+        packet: &mut PacketAt<'_>,
+        session: &mut Session,
+        dir: Dir,
+        judgement: &mut Judgement,
+    ) {
+        let payloads = self.feed(packet, session, dir, judgement);
+        let app_events = match judgement.settled {
+            Some(_) => AppEvents::new(),
+            None => self.decode(packet, session, dir, payloads, judgement),
+        };
+        if !judgement.unseen {
+            self.judge(packet, session, dir, payloads, &app_events, judgement);
+        }
+        if packet.tracked.is_some_and(|tracked| tracked.reset) {
+            self.rest(session, packet.number);
+        }
+        self.log(session, false, || origin_of(packet, Some(session), dir));
+        self.apps.sweep(session.app);
+        if let Some(settled) = judgement.settled {
+            session.settled = settled;
+        }
+        judgement.tally(self.report, self.rules.engine().rules());
+    }
+
     /// The segment into its stream; what the stream has to say of it.
     pub(super) fn feed(
         &mut self,

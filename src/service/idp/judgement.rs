@@ -5,8 +5,10 @@ use crate::base::{
     Dir, DropReason, ExceptionCause, ExceptionPolicies, ExceptionPolicy, PerDir, RuleIndex, Verdict,
 };
 use crate::inspect::{Engine, Outcome, Settlement};
-use crate::service::Subject;
+use crate::rules::RuleSet;
+use crate::service::comparison::Tally;
 use crate::service::outbox::{Exceptions, IpActionsAsked, Reject};
+use crate::service::{Reporter, Subject};
 use crate::session::{Session, Settled};
 
 #[derive(Default)]
@@ -98,6 +100,13 @@ impl Judgement {
             ExceptionPolicy::Bypass => self.settled = Some(Settled::Bypass),
             ExceptionPolicy::PassFlow => self.settled = Some(Settled::Pass),
             _ => {}
+        }
+    }
+
+    /// Counts a packet that is to be dropped, where somebody compares rules.
+    pub(super) fn tally(&self, report: &Reporter, set: &RuleSet) {
+        if let Some(Tally { comparison, whose }) = report.tally.as_ref().filter(|_| self.verdict.is_drop()) {
+            comparison.dropped(*whose, self.decided_by.map(|rule| (set, rule)));
         }
     }
 

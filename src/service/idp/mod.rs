@@ -5,16 +5,22 @@
 //! plugin ignores the rest of it.
 
 mod at_work;
+mod candidate;
 mod decode;
 mod early;
 mod generations;
 mod judgement;
 mod log;
+mod shadow;
+mod sides;
+mod without;
 mod worker;
+
+pub use candidate::Candidate;
 
 use super::plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, Plugin};
 use super::policy::Policy;
-use crate::app::Announced;
+use crate::app::{Announced, FileWants};
 use crate::base::{PluginId, SetId, WorkerId};
 use crate::inspect::{self, CostBook, Engine, FileTypes, HostState, InForce, Inspector};
 use crate::stream;
@@ -113,6 +119,14 @@ impl Plugin for Idp {
             None => rules,
         };
         Some(Box::new(generations::Prepared { generation: policy.generation, rules }))
+    }
+
+    fn shadow(&self, candidate: &(dyn Any + Send + Sync), worker: WorkerId) -> Option<Box<dyn Any + Send>> {
+        let candidate = candidate.downcast_ref::<Candidate>()?;
+        let comparison = Arc::clone(candidate.comparison(worker)?);
+        // Nobody gets records: of files it keeps what its rules ask for.
+        let inspection = inspect::Settings { files: FileWants::default(), ..self.inspection };
+        Some(Box::new(shadow::Shadow::new(candidate, comparison, self.streams.clone(), inspection)))
     }
 
     fn control(&mut self, event: ControlEvent<'_>, desk: &mut dyn Desk) -> Result<(), ControlFault> {

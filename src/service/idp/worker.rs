@@ -1,13 +1,15 @@
 //! Detection's data half: a session's packets to its streams, what is ready there to its decoder and the rules.
 
-use super::at_work::{AppEvents, AtWork, origin_of};
+use super::at_work::AtWork;
 use super::generations::{Generations, Prepared};
 use super::judgement::Judgement;
 use super::log::ending;
+use super::shadow::Shadow;
+use super::without::Without;
 use crate::app::{Announced, Apps};
-use crate::base::event::{CloseReason, PacketVerdict};
-use crate::base::{Anomaly, Dir, Order, SetId, Verdict};
-use crate::inspect::{Engine, Inspector, PacketFacts, Payload, StateHandle};
+use crate::base::event::CloseReason;
+use crate::base::{Anomaly, Dir, Generation, Order, SetId, Verdict};
+use crate::inspect::{Engine, Inspector, StateHandle};
 use crate::service::plugin::{DataPlugin, Gauge, Reply};
 use crate::service::{Context, Edit, Policy, Reporter, Tuning};
 use crate::session::{Session, Settled};
@@ -24,6 +26,8 @@ pub struct IdpWorker {
     inspector: Inspector,
     generations: Generations,
     gather: Box<[u8]>,
+    /// A candidate that judges the same packets without effect.
+    shadow: Option<Box<Shadow>>,
 }
 
 impl IdpWorker {
@@ -41,6 +45,7 @@ impl IdpWorker {
             generations: Generations::new(newest),
             inspector,
             gather: vec![0; GATHER].into(),
+            shadow: None,
         }
     }
 
@@ -57,7 +62,7 @@ impl IdpWorker {
         session: &Session,
         report: &'a mut Reporter,
     ) -> Option<AtWork<'a>> {
-        let IdpWorker { streams, apps, inspector, gather, generations } = self;
+        let IdpWorker { streams, apps, inspector, gather, generations, .. } = self;
         let rules = generations.of(set, Some(session.policy.0))?;
         Some(AtWork { streams, apps, inspector, gather, rules, report })
     }
@@ -71,117 +76,91 @@ fn mark(context: &mut Context<'_>, judgement: &Judgement) {
     }
 }
 
-impl DataPlugin for IdpWorker {
-    fn tune(&mut self, tuning: &mut Tuning) {
-        self.streams.tune(&mut tuning.streams);
-        self.inspector.tune(tuning.packet_alert_max, tuning.exceptions);
+/// What a judgement asks for, to the host.
+fn carry_out(context: &mut Context<'_>, judgement: Judgement, generation: Generation) -> Reply {
+    mark(context, &judgement);
+    let outbox = &mut context.host.outbox;
+    outbox.exceptions.extend(judgement.exceptions.into_iter().take(outbox.exceptions.remaining_capacity()));
+    outbox.ip_actions.extend(judgement.ip_actions.into_iter().take(outbox.ip_actions.remaining_capacity()));
+    if judgement.verdict.is_drop() && judgement.reject.anyone() {
+        outbox.reject = judgement.reject;
     }
+    match judgement.verdict {
+        // Whoever settles a session itself need not have it refused.
+        Verdict::Drop(reason) => {
+            let rule = judgement.decided_by.map(|rule| (generation, rule));
+            outbox.blame.rule = outbox.blame.rule.or(rule);
+            Reply::DropPacket(reason)
+        }
+        Verdict::Forward | Verdict::Hold => Reply::Forward,
+    }
+}
 
-    fn packet(&mut self, context: &mut Context<'_>) -> Reply {
+impl IdpWorker {
+    fn packet_in_force(&mut self, context: &mut Context<'_>) -> Reply {
         let Context { session: Some(at), packet: Some(packet), dir, host, set, .. } = context else {
             return Reply::Ok;
         };
-        self.set_position(host.position);
         let (session, dir) = (&mut *at.session, *dir);
+        if is_over(session) {
+            // It was followed for the sake of a candidate that is gone.
+            context.ignore_both();
+            return Reply::Ok;
+        }
+        self.set_position(host.position);
         let mut judgement = Judgement::new(dir, packet.subject);
         let Some(mut work) = self.at_work(*set, session, host.report) else { return Reply::Ok };
         let generation = work.rules.engine().rules().generation;
-        let payloads = work.feed(packet, session, dir, &mut judgement);
-        let app_events = match judgement.settled {
-            Some(_) => AppEvents::new(),
-            None => work.decode(packet, session, dir, payloads, &mut judgement),
+        work.packet(packet, session, dir, &mut judgement);
+        if is_over(session) {
+            context.ignore_both();
+        }
+        carry_out(context, judgement, generation)
+    }
+
+    #[cold]
+    fn packet_by_both(&mut self, mut shadow: Box<Shadow>, context: &mut Context<'_>) -> Reply {
+        let reply = match shadow.turn(context) {
+            None => self.packet_in_force(context),
+            Some(turn) => {
+                let wanting = context.session.as_ref().map(|at| at.session.wanting);
+                let over = context.session.as_ref().is_some_and(|at| is_over(at.session));
+                let reply = match over {
+                    true => Reply::Ok,
+                    false => shadow.lending(context, |context| self.packet_in_force(context)),
+                };
+                let goes_on = shadow.packet(turn, context, &mut self.gather);
+                if let (Some(at), Some(wanting)) = (&mut context.session, wanting.filter(|_| goes_on)) {
+                    at.session.wanting = wanting;
+                } else if over {
+                    context.ignore_both();
+                }
+                reply
+            }
         };
-        if !judgement.unseen {
-            work.judge(packet, session, dir, payloads, &app_events, &mut judgement);
-        }
-        if packet.tracked.is_some_and(|tracked| tracked.reset) {
-            work.rest(session, packet.number);
-        }
-        work.log(session, false, || origin_of(packet, Some(session), dir));
-        self.apps.sweep(session.app);
-        if let Some(settled) = judgement.settled {
-            session.settled = settled;
-            if !matches!(settled, Settled::Drop(_)) {
-                context.ignore_both();
-            }
-        }
-        mark(context, &judgement);
-        let outbox = &mut context.host.outbox;
-        outbox
-            .exceptions
-            .extend(judgement.exceptions.into_iter().take(outbox.exceptions.remaining_capacity()));
-        outbox
-            .ip_actions
-            .extend(judgement.ip_actions.into_iter().take(outbox.ip_actions.remaining_capacity()));
-        if judgement.verdict.is_drop() && judgement.reject.anyone() {
-            outbox.reject = judgement.reject;
-        }
-        match judgement.verdict {
-            // Whoever settles a session itself need not have it refused.
-            Verdict::Drop(reason) => {
-                let rule = judgement.decided_by.map(|rule| (generation, rule));
-                context.host.outbox.blame.rule = context.host.outbox.blame.rule.or(rule);
-                Reply::DropPacket(reason)
-            }
-            Verdict::Forward | Verdict::Hold => Reply::Forward,
-        }
+        self.shadow = Some(shadow);
+        reply
     }
 
     /// Fragments, what is not IP, what could not be decoded. What reassembly found wrong comes here as well, with no bytes.
-    fn alone(&mut self, context: &mut Context<'_>) -> Reply {
+    fn alone_in_force(&mut self, context: &mut Context<'_>) -> Reply {
         self.set_position(context.host.position);
         let Some(packet) = &mut context.packet else { return Reply::Ok };
         let Some(rules) = self.generations.of(context.set, None) else { return Reply::Ok };
-        let facts = PacketFacts {
-            bytes: packet.bytes,
-            decoded: packet.decoded,
-            time: packet.meta.clock,
-            flow: None,
-            app_events: &[],
-        };
-        let outcome = self.inspector.inspect(rules, &facts, None, Payload::Packet);
-        let mut judgement = Judgement::new(Dir::ToServer, packet.subject);
-        judgement.take(outcome);
-        judgement.ask_ip_actions(rules.engine(), outcome);
-        if !outcome.alerts.is_empty() {
-            let origin = origin_of(packet, None, Dir::ToServer);
-            let (set, verdict) = (rules.engine().rules(), judgement.told());
-            context.host.report.alerts(&origin, outcome, set, None, None, packet.inline, verdict);
-        }
-        mark(context, &judgement);
-        let asked = &mut context.host.outbox.ip_actions;
-        asked.extend(judgement.ip_actions.iter().copied().take(asked.remaining_capacity()));
-        if judgement.reject.anyone() {
-            context.host.outbox.reject = judgement.reject;
-        }
-        match judgement.verdict {
-            Verdict::Drop(reason) => {
-                let rule = judgement.decided_by.map(|rule| (rules.engine().rules().generation, rule));
-                context.host.outbox.blame.rule = context.host.outbox.blame.rule.or(rule);
-                Reply::DropPacket(reason)
-            }
-            Verdict::Forward | Verdict::Hold => Reply::Forward,
-        }
+        let generation = rules.engine().rules().generation;
+        let report = &mut *context.host.report;
+        let judgement = Without { inspector: &mut self.inspector, rules, report }.alone(packet);
+        carry_out(context, judgement, generation)
     }
 
-    fn raised(&mut self, context: &mut Context<'_>, raised: &[Anomaly]) {
+    fn raised_in_force(&mut self, context: &mut Context<'_>, raised: &[Anomaly]) {
         self.set_position(context.host.position);
         let Some(packet) = &mut context.packet else { return };
         let Some(rules) = self.generations.of(context.set, None) else { return };
-        let facts = PacketFacts {
-            bytes: &[],
-            decoded: packet.decoded,
-            time: packet.meta.clock,
-            flow: None,
-            app_events: &[],
-        };
-        let outcome = self.inspector.inspect_raised(rules, &facts, raised);
-        let origin = origin_of(packet, None, Dir::ToServer);
-        let set = rules.engine().rules();
-        context.host.report.alerts(&origin, outcome, set, None, None, false, PacketVerdict::default());
+        Without { inspector: &mut self.inspector, rules, report: context.host.report }.raised(packet, raised);
     }
 
-    fn session_close(&mut self, context: &mut Context<'_>, _reason: CloseReason) {
+    fn close_in_force(&mut self, context: &mut Context<'_>) {
         let Some(at) = &mut context.session else { return };
         let session = &mut *at.session;
         self.set_position(context.host.position);
@@ -192,9 +171,68 @@ impl DataPlugin for IdpWorker {
             work.log(session, true, || ending(session, Dir::ToServer, number));
         }
     }
+}
+
+/// Rules have settled that nobody looks at its packets any more.
+fn is_over(session: &Session) -> bool {
+    matches!(session.settled, Settled::Pass | Settled::Bypass)
+}
+
+impl DataPlugin for IdpWorker {
+    fn tune(&mut self, tuning: &mut Tuning) {
+        self.streams.tune(&mut tuning.streams);
+        self.inspector.tune(tuning.packet_alert_max, tuning.exceptions);
+        if let Some(shadow) = &mut self.shadow {
+            shadow.tune(tuning);
+        }
+    }
+
+    fn first_packet(&mut self, context: &mut Context<'_>) -> Reply {
+        if let (Some(shadow), Some(at)) = (&mut self.shadow, &context.session) {
+            shadow.open(at.id);
+        }
+        self.packet(context)
+    }
+
+    fn packet(&mut self, context: &mut Context<'_>) -> Reply {
+        match self.shadow.take() {
+            None => self.packet_in_force(context),
+            Some(shadow) => self.packet_by_both(shadow, context),
+        }
+    }
+
+    fn alone(&mut self, context: &mut Context<'_>) -> Reply {
+        let Some(mut shadow) = self.shadow.take() else { return self.alone_in_force(context) };
+        let reply = shadow.lending(context, |context| self.alone_in_force(context));
+        shadow.alone(context);
+        self.shadow = Some(shadow);
+        reply
+    }
+
+    fn raised(&mut self, context: &mut Context<'_>, raised: &[Anomaly]) {
+        let Some(mut shadow) = self.shadow.take() else { return self.raised_in_force(context, raised) };
+        shadow.lending(context, |context| self.raised_in_force(context, raised));
+        shadow.raised(context, raised);
+        self.shadow = Some(shadow);
+    }
+
+    fn session_close(&mut self, context: &mut Context<'_>, _reason: CloseReason) {
+        let Some(mut shadow) = self.shadow.take() else { return self.close_in_force(context) };
+        match shadow.turn(context) {
+            None => self.close_in_force(context),
+            Some(turn) => {
+                shadow.lending(context, |context| self.close_in_force(context));
+                shadow.close(turn, context, &mut self.gather);
+            }
+        }
+        self.shadow = Some(shadow);
+    }
 
     fn session_destroy(&mut self, context: &mut Context<'_>) {
         let Some(at) = &mut context.session else { return };
+        if let Some(shadow) = &mut self.shadow {
+            shadow.release(at.id);
+        }
         self.streams.release(at.session);
         self.apps.release(&mut at.session.app);
         let mut state = StateHandle::from_raw(at.session.inspection);
@@ -205,6 +243,14 @@ impl DataPlugin for IdpWorker {
     fn adopt(&mut self, set: SetId, _policy: &Policy, prepared: Option<Box<dyn Any + Send>>) {
         if let Some(prepared) = prepared.and_then(|prepared| prepared.downcast::<Prepared>().ok()) {
             self.generations.adopt(set, prepared);
+        }
+    }
+
+    fn shadow(&mut self, candidate: Option<Box<dyn Any + Send>>) -> Option<Box<dyn Any + Send>> {
+        match candidate.map(|candidate| candidate.downcast::<Shadow>()) {
+            Some(Err(unknown)) => Some(unknown),
+            Some(Ok(shadow)) => self.shadow.replace(shadow).map(|before| before as _),
+            None => self.shadow.take().map(|before| before as _),
         }
     }
 
@@ -235,6 +281,7 @@ impl DataPlugin for IdpWorker {
         numbers(Gauge::AppMemory, self.apps.memory() as u64);
         numbers(Gauge::StreamGaps, counters.gaps);
         numbers(Gauge::StreamConflicts, counters.conflicts);
+        numbers(Gauge::ShadowMemory, self.shadow.as_ref().map_or(0, |shadow| shadow.memory()));
         numbers(Gauge::Generation, u64::from(self.generations.newest.generation().0));
     }
 }

@@ -33,6 +33,8 @@ pub enum Command {
     TakeOut(PluginId, PluginFault),
     /// Settings of holding, with a larger table where they want one.
     Hold(HoldSettings, Option<Box<HoldTable>>),
+    /// A plugin has a candidate judge beside its policies, or none any more.
+    Shadow(PluginId, Option<Box<dyn Any + Send>>),
 }
 
 /// A policy on its way to a worker.
@@ -78,6 +80,8 @@ pub enum Retired {
     Plugin(PluginId, Option<Box<dyn DataPlugin>>),
     Chain(Box<ChainState>),
     Hold(Box<HoldTable>),
+    /// A candidate that no longer judges.
+    Shadow(Option<Box<dyn Any + Send>>),
 }
 
 /// The closing of removed plugins' sessions.
@@ -209,6 +213,12 @@ impl Services {
             }
             Command::Hold(settings, larger) => {
                 self.held.change(settings, larger).map_or(Retired::Nothing, Retired::Hold)
+            }
+            Command::Shadow(plugin, candidate) => {
+                let Some(mut lent) = self.plugins.take(plugin) else { return Retired::Shadow(candidate) };
+                let before = lent.instance.shadow(candidate);
+                self.plugins.put_back_asking(plugin, lent);
+                Retired::Shadow(before)
             }
         }
     }

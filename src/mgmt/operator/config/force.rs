@@ -35,6 +35,8 @@ fn restart(old: &Config, new: &Config) -> Vec<Difference> {
 pub(super) struct Lenience {
     /// Rules that are refused.
     pub refused_rules: bool,
+    /// Workers that have no room for further rules: these wait until they have.
+    pub no_room: bool,
     /// Output files that cannot be opened now.
     pub outputs: Opening,
 }
@@ -95,7 +97,8 @@ impl Operator {
         papers.settled.extend(self.untold(&running, desk).map_err(unchanged)?);
         // What waits for a confirmation must not be what a power cut starts with.
         papers.file = papers.file.filter(|_| commit.confirm.is_none());
-        let lenience = Lenience { refused_rules: commit.accept_refused, outputs: Opening::Now };
+        let lenience =
+            Lenience { refused_rules: commit.accept_refused, no_room: false, outputs: Opening::Now };
         lines.extend(self.put_in_force(&running, &wanted, lenience)?);
         tracing::info!("configuration: revision {number} by {who} is in force: {}", lines.join("; "));
         let back_at = commit.confirm.map(|span| self.now().plus(span));
@@ -130,6 +133,9 @@ impl Operator {
         let touched = |wanted: Area| changed.iter().any(|d| area(&d.path) == Some(wanted));
         // From here on: the number of the rules to come must be nobody else's.
         let _one = lock(&self.asking);
+        if touched(Area::Rules) && !lenience.no_room {
+            self.has_room()?;
+        }
         let rules = match touched(Area::Rules) {
             true => Some(self.compile(&next, lenience.refused_rules)?),
             false => None,
@@ -143,7 +149,7 @@ impl Operator {
             lines.extend(self.new_services(&next)?);
         }
         if let Some(rules) = rules {
-            match self.publish(rules) {
+            match self.publish_compiled(rules) {
                 Ok(done) => lines.push(format!(
                     "rules: generation {}, {} loaded, {} refused",
                     done.generation, done.loaded, done.refused

@@ -3,7 +3,7 @@
 
 use super::desk::{Desk, Past, Unconfirmed};
 use super::{kept, unchanged};
-use crate::mgmt::config::Loaded;
+use crate::mgmt::config::{Loaded, text};
 use crate::mgmt::configure::Committed;
 use crate::mgmt::control::ControlError;
 use crate::mgmt::operator::Operator;
@@ -129,8 +129,7 @@ impl Operator {
             return Ok(None);
         }
         let name = file.display();
-        let now = std::fs::read_to_string(file);
-        let now = now.map_err(|error| unchanged(format!("cannot read {name}: {error}; put it back")))?;
+        let now = text::read(file).map_err(|unread| unchanged(format!("{unread}; put it back")))?;
         if now != desk.on_disk {
             return Err(unchanged(format!(
                 "{name} was changed by somebody else since weir read it, and would be written over; \
