@@ -177,6 +177,90 @@ fn a_full_session_table_goes_by_the_policy_for_that() {
     );
 }
 
+/// A session that its decoder gives up at its fourth packet; one of a rule's word follows.
+fn broken(port: u16, first: &[u8]) -> Capture {
+    let mut talk = TcpConversation::new(v4(CLIENT, 4000), v4(SERVER, port), 7);
+    talk.handshake().send(Dir::ToServer, first, 1400).send(Dir::ToServer, b"forbidden\r\n", 100);
+    talk.send(Dir::ToClient, b"answer\r\n", 100);
+    ethernet(talk.packets)
+}
+
+const BAD_CHUNK: &[u8] = b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n";
+
+#[test]
+fn what_is_not_of_its_protocol_goes_by_the_policy_for_that() {
+    let bench = Bench::new();
+    let capture = broken(80, BAD_CHUNK);
+    let (path, all) = (bench.capture(&capture), capture.frames.len() as u64);
+    let rules = "alert http any any -> any any (app-layer-event:http.invalid_request_chunk_len; sid:1;)\n\
+        drop tcp any any -> any any (flow:to_server; content:\"forbidden\"; sid:2;)";
+    let replay = |policy: &str| {
+        let policy = format!("exception-policy.app-layer-error={policy}");
+        bench.replay(&path, rules, &["--simulate-ips", "--set", &policy]).clean()
+    };
+    let numbers = |replayed: &Replayed| dropped(replayed).iter().map(|drop| drop.0).collect::<Vec<_>>();
+    let told = |replayed: &Replayed| {
+        let flow = replayed.events.of("flow")[0]["flow"].clone();
+        (flow["exception_policy"].clone(), flow["action"].clone())
+    };
+    let first = 4;
+    for (policy, name) in [("auto", "drop_flow"), ("drop-flow", "drop_flow"), ("reject", "reject")] {
+        let replayed = replay(policy);
+        assert_eq!(numbers(&replayed), (first..=all).collect::<Vec<_>>(), "{policy}");
+        assert_eq!(dropped(&replayed)[0].1, "applayer_error");
+        // The event was in a packet that no rule looked at, and the session's end brings none.
+        assert!(replayed.events.sids().is_empty(), "{policy}");
+        assert_eq!(
+            told(&replayed),
+            (json!([{"target": "app_layer_error", "policy": name}]), json!("drop")),
+            "{policy}"
+        );
+        let stats = replayed.events.of("stats")[0]["stats"].clone();
+        assert_eq!(stats["exception_policy"], json!({"app_layer": {"error": {name: 1}}}));
+        assert_eq!(stats["ips"]["rejected"], u64::from(policy == "reject"), "{policy}");
+    }
+    for policy in ["pass-flow", "bypass"] {
+        let replayed = replay(policy);
+        assert_eq!((numbers(&replayed), replayed.events.sids()), (vec![], vec![]), "{policy}");
+        assert_eq!(told(&replayed).1, "pass", "{policy}");
+    }
+    let packet = replay("drop-packet");
+    // The next but one has the word: an acknowledgement comes between them.
+    let word = first + 2;
+    assert_eq!((dropped(&packet)[0].0, dropped(&packet)[1].clone()), (first, (word, "rules".to_owned())));
+    let passed = replay("pass-packet");
+    assert_eq!((numbers(&passed)[0], passed.events.sids().contains(&2)), (word, true));
+    let ignored = replay("ignore");
+    assert_eq!((numbers(&ignored)[0], ignored.events.sids()), (word, vec![1, 2]));
+}
+
+#[test]
+fn decoders_say_what_is_not_of_their_protocol() {
+    let bench = Bench::new();
+    let long = [&b"GET / HTTP/1.1\r\nX: "[..], &[b'x'; 20_000]].concat();
+    let answer = |first: &[u8]| {
+        let mut talk = TcpConversation::new(v4(CLIENT, 4000), v4(SERVER, 22), 7);
+        talk.handshake().send(Dir::ToServer, first, 1400);
+        ethernet(talk.packets)
+    };
+    for (name, bytes) in [
+        ("http", BAD_CHUNK),
+        ("http", &long),
+        ("ssh", b"SSH-2.0-x\r\n\x7f\0\0\x01\0\x14"),
+        ("tls", b"\x16\x03\x01\0\x05\x01\0\0\x01\0\x63\x03\x03\0\x01\0"),
+        ("smb", b"\0\0\0\x04\xffSMB\x99\x99\x99\x99\x99"),
+    ] {
+        let path = bench.capture(&answer(bytes));
+        let rules = format!("alert {name} any any -> any any (msg:\"{name}\"; content:\"nobody\"; sid:1;)");
+        let replayed = bench.replay(&path, &rules, &["--simulate-ips"]).clean();
+        let stats = replayed.events.of("stats")[0]["stats"].clone();
+        assert_eq!(stats["exception_policy"], json!({"app_layer": {"error": {"drop_flow": 1}}}), "{name}");
+        // The same beside the line is an event at most.
+        let beside = bench.replay(&path, &rules, &[]).clean();
+        assert!(beside.events.of("stats")[0]["stats"]["exception_policy"].is_null(), "{name}");
+    }
+}
+
 #[test]
 fn a_policy_that_is_none_is_refused_with_those_there_are() {
     let bench = Bench::new();

@@ -96,8 +96,9 @@ const MAX_PENDING: usize = 8192;
 impl Decoder for Rfb {
     fn data(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) -> Next {
         let pending = &mut self.pending[dir];
+        // Nobody says so much before the other has answered.
         if pending.len() + bytes.len() > MAX_PENDING && self.step.dir() != dir {
-            return Next::Stop;
+            return Next::Broken;
         }
         let room = MAX_PENDING.saturating_sub(pending.len());
         pending.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
@@ -326,8 +327,8 @@ mod tests {
     #[test]
     fn who_speaks_out_of_turn_is_bounded() {
         let mut bench = bench();
-        let next = (0..10_000).map(|_| bench.data(Dir::ToServer, &[0; 100])).find(|next| *next == Next::Stop);
-        assert_eq!(next, Some(Next::Stop));
+        let next = (0..10_000).map(|_| bench.data(Dir::ToServer, &[0; 100])).find(|next| *next != Next::More);
+        assert_eq!(next, Some(Next::Broken));
     }
 
     proptest! {
@@ -336,7 +337,7 @@ mod tests {
             let mut bench = bench();
             talk(&mut bench, &TALK[..first + 1], 100);
             for (to_server, bytes) in pieces {
-                if bench.data(if to_server { Dir::ToServer } else { Dir::ToClient }, &bytes) == Next::Stop {
+                if bench.data(if to_server { Dir::ToServer } else { Dir::ToClient }, &bytes) != Next::More {
                     break;
                 }
             }

@@ -52,13 +52,14 @@ pub(super) struct Head {
     /// The line before ended by LF CR.
     after_lf_cr: bool,
     whole_cut: bool,
+    line_cut: bool,
 }
 
 impl Head {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         (self.line, self.length, self.seen) = Default::default();
-        (self.after_lf_cr, self.whole_cut) = (false, false);
+        (self.after_lf_cr, self.whole_cut, self.line_cut) = (false, false, false);
     }
 
     pub(super) fn reset(&mut self) {
@@ -83,6 +84,11 @@ impl Head {
     /// Bytes were dropped because all lines together were longer than the limit.
     pub(super) fn is_cut(&self) -> bool {
         self.whole_cut
+    }
+
+    /// A line, or all lines together, came to more than is kept of them.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.whole_cut || self.line_cut
     }
 
     /// The last blank line came behind LF CR: a further CR LF is part of that mixture of line ends.
@@ -169,6 +175,7 @@ impl Head {
         let kept = bytes.get(..line_room.min(room).min(bytes.len())).unwrap_or_default();
         self.bytes.extend_from_slice(kept);
         self.length = self.length.saturating_add(bytes.len());
+        self.line_cut |= self.length > limits.line;
     }
 
     fn finish(&mut self, limits: &Limits) -> Line {

@@ -37,7 +37,7 @@ pub(super) enum Body {
     Done,
     /// The last chunk came.
     Trailer,
-    /// No chunk where one belongs; the line's bytes were the content's.
+    /// No chunk where one belongs; the line's bytes were a response's content.
     Broken,
 }
 
@@ -62,6 +62,8 @@ pub(super) struct Message {
     stream: Option<usize>,
     /// Its first line was found.
     pub(super) begun: bool,
+    /// Where it ends cannot be told, or what was not kept would go unseen: an error, behind which nothing is decoded.
+    pub(super) broken: bool,
 }
 
 impl Message {
@@ -101,13 +103,15 @@ impl Message {
         }
         if faults.too_many {
             self.event(sink, "http.request_too_many_headers", "http.response_too_many_headers");
+            self.broken = true;
         }
         if self.head.is_cut() {
             self.raise_too_long(sink);
         }
     }
 
-    pub(super) fn raise_too_long(&self, sink: &mut Sink<'_>) {
+    pub(super) fn raise_too_long(&mut self, sink: &mut Sink<'_>) {
+        self.broken = true;
         self.event(sink, "http.request_field_too_long", "http.response_field_too_long");
     }
 
@@ -185,7 +189,9 @@ impl Message {
                 Chunk::Broken => {
                     self.event(sink, "http.invalid_request_chunk_len", "http.invalid_response_chunk_len");
                     self.framing = Framing::Close;
-                    self.content.write(self.chunks.line(), self.tx, sink);
+                    if self.dir == Dir::ToClient {
+                        self.content.write(self.chunks.line(), self.tx, sink);
+                    }
                     return Body::Broken;
                 }
             }
@@ -293,7 +299,8 @@ impl Message {
         self.frame.shrink_to(KEPT);
         self.early.clear();
         self.early.shrink_to(KEPT);
-        (self.tx, self.stream, self.begun, self.forgotten) = (None, None, false, false);
+        (self.tx, self.stream) = (None, None);
+        (self.begun, self.forgotten, self.broken) = (false, false, false);
     }
 }
 

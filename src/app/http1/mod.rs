@@ -8,6 +8,10 @@
 //!
 //! Requests wait in the order in which they came; a response belongs to the oldest. A hole within a body whose end is
 //! known is passed over; behind any other hole that direction is not decoded any further.
+//!
+//! An error, behind which nothing is decoded, is what leaves in doubt where a request ends (a chunk's size or a
+//! Content-Length that is none, a transfer coding that is not `chunked`), and what is beyond the limits of either
+//! direction's head, for the rest of it would go unseen. Responses that say such things are read as browsers read them.
 
 mod authority;
 #[cfg(test)]
@@ -150,7 +154,8 @@ impl Decoder for Http1 {
                 }
             }
         }
-        Next::More
+        let broken = self.request.message.broken || self.response.message.broken;
+        if broken { Next::Broken } else { Next::More }
     }
 
     fn gap(&mut self, dir: Dir, missing: u64, sink: &mut Sink<'_>) -> Next {

@@ -79,7 +79,7 @@ impl Request {
     }
 
     pub(super) fn data(&mut self, mut input: &[u8], exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
-        while !input.is_empty() && self.state != State::Lost {
+        while !input.is_empty() && self.state != State::Lost && !self.message.broken {
             if exchanges.connecting {
                 self.early.push(input, MAX_EARLY);
                 return;
@@ -87,11 +87,35 @@ impl Request {
             let before = input;
             let on = self.step(&mut input, exchanges, sink);
             let taken = before.len() - input.len();
+            if self.message.head.is_too_long() && !self.message.broken {
+                self.too_long(exchanges, sink);
+            }
             self.message.add_frame(before.get(..taken).unwrap_or_default(), sink);
+            if self.message.broken {
+                return;
+            }
             if on == Step::Complete {
                 self.complete(false, exchanges, sink);
             }
         }
+    }
+
+    /// A line, or the whole head, is longer than what is kept of it: it is looked at as far as it came.
+    fn too_long(&mut self, exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
+        match (self.state, self.message.head.last(sink.limits)) {
+            (State::Line, Some(line)) => self.first_line(&line, exchanges, sink),
+            (State::Headers, Some(line)) => {
+                self.header_line(&line, exchanges, sink);
+            }
+            _ => {}
+        }
+        if self.state == State::Headers {
+            let faults = self.message.fields.finish();
+            self.message.note_faults(faults);
+            self.message.raise_faults(sink);
+            self.publish(sink);
+        }
+        self.message.raise_too_long(sink);
     }
 
     /// The server speaks: a request without header lines is over.
@@ -130,7 +154,9 @@ impl Request {
                 }
             }
             State::Body => match self.message.body(input, sink) {
-                Body::More | Body::Broken => {}
+                Body::More => {}
+                // A server reads on as it likes: what follows may be anything.
+                Body::Broken => self.message.broken = true,
                 Body::Done => return Step::Complete,
                 Body::Trailer => {
                     self.state = State::Trailer;
@@ -152,6 +178,7 @@ impl Request {
         let head = std::mem::take(&mut self.message.head);
         let text = head.text(&line.text);
         let parsed = request_line(text);
+        let too_long = head.is_too_long();
         if text.iter().all(|b| b.is_ascii_whitespace() || *b == 0) {
             // Empty lines before a request.
         } else if self.message.tx.is_some() && !looks_like_request(&parsed) {
@@ -163,10 +190,14 @@ impl Request {
             self.open(line, text, &parsed, exchanges, sink);
             self.line_end = head.bytes().len();
             self.message.head = head;
+            // Whoever took the step sees by the head that it is too long.
             return;
         }
         self.message.head = head;
         self.message.forget_line();
+        if too_long {
+            self.message.raise_too_long(sink);
+        }
     }
 
     fn open(
@@ -244,9 +275,6 @@ impl Request {
         }
         if folded && !continues {
             self.message.event(sink, "http.invalid_request_field_folding", "");
-        }
-        if line.cut {
-            self.message.raise_too_long(sink);
         }
         Step::On
     }

@@ -102,9 +102,11 @@ impl Request {
         self.message.raise_encodings(encodings, sink);
     }
 
-    fn framing(&self, sink: &mut Sink<'_>) -> Framing {
+    /// A length that is none, or a coding that does not end by itself, breaks the message (RFC 9112 section 6.3).
+    fn framing(&mut self, sink: &mut Sink<'_>) -> Framing {
         let message = &self.message;
         let length = message.content_length(sink);
+        let broken = length.is_none() && message.fields.get(Known::ContentLength).is_some();
         if let Some(value) = message.fields.first(Known::TransferEncoding) {
             if !value.eq_ignore_ascii_case(b"chunked") || message.version < Version::Http11 {
                 message.event(sink, "http.invalid_transfer_encoding_value_in_request", "");
@@ -112,7 +114,9 @@ impl Request {
             if contains(value, b"chunked") {
                 return Framing::Chunked;
             }
+            self.message.broken = true;
         }
+        self.message.broken |= broken;
         length.map_or(Framing::None, Framing::Length)
     }
 }

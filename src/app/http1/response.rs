@@ -97,11 +97,17 @@ impl Response {
         exchanges: &mut Exchanges,
         sink: &mut Sink<'_>,
     ) -> Option<Option<AppProto>> {
-        while !input.is_empty() {
+        while !input.is_empty() && !self.message.broken {
             let before = *input;
             let step = self.step(input, exchanges, sink);
             let taken = before.len() - input.len();
+            if self.message.head.is_too_long() && !self.message.broken {
+                self.too_long(exchanges, sink);
+            }
             self.message.add_frame(before.get(..taken).unwrap_or_default(), sink);
+            if self.message.broken {
+                return None;
+            }
             match step {
                 Step::On => {}
                 Step::Complete => self.complete(false, exchanges, sink),
@@ -112,6 +118,26 @@ impl Response {
             }
         }
         None
+    }
+
+    /// A line, or the whole head, is longer than what is kept of it: it is looked at as far as it came.
+    fn too_long(&mut self, exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
+        match self.state {
+            State::Line => self.end_of_line(exchanges, sink),
+            State::Headers => {
+                if let Some(line) = self.message.head.last(sink.limits) {
+                    self.header_line(&line, sink);
+                }
+            }
+            _ => {}
+        }
+        if self.state == State::Headers {
+            let faults = self.message.fields.finish();
+            self.message.note_faults(faults);
+            self.message.raise_faults(sink);
+            self.publish(sink);
+        }
+        self.message.raise_too_long(sink);
     }
 
     fn step(&mut self, input: &mut &[u8], exchanges: &mut Exchanges, sink: &mut Sink<'_>) -> Step {
@@ -174,9 +200,6 @@ impl Response {
         }
         if folded && !continues {
             self.message.event(sink, "", "http.invalid_response_field_folding");
-        }
-        if line.cut {
-            self.message.raise_too_long(sink);
         }
         Step::On
     }

@@ -265,12 +265,74 @@ fn holes_in_bodies_are_passed_over_and_others_end_the_direction() {
 #[test]
 fn what_is_too_long_or_too_many_is_told() {
     let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(20_000));
-    let bench = exchange(long.as_bytes(), b"");
-    assert!(bench.events().contains(&"http.request_field_too_long"));
-    assert_eq!(bench.text(0, "http.host"), one("a"));
+    let mut cut = bench();
+    assert_eq!(cut.data(SERVER, long.as_bytes()), Next::Broken);
+    assert!(cut.events().contains(&"http.request_field_too_long"));
+    assert_eq!(cut.text(0, "http.host"), one("a"));
     let many: String = (0..1100).map(|n| format!("N{n}: x\r\n")).collect();
-    let bench = exchange(format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n").as_bytes(), b"");
-    assert_eq!(bench.events(), ["http.request_too_many_headers"]);
+    let mut left_out = bench();
+    let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n");
+    assert_eq!(left_out.data(SERVER, request.as_bytes()), Next::Broken);
+    assert_eq!(left_out.events(), ["http.request_too_many_headers"]);
+}
+
+/// What a request's, or the answer's, bytes lead to in pieces of one byte and at once.
+fn outcome(dir: Dir, bytes: &[u8]) -> (Next, Vec<&'static str>) {
+    let [slow, fast] = [1, bytes.len()].map(|size| {
+        let mut bench = bench();
+        if dir == CLIENT {
+            bench.data(SERVER, b"GET / HTTP/1.0\r\n\r\n");
+        }
+        let next = bench.pieces(dir, bytes, size);
+        (next, bench.events())
+    });
+    assert_eq!(slow, fast, "{}", String::from_utf8_lossy(bytes));
+    fast
+}
+
+#[test]
+fn a_request_whose_end_cannot_be_told_is_an_error() {
+    for (head, event) in [
+        ("Content-Length: many\r\n\r\n", "http.invalid_content_length_field_in_request"),
+        ("Transfer-Encoding: gzip\r\n\r\n", "http.invalid_transfer_encoding_value_in_request"),
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nxyz\r\n", "http.invalid_request_chunk_len"),
+    ] {
+        let request = format!("POST /a HTTP/1.1\r\nHost: a\r\n{head}");
+        assert_eq!(outcome(SERVER, request.as_bytes()), (Next::Broken, vec![event]));
+    }
+    for whole in ["Content-Length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"] {
+        let request = format!("POST /a HTTP/1.1\r\nHost: a\r\n{whole}GET /b HTTP/1.0\r\n\r\n");
+        assert_eq!(outcome(SERVER, request.as_bytes()).0, Next::More);
+    }
+}
+
+#[test]
+fn what_is_beyond_the_limits_of_a_head_is_an_error_at_once() {
+    let long = "x".repeat(20_000);
+    let fields: String = (0..2000).map(|n| format!("N{}: {}\r\n", n % 20, "x".repeat(100))).collect();
+    for (start, event) in [
+        (format!("GET /{long}"), "http.request_field_too_long"),
+        (format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}"), "http.request_field_too_long"),
+        (format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}"), "http.request_field_too_long"),
+    ] {
+        let (next, events) = outcome(SERVER, start.as_bytes());
+        assert!(next == Next::Broken && events.contains(&event), "{next:?} {events:?}");
+    }
+    for start in [format!("HTTP/1.1 200 {long}"), format!("HTTP/1.1 200 ok\r\nX: {long}")] {
+        assert_eq!(outcome(CLIENT, start.as_bytes()), (Next::Broken, vec!["http.response_field_too_long"]));
+    }
+}
+
+#[test]
+fn responses_that_browsers_read_are_no_errors() {
+    for answer in [
+        "HTTP/1.1 200 ok\r\nContent-Length: many\r\n\r\nxyz",
+        "HTTP/1.1 200 ok\r\nTransfer-Encoding: x\r\n\r\nxyz",
+        "HTTP/1.1 200 ok\r\nTransfer-Encoding: chunked\r\n\r\nxyz",
+        "no head at all",
+    ] {
+        assert_eq!(outcome(CLIENT, answer.as_bytes()).0, Next::More, "{answer}");
+    }
 }
 
 #[test]

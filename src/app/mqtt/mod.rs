@@ -73,7 +73,11 @@ impl Decoder for Mqtt {
             }
         }
         self.incoming[dir] = incoming;
-        if Dir::BOTH.into_iter().all(|dir| self.lost[dir]) { Next::Stop } else { Next::More }
+        match () {
+            () if self.lost[dir] && !self.gapped => Next::Broken,
+            () if Dir::BOTH.into_iter().all(|dir| self.lost[dir]) => Next::Stop,
+            () => Next::More,
+        }
     }
 
     fn gap(&mut self, dir: Dir, missing: u64, _sink: &mut Sink<'_>) -> Next {

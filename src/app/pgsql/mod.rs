@@ -97,7 +97,10 @@ impl Decoder for Pgsql {
             let framing = frame::Framing::of(dir, self.opening);
             match incoming.take(&mut rest, most, |bytes| framing.frame(bytes)) {
                 Taken::Part => {}
-                Taken::Broken => self.broken(dir, incoming.bytes(), sink),
+                Taken::Broken => {
+                    self.broken(dir, incoming.bytes(), sink);
+                    next = Next::Broken;
+                }
                 Taken::Whole { cut } => {
                     if self.message(dir, incoming.bytes(), cut, sink) {
                         let consumed = bytes.len() - rest.len();
@@ -132,8 +135,7 @@ impl Decoder for Pgsql {
 
 impl Pgsql {
     /// The bytes are no message: where the next begins is unknown.
-    fn broken(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
-        self.over = true;
+    fn broken(&self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
         let event = match (frame::Framing::of(dir, self.opening).is_known(bytes), dir) {
             (true, _) => "pgsql.invalid_length",
             (false, Dir::ToServer) => "pgsql.malformed_request",

@@ -62,10 +62,11 @@ impl Decoder for Rdp {
     fn data(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) -> Next {
         let mut incoming = std::mem::take(&mut self.incoming[dir]);
         let mut rest = bytes;
-        while !rest.is_empty() && !self.over {
+        let mut broken = false;
+        while !rest.is_empty() && !self.over && !broken {
             match incoming.take(&mut rest, MAX_MESSAGE, frame) {
                 Taken::Part => {}
-                Taken::Broken => self.over = true,
+                Taken::Broken => broken = true,
                 Taken::Whole { .. } => {
                     self.message(dir, incoming.bytes(), sink);
                     incoming.clear();
@@ -73,7 +74,11 @@ impl Decoder for Rdp {
             }
         }
         self.incoming[dir] = incoming;
-        if self.over { Next::Stop } else { Next::More }
+        match () {
+            () if broken => Next::Broken,
+            () if self.over => Next::Stop,
+            () => Next::More,
+        }
     }
 
     fn reset(&mut self) {

@@ -94,6 +94,8 @@ enum Decided {
 pub struct Smb {
     lines: [Line; 2],
     session: Session,
+    /// A message is none of SMB's.
+    broken: bool,
 }
 
 impl Smb {
@@ -208,6 +210,7 @@ impl Smb {
         let [kind, ..] = *header;
         if !record::is_session_type(kind) {
             sink.event(dir, "smb.malformed_data");
+            self.broken = true;
             return Decided::Lost;
         }
         line.session_header = *header;
@@ -245,11 +248,11 @@ impl Smb {
 impl Decoder for Smb {
     fn data(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) -> Next {
         let mut input = bytes;
-        while !input.is_empty() {
+        while !input.is_empty() && !self.broken {
             let taken = self.step(dir, input, sink);
             input = input.get(taken..).unwrap_or_default();
         }
-        Next::More
+        if self.broken { Next::Broken } else { Next::More }
     }
 
     fn gap(&mut self, dir: Dir, missing: u64, sink: &mut Sink<'_>) -> Next {

@@ -73,6 +73,8 @@ pub(super) struct Ssh {
     sides: PerDir<Side>,
     tx: Option<TxId>,
     opened: bool,
+    /// A banner or a record is none.
+    broken: bool,
     text: Vec<u8>,
 }
 
@@ -104,6 +106,7 @@ impl Ssh {
             let Some(event) = self.sides[dir].lines.push(*byte, dir == Dir::ToClient) else { continue };
             if event == Event::Invalid || !self.name(dir, sink) {
                 self.event(dir, "ssh.invalid_banner", sink);
+                self.broken = true;
                 return self.finish(dir, sink);
             }
             if event == Event::TooLong {
@@ -156,6 +159,7 @@ impl Ssh {
                 Step::More => return,
                 Step::Invalid => {
                     self.event(dir, "ssh.invalid_record", sink);
+                    self.broken = true;
                     return self.finish(dir, sink);
                 }
                 Step::Whole { message } => {
@@ -212,7 +216,11 @@ impl Ssh {
 
     fn next(&self) -> Next {
         let over = Dir::BOTH.into_iter().all(|dir| self.sides[dir].phase == Phase::Over);
-        if over { Next::Stop } else { Next::More }
+        match () {
+            () if self.broken => Next::Broken,
+            () if over => Next::Stop,
+            () => Next::More,
+        }
     }
 }
 
@@ -250,7 +258,7 @@ impl Decoder for Ssh {
             records.reset();
             self.sides[dir] = Side { records, ..Side::default() };
         }
-        (self.tx, self.opened) = (None, false);
+        (self.tx, self.opened, self.broken) = (None, false, false);
         self.text.clear();
         self.text.shrink_to(KEPT);
     }

@@ -212,7 +212,8 @@ impl AtWork<'_> {
     /// Both directions' last bytes; the alerts are dated by the packet with that number.
     pub(super) fn rest(&mut self, session: &mut Session, number: u64) {
         self.decode_rest(session, number);
-        if matches!(session.settled, Settled::Pass | Settled::Bypass) {
+        // What settled it was the last word on it.
+        if session.settled != Settled::None {
             return;
         }
         for dir in Dir::BOTH {
