@@ -12,6 +12,8 @@ use crate::rules::app::{AppProto, Protos};
 use crate::session::Spoken;
 
 mod run;
+#[cfg(test)]
+mod tests;
 
 use run::Run;
 use std::sync::Arc;
@@ -84,6 +86,10 @@ pub struct AppState {
     /// What its protocol is to change to.
     expected: Option<AppProto>,
     changes: u8,
+    /// Bytes of a direction that followed those that told nothing, while the other one's are awaited.
+    unanswered: usize,
+    /// Whose bytes came first.
+    first: Option<Dir>,
     stopped: bool,
     /// The decoder met what is not of its protocol; taken by whoever has a policy for that.
     broken: bool,
@@ -103,6 +109,8 @@ impl AppState {
             start: PerDir::default(),
             expected: None,
             changes: 0,
+            unanswered: 0,
+            first: None,
             stopped: false,
             broken: false,
             ended: PerDir::default(),
@@ -116,6 +124,7 @@ impl AppState {
         self.transactions.renew(wanted);
         self.forget_start();
         (self.expected, self.changes, self.stopped, self.broken, self.ended) = Default::default();
+        (self.first, self.unanswered) = Default::default();
         self.events.clear();
     }
 

@@ -16,6 +16,7 @@ pub(crate) struct Bench {
     pub(crate) transactions: Transactions,
     pub(crate) limits: Limits,
     pub(crate) tuple: FlowTuple,
+    pub(crate) changed: bool,
     pub(crate) flushed: bool,
     pub(crate) expected: Expected,
 }
@@ -27,13 +28,21 @@ impl Bench {
         transactions.renew(&Wanted::all());
         transactions.proto = proto;
         let (limits, tuple) = (Limits::default(), FlowTuple::default());
-        Bench { decoder, transactions, limits, tuple, flushed: false, expected: Expected::default() }
+        Bench {
+            decoder,
+            transactions,
+            limits,
+            tuple,
+            changed: false,
+            flushed: false,
+            expected: Expected::default(),
+        }
     }
 
     fn with(&mut self, work: impl FnOnce(&mut dyn Decoder, &mut Sink<'_>) -> Next) -> Next {
-        let Bench { decoder, transactions, limits, tuple, flushed, expected } = self;
-        let time = Time::from_secs(0);
-        let mut sink = Sink { transactions, limits, tuple: *tuple, time, flush: flushed, expected };
+        let Bench { decoder, transactions, limits, tuple, changed, flushed, expected } = self;
+        let (time, tuple, changed) = (Time::from_secs(0), *tuple, *changed);
+        let mut sink = Sink { transactions, limits, tuple, time, changed, flush: flushed, expected };
         let next = work(decoder.as_mut(), &mut sink);
         self.relieve();
         next

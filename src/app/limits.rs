@@ -37,6 +37,9 @@ pub struct Limits {
     /// A body decompressed may be so many times longer than it came, once it is longer than `bomb_free`.
     pub bomb_ratio: u64,
     pub bomb_free: u64,
+    /// Bytes that one read or write of SMB may carry, 0 for any (`max-read-size`, `max-write-size`).
+    pub smb_read: u32,
+    pub smb_write: u32,
     /// Layers of compression that are undone.
     pub compression_layers: usize,
 }
@@ -63,6 +66,8 @@ impl Default for Limits {
             file_type: 4 << 10,
             bomb_ratio: 2048,
             bomb_free: 1 << 20,
+            smb_read: 16 << 20,
+            smb_write: 16 << 20,
             compression_layers: 2,
         }
     }

@@ -32,6 +32,8 @@ const VERSION_LEN: usize = 12;
 /// Security types (RFC 6143, 7.1.2).
 const NONE: u32 = 1;
 const VNC: u32 = 2;
+/// The last of the results that have a meaning (RFC 6143, 7.1.3).
+const TOO_MANY: u32 = 2;
 
 /// The message that comes next.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -143,6 +145,10 @@ impl Rfb {
         };
         tx.put(dir, PDU, message);
         self.step = match self.step {
+            Step::ServerVersion | Step::ClientVersion if !is_version(message) => {
+                tx.event(dir, "rfb.malformed_message");
+                Step::Over
+            }
             Step::ServerVersion => {
                 self.minor = note_version(
                     tx,
@@ -202,7 +208,10 @@ impl Rfb {
             NONE if self.minor >= 8 => Step::Result,
             NONE => Step::ClientInit,
             // Others go on in ways of their own.
-            _ => Step::Over,
+            _ => {
+                tx.event(Dir::ToClient, "rfb.unimplemented_security_type");
+                Step::Over
+            }
         }
     }
 
@@ -215,12 +224,23 @@ impl Rfb {
             _ => b"UNKNOWN",
         };
         tx.note("authentication.security_result", word);
+        if result > TOO_MANY {
+            tx.event(Dir::ToClient, "rfb.unknown_security_result");
+        }
         match result {
             0 => Step::ClientInit,
             _ if self.minor >= 8 => Step::Reason,
             _ => Step::Over,
         }
     }
+}
+
+/// `RFB xxx.yyy\n` (RFC 6143, 7.1.1).
+fn is_version(message: &[u8]) -> bool {
+    let digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
+    let numbers = (message.get(4..7), message.get(8..11));
+    let both = matches!(numbers, (Some(major), Some(minor)) if digits(major) && digits(minor));
+    both && message.starts_with(b"RFB ") && message.get(7) == Some(&b'.') && message.last() == Some(&b'\n')
 }
 
 fn number(message: &[u8]) -> u32 {
@@ -314,6 +334,20 @@ mod tests {
             (bench.numbers(0, "rfb.sectype"), bench.text(0, "rfb.name").as_deref()),
             (vec![1], Some("desk"))
         );
+    }
+
+    #[test]
+    fn what_the_handshake_does_not_allow_is_an_event() {
+        let mut bench = bench();
+        talk(&mut bench, &[TALK[0], (Dir::ToServer, b"RFB 003-008\n")], 100);
+        assert_eq!(bench.events(), ["rfb.malformed_message"]);
+        let mut bench = self::bench();
+        talk(&mut bench, &[TALK[0], TALK[1], TALK[2], (Dir::ToServer, b"\x12")], 100);
+        assert_eq!(bench.events(), ["rfb.unimplemented_security_type"]);
+        let mut bench = self::bench();
+        talk(&mut bench, &TALK[..6], 100);
+        talk(&mut bench, &[(Dir::ToClient, b"\0\0\0\x07")], 100);
+        assert_eq!(bench.events(), ["rfb.unknown_security_result"]);
     }
 
     #[test]

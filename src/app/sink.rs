@@ -16,6 +16,8 @@ pub struct Sink<'a> {
     pub tuple: FlowTuple,
     /// Capture time of the packet at work.
     pub time: Time,
+    /// The session spoke another protocol before this one.
+    pub changed: bool,
     pub(super) flush: &'a mut bool,
     pub(super) expected: &'a mut Expected,
 }

@@ -42,6 +42,19 @@ impl Spares {
     }
 }
 
+/// Protocols for which too many transactions at once are an event; others count what waits for an answer themselves.
+fn too_many(proto: AppProto) -> Option<&'static str> {
+    Some(match proto {
+        AppProto::Http1 => "http.too_many_transactions",
+        AppProto::Smtp => "smtp.too_many_transactions",
+        AppProto::Smb => "smb.too_many_transactions",
+        AppProto::Dcerpc => "dcerpc.too_many_transactions",
+        AppProto::Nfs => "nfs.too_many_transactions",
+        AppProto::Imap => "imap.too_many_transactions",
+        _ => return None,
+    })
+}
+
 pub struct Transactions {
     live: VecDeque<Box<Transaction>>,
     next: u64,
@@ -93,6 +106,11 @@ impl Transactions {
         }
         let mut tx = self.spares.free.pop().unwrap_or_else(|| Box::new(Transaction::new()));
         tx.renew(self.next, self.proto, &self.wanted, limits);
+        if self.live.len() >= limits.transactions
+            && let Some(event) = too_many(self.proto)
+        {
+            tx.event(Dir::ToServer, event);
+        }
         self.live.push_back(tx);
         let id = TxId(self.next);
         self.next += 1;
@@ -205,6 +223,7 @@ impl Transactions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::event;
     use crate::rules::field::FieldId;
 
     #[test]
@@ -271,5 +290,24 @@ mod tests {
         }
         assert_eq!((all.len(), all.spares.cut_short), (8 + MAX_UNSEEN, 92));
         assert_eq!(all.newest().unwrap().id, MAX_UNSEEN as u64 + 99);
+    }
+
+    #[test]
+    fn more_than_a_session_may_have_are_an_event_of_their_protocol() {
+        let limits = Limits { transactions: 2, ..Limits::default() };
+        for proto in AppProto::ALL.iter().copied() {
+            let Some(event) = too_many(proto) else { continue };
+            let mut all = Transactions::new();
+            all.proto = proto;
+            let told: Vec<_> = (0..3)
+                .map(|_| {
+                    let id = all.open(&limits).unwrap();
+                    all.get(id).unwrap().events().iter().map(|(_, event)| *event).collect::<Vec<_>>()
+                })
+                .collect();
+            assert_eq!(told, [vec![], vec![], vec![event]]);
+            let (word, name) = event.split_once('.').unwrap();
+            assert!(event::of(word).unwrap().contains(&name), "{event}");
+        }
     }
 }

@@ -192,8 +192,14 @@ pub const HTTP: Protos = Protos::of(&[AppProto::Http1, AppProto::Http2, AppProto
 pub const DNS: Protos = Protos::of(&[AppProto::Dns, AppProto::Doh2]);
 
 /// Protocols whose transfers are files.
-pub const FILES: Protos =
-    HTTP.or(Protos::of(&[AppProto::Smtp, AppProto::Pop3, AppProto::FtpData, AppProto::Smb, AppProto::Nfs]));
+pub const FILES: Protos = HTTP.or(Protos::of(&[
+    AppProto::Smtp,
+    AppProto::Pop3,
+    AppProto::Imap,
+    AppProto::FtpData,
+    AppProto::Smb,
+    AppProto::Nfs,
+]));
 
 /// Words of a rule's header (and of `app-layer-protocol`) that are not a protocol's own name, or stand for several.
 const WORDS: &[(&str, Protos)] = &[

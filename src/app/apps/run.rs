@@ -8,11 +8,25 @@ use super::super::registry;
 use super::super::sink::Sink;
 use super::super::wanted::FileWants;
 use super::{AppCounters, AppState, Source, put_by};
-use crate::base::PerDir;
+use crate::base::{Dir, PerDir};
 use crate::rules::app::{AppProto, Protos};
 
 /// A session changes its protocol so often; what follows is not decoded.
 const MAX_CHANGES: u8 = 4;
+
+/// Bytes of a direction that say nothing, beyond which nobody waits for the other direction to tell.
+const MAX_UNANSWERED: usize = 100_000;
+
+/// Protocols whose servers say nothing before they are asked.
+const CLIENT_SPEAKS_FIRST: Protos = Protos::of(&[
+    AppProto::Http1,
+    AppProto::Http2,
+    AppProto::Tls,
+    AppProto::Dns,
+    AppProto::Dcerpc,
+    AppProto::Modbus,
+    AppProto::Enip,
+]);
 
 /// A session at work.
 pub(super) struct Run<'a> {
@@ -36,6 +50,7 @@ impl Run<'_> {
         if self.state.stopped || self.state.known.failed {
             return false;
         }
+        self.state.first.get_or_insert(source.dir);
         if self.state.decoder.is_some() {
             self.confirm(source, bytes);
             self.decode(source, bytes, &mut flush);
@@ -95,6 +110,11 @@ impl Run<'_> {
         start.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
         let beyond = bytes.get(room..).unwrap_or_default();
         if state.known.failed_direction[dir] {
+            state.unanswered = state.unanswered.saturating_add(bytes.len());
+            if state.unanswered > MAX_UNANSWERED && carrier == Carrier::Tcp {
+                state.raise(dir, "applayer_proto_detection_skipped");
+                self.fail(dir);
+            }
             return;
         }
         if let Some(proto) = state.expected.filter(|proto| registry::is_only_told(*proto)) {
@@ -152,8 +172,17 @@ impl Run<'_> {
         state.known.by_direction[source.dir] = Some(proto);
         state.known.proto = Some(proto);
         state.transactions.begin(proto, self.notes.contains(proto), self.files);
-        if state.expected.take().is_some_and(|expected| expected != proto) {
-            state.raise(source.dir, "applayer_unexpected_protocol");
+        match state.expected.take() {
+            Some(AppProto::Tls) if proto != AppProto::Tls => {
+                state.raise(source.dir, "applayer_no_tls_after_starttls");
+            }
+            Some(expected) if expected != proto => state.raise(source.dir, "applayer_unexpected_protocol"),
+            _ => {}
+        }
+        // Who spoke first is known where the handshake was seen, and asked of a session's first protocol only.
+        let server_first = state.first == Some(Dir::ToClient) && source.opening_seen;
+        if server_first && state.changes == 0 && CLIENT_SPEAKS_FIRST.contains(proto) {
+            state.raise(Dir::ToClient, "applayer_wrong_direction_first_data");
         }
         if state.known.failed_direction[source.dir.reversed()] {
             state.raise(source.dir, "applayer_detect_protocol_only_one_direction");
@@ -175,10 +204,19 @@ impl Run<'_> {
         }
         state.known.failed_direction[dir] = true;
         if state.known.failed_direction[dir.reversed()] {
-            state.known.failed = true;
-            state.forget_start();
-            self.counters.failed += 1;
+            self.fail(dir);
         }
+    }
+
+    /// The session's protocol will not be known.
+    fn fail(&mut self, dir: Dir) {
+        let state = &mut *self.state;
+        if state.expected.take() == Some(AppProto::Tls) {
+            state.raise(dir, "applayer_no_tls_after_starttls");
+        }
+        state.known.failed = true;
+        state.forget_start();
+        self.counters.failed += 1;
     }
 
     fn decode(&mut self, source: &Source, bytes: &[u8], flush: &mut bool) {
@@ -212,6 +250,7 @@ impl Run<'_> {
             limits: self.limits,
             tuple: source.tuple,
             time: source.time,
+            changed: known.original.is_some(),
             flush,
             expected: self.expected,
         };

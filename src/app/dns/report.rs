@@ -39,8 +39,8 @@ pub fn report(tx: &mut Transaction, dir: Dir, kind: &Kind, bytes: &[u8], scratch
     if kind.proto == AppProto::Dns {
         tx.field(dir, OPCODE, header.opcode().into());
         tx.field(dir, RCODE, header.rcode().into());
-        judge(tx, dir, kind, &header);
     }
+    judge(tx, dir, kind, &header);
     notes::header(tx, &header);
     let mut body = Body { tx, dir, kind, header, reader: Reader::new(bytes), name: scratch };
     body.read();

@@ -327,3 +327,15 @@ fn junk_a_byte_at_a_time_takes_linear_time() {
         bench.transactions.clear();
     }
 }
+
+#[test]
+fn multicast_kin_have_events_of_their_own_names() {
+    let flagged = message(0x0140, [1, 0, 0, 0], &[&question(&name("a.local"), 1)]);
+    for (kind, event) in [(&MDNS, "mdns.z_flag_set"), (&LLMNR, "llmnr.z_flag_set")] {
+        let mut bench = bench(kind);
+        bench.data(TO_SERVER, &flagged);
+        assert_eq!(bench.events(), [event]);
+        let known = crate::rules::event::of(kind.proto.name()).unwrap();
+        assert!(known.contains(&event.split_once('.').unwrap().1));
+    }
+}

@@ -22,6 +22,8 @@ pub(super) mod coding;
 #[cfg(test)]
 mod coding_tests;
 mod content;
+#[cfg(test)]
+mod event_tests;
 mod exchange;
 mod fields;
 mod gzip;
@@ -32,7 +34,7 @@ mod method;
 mod multipart;
 mod notes;
 mod opening;
-mod params;
+pub(super) mod params;
 mod probe;
 #[cfg(test)]
 mod properties;

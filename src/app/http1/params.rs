@@ -44,7 +44,7 @@ pub(super) fn file_name(disposition: &[u8]) -> Option<&[u8]> {
 }
 
 /// Whether a Content-Range says which bytes these are: `bytes 0-4/10`, or of an unknown whole, `bytes 0-4/*`.
-pub(super) fn is_byte_range(value: &[u8]) -> bool {
+pub(in crate::app) fn is_byte_range(value: &[u8]) -> bool {
     let number = |text: &[u8]| std::str::from_utf8(text.trim_ascii()).ok()?.parse::<u64>().ok();
     let Some((unit, range)) = value.split_at_checked(5) else { return false };
     let mut parts = range.splitn(2, |b| *b == b'/');

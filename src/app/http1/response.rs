@@ -112,6 +112,9 @@ impl Response {
                 Step::On => {}
                 Step::Complete => self.complete(false, exchanges, sink),
                 Step::Change(to) => {
+                    if sink.changed {
+                        self.message.event(sink, "", "http.failed_protocol_change");
+                    }
                     self.complete(false, exchanges, sink);
                     return Some(to);
                 }

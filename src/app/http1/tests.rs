@@ -353,3 +353,25 @@ fn trailers_are_fields_too() {
     assert_eq!(headers.last().map(String::as_str), Some("Transfer-Encoding: chunked\r\nX-Late: yes\r\n"));
     assert!(bench.complete(0, CLIENT));
 }
+
+#[test]
+fn a_second_change_of_protocol_fails() {
+    for (changed, expected) in [(false, &[][..]), (true, &["http.failed_protocol_change"])] {
+        let mut bench = bench();
+        bench.changed = changed;
+        bench.data(SERVER, b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n");
+        bench.data(CLIENT, b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n");
+        assert_eq!(bench.events(), expected);
+    }
+}
+
+#[test]
+fn more_requests_at_once_than_a_session_may_have_are_an_event() {
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut bench = bench();
+    bench.limits.transactions = 8;
+    bench.data(SERVER, &request.repeat(8));
+    assert!(bench.events().is_empty());
+    bench.data(SERVER, request);
+    assert_eq!(bench.events(), ["http.too_many_transactions"]);
+}

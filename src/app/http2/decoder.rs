@@ -15,6 +15,8 @@ use crate::rules::field::{self, FieldId};
 const MAX_FRAME: usize = 64 << 10;
 /// Bytes of one block of header fields, over all its frames.
 const MAX_BLOCK: usize = 128 << 10;
+/// Frames of one stream; more are an event.
+const MAX_FRAMES: u32 = 65_536;
 
 const SIZE_UPDATE: FieldId = field::id("http2.size_update");
 
@@ -156,7 +158,11 @@ impl Http2 {
             return;
         }
         let len = header.len as usize;
-        let at = if len > MAX_FRAME {
+        let at = if header.kind == kind::DATA {
+            // Data belongs to a stream (RFC 9113, 6.1).
+            sink.event(dir, "http2.data_stream_zero");
+            if len == 0 { At::Header } else { At::Skip(header.len) }
+        } else if len > MAX_FRAME {
             sink.event(dir, "http2.long_frame_data");
             At::Skip(header.len)
         } else if len == 0 {
@@ -165,7 +171,7 @@ impl Http2 {
             At::Payload(header)
         };
         self.line(dir).at = at;
-        if len == 0 {
+        if len == 0 && header.kind != kind::DATA {
             self.frame(dir, &header, &[], sink);
         }
     }
@@ -221,7 +227,14 @@ impl Http2 {
                 return None;
             }
         };
-        self.streams.get_mut(place).map(|stream| stream.tx)
+        let stream = self.streams.get_mut(place)?;
+        stream.frames = stream.frames.saturating_add(1);
+        if stream.frames == MAX_FRAMES + 1
+            && let Some(tx) = sink.tx(stream.tx)
+        {
+            tx.event(dir, "http2.too_many_frames");
+        }
+        Some(stream.tx)
     }
 
     /// A frame other than data, whole.
@@ -280,7 +293,7 @@ impl Http2 {
         };
         if block.bytes.len() + fragment.len() > MAX_BLOCK {
             block.open = false;
-            sink.event(dir, "http2.long_frame_data");
+            sink.event(dir, "http2.reassembly_limit_reached");
             return Some(());
         }
         block.bytes.extend_from_slice(fragment);

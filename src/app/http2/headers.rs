@@ -2,6 +2,7 @@
 
 use super::hpack::Fields;
 use crate::app::Transaction;
+use crate::app::http1::params;
 use crate::base::Dir;
 use crate::rules::context::{BufferId, id};
 
@@ -82,6 +83,8 @@ pub fn put(tx: &mut Transaction, dir: Dir, fields: &Fields, is_trailer: bool) {
     });
     if dir == Dir::ToServer {
         host(tx, fields);
+    } else if fields.get(b"content-range").is_some_and(|range| !params::is_byte_range(range)) {
+        tx.event(dir, "http2.invalid_range");
     }
     note(tx, dir, fields);
     tx.advance(dir, HEADERS_DONE);

@@ -15,6 +15,8 @@ const KEPT_STREAMS: usize = 4;
 pub struct Stream {
     pub id: u32,
     pub tx: TxId,
+    /// That came, either way.
+    pub frames: u32,
     /// The first block of header fields has come.
     pub headed: PerDir<bool>,
     pub ended: PerDir<bool>,
@@ -111,6 +113,7 @@ impl Stream {
         Stream {
             id: 0,
             tx,
+            frames: 0,
             headed: PerDir::default(),
             ended: PerDir::default(),
             body: PerDir::default(),
@@ -119,7 +122,7 @@ impl Stream {
     }
 
     fn clear(&mut self) {
-        self.id = 0;
+        (self.id, self.frames) = (0, 0);
         (self.headed, self.ended) = Default::default();
         Dir::BOTH.into_iter().for_each(|dir| self.body[dir].clear());
         self.doh.clear();

@@ -209,7 +209,9 @@ fn dns_that_is_too_long_is_an_event() {
 
 #[test]
 fn what_is_wrong_is_an_event() {
-    assert_eq!(bench().data(Dir::ToServer, b"GET / HTTP/1.1\r\nHost: x\r\n"), Next::Broken);
+    let mut bench = bench();
+    assert_eq!(bench.data(Dir::ToServer, b"GET / HTTP/1.1\r\nHost: x\r\n"), Next::Broken);
+    assert_eq!(bench.events(), ["http2.invalid_client_magic"]);
     let mut bench = opened();
     let bytes = [
         frame(kind::PING, 0, 0, b"short"),
@@ -302,4 +304,56 @@ proptest! {
             bench.pieces(Dir::ToServer, &bytes, size);
         }
     }
+}
+
+#[test]
+fn data_of_no_stream_and_a_range_of_no_sense_are_events() {
+    let mut bench = opened();
+    bench.data(Dir::ToServer, &frame(kind::DATA, 0, 0, b"x"));
+    assert_eq!(bench.events(), ["http2.data_stream_zero"]);
+    for (range, expected) in [("bytes 0-4/10", &[][..]), ("bytes 4-0/10", &["http2.invalid_range"])] {
+        let mut bench = opened();
+        bench.data(Dir::ToServer, &frame(kind::HEADERS, ALL, 1, &block(&[(":path", "/")])));
+        let answer = block(&[(":status", "206"), ("content-range", range)]);
+        bench.data(Dir::ToClient, &frame(kind::HEADERS, ALL, 1, &answer));
+        assert_eq!(bench.events(), expected);
+    }
+}
+
+#[test]
+fn a_block_of_many_frames_and_a_stream_of_many_are_events() {
+    let mut bench = opened();
+    bench.data(Dir::ToServer, &frame(kind::HEADERS, 0, 1, &block(&[(":path", "/")])));
+    for _ in 0..8 {
+        assert!(bench.events().is_empty());
+        bench.data(Dir::ToServer, &frame(kind::CONTINUATION, 0, 1, &[0; 16_384]));
+    }
+    assert_eq!(bench.events(), ["http2.reassembly_limit_reached"]);
+    let mut bench = opened();
+    bench.data(Dir::ToServer, &frame(kind::HEADERS, flag::END_HEADERS, 1, &block(&[(":path", "/")])));
+    let data = frame(kind::DATA, 0, 1, b"x").repeat(1000);
+    for _ in 0..65 {
+        bench.data(Dir::ToServer, &data);
+    }
+    assert!(bench.events().is_empty());
+    bench.data(Dir::ToServer, &data);
+    assert_eq!(bench.events(), ["http2.too_many_frames"]);
+}
+
+#[test]
+fn a_block_that_grows_beyond_all_measure_and_a_long_answer_of_dns_are_events() {
+    let mut bench = opened();
+    bench.data(Dir::ToServer, &frame(kind::HEADERS, ALL, 1, &[0x82; 5000]));
+    assert_eq!(bench.events(), ["http2.extra_header_data"]);
+    let mut bench = opened();
+    bench.data(
+        Dir::ToServer,
+        &frame(kind::HEADERS, ALL, 1, &block(&[(":method", "GET"), (":path", "/q?dns=AA")])),
+    );
+    let answer = block(&[(":status", "200"), ("content-type", "application/dns-message")]);
+    bench.data(Dir::ToClient, &frame(kind::HEADERS, flag::END_HEADERS, 1, &answer));
+    for _ in 0..5 {
+        bench.data(Dir::ToClient, &frame(kind::DATA, 0, 1, &[b'A'; 16_384]));
+    }
+    assert_eq!(bench.events(), ["http2.dns_response_too_long"]);
 }

@@ -100,6 +100,13 @@ impl<'a> Iterator for Payloads<'a> {
     }
 }
 
+impl Payloads<'_> {
+    /// Bytes behind the last payload, which no chain explains.
+    pub fn has_extra(&self) -> bool {
+        self.next == NO_NEXT && !self.rest.is_empty()
+    }
+}
+
 impl<'a> Payloads<'a> {
     fn take(&mut self, kind: u8) -> Option<Payload<'a>> {
         let [next, _, high, low, ..] = *self.rest else { return None };

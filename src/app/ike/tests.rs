@@ -231,3 +231,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn bytes_behind_the_last_payload_are_an_event() {
+    let association = association_v2(1, SOUND);
+    let mut bytes = message(0x20, 34, 8, (I, 0), &[(33, &association), (40, &[7; 16])]);
+    let mut sound = bench();
+    sound.data(ToServer, &bytes);
+    assert!(sound.events().is_empty());
+    bytes.extend([0; 4]);
+    let len = bytes.len() as u32;
+    bytes[24..28].copy_from_slice(&len.to_be_bytes());
+    let mut more = bench();
+    more.data(ToServer, &bytes);
+    assert_eq!(more.events(), ["ike.payload_extra_data"]);
+}

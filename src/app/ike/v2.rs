@@ -40,7 +40,8 @@ pub(super) fn report(tx: &mut Transaction, dir: Dir, header: &Header<'_>) -> Opt
     let role: &[u8] = if header.flags & INITIATOR != 0 { b"initiator" } else { b"responder" };
     tx.note("role", role);
     let mut errors = 0;
-    for payload in header.payloads() {
+    let mut payloads = header.payloads();
+    while let Some(payload) = payloads.next() {
         let payload = payload.ok()?;
         tx.note("payload[]", names::payload_v2(payload.kind).as_bytes());
         match payload.kind {
@@ -54,6 +55,9 @@ pub(super) fn report(tx: &mut Transaction, dir: Dir, header: &Header<'_>) -> Opt
             payload::ENCRYPTED | payload::ENCRYPTED_FRAGMENT => break,
             _ => {}
         }
+    }
+    if payloads.has_extra() {
+        tx.event(dir, "ike.payload_extra_data");
     }
     tx.note_number("ikev2.errors", errors);
     Some(())

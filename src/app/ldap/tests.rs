@@ -143,3 +143,15 @@ proptest! {
         prop_assert_eq!(items(&one), items(&two));
     }
 }
+
+#[test]
+fn more_requests_without_answers_than_are_kept_are_an_event() {
+    let mut bench = bench();
+    bench.limits.transactions = 2 * MAX_WAITING;
+    for _ in 0..MAX_WAITING {
+        bench.data(Dir::ToServer, &search(1));
+    }
+    assert_eq!(bench.events(), [""; 0]);
+    bench.data(Dir::ToServer, &search(1));
+    assert_eq!(bench.events(), ["ldap.too_many_transactions"]);
+}

@@ -42,6 +42,7 @@ pub enum Fault {
     LongLine,
     LongEncodedLine,
     LongBoundary,
+    LongFileName,
 }
 
 /// Who is told what a message holds.
@@ -76,6 +77,8 @@ pub struct Message {
     messages: u8,
     /// Bytes of the line so far.
     line: usize,
+    /// Stands in a field's value for a line's end and the white space behind it.
+    joint: &'static [u8],
 }
 
 impl Message {
@@ -87,6 +90,12 @@ impl Message {
         self.part = Part::default();
         self.body = Body::default();
         (self.field_len, self.outermost, self.messages, self.line) = (0, true, 0, 0);
+        self.joint = b"";
+    }
+
+    /// What stands for a folded line's end in the values of this message's fields; nothing, unless it is said.
+    pub fn join_with(&mut self, joint: &'static [u8]) {
+        self.joint = joint;
     }
 
     /// Whether the message's own header is over.
@@ -168,7 +177,10 @@ impl Message {
         }
         match line.text {
             [] => self.header_end(out),
-            [b' ' | b'\t', ..] if !self.field.is_empty() => self.collect(line.text.trim_ascii_start()),
+            [b' ' | b'\t', ..] if !self.field.is_empty() => {
+                self.collect(self.joint);
+                self.collect(line.text.trim_ascii_start());
+            }
             text if memchr::memchr(b':', text).is_some() => {
                 self.field_end(out);
                 self.collect(text);

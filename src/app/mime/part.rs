@@ -27,6 +27,8 @@ pub struct Part {
     /// By Content-Disposition's `filename`, or else Content-Type's `name`.
     name: Option<Value>,
     named_by_disposition: bool,
+    /// The name is only the beginning of what was said.
+    name_cut: bool,
     attached: bool,
 }
 
@@ -39,6 +41,7 @@ impl Default for Part {
             boundary: None,
             name: None,
             named_by_disposition: false,
+            name_cut: false,
             attached: false,
         }
     }
@@ -57,6 +60,7 @@ impl Part {
             self.attached |= field::word(value).eq_ignore_ascii_case(b"attachment");
             if let Some(found) = parameter(value, b"filename") {
                 (self.name, self.named_by_disposition) = (Some(found.value), true);
+                self.name_cut = found.cut;
             }
         } else if name.eq_ignore_ascii_case(b"content-type") {
             return self.note_type(value);
@@ -68,7 +72,7 @@ impl Part {
         if !self.named_by_disposition
             && let Some(found) = parameter(value, b"name")
         {
-            self.name = Some(found.value);
+            (self.name, self.name_cut) = (Some(found.value), found.cut);
         }
         let word = field::word(value);
         self.kind = if word.eq_ignore_ascii_case(b"message/rfc822") {
@@ -97,6 +101,9 @@ impl Body {
         *self = Body::default();
         if part.attached || part.name.is_some() {
             part.kind = Kind::Attachment;
+            if part.name_cut {
+                out.fault(Fault::LongFileName);
+            }
             out.attachment(part.name.as_deref().unwrap_or_default());
         } else if part.kind == Kind::Message {
             part.kind = Kind::Ignored;

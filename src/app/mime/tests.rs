@@ -188,3 +188,13 @@ proptest! {
         prop_assert_eq!(read(&message, size), read(&message, message.len().max(1)));
     }
 }
+
+#[test]
+fn a_long_file_name_is_a_fault_and_its_beginning_the_name() {
+    for (len, faults) in [(255, &[][..]), (256, &[Fault::LongFileName])] {
+        let name = "n".repeat(len);
+        let message = format!("Content-Disposition: attachment; filename={name}\n\nx\n");
+        let told = read(message.as_bytes(), 50);
+        assert_eq!((&told.faults[..], told.files[0].0.len()), (faults, 255));
+    }
+}

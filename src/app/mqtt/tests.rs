@@ -177,3 +177,14 @@ proptest! {
         prop_assert_eq!(summary(&one), summary(&two));
     }
 }
+
+#[test]
+fn more_requests_without_answers_than_are_kept_are_an_event() {
+    let mut bench = connected();
+    for _ in 0..MAX_WAITING {
+        bench.data(Dir::ToServer, SUBSCRIBE);
+    }
+    assert_eq!(bench.events(), [""; 0]);
+    bench.data(Dir::ToServer, SUBSCRIBE);
+    assert_eq!(bench.events(), ["mqtt.too_many_transactions"]);
+}

@@ -11,6 +11,9 @@ use crate::rules::context::{self, BufferId};
 use crate::rules::field::{self, FieldId};
 use crate::wire::ip_proto;
 
+/// Of the protocol, those that were ever published (RFC 1094, 1813, 7530).
+const VERSIONS: std::ops::RangeInclusive<u32> = 2..=4;
+
 const VERSION: FieldId = field::id("nfs.version");
 const PROCEDURE: FieldId = field::id("nfs_procedure");
 const RPC_PDU: BufferId = context::id("nfs.rpc.pdu");
@@ -102,6 +105,10 @@ impl State {
         bytes: &[u8],
         sink: &mut Sink<'_>,
     ) -> Option<(usize, u32)> {
+        if !VERSIONS.contains(&version) {
+            sink.event(Dir::ToServer, "nfs.non_existing_version");
+            return None;
+        }
         if procedure == 0 {
             return None;
         }

@@ -181,3 +181,13 @@ proptest! {
         bench.pieces(Dir::ToClient, &bytes, size);
     }
 }
+
+#[test]
+fn a_version_that_never_was_is_an_event() {
+    for (version, expected) in [(3, &[][..]), (9, &["nfs.non_existing_version"])] {
+        let mut bench = bench();
+        bench.data(Dir::ToServer, &record(&call(1, 3, 1, &opaque(b"handle"))));
+        bench.data(Dir::ToServer, &record(&call(2, version, 1, &opaque(b"handle"))));
+        assert_eq!(bench.events(), expected);
+    }
+}

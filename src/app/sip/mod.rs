@@ -95,10 +95,14 @@ struct Sip {
     streams: PerDir<Stream>,
 }
 
-fn message(dir: Dir, bytes: &[u8], head: usize, sink: &mut Sink<'_>) {
+/// `whole`: it came as far as it says.
+fn message(dir: Dir, bytes: &[u8], head: usize, whole: bool, sink: &mut Sink<'_>) {
     let Some(id) = sink.open() else { return };
     let Some(tx) = sink.tx(id) else { return };
     report(tx, dir, bytes, head);
+    if !whole {
+        tx.event(dir, "sip.incomplete_data");
+    }
     tx.complete_one_way(dir);
     sink.flush_stream();
 }
@@ -117,7 +121,8 @@ impl Decoder for Sip {
             // Blank lines and the like keep a way through a NAT open.
             let bytes = bytes.trim_ascii_start();
             if is_first_line(bytes) {
-                message(dir, bytes, head_len(bytes).unwrap_or(bytes.len()), sink);
+                let head = head_len(bytes);
+                message(dir, bytes, head.unwrap_or(bytes.len()), head.is_some(), sink);
             } else if bytes.len() > stream::KEEP_ALIVE {
                 junk(dir, sink);
             }
@@ -125,7 +130,7 @@ impl Decoder for Sip {
         }
         let limit = sink.limits.header;
         self.streams[dir].push(bytes, limit, |cut| match cut {
-            Cut::Message { bytes, head } => message(dir, bytes, head, sink),
+            Cut::Message { bytes, head } => message(dir, bytes, head, true, sink),
             Cut::Junk => junk(dir, sink),
         });
         Next::More
@@ -138,7 +143,7 @@ impl Decoder for Sip {
 
     fn end(&mut self, dir: Dir, sink: &mut Sink<'_>) {
         if let Some((bytes, head)) = self.streams[dir].unfinished() {
-            message(dir, bytes, head, sink);
+            message(dir, bytes, head, false, sink);
         }
         self.streams[dir].lose();
     }

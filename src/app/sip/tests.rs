@@ -198,3 +198,18 @@ fn endless_lines_and_heads_take_linear_time() {
     }
     assert_eq!(lines.events(), ["sip.invalid_data"]);
 }
+
+#[test]
+fn a_message_that_breaks_off_is_an_event() {
+    let mut datagram = over_udp();
+    datagram.data(TO_SERVER, b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP a\r\n");
+    assert_eq!(datagram.events(), ["sip.incomplete_data"]);
+    let mut stream = over_tcp();
+    stream.data(TO_SERVER, b"INVITE sip:a@b SIP/2.0\r\nContent-Length: 9\r\n\r\nhalf");
+    assert!(stream.events().is_empty());
+    stream.end(TO_SERVER);
+    assert_eq!(stream.events(), ["sip.incomplete_data"]);
+    let mut whole = over_udp();
+    whole.data(TO_SERVER, invite(SDP).as_bytes());
+    assert!(whole.events().is_empty());
+}

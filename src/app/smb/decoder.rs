@@ -4,7 +4,7 @@ use super::frames::{self, Growing};
 use super::header::{Header, Version};
 use super::record::{self, At, NBSS_LEN, Unit};
 use super::session::Session;
-use super::{smb1, smb2};
+use super::{sizes, smb1, smb2};
 use crate::app::{Carry, Decoder, Next, Sink, TxId};
 use crate::base::Dir;
 
@@ -193,11 +193,13 @@ impl Smb {
                 self.message(dir, &header, bytes.get(..head).unwrap_or(bytes), data, sink);
                 Decided::Took(head)
             }
-            Unit::Opaque | Unit::Broken => {
+            Unit::Opaque | Unit::Broken | Unit::Overflow => {
                 let len = bytes.len().min(left as usize);
                 line.go(At::Skip { left: left - len as u32, after: 0 });
-                if found == Unit::Broken {
-                    sink.event(dir, "smb.malformed_data");
+                match found {
+                    Unit::Broken => sink.event(dir, "smb.malformed_data"),
+                    Unit::Overflow => sink.event(dir, "smb.record_overflow"),
+                    _ => {}
                 }
                 Decided::Took(len)
             }
@@ -228,10 +230,14 @@ impl Smb {
             sink.event(dir, if to_server { "smb.response_to_server" } else { "smb.request_to_client" });
             return;
         }
+        let too_large = sizes::fault(&self.session.sizes, header, head, data, sink.limits);
         let tx = match header.version {
             Version::Smb1 => smb1::message(&mut self.session, header, head, sink),
             Version::Smb2 => smb2::message(&mut self.session, header, head, sink),
         };
+        if let Some(event) = too_large {
+            sink.event(dir, event);
+        }
         let line = self.line(dir);
         let more = data.is_some_and(|len| len > 0);
         line.header = more.then_some(*header);

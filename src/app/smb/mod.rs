@@ -13,6 +13,7 @@ mod header;
 mod ntlmssp;
 mod record;
 mod session;
+mod sizes;
 mod smb1;
 mod smb2;
 #[cfg(test)]

@@ -8,6 +8,8 @@ use crate::base::Dir;
 use crate::rules::context::{self, BufferId};
 
 const SIGNATURE: &[u8] = b"NTLMSSP\0";
+const NEGOTIATE: u32 = 1;
+const CHALLENGE: u32 = 2;
 const AUTHENTICATE: u32 = 3;
 const UNICODE: u32 = 1;
 const VERSION: u32 = 0x0200_0000;
@@ -45,14 +47,38 @@ fn authenticate(message: &[u8]) -> Option<Authenticate<'_>> {
     Some(Authenticate { domain, user, host, unicode: flags & UNICODE != 0, version })
 }
 
-/// Puts what a security blob says of the user; false when it is NTLM's and broken.
-pub fn put(tx: &mut Transaction, dir: Dir, blob: &[u8]) -> bool {
-    let Some(at) = memchr::memmem::find(blob, SIGNATURE) else { return true };
+/// The client's messages of NTLM so far.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// One that opens a login came in this connection.
+    negotiate: bool,
+    /// And is not answered by a name yet.
+    waits: bool,
+}
+
+/// Puts what a client's security blob says of the user, and what is wrong with it.
+pub fn put(tx: &mut Transaction, blob: &[u8], seen: &mut Seen) {
+    let Some(at) = memchr::memmem::find(blob, SIGNATURE) else { return };
     let message = blob.get(at..).unwrap_or_default();
-    let mut fields = Cursor::little(message.get(SIGNATURE.len()..).unwrap_or_default());
-    match fields.u32() {
+    let kind = Cursor::little(message.get(SIGNATURE.len()..).unwrap_or_default()).u32();
+    // A name without a challenge to it. Of a connection that was seen late nothing is known.
+    let unusual = kind == Some(AUTHENTICATE) && seen.negotiate && !seen.waits;
+    seen.negotiate |= kind == Some(NEGOTIATE);
+    seen.waits = kind == Some(NEGOTIATE);
+    if unusual {
+        tx.event(Dir::ToServer, "smb.unusual_ntlmssp_order");
+    }
+    if !put_message(tx, message, kind) {
+        tx.event(Dir::ToServer, "smb.malformed_ntlmssp_request");
+    }
+}
+
+/// False when the message is broken.
+fn put_message(tx: &mut Transaction, message: &[u8], kind: Option<u32>) -> bool {
+    let dir = Dir::ToServer;
+    match kind {
         Some(AUTHENTICATE) => {}
-        Some(1 | 2) => return true,
+        Some(NEGOTIATE | CHALLENGE) => return true,
         _ => return false,
     }
     let Some(who) = authenticate(message) else { return false };

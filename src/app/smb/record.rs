@@ -40,6 +40,8 @@ pub enum Unit {
     /// Encrypted or compressed.
     Opaque,
     Broken,
+    /// The next message of the compound would begin beyond the session message.
+    Overflow,
 }
 
 impl At {
@@ -123,6 +125,7 @@ fn message(
     let len = match header.next as usize {
         0 => whole,
         next if (header_len..=whole).contains(&next) => next,
+        next if next > whole => return Unit::Overflow,
         _ => return Unit::Broken,
     };
     let after = (whole - len) as u32;

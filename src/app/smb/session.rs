@@ -4,6 +4,8 @@ use super::command::{smb1, smb1_name, smb2, smb2_name, status_name};
 use super::dialects::Dialects;
 use super::files::{Handle, OpenId, Opens, RELATED, looks_like_rpc};
 use super::header::{Header, Version};
+use super::ntlmssp;
+use super::sizes::Sizes;
 use crate::app::dcerpc;
 use crate::app::digits::push_hex;
 use crate::app::{Sink, Transaction, TxId};
@@ -67,6 +69,12 @@ pub struct Session {
     sample: PerDir<ArrayVec<u8, { dcerpc::HEADER_LEN }>>,
     /// As eve.json writes it, once the server chose.
     pub dialect: Option<&'static str>,
+    /// What the server offered to read and write at once.
+    pub sizes: Sizes,
+    /// Versions in which the client negotiated.
+    pub negotiated: [bool; 2],
+    /// The client's last message of NTLM.
+    pub ntlm: ntlmssp::Seen,
     /// What an SMB 1 client offers.
     pub offered: Dialects,
 }
@@ -78,6 +86,7 @@ impl Session {
         self.opens.reset();
         self.offered.clear();
         (self.target, self.sample, self.dialect) = Default::default();
+        (self.sizes, self.negotiated, self.ntlm) = Default::default();
     }
 
     /// A transaction for a request, or for a response without one.
@@ -106,6 +115,12 @@ impl Session {
             self.pending.remove(place);
         }
         pending
+    }
+
+    /// The client negotiates; whether it did so before in that version.
+    pub fn negotiates_again(&mut self, version: Version) -> bool {
+        let [old, new] = &mut self.negotiated;
+        std::mem::replace(if version == Version::Smb1 { old } else { new }, true)
     }
 
     /// An SMB 1 negotiation that SMB 2 answers.

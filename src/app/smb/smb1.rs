@@ -2,7 +2,7 @@
 
 use super::command::smb1;
 use super::files::Handle;
-use super::header::{Header, SMB1_LEN};
+use super::header::{Header, SMB1_LEN, Version};
 use super::ntlmssp;
 use super::session::{Awaits, Session, finish, is_pipe_share, put_share};
 use super::smb2::note_create;
@@ -155,6 +155,9 @@ fn narrow_end(name: &[u8], unicode: bool) -> [u8; 4] {
 
 fn negotiate(session: &mut Session, header: &Header, body: &Body<'_>, sink: &mut Sink<'_>) -> Option<TxId> {
     let id = session.request(header, Awaits::Plain, sink);
+    if session.negotiates_again(Version::Smb1) {
+        sink.event(Dir::ToServer, "smb.duplicate_negotiate");
+    }
     let mut malformed = false;
     session.offered.clear();
     let mut dialects = body.bytes(0);
@@ -198,9 +201,7 @@ fn session_setup(
     let bytes = body.bytes(0);
     let blob = bytes.get(..len.min(bytes.len())).unwrap_or_default();
     if let Some(tx) = id.and_then(|id| sink.tx(id)) {
-        if !ntlmssp::put(tx, Dir::ToServer, blob) {
-            tx.event(Dir::ToServer, "smb.malformed_ntlmssp_request");
-        }
+        ntlmssp::put(tx, blob, &mut session.ntlm);
         if tx.wants_notes() {
             let (system, end) = body.text(len, header.unicode);
             let (manager, _) = body.text(end, header.unicode);

@@ -2,12 +2,14 @@
 
 use super::command::{dialect_name, smb1, smb2};
 use super::files::Handle;
-use super::header::{Header, SMB2_LEN, STATUS_PENDING};
+use super::header::{Header, SMB2_LEN, STATUS_PENDING, Version};
 use super::ntlmssp;
 use super::session::{Awaits, Pending, Session, finish, is_pipe_share, put_share};
+use super::sizes;
 use super::text::push_utf16;
 use crate::app::cursor::Cursor;
 use crate::app::digits::push_uuid;
+use crate::app::limits::Limits;
 use crate::app::{Sink, Transaction, TxId};
 use crate::base::Dir;
 
@@ -54,6 +56,9 @@ fn request(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sink
     let tx = match header.command {
         smb2::NEGOTIATE => {
             let tx = session.request(header, Awaits::Plain, sink);
+            if session.negotiates_again(Version::Smb2) {
+                sink.event(Dir::ToServer, "smb.duplicate_negotiate");
+            }
             fields.skip(2)?;
             let count = usize::from(fields.u16()?);
             fields.skip(32)?;
@@ -69,10 +74,8 @@ fn request(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sink
             fields.skip(12)?;
             let (offset, len) = (fields.u16()?, fields.u16()?);
             let blob = part(bytes, u32::from(offset), u32::from(len))?;
-            if let Some(tx) = tx.and_then(|id| sink.tx(id))
-                && !ntlmssp::put(tx, Dir::ToServer, blob)
-            {
-                tx.event(Dir::ToServer, "smb.malformed_ntlmssp_request");
+            if let Some(tx) = tx.and_then(|id| sink.tx(id)) {
+                ntlmssp::put(tx, blob, &mut session.ntlm);
             }
             tx
         }
@@ -254,6 +257,7 @@ fn set_info(
 }
 
 fn response(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sink<'_>) -> Option<TxId> {
+    let limits = sink.limits;
     let interim = header.status == STATUS_PENDING;
     let mut pending = session.answered(header, interim);
     if pending.is_none() && header.command == smb2::NEGOTIATE {
@@ -269,6 +273,7 @@ fn response(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sin
     if let Some(tx) = pending.and_then(|pending| pending.tx).and_then(|id| sink.tx(id)) {
         if header.command == smb2::NEGOTIATE {
             negotiated(session, tx, bytes);
+            put_sizes(session, tx, bytes, limits);
         }
         finish(tx, header);
     }
@@ -329,6 +334,14 @@ fn answer(
             Some(session.rpc(header, id, Dir::ToClient, output, sink))
         }
     }
+}
+
+/// What the server will read and write at once.
+fn put_sizes(session: &mut Session, tx: &mut Transaction, bytes: &[u8], limits: &Limits) {
+    let body = bytes.get(SMB2_LEN..).unwrap_or_default();
+    let Some((sizes, events)) = sizes::offered(body, limits) else { return };
+    session.sizes = sizes;
+    events.into_iter().flatten().for_each(|event| tx.event(Dir::ToClient, event));
 }
 
 fn negotiated(session: &mut Session, tx: &mut Transaction, bytes: &[u8]) {

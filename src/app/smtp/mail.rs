@@ -211,6 +211,7 @@ impl Reader for Sorter<'_> {
             Fault::LongLine => "smtp.mime_long_line",
             Fault::LongEncodedLine => "smtp.mime_long_enc_line",
             Fault::LongBoundary => "smtp.mime_long_boundary",
+            Fault::LongFileName => "smtp.mime_long_filename",
         };
         self.tx.event(Dir::ToServer, name);
     }

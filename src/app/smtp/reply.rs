@@ -67,6 +67,9 @@ impl Smtp {
         let taken = code < 400;
         match command {
             Command::StartTls if code == 220 => {
+                if sink.changed {
+                    put_event(tx, "smtp.failed_protocol_change", sink);
+                }
                 return Some(Next::Change { consumed: 0, to: Some(AppProto::Tls) });
             }
             Command::StartTls => put_event(tx, "smtp.tls_rejected", sink),

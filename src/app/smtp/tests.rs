@@ -271,3 +271,52 @@ proptest! {
         bench.decoder.reset();
     }
 }
+
+#[test]
+fn a_session_that_changed_its_protocol_does_not_change_again() {
+    for (changed, expected) in [(false, &[][..]), (true, &["smtp.failed_protocol_change"])] {
+        let mut bench = bench();
+        bench.changed = changed;
+        talk(&mut bench, "S: 220 host\nC: EHLO a\nS: 250 ok\nC: STARTTLS\nS: 220 go on", 100);
+        assert_eq!(bench.events(), expected);
+    }
+}
+
+#[test]
+fn what_is_amiss_in_a_mail_has_names() {
+    let with = |fields: &str, body: &str| format!("{fields}\\n\\n{body}");
+    let encoded = |coding: &str, body: &str| with(&format!("Content-Transfer-Encoding: {coding}"), body);
+    let cases = [
+        ("malformed_msg", with("no field", "")),
+        ("invalid_base64", encoded("base64", "!!!!")),
+        ("invalid_qp", encoded("quoted-printable", "=zz")),
+        ("long_line", with("A: b", &"x".repeat(1000))),
+        ("long_enc_line", encoded("base64", &"A".repeat(80))),
+        ("long_header_name", with(&format!("{}: x", "N".repeat(80)), "")),
+        ("long_header_value", with(&format!("N: {}", "x\\n ".repeat(2100)), "")),
+        ("long_boundary", with(&format!("Content-Type: multipart/mixed; boundary={}", "B".repeat(300)), "")),
+        (
+            "long_filename",
+            with(&format!("Content-Disposition: attachment; filename={}", "f".repeat(300)), "x"),
+        ),
+    ];
+    for (event, mail) in cases {
+        let mut bench = bench();
+        talk(
+            &mut bench,
+            "S: 220 h\nC: EHLO a\nS: 250 ok\nC: MAIL FROM:<a>\nS: 250 ok\nC: DATA\nS: 354 go",
+            100,
+        );
+        talk(&mut bench, &format!("C: {mail}\\n."), 100);
+        let events = bench.events();
+        let told = |name: &&&str| name.strip_prefix("smtp.mime_") == Some(event);
+        assert!(events.iter().find(told).is_some(), "{event}: {events:?}");
+    }
+}
+
+#[test]
+fn a_line_beyond_what_is_kept_is_an_event() {
+    let mut bench = bench();
+    talk(&mut bench, &format!("S: 220 h\nC: EHLO a\nS: 250 ok\nC: NOOP {}", "x".repeat(5000)), 100);
+    assert!(bench.events().contains(&"smtp.truncated_line"), "{:?}", bench.events());
+}

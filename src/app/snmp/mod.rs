@@ -25,7 +25,7 @@ pub const ENTRY: Entry = Entry {
     anywhere_tcp: false,
     anywhere_udp: false,
     probe: |_, bytes| if begin(bytes).is_some() { Probe::Yes } else { Probe::No },
-    make: Some(|| Box::new(Snmp)),
+    make: Some(|| Box::<Snmp>::default()),
     stage: at_the_end,
     states: NO_STATES,
 };
@@ -78,22 +78,33 @@ fn begin(bytes: &[u8]) -> Option<(u8, Reader<'_>)> {
     (next == if version == 3 { SEQUENCE } else { OCTETS }).then_some((version, message))
 }
 
-struct Snmp;
+#[derive(Default)]
+struct Snmp {
+    /// Of the session's first message.
+    version: Option<u8>,
+}
 
 impl Decoder for Snmp {
     fn data(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) -> Next {
         let Some(id) = sink.open() else { return Next::More };
         let Some(tx) = sink.tx(id) else { return Next::More };
         tx.put(dir, FRAME, bytes);
+        let version = begin(bytes).map(|(version, _)| version);
         let sound = report(tx, dir, bytes).is_some();
         if !sound {
             tx.event(dir, "snmp.malformed_data");
         }
+        if self.version.zip(version).is_some_and(|(first, now)| first != now) {
+            tx.event(dir, "snmp.version_mismatch");
+        }
+        self.version = self.version.or(version);
         tx.complete_one_way(dir);
         if sound { Next::More } else { Next::Broken }
     }
 
-    fn reset(&mut self) {}
+    fn reset(&mut self) {
+        self.version = None;
+    }
 }
 
 /// What the message says, as far as it is sound; `None` when it is not.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 const TO_SERVER: Dir = Dir::ToServer;
 
 fn bench() -> Bench {
-    Bench::new(AppProto::Snmp, Box::new(Snmp))
+    Bench::new(AppProto::Snmp, Box::<Snmp>::default())
 }
 
 fn element(tag: u8, data: &[&[u8]]) -> Vec<u8> {
@@ -109,4 +109,22 @@ proptest! {
             bench().data(TO_SERVER, &bytes);
         }
     }
+}
+
+#[test]
+fn another_version_within_a_session_is_an_event() {
+    let mut bench = bench();
+    bench.data(TO_SERVER, &v2c());
+    bench.data(TO_SERVER, &v2c());
+    assert!(bench.events().is_empty());
+    bench.data(TO_SERVER, &v3(&element(SEQUENCE, &[&[4, 0, 4, 0], &request(0xa0)])));
+    assert_eq!(bench.events(), ["snmp.version_mismatch"]);
+}
+
+#[test]
+fn a_security_model_that_is_not_that_of_users_is_an_event() {
+    let global = element(SEQUENCE, &[&integer(1), &integer(100), &element(OCTETS, &[&[3]]), &integer(7)]);
+    let mut bench = bench();
+    bench.data(TO_SERVER, &element(SEQUENCE, &[&integer(3), &global, &[4, 0], &element(OCTETS, &[b"x"])]));
+    assert_eq!(bench.events(), ["snmp.unknown_security_model"]);
 }

@@ -28,6 +28,7 @@ impl Tls {
                 Ok(true) => {}
                 Err(event) => {
                     self.session.event(dir, event, sink);
+                    self.session.event(dir, "tls.invalid_ssl_record", sink);
                     return Next::Broken;
                 }
             }

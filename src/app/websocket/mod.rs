@@ -186,6 +186,9 @@ impl Side {
             tx.field(dir, MASK, u32::from_be_bytes(mask).into());
         }
         note(tx, header);
+        if header.payload > MAX_PAYLOAD as u64 {
+            tx.event(dir, "websocket.skip_end_of_payload");
+        }
         let (head, data) = self.frame.split_at(header.len.min(self.frame.len()));
         let mask = header.mask.unwrap_or_default();
         let unmasked = data.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
@@ -197,7 +200,10 @@ impl Side {
                 (self.compressed, self.in_message) = (header.flags & COMPRESSED != 0, true);
             }
             let room = MAX_PAYLOAD.saturating_sub(self.message.len());
-            self.cut |= data.len() > room;
+            if data.len() > room {
+                self.cut = true;
+                tx.event(dir, "websocket.reassembly_limit_reached");
+            }
             self.message.extend(unmasked.take(room));
         }
         tx.put(dir, PDU, &self.frame);

@@ -154,3 +154,18 @@ proptest! {
         prop_assert_eq!(summary(&one), summary(&two));
     }
 }
+
+#[test]
+fn a_payload_beyond_what_is_kept_is_an_event() {
+    let mut whole = bench();
+    whole.data(Dir::ToServer, &frame(0x82, None, &[b'x'; MAX_PAYLOAD]));
+    assert!(whole.events().is_empty());
+    let mut long = bench();
+    long.data(Dir::ToServer, &frame(0x82, None, &[b'x'; MAX_PAYLOAD + 1]));
+    assert!(long.events().contains(&"websocket.skip_end_of_payload"));
+    let mut parts = bench();
+    parts.data(Dir::ToServer, &frame(0x02, None, &[b'x'; MAX_PAYLOAD]));
+    assert!(parts.events().is_empty());
+    parts.data(Dir::ToServer, &frame(0x80, None, b"more"));
+    assert_eq!(parts.events(), ["websocket.reassembly_limit_reached"]);
+}

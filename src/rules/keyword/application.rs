@@ -325,7 +325,7 @@ fn event(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
                 )),
             });
         };
-        let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_';
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
         if rest.is_empty() || !rest.bytes.iter().all(plain) {
             return Err(rest.fault(format!("`{}` is no event's name", rest.lossy())));
         }
@@ -334,8 +334,11 @@ fn event(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
             "file" => FILE_EVENTS,
             _ => app::named(&word).ok_or_else(|| no_protocol(protocol))?,
         };
-        // Decoders know one name of theirs: `ikev2` and `ssl` are older ones.
+        // Decoders know one name of theirs: `ikev2` and `ssl` are older ones. Nothing but the rule's protocol tells HTTP's
+        // first version from the second's in the events of either.
         let word = match protos.only() {
+            Some(AppProto::Http1) => "http",
+            Some(_) if word == "file" => "file",
             Some(proto) => proto.name(),
             None => &word,
         };
@@ -343,6 +346,7 @@ fn event(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         if let Some(known) = known {
             let fault = rest.fault(format!("{word} has no event `{}`", rest.lossy()));
             return Err(match nearest(&rest.lossy(), known.iter().copied()) {
+                None if known.is_empty() => fault.help(format!("{word} has no events at all")),
                 Some(near) => fault.help(format!("did you mean `{near}`?")),
                 None => fault.help(some_of(known)),
             });
@@ -362,7 +366,7 @@ fn some_of(known: &[&str]) -> String {
     let listed = known.iter().take(LISTED_EVENTS).copied().collect::<Vec<_>>().join(", ");
     match known.len().saturating_sub(LISTED_EVENTS) {
         0 => format!("one of: {listed}"),
-        more => format!("one of: {listed} and {more} more (docs/decoders.md)"),
+        more => format!("one of: {listed} and {more} more (docs/events.md)"),
     }
 }
 

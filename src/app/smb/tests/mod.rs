@@ -1,3 +1,4 @@
+mod limits;
 mod messages;
 
 use super::command::{smb1 as old, smb2 as new};

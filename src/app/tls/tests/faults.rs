@@ -60,6 +60,10 @@ fn what_no_peer_would_send_is_an_event() {
     ];
     for (event, bytes) in cases {
         let bench = bench_with(ToServer, bytes);
+        let no_record =
+            event.contains("_record_t") || event.contains("_record_v") || event.contains("header");
+        let told = bench.events().contains(&"tls.invalid_ssl_record");
+        assert_eq!(told, no_record || event.ends_with("record_length"), "{event}");
         assert!(bench.events().contains(event), "{event}: {:?}", bench.events());
         let known = crate::rules::event::of("tls").unwrap();
         assert!(
@@ -174,5 +178,49 @@ proptest! {
             story(&bench)
         };
         prop_assert_eq!(run(&|_| usize::MAX), run(&|step| sizes[step % sizes.len()]));
+    }
+}
+
+/// Where the element with that number begins, of those within the first two elements of a certificate.
+fn place(der: &[u8], number: usize) -> usize {
+    let header = |at: usize| {
+        if der[at + 1] < 0x80 {
+            (2, usize::from(der[at + 1]))
+        } else {
+            (4, usize::from(der[at + 2]) << 8 | usize::from(der[at + 3]))
+        }
+    };
+    let inside = |at: usize| at + header(at).0;
+    (0..number).fold(inside(inside(0)), |at, _| inside(at) + header(at).1)
+}
+
+#[test]
+fn each_fault_of_a_certificate_has_a_name() {
+    let (issuer, subject) = (common_name(b"i"), common_name(b"s"));
+    let whole = certificate(&issuer, &subject, &[]);
+    let mut cases: Vec<_> = [
+        (0, "tls.certificate_invalid_version"),
+        (1, "tls.certificate_invalid_serial"),
+        (2, "tls.certificate_invalid_algorithmidentifier"),
+        (3, "tls.certificate_invalid_issuer"),
+        (4, "tls.certificate_invalid_validity"),
+        (5, "tls.certificate_invalid_subject"),
+    ]
+    .map(|(number, event)| {
+        let mut der = whole.clone();
+        // The version's own tag says that there is one; what is in it is no number.
+        let at = place(&whole, number) + if number == 0 { 2 } else { 0 };
+        der[at] = 5;
+        (event, der)
+    })
+    .into();
+    let mut undated = whole.clone();
+    let at = whole.windows(6).position(|w| w == b"160427").unwrap();
+    undated[at] = b'x';
+    cases.push(("tls.certificate_invalid_date", undated));
+    cases.push(("tls.certificate_invalid_extensions", certificate(&issuer, &subject, b"\xa3\x7f\0")));
+    for (event, der) in cases {
+        let bench = bench_with(ToServer, &record(22, &handshake(11, &vec24(&vec24(&der)))));
+        assert_eq!(bench.events(), [event]);
     }
 }
