@@ -188,17 +188,17 @@ pub(crate) struct Plan<'r> {
 }
 
 impl<'r> Plan<'r> {
-    /// `of_all_ports`: the class, if packets of all ports meet the group.
-    pub(crate) fn of(set: &'r RuleSet, members: &[RuleIndex], of_all_ports: Option<Class>) -> Plan<'r> {
+    /// Of rules that packets of the class meet; `of_all_ports`: packets of all ports do.
+    pub(crate) fn of(set: &'r RuleSet, members: &[RuleIndex], class: Class, of_all_ports: bool) -> Plan<'r> {
         let mut plan = Plan::default();
         for &index in members {
             let Some(rule) = set.rule(index) else { continue };
             match fast_pattern(rule) {
                 None => plan.bare.push(Bare::of(rule, index)),
                 Some((buffer, pattern)) => {
-                    let side = of_all_ports.map_or(Side::Any, |class| side(rule, class));
+                    let side = if of_all_ports { side(rule, class) } else { Side::Any };
                     let member = Member { rule: index, pattern, side, reach: reach_of(rule) };
-                    for place in places_of(rule, buffer) {
+                    for place in places_of(rule, buffer, class) {
                         plan.places.entry(place).or_default().push(member);
                     }
                 }
@@ -273,9 +273,11 @@ fn reach_of(rule: &Rule) -> usize {
     reach().unwrap_or(usize::MAX)
 }
 
-fn places_of(rule: &Rule, buffer: &BufferMatch) -> ArrayVec<Place, 2> {
+fn places_of(rule: &Rule, buffer: &BufferMatch, class: Class) -> ArrayVec<Place, 2> {
     let mut places = ArrayVec::new();
     match (buffer.context, Kind::of(rule)) {
+        // Where there are no streams a rule over streams looks into packets.
+        (Context::Payload, Kind::Payload(_)) if class != Class::Tcp => places.push(Place::Packet),
         (Context::Payload, Kind::Payload(scope)) => {
             if scope != PayloadScope::Stream {
                 places.push(Place::Packet);
