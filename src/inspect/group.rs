@@ -137,7 +137,9 @@ impl Set {
         seen: &mut Seen,
         mut candidate: impl FnMut(RuleIndex),
     ) {
-        self.search(self.reaches(block, 0), seen, |pattern| self.behind(pattern, ends).for_each(&mut candidate));
+        self.search(self.reaches(block, 0), seen, |pattern| {
+            self.behind(pattern, ends).for_each(&mut candidate)
+        });
     }
 }
 
