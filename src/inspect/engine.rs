@@ -90,8 +90,9 @@ impl Engine {
         let sides: Vec<_> = Class::ALL.iter().flat_map(|&class| Dir::BOTH.map(|dir| (class, dir))).collect();
         let plans = parallel::map(&sides, |&(class, dir)| build_table(&rules, &compiled, class, dir));
         let members = plans.iter().zip(&sides).flat_map(|(table, (class, _))| table.for_ports(*class));
-        let members: Vec<(&Members, Option<Class>)> = members.collect();
-        let planned = parallel::map(&members, |(members, class)| Plan::of(&rules, members, *class));
+        let members: Vec<(&Members, Class, bool)> = members.collect();
+        let planned =
+            parallel::map(&members, |(members, class, all)| Plan::of(&rules, members, *class, *all));
         let mut groups = Group::build_all(&planned, &rules.windows)?.into_iter();
         let mut next = || groups.next().unwrap_or_default();
         let mut filled = plans.into_iter().map(|plan| plan.filled(&mut next));
@@ -269,10 +270,10 @@ impl<G> Table<G> {
         std::iter::once(&self.any).chain(&self.by_destination.groups).chain(&self.by_source.groups)
     }
 
-    /// Each group, with the class if packets of all ports meet it.
-    fn for_ports(&self, class: Class) -> impl Iterator<Item = (&G, Option<Class>)> {
-        let of_all = (&self.any, Some(class));
-        std::iter::once(of_all).chain(self.groups().skip(1).map(|group| (group, None)))
+    /// Each group, with the class and whether packets of all ports meet it.
+    fn for_ports(&self, class: Class) -> impl Iterator<Item = (&G, Class, bool)> {
+        let of_all = (&self.any, class, true);
+        std::iter::once(of_all).chain(self.groups().skip(1).map(move |group| (group, class, false)))
     }
 
     /// The same table with what `next` gives in the order of [`groups`](Table::groups).

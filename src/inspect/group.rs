@@ -7,10 +7,15 @@ use super::matcher::{Matcher, PatternId, Patterns, Seen, TooLarge};
 use super::port_tests::{Ends, PortTests};
 use crate::base::{RuleIndex, parallel};
 use crate::rules::app::Protos;
-use crate::rules::ruleset::{BufferMatch, Check, Context, NumRange, PayloadScope, Step};
+use crate::rules::ruleset::{BufferMatch, Check, Context, NumRange, Operand, PayloadScope, Step};
 use crate::rules::{Rule, RuleSet, Windows};
 use arrayvec::ArrayVec;
 use std::collections::BTreeMap;
+
+/// Bytes from a buffer's begin within which patterns are near it.
+const NEAR: usize = 64;
+/// Near patterns that are worth one more search a packet.
+const WORTH_A_SET: usize = 16;
 
 /// Where a fast pattern is looked for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +40,8 @@ pub(crate) struct Set {
     ports: PortTests,
     /// Bytes of the longest pattern.
     longest: usize,
+    /// No pattern can end further from the begin of what is searched: `usize::MAX` where one may stand anywhere.
+    reach: usize,
 }
 
 /// A rule of a set, and the pattern that announces it.
@@ -44,12 +51,14 @@ pub(crate) struct Member<'r> {
     pub(crate) pattern: &'r [u8],
     /// Ports without which it is no candidate.
     pub(crate) side: Side<'r>,
+    /// The pattern ends within this many bytes from its buffer's begin; `usize::MAX` if it may stand anywhere.
+    pub(crate) reach: usize,
 }
 
 impl<'r> Member<'r> {
-    /// For any port.
+    /// For any port, anywhere.
     pub(crate) fn of(rule: RuleIndex, pattern: &'r [u8]) -> Member<'r> {
-        Member { rule, pattern, side: Side::Any }
+        Member { rule, pattern, side: Side::Any, reach: usize::MAX }
     }
 }
 
@@ -71,8 +80,9 @@ impl Set {
         let ports = PortTests::build(filed.iter().map(|&(.., place)| members[place].side));
         let rules = filed.into_iter().map(|(_, rule, _)| rule).collect();
         let longest = patterns.iter().map(|(_, pattern)| pattern.len()).max().unwrap_or(0);
+        let reach = members.iter().map(|member| member.reach).max().unwrap_or(0);
         let matcher = Matcher::build_with(&patterns, known)?;
-        Ok(Set { place, matcher, starts: starts.into(), rules, ports, longest })
+        Ok(Set { place, matcher, starts: starts.into(), rules, ports, longest, reach })
     }
 
     /// For a decoder's buffer.
@@ -106,12 +116,20 @@ impl Set {
         (from..).zip(rules).filter(move |&(place, _)| self.ports.admit(place, ends)).map(|(_, rule)| rule)
     }
 
-    /// Calls `found` for each pattern that occurs in `block`, once.
-    pub(crate) fn search(&self, block: &[u8], seen: &mut Seen, found: impl FnMut(PatternId)) {
-        self.matcher.scan(block, seen, found);
+    /// What of `bytes`, which begin at `offset` of their buffer, its patterns can stand in.
+    pub(crate) fn reaches<'b>(&self, bytes: &'b [u8], offset: u64) -> &'b [u8] {
+        let left = (self.reach as u64).saturating_sub(offset);
+        usize::try_from(left).ok().and_then(|left| bytes.get(..left)).unwrap_or(bytes)
     }
 
-    /// Calls `candidate` for each rule for these ports whose fast pattern occurs in `block`.
+    /// Calls `found` for each pattern that occurs in `block`, once.
+    pub(crate) fn search(&self, block: &[u8], seen: &mut Seen, found: impl FnMut(PatternId)) {
+        if !block.is_empty() {
+            self.matcher.scan(block, seen, found);
+        }
+    }
+
+    /// Calls `candidate` for each rule for these ports whose fast pattern occurs in the buffer `block`, where it may.
     pub(crate) fn scan(
         &self,
         block: &[u8],
@@ -119,7 +137,9 @@ impl Set {
         seen: &mut Seen,
         mut candidate: impl FnMut(RuleIndex),
     ) {
-        self.search(block, seen, |pattern| self.behind(pattern, ends).for_each(&mut candidate));
+        self.search(self.reaches(block, 0), seen, |pattern| {
+            self.behind(pattern, ends).for_each(&mut candidate)
+        });
     }
 }
 
@@ -164,33 +184,51 @@ fn only_ip_proto(check: &Check) -> Option<u8> {
 #[derive(Default)]
 pub(crate) struct Plan<'r> {
     places: BTreeMap<Place, Vec<Member<'r>>>,
+    /// What becomes a set each.
+    sets: Vec<(Place, Vec<Member<'r>>)>,
     bare: Vec<Bare>,
 }
 
 impl<'r> Plan<'r> {
-    /// `of_all_ports`: the class, if packets of all ports meet the group.
-    pub(crate) fn of(set: &'r RuleSet, members: &[RuleIndex], of_all_ports: Option<Class>) -> Plan<'r> {
+    /// Of rules that packets of the class meet; `of_all_ports`: packets of all ports do.
+    pub(crate) fn of(set: &'r RuleSet, members: &[RuleIndex], class: Class, of_all_ports: bool) -> Plan<'r> {
         let mut plan = Plan::default();
         for &index in members {
             let Some(rule) = set.rule(index) else { continue };
             match fast_pattern(rule) {
                 None => plan.bare.push(Bare::of(rule, index)),
                 Some((buffer, pattern)) => {
-                    let side = of_all_ports.map_or(Side::Any, |class| side(rule, class));
-                    for place in places_of(rule, buffer) {
-                        plan.places.entry(place).or_default().push(Member { rule: index, pattern, side });
+                    let side = if of_all_ports { side(rule, class) } else { Side::Any };
+                    let member = Member { rule: index, pattern, side, reach: reach_of(rule) };
+                    for place in places_of(rule, buffer, class) {
+                        plan.places.entry(place).or_default().push(member);
                     }
                 }
             }
         }
+        plan.set_apart_what_is_near();
         plan
+    }
+
+    /// Gives those that stand near the begin of a place a set of their own: it is searched in a few bytes, and the other,
+    /// which is smaller by them, in all.
+    fn set_apart_what_is_near(&mut self) {
+        for (place, members) in std::mem::take(&mut self.places) {
+            let (near, far): (Vec<_>, Vec<_>) = members.into_iter().partition(|member| member.reach <= NEAR);
+            if near.len() < WORTH_A_SET && !far.is_empty() {
+                self.sets.push((place, [far, near].concat()));
+                continue;
+            }
+            let parts = [near, far].into_iter().filter(|part| !part.is_empty());
+            self.sets.extend(parts.map(|part| (place, part)));
+        }
     }
 }
 
 impl Group {
     /// The groups of these plans. Their sets are made over all cores, the largest first: they take longest.
     pub(crate) fn build_all(plans: &[Plan<'_>], known: &Windows) -> Result<Vec<Group>, TooLarge> {
-        let sets = plans.iter().flat_map(|plan| &plan.places).enumerate();
+        let sets = plans.iter().flat_map(|plan| &plan.sets).enumerate();
         let mut sets: Vec<_> = sets.map(|(number, (place, members))| (number, *place, members)).collect();
         sets.sort_by_key(|(_, _, members)| std::cmp::Reverse(members.len()));
         let built =
@@ -200,7 +238,7 @@ impl Group {
         built.sort_by_key(|(number, _)| *number);
         let mut built = built.into_iter().map(|(_, set)| set);
         let group = |plan: &Plan<'_>| Group {
-            sets: built.by_ref().take(plan.places.len()).collect(),
+            sets: built.by_ref().take(plan.sets.len()).collect(),
             bare: plan.bare.as_slice().into(),
         };
         Ok(plans.iter().map(group).collect())
@@ -219,9 +257,29 @@ pub(crate) fn fast_pattern(rule: &Rule) -> Option<(&BufferMatch, &[u8])> {
     (!content.negated && !pattern.is_empty()).then_some((buffer, pattern))
 }
 
-fn places_of(rule: &Rule, buffer: &BufferMatch) -> ArrayVec<Place, 2> {
+/// How far from the begin of its buffer the fast pattern can end: its `depth`, if that is a number.
+fn reach_of(rule: &Rule) -> usize {
+    let content = || {
+        let fast = rule.fast_pattern?;
+        let step = rule.buffers.get(usize::from(fast.buffer))?.steps.get(usize::from(fast.step))?;
+        if let Step::Content(content) = step { Some(content) } else { None }
+    };
+    let number = |operand| match operand {
+        Operand::Value(value) => usize::try_from(value.max(0)).ok(),
+        Operand::Variable(_) => None,
+    };
+    let reach = || {
+        let content = content()?;
+        number(content.offset.unwrap_or(Operand::Value(0)))?.checked_add(number(content.depth?)?)
+    };
+    reach().unwrap_or(usize::MAX)
+}
+
+fn places_of(rule: &Rule, buffer: &BufferMatch, class: Class) -> ArrayVec<Place, 2> {
     let mut places = ArrayVec::new();
     match (buffer.context, Kind::of(rule)) {
+        // Where there are no streams a rule over streams looks into packets.
+        (Context::Payload, Kind::Payload(_)) if class != Class::Tcp => places.push(Place::Packet),
         (Context::Payload, Kind::Payload(scope)) => {
             if scope != PayloadScope::Stream {
                 places.push(Place::Packet);

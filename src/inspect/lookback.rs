@@ -38,7 +38,7 @@ impl<'w, 'a> Search<'w, 'a> {
     pub(super) fn run(&mut self, set: &Set, ends: Ends, seen: &mut Seen, candidates: &mut Candidates) {
         let number = self.sets << PATTERN_BITS;
         self.sets += 1;
-        let bytes = self.window.bytes;
+        let bytes = set.reaches(self.window.bytes, self.window.offset);
         let mut from = 0;
         if self.told {
             from = self.window.fresh_from.saturating_sub(set.longest().saturating_sub(1));
@@ -46,7 +46,7 @@ impl<'w, 'a> Search<'w, 'a> {
                 set.behind(pattern, ends).for_each(|rule| candidates.add(rule));
             }
         }
-        let end = self.window.offset.saturating_add(bytes.len() as u64);
+        let end = self.window.offset.saturating_add(self.window.bytes.len() as u64);
         let memo = &mut self.memo;
         set.search(bytes.get(from..).unwrap_or_default(), seen, |pattern| {
             let mut rules = set.behind(pattern, ends).peekable();

@@ -2,6 +2,7 @@
 
 mod datasets;
 mod frames;
+mod near;
 mod scope;
 mod transactions;
 

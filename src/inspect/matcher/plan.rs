@@ -6,8 +6,8 @@ use super::window::SHORTEST;
 
 /// Patterns that a sieve is not worth its tables for.
 const FEW: usize = 8;
-/// Most patterns of two bytes for which the sieve has room: each is all windows of four bytes that begin with it.
-const CRAMPED: usize = 32;
+/// Most patterns of two bytes for the sieve: its first filter lets all through that begins like one of them.
+const CRAMPED: usize = 128;
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -70,10 +70,10 @@ mod tests {
 
     #[test]
     fn single_bytes_go_to_the_nibbles_and_so_do_many_pairs() {
-        let pairs = |count: u8| (0..count).map(|n| vec![0x80, n]);
-        let plan = Plan::of(&set(words(100).chain(pairs(32))), Level::Avx512);
+        let pairs = |count: u8| (0..count).map(|n| vec![0x80 | n >> 6, 0x80 | (n & 63)]);
+        let plan = Plan::of(&set(words(100).chain(pairs(128))), Level::Avx512);
         assert!(plan.sieves(b"ab") && !plan.sieves(b"a"));
-        let plan = Plan::of(&set(words(100).chain(pairs(33))), Level::Avx512);
+        let plan = Plan::of(&set(words(100).chain(pairs(129))), Level::Avx512);
         assert!(plan.sieves(b"abc") && !plan.sieves(b"ab"));
     }
 }

@@ -7,7 +7,7 @@
 //! fifth, under the first two of its window.
 
 use super::entry::{Entry, Rows};
-use super::window::{FOLD, REACH, WINDOW, rarity_of};
+use super::window::{FOLD, REACH, SHORTEST, WINDOW, rarity_of};
 
 /// Bits of a map, log 2, and how many a member gets within these limits: 16 KiB at most.
 const BITS: std::ops::RangeInclusive<u32> = 8..=17;
@@ -33,7 +33,7 @@ const SHORT: usize = 4;
 
 /// A set of hashes, by their high bits.
 #[derive(Debug)]
-pub(super) struct Bits {
+struct Bits {
     words: Box<[u32]>,
     shift: u32,
 }
@@ -145,16 +145,33 @@ impl Filing {
     }
 }
 
-/// The windows themselves: a quick look before the shelves.
-pub(super) fn bits_of(windows: &[&[u8]]) -> Bits {
-    let count = windows.iter().map(|window| completions(window)).sum();
-    Bits::of(count, windows.iter().flat_map(|window| completed(window)))
+/// The windows themselves: a quick look before the shelves. Those of two bytes have a map of their own, for among the others
+/// each would be a thousand.
+#[derive(Debug)]
+pub(super) struct Glance {
+    windows: Bits,
+    pairs: Option<Bits>,
 }
 
-/// The hash of the window alone, as in [`bits_of`].
-#[inline(always)]
-pub(super) fn hash_of(window: u32) -> u32 {
-    four(window)
+impl Glance {
+    pub(super) fn of(windows: &[&[u8]]) -> Glance {
+        let (pairs, others): (Vec<&[u8]>, Vec<&[u8]>) = windows.iter().partition(|w| w.len() <= SHORTEST);
+        let count = others.iter().map(|window| completions(window)).sum();
+        let windows = Bits::of(count, others.iter().flat_map(|window| completed(window)));
+        let of_pairs = || Bits::of(pairs.len(), pairs.iter().map(|pair| two(folded(pair) as u32)));
+        Glance { windows, pairs: (!pairs.is_empty()).then(of_pairs) }
+    }
+
+    /// 1 if a window may stand where these four bytes do.
+    #[inline(always)]
+    pub(super) fn has(&self, bytes: u32) -> usize {
+        let pair = self.pairs.as_ref().map_or(0, |pairs| pairs.has(two(bytes)));
+        self.windows.has(four(bytes)) | pair
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.windows.bytes() + self.pairs.as_ref().map_or(0, Bits::bytes)
+    }
 }
 
 /// The hashes of all that four bytes may be of which these are the first.

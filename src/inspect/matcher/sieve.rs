@@ -12,14 +12,14 @@ use super::bigram::Bigrams;
 use super::cover;
 use super::entry::Entry;
 use super::recall;
-use super::shelf::{Bits, Filing, SHELVES, Shelf, bits_of};
+use super::shelf::{Filing, Glance, SHELVES, Shelf};
 use crate::rules::Windows;
 
 #[derive(Debug)]
 pub(super) struct Sieve {
     pub(super) bigrams: Bigrams,
     /// The windows, by another hash.
-    pub(super) windows: Bits,
+    pub(super) windows: Glance,
     pub(super) shelves: [Shelf; SHELVES],
     /// Which windows, for a saved set.
     chosen: (u64, Box<[u8]>),
@@ -44,7 +44,7 @@ impl Sieve {
         let bigrams = Bigrams::of(&windows);
         let chosen = (key, windows.iter().map(recall::byte).collect());
         let windows: Vec<&[u8]> = windows.iter().map(|window| window.bytes()).collect();
-        Sieve { bigrams, windows: bits_of(&windows), shelves: filing.finish(), chosen }
+        Sieve { bigrams, windows: Glance::of(&windows), shelves: filing.finish(), chosen }
     }
 
     pub(super) fn chosen(&self) -> (u64, &[u8]) {

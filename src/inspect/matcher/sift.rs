@@ -3,7 +3,7 @@
 use super::Look;
 use super::chunk::{CHUNK, Chunk, FOLDED, LEAD, PLACES};
 use super::entry::Entry;
-use super::shelf::{ABOUT, BEFORE, SHELVES, hash_of, hashes};
+use super::shelf::{ABOUT, BEFORE, SHELVES, hashes};
 use super::sieve::Sieve;
 
 /// Bytes before and behind a position on which its quick comparisons depend (`entry`: a value lies within the first 16
@@ -84,7 +84,7 @@ fn narrow(sieve: &Sieve, chunk: &mut Chunk, found: usize) -> [usize; SHELVES] {
     for n in 0..found {
         let position = chunk.passed[n & (PLACES - 1)];
         chunk.waiting[waiting & (PLACES - 1)] = position;
-        waiting += sieve.windows.has(hash_of(window(&chunk.folded, position)));
+        waiting += sieve.windows.has(window(&chunk.folded, position));
     }
     let mut kept = [0; SHELVES];
     for n in 0..waiting {
