@@ -10,6 +10,8 @@ mod early;
 mod generations;
 mod judgement;
 mod log;
+mod order;
+mod waiting;
 mod worker;
 
 use super::plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, Plugin};

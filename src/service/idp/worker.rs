@@ -4,6 +4,7 @@ use super::at_work::{AppEvents, AtWork, origin_of};
 use super::generations::{Generations, Prepared};
 use super::judgement::Judgement;
 use super::log::ending;
+use super::waiting::Waiting;
 use crate::app::{Announced, Apps};
 use crate::base::event::{CloseReason, PacketVerdict};
 use crate::base::{Anomaly, Dir, Order, SetId, Verdict};
@@ -19,11 +20,12 @@ use std::sync::Arc;
 const GATHER: usize = 128 * 1024;
 
 pub struct IdpWorker {
-    streams: Streams,
+    pub(super) streams: Streams,
     apps: Apps,
     inspector: Inspector,
     generations: Generations,
     gather: Box<[u8]>,
+    pub(super) waiting: Waiting,
 }
 
 impl IdpWorker {
@@ -41,6 +43,7 @@ impl IdpWorker {
             generations: Generations::new(newest),
             inspector,
             gather: vec![0; GATHER].into(),
+            waiting: Waiting::new(),
         }
     }
 
@@ -57,7 +60,7 @@ impl IdpWorker {
         session: &Session,
         report: &'a mut Reporter,
     ) -> Option<AtWork<'a>> {
-        let IdpWorker { streams, apps, inspector, gather, generations } = self;
+        let IdpWorker { streams, apps, inspector, gather, generations, .. } = self;
         let rules = generations.of(set, Some(session.policy.0))?;
         Some(AtWork { streams, apps, inspector, gather, rules, report })
     }
@@ -105,6 +108,7 @@ impl DataPlugin for IdpWorker {
                 context.ignore_both();
             }
         }
+        let in_order = self.keep_order_of_segments(context, &judgement);
         mark(context, &judgement);
         let outbox = &mut context.host.outbox;
         outbox
@@ -123,7 +127,7 @@ impl DataPlugin for IdpWorker {
                 context.host.outbox.blame.rule = context.host.outbox.blame.rule.or(rule);
                 Reply::DropPacket(reason)
             }
-            Verdict::Forward | Verdict::Hold => Reply::Forward,
+            Verdict::Forward | Verdict::Hold => in_order,
         }
     }
 
@@ -195,6 +199,10 @@ impl DataPlugin for IdpWorker {
 
     fn session_destroy(&mut self, context: &mut Context<'_>) {
         let Some(at) = &mut context.session else { return };
+        // Their frames find that the session has ended, when their time is over.
+        if !self.waiting.is_empty(at.id) {
+            self.waiting.take(at.id, |_, _| true);
+        }
         self.streams.release(at.session);
         self.apps.release(&mut at.session.app);
         let mut state = StateHandle::from_raw(at.session.inspection);

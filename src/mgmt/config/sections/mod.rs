@@ -36,6 +36,6 @@ pub use profiler::Profiler;
 pub use rules::{Rules, Vars};
 pub use services::{HoldEnd, Inactive, OnFault, PluginEntry, ServiceSet, Services};
 pub use tables::{
-    Fragments, FullTable, Inspect, Midstream, Mtu, Overlap, Sessions, Streams, Timeouts, Urgent,
+    Fragments, FullTable, Inspect, Midstream, Mtu, OutOfOrder, Overlap, Sessions, Streams, Timeouts, Urgent,
 };
 pub use tunnels::Tunnels;

@@ -306,6 +306,14 @@ words! {
 }
 
 words! {
+    /// What becomes of a segment that comes before those in front of it.
+    OutOfOrder {
+        Forward = "forward",
+        Hold = "hold",
+    }
+}
+
+words! {
     /// When bytes of a stream are inspected.
     Inspect {
         /// In the packet that brings them.
@@ -326,6 +334,7 @@ pub struct Streams {
     pub streams: u32,
     pub policy: Overlap,
     pub urgent: Urgent,
+    pub out_of_order: OutOfOrder,
 }
 
 impl Streams {
@@ -344,6 +353,7 @@ impl Streams {
             streams: 1 << 18,
             policy,
             urgent: Urgent::OutOfBand,
+            out_of_order: OutOfOrder::Forward,
         }
     }
 }
@@ -388,6 +398,13 @@ impl Section for Streams {
             "urgent",
             "The byte that the urgent pointer names: \"out-of-band\" is no part of the stream, \"inline\" stays in it.",
             &mut self.urgent,
+        );
+        v.live(
+            "out-of-order",
+            "A segment that comes before those in front of it: \"forward\" lets it go on, its bytes kept for inspection; \"hold\" keeps\n\
+             it until they have come, in mode ips, within the hold- settings of [services] and 32 a session. The receiver's\n\
+             duplicate acknowledgements then fail to come, and the sender learns of a loss by its own timer only.",
+            &mut self.out_of_order,
         );
     }
 }
