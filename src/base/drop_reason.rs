@@ -69,8 +69,8 @@ drop_reasons! {
     PluginDiscard = "plugin", "a plugin discarded it";
     ServiceInactive = "service_inactive", "its service set has not all of its policies yet, and the inactive-action of its pair or set is drop";
     PluginOut = "plugin_out", "a plugin of its service set was taken out, and its on-fault policy is drop";
-    HoldTimeout = "hold_timeout", "no plugin decided in time about a held frame";
-    HoldCap = "hold_cap", "a plugin asked to hold it, and as many frames are held as may be";
+    HoldTimeout = "hold_timeout", "it was held, and what it waited for, a plugin's decision or bytes in front of it, did not come in time";
+    HoldCap = "hold_cap", "it was to be held, and as many frames are held as may be";
     HoldSessionEnded = "hold_session_ended", "its session ended while a plugin held it";
     // queues and memory
     RingFull = "ring_full", "the ring to a worker is full";

@@ -50,6 +50,11 @@ impl LinkSet {
         self.links[list as usize].next.checked_sub(self.lists)
     }
 
+    /// The node behind one that is in a list.
+    pub fn after(&self, node: u32) -> Option<u32> {
+        self.links.get((self.lists + node) as usize)?.next.checked_sub(self.lists)
+    }
+
     pub fn is_empty(&self, list: u32) -> bool {
         self.links[list as usize].next == list
     }
@@ -80,6 +85,8 @@ mod tests {
                 }
             }
             for list in 0..2u32 {
+                let walked = std::iter::successors(set.front(list), |node| set.after(*node));
+                prop_assert_eq!(&walked.collect::<Vec<_>>(), &model[list as usize]);
                 for &node in &model[list as usize] {
                     prop_assert_eq!(set.front(list), Some(node));
                     set.remove(node);

@@ -6,8 +6,8 @@ use crate::io::dpdk::{EalConfig, HashFields, LogLevel, Memory, PoolConfig, PortC
 use crate::io::{LinkType, PortInfo};
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{
-    ChecksumOffload, Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, Overlap,
-    PairInactive, Poll, Profile, Urgent, WhenCrowded, check,
+    ChecksumOffload, Config, EventType, FullTable, HashKey, Inspect, Midstream, Mode, NonIp, OutOfOrder,
+    Overlap, PairInactive, Poll, Profile, Urgent, WhenCrowded, check,
 };
 use crate::mgmt::doctor::Host;
 use crate::mgmt::profiler::PROFILED;
@@ -139,6 +139,7 @@ pub fn streams(config: &Config) -> stream::Settings {
             Urgent::OutOfBand => stream::Urgent::OutOfBand,
             Urgent::Inline => stream::Urgent::Inline,
         },
+        hold: s.out_of_order == OutOfOrder::Hold,
         depth: s.depth.0,
         lookback: s.lookback,
         ahead: u32::try_from(s.ahead.0).unwrap_or(u32::MAX),

@@ -13,7 +13,7 @@ use crate::service::outbox::{Blame, Decision};
 use crate::service::set::OnFault;
 use crate::service::trace::Step;
 use crate::service::{Passage, SessionAt, Subject};
-use crate::session::{SessionId, Tracked};
+use crate::session::{SessionId, Settled, Tracked};
 
 /// Where a held packet goes on: session, direction, place in the order, and what TCP tracking had found.
 type GoesOn = (SessionId, Dir, u8, Option<Tracked>);
@@ -129,6 +129,10 @@ impl Lane {
         let Some(session) = sessions.get_mut(id) else {
             return Verdict::Drop(DropReason::HoldSessionEnded);
         };
+        // Meanwhile another packet may have been the session's last.
+        if let Settled::Drop(reason) = session.settled {
+            return Verdict::Drop(reason);
+        }
         let packet = subject.packet(decoded, tracked.as_ref());
         match services.packet(SessionAt { id, session }, packet, dir, next, outside) {
             Passage::Forward => Verdict::Forward,

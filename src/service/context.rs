@@ -127,9 +127,13 @@ impl Context<'_> {
             && self.host.outbox.edits.try_push(edit).is_ok()
     }
 
-    /// The ticket that this packet will have if the reply is [`Reply::Hold`](super::Reply::Hold); `None` when no more can be held.
+    /// The ticket that this packet will have if the reply is [`Reply::Hold`](super::Reply::Hold); `None` when no more can be held, of
+    /// this session or at all.
     pub fn ticket(&self) -> Option<u64> {
-        self.held?.next_ticket().map(|ticket| ticket.0)
+        let table = self.held?;
+        let room =
+            self.host.states.held(self.handle()).is_none_or(|held| held < table.settings().session_frames);
+        table.next_ticket().filter(|_| room).map(|ticket| ticket.0)
     }
 
     /// Lends the event to a member of the chain: what it said, and what it counts. `None` when it is out.

@@ -100,6 +100,11 @@ impl StateSlab {
         (handle != NO_HANDLE && member < self.stride).then_some(handle as usize * self.stride + member)
     }
 
+    /// Frames held of the session; `None` where that is not counted.
+    pub fn held(&self, handle: u32) -> Option<u8> {
+        self.held.get(handle as usize).copied()
+    }
+
     /// Frames held of the session.
     pub fn held_mut(&mut self, handle: u32) -> Option<&mut u8> {
         self.held.get_mut(handle as usize)

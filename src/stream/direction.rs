@@ -118,6 +118,17 @@ impl Stream {
         }
     }
 
+    /// Where the segment's bytes end, if bytes before them are missing that may still come.
+    pub(super) fn early_end(&self, seq: SeqNum, len: usize) -> Option<u64> {
+        let start = u64::try_from(self.offset(seq)).ok().filter(|start| *start > self.next)?;
+        let waits = !self.ended && !self.depth_reached && self.gap_ahead().is_none();
+        waits.then(|| start.saturating_add(len as u64))
+    }
+
+    pub(super) fn contiguous(&self) -> u64 {
+        if self.depth_reached || self.ended { u64::MAX } else { self.next }
+    }
+
     /// Whether bytes lie here that were not inspected yet.
     pub(super) fn unread(&self) -> bool {
         self.done() < self.next || !self.ahead.is_empty()

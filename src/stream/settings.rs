@@ -32,6 +32,8 @@ pub struct Settings {
     /// By the receiver's address.
     pub overlap: PolicyTable,
     pub urgent: Urgent,
+    /// A segment that comes before those in front of it waits for them, where verdicts act; else it goes on, its bytes kept.
+    pub hold: bool,
     /// Bytes of a direction that are inspected; what comes later costs nothing. 0: all.
     pub depth: u64,
     /// Inspected bytes that are kept before fresh ones, so that a match over the border is found.
@@ -67,6 +69,7 @@ impl Default for Settings {
             delivery: Delivery::Inline,
             overlap: PolicyTable::default(),
             urgent: Urgent::OutOfBand,
+            hold: false,
             depth: Settings::DEPTH,
             lookback: Settings::CHUNK,
             ahead: 1 << 20,

@@ -5,7 +5,7 @@ use super::direction::{Segment, Store, Stream};
 use super::memo::Memo;
 use super::owners::Tables;
 use super::settings::{Delivery, Settings, Urgent};
-use crate::base::{Anomaly, Dir, DropReason};
+use crate::base::{Anomaly, Dir, DropReason, SeqNum};
 use crate::io::cache;
 use crate::session::{NO_HANDLE, Session, Tracked};
 use arrayvec::ArrayVec;
@@ -91,6 +91,7 @@ impl Streams {
         let own = &mut self.settings;
         std::mem::swap(&mut own.overlap, &mut settings.overlap);
         (own.urgent, own.depth, own.ahead) = (settings.urgent, settings.depth, settings.ahead);
+        own.hold = settings.hold;
     }
 
     /// Bytes can be looked at before they are acknowledged.
@@ -261,6 +262,16 @@ impl Streams {
         if let Some(stream) = self.stream(session, dir) {
             stream.trigger();
         }
+    }
+
+    /// Where in `dir` the segment's bytes end, if some before them are missing that may still come.
+    pub fn early_end(&self, session: &Session, dir: Dir, seq: SeqNum, len: usize) -> Option<u64> {
+        self.slots.get(session.streams[dir] as usize)?.early_end(seq, len)
+    }
+
+    /// Up to where all bytes of `dir` came; `None` when nobody follows it.
+    pub fn contiguous(&self, session: &Session, dir: Dir) -> Option<u64> {
+        self.slots.get(session.streams[dir] as usize).map(Stream::contiguous)
     }
 
     /// Whether the session's end would bring bytes to inspection.

@@ -11,8 +11,10 @@ mod early;
 mod generations;
 mod judgement;
 mod log;
+mod order;
 mod shadow;
 mod sides;
+mod waiting;
 mod without;
 mod worker;
 

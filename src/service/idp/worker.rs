@@ -5,6 +5,7 @@ use super::generations::{Generations, Prepared};
 use super::judgement::Judgement;
 use super::log::ending;
 use super::shadow::Shadow;
+use super::waiting::Waiting;
 use super::without::Without;
 use crate::app::{Announced, Apps};
 use crate::base::event::CloseReason;
@@ -21,13 +22,14 @@ use std::sync::Arc;
 const GATHER: usize = 128 * 1024;
 
 pub struct IdpWorker {
-    streams: Streams,
+    pub(super) streams: Streams,
     apps: Apps,
     inspector: Inspector,
     generations: Generations,
     gather: Box<[u8]>,
     /// A candidate that judges the same packets without effect.
     shadow: Option<Box<Shadow>>,
+    pub(super) waiting: Waiting,
 }
 
 impl IdpWorker {
@@ -46,6 +48,7 @@ impl IdpWorker {
             inspector,
             gather: vec![0; GATHER].into(),
             shadow: None,
+            waiting: Waiting::new(),
         }
     }
 
@@ -115,7 +118,11 @@ impl IdpWorker {
         if is_over(session) {
             context.ignore_both();
         }
-        carry_out(context, judgement, generation)
+        let in_order = self.keep_order_of_segments(context, &judgement);
+        match carry_out(context, judgement, generation) {
+            Reply::Forward => in_order,
+            other => other,
+        }
     }
 
     #[cold]
@@ -232,6 +239,10 @@ impl DataPlugin for IdpWorker {
         let Some(at) = &mut context.session else { return };
         if let Some(shadow) = &mut self.shadow {
             shadow.release(at.id);
+        }
+        // Their frames find that the session has ended, when their time is over.
+        if !self.waiting.is_empty(at.id) {
+            self.waiting.take(at.id, |_, _| true);
         }
         self.streams.release(at.session);
         self.apps.release(&mut at.session.app);

@@ -285,12 +285,13 @@ impl Context<'_> {
         self.chain.chain.on_fault == OnFault::Drop && self.host.plugins.out(plugin).is_some()
     }
 
-    /// Whether one more frame of the session may be held: neither it nor the worker has as many as may be.
+    /// Whether one more frame of the session may be held: neither it nor the worker has as many as may be. Where no plugin keeps
+    /// anything of sessions they are not counted here: who holds counts its own.
     fn may_hold(&mut self) -> bool {
         let (Some(held), Some(at)) = (self.held, &self.session) else { return false };
         let most = held.settings().session_frames;
         held.next_ticket().is_some()
-            && self.host.states.held_mut(at.session.services).is_some_and(|count| *count < most)
+            && self.host.states.held_mut(at.session.services).is_none_or(|count| *count < most)
     }
 
     /// Members behind the one that refused never saw the session: they hear nothing of its end.

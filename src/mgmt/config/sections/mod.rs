@@ -18,6 +18,7 @@ pub mod ports;
 mod profiler;
 pub mod rules;
 pub mod services;
+pub mod streams;
 pub mod tables;
 pub mod tunnels;
 
@@ -35,7 +36,6 @@ pub use ports::{ChecksumOffload, Eal, Mode, NonIp, Pair, PairInactive, PairKind,
 pub use profiler::Profiler;
 pub use rules::{Rules, Vars};
 pub use services::{HoldEnd, Inactive, OnFault, PluginEntry, ServiceSet, Services};
-pub use tables::{
-    Fragments, FullTable, Inspect, Midstream, Mtu, Overlap, Sessions, Streams, Timeouts, Urgent,
-};
+pub use streams::{Inspect, OutOfOrder, Streams, Urgent};
+pub use tables::{Fragments, FullTable, Midstream, Mtu, Overlap, Sessions, Timeouts};
 pub use tunnels::Tunnels;

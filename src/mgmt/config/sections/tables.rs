@@ -1,4 +1,4 @@
-//! `[sessions]`, `[timeouts]`, `[fragments]`, `[streams]`.
+//! `[sessions]`, `[timeouts]`, `[fragments]`.
 
 use crate::mgmt::config::Profile;
 use crate::mgmt::config::kind::Kind;
@@ -299,101 +299,6 @@ impl Section for Fragments {
             "icmp-time-exceeded",
             "Tell the sender of a datagram that was not completed in time (ICMP \"fragment reassembly time exceeded\").",
             &mut self.icmp_time_exceeded,
-        );
-    }
-}
-
-words! {
-    /// What becomes of the byte that TCP's urgent pointer names.
-    Urgent {
-        OutOfBand = "out-of-band",
-        Inline = "inline",
-    }
-}
-
-words! {
-    /// When bytes of a stream are inspected.
-    Inspect {
-        /// In the packet that brings them.
-        Inline = "inline",
-        /// Once the receiver has acknowledged them, in chunks.
-        Acknowledged = "acknowledged",
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct Streams {
-    pub inspect: Inspect,
-    pub chunk: u32,
-    pub depth: Bytes,
-    pub lookback: u32,
-    pub ahead: Bytes,
-    pub memory: Bytes,
-    pub streams: u32,
-    pub policy: Overlap,
-    pub urgent: Urgent,
-}
-
-impl Streams {
-    pub fn of(profile: Profile) -> Streams {
-        let (inspect, policy) = match profile {
-            Profile::Suricata => (Inspect::Acknowledged, Overlap::Bsd),
-            Profile::Inline => (Inspect::Inline, Overlap::First),
-        };
-        Streams {
-            inspect,
-            chunk: 2560,
-            depth: Bytes::mib(1),
-            lookback: 2560,
-            ahead: Bytes::mib(1),
-            memory: Bytes::mib(256),
-            streams: 1 << 18,
-            policy,
-            urgent: Urgent::OutOfBand,
-        }
-    }
-}
-
-impl Section for Streams {
-    fn visit(&mut self, v: &mut dyn Visitor) {
-        v.value(
-            "inspect",
-            "\"inline\": bytes are inspected in the packet that brings them, before it leaves. \"acknowledged\": once the\n\
-             receiver has acknowledged them, as Suricata does when it only listens.",
-            &mut self.inspect,
-        );
-        v.value(
-            "chunk",
-            "With \"acknowledged\": bytes that must wait before they are inspected.",
-            &mut Within(&mut self.chunk, 0..=1 << 20).of("bytes"),
-        );
-        v.live(
-            "depth",
-            "Bytes of each direction of a TCP session that are inspected; 0 for all.",
-            &mut self.depth,
-        );
-        v.value(
-            "lookback",
-            "Inspected bytes kept before fresh ones, so that a match over the border is found.",
-            &mut Within(&mut self.lookback, 64..=1 << 16).of("bytes"),
-        );
-        v.live("ahead", "How far a direction may run before its inspected bytes.", &mut self.ahead);
-        v.value("memory", "Bytes that data waiting for inspection may hold on one worker.", &mut self.memory);
-        v.value(
-            "streams",
-            "Directions with payload that one worker follows at once.",
-            &mut Within(&mut self.streams, 64..=1 << 26).of("directions of sessions"),
-        );
-        v.live(
-            "policy",
-            "Which of two overlapping segments holds where neither was inspected or acknowledged: as in [fragments].\n\
-             [host-os-policy] says otherwise by destination. A line that drops lets no second version of a byte pass.",
-            &mut self.policy,
-        );
-        v.live(
-            "urgent",
-            "The byte that the urgent pointer names: \"out-of-band\" is no part of the stream, \"inline\" stays in it.",
-            &mut self.urgent,
         );
     }
 }

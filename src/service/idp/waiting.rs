@@ -1,0 +1,159 @@
+//! Segments that came out of order and are held until what is missing before them has come (`streams.out-of-order = "hold"`).
+//!
+//! Owns who they are; the frames lie in the worker's hold table, which bounds them by time, session and worker.
+
+use crate::base::{Dir, LinkSet, Time};
+use crate::service::outbox::MAX_EMISSIONS;
+use crate::session::SessionId;
+use arrayvec::ArrayVec;
+use std::time::Duration;
+
+/// Segments that one worker may have waiting, and of one session: as many as can be released with one packet.
+const MOST: u32 = 4096;
+pub(super) const MOST_OF_SESSION: usize = MAX_EMISSIONS;
+/// Lists by session: a session's are found by going through one, which a few others share.
+const LISTS: u32 = 1024;
+
+#[derive(Copy, Clone)]
+struct Entry {
+    session: SessionId,
+    dir: Dir,
+    /// Where its bytes end in its direction's stream.
+    end: u64,
+    ticket: u64,
+    since: Time,
+}
+
+/// Tickets of segments that go on, in the order of their bytes.
+pub(super) type Due = ArrayVec<(u64, u64), MOST_OF_SESSION>;
+
+pub(super) struct Waiting {
+    lists: LinkSet,
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+}
+
+impl Waiting {
+    pub(super) fn new() -> Waiting {
+        let room = MOST as usize;
+        Waiting {
+            lists: LinkSet::new(LISTS, MOST),
+            entries: Vec::with_capacity(room),
+            free: Vec::with_capacity(room),
+        }
+    }
+
+    /// Whether no segment of the session waits, as far as its list tells.
+    #[inline]
+    pub(super) fn is_empty(&self, session: SessionId) -> bool {
+        self.lists.is_empty(list(session))
+    }
+
+    /// Whether one more of the session may wait, when `most` of it may.
+    pub(super) fn has_room(&self, session: SessionId, most: u8) -> bool {
+        let room = !self.free.is_empty() || self.entries.len() < MOST as usize;
+        room && self.of(session).count() < MOST_OF_SESSION.min(usize::from(most))
+    }
+
+    /// Forgets those of the session whose time is over: their frames are gone.
+    pub(super) fn forget(&mut self, session: SessionId, timeout: Duration, now: Time) {
+        self.take_where(session, |entry| entry.since.plus(timeout) <= now);
+    }
+
+    /// The segment that gets that ticket waits; ask [`has_room`](Self::has_room) before.
+    pub(super) fn add(&mut self, session: SessionId, dir: Dir, end: u64, ticket: u64, since: Time) {
+        let entry = Entry { session, dir, end, ticket, since };
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => self.entries.len() as u32,
+        };
+        match self.entries.get_mut(index as usize) {
+            Some(place) => *place = entry,
+            None => self.entries.push(entry),
+        }
+        self.lists.push_back(list(session), index);
+    }
+
+    /// Takes those of the session that `goes` says.
+    pub(super) fn take(&mut self, session: SessionId, goes: impl Fn(Dir, u64) -> bool) -> Due {
+        self.take_where(session, |entry| goes(entry.dir, entry.end))
+    }
+
+    fn take_where(&mut self, session: SessionId, goes: impl Fn(&Entry) -> bool) -> Due {
+        let mut taken: ArrayVec<u32, MOST_OF_SESSION> = ArrayVec::new();
+        taken.extend(
+            self.of(session).filter(|(_, entry)| goes(entry)).map(|(index, _)| index).take(MOST_OF_SESSION),
+        );
+        let mut due = Due::new();
+        for index in taken {
+            self.lists.remove(index);
+            self.free.push(index);
+            due.extend(self.entries.get(index as usize).map(|entry| (entry.end, entry.ticket)));
+        }
+        due.sort_unstable();
+        due
+    }
+
+    fn of(&self, session: SessionId) -> impl Iterator<Item = (u32, &Entry)> {
+        let mut at = self.lists.front(list(session));
+        std::iter::from_fn(move || {
+            let index = at?;
+            at = self.lists.after(index);
+            Some((index, self.entries.get(index as usize)?))
+        })
+        .filter(move |(_, entry)| entry.session == session)
+    }
+}
+
+fn list(session: SessionId) -> u32 {
+    session.slot % LISTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: SessionId = SessionId { slot: 5, generation: 1 };
+    /// In the same list.
+    const OTHER: SessionId = SessionId { slot: 5 + LISTS, generation: 1 };
+
+    #[test]
+    fn what_is_due_of_a_session_comes_in_the_order_of_its_bytes() {
+        let mut waiting = Waiting::new();
+        for (end, ticket) in [(30, 1), (20, 2), (40, 3)] {
+            waiting.add(ONE, Dir::ToServer, end, ticket, Time::ZERO);
+        }
+        waiting.add(OTHER, Dir::ToServer, 10, 4, Time::ZERO);
+        waiting.add(ONE, Dir::ToClient, 10, 5, Time::ZERO);
+        let due = waiting.take(ONE, |dir, end| dir == Dir::ToServer && end <= 30);
+        assert_eq!(due.as_slice(), [(20, 2), (30, 1)]);
+        assert_eq!(waiting.take(OTHER, |_, _| true).as_slice(), [(10, 4)]);
+        assert_eq!(waiting.take(ONE, |_, _| true).as_slice(), [(10, 5), (40, 3)]);
+        assert!(waiting.is_empty(ONE));
+    }
+
+    #[test]
+    fn a_session_and_a_worker_have_so_many() {
+        let mut waiting = Waiting::new();
+        let id = |slot| SessionId { slot, generation: 0 };
+        let mut slot = 0;
+        while waiting.has_room(id(slot), 255) {
+            (0..MOST_OF_SESSION as u64).for_each(|n| waiting.add(id(slot), Dir::ToServer, n, n, Time::ZERO));
+            assert!(!waiting.has_room(id(slot), 255));
+            slot += 1;
+        }
+        assert_eq!(slot as usize * MOST_OF_SESSION, MOST as usize);
+        assert_eq!(waiting.take(id(3), |_, _| true).len(), MOST_OF_SESSION);
+        assert!(waiting.has_room(id(3), 255) && !waiting.has_room(id(4), 255));
+    }
+
+    #[test]
+    fn whose_time_is_over_takes_no_room() {
+        let mut waiting = Waiting::new();
+        (1..=4).for_each(|n| waiting.add(ONE, Dir::ToServer, n, n, Time::from_secs(n)));
+        assert!(!waiting.has_room(ONE, 4) && waiting.has_room(ONE, 5));
+        waiting.forget(ONE, Duration::from_secs(2), Time::from_secs(4));
+        assert!(waiting.has_room(ONE, 4));
+        assert_eq!(waiting.take(ONE, |_, _| true).as_slice(), [(3, 3), (4, 4)]);
+    }
+}
