@@ -17,7 +17,7 @@ pub fn beside<R: Send, M>(work: impl Fn() -> R + Sync, meanwhile: impl FnOnce() 
     let counting = tally::mine();
     let counted = || counting.work(&work);
     thread::scope(|scope| {
-        let other = thread::Builder::new().name("weir-setup".into()).spawn_scoped(scope, &counted);
+        let other = thread::Builder::new().name("weir-setup".into()).spawn_scoped(scope, counted);
         let done = meanwhile();
         let result = match other {
             Ok(other) => other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),

@@ -41,7 +41,7 @@ pub(super) fn report(tx: &mut Transaction, dir: Dir, header: &Header<'_>) -> Opt
     tx.note("role", role);
     let mut errors = 0;
     let mut payloads = header.payloads();
-    while let Some(payload) = payloads.next() {
+    for payload in payloads.by_ref() {
         let payload = payload.ok()?;
         tx.note("payload[]", names::payload_v2(payload.kind).as_bytes());
         match payload.kind {

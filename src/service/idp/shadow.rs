@@ -123,7 +123,7 @@ impl Shadow {
     pub(super) fn close(&mut self, turn: Turn, context: &Context<'_>, gather: &mut [u8]) {
         let Turn { id, mut session, .. } = turn;
         self.inspector.set_position(context.host.position);
-        self.streams.finish(&mut session);
+        self.streams.finish(&session);
         self.at_work(gather).rest(&mut session, context.host.closing_packet);
         self.sides.keep(id, &session);
     }

@@ -9,7 +9,7 @@ use crate::mgmt::control::ControlError;
 use crate::mgmt::operator::Operator;
 use crate::mgmt::revisions::file::Prepared;
 use crate::mgmt::revisions::{Coming, Revision, RevisionError, State, mend};
-use std::path::PathBuf;
+use std::path::Path;
 
 /// Files that are written and not yet in their places.
 #[derive(Default)]
@@ -121,7 +121,7 @@ impl Operator {
     pub(super) fn file_to_be(
         &self,
         desk: &Desk,
-        file: &PathBuf,
+        file: &Path,
         wanted: &Loaded,
         text: &str,
     ) -> Result<Option<Prepared>, ControlError> {
