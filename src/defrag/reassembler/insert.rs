@@ -52,50 +52,62 @@ impl Reassembler {
             return Outcome::Dropped(DropReason::FragmentInvalid, frame);
         }
         let heads = start == 0 && !datagram.header.is_known();
-        let tcp_until = if heads { self.tcp_until(&frame, ip, fragment) } else { datagram.tcp_until };
-        let datagram = self.datagrams.value(slot);
-        let within = if heads {
-            // Whatever lies there began in the header: nothing with offset 0 came.
-            tcp_until > 0 && datagram.pieces.overlap(&self.nodes, Span::new(0, tcp_until))
-        } else {
-            (1..tcp_until).contains(&start)
-        };
-        if within {
-            sink.anomaly(ignored);
-            return Outcome::Dropped(DropReason::FragmentInvalid, frame);
-        }
         // A long header is kept in buffers of its own, no more of them than its frame has.
         let own = if heads && fragment.payload as usize > KEPT { buffers } else { 0 };
         if let Some(reason) = self.cap(slot, buffers + own) {
             return Outcome::Dropped(reason, frame);
         }
-        let datagram = self.datagrams.value_mut(slot);
+        let tcp_until = if heads { self.tcp_until(&frame, ip, fragment) } else { 0 };
         if !apart {
             sink.anomaly(if v4 { Anomaly::Ipv4FragOverlap } else { Anomaly::Ipv6FragOverlap });
             if !v4 && self.settings.drop_v6_overlaps {
                 self.poison(slot, DropReason::FragmentOverlapV6, sink);
                 return Outcome::Dropped(DropReason::FragmentOverlapV6, frame);
             }
+            if self.within_tcp_header(slot, start, tcp_until) {
+                sink.anomaly(ignored);
+                return Outcome::Dropped(DropReason::FragmentInvalid, frame);
+            }
         }
         if heads {
-            datagram.tcp_until = tcp_until;
-            match datagram.header.take(&frame, ip, fragment, &mut self.head_room, alloc) {
-                Ok(0) => {}
-                Ok(segments) => {
-                    self.charge(slot, segments as u64 * u64::from(self.settings.buffer_bytes));
+            self.datagrams.value_mut(slot).tcp_until = tcp_until;
+            if let Err(reason) = self.take_header(slot, &frame, ip, fragment, alloc) {
+                if reason == DropReason::FragmentInvalid {
+                    sink.anomaly(ignored);
                 }
-                Err(reason) => {
-                    if reason == DropReason::FragmentInvalid {
-                        sink.anomaly(ignored);
-                    }
-                    return Outcome::Dropped(reason, frame);
-                }
+                return Outcome::Dropped(reason, frame);
             }
         }
         let datagram = self.datagrams.value_mut(slot);
         datagram.largest = datagram.largest.max(ip.total_len.min(u32::from(u16::MAX)) as u16);
         let place = Place { span, apart, buffers };
         self.place(slot, frame, place, fragment, alloc, sink)
+    }
+
+    /// Whether a fragment that overlaps others begins within TCP's header, or if it has that (up to `tcp_until`), one of them does.
+    fn within_tcp_header(&self, slot: u32, start: u32, tcp_until: u32) -> bool {
+        let datagram = self.datagrams.value(slot);
+        if tcp_until > 0 {
+            // Whatever lies there began in the header: nothing with offset 0 came.
+            return datagram.pieces.overlap(&self.nodes, Span::new(0, tcp_until));
+        }
+        (1..datagram.tcp_until).contains(&start)
+    }
+
+    fn take_header(
+        &mut self,
+        slot: u32,
+        frame: &Frame,
+        ip: &Ip,
+        fragment: &Fragment,
+        alloc: &mut dyn FrameAllocator,
+    ) -> Result<(), DropReason> {
+        let header = &mut self.datagrams.value_mut(slot).header;
+        let segments = header.take(frame, ip, fragment, &mut self.head_room, alloc)?;
+        if segments > 0 {
+            self.charge(slot, segments as u64 * u64::from(self.settings.buffer_bytes));
+        }
+        Ok(())
     }
 
     fn place(

@@ -26,7 +26,7 @@ pub enum CaptureError {
     #[error("{path}: {source}; correct the path, or its permissions", path = path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error(
-        "{path} is {what}, and a replay reads its capture twice: write it to a file first (`cat {path} > FILE.pcap`)",
+        "{path} is {what}, and a capture is read twice: write it to a file first (`cat {path} > FILE.pcap`)",
         path = path.display()
     )]
     NotAFile { path: PathBuf, what: &'static str },
