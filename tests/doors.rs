@@ -4,7 +4,7 @@
 
 mod support;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -27,7 +27,9 @@ fn ca(bench: &Bench, name: &str) -> CertifiedIssuer<'static, KeyPair> {
 /// Writes NAME.pem and NAME.key, of 127.0.0.1.
 fn issue(bench: &Bench, ca: &CertifiedIssuer<'_, KeyPair>, name: &str) {
     let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
     bench.file(&format!("{name}.pem"), params.signed_by(&key, ca).unwrap().pem());
     bench.file(&format!("{name}.key"), key.serialize_pem());
 }
@@ -70,7 +72,7 @@ fn a_client_without_the_right_certificate_is_refused_by_tcp() {
     let (code, refused) = by("operator", "strangers.ca");
     assert!(code == Some(1) && refused.contains("UnknownIssuer") && refused.contains("--ca"), "{refused}");
     let (code, refused) = ask(&[]);
-    assert!(code == Some(1) && refused.contains("--ca, --cert and --key"), "{refused}");
+    assert!(code == Some(2) && refused.contains("--ca, --cert and --key"), "{refused}");
     // Not by our own client: no handshake at all. What is wanted is told, and nothing else.
     let mut bare = TcpStream::connect(appliance.said_port("mutual TLS at ").unwrap()).unwrap();
     bare.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -79,6 +81,35 @@ fn a_client_without_the_right_certificate_is_refused_by_tcp() {
     let _ = bare.read_to_end(&mut answer);
     let said = String::from_utf8_lossy(&answer);
     assert!(said.contains("and wants TLS") && answer.len() < 300, "{said}");
+    appliance.end();
+}
+
+#[test]
+fn operators_at_one_address_are_told_apart_by_their_certificates() {
+    let bench = Bench::new();
+    let (servers, clients) = (ca(&bench, "servers"), ca(&bench, "clients"));
+    issue(&bench, &servers, "server");
+    ["alice", "bob"].into_iter().for_each(|name| issue(&bench, &clients, name));
+    let file = |key: &str, name: &str| format!("rpc.tls.{key}={}", bench.path(name).display());
+    let sets = [
+        "rpc.listen=127.0.0.1:0".to_owned(),
+        file("certificate", "server.pem"),
+        file("key", "server.key"),
+        file("client-ca", "clients.ca"),
+    ];
+    let appliance = Appliance::start(bench, &sets.each_ref().map(String::as_str));
+    let url = format!("https://{}", appliance.said_port("mutual TLS at ").unwrap());
+    let path = |name: &str| text(appliance.bench.path(name));
+    for (name, sid) in [("alice", "9900001"), ("bob", "9900002")] {
+        let (ca, certificate, key) =
+            (path("servers.ca"), path(&format!("{name}.pem")), path(&format!("{name}.key")));
+        let who = ["--address", &url, "--ca", &ca, "--cert", &certificate, "--key", &key];
+        let done = weir().args(["ctl", "rules", "set", sid, "alert"]).args(who).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    let told = appliance.json(&["rules", "overrides"]);
+    let by: Vec<_> = told["overrides"].as_array().unwrap().iter().map(|rule| rule["by"].clone()).collect();
+    assert_eq!(by, ["CN=alice", "CN=bob"]);
     appliance.end();
 }
 

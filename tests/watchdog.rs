@@ -73,6 +73,10 @@ on-fault = "{}"
 
 fn config(bench: &Bench, plan: Plan<'_>, ports: [String; 2]) -> String {
     let folder = bench.path("").display().to_string();
+    bench.file(
+        "line.rules",
+        "alert tcp any any -> any any (msg:\"never\"; content:\"nothing like it\"; sid:7;)\n",
+    );
     let [outside, inside] = ports;
     format!(
         r#"
@@ -102,7 +106,7 @@ frames = 8191
 size = 4096
 
 [rules]
-files = []
+files = ["line.rules"]
 
 [outputs]
 directory = "{folder}"
@@ -403,6 +407,13 @@ fn traffic_passes_again_within_two_seconds_and_the_name_is_known_within_one() {
         let steady = client.start(&format!("ping -D -O -i 0.02 {to}"), &line.bench, "steady");
         until("answers", || steady.stdout().contains("bytes from").then_some(()));
 
+        for words in [
+            &["rules", "set", "7", "drop", "--for", "1h"][..],
+            &["mode", "tap", "--confirm", "1h"],
+            &["pass", "add", "203.0.113.0/24", "--for", "1h", "--note", "ticket 7"],
+        ] {
+            line.ask(words);
+        }
         let pattern: String = b"do-your-worst!!!".iter().map(|byte| format!("{byte:02x}")).collect();
         let began = Instant::now();
         client.attempt(&format!("ping -c 1 -W 0.05 -s 48 -p {pattern} {to}"));
@@ -420,6 +431,14 @@ fn traffic_passes_again_within_two_seconds_and_the_name_is_known_within_one() {
         line.is_out(why, if deed == "spin" { (1, 0) } else { (0, 1) });
         let answered = client.attempt(&format!("ping -c 1 -W 5 -s 48 -p {pattern} {to}"));
         assert!(answered.status.success(), "what it fell over passes now");
+        // What operators had changed holds on.
+        let rule = line.ask(&["rules", "overrides"])["overrides"][0].clone();
+        assert_eq!((&rule["sid"], &rule["action"], &rule["by"]), (&7.into(), &"drop".into(), &"root".into()));
+        assert!(rule["seconds_left"].as_u64() > Some(3000), "{rule}");
+        let shown = |line: &mut Line, words: &[&str]| line.ask(words).to_string();
+        let modes = shown(&mut line, &["mode"]);
+        assert!(modes.contains("\"tap\"") && modes.contains("\"ips\""), "it still goes back: {modes}");
+        assert!(shown(&mut line, &["pass", "list"]).contains("203.0.113.0/24"));
         drop(steady);
         line.end();
     }

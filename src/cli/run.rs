@@ -4,6 +4,8 @@ use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
 use crate::mgmt::config::{Config, Sources};
 use crate::mgmt::first_rules::Prepare;
+use crate::mgmt::kept::{self, Changes};
+use crate::mgmt::operator::overrules_in;
 use crate::mgmt::rule_files::Selection;
 use crate::mgmt::rule_sets::Keep;
 use crate::mgmt::{daemon_log, run, start, watchdog};
@@ -35,8 +37,10 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     let selection = Selection { saved: args.saved, ..Selection::default() };
     // The process before this one has said what was refused, and traffic waits.
     let tells = restarted == Restarted::default();
-    let prepare = prepare(loaded.config.clone(), loaded.base.clone(), selection.clone(), tells);
-    let ended = run::run(loaded, prepare, selection, restarted)?;
+    let kept = if tells { Changes::default() } else { kept::found().unwrap_or_default() };
+    let at_start = Selection { overruled: overrules_in(&kept), ..selection.clone() };
+    let prepare = prepare(loaded.config.clone(), loaded.base.clone(), at_start, tells);
+    let ended = run::run(loaded, prepare, selection, restarted, &kept)?;
     println!("conservation  {}", ended.balance);
     println!("events        {} sent, {} lost", ended.events.sent, ended.events.lost);
     let failed = super::tell_failed(&ended.failed, ended.written_off);

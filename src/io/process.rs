@@ -14,7 +14,7 @@ use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use std::time::Duration;
 
 /// What the kernel names the program by after [`start_anew`]; the old name comes back with [`rename`].
@@ -60,8 +60,16 @@ pub fn remember(variable: &str) {
     let _ = ORIGIN.compare_exchange(null_mut(), origin, Ordering::AcqRel, Ordering::Acquire);
 }
 
+/// A file that stays open over a start anew; none below 0.
+static KEPT_OPEN: AtomicI32 = AtomicI32::new(-1);
+
+/// Has the file stay open over [`start_anew`]; the last that was told counts.
+pub fn keep_open(descriptor: i32) {
+    KEPT_OPEN.store(descriptor, Ordering::Release);
+}
+
 /// Replaces the process by a new start of the same program: same arguments, folder and environment, and `setting`
-/// (`NAME=value`) beside it. All files but the standard ones close, all other threads are gone. Comes back only when that
+/// (`NAME=value`) beside it. All files but the standard ones and [the one to keep](keep_open) close, all other threads are gone. Comes back only when that
 /// is not possible, with the reason as the system numbers it. One thread at a time.
 pub fn start_anew(setting: &CStr) -> i32 {
     // SAFETY: null, or what `remember` made for ever.
@@ -77,6 +85,10 @@ pub fn start_anew(setting: &CStr) -> i32 {
         let flags = libc::CLOSE_RANGE_CLOEXEC as libc::c_int;
         if libc::syscall(libc::SYS_close_range, FIRST_OWN, libc::c_uint::MAX, flags) != 0 {
             close_on_exec();
+        }
+        let kept = KEPT_OPEN.load(Ordering::Acquire);
+        if kept >= 0 {
+            libc::fcntl(kept, libc::F_SETFD, 0);
         }
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const origin.affinity);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const origin.mask, null_mut());

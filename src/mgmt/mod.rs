@@ -21,6 +21,7 @@ pub mod fast;
 pub mod first_rules;
 pub mod gate;
 pub mod http;
+pub mod kept;
 mod links;
 mod looks;
 pub mod operator;

@@ -11,6 +11,7 @@ use crate::mgmt::doors::{DoorError, Doors};
 use crate::mgmt::eve::Medium;
 use crate::mgmt::events::{EventLog, EventTotals};
 use crate::mgmt::first_rules::{Awaited, Prepare};
+use crate::mgmt::kept::{self, Changes};
 use crate::mgmt::operator::{Operator, Parts};
 use crate::mgmt::patience::Patience;
 use crate::mgmt::profiler::{self, Keeper};
@@ -58,12 +59,14 @@ pub struct Ended {
 }
 
 /// Runs until it is asked to stop, by a signal or by RPC. The calling thread becomes the main lcore. `prepare`: the rules of
-/// the start; `selection`: of the rules, for reloads; `restarted`: what [`watchdog::restarted`] found.
+/// the start; `selection`: of the rules, for reloads; `restarted`: what [`watchdog::restarted`] found; `kept`:
+/// what operators had changed by then, with which `prepare` compiles.
 pub fn run(
     loaded: Loaded,
     prepare: Prepare,
     selection: Selection,
     restarted: Restarted,
+    kept: &Changes,
 ) -> Result<Ended, RunFault> {
     let config = &loaded.config;
     if config.ports.is_empty() {
@@ -134,12 +137,20 @@ pub fn run(
         profiler,
         pool: Some(platform.pool.clone()),
     }));
+    operator.take_up(kept);
     // The first rules are to go when no session goes by them any more.
     drop((rules.engine, rules.loaded));
     let ended = Arc::new(AtomicBool::new(false));
     let (attends, attended) = mpsc::channel();
-    let daemon =
-        Daemon { operator: Arc::clone(&operator), log, doors, manager, ended: Arc::clone(&ended), attends };
+    let daemon = Daemon {
+        operator: Arc::clone(&operator),
+        log,
+        doors,
+        manager,
+        kept: kept::Keeper::new().map_err(run_fault)?,
+        ended: Arc::clone(&ended),
+        attends,
+    };
     let management_board = Arc::clone(&board);
     let body = move || {
         take_seat()?;

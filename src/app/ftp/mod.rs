@@ -12,7 +12,7 @@ pub use data::ENTRY as DATA_ENTRY;
 
 use super::expected::MAX_NAME;
 use super::registry::{Entry, NO_STATES, at_the_end};
-use super::{Announcement, Decoder, End, Line, Lines, Next, Probe, Sink, Transaction, TxId, text};
+use super::{Announcement, Decoder, End, Greeting, Line, Lines, Next, Probe, Sink, Transaction, TxId, text};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;
 use crate::rules::context::{self, BufferId};
@@ -60,6 +60,7 @@ struct Ftp {
     pending: VecDeque<(Command, Option<TxId>)>,
     /// The code of a reply of several lines that is under way.
     long_reply: Option<[u8; 3]>,
+    banner: Greeting,
     /// Where the next data channel will end.
     data: Option<End>,
     /// What it will carry.
@@ -111,6 +112,7 @@ impl Decoder for Ftp {
         Dir::BOTH.into_iter().for_each(|dir| self.lines[dir].reset());
         self.pending.clear();
         self.pending.shrink_to(64);
+        self.banner.reset();
         (self.long_reply, self.data, self.transfer) = Default::default();
     }
 }
@@ -128,6 +130,7 @@ impl Ftp {
                 tx.put(Dir::ToServer, COMMAND_DATA, argument);
             }
             note_command(tx, verb, argument);
+            self.banner.note(tx);
             if line.text.len() >= MAX_LINE {
                 tx.event(Dir::ToServer, "ftp.request_command_too_long");
                 tx.note_bool("command_truncated", true);
@@ -189,7 +192,7 @@ impl Ftp {
         let text = line.text.get(..MAX_LINE.min(line.text.len())).unwrap_or_default();
         let reply = Reply::parse(text, &mut self.long_reply);
         let Some(&(command, id)) = self.pending.front() else {
-            self.unasked(line, text, sink);
+            self.unasked(line, text, &reply, sink);
             return false;
         };
         let port = match reply.code {
@@ -228,7 +231,10 @@ impl Ftp {
     }
 
     /// The greeting, or a reply whose command was not seen.
-    fn unasked(&mut self, line: &Line<'_>, text: &[u8], sink: &mut Sink<'_>) {
+    fn unasked(&mut self, line: &Line<'_>, text: &[u8], reply: &Reply<'_>, sink: &mut Sink<'_>) {
+        if let Reply { code: Some([b'2', b'2', b'0']), text, .. } = reply {
+            self.banner.hear(text);
+        }
         let too_long = line.text.len() >= MAX_LINE;
         if !too_long && !sink.wanted().has(RESPONSE_LINE) {
             return;

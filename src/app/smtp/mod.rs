@@ -10,7 +10,7 @@ mod reply;
 mod tests;
 
 use super::registry::{Entry, NO_STATES};
-use super::{Decoder, Line, Lines, Next, Probe, Sink, TxId, text};
+use super::{Decoder, Greeting, Line, Lines, Next, Probe, Sink, TxId, text};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;
 use crate::rules::context::{self, BufferId};
@@ -70,6 +70,7 @@ struct Smtp {
     /// Of that transaction: MAIL came.
     has_sender: bool,
     helo: Vec<u8>,
+    banner: Greeting,
     pending: VecDeque<(Command, Option<TxId>)>,
     /// The server's first reply came.
     greeted: bool,
@@ -127,11 +128,12 @@ impl Decoder for Smtp {
     }
 
     fn reset(&mut self) {
-        let Smtp { lines, chunk_lines, pending, helo, mail, .. } = std::mem::take(self);
-        *self = Smtp { lines, chunk_lines, pending, helo, mail, ..Smtp::default() };
+        let Smtp { lines, chunk_lines, pending, helo, mail, banner, .. } = std::mem::take(self);
+        *self = Smtp { lines, chunk_lines, pending, helo, mail, banner, ..Smtp::default() };
         Dir::BOTH.into_iter().for_each(|dir| self.lines[dir].reset());
         self.chunk_lines.reset();
         self.helo.clear();
+        self.banner.reset();
         self.pending.clear();
         self.pending.shrink_to(64);
     }
@@ -324,6 +326,9 @@ impl Smtp {
             return self.tx;
         }
         self.tx = sink.open();
+        if let Some(tx) = self.tx.and_then(|id| sink.tx(id)) {
+            self.banner.note(tx);
+        }
         if !self.helo.is_empty()
             && let Some(tx) = self.tx.and_then(|id| sink.tx(id))
         {

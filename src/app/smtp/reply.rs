@@ -23,6 +23,9 @@ impl Smtp {
 
     fn reply_line(&mut self, line: &Line<'_>, sink: &mut Sink<'_>) -> Option<Next> {
         let text = line.text.get(..MAX_LINE.min(line.text.len())).unwrap_or_default();
+        if !self.greeted && text.starts_with(b"220") {
+            self.banner.hear(text.get(4..).unwrap_or_default());
+        }
         self.note_line(line, text, sink);
         let Some((code, last)) = code_of(text) else {
             self.reply_event("smtp.invalid_reply", sink);

@@ -59,6 +59,7 @@ fn check_mail(size: usize) {
     assert_eq!(
         notes,
         [
+            "~banner",
             "helo",
             "mail_from",
             "rcpt_to[]",

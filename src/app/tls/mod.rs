@@ -24,6 +24,13 @@ mod tests;
 pub(in crate::app) mod version;
 mod x509;
 
+/// A certificate's subject as eve.json writes it (`O=Example, CN=alice`); none where it cannot be read or is empty.
+pub fn subject_of(certificate: &[u8]) -> Option<String> {
+    let mut text = Vec::new();
+    x509::Certificate::read(certificate).subject?.write(&mut text);
+    Some(String::from_utf8_lossy(&text).into_owned()).filter(|text| !text.is_empty())
+}
+
 use super::registry::{Entry, States};
 use super::transaction::COMPLETE;
 use crate::rules::app::AppProto;

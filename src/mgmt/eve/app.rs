@@ -39,7 +39,8 @@ impl Form {
 /// The members that a record adds to its event's JSON object.
 pub fn members(form: &Form, record: &[u8]) -> Map<String, Value> {
     let mut root = Map::new();
-    for (name, entry) in entries(record) {
+    // What begins with `~` is for the profile of hosts.
+    for (name, entry) in entries(record).filter(|(name, _)| !name.starts_with('~')) {
         let first = name.split('.').next();
         match (name.strip_prefix('/'), form.beside) {
             (Some(path), _) => put(&mut root, path.split('.'), entry),

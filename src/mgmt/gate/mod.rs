@@ -48,6 +48,8 @@ pub enum Caller {
 #[derive(Clone, Debug)]
 pub struct Guest {
     pub caller: Caller,
+    /// As a certificate that was accepted calls him.
+    pub name: Option<Arc<str>>,
     pub seat: Arc<Seat>,
 }
 
@@ -61,6 +63,12 @@ pub struct Connection {
 impl Connection {
     pub fn guest(&self) -> &Guest {
         &self.guest
+    }
+
+    /// The same, of whom it is known now what he is called.
+    pub fn named(mut self, name: Option<Arc<str>>) -> Connection {
+        self.guest.name = name;
+        self
     }
 
     /// Who it is, by TCP.
@@ -254,7 +262,7 @@ impl Gate {
             };
             if let Some((seat, leave)) = self.seats.take() {
                 self.full = false;
-                return Connection { io, guest: Guest { caller, seat }, leave };
+                return Connection { io, guest: Guest { caller, name: None, seat }, leave };
             }
             if !std::mem::replace(&mut self.full, true) {
                 tracing::warn!(

@@ -53,7 +53,7 @@ impl Operator {
     }
 
     /// Changes a pair's mode; what it was. Only who holds `unconfirmed`, or took from it, calls this.
-    fn switch(&self, pair: usize, mode: Mode) -> Mode {
+    pub(super) fn switch(&self, pair: usize, mode: Mode) -> Mode {
         let config = &self.loaded().config;
         let ports = pair_modes::ports_of(config, pair);
         let board = &self.board;

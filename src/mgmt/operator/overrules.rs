@@ -21,6 +21,14 @@ pub(super) struct Overrules {
 }
 
 impl Overrules {
+    pub(super) fn of(rules: Vec<Overruled>) -> Overrules {
+        Overrules { rules, ..Overrules::default() }
+    }
+
+    pub(super) fn all(&self) -> Vec<Overruled> {
+        self.rules.clone()
+    }
+
     /// Of those whose time is not over.
     pub(super) fn ids(&self, now: Time) -> Vec<((u32, u32), Overrule)> {
         ids(self.rules.iter().filter(|rule| !is_over(rule, now)))

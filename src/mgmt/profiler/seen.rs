@@ -7,12 +7,13 @@ use crate::rules::app::AppProto;
 use std::net::IpAddr;
 
 /// Protocols whose transactions tell of contexts.
-pub const PROFILED: [AppProto; 8] = [
+pub const PROFILED: [AppProto; 9] = [
     AppProto::Http1,
     AppProto::Http2,
     AppProto::Tls,
     AppProto::Quic,
     AppProto::Dns,
+    AppProto::Ftp,
     AppProto::Ssh,
     AppProto::Smtp,
     AppProto::Rdp,
@@ -82,7 +83,7 @@ impl Kind {
     fn of(proto: &str, note: &str) -> Option<Kind> {
         Some(match (proto, note) {
             ("http1" | "http2", "http_user_agent") => Kind::UserAgent,
-            ("http1", "server") => Kind::ServerBanner,
+            ("http1", "server") | ("ftp" | "smtp", "~banner") => Kind::ServerBanner,
             ("http1", "hostname") => Kind::HttpHost,
             ("tls" | "quic", "sni") => Kind::TlsName,
             ("tls", "subject") => Kind::TlsSubject,
@@ -93,6 +94,15 @@ impl Kind {
             ("rdp", "client.client_name") => Kind::RdpClient,
             _ => return None,
         })
+    }
+
+    /// By the name of a header of HTTP/2, whose notes are pairs of name and value.
+    fn of_header(name: &[u8]) -> Option<Kind> {
+        match name {
+            b"server" => Some(Kind::ServerBanner),
+            b":authority" => Some(Kind::HttpHost),
+            _ => None,
+        }
     }
 }
 
@@ -190,12 +200,21 @@ fn contexts(app: &AppEvent, origin: &Origin, record: &[u8], most: usize, tell: &
         Entry::Text(text) if !text.is_empty() => Some((name, text)),
         _ => None,
     });
+    let mut header = None;
     for (name, text) in noted {
         // The question stands in the answer, too.
         if app.proto == "dns" && name == "type" && text == b"response" {
             return;
         }
-        let Some(kind) = Kind::of(app.proto, name) else { continue };
+        let kind = match name {
+            "request_headers[].name" | "response_headers[].name" => {
+                header = Kind::of_header(text).filter(|_| app.proto == "http2");
+                None
+            }
+            "request_headers[].value" | "response_headers[].value" => header.take(),
+            _ => Kind::of(app.proto, name),
+        };
+        let Some(kind) = kind else { continue };
         let servers = kind.whose() == Dir::ToClient;
         tell(Context {
             at: origin.time,

@@ -173,6 +173,46 @@ fn a_question_of_dns_counts_once_and_is_its_askers() {
 }
 
 #[test]
+fn servers_say_who_they_are_in_greetings_and_in_headers_of_http2() {
+    let mut rig = Rig::new();
+    for (proto, notes) in [
+        ("ftp", &[("~banner", "vsFTPd 3.0.5"), ("command", "USER")][..]),
+        ("smtp", &[("helo", "me"), ("~banner", "mail ESMTP Postfix")]),
+        (
+            "http2",
+            &[
+                ("request_headers[].name", ":authority"),
+                ("request_headers[].value", "example.net"),
+                ("response_headers[].name", "via"),
+                ("response_headers[].value", "server"),
+                ("response_headers[].name", "server"),
+                ("response_headers[].value", "h2o"),
+            ],
+        ),
+    ] {
+        let (event, notes) = transaction(proto, notes);
+        rig.see(&event, &notes);
+    }
+    rig.desk.write();
+    let contexts = rig.reader().contexts(&Ask::default()).unwrap();
+    let mut told: Vec<_> = contexts
+        .iter()
+        .filter(|c| c.address == "192.0.2.80")
+        .map(|c| (c.kind.as_str(), c.text.as_str()))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            ("http-host", "example.net"),
+            ("server-banner", "h2o"),
+            ("server-banner", "mail ESMTP Postfix"),
+            ("server-banner", "vsFTPd 3.0.5"),
+        ]
+    );
+}
+
+#[test]
 fn beyond_its_bounds_those_seen_longest_ago_give_way() {
     let mut rig = Rig::new();
     for n in 0..100 {

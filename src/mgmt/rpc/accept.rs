@@ -1,6 +1,7 @@
 //! Connections of all listeners as one stream for the server.
 
 use super::tls::Credentials;
+use crate::app::subject_of;
 use crate::mgmt::gate::{Connection, Duplex, FIRST_WORDS, Gate, Guest, Speech};
 use std::io;
 use std::net::SocketAddr;
@@ -18,6 +19,9 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// What those hear who speak something else.
 const CLEAR: &str = "this is weir's gRPC without TLS, for `weir ctl`: suricatasc wants suricata-socket.path, a browser http.listen";
 const TLS: &str = "this is weir's gRPC (rpc.listen) and wants TLS: `weir ctl --address https://HOST:PORT` with --ca, --cert and --key";
+
+/// Characters kept of a name.
+const LONGEST_NAME: usize = 200;
 
 /// Between two lines in the log about who was refused.
 const QUIET: Duration = Duration::from_secs(1);
@@ -81,6 +85,19 @@ async fn let_in(
     }
 }
 
+/// What a client's certificate calls him: one line that a log and a table can show.
+fn name_in(certificate: &[u8]) -> Option<Arc<str>> {
+    let subject = subject_of(certificate)?;
+    Some(
+        subject
+            .chars()
+            .map(|c| if c.is_control() { '?' } else { c })
+            .take(LONGEST_NAME)
+            .collect::<String>()
+            .into(),
+    )
+}
+
 /// Who was refused, told once a second at most: anybody can have himself refused.
 #[derive(Default)]
 struct Refused {
@@ -115,11 +132,13 @@ async fn shake_hands(
 ) {
     let peer = connection.peer();
     let begun = connection.with(HANDSHAKE, async |io| {
-        let io: Box<dyn Duplex> = Box::new(tls.accept(io).await?);
-        Ok((io, ()))
+        let stream = tls.accept(io).await?;
+        let name = stream.get_ref().1.peer_certificates().and_then(|chain| name_in(chain.first()?));
+        let io: Box<dyn Duplex> = Box::new(stream);
+        Ok((io, name))
     });
     match begun.await {
-        Ok((connection, ())) => _ = give.send(Ok(connection)).await,
+        Ok((connection, name)) => _ = give.send(Ok(connection.named(name))).await,
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
             refused.tell(peer, &"it was too slow to begin with TLS");
         }

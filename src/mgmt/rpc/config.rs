@@ -31,9 +31,14 @@ impl Service {
     }
 }
 
-/// Who asks, as revisions tell it: the user at the other end of the socket, or the address, whose port is another one each time.
+/// Who asks, as revisions tell it: the user at the other end of the socket, the subject of a certificate (which no user is called
+/// like: it has a `=`), or the address, whose port is another one each time.
 pub(super) fn who<T>(request: &Request<T>) -> String {
-    match request.extensions().get::<Guest>().map(|guest| guest.caller) {
+    let guest = request.extensions().get::<Guest>();
+    if let Some(name) = guest.and_then(|guest| guest.name.as_deref()) {
+        return name.to_owned();
+    }
+    match guest.map(|guest| guest.caller) {
         Some(Caller::User(Some(number))) => user(number),
         Some(Caller::Address(address)) => address.ip().to_string(),
         Some(Caller::User(None)) | None => "unknown".into(),

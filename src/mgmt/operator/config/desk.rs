@@ -73,6 +73,12 @@ impl Desk {
         Ok(())
     }
 
+    /// The revision that waits for a confirmation, and whose it is.
+    pub fn waiting(&self) -> Option<(u32, String)> {
+        let waiting = self.unconfirmed.as_ref()?;
+        Some((*waiting.numbers.last()?, waiting.who.clone()))
+    }
+
     /// The candidate's.
     pub fn text(&self) -> &str {
         self.draft.as_ref().map_or(&self.committed, |draft| &draft.text)
