@@ -27,6 +27,8 @@ mod expected;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod ftp;
+#[cfg(test)]
+mod hostile_tests;
 mod http1;
 pub mod http2;
 mod ike;
