@@ -1,4 +1,4 @@
-//! Modbus, DNP3, EtherNet/IP and POP3 through the built binary: rules on their keywords match once each, and their records are
+//! Modbus, DNP3, EtherNet/IP, POP3 and IMAP through the built binary: rules on their keywords match once each, and their records are
 //! under `conf/eve.schema.json`.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that fails should say where
@@ -16,6 +16,8 @@ alert dnp3 any any -> any any (dnp3_func: cold_restart; dnp3_data; content:"|c3 
 alert enip any any -> any any (enip_command: send_rr_data; cip_service: 14,1,7; sid:3;)
 alert pop3 any any -> any any (file.data; content:"MZ"; startswith; sid:4;)
 alert modbus any any -> any any (modbus: function reserved; sid:5;)
+alert imap any any -> any any (imap.request; content:"FETCH"; sid:6;)
+alert imap any any -> any any (imap.email.header; content:"subject: hi"; imap.email.direction:to_client; imap.email.body; content:"attack"; sid:7;)
 "#;
 
 const MAIL: &[u8] = b"+OK\r\nContent-Type: application/octet-stream; name=run.exe\r\n\
@@ -36,6 +38,18 @@ fn mailbox() -> Vec<Vec<u8>> {
     talk.packets
 }
 
+fn imap() -> Vec<Vec<u8>> {
+    let mut talk = TcpConversation::new(v4(1, 40_143), v4(2, 143), 7);
+    talk.handshake().send(Dir::ToClient, b"* OK ready\r\n", 1000).send(
+        Dir::ToServer,
+        b"a1 FETCH 1 BODY[]\r\n",
+        1000,
+    );
+    let mail = b"* 1 FETCH (BODY[] {23}\r\nSubject: hi\r\n\r\nattack\r\n)\r\na1 OK\r\n";
+    talk.send(Dir::ToClient, mail, 1000).close(Dir::ToServer);
+    talk.packets
+}
+
 fn enip(cip: &[u8]) -> Vec<u8> {
     let head = [0x6f, 0, 16 + cip.len() as u8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 0];
     [&head[..], &[0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0xb2, 0, cip.len() as u8, 0], cip].concat()
@@ -51,6 +65,7 @@ fn keywords_match_and_records_keep_to_the_schema() {
         talk(20_000, &restart, &[]),
         talk(44_818, &enip(&[0x0e, 3, 0x20, 1, 0x24, 1, 0x30, 7]), &enip(&[0x8e, 0, 0, 0, 1, 2])),
         mailbox(),
+        imap(),
     ];
     let bench = Bench::new();
     let capture = bench.capture(&ethernet(packets.concat()));
@@ -58,7 +73,7 @@ fn keywords_match_and_records_keep_to_the_schema() {
     let mut alerts: Vec<_> =
         replayed.events.of("alert").iter().map(|e| e["alert"]["signature_id"].as_u64().unwrap()).collect();
     alerts.sort_unstable();
-    assert_eq!(alerts, [1, 2, 3, 4], "{:?}", replayed.events.0);
+    assert_eq!(alerts, [1, 2, 3, 4, 6, 7], "{:?}", replayed.events.0);
     let [modbus] = replayed.events.of("modbus")[..] else { panic!("{:?}", replayed.events.0) };
     assert_eq!(modbus["modbus"]["request"]["function_code"], "WrSingleReg");
     assert_eq!(modbus["modbus"]["request"]["access_type"], "WRITE | HOLDING | SINGLE");
@@ -71,7 +86,7 @@ fn keywords_match_and_records_keep_to_the_schema() {
             validator.iter_errors(event).map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert!(faults.is_empty(), "{event}\n{}", faults.join("\n"));
     }
-    for kind in ["modbus", "dnp3", "enip", "pop3", "fileinfo"] {
+    for kind in ["modbus", "dnp3", "enip", "pop3", "imap", "fileinfo"] {
         assert!(!replayed.events.of(kind).is_empty(), "no record of type {kind}");
     }
 }

@@ -28,6 +28,8 @@ mod expected;
 pub(crate) mod fixture;
 mod ftp;
 mod greeting;
+#[cfg(test)]
+mod hostile_tests;
 mod http1;
 pub mod http2;
 mod ike;

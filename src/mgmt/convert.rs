@@ -214,7 +214,9 @@ pub fn services(
     costs: Option<Arc<CostBook>>,
 ) -> Result<Draft, StartFault> {
     let (packet_alert_max, exceptions) = (alerts(config), config.exceptions.policies());
-    let inspection = inspect::Settings { packet_alert_max, seed, exceptions, ..inspect::Settings::default() };
+    let apps = config.app_layer.limits();
+    let inspection =
+        inspect::Settings { packet_alert_max, seed, exceptions, apps, ..inspect::Settings::default() };
     let hosts = Arc::new(inspect::HostState::new(&inspection));
     let shared = Arc::clone(&hosts);
     let engine = Arc::clone(engine);

@@ -20,7 +20,6 @@ const MAX_UNANSWERED: usize = 100_000;
 /// Protocols whose servers say nothing before they are asked.
 const CLIENT_SPEAKS_FIRST: Protos = Protos::of(&[
     AppProto::Http1,
-    AppProto::Http2,
     AppProto::Tls,
     AppProto::Dns,
     AppProto::Dcerpc,

@@ -72,7 +72,11 @@ impl Body {
     pub fn grow(&mut self, id: TxId, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
         let limits = sink.limits;
         // Of HTTP/2 a body is looked into as files of other protocols are, not as HTTP/1's bodies.
-        let window = Window { limit: MAX_BODY, minimum: limits.file_minimum, back: limits.file_window };
+        let window = Window {
+            limit: MAX_BODY.max(limits.file),
+            minimum: limits.file_minimum,
+            back: limits.file_window,
+        };
         let buffer = if dir == Dir::ToServer { REQUEST_BODY } else { RESPONSE_BODY };
         let Some(tx) = sink.tx(id) else { return };
         if !self.begun {

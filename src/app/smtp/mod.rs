@@ -365,7 +365,7 @@ fn probe(dir: Dir, bytes: &[u8]) -> Probe {
         (Dir::ToServer, Probe::Yes, _) => Probe::Yes,
         (Dir::ToServer, _, Probe::Yes) if named() => Probe::Reversed,
         (Dir::ToServer, hello, _) => {
-            let other = text::begins(bytes, &[b"MAIL FROM", b"EHLO\r", b"HELO\r"]);
+            let other = text::begins(bytes, &[b"MAIL FROM", b"EHLO\r", b"HELO\r", b"EHLO\n", b"HELO\n"]);
             if hello == Probe::More { Probe::More } else { other }
         }
         (Dir::ToClient, Probe::Yes, _) => Probe::Reversed,

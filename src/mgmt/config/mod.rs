@@ -57,6 +57,7 @@ pub struct Config {
     pub tunnels: Tunnels,
     pub fragments: Fragments,
     pub streams: Streams,
+    pub app_layer: AppLayer,
     pub exceptions: Exceptions,
     pub ip_actions: IpActions,
     /// Overlap policy (a word of [`Overlap`]) by destination network.
@@ -97,6 +98,7 @@ impl Config {
             tunnels: Tunnels::of(profile),
             fragments: Fragments::of(profile),
             streams: Streams::of(profile),
+            app_layer: AppLayer::default(),
             exceptions: Exceptions::default(),
             ip_actions: IpActions::default(),
             host_os_policy,
@@ -144,6 +146,7 @@ impl Section for Config {
         v.section("tunnels", "Packets within packets.", &mut self.tunnels);
         v.section("fragments", "IP reassembly on each worker.", &mut self.fragments);
         v.section("streams", "TCP stream reassembly on each worker.", &mut self.streams);
+        v.section("app-layer", "Bounds of what decoders keep and rules look into.", &mut self.app_layer);
         v.section(
             "exception-policy",
             "What is done when something cannot be done as it should, by its cause: Suricata's exception policies.",

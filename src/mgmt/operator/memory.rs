@@ -1,7 +1,6 @@
 //! Memory by part, against what it may be.
 
 use super::{Operator, lock};
-use crate::app::Limits;
 use crate::mgmt::config::Config;
 use crate::mgmt::control::{ControlError, GenerationInfo, MemoryUse};
 use crate::mgmt::convert;
@@ -28,7 +27,7 @@ impl Operator {
             ),
             part("fragments", sum(|t| t.fragment_memory.get()), config.fragments.memory.0 * tables),
             part("streams", sum(|t| t.stream_memory.get()), config.streams.memory.0 * tables),
-            part("applications", sum(|t| t.app_memory.get()), Limits::default().memory as u64 * tables),
+            part("applications", sum(|t| t.app_memory.get()), config.app_layer.memory.0 * tables),
         ];
         let tried = self.trial_bytes.load(Ordering::Relaxed);
         parts.push(part("rules", self.rules.sets().bytes() + tried, 0));

@@ -4,6 +4,7 @@
 //! over: then `mgmt/areas.rs` says what part does); then `weir config show --defaults > conf/weir.toml` and
 //! `weir config reference > docs/configuration.md`.
 
+mod app_layer;
 pub mod changes;
 pub mod datasets;
 pub mod destination;
@@ -22,6 +23,7 @@ pub mod streams;
 pub mod tables;
 pub mod tunnels;
 
+pub use app_layer::AppLayer;
 pub use changes::Changes;
 pub use datasets::{Dataset, DatasetType, Datasets, Geoip, Reputation};
 pub use destination::{Destination, SinkKind, SyslogServer};
