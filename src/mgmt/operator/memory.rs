@@ -32,7 +32,7 @@ impl Operator {
         let tried = self.trial_bytes.load(Ordering::Relaxed);
         parts.push(part("rules", self.rules.sets().bytes() + tried, 0));
         // What a trial of rules holds of sessions, beside the streams and the applications of those in force.
-        let twice = (config.streams.memory.0 + Limits::default().memory as u64) * tables;
+        let twice = (config.streams.memory.0 + config.app_layer.memory.0) * tables;
         parts.push(part("shadow", sum(|t| t.shadow_memory.get()), twice));
         if let Some(pool) = &self.pool {
             parts.push(part(
