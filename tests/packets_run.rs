@@ -111,7 +111,7 @@ fn packets_of_a_live_port_are_captured_with_their_fate() {
         let wrong =
             line.ctl(&["capture", "-w", line.bench.path("shown.pcapng").to_str().unwrap(), "hots 1.2.3.4"]);
         let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
-        assert!(wrong.status.code() == Some(1) && said.contains("hots 1.2.3.4"), "{said}");
+        assert!(wrong.status.code() == Some(2) && said.contains("hots 1.2.3.4"), "{said}");
         assert_eq!(std::fs::read(line.bench.path("shown.pcapng")).unwrap(), kept, "the file is left alone");
         line.appliance.terminate();
         let status = line.appliance.wait();

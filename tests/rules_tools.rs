@@ -150,7 +150,7 @@ fn a_command_line_that_cannot_be_read_is_2_and_rules_that_are_not_there_1() {
     let (_, err, code) = rules(&["show", "x"]);
     assert!(code == Some(2) && err.contains("expected a sid, or gid:sid"), "{err}");
     let (_, err, code) = rules(&["list"]);
-    assert!(code == Some(1) && err.contains("name rule files"), "{err}");
+    assert!(code == Some(2) && err.contains("name rule files"), "{err}");
     let (_, err, code) = rules(&["list", "/no/such.rules"]);
     assert!(code == Some(1) && err.contains("cannot read /no/such.rules"), "{err}");
 }

@@ -4,7 +4,6 @@ use crate::base::Time;
 use crate::mgmt::control::Control;
 use crate::mgmt::doors::Doors;
 use crate::mgmt::events::{EventLog, EventTotals};
-use crate::mgmt::kept::Keeper;
 use crate::mgmt::operator::Operator;
 use crate::mgmt::service_manager::{self, ServiceManager};
 use crate::mgmt::watchdog;
@@ -32,8 +31,6 @@ pub struct Daemon {
     pub doors: Doors,
     /// Hears of ends and beginnings.
     pub manager: ServiceManager,
-    /// For a start anew.
-    pub kept: Keeper,
     /// The workers have ended: no more events will come.
     pub ended: Arc<AtomicBool>,
     /// Hears when signals are listened to.
@@ -77,7 +74,7 @@ impl Daemon {
                     self.operator.turn_overload();
                     self.operator.turn_stalls();
                     self.manager.turn(&self.operator.vitals());
-                    self.keep_changes();
+                    self.operator.keep_changes();
                     if self.operator.config_is_due() && going_back.as_ref().is_none_or(|task| task.is_finished()) {
                         let operator = Arc::clone(&self.operator);
                         going_back = Some(tokio::task::spawn_blocking(move || operator.turn_config()));
@@ -131,14 +128,6 @@ impl Daemon {
         }
         self.log.stats(now, self.operator.uptime_secs(), &self.operator.counters());
         now.plus(self.stats_interval())
-    }
-
-    /// What operators changed, for a start anew.
-    fn keep_changes(&mut self) {
-        let kept = self.operator.changes().map(|changes| self.kept.keep(changes));
-        if let Some(Err(error)) = kept {
-            tracing::debug!("a start anew would not know of the last changes: {error}");
-        }
     }
 
     fn stats_interval(&self) -> Duration {

@@ -11,6 +11,7 @@ use crate::mgmt::counters;
 use crate::mgmt::dataset_commands;
 use crate::mgmt::datasets;
 use crate::mgmt::events::EventNumbers;
+use crate::mgmt::kept::Keeper;
 use crate::mgmt::links::Links;
 use crate::mgmt::looks::{Look, Looks};
 use crate::mgmt::outputs::Renewed;
@@ -104,6 +105,7 @@ pub struct Operator {
     renewed: Mutex<Option<Vec<Renewed>>>,
     profiler: Option<profiler::Reader>,
     overrules: Mutex<Overrules>,
+    keeper: Mutex<Option<Keeper>>,
     /// Rules that are tried; no worker is asked while it is locked. What they take, for who has locked the handle.
     trial: Mutex<Option<shadow::Trial>>,
     trial_bytes: AtomicU64,
@@ -148,6 +150,7 @@ impl Operator {
             renewed: Mutex::default(),
             profiler: parts.profiler,
             overrules: Mutex::default(),
+            keeper: Mutex::default(),
             trial: Mutex::default(),
             trial_bytes: AtomicU64::new(0),
             pool: parts.pool,
@@ -359,11 +362,11 @@ impl Control for Operator {
     }
 
     fn set_mode(&self, change: &ModeChange) -> Result<(), ControlError> {
-        self.change_modes(change)
+        self.kept(self.change_modes(change))
     }
 
     fn confirm_modes(&self, keep: bool) -> Result<usize, ControlError> {
-        self.settle_modes(keep)
+        self.kept(self.settle_modes(keep))
     }
 
     fn balance(&self) -> Result<Balanced, ControlError> {
@@ -422,11 +425,11 @@ impl Control for Operator {
     }
 
     fn add_pass(&self, asked: &PassRequest) -> Result<PassInfo, ControlError> {
-        self.begin_pass(asked)
+        self.kept(self.begin_pass(asked))
     }
 
     fn remove_pass(&self, id: u64) -> Option<PassInfo> {
-        self.end_pass(id)
+        self.kept(self.end_pass(id))
     }
 
     fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError> {

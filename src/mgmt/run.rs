@@ -138,19 +138,13 @@ pub fn run(
         pool: Some(platform.pool.clone()),
     }));
     operator.take_up(kept);
+    operator.keep_with(kept::Keeper::new().map_err(run_fault)?);
     // The first rules are to go when no session goes by them any more.
     drop((rules.engine, rules.loaded));
     let ended = Arc::new(AtomicBool::new(false));
     let (attends, attended) = mpsc::channel();
-    let daemon = Daemon {
-        operator: Arc::clone(&operator),
-        log,
-        doors,
-        manager,
-        kept: kept::Keeper::new().map_err(run_fault)?,
-        ended: Arc::clone(&ended),
-        attends,
-    };
+    let daemon =
+        Daemon { operator: Arc::clone(&operator), log, doors, manager, ended: Arc::clone(&ended), attends };
     let management_board = Arc::clone(&board);
     let body = move || {
         take_seat()?;

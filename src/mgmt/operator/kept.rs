@@ -5,15 +5,37 @@ use super::{Operator, lock};
 use crate::base::Time;
 use crate::mgmt::config::{Mode, Pair};
 use crate::mgmt::control::PairStatus;
-use crate::mgmt::kept::{self, Changes};
+use crate::mgmt::kept::{self, Changes, Keeper};
 use crate::mgmt::overrule::Overruled;
 use crate::mgmt::passes::{self, PassRequest};
 use crate::rules::lists::Overrule;
 use std::time::Duration;
 
 impl Operator {
+    /// From now on a start anew finds what is changed.
+    pub fn keep_with(&self, keeper: Keeper) {
+        *lock(&self.keeper) = Some(keeper);
+    }
+
+    /// What has been done, when a start anew would find it.
+    pub(super) fn kept<T>(&self, done: T) -> T {
+        self.keep_changes();
+        done
+    }
+
+    /// For a start anew: what is as it was kept before costs nothing.
+    pub fn keep_changes(&self) {
+        // Who keeps last keeps what is newest.
+        let mut keeper = lock(&self.keeper);
+        if let Some(keeper) = &mut *keeper
+            && let Some(Err(error)) = self.changes().map(|changes| keeper.keep(changes))
+        {
+            tracing::debug!("a start anew would not know of the last changes: {error}");
+        }
+    }
+
     /// As it stands now; none while somebody commits, which may take long.
-    pub fn changes(&self) -> Option<Changes> {
+    fn changes(&self) -> Option<Changes> {
         let unconfirmed = self.desk.try_lock().ok()?.waiting();
         let rule = |rule: Overruled| kept::Rule {
             gid: rule.gid,

@@ -147,7 +147,7 @@ impl Overruling for Operator {
             "rules: {who} sets {gid}:{sid} to \"{}\" {back}; generation {generation}",
             what.word()
         );
-        Ok(done)
+        Ok(self.kept(done))
     }
 
     fn let_rule(&self, id: (u32, u32), who: &str) -> Result<Reload, ControlError> {
@@ -161,7 +161,7 @@ impl Overruling for Operator {
         }
         let done = self.go_by(rules, |_| Ok(()))?;
         tracing::info!("rules: {who} lets {gid}:{sid} go by the files again; generation {}", done.generation);
-        Ok(done)
+        Ok(self.kept(done))
     }
 }
 
