@@ -42,6 +42,7 @@ fuzz_target!(|input: &[u8]| {
                 proto: m.protocol.unwrap_or(proto),
                 family,
                 context: 0,
+                ..FlowTuple::default()
             };
             let naive =
                 rules.list.iter().position(|rule| rule.matches.takes(&tuple)).unwrap_or(rules.list.len());
