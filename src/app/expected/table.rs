@@ -249,7 +249,11 @@ mod tests {
                     }
                 });
                 scope.spawn(move || {
-                    for n in 0..20_000u64 {
+                    // On a busy machine what is announced may all come before or behind the looks.
+                    for n in 0u64.. {
+                        if n >= 20_000 && taken.load(Ordering::Relaxed) > 0 {
+                            break;
+                        }
                         if let Some(found) = table.take(&end(n as u16 % ends), now) {
                             assert_eq!(found, announced(found.command));
                             taken.fetch_add(1, Ordering::Relaxed);
@@ -258,6 +262,5 @@ mod tests {
                 });
             }
         });
-        assert!(taken.load(Ordering::Relaxed) > 0);
     }
 }
