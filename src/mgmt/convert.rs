@@ -140,6 +140,7 @@ pub fn streams(config: &Config) -> stream::Settings {
             Urgent::Inline => stream::Urgent::Inline,
         },
         hold: s.out_of_order == OutOfOrder::Hold,
+        drop_invalid: s.drop_invalid,
         depth: s.depth.0,
         lookback: s.lookback,
         ahead: u32::try_from(s.ahead.0).unwrap_or(u32::MAX),

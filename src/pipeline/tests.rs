@@ -17,6 +17,7 @@ use crate::{defrag, inspect, session, stream};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+mod evasion;
 mod ip_actions;
 mod line;
 mod mark;

@@ -102,6 +102,8 @@ const STAMPS: u8 = 4;
 const KNOWN: u8 = 8;
 /// It has acknowledged something: `acked` and `edge` mean something.
 const ACKED: u8 = 16;
+/// `stamp` and `stamped_at` mean something.
+const STAMPED: u8 = 32;
 
 const NO_SCALE: u8 = 0xff;
 /// RFC 7323, section 2.3.
@@ -118,7 +120,7 @@ impl Side {
         self.next = self.isn.plus(1).plus(payload);
         self.scale = tcp.window_scale.map_or(NO_SCALE, |s| s.min(MAX_SCALE));
         self.marks |= SEEN_SYN | KNOWN;
-        self.marks &= !STAMPS;
+        self.marks &= !(STAMPS | STAMPED);
         self.marks |= if tcp.timestamps.is_some() { STAMPS } else { 0 };
     }
 }

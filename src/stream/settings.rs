@@ -34,6 +34,8 @@ pub struct Settings {
     pub urgent: Urgent,
     /// A segment that comes before those in front of it waits for them, where verdicts act; else it goes on, its bytes kept.
     pub hold: bool,
+    /// Payload that is of no stream, by its session's state or windows, is dropped where verdicts act: nobody looked at it.
+    pub drop_invalid: bool,
     /// Bytes of a direction that are inspected; what comes later costs nothing. 0: all.
     pub depth: u64,
     /// Inspected bytes that are kept before fresh ones, so that a match over the border is found.
@@ -70,6 +72,7 @@ impl Default for Settings {
             overlap: PolicyTable::default(),
             urgent: Urgent::OutOfBand,
             hold: false,
+            drop_invalid: true,
             depth: Settings::DEPTH,
             lookback: Settings::CHUNK,
             ahead: 1 << 20,

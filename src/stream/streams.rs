@@ -91,12 +91,18 @@ impl Streams {
         let own = &mut self.settings;
         std::mem::swap(&mut own.overlap, &mut settings.overlap);
         (own.urgent, own.depth, own.ahead) = (settings.urgent, settings.depth, settings.ahead);
-        own.hold = settings.hold;
+        (own.hold, own.drop_invalid) = (settings.hold, settings.drop_invalid);
     }
 
     /// Bytes can be looked at before they are acknowledged.
     pub fn is_inline(&self) -> bool {
         self.settings.delivery == Delivery::Inline
+    }
+
+    /// A receiver believes only the reset that stands exactly where it reads (RFC 5961, section 3.2), and where that is
+    /// nobody else knows for sure: where verdicts act, and nothing waits for an acknowledgement, streams go on till the session ends.
+    pub fn outlives_reset(&self, guarded: bool) -> bool {
+        guarded && self.is_inline()
     }
 
     /// Whether a decoder will read the streams that open from now on.
@@ -153,7 +159,7 @@ impl Streams {
             }
             stream.trim(&mut self.store, &self.settings);
         }
-        if tracked.reset {
+        if tracked.reset && !self.outlives_reset(guarded) {
             self.finish(session);
         }
         fed

@@ -103,7 +103,13 @@ impl Request {
     /// A line, or the whole head, is longer than what is kept of it: it is looked at as far as it came.
     fn too_long(&mut self, exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
         match (self.state, self.message.head.last(sink.limits)) {
-            (State::Line, Some(line)) => self.first_line(&line, exchanges, sink),
+            (State::Line, Some(line)) => {
+                self.first_line(&line, exchanges, sink);
+                if self.state == State::Line {
+                    // No request, but content: of that any length will do.
+                    return;
+                }
+            }
             (State::Headers, Some(line)) => {
                 self.header_line(&line, exchanges, sink);
             }
@@ -178,7 +184,6 @@ impl Request {
         let head = std::mem::take(&mut self.message.head);
         let text = head.text(&line.text);
         let parsed = request_line(text);
-        let too_long = head.is_too_long();
         if text.iter().all(|b| b.is_ascii_whitespace() || *b == 0) {
             // Empty lines before a request.
         } else if self.message.tx.is_some() && !looks_like_request(&parsed) {
@@ -195,9 +200,6 @@ impl Request {
         }
         self.message.head = head;
         self.message.forget_line();
-        if too_long {
-            self.message.raise_too_long(sink);
-        }
     }
 
     fn open(

@@ -102,21 +102,50 @@ impl Request {
         self.message.raise_encodings(encodings, sink);
     }
 
-    /// A length that is none, or a coding that does not end by itself, breaks the message (RFC 9112 section 6.3).
+    /// A length that is none, or a coding that does not end by itself, breaks the message (RFC 9112 section 6.3). What is
+    /// empty says nothing, nor does the coding `identity` of old (RFC 2616 section 3.6).
     fn framing(&mut self, sink: &mut Sink<'_>) -> Framing {
         let message = &self.message;
         let length = message.content_length(sink);
-        let broken = length.is_none() && message.fields.get(Known::ContentLength).is_some();
-        if let Some(value) = message.fields.first(Known::TransferEncoding) {
-            if !value.eq_ignore_ascii_case(b"chunked") || message.version < Version::Http11 {
+        let says = |length: &[u8]| !length.trim_ascii().is_empty();
+        let lengths = message.fields.get(Known::ContentLength);
+        let mut broken = length.is_none() && lengths.is_some_and(|lengths| lengths.values().any(says));
+        if let Some(values) = message.fields.get(Known::TransferEncoding) {
+            let coded = Codings::of(values.values());
+            if coded != Codings::Chunked || message.version < Version::Http11 {
                 message.event(sink, "http.invalid_transfer_encoding_value_in_request", "");
             }
-            if contains(value, b"chunked") {
+            if matches!(coded, Codings::Chunked | Codings::ChunkedAmongOthers) {
                 return Framing::Chunked;
             }
-            self.message.broken = true;
+            broken |= coded == Codings::Others;
         }
         self.message.broken |= broken;
         length.map_or(Framing::None, Framing::Length)
+    }
+}
+
+/// What a list of transfer codings says of where a body ends.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Codings {
+    None,
+    Chunked,
+    ChunkedAmongOthers,
+    /// None by which the end would be known.
+    Others,
+}
+
+impl Codings {
+    /// One field or several, it is one list (RFC 9110 section 5.3).
+    fn of<'v>(values: impl Iterator<Item = &'v [u8]>) -> Codings {
+        let codings =
+            values.flat_map(|value| value.split(|byte| *byte == b',')).map(|coding| coding.trim_ascii());
+        let codes = |coding: &&[u8]| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity");
+        codings.filter(codes).fold(Codings::None, |before, coding| match before {
+            Codings::None if coding.eq_ignore_ascii_case(b"chunked") => Codings::Chunked,
+            Codings::Chunked | Codings::ChunkedAmongOthers => Codings::ChunkedAmongOthers,
+            _ if contains(coding, b"chunked") => Codings::ChunkedAmongOthers,
+            _ => Codings::Others,
+        })
     }
 }

@@ -307,6 +307,38 @@ fn a_request_whose_end_cannot_be_told_is_an_error() {
 }
 
 #[test]
+fn what_is_sloppy_but_clear_is_no_error() {
+    for whole in [
+        "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\nx",
+        "Transfer-Encoding:\r\n\r\n",
+        "Content-Length:\r\n\r\n",
+    ] {
+        let request = format!("POST /a HTTP/1.1\r\nHost: a\r\n{whole}GET /b HTTP/1.0\r\n\r\n");
+        let mut bench = bench();
+        assert_eq!(bench.data(SERVER, request.as_bytes()), Next::More, "{whole:?}");
+        assert_eq!(bench.text(1, "http.uri"), one("/b"), "{whole:?}");
+    }
+}
+
+/// Uploads without a length, sources of streams, sessions that were taken over, padding.
+#[test]
+fn what_follows_a_request_and_is_none_may_be_of_any_length() {
+    for head in [
+        "POST /a HTTP/1.0\r\n\r\n",
+        "SOURCE /live ICE/1.0\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    ] {
+        for unit in ["x", "\0"] {
+            let mut bench = bench();
+            let bytes = format!("{head}{}", unit.repeat(100_000));
+            assert_eq!(bench.pieces(SERVER, bytes.as_bytes(), 1000), Next::More, "{head:?} {unit:?}");
+        }
+    }
+}
+
+#[test]
 fn what_is_beyond_the_limits_of_a_head_is_an_error_at_once() {
     let long = "x".repeat(20_000);
     let fields: String = (0..2000).map(|n| format!("N{}: {}\r\n", n % 20, "x".repeat(100))).collect();

@@ -4,7 +4,9 @@ use super::judgement::Judgement;
 use super::log::ending;
 use crate::app::{Apps, Known, Transactions};
 use crate::base::event::{Origin, PacketVerdict};
-use crate::base::{Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, FlowTuple, PerDir, Verdict};
+use crate::base::{
+    Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, FlowTuple, PerDir, SeqNum, Verdict,
+};
 use crate::decode::{Decoded, Ip, L4};
 use crate::inspect::{
     FlowFacts, InForce, Inspector, Outcome, PacketFacts, Payload, StateHandle, StreamWindow,
@@ -59,7 +61,8 @@ impl AtWork<'_> {
         if !judgement.unseen {
             self.judge(packet, session, dir, payloads, &app_events, judgement);
         }
-        if packet.tracked.is_some_and(|tracked| tracked.reset) {
+        let outlives = self.streams.outlives_reset(packet.inline);
+        if packet.tracked.is_some_and(|tracked| tracked.reset) && !outlives {
             self.rest(session, packet.number);
         }
         self.log(session, false, || origin_of(packet, Some(session), dir));
@@ -85,8 +88,13 @@ impl AtWork<'_> {
         }
         let engine = self.rules.engine();
         let (raw, decoded) = (engine.reads_streams(), self.decodes());
+        let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
+        let unseen = tracked.fit == Fit::Invalid && (raw || decoded) && !payload.is_empty();
+        // Most servers leave what comes with a SYN, some take it: before those that act it is the stream's.
+        let taken = packet.inline && tracked.early;
         if tracked.fit == Fit::Valid && (raw || decoded) {
-            let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
+            let with_early = taken.then(|| Tracked { data: behind_syn(packet), ..tracked.clone() });
+            let tracked = with_early.as_ref().unwrap_or(tracked);
             self.streams.decode(decoded);
             let fed = self.streams.feed(session, dir, tracked, payload, packet.inline);
             if !raw {
@@ -100,7 +108,11 @@ impl AtWork<'_> {
                 judgement.verdict = Verdict::Drop(DropReason::StreamInvalid);
             }
         }
-        if tracked.fit != Fit::Valid || tracked.early { Payloads::OfPacket } else { Payloads::OfStream }
+        if unseen && packet.inline && self.streams.settings().drop_invalid {
+            judgement.verdict = Verdict::Drop(DropReason::StreamInvalid);
+        }
+        let of_packet = tracked.fit != Fit::Valid || (tracked.early && !taken);
+        if of_packet { Payloads::OfPacket } else { Payloads::OfStream }
     }
 
     /// Whether a policy for TCP sessions whose beginning was not seen is to act. A reset without session opens none.
@@ -267,6 +279,11 @@ impl AtWork<'_> {
 }
 
 /// What rules on streams and transactions are told of where no packet is at hand.
+/// Where the payload of a SYN stands.
+fn behind_syn(packet: &PacketAt<'_>) -> Option<SeqNum> {
+    packet.decoded.tcp().map(|tcp| SeqNum(tcp.seq).plus(1))
+}
+
 pub(super) fn without_packet(tuple: &FlowTuple) -> Decoded {
     Decoded {
         ip: Some(Ip { family: tuple.family, proto: tuple.proto, ..Ip::default() }),

@@ -21,7 +21,7 @@ impl TcpTracker {
             self.initiator = dir;
             self.fast_open = tcp.fast_open;
             self.sides[dir].syn(tcp, payload);
-            self.stamp(dir, tcp, now);
+            self.stamp(dir, tcp, payload, now);
             self.step(Event::ClientSyn);
         } else if !settings.midstream.allowed(now) {
             if kind & FIN != 0 {
@@ -47,7 +47,7 @@ impl TcpTracker {
         self.lenient = true;
         self.step(Event::ClientSyn);
         self.sides[dir].syn(tcp, payload);
-        self.stamp(dir, tcp, now);
+        self.stamp(dir, tcp, payload, now);
         self.acknowledge(dir, tcp);
         self.step(Event::ServerSynAck);
     }
@@ -93,12 +93,12 @@ impl TcpTracker {
                     self.sides[dir].syn(tcp, payload);
                     self.fast_open = tcp.fast_open;
                 }
-                self.stamp(dir, tcp, now);
+                self.stamp(dir, tcp, payload, now);
             }
             SYN => {
                 self.split = true;
                 self.sides[dir].syn(tcp, payload);
-                self.stamp(dir, tcp, now);
+                self.stamp(dir, tcp, payload, now);
                 self.step(Event::ServerSyn);
             }
             kind if kind == SYN | ACK && client => {
@@ -125,7 +125,7 @@ impl TcpTracker {
         }
         self.sides[dir].syn(tcp, payload);
         self.agree_on_options();
-        self.stamp(dir, tcp, now);
+        self.stamp(dir, tcp, payload, now);
         self.acknowledge(dir, tcp);
         out.acked = Some(ack);
         self.step(Event::ServerSynAck);

@@ -325,3 +325,18 @@ fn a_new_syn_reopens_only_what_is_over() {
     assert!(t.tcp.reopened_by(C, &syn(77)));
     assert!(!t.tcp.reopened_by(C, &syn(CLIENT)), "the old SYN once more");
 }
+
+#[test]
+fn a_stamp_counts_where_the_peer_takes_it_and_one_tick_too_old_is_none() {
+    let mut t = Talk { stamp: Some(100), ..Talk::new() }.opened();
+    t.stamp = Some(9000);
+    assert_eq!(t.say(C, ACK, 0, 1, 0).fit, Fit::Valid, "from before what the peer has");
+    t.stamp = Some(101);
+    assert_eq!(t.say(C, ACK, 1, 1, 5).fit, Fit::Valid);
+    t.stamp = Some(100);
+    assert_eq!(t.say(C, ACK, 6, 1, 5).fit, Fit::Valid, "as Linux takes it");
+    t.stamp = Some(99);
+    refused(t.say(C, ACK, 11, 1, 5), Anomaly::StreamPktInvalidTimestamp);
+    t.stamp = Some(102);
+    assert_eq!(t.say(C, ACK, 11, 1, 5).fit, Fit::Valid);
+}

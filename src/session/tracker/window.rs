@@ -63,7 +63,7 @@ impl TcpTracker {
             // Whoever sent the reset, the ends do not believe it.
             out.complain(Anomaly::StreamSuspectedRstInject);
         }
-        self.stamp(dir, tcp, now);
+        self.stamp(dir, tcp, payload, now);
         if tcp.flags & ACK != 0 {
             let ack = SeqNum(tcp.ack);
             self.acknowledge(dir, tcp);
@@ -177,21 +177,26 @@ impl TcpTracker {
         }
     }
 
-    /// PAWS (RFC 7323, section 5).
+    /// PAWS (RFC 7323, section 5), one tick less strict: Linux takes a segment whose stamp is one too old.
     fn stamp_fits(&self, dir: Dir, tcp: &TcpFields, now: Time) -> bool {
         let side = &self.sides[dir];
         let Some((value, _)) = tcp.timestamps.filter(|_| side.has(STAMPS)) else { return true };
         let age = (now.secs() as u32).wrapping_sub(side.stamped_at);
-        value.wrapping_sub(side.stamp) as i32 >= 0 || age > STAMP_AGE
+        !side.has(STAMPED) || value.wrapping_sub(side.stamp) as i32 >= -1 || age > STAMP_AGE
     }
 
-    /// Remembers the latest timestamp of a side, unless the segment is an old one.
-    pub(super) fn stamp(&mut self, dir: Dir, tcp: &TcpFields, now: Time) {
+    /// Remembers the latest timestamp of a side, of segments that its peer takes it from (RFC 7323, section 4.3): those that
+    /// reach from what came before to here. One that is older, and only repeats, would have us refuse what the peer takes.
+    pub(super) fn stamp(&mut self, dir: Dir, tcp: &TcpFields, payload: u32, now: Time) {
         let side = &mut self.sides[dir];
-        if let Some((value, _)) = tcp.timestamps
-            && SeqNum(tcp.seq).at_or_before(side.next)
-        {
+        let seq = SeqNum(tcp.seq);
+        let Some((value, _)) = tcp.timestamps else { return };
+        let reaches = seq.at_or_before(side.next) && seq.plus(payload).at_or_after(side.next);
+        let newer = !side.has(STAMPED) || value.wrapping_sub(side.stamp) as i32 >= 0;
+        let age = (now.secs() as u32).wrapping_sub(side.stamped_at);
+        if tcp.flags & SYN != 0 || (reaches && (newer || age > STAMP_AGE)) {
             (side.stamp, side.stamped_at) = (value, now.secs() as u32);
+            side.marks |= STAMPED;
         }
     }
 

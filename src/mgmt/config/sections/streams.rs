@@ -42,6 +42,7 @@ pub struct Streams {
     pub policy: Overlap,
     pub urgent: Urgent,
     pub out_of_order: OutOfOrder,
+    pub drop_invalid: bool,
 }
 
 impl Streams {
@@ -61,6 +62,7 @@ impl Streams {
             policy,
             urgent: Urgent::OutOfBand,
             out_of_order: OutOfOrder::Forward,
+            drop_invalid: true,
         }
     }
 }
@@ -112,6 +114,13 @@ impl Section for Streams {
              it until they have come, in mode ips, within the hold- settings of [services] and 32 a session. The receiver's\n\
              duplicate acknowledgements then fail to come, and the sender learns of a loss by its own timer only.",
             &mut self.out_of_order,
+        );
+        v.live(
+            "drop-invalid",
+            "Whether payload that does not belong to its TCP session's state or windows is dropped in mode ips (stream_invalid), as by\n\
+             Suricata's stream.drop-invalid. No stream takes it, so no rule over streams or decoders has looked at it; a receiver may\n\
+             see the session otherwise and take it.",
+            &mut self.drop_invalid,
         );
     }
 }
