@@ -85,3 +85,46 @@ fn when_pieces_run_out_the_datagram_is_given_up() {
     b.reassembler.expire(b.now.plus(Duration::from_secs(31)), 9, &mut b.log);
     assert!(b.at_rest());
 }
+
+/// Whose list is gone along from its head for each run it covers costs their square.
+#[test]
+fn a_fragment_costs_no_more_than_the_runs_it_covers() {
+    let runs_of = |stride: u32| (0..12_288).step_by(stride as usize);
+    for (policy, stride) in OverlapPolicy::ALL.into_iter().flat_map(|policy| [(policy, 8), (policy, 16)]) {
+        let policies = crate::defrag::PolicyTable::new(policy);
+        let caps =
+            Settings { source_memory: 0, datagram_memory: 1 << 30, memory: 1 << 30, ..Settings::default() };
+        let mut b = Bench::new(Family::V4, Settings { policies, ..caps });
+        for start in runs_of(stride) {
+            assert!(matches!(b.push(start, 8, true, 0), Outcome::Held));
+        }
+        // Covered, and the gaps between them.
+        let runs = 8936 / 8;
+        for salt in 1..4 {
+            b.reassembler.nodes.looked.set(0);
+            b.push(576, 8936, true, salt);
+            let looked = b.reassembler.nodes.looked.get();
+            assert!(looked <= 16 * runs + 1024, "{}, every {stride}: {looked} for {runs}", policy.name());
+        }
+        b.reassembler.drop_all(DropReason::Shutdown, &mut b.log);
+        assert!(b.at_rest());
+    }
+}
+
+#[test]
+fn after_too_many_refused_fragments_their_datagram_is_given_up() {
+    let mut b = Bench::new(Family::V4, Settings::default());
+    assert!(matches!(b.push(8, 8, true, 0), Outcome::Held));
+    for _ in 0..=MAX_REFUSED {
+        assert!(b.log.dropped.is_empty());
+        assert_eq!(reason(b.push(8, 8, true, 0)), Some(DropReason::FragmentDuplicate));
+    }
+    assert_eq!(b.log.dropped, [(DropReason::FragmentDatagramCap, 1)]);
+    b.reassembler.nodes.looked.set(0);
+    assert_eq!(reason(b.push(8, 8, true, 0)), Some(DropReason::FragmentDatagramCap));
+    assert_eq!(b.reassembler.nodes.looked.get(), 0, "nobody looks for its place");
+    b.now = b.now.plus(Duration::from_secs(30));
+    assert!(matches!(b.push(8, 8, true, 0), Outcome::Held), "of a new datagram");
+    b.reassembler.drop_all(DropReason::Shutdown, &mut b.log);
+    assert!(b.at_rest());
+}
