@@ -93,6 +93,18 @@ impl Pieces {
         true
     }
 
+    /// Two bytes of the datagram, if they are there and in one run, as those at multiples of 4 are.
+    pub(super) fn pair(&self, nodes: &Nodes, at: u32) -> Option<[u8; 2]> {
+        let node = nodes.get(self.first_within(nodes, Span::new(at, at + 2))?.at)?;
+        let within = at.checked_sub(node.span.start).filter(|_| at + 2 <= node.span.end)?;
+        let mut pair = [0; 2];
+        let read = match node.source.as_ref()? {
+            Source::Own(frame, from) => frame.copy_to((from + within) as usize, &mut pair),
+            Source::Page => self.frames[page_of(at)].as_ref()?.copy_to((at % PAGE) as usize, &mut pair),
+        };
+        (read == pair.len()).then_some(pair)
+    }
+
     /// Takes `region` away from a run; a run that stands before that. `hint` is one before this run.
     fn cut(&mut self, nodes: &mut Nodes, at: u32, region: Span, hint: u32) -> Result<u32, Exhausted> {
         let Some(node) = nodes.get(at) else { return Ok(hint) };

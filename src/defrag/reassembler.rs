@@ -24,6 +24,8 @@ pub enum Outcome {
     /// The datagram this fragment completed, or a packet that is none: to be decoded (again) and go on.
     Complete(Frame),
     Dropped(DropReason, Frame),
+    /// Held fragments of this one's datagram were dropped, this one among them: told of and counted.
+    GivenUp(DropReason),
 }
 
 /// Is told what is not a fragment's own outcome.

@@ -141,7 +141,7 @@ impl Reassembler {
                 datagram.fragments += 1;
                 self.counters.held += 1;
                 self.poison(slot, DropReason::FragmentMemoryCap, sink);
-                return Outcome::Held;
+                return Outcome::GivenUp(DropReason::FragmentMemoryCap);
             }
         };
         let each = u64::from(self.settings.buffer_bytes);
@@ -163,7 +163,7 @@ impl Reassembler {
         self.charge(slot, cost);
         if let Some(reason) = self.over(slot, 0).filter(|_| shares > 0 && !whole) {
             self.poison(slot, reason, sink);
-            return Outcome::Held; // this fragment was among them
+            return Outcome::GivenUp(reason);
         }
         if whole { self.complete(slot, meta, alloc, sink) } else { Outcome::Held }
     }

@@ -40,7 +40,11 @@ fn one_fragment_over_many_gaps_cannot_pin_more_than_the_cap() {
         assert!(matches!(b.push(start, 8, true, 0), Outcome::Held));
     }
     let before = b.reassembler.counters.held as u32;
-    assert!(matches!(b.push(0, 1480, true, 0), Outcome::Held), "dropped with those that are held");
+    let given_up = b.push(0, 1480, true, 0);
+    assert!(
+        matches!(given_up, Outcome::GivenUp(DropReason::FragmentDatagramCap)),
+        "with those that are held"
+    );
     assert_eq!(b.log.dropped, [(DropReason::FragmentDatagramCap, before + 1)]);
     assert_eq!(b.pool.outstanding(), 0);
     assert_eq!(reason(b.push(0, 1480, true, 0)), Some(DropReason::FragmentDatagramCap));
@@ -78,9 +82,11 @@ fn a_datagram_in_more_runs_than_a_frame_has_segments_is_put_together() {
 #[test]
 fn when_pieces_run_out_the_datagram_is_given_up() {
     let mut b = Bench::new(Family::V4, Settings { pieces: 3, ..Settings::default() });
-    for i in 0..4 {
+    for i in 0..3 {
         assert!(matches!(b.push(8 + i * 400, 400, true, 0), Outcome::Held));
     }
+    let one_too_many = b.push(8 + 3 * 400, 400, true, 0);
+    assert!(matches!(one_too_many, Outcome::GivenUp(DropReason::FragmentMemoryCap)));
     assert_eq!(b.log.dropped, [(DropReason::FragmentMemoryCap, 4)]);
     b.reassembler.expire(b.now.plus(Duration::from_secs(31)), 9, &mut b.log);
     assert!(b.at_rest());

@@ -89,6 +89,7 @@ proptest! {
                     break;
                 }
                 Outcome::Dropped(reason, _) => prop_assert_eq!(reason, DropReason::FragmentDuplicate),
+                Outcome::GivenUp(reason) => prop_assert!(false, "given up: {reason:?}"),
                 Outcome::Held => prop_assert!(!all_there, "complete and still held"),
             }
             let c = b.reassembler.counters;
@@ -218,6 +219,7 @@ fn the_largest_datagram_shuffled_with_duplicates_and_conflicts_is_what_the_plain
                 Outcome::Dropped(reason, _) => {
                     assert_eq!(reason, DropReason::FragmentDuplicate, "seed {seed}");
                 }
+                Outcome::GivenUp(reason) => panic!("seed {seed}: given up: {reason:?}"),
             }
             let pinned = b.pool.outstanding() as u64 * u64::from(Settings::default().buffer_bytes);
             assert!(pinned <= b.reassembler.memory(), "seed {seed}: {pinned} bytes are pinned");
@@ -255,6 +257,7 @@ fn an_ipv6_datagram_whose_pieces_overlap_is_dropped_whole_and_any_other_is_rebui
                 Outcome::Dropped(reason, _) if overlapped => {
                     assert_eq!(reason, DropReason::FragmentOverlapV6, "seed {seed}");
                 }
+                Outcome::GivenUp(reason) => panic!("seed {seed}: given up: {reason:?}"),
                 Outcome::Dropped(reason, _) => {
                     assert!(twin && reason == DropReason::FragmentDuplicate, "seed {seed}: {reason:?}");
                 }
