@@ -47,6 +47,12 @@ impl Reassembler {
         {
             return Outcome::Dropped(DropReason::FragmentDuplicate, frame);
         }
+        // Whatever else is wrong with it: an overlap takes the datagram with it.
+        if covers.is_some() && !v4 && self.settings.drop_v6_overlaps {
+            sink.anomaly(Anomaly::Ipv6FragOverlap);
+            self.poison(slot, DropReason::FragmentOverlapV6, sink);
+            return Outcome::Dropped(DropReason::FragmentOverlapV6, frame);
+        }
         let past_last =
             datagram.total.is_some_and(|total| span.end > total || (!fragment.more && span.end != total));
         if past_last || (!fragment.more && span.end < datagram.reach) {
@@ -62,10 +68,6 @@ impl Reassembler {
         let tcp_until = if heads { self.tcp_until(&frame, ip, fragment) } else { 0 };
         if covers.is_some() {
             sink.anomaly(if v4 { Anomaly::Ipv4FragOverlap } else { Anomaly::Ipv6FragOverlap });
-            if !v4 && self.settings.drop_v6_overlaps {
-                self.poison(slot, DropReason::FragmentOverlapV6, sink);
-                return Outcome::Dropped(DropReason::FragmentOverlapV6, frame);
-            }
             if self.within_tcp_header(slot, start, tcp_until) {
                 sink.anomaly(ignored);
                 return Outcome::Dropped(DropReason::FragmentInvalid, frame);
@@ -148,7 +150,9 @@ impl Reassembler {
         let shares = u64::from(datagram.pieces.take_shares()) * each;
         let own = if refused.is_some() { 0 } else { buffers };
         let cost = pages.map_or(own, |made| u64::from(made) * each) + shares;
-        if let Some(frame) = refused {
+        // The last one may bring no byte, and tells all the same where the datagram ends: its frame alone is not kept.
+        let ends = !fragment.more && datagram.total.is_none();
+        if let Some(frame) = refused.filter(|_| !ends) {
             self.charge(slot, cost);
             return Outcome::Dropped(DropReason::FragmentDuplicate, frame);
         }

@@ -6,6 +6,7 @@ use crate::wire::checksum::internet;
 use std::time::Duration;
 
 mod caps;
+mod ends;
 mod headers;
 mod model;
 
