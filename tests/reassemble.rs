@@ -282,6 +282,22 @@ fn a_wrong_header_checksum_leaves_as_it_came_or_not_at_all() {
     assert_eq!((number(&said, "dropped: ip_checksum"), number(&said, "datagrams rebuilt")), (0, 1));
 }
 
+/// Pieces of pieces leave neither as they came nor put together by half.
+#[test]
+fn a_fragment_in_a_fragment_does_not_leave() {
+    let bench = Bench::new();
+    let packet = udp_packet(v6(1, 1), v6(2, 2), &IpFields::default(), &[7; 2000]);
+    let mut capture = Capture::new(Link::ethernet());
+    for (piece, id) in fragments(&packet, 9, &[1000]).iter().zip(20..) {
+        capture.packets(fragments(piece, id, &[400]));
+    }
+    let (from, to) = (bench.capture(&capture), bench.path("out.pcap"));
+    let said = through(&from, &to, &[]);
+    let counted =
+        ["frames written", "datagrams rebuilt", "dropped: frag_invalid"].map(|head| number(&said, head));
+    assert_eq!(counted, [0, 0, capture.frames.len() as u64], "{said}");
+}
+
 #[test]
 fn eal_options_behind_two_dashes_make_the_ports() {
     let bench = Bench::new();

@@ -103,7 +103,9 @@ fn ours(pool: &Pool) -> Run {
             match reassembler.push(frame, &decoded, BEGIN, &mut allocator, &mut Quiet) {
                 Outcome::Complete(whole) => out.push(whole),
                 Outcome::Held => {}
-                Outcome::Dropped(reason, _) => panic!("dropped: {}", reason.name()),
+                Outcome::Dropped(reason, _) | Outcome::GivenUp(reason) => {
+                    panic!("dropped: {}", reason.name())
+                }
             }
         }
     })

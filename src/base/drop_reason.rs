@@ -42,10 +42,10 @@ drop_reasons! {
     // defragmentation
     FragmentOverlapV6 = "frag_overlap_v6", "IPv6 fragments overlap (RFC 5722): the whole datagram goes";
     FragmentTooLarge = "frag_too_large", "a fragment reaches past 65,535 bytes";
-    FragmentInvalid = "frag_invalid", "a fragment of zero length, past the last one, not a multiple of 8, that cuts TCP's header, or behind headers too long";
+    FragmentInvalid = "frag_invalid", "a fragment of zero length, past the last one, not a multiple of 8, that cuts TCP's header, behind headers too long, or of a datagram with another fragment header in it";
     IpChecksum = "ip_checksum", "the IPv4 header's checksum is wrong, of a fragment or of what has to be cut";
     FragmentTimeout = "frag_timeout", "the datagram was not completed in time";
-    FragmentDatagramCap = "frag_datagram_cap", "one datagram holds more pieces or bytes than it may";
+    FragmentDatagramCap = "frag_datagram_cap", "one datagram holds more pieces or bytes than it may, or too many of its fragments were refused";
     FragmentSourceCap = "frag_source_cap", "one source holds more fragment memory than it may";
     FragmentMemoryCap = "frag_memory_cap", "the worker holds as much fragment memory as it may";
     FragmentDuplicate = "frag_duplicate", "a fragment that brings no new byte";

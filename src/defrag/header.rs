@@ -40,11 +40,13 @@ pub(super) struct Header {
     /// Where a PPPoE header stands before it.
     pppoe: Option<u32>,
     family: Family,
+    /// What the datagram's payload begins with.
+    next: u8,
 }
 
 impl Default for Header {
     fn default() -> Header {
-        Header { bytes: [0; KEPT], long: None, len: 0, ip_at: 0, pppoe: None, family: Family::V4 }
+        Header { bytes: [0; KEPT], long: None, len: 0, ip_at: 0, pppoe: None, family: Family::V4, next: 0 }
     }
 }
 
@@ -60,6 +62,11 @@ impl Header {
 
     pub(super) fn family(&self) -> Family {
         self.family
+    }
+
+    /// The protocol or extension header that the datagram's payload begins with.
+    pub(super) fn next(&self) -> u8 {
+        self.next
     }
 
     pub(super) fn forget(&mut self) {
@@ -93,7 +100,7 @@ impl Header {
             Some(header) => Some(alloc.allocate(header).ok_or(DropReason::NoBuffer)?),
             None => None,
         };
-        self.family = ip.family;
+        (self.family, self.next) = (ip.family, fragment.next_header);
         (self.len, self.ip_at, self.pppoe) = (len, ip_at, ip.pppoe);
         Ok(self.long.as_ref().map_or(0, Frame::segment_count))
     }

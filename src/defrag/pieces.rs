@@ -1,10 +1,13 @@
 //! The pieces of one datagram: disjoint runs of its payload, in order, and the frames that hold them.
 //!
-//! Runs stand in one short list per page of the datagram, so that finding a place costs no more for 8,000 pieces than for two.
+//! Runs stand in one short list per page of the datagram, so that finding a place costs no more for 8,000 pieces than for two, and
+//! a fragment no more than the runs it covers.
 //! Tiny fragments are copied into page frames, one for each page: an 8-byte fragment must not pin a whole buffer.
 
+mod list;
 mod nodes;
 
+pub(super) use list::Found;
 pub(super) use nodes::Nodes;
 use nodes::{NONE, Node, Source};
 
@@ -41,10 +44,19 @@ impl Default for Pieces {
     }
 }
 
+/// A fragment on its way to its place.
+pub(super) struct Newcomer {
+    pub(super) of: Span,
+    pub(super) frame: Frame,
+    /// Where in the frame its bytes begin.
+    pub(super) skip: u32,
+    /// Its bytes are copied into page frames, which are there.
+    pub(super) in_page: bool,
+}
+
 /// A run of a fragment that nobody contests (any more).
 struct Run {
     span: Span,
-    of: Span,
     stands: bool,
 }
 
@@ -52,54 +64,12 @@ struct Run {
 pub(super) struct Exhausted;
 
 impl Pieces {
-    fn head(&self, page: usize) -> u32 {
-        if self.used & 1 << page == 0 { NONE } else { self.heads[page] }
-    }
-
-    fn last_of(&self, nodes: &Nodes, page: usize) -> Option<u32> {
-        let mut at = self.head(page);
-        while let Some(next) = nodes.get(at).map(|n| n.next).filter(|&n| n != NONE) {
-            at = next;
-        }
-        (at != NONE).then_some(at)
-    }
-
-    /// The first run that has a byte of `span`.
-    fn first_within(&self, nodes: &Nodes, span: Span) -> Option<u32> {
-        let page = page_of(span.start);
-        let before = self.used & ((1 << page) - 1);
-        if let Some(previous) = before.checked_ilog2().and_then(|p| self.last_of(nodes, p as usize))
-            && nodes.get(previous).is_some_and(|n| n.span.end > span.start)
-        {
-            return Some(previous);
-        }
-        let mut pages = self.used & (u64::MAX << page);
-        while pages != 0 {
-            let mut at = self.head(pages.trailing_zeros() as usize);
-            while let Some(node) = nodes.get(at) {
-                if node.span.start >= span.end {
-                    return None;
-                }
-                if node.span.end > span.start {
-                    return Some(at);
-                }
-                at = node.next;
-            }
-            pages &= pages - 1;
-        }
-        None
-    }
-
-    pub(super) fn overlap(&self, nodes: &Nodes, span: Span) -> bool {
-        self.first_within(nodes, span).is_some()
-    }
-
-    /// Whether just this fragment, with these bytes, is there already and whole.
-    pub(super) fn has_twin(&self, nodes: &Nodes, of: Span, frame: &Frame, skip: u32) -> bool {
-        let mut at = of.start;
+    /// Whether just this fragment, with these bytes, is there already and whole; `found` is the first run that it covers.
+    pub(super) fn has_twin(&self, nodes: &Nodes, found: Found, of: Span, frame: &Frame, skip: u32) -> bool {
+        let (mut at, mut next) = (of.start, Some(found.at));
         while at < of.end {
-            let rest = Span::new(at, of.end);
-            let Some(node) = self.first_within(nodes, rest).and_then(|n| nodes.get(n)) else { return false };
+            let Some(run) = next else { return false };
+            let Some(node) = nodes.get(run) else { return false };
             if node.of != of || node.span.start > at {
                 return false;
             }
@@ -118,48 +88,26 @@ impl Pieces {
                 return false;
             }
             at = end;
+            next = self.after(nodes, run);
         }
         true
     }
 
-    fn link(&mut self, nodes: &mut Nodes, node: Node) -> Result<(), Exhausted> {
-        let (page, start) = (page_of(node.span.start), node.span.start);
-        let made = nodes.take(node).ok_or(Exhausted)?;
-        let (mut previous, mut at) = (NONE, self.head(page));
-        while let Some(n) = nodes.get(at).filter(|n| n.span.start < start) {
-            (previous, at) = (at, n.next);
-        }
-        nodes.set_next(made, at);
-        if previous == NONE {
-            self.heads[page] = made;
-            self.used |= 1 << page;
-        } else {
-            nodes.set_next(previous, made);
-        }
-        Ok(())
+    /// Two bytes of the datagram, if they are there and in one run, as those at multiples of 4 are.
+    pub(super) fn pair(&self, nodes: &Nodes, at: u32) -> Option<[u8; 2]> {
+        let node = nodes.get(self.first_within(nodes, Span::new(at, at + 2))?.at)?;
+        let within = at.checked_sub(node.span.start).filter(|_| at + 2 <= node.span.end)?;
+        let mut pair = [0; 2];
+        let read = match node.source.as_ref()? {
+            Source::Own(frame, from) => frame.copy_to((from + within) as usize, &mut pair),
+            Source::Page => self.frames[page_of(at)].as_ref()?.copy_to((at % PAGE) as usize, &mut pair),
+        };
+        (read == pair.len()).then_some(pair)
     }
 
-    fn unlink(&mut self, nodes: &mut Nodes, gone: u32) -> Option<Source> {
-        let node = nodes.get(gone)?;
-        let (page, after) = (page_of(node.span.start), node.next);
-        let (mut previous, mut at) = (NONE, self.head(page));
-        while at != gone {
-            previous = at;
-            at = nodes.get(at)?.next;
-        }
-        if previous != NONE {
-            nodes.set_next(previous, after);
-        } else if after != NONE {
-            self.heads[page] = after;
-        } else {
-            self.used &= !(1 << page);
-        }
-        nodes.give_back(gone)
-    }
-
-    /// Takes `region` away from a run.
-    fn cut(&mut self, nodes: &mut Nodes, at: u32, region: Span) -> Result<(), Exhausted> {
-        let Some(node) = nodes.get(at) else { return Ok(()) };
+    /// Takes `region` away from a run; a run that stands before that. `hint` is one before this run.
+    fn cut(&mut self, nodes: &mut Nodes, at: u32, region: Span, hint: u32) -> Result<u32, Exhausted> {
+        let Some(node) = nodes.get(at) else { return Ok(hint) };
         let (span, of, stands) = (node.span, node.of, node.stands);
         let (left, right) = (Span::new(span.start, region.start), Span::new(region.end, span.end));
         self.have -= region.end.min(span.end) - region.start.max(span.start);
@@ -172,65 +120,60 @@ impl Pieces {
             Some(Source::Page) if !right.is_empty() => Some(Source::Page),
             _ => None,
         };
-        if left.is_empty() {
-            self.unlink(nodes, at);
+        let before = if left.is_empty() {
+            self.unlink(nodes, at, hint);
+            hint
         } else {
             nodes.set_span(at, left);
-        }
+            at
+        };
         let stands = stands && left.is_empty();
-        match behind {
-            Some(source) => {
-                self.link(nodes, Node { span: right, of, next: NONE, stands, source: Some(source) })
-            }
-            None => Ok(()),
+        if let Some(source) = behind {
+            self.link(nodes, Node { span: right, of, next: NONE, stands, source: Some(source) }, before)?;
         }
+        Ok(before)
     }
 
     /// Puts a fragment in its place that has no byte in common with what is there.
     #[inline]
-    pub(super) fn add_apart(
-        &mut self,
-        nodes: &mut Nodes,
-        of: Span,
-        frame: Frame,
-        skip: u32,
-    ) -> Result<(), Exhausted> {
+    pub(super) fn add_apart(&mut self, nodes: &mut Nodes, new: Newcomer) -> Result<(), Exhausted> {
+        let Newcomer { of, frame, skip, .. } = new;
         self.have += of.len();
-        self.link(
-            nodes,
-            Node { span: of, of, next: NONE, stands: true, source: Some(Source::Own(frame, skip)) },
-        )
+        let source = Some(Source::Own(frame, skip));
+        self.link(nodes, Node { span: of, of, next: NONE, stands: true, source }, NONE).map(|_| ())
     }
 
-    /// Puts a fragment in its place by `policy`; the frame comes back when nothing of it was wanted.
+    /// Puts a fragment in its place by `policy`, `found` being the first run that it covers; its frame comes back when nothing
+    /// of it was wanted.
     pub(super) fn add(
         &mut self,
         nodes: &mut Nodes,
-        of: Span,
+        new: Newcomer,
+        found: Option<Found>,
         policy: OverlapPolicy,
-        frame: Frame,
-        skip: u32,
-        in_page: bool,
     ) -> Result<Option<Frame>, Exhausted> {
-        let before = self.have;
+        let (of, before) = (new.of, self.have);
         let (mut changed, mut placed) = (false, false);
+        let mut next = found.map(|found| found.at);
+        // A run that stays, behind which all that is still to come stands.
+        let mut hint = found.map_or(NONE, |found| found.before);
         let mut at = of.start;
-        while at < of.end {
-            let Some(other) = self.first_within(nodes, Span::new(at, of.end)) else { break };
-            let Some(node) = nodes.get(other) else { break };
+        while let Some(other) = next {
+            let Some(node) = nodes.get(other).filter(|n| n.span.start < of.end) else { break };
             let (theirs, span) = (node.of, node.span);
             let common = Span::new(span.start.max(at), span.end.min(of.end));
+            next = self.after(nodes, other);
             if policy.new_wins(theirs, of) {
-                self.cut(nodes, other, common)?;
+                hint = self.cut(nodes, other, common, hint)?;
                 changed = true;
                 continue;
             }
-            let run = Run { span: Span::new(at, common.start), of, stands: !placed };
-            placed |= self.place(nodes, run, &frame, skip, in_page)?;
-            at = common.end;
+            let run = Run { span: Span::new(at, common.start), stands: !placed };
+            placed |= self.place(nodes, run, &new, hint)?;
+            (at, hint) = (common.end, other);
         }
-        self.place(nodes, Run { span: Span::new(at, of.end), of, stands: !placed }, &frame, skip, in_page)?;
-        Ok((!changed && self.have == before).then_some(frame))
+        self.place(nodes, Run { span: Span::new(at, of.end), stands: !placed }, &new, hint)?;
+        Ok((!changed && self.have == before).then_some(new.frame))
     }
 
     /// How many shares were made since it was asked last.
@@ -253,33 +196,28 @@ impl Pieces {
         }
     }
 
-    /// Puts a run in its place; false when it is empty.
-    fn place(
-        &mut self,
-        nodes: &mut Nodes,
-        run: Run,
-        frame: &Frame,
-        skip: u32,
-        in_page: bool,
-    ) -> Result<bool, Exhausted> {
-        let Run { span, of, stands } = run;
+    /// Puts a run of a fragment in its place; false when it is empty.
+    fn place(&mut self, nodes: &mut Nodes, run: Run, new: &Newcomer, hint: u32) -> Result<bool, Exhausted> {
+        let Run { span, stands } = run;
         if span.is_empty() {
             return Ok(false);
         }
-        let from = skip + (span.start - of.start);
-        if !in_page {
+        let (of, next) = (new.of, NONE);
+        let from = new.skip + (span.start - of.start);
+        if !new.in_page {
             self.have += span.len();
-            let source = Some(Source::Own(frame.share().ok_or(Exhausted)?, from));
+            let source = Some(Source::Own(new.frame.share().ok_or(Exhausted)?, from));
             self.shares += 1;
-            return self.link(nodes, Node { span, of, next: NONE, stands, source }).map(|()| true);
+            return self.link(nodes, Node { span, of, next, stands, source }, hint).map(|_| true);
         }
         let border = (span.start / PAGE + 1) * PAGE;
         let here = Span::new(span.start, span.end.min(border));
-        self.copy(here, frame, from);
+        self.copy(here, &new.frame, from);
         self.have += here.len();
-        self.link(nodes, Node { span: here, of, next: NONE, stands, source: Some(Source::Page) })?;
-        let rest = Run { span: Span::new(here.end, span.end), of, stands: false };
-        self.place(nodes, rest, frame, skip, in_page).map(|_| true)
+        let source = Some(Source::Page);
+        let made = self.link(nodes, Node { span: here, of, next, stands, source }, hint)?;
+        let rest = Run { span: Span::new(here.end, span.end), stands: false };
+        self.place(nodes, rest, new, made).map(|_| true)
     }
 
     fn copy(&mut self, span: Span, frame: &Frame, from: u32) {
@@ -314,7 +252,7 @@ impl Pieces {
             node.is_some_and(|n| matches!(n.source, Some(Source::Own(_, skip)) if skip >= header))
         })?;
         let len = nodes.get(first)?.span.len();
-        match self.unlink(nodes, first)? {
+        match self.unlink(nodes, first, NONE)? {
             Source::Own(frame, skip) => Some((frame, skip, len)),
             Source::Page => None,
         }

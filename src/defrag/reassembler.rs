@@ -24,6 +24,8 @@ pub enum Outcome {
     /// The datagram this fragment completed, or a packet that is none: to be decoded (again) and go on.
     Complete(Frame),
     Dropped(DropReason, Frame),
+    /// Held fragments of this one's datagram were dropped, this one among them: told of and counted.
+    GivenUp(DropReason),
 }
 
 /// Is told what is not a fragment's own outcome.
@@ -94,6 +96,8 @@ struct Datagram {
     /// Bytes of its largest fragment as an IP packet.
     largest: u16,
     fragments: u32,
+    /// Fragments that were not taken.
+    refused: u32,
     tiny: u32,
     /// Buffer bytes.
     memory: u64,
@@ -116,6 +120,10 @@ pub struct Reassembler {
 }
 
 const AGE: u32 = 0;
+
+/// Refused fragments of one datagram, after which it is given up: as many as the largest has pieces of 8 bytes, for each may
+/// come twice. Each costs as much as the runs that it covers.
+const MAX_REFUSED: u32 = 8192;
 
 impl Reassembler {
     pub fn new(settings: Settings) -> Reassembler {
@@ -218,6 +226,9 @@ impl Reassembler {
         };
         self.datagrams.value_mut(slot).port = port;
         let outcome = self.insert(slot, frame, ip, fragment, alloc, sink);
+        if matches!(outcome, Outcome::Dropped(..)) {
+            self.count_refused(slot, sink);
+        }
         let datagram = self.datagrams.value(slot);
         if datagram.fragments == 0 && datagram.poisoned.is_none() {
             self.forget(slot);
@@ -253,7 +264,7 @@ impl Reassembler {
         datagram.header.forget();
         (datagram.since, datagram.source, datagram.policy) = (now, source, policy);
         (datagram.total, datagram.reach, datagram.fragments, datagram.tiny) = (None, 0, 0, 0);
-        datagram.tcp_until = 0;
+        (datagram.tcp_until, datagram.refused) = (0, 0);
         (datagram.memory, datagram.poisoned, datagram.copies) = (0, None, copies);
         (datagram.id, datagram.largest, datagram.ip_at) = (id, 0, ip.at);
         self.by_age.push_back(AGE, slot);

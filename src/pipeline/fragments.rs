@@ -199,6 +199,9 @@ impl Lane {
             }
             defrag::Outcome::Complete(datagram) => self.rebuilt(datagram, plan, give),
             defrag::Outcome::Dropped(reason, piece) => self.drop_piece(piece, decoded, plan, reason),
+            defrag::Outcome::GivenUp(reason) => {
+                self.remember_drop(&meta, decoded, reason, !plan.mode.acts());
+            }
         }
     }
 
@@ -228,6 +231,8 @@ impl Lane {
                 self.ledger.consumed.add(1);
                 Err(reason)
             }
+            // What carries it would complete at its receiver what nobody looked into.
+            defrag::Outcome::GivenUp(reason) => Err(reason),
         }
     }
 

@@ -23,6 +23,7 @@ mod line;
 mod mark;
 mod midstream;
 mod modes;
+mod nested;
 mod order;
 mod overload;
 mod pass_list;

@@ -30,14 +30,25 @@ pub(in crate::defrag) struct Nodes {
     nodes: Vec<Node>,
     free: u32,
     capacity: u32,
+    /// Nodes looked at: what a fragment costs.
+    #[cfg(test)]
+    pub(in crate::defrag) looked: std::cell::Cell<usize>,
 }
 
 impl Nodes {
     pub(in crate::defrag) fn new(capacity: u32) -> Nodes {
-        Nodes { nodes: Vec::with_capacity(capacity as usize), free: NONE, capacity }
+        Nodes {
+            nodes: Vec::with_capacity(capacity as usize),
+            free: NONE,
+            capacity,
+            #[cfg(test)]
+            looked: Default::default(),
+        }
     }
 
     pub(super) fn get(&self, at: u32) -> Option<&Node> {
+        #[cfg(test)]
+        self.looked.set(self.looked.get() + 1);
         self.nodes.get(at as usize)
     }
 

@@ -1,5 +1,6 @@
 //! From pieces to a datagram.
 
+use super::check::too_large_anomaly;
 use super::*;
 use crate::io::{Chain, FrameMeta, Rebuilt};
 
@@ -15,6 +16,11 @@ impl Reassembler {
         alloc: &mut dyn FrameAllocator,
         sink: &mut impl Sink,
     ) -> Outcome {
+        if self.holds_fragment(slot) {
+            sink.anomaly(Anomaly::Ipv6FragIgnored);
+            self.poison(slot, DropReason::FragmentInvalid, sink);
+            return Outcome::GivenUp(DropReason::FragmentInvalid);
+        }
         let datagram = self.datagrams.value_mut(slot);
         let built = build(datagram, &mut self.nodes, &mut self.scratch, &mut self.head_room, alloc);
         match built {
@@ -30,8 +36,11 @@ impl Reassembler {
                 Outcome::Complete(frame)
             }
             Err(reason) => {
+                if reason == DropReason::FragmentTooLarge {
+                    sink.anomaly(too_large_anomaly(self.datagrams.value(slot).header.family()));
+                }
                 self.discard(slot, reason, sink);
-                Outcome::Held // this fragment was among the discarded
+                Outcome::GivenUp(reason)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What no datagram can be made of.
 
-use super::Reassembler;
+use super::{Datagram, Reassembler};
 use crate::base::{Anomaly, DropReason, Family};
 use crate::decode::{Fragment, Ip, MAX_EXTENSION_HEADERS};
 use crate::defrag::header::too_large;
@@ -30,8 +30,7 @@ impl Reassembler {
             return Err((DropReason::FragmentInvalid, ignored));
         }
         if too_large(ip, fragment, end) {
-            let anomaly = if v4 { Anomaly::Ipv4FragPktTooLarge } else { Anomaly::Ipv6FragPktTooLarge };
-            return Err((DropReason::FragmentTooLarge, anomaly));
+            return Err((DropReason::FragmentTooLarge, too_large_anomaly(ip.family)));
         }
         if fragment.more && !len.is_multiple_of(8) {
             let anomaly = if v4 { ignored } else { Anomaly::Ipv6FragInvalidLength };
@@ -40,7 +39,17 @@ impl Reassembler {
         if self.settings.drop_tiny_first && cuts_header(frame, ip, fragment) {
             return Err((DropReason::FragmentInvalid, ignored));
         }
+        if !v4 && fragment.offset == 0 && !fragment.more && carries_fragment(frame, fragment) {
+            return Err((DropReason::FragmentInvalid, ignored));
+        }
         Ok(())
+    }
+
+    /// Whether a datagram all of whose pieces are there is a fragment again, or has another fragment header behind the one
+    /// that was taken out: a packet has one (RFC 8200, section 4.1), and nobody would look into what a second one cuts.
+    pub(super) fn holds_fragment(&self, slot: u32) -> bool {
+        let Datagram { header, pieces, .. } = self.datagrams.value(slot);
+        header.family() == Family::V6 && leads_to_fragment(header.next(), |at| pieces.pair(&self.nodes, at))
     }
 
     /// Whether a packet has an IPv4 header's wrong checksum, and may not be given a right one.
@@ -55,6 +64,38 @@ impl Reassembler {
             _ => 0,
         }
     }
+}
+
+pub(super) fn too_large_anomaly(family: Family) -> Anomaly {
+    if family == Family::V4 { Anomaly::Ipv4FragPktTooLarge } else { Anomaly::Ipv6FragPktTooLarge }
+}
+
+/// The same of a fragment that is the whole packet.
+fn carries_fragment(frame: &Frame, fragment: &Fragment) -> bool {
+    leads_to_fragment(fragment.next_header, |at| {
+        let mut head = [0; 2];
+        let whole = at + 2 <= u32::from(fragment.payload_len)
+            && frame.copy_to((fragment.payload + at) as usize, &mut head) == head.len();
+        whole.then_some(head)
+    })
+}
+
+/// Whether a fragment header is among the IPv6 extension headers that begin with a `first` one; `read` gives two bytes of them.
+/// Decoding looks at no more of them.
+fn leads_to_fragment(first: u8, read: impl Fn(u32) -> Option<[u8; 2]>) -> bool {
+    let (mut proto, mut at) = (first, 0);
+    for _ in 0..MAX_EXTENSION_HEADERS {
+        if proto == ip_proto::FRAGMENT {
+            return true;
+        }
+        if !ipv6::is_extension(proto) {
+            return false;
+        }
+        let Some([next, length]) = read(at) else { return false };
+        at += ipv6::extension_len(proto, length) as u32;
+        proto = next;
+    }
+    false
 }
 
 /// Whether a fragment does not leave TCP's fixed header in one piece, as far as it shows alone.

@@ -4,6 +4,7 @@ use super::{Outcome, Reassembler, Sink};
 use crate::base::{Anomaly, DropReason, Family};
 use crate::decode::{Fragment, Ip};
 use crate::defrag::header::KEPT;
+use crate::defrag::pieces::{Found, Newcomer};
 use crate::defrag::policy::Span;
 use crate::io::{Frame, FrameAllocator};
 
@@ -14,8 +15,8 @@ const TINY_KEPT: u32 = 4;
 /// Where a fragment goes.
 struct Place {
     span: Span,
-    /// Nothing of it is there yet.
-    apart: bool,
+    /// The first run it covers; where there is none nothing of it is there yet.
+    covers: Option<Found>,
     /// What its frame pins.
     buffers: u64,
 }
@@ -38,12 +39,19 @@ impl Reassembler {
         let ignored = if v4 { Anomaly::Ipv4FragIgnored } else { Anomaly::Ipv6FragIgnored };
         let datagram = self.datagrams.value_mut(slot);
         // Behind all that came lies nothing: so it is with pieces in order.
-        let apart = span.start >= datagram.reach || !datagram.pieces.overlap(&self.nodes, span);
-        if !apart
-            && datagram.pieces.has_twin(&self.nodes, span, &frame, fragment.payload)
+        let covers =
+            if span.start >= datagram.reach { None } else { datagram.pieces.first_within(&self.nodes, span) };
+        if let Some(found) = covers
+            && datagram.pieces.has_twin(&self.nodes, found, span, &frame, fragment.payload)
             && (fragment.more || datagram.total == Some(span.end))
         {
             return Outcome::Dropped(DropReason::FragmentDuplicate, frame);
+        }
+        // Whatever else is wrong with it: an overlap takes the datagram with it.
+        if covers.is_some() && !v4 && self.settings.drop_v6_overlaps {
+            sink.anomaly(Anomaly::Ipv6FragOverlap);
+            self.poison(slot, DropReason::FragmentOverlapV6, sink);
+            return Outcome::Dropped(DropReason::FragmentOverlapV6, frame);
         }
         let past_last =
             datagram.total.is_some_and(|total| span.end > total || (!fragment.more && span.end != total));
@@ -58,12 +66,8 @@ impl Reassembler {
             return Outcome::Dropped(reason, frame);
         }
         let tcp_until = if heads { self.tcp_until(&frame, ip, fragment) } else { 0 };
-        if !apart {
+        if covers.is_some() {
             sink.anomaly(if v4 { Anomaly::Ipv4FragOverlap } else { Anomaly::Ipv6FragOverlap });
-            if !v4 && self.settings.drop_v6_overlaps {
-                self.poison(slot, DropReason::FragmentOverlapV6, sink);
-                return Outcome::Dropped(DropReason::FragmentOverlapV6, frame);
-            }
             if self.within_tcp_header(slot, start, tcp_until) {
                 sink.anomaly(ignored);
                 return Outcome::Dropped(DropReason::FragmentInvalid, frame);
@@ -80,7 +84,7 @@ impl Reassembler {
         }
         let datagram = self.datagrams.value_mut(slot);
         datagram.largest = datagram.largest.max(ip.total_len.min(u32::from(u16::MAX)) as u16);
-        let place = Place { span, apart, buffers };
+        let place = Place { span, covers, buffers };
         self.place(slot, frame, place, fragment, alloc, sink)
     }
 
@@ -89,7 +93,7 @@ impl Reassembler {
         let datagram = self.datagrams.value(slot);
         if tcp_until > 0 {
             // Whatever lies there began in the header: nothing with offset 0 came.
-            return datagram.pieces.overlap(&self.nodes, Span::new(0, tcp_until));
+            return datagram.pieces.first_within(&self.nodes, Span::new(0, tcp_until)).is_some();
         }
         (1..datagram.tcp_until).contains(&start)
     }
@@ -119,17 +123,17 @@ impl Reassembler {
         alloc: &mut dyn FrameAllocator,
         sink: &mut impl Sink,
     ) -> Outcome {
-        let Place { span, apart, buffers } = place;
+        let Place { span, covers, buffers } = place;
         let meta = frame.meta();
         let datagram = self.datagrams.value_mut(slot);
         let tiny = span.len() < TINY;
         let pages =
             if tiny && datagram.tiny >= TINY_KEPT { datagram.pieces.make_pages(span, alloc) } else { None };
-        let skip = fragment.payload;
+        let new = Newcomer { of: span, frame, skip: fragment.payload, in_page: pages.is_some() };
         let (pieces, nodes) = (&mut datagram.pieces, &mut self.nodes);
         let added = match pages {
-            None if apart => pieces.add_apart(nodes, span, frame, skip).map(|()| None),
-            _ => pieces.add(nodes, span, datagram.policy, frame, skip, pages.is_some()),
+            None if covers.is_none() => pieces.add_apart(nodes, new).map(|()| None),
+            _ => pieces.add(nodes, new, covers, datagram.policy),
         };
         let refused = match added {
             Ok(None) => None,
@@ -139,14 +143,17 @@ impl Reassembler {
                 datagram.fragments += 1;
                 self.counters.held += 1;
                 self.poison(slot, DropReason::FragmentMemoryCap, sink);
-                return Outcome::Held;
+                return Outcome::GivenUp(DropReason::FragmentMemoryCap);
             }
         };
         let each = u64::from(self.settings.buffer_bytes);
         let shares = u64::from(datagram.pieces.take_shares()) * each;
-        let cost = pages.map_or(buffers, |made| u64::from(made) * each) + shares;
-        if let Some(frame) = refused {
-            self.charge(slot, if pages.is_some() { cost } else { 0 });
+        let own = if refused.is_some() { 0 } else { buffers };
+        let cost = pages.map_or(own, |made| u64::from(made) * each) + shares;
+        // The last one may bring no byte, and tells all the same where the datagram ends: its frame alone is not kept.
+        let ends = !fragment.more && datagram.total.is_none();
+        if let Some(frame) = refused.filter(|_| !ends) {
+            self.charge(slot, cost);
             return Outcome::Dropped(DropReason::FragmentDuplicate, frame);
         }
         datagram.tiny += u32::from(tiny);
@@ -160,7 +167,7 @@ impl Reassembler {
         self.charge(slot, cost);
         if let Some(reason) = self.over(slot, 0).filter(|_| shares > 0 && !whole) {
             self.poison(slot, reason, sink);
-            return Outcome::Held; // this fragment was among them
+            return Outcome::GivenUp(reason);
         }
         if whole { self.complete(slot, meta, alloc, sink) } else { Outcome::Held }
     }

@@ -1,6 +1,6 @@
 //! What is held, and how it is let go: caps, timeouts, the end.
 
-use super::{AGE, Datagram, Reassembler, Sink};
+use super::{AGE, Datagram, MAX_REFUSED, Reassembler, Sink};
 use crate::base::{DropReason, Time};
 
 impl Reassembler {
@@ -68,6 +68,15 @@ impl Reassembler {
     pub(super) fn poison(&mut self, slot: u32, reason: DropReason, sink: &mut impl Sink) {
         self.discard(slot, reason, sink);
         self.datagrams.value_mut(slot).poisoned = Some(reason);
+    }
+
+    /// A fragment was not taken. After too many its datagram is given up: what still comes costs a look at the table.
+    pub(super) fn count_refused(&mut self, slot: u32, sink: &mut impl Sink) {
+        let datagram = self.datagrams.value_mut(slot);
+        datagram.refused = datagram.refused.saturating_add(1);
+        if datagram.refused > MAX_REFUSED && datagram.poisoned.is_none() {
+            self.poison(slot, DropReason::FragmentDatagramCap, sink);
+        }
     }
 
     pub(super) fn time_out(&mut self, slot: u32, sink: &mut impl Sink) {

@@ -6,6 +6,7 @@ use crate::wire::checksum::internet;
 use std::time::Duration;
 
 mod caps;
+mod ends;
 mod headers;
 mod model;
 
@@ -215,7 +216,7 @@ fn the_largest_datagram_comes_together_from_8_byte_pieces_and_pins_little() {
         match b.push(start, len, start + len < total, 0) {
             Outcome::Complete(frame) => whole = Some(frame),
             Outcome::Held => {}
-            Outcome::Dropped(reason, _) => panic!("{reason:?}"),
+            Outcome::Dropped(reason, _) | Outcome::GivenUp(reason) => panic!("{reason:?}"),
         }
         assert!(b.reassembler.memory() <= 70 * 2304, "{}", b.reassembler.memory());
     }

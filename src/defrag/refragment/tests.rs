@@ -215,7 +215,7 @@ proptest! {
             match reassembler.push(piece, &decoded, Time::from_secs(9), &mut pool.clone(), &mut Quiet) {
                 Outcome::Complete(frame) => rebuilt = Some(frame),
                 Outcome::Held => {}
-                Outcome::Dropped(reason, _) => prop_assert!(false, "{reason:?}"),
+                Outcome::Dropped(reason, _) | Outcome::GivenUp(reason) => prop_assert!(false, "{reason:?}"),
             }
         }
         let rebuilt = rebuilt.unwrap();

@@ -40,7 +40,11 @@ fn one_fragment_over_many_gaps_cannot_pin_more_than_the_cap() {
         assert!(matches!(b.push(start, 8, true, 0), Outcome::Held));
     }
     let before = b.reassembler.counters.held as u32;
-    assert!(matches!(b.push(0, 1480, true, 0), Outcome::Held), "dropped with those that are held");
+    let given_up = b.push(0, 1480, true, 0);
+    assert!(
+        matches!(given_up, Outcome::GivenUp(DropReason::FragmentDatagramCap)),
+        "with those that are held"
+    );
     assert_eq!(b.log.dropped, [(DropReason::FragmentDatagramCap, before + 1)]);
     assert_eq!(b.pool.outstanding(), 0);
     assert_eq!(reason(b.push(0, 1480, true, 0)), Some(DropReason::FragmentDatagramCap));
@@ -78,10 +82,55 @@ fn a_datagram_in_more_runs_than_a_frame_has_segments_is_put_together() {
 #[test]
 fn when_pieces_run_out_the_datagram_is_given_up() {
     let mut b = Bench::new(Family::V4, Settings { pieces: 3, ..Settings::default() });
-    for i in 0..4 {
+    for i in 0..3 {
         assert!(matches!(b.push(8 + i * 400, 400, true, 0), Outcome::Held));
     }
+    let one_too_many = b.push(8 + 3 * 400, 400, true, 0);
+    assert!(matches!(one_too_many, Outcome::GivenUp(DropReason::FragmentMemoryCap)));
     assert_eq!(b.log.dropped, [(DropReason::FragmentMemoryCap, 4)]);
     b.reassembler.expire(b.now.plus(Duration::from_secs(31)), 9, &mut b.log);
+    assert!(b.at_rest());
+}
+
+/// Whose list is gone along from its head for each run it covers costs their square.
+#[test]
+fn a_fragment_costs_no_more_than_the_runs_it_covers() {
+    let runs_of = |stride: u32| (0..12_288).step_by(stride as usize);
+    for (policy, stride) in OverlapPolicy::ALL.into_iter().flat_map(|policy| [(policy, 8), (policy, 16)]) {
+        let policies = crate::defrag::PolicyTable::new(policy);
+        let caps =
+            Settings { source_memory: 0, datagram_memory: 1 << 30, memory: 1 << 30, ..Settings::default() };
+        let mut b = Bench::new(Family::V4, Settings { policies, ..caps });
+        for start in runs_of(stride) {
+            assert!(matches!(b.push(start, 8, true, 0), Outcome::Held));
+        }
+        // Covered, and the gaps between them.
+        let runs = 8936 / 8;
+        for salt in 1..4 {
+            b.reassembler.nodes.looked.set(0);
+            b.push(576, 8936, true, salt);
+            let looked = b.reassembler.nodes.looked.get();
+            assert!(looked <= 16 * runs + 1024, "{}, every {stride}: {looked} for {runs}", policy.name());
+        }
+        b.reassembler.drop_all(DropReason::Shutdown, &mut b.log);
+        assert!(b.at_rest());
+    }
+}
+
+#[test]
+fn after_too_many_refused_fragments_their_datagram_is_given_up() {
+    let mut b = Bench::new(Family::V4, Settings::default());
+    assert!(matches!(b.push(8, 8, true, 0), Outcome::Held));
+    for _ in 0..=MAX_REFUSED {
+        assert!(b.log.dropped.is_empty());
+        assert_eq!(reason(b.push(8, 8, true, 0)), Some(DropReason::FragmentDuplicate));
+    }
+    assert_eq!(b.log.dropped, [(DropReason::FragmentDatagramCap, 1)]);
+    b.reassembler.nodes.looked.set(0);
+    assert_eq!(reason(b.push(8, 8, true, 0)), Some(DropReason::FragmentDatagramCap));
+    assert_eq!(b.reassembler.nodes.looked.get(), 0, "nobody looks for its place");
+    b.now = b.now.plus(Duration::from_secs(30));
+    assert!(matches!(b.push(8, 8, true, 0), Outcome::Held), "of a new datagram");
+    b.reassembler.drop_all(DropReason::Shutdown, &mut b.log);
     assert!(b.at_rest());
 }

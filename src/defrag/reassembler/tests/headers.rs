@@ -4,7 +4,8 @@ use super::super::super::refragment::{Cut, refragment};
 use super::*;
 use crate::decode::{Tunnels, decode};
 use crate::io::LinkType;
-use crate::wire::build::{Link, spoil_ip_checksum};
+use crate::wire::build;
+use crate::wire::build::{IpFields, Link, spoil_ip_checksum, udp_packet};
 use crate::wire::ip_proto::{DESTINATION, FRAGMENT, HOP_BY_HOP, TCP, UDP};
 
 /// A header of options, all padding, of so many bytes.
@@ -202,5 +203,77 @@ fn a_wrong_header_checksum_is_not_made_right() {
         assert_eq!(b.log.anomalies, events);
         let whole = matches!(b.push(16, 8, false, 0), Outcome::Complete(_));
         assert_eq!(whole, !drop_bad_checksum);
+    }
+}
+
+/// A packet has one fragment header (RFC 8200, section 4.1): what a second one cuts nobody would have looked into.
+#[test]
+fn a_datagram_with_another_fragment_header_in_it_is_dropped_with_an_event() {
+    let data = [7; 64];
+    let with = |headers: &[&[u8]]| [&headers.concat()[..], &data].concat();
+    let inner = |next, offset, more| fragment_header(next, offset, more);
+    let cases: [(u8, Vec<u8>, bool, &str); 8] = [
+        (FRAGMENT, with(&[&inner(UDP, 0, true)]), true, "the first piece of another"),
+        (FRAGMENT, with(&[&inner(UDP, 640, false)]), true, "its last piece"),
+        (FRAGMENT, with(&[&inner(UDP, 0, false)]), true, "one that is the whole packet"),
+        (DESTINATION, with(&[&options(FRAGMENT, 8), &inner(UDP, 0, true)]), true, "behind options"),
+        (DESTINATION, with(&[&options(FRAGMENT, 64), &inner(UDP, 0, true)]), true, "behind longer ones"),
+        (FRAGMENT, with(&[&inner(FRAGMENT, 0, true), &inner(UDP, 0, true)]), true, "two of them"),
+        (DESTINATION, with(&[&options(UDP, 8)]), false, "options alone"),
+        (UDP, with(&[&inner(FRAGMENT, 0, true)]), false, "data that look like it"),
+    ];
+    for (next, datagram, refused, what) in &cases {
+        // At each place where it can be cut, in both orders: the headers stand in one piece or in several.
+        let cuts = (8..datagram.len()).step_by(8);
+        for (at, swap) in cuts.flat_map(|at| [(at, false), (at, true)]) {
+            let mut b = Bench::new(Family::V6, Settings { drop_tiny_first: false, ..Settings::default() });
+            let of = |range| piece(&Link::ethernet(), &[], (*next, datagram), range);
+            let mut pieces = [of(0..at), of(at..datagram.len())];
+            if swap {
+                pieces.reverse();
+            }
+            assert!(matches!(b.frame(&pieces[0]), Outcome::Held), "{what}, {at}");
+            match b.frame(&pieces[1]) {
+                Outcome::Complete(_) => assert!(!refused, "{what}, {at}"),
+                outcome => {
+                    let reason = DropReason::FragmentInvalid;
+                    assert!(
+                        *refused && matches!(outcome, Outcome::GivenUp(r) if r == reason),
+                        "{what}, {at}"
+                    );
+                    assert_eq!(b.log.anomalies, [Anomaly::Ipv6FragIgnored], "{what}, {at}");
+                    assert_eq!(b.log.dropped, [(reason, 2)], "{what}, {at}");
+                    assert!(matches!(b.frame(&pieces[1]), Outcome::Dropped(r, _) if r == reason), "again");
+                }
+            }
+            b.reassembler.drop_all(DropReason::Shutdown, &mut b.log);
+            assert!(b.at_rest(), "{what}, {at}");
+        }
+    }
+}
+
+/// The pieces behind the first have no options, so none of them alone reaches too far.
+#[test]
+fn a_datagram_too_long_with_its_first_pieces_options_is_dropped_with_an_event() {
+    let (from, to) = ("10.0.0.1:1".parse().unwrap(), "10.0.0.2:2".parse().unwrap());
+    for (options, fits) in [(vec![], true), (vec![1; 40], false)] {
+        let fields = IpFields { options, ..IpFields::default() };
+        let first = build::fragment(&udp_packet(from, to, &fields, &[7; 1000]), 9, 0..1000, true);
+        let rest = udp_packet(from, to, &IpFields::default(), &[7; 65_507]);
+        let mut b = Bench::new(Family::V4, Settings::default());
+        assert!(matches!(b.frame(&Link::ethernet().wrap(&first)), Outcome::Held));
+        let behind = build::fragment(&rest, 9, 1000..65_515, false);
+        match b.frame(&Link::ethernet().wrap(&behind)) {
+            Outcome::Complete(_) => assert!(fits && b.log.anomalies.is_empty()),
+            outcome => {
+                assert!(
+                    !fits && matches!(outcome, Outcome::GivenUp(DropReason::FragmentTooLarge)),
+                    "{outcome:?}"
+                );
+                assert_eq!(b.log.anomalies, [Anomaly::Ipv4FragPktTooLarge]);
+                assert_eq!(b.log.dropped, [(DropReason::FragmentTooLarge, 2)]);
+            }
+        }
+        assert!(b.at_rest());
     }
 }
