@@ -94,26 +94,3 @@ fn a_reset_that_the_receiver_does_not_believe_hides_nothing() {
         line.0.finish();
     }
 }
-
-#[test]
-fn data_of_a_syn_is_looked_at_without_fast_open_too() {
-    let mut line = Line::new(Mode::Ips, true);
-    line.send(Dir::ToServer, ISN, 0, SYN, b"evil-word");
-    assert_eq!(line.left(), "");
-    line.0.finish();
-    // In part: a server that takes it acknowledges it.
-    let mut line = Line::new(Mode::Ips, true);
-    line.send(Dir::ToServer, ISN, 0, SYN, b"evil-");
-    line.send(Dir::ToClient, SERVER_ISN, ISN.wrapping_add(6), SYN | ACK, b"");
-    line.say(5, ACK | PSH, b"word");
-    assert_eq!(line.left(), "evil-");
-    line.0.finish();
-    // One that leaves it gets the same once more.
-    let mut line = Line::new(Mode::Ips, true);
-    line.send(Dir::ToServer, ISN, 0, SYN, b"clean");
-    line.send(Dir::ToClient, SERVER_ISN, ISN.wrapping_add(1), SYN | ACK, b"");
-    line.say(0, ACK | PSH, b"clean");
-    line.say(5, ACK | PSH, b" all the way");
-    assert_eq!(line.left(), "cleanclean all the way");
-    line.0.finish();
-}

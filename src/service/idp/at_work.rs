@@ -4,9 +4,7 @@ use super::judgement::Judgement;
 use super::log::ending;
 use crate::app::{Apps, Known, Transactions};
 use crate::base::event::{Origin, PacketVerdict};
-use crate::base::{
-    Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, FlowTuple, PerDir, SeqNum, Verdict,
-};
+use crate::base::{Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, FlowTuple, PerDir, Verdict};
 use crate::decode::{Decoded, Ip, L4};
 use crate::inspect::{
     FlowFacts, InForce, Inspector, Outcome, PacketFacts, Payload, StateHandle, StreamWindow,
@@ -89,12 +87,10 @@ impl AtWork<'_> {
         let engine = self.rules.engine();
         let (raw, decoded) = (engine.reads_streams(), self.decodes());
         let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
-        let unseen = tracked.fit == Fit::Invalid && (raw || decoded) && !payload.is_empty();
-        // Most servers leave what comes with a SYN, some take it: before those that act it is the stream's.
-        let taken = packet.inline && tracked.early;
+        // Before the handshake is done nobody takes what does not fit.
+        let open = session.tcp.state.handshake_done();
+        let unseen = tracked.fit == Fit::Invalid && open && (raw || decoded) && !payload.is_empty();
         if tracked.fit == Fit::Valid && (raw || decoded) {
-            let with_early = taken.then(|| Tracked { data: behind_syn(packet), ..tracked.clone() });
-            let tracked = with_early.as_ref().unwrap_or(tracked);
             self.streams.decode(decoded);
             let fed = self.streams.feed(session, dir, tracked, payload, packet.inline);
             if !raw {
@@ -111,8 +107,7 @@ impl AtWork<'_> {
         if unseen && packet.inline && self.streams.settings().drop_invalid {
             judgement.verdict = Verdict::Drop(DropReason::StreamInvalid);
         }
-        let of_packet = tracked.fit != Fit::Valid || (tracked.early && !taken);
-        if of_packet { Payloads::OfPacket } else { Payloads::OfStream }
+        if tracked.fit != Fit::Valid || tracked.early { Payloads::OfPacket } else { Payloads::OfStream }
     }
 
     /// Whether a policy for TCP sessions whose beginning was not seen is to act. A reset without session opens none.
@@ -279,11 +274,6 @@ impl AtWork<'_> {
 }
 
 /// What rules on streams and transactions are told of where no packet is at hand.
-/// Where the payload of a SYN stands.
-fn behind_syn(packet: &PacketAt<'_>) -> Option<SeqNum> {
-    packet.decoded.tcp().map(|tcp| SeqNum(tcp.seq).plus(1))
-}
-
 pub(super) fn without_packet(tuple: &FlowTuple) -> Decoded {
     Decoded {
         ip: Some(Ip { family: tuple.family, proto: tuple.proto, ..Ip::default() }),
