@@ -38,14 +38,8 @@ fn text(path: PathBuf) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-#[test]
-fn a_client_without_the_right_certificate_is_refused_by_tcp() {
-    let bench = Bench::new();
-    let (servers, clients, strangers) =
-        (ca(&bench, "servers"), ca(&bench, "clients"), ca(&bench, "strangers"));
-    issue(&bench, &servers, "server");
-    issue(&bench, &clients, "operator");
-    issue(&bench, &strangers, "stranger");
+/// An appliance whose RPC is on TCP, for the clients of `clients.ca`; and where.
+fn with_mutual_tls(bench: Bench) -> (Appliance, String) {
     let file = |key: &str, name: &str| format!("rpc.tls.{key}={}", bench.path(name).display());
     let sets = [
         "rpc.listen=127.0.0.1:0".to_owned(),
@@ -55,6 +49,18 @@ fn a_client_without_the_right_certificate_is_refused_by_tcp() {
     ];
     let appliance = Appliance::start(bench, &sets.each_ref().map(String::as_str));
     let url = format!("https://{}", appliance.said_port("mutual TLS at ").unwrap());
+    (appliance, url)
+}
+
+#[test]
+fn a_client_without_the_right_certificate_is_refused_by_tcp() {
+    let bench = Bench::new();
+    let (servers, clients, strangers) =
+        (ca(&bench, "servers"), ca(&bench, "clients"), ca(&bench, "strangers"));
+    issue(&bench, &servers, "server");
+    issue(&bench, &clients, "operator");
+    issue(&bench, &strangers, "stranger");
+    let (appliance, url) = with_mutual_tls(bench);
     let ask = |more: &[&str]| {
         let output =
             weir().args(["ctl", "version", "--json", "--address", &url]).args(more).output().unwrap();
@@ -90,15 +96,7 @@ fn operators_at_one_address_are_told_apart_by_their_certificates() {
     let (servers, clients) = (ca(&bench, "servers"), ca(&bench, "clients"));
     issue(&bench, &servers, "server");
     ["alice", "bob"].into_iter().for_each(|name| issue(&bench, &clients, name));
-    let file = |key: &str, name: &str| format!("rpc.tls.{key}={}", bench.path(name).display());
-    let sets = [
-        "rpc.listen=127.0.0.1:0".to_owned(),
-        file("certificate", "server.pem"),
-        file("key", "server.key"),
-        file("client-ca", "clients.ca"),
-    ];
-    let appliance = Appliance::start(bench, &sets.each_ref().map(String::as_str));
-    let url = format!("https://{}", appliance.said_port("mutual TLS at ").unwrap());
+    let (appliance, url) = with_mutual_tls(bench);
     let path = |name: &str| text(appliance.bench.path(name));
     for (name, sid) in [("alice", "9900001"), ("bob", "9900002")] {
         let (ca, certificate, key) =
