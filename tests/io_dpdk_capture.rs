@@ -8,7 +8,7 @@ use io_dpdk_support::{eal, pool, whole};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use weir::base::Time;
-use weir::io::capture::{Reader, Writer};
+use weir::io::capture::{Reader, Summary, Writer};
 use weir::io::dpdk::{CapturePort, Eal, Pool, PoolConfig};
 use weir::io::{Burst, LinkType, PacketIo, free_burst};
 
@@ -17,7 +17,8 @@ const PATIENCE: usize = 50;
 
 /// Everything the driver gives: times and bytes, with the port's opinion of being finished at the end.
 fn received(eal: &Arc<Eal>, pool: &Pool, path: &Path) -> (Vec<(Time, Vec<u8>)>, bool) {
-    let mut port = CapturePort::open(eal, pool, path).unwrap();
+    let summary = Summary::scan(path).unwrap();
+    let mut port = CapturePort::open(eal, pool, &summary).unwrap();
     let mut rx = port.take_rx(0).unwrap();
     let (mut burst, mut all, mut idle) = (Burst::new(), Vec::new(), 0);
     while idle < PATIENCE {
@@ -71,7 +72,8 @@ fn a_long_frame_arrives_as_a_chain_and_the_clock_never_runs_backwards() {
     let path = written(directory.path(), "x.pcap", &[(9_000, 5_000), (8_000, 60)]);
     let eal = eal(1);
     let pool = pool(&eal, PoolConfig::default());
-    let mut port = CapturePort::open(&eal, &pool, &path).unwrap();
+    let summary = Summary::scan(&path).unwrap();
+    let mut port = CapturePort::open(&eal, &pool, &summary).unwrap();
     let (mut rx, mut burst) = (port.take_rx(0).unwrap(), Burst::new());
     assert_eq!((rx.receive(&mut burst), port.info().link_type), (2, LinkType::Ethernet));
     let metas = [burst[0].meta(), burst[1].meta()];
@@ -89,7 +91,8 @@ fn a_queue_that_finds_no_room_for_a_burst_loses_nothing() {
     let path = written(directory.path(), "x.pcap", &frames);
     let eal = eal(1);
     let pool = pool(&eal, PoolConfig { segments: 63, cache: 0, ..PoolConfig::default() });
-    let mut port = CapturePort::open(&eal, &pool, &path).unwrap();
+    let summary = Summary::scan(&path).unwrap();
+    let mut port = CapturePort::open(&eal, &pool, &summary).unwrap();
     let mut rx = port.take_rx(0).unwrap();
     let (mut held, mut total) = (Burst::new(), 0);
     total += rx.receive(&mut held);

@@ -3,7 +3,7 @@
 use super::decoder::Decoder;
 use super::detect::Carrier;
 use super::expected::{Announced, Expected};
-use super::limits::{KEPT, Limits};
+use super::limits::{KEPT, Limits, WhenEncrypted};
 use super::transactions::{Spares, Transactions};
 use super::wanted::{FileWants, Wanted};
 use crate::base::{Dir, FlowTuple, PerDir, Time};
@@ -76,6 +76,16 @@ impl Known {
     }
 }
 
+/// Whether a session's bytes still say something.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+enum Seal {
+    #[default]
+    Open,
+    /// With the packet at work it came to be encrypted.
+    News(WhenEncrypted),
+    Sealed,
+}
+
 /// A session's.
 pub struct AppState {
     pub known: Known,
@@ -93,6 +103,7 @@ pub struct AppState {
     stopped: bool,
     /// The decoder met what is not of its protocol; taken by whoever has a policy for that.
     broken: bool,
+    seal: Seal,
     ended: PerDir<bool>,
     /// Bytes of its transactions as the worker's sum has them: inspection adds to transactions between two counts.
     counted: usize,
@@ -113,6 +124,7 @@ impl AppState {
             first: None,
             stopped: false,
             broken: false,
+            seal: Seal::Open,
             ended: PerDir::default(),
             counted: 0,
             events: arrayvec::ArrayVec::new(),
@@ -124,7 +136,7 @@ impl AppState {
         self.transactions.renew(wanted);
         self.forget_start();
         (self.expected, self.changes, self.stopped, self.broken, self.ended) = Default::default();
-        (self.first, self.unanswered) = Default::default();
+        (self.first, self.unanswered, self.seal) = Default::default();
         self.events.clear();
     }
 
@@ -138,6 +150,24 @@ impl AppState {
     /// Whether the decoder gave up at bytes that are not of its protocol; told once.
     pub fn take_error(&mut self) -> bool {
         std::mem::take(&mut self.broken)
+    }
+
+    /// Nobody looks into its bytes any more: they are encrypted.
+    pub fn is_sealed(&self) -> bool {
+        self.seal == Seal::Sealed
+    }
+
+    /// The decoder said that what follows is encrypted; told once. What is to be done about it.
+    pub fn take_seal(&mut self) -> Option<WhenEncrypted> {
+        let Seal::News(what) = self.seal else { return None };
+        self.seal = Seal::Sealed;
+        Some(what)
+    }
+
+    fn seal(&mut self, what: WhenEncrypted) {
+        if self.seal == Seal::Open && what != WhenEncrypted::Full {
+            self.seal = Seal::News(what);
+        }
     }
 
     /// No further byte will be decoded.

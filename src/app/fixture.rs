@@ -18,6 +18,7 @@ pub(crate) struct Bench {
     pub(crate) tuple: FlowTuple,
     pub(crate) changed: bool,
     pub(crate) flushed: bool,
+    pub(crate) sealed: bool,
     pub(crate) expected: Expected,
 }
 
@@ -35,14 +36,15 @@ impl Bench {
             tuple,
             changed: false,
             flushed: false,
+            sealed: false,
             expected: Expected::default(),
         }
     }
 
     fn with(&mut self, work: impl FnOnce(&mut dyn Decoder, &mut Sink<'_>) -> Next) -> Next {
-        let Bench { decoder, transactions, limits, tuple, changed, flushed, expected } = self;
+        let Bench { decoder, transactions, limits, tuple, changed, flushed, sealed, expected } = self;
         let (time, tuple, changed) = (Time::from_secs(0), *tuple, *changed);
-        let mut sink = Sink { transactions, limits, tuple, time, changed, flush: flushed, expected };
+        let mut sink = Sink { transactions, limits, tuple, time, changed, flush: flushed, sealed, expected };
         let next = work(decoder.as_mut(), &mut sink);
         self.relieve();
         next

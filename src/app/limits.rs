@@ -1,7 +1,43 @@
 //! Every bound of this layer.
 
+use crate::rules::app::AppProto;
+
 /// What a buffer's memory is cut down to when its owner is put by for the next session, in bytes.
 pub const KEPT: usize = 16 * 1024;
+
+/// What becomes of a session when all that follows in it is encrypted: Suricata's `encryption-handling`.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum WhenEncrypted {
+    /// Its decoder goes on as far as it can; no rule looks into the bytes.
+    #[default]
+    TrackOnly,
+    /// Nothing looks at it any more.
+    Bypass,
+    /// All goes on: rules look into the bytes too.
+    Full,
+}
+
+/// The same by protocol.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Encrypted {
+    pub tls: WhenEncrypted,
+    pub ssh: WhenEncrypted,
+}
+
+impl Encrypted {
+    /// Whether some protocol's sessions are not looked into once they are encrypted.
+    pub fn ends_looking(&self) -> bool {
+        self.tls != WhenEncrypted::Full || self.ssh != WhenEncrypted::Full
+    }
+
+    pub(super) fn of(&self, proto: AppProto) -> WhenEncrypted {
+        match proto {
+            AppProto::Tls => self.tls,
+            AppProto::Ssh => self.ssh,
+            _ => WhenEncrypted::Full,
+        }
+    }
+}
 
 /// What the configuration says of decoders. Defaults are those of Suricata's stock configuration where it has one.
 #[derive(Copy, Clone, Debug)]
@@ -42,6 +78,7 @@ pub struct Limits {
     pub smb_write: u32,
     /// Layers of compression that are undone.
     pub compression_layers: usize,
+    pub encrypted: Encrypted,
 }
 
 impl Default for Limits {
@@ -69,6 +106,7 @@ impl Default for Limits {
             smb_read: 16 << 20,
             smb_write: 16 << 20,
             compression_layers: 2,
+            encrypted: Encrypted::default(),
         }
     }
 }

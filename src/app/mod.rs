@@ -71,7 +71,7 @@ pub use carry::{Carry, Framed};
 pub use decoder::{Decoder, Next, Probe};
 pub use expected::{Announced, Announcement, End};
 pub use greeting::Greeting;
-pub use limits::Limits;
+pub use limits::{Encrypted, Limits, WhenEncrypted};
 pub use lines::{Line, Lines};
 pub use sink::Sink;
 pub use streamed::{Streamed, Window};

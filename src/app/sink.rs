@@ -19,6 +19,7 @@ pub struct Sink<'a> {
     /// The session spoke another protocol before this one.
     pub changed: bool,
     pub(super) flush: &'a mut bool,
+    pub(super) sealed: &'a mut bool,
     pub(super) expected: &'a mut Expected,
 }
 
@@ -72,6 +73,11 @@ impl<'a> Sink<'a> {
     /// Someone will soon connect to that end, and carry that.
     pub fn expect(&mut self, end: End, announced: Announcement) {
         self.expected.add(end, &announced, self.time);
+    }
+
+    /// Both directions are encrypted from here on: there is nothing in their bytes that a rule could look for.
+    pub fn seal(&mut self) {
+        *self.sealed = true;
     }
 
     /// A message is whole: rules on the stream's bytes look now, without waiting for more of them.

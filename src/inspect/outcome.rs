@@ -37,6 +37,8 @@ pub enum Payload<'a> {
     Packet,
     /// The segment is part of a stream, but has no bytes ready for inspection (out of order, not yet acknowledged).
     Queued,
+    /// It is of an encrypted session: no rule looks into it.
+    Sealed,
     /// The segment makes these bytes of its stream ready.
     Stream(StreamWindow<'a>),
 }
@@ -45,8 +47,12 @@ impl<'a> Payload<'a> {
     pub fn window(&self) -> Option<&StreamWindow<'a>> {
         match self {
             Payload::Stream(window) => Some(window),
-            Payload::Packet | Payload::Queued => None,
+            Payload::Packet | Payload::Queued | Payload::Sealed => None,
         }
+    }
+
+    pub(in crate::inspect) fn is_sealed(&self) -> bool {
+        matches!(self, Payload::Sealed)
     }
 
     pub(in crate::inspect) fn is_rest(&self) -> bool {

@@ -144,6 +144,7 @@ impl Turn<'_> {
             let mut scan = |bytes: &[u8]| set.scan(bytes, Ends::default(), seen, |rule| found.push(rule));
             match self.payload.window() {
                 Some(window) => scan(window.bytes),
+                None if self.payload.is_sealed() => {}
                 None => {
                     _ = buffers::any(Context::Payload, self.facts, |bytes| {
                         scan(bytes);

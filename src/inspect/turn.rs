@@ -189,6 +189,9 @@ impl Turn<'_> {
     }
 
     fn payload_matches(&mut self, rule: &Rule, compiled: &Compiled, scope: PayloadScope) -> Option<Where> {
+        if self.payload.is_sealed() {
+            return None;
+        }
         let window = self.payload.window().filter(|_| scope != PayloadScope::Packet);
         if let Some(window) = window.filter(|w| w.fresh_from < w.bytes.len()) {
             let subject = Subject::window(window.bytes, window.offset, window.fresh_from);
@@ -247,9 +250,11 @@ impl Turn<'_> {
             return self.evaluate(program, subject);
         }
         let facts = self.facts;
-        buffers::any(buffer.context, facts, |bytes| {
-            self.transformed_matches(buffer, program, Subject::whole(bytes))
-        })
+        let sealed = buffer.context == Context::Payload && self.payload.is_sealed();
+        !sealed
+            && buffers::any(buffer.context, facts, |bytes| {
+                self.transformed_matches(buffer, program, Subject::whole(bytes))
+            })
     }
 
     pub(super) fn transformed_matches(

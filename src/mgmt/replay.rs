@@ -123,7 +123,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
         let told = &mut |frames, of| progress(path, frames, of);
         let port = PortId(port as u16);
         let replayed = guarded(&handle.board, || {
-            replay_capture(&mut main, &handle.board, &platform, path, port, told).map(|_| ())
+            replay_capture(&mut main, &handle.board, &platform, summary, port, told)
         });
         match replayed {
             Ok(outcome) => done = outcome,

@@ -6,6 +6,7 @@ use super::idle::{Idle, Polling};
 use super::main_lcore::{MainLcore, Source};
 use super::worker::Worker;
 use crate::base::PortId;
+use crate::io::capture::Summary;
 use crate::io::clock::Clock;
 use crate::io::dpdk::{
     self, CapturePort, Eal, EalError, Lcore, LcoreHandle, LcorePanicked, Pool, ReplayError,
@@ -13,7 +14,6 @@ use crate::io::dpdk::{
 use crate::io::{FrameAllocator, PacketIo, RingEnds};
 use crate::service::watchdog::Seat;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Rings and buffers of EAL.
@@ -111,13 +111,6 @@ pub fn run_until_stopped(main: &mut MainLcore, board: &Board, mut clock: Clock, 
     }
 }
 
-/// How one capture's replay went.
-pub struct Replayed {
-    pub frames: u64,
-    pub bytes: u64,
-    pub damage: Option<crate::io::capture::CaptureError>,
-}
-
 /// Told now and then how many frames of how many have been read.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 
@@ -126,12 +119,12 @@ pub fn replay_capture(
     main: &mut MainLcore,
     board: &Board,
     platform: &DpdkPlatform,
-    path: &Path,
+    capture: &Summary,
     port: PortId,
     progress: Progress<'_>,
-) -> Result<Replayed, ReplayError> {
-    let mut capture = CapturePort::open(&platform.eal, &platform.pool, path)?;
-    let (frames, bytes) = (capture.summary().frames, capture.summary().bytes);
+) -> Result<(), ReplayError> {
+    let frames = capture.frames;
+    let mut capture = CapturePort::open(&platform.eal, &platform.pool, capture)?;
     main.set_sources(capture.take_rx(0).map(|rx| Source { port, rx }).into_iter().collect());
     while !capture.finished() && !board.is_stopped() {
         // Nothing came: the pool is low until the workers have caught up.
@@ -141,5 +134,5 @@ pub fn replay_capture(
         progress(capture.received(), frames);
     }
     main.set_sources(Vec::new());
-    Ok(Replayed { frames, bytes, damage: capture.into_damage() })
+    Ok(())
 }

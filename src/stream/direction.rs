@@ -57,6 +57,8 @@ pub(super) struct Stream {
     triggered: bool,
     depth_reached: bool,
     gap_reported: bool,
+    /// No rule looks at what follows this.
+    sealed: Option<u64>,
     memo: Cell<Memo>,
 }
 
@@ -145,7 +147,7 @@ impl Stream {
     /// The bytes to inspect now, as (first byte of the window, first fresh byte, end); `None` when there is nothing to do yet.
     pub(super) fn ready(&mut self, dir: Dir, room: usize, settings: &Settings) -> Option<(u64, u64, u64)> {
         self.pass_gap();
-        let limit = self.limit(settings);
+        let limit = self.limit(settings).min(self.sealed.unwrap_or(u64::MAX));
         self.inspected = self.urgent.skip(self.inspected, limit);
         let waiting = limit.saturating_sub(self.inspected);
         let enough = match settings.delivery {
@@ -206,6 +208,19 @@ impl Stream {
     pub(super) fn stop_decoding(&mut self, store: &mut Store, settings: &Settings) {
         self.undecoded = true;
         self.trim(store, settings);
+    }
+
+    /// Rules look at what has come, at once, and at nothing that follows.
+    pub(super) fn seal(&mut self) {
+        self.sealed = Some(self.next);
+        self.triggered = true;
+    }
+
+    /// Of a sealed stream: passes over what came since, once all before was looked at.
+    pub(super) fn skip_sealed(&mut self, store: &mut Store, settings: &Settings) {
+        if self.sealed.is_some_and(|at| self.inspected >= at) {
+            self.skip(store, settings);
+        }
     }
 
     /// No rule looks at the bytes themselves.

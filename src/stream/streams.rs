@@ -258,6 +258,22 @@ impl Streams {
         }
     }
 
+    /// The session is encrypted from here on: rules look at what has come, and at nothing that follows.
+    pub fn seal(&mut self, session: &Session) {
+        for dir in Dir::BOTH {
+            self.stream(session, dir).into_iter().for_each(Stream::seal);
+        }
+    }
+
+    /// Of a sealed session: passes over what came since.
+    pub fn skip_sealed(&mut self, session: &Session) {
+        for handle in session.streams.0 {
+            if let Some(stream) = self.slots.get_mut(handle as usize) {
+                stream.skip_sealed(&mut self.store, &self.settings);
+            }
+        }
+    }
+
     /// Whether a FIN, a reset or the session's end says that no byte of `dir` will follow those that were decoded.
     pub fn is_over(&self, session: &Session, dir: Dir) -> bool {
         self.slots.get(session.streams[dir] as usize).is_some_and(Stream::is_over)

@@ -244,6 +244,7 @@ impl Run<'_> {
         work: impl FnOnce(&mut dyn Decoder, &mut Sink<'_>) -> Next,
     ) -> Option<Next> {
         let AppState { decoder, transactions, known, .. } = &mut *self.state;
+        let mut sealed = false;
         let mut sink = Sink {
             transactions,
             limits: self.limits,
@@ -251,11 +252,15 @@ impl Run<'_> {
             time: source.time,
             changed: known.original.is_some(),
             flush,
+            sealed: &mut sealed,
             expected: self.expected,
         };
         let next = work(decoder.as_deref_mut()?, &mut sink);
         if known.proto.is_some_and(|proto| proto != transactions.proto) {
             known.becomes(transactions.proto);
+        }
+        if sealed && let Some(proto) = known.proto {
+            self.state.seal(self.limits.encrypted.of(proto));
         }
         Some(next)
     }

@@ -66,6 +66,8 @@ struct Side {
     /// The banner's version has the records of version 2.
     second: bool,
     offered: bool,
+    /// What follows is encrypted.
+    keyed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -170,6 +172,7 @@ impl Ssh {
                         self.put_offer(dir, sink);
                     }
                     if message == NEWKEYS {
+                        self.sides[dir].keyed = true;
                         return self.finish(dir, sink);
                     }
                 }
@@ -232,6 +235,9 @@ impl Decoder for Ssh {
         }
         if self.sides[dir].phase == Phase::Records {
             self.records(dir, &mut rest, sink);
+        }
+        if Dir::BOTH.into_iter().all(|dir| self.sides[dir].keyed) {
+            sink.seal();
         }
         self.next()
     }

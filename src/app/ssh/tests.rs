@@ -48,6 +48,16 @@ fn run(size: usize) -> (Bench, Next) {
 }
 
 #[test]
+fn a_session_is_sealed_once_both_sides_have_new_keys() {
+    let mut bench = bench();
+    let sealed = session().into_iter().map(|(dir, bytes)| {
+        bench.data(dir, &bytes);
+        bench.sealed
+    });
+    assert_eq!(sealed.collect::<Vec<_>>(), [false, false, false, false, true]);
+}
+
+#[test]
 fn a_session_tells_who_speaks_and_what_is_offered() {
     for size in [1, 2, 7, 50, 5000] {
         let (bench, last) = run(size);

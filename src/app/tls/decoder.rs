@@ -66,6 +66,9 @@ impl Decoder for Tls {
             return Next::More;
         }
         let next = self.read(dir, bytes, sink);
+        if Dir::BOTH.into_iter().all(|dir| self.session.hello[dir] && self.sides[dir].keyed) {
+            sink.seal();
+        }
         if self.session.done || matches!(next, Next::Stop | Next::Broken) {
             self.session.close(sink);
         }

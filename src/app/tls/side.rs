@@ -42,6 +42,8 @@ pub(super) struct Side {
     gapped: bool,
     /// What follows is encrypted.
     pub(super) encrypted: bool,
+    /// And its sender said so: it changed its cipher, or sends data.
+    pub(super) keyed: bool,
     /// Where the next record begins is not known.
     pub(super) lost: bool,
     /// Encrypted records of SSL 2.0, which are not read any more.
@@ -112,6 +114,7 @@ impl Side {
                 self.is_tls = true;
                 self.body.clear();
                 self.encrypted |= kind == content::DATA;
+                self.keyed |= kind == content::DATA;
                 if !work.session.hello[work.dir] && kind != content::HANDSHAKE {
                     work.session.speaks(work.dir, version, work.sink);
                 }
@@ -180,7 +183,9 @@ impl Side {
         match kind {
             content::CHANGE_CIPHER_SPEC => {
                 self.changed = true;
-                self.encrypted |= session.version.is_some_and(|version| !is_tls13(version));
+                let now = session.version.is_some_and(|version| !is_tls13(version));
+                self.encrypted |= now;
+                self.keyed |= now;
             }
             content::ALERT if record.opaque || self.changed => {}
             content::ALERT if record.len == 2 && matches!(self.start.first(), Some(1 | 2)) => {}

@@ -377,6 +377,7 @@ fn scan(
     candidates: &mut Candidates,
 ) {
     let context = match (set.place, payload) {
+        (Place::Stream | Place::Packet, Payload::Sealed) => return,
         (Place::Stream, Payload::Queued | Payload::Stream(_)) => return,
         (Place::Stream, Payload::Packet) | (Place::Packet, _) => Context::Payload,
         (Place::Buffer(context), _) => context,

@@ -14,7 +14,6 @@ use crate::io::capture::{CaptureError, Summary};
 use crate::io::{BURST, Burst, PacketIo, PortInfo, PortStats, RxQueue, TxQueue};
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::path::Path;
 use std::sync::Arc;
 
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +31,9 @@ pub enum ReplayError {
 
 /// A capture being replayed. One receive queue; what is sent goes nowhere. Any number may be open at once; dropping one
 /// and its queues makes place for the next.
-pub struct CapturePort {
+pub struct CapturePort<'s> {
     port: DpdkPort,
-    summary: Summary,
+    summary: &'s Summary,
     received: Arc<Counter>,
     /// Free segments a burst may need.
     reserve: u32,
@@ -42,10 +41,10 @@ pub struct CapturePort {
     _file: File,
 }
 
-impl CapturePort {
-    /// Scans the file and opens it at its first frame.
-    pub fn open(eal: &Arc<Eal>, pool: &Pool, path: &Path) -> Result<CapturePort, ReplayError> {
-        let summary = Summary::scan(path)?;
+impl<'s> CapturePort<'s> {
+    /// Opens the file at its first frame, as it was when it was scanned.
+    pub fn open(eal: &Arc<Eal>, pool: &Pool, summary: &'s Summary) -> Result<CapturePort<'s>, ReplayError> {
+        let path = summary.path.as_path();
         let file = File::open(path).map_err(|source| CaptureError::Io { path: path.to_owned(), source })?;
         let needed = BURST * pool.segments_for(summary.longest);
         let reserve = u32::try_from(needed).unwrap_or(u32::MAX);
@@ -67,12 +66,7 @@ impl CapturePort {
     }
 
     pub fn summary(&self) -> &Summary {
-        &self.summary
-    }
-
-    /// What ended the file before its end, if anything did.
-    pub fn into_damage(self) -> Option<CaptureError> {
-        self.summary.damage
+        self.summary
     }
 
     /// Whether every good frame of the file was received.
@@ -86,7 +80,7 @@ impl CapturePort {
     }
 }
 
-impl PacketIo for CapturePort {
+impl PacketIo for CapturePort<'_> {
     fn id(&self) -> PortId {
         self.port.id()
     }

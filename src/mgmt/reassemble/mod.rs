@@ -158,10 +158,9 @@ pub fn convert_capture(
         Appliance::build(&settings, &mut ports, &platform, &services)?;
     drop(ports);
     let running = Running::start(&platform.eal, workers)?;
-    let mut done = Ok(None);
+    let mut done = Ok(());
     let ran = guarded(&handle.board, || {
-        let replayed = replay_capture(&mut main, &handle.board, &platform, from, input, &mut |_, _| {});
-        done = replayed.map(|replayed| replayed.damage);
+        done = replay_capture(&mut main, &handle.board, &platform, &summary, input, &mut |_, _| {});
     });
     let ran = finish(&mut main, &handle.board, ran);
     let joined = running.join(&mut main);
@@ -171,7 +170,8 @@ pub fn convert_capture(
     drop(main);
     let written_off = if failed.is_empty() { 0 } else { handle.write_off(waiting) };
     let ended = Ended::of(&handle, waiting, failed, written_off);
-    let damage = done.map_err(run_fault)?;
+    done.map_err(run_fault)?;
+    let damage = summary.damage;
     Ok(Ended { leaked: platform.pool.in_use(), written: written.take().transpose()?, damage, ..ended })
 }
 

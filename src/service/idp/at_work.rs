@@ -2,7 +2,7 @@
 
 use super::judgement::Judgement;
 use super::log::ending;
-use crate::app::{Apps, Known, Transactions};
+use crate::app::{AppState, Apps, Known, Transactions};
 use crate::base::event::{Origin, PacketVerdict};
 use crate::base::{Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, FlowTuple, PerDir, Verdict};
 use crate::decode::{Decoded, Ip, L4};
@@ -31,15 +31,21 @@ pub(super) struct AtWork<'a> {
 pub(super) enum Payloads {
     OfPacket,
     OfStream,
+    /// Nowhere: the session is encrypted, and was before the packet.
+    Sealed,
 }
 
 /// Events of the protocol's detection that one packet brought.
 pub(super) type AppEvents = ArrayVec<(Dir, &'static str), 4>;
 
 impl AtWork<'_> {
-    /// Whether anyone asks for what decoders yield: a rule, or a log.
+    /// Whether anyone asks for what decoders yield: a rule, a log, or whoever looks into streams, which ends where they
+    /// are encrypted.
     pub(super) fn decodes(&self) -> bool {
-        self.rules.engine().uses_apps() || self.report.wants().decodes()
+        let engine = self.rules.engine();
+        engine.uses_apps()
+            || self.report.wants().decodes()
+            || (engine.reads_streams() && self.inspector.settings().apps.encrypted.ends_looking())
     }
 
     /// One packet of a session, all the way. What settles the session is in the judgement.
@@ -84,6 +90,7 @@ impl AtWork<'_> {
         if let Some(cause) = self.midstream(tracked, judgement.inline) {
             judgement.except(cause, &self.inspector.settings().exceptions, session);
         }
+        let sealed = self.apps.get(session.app).is_some_and(AppState::is_sealed);
         let engine = self.rules.engine();
         let (raw, decoded) = (engine.reads_streams(), self.decodes());
         let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
@@ -95,6 +102,8 @@ impl AtWork<'_> {
             let fed = self.streams.feed(session, dir, tracked, payload, packet.inline);
             if !raw {
                 Dir::BOTH.into_iter().for_each(|dir| self.streams.skip(session, dir));
+            } else if sealed {
+                self.streams.skip_sealed(session);
             }
             complain(self.report, packet, session, dir, &fed.anomalies);
             if let Some(reason) = fed.refused {
@@ -107,7 +116,11 @@ impl AtWork<'_> {
         if unseen && packet.inline && self.streams.settings().drop_invalid {
             judgement.verdict = Verdict::Drop(DropReason::StreamInvalid);
         }
-        if tracked.fit != Fit::Valid || tracked.early { Payloads::OfPacket } else { Payloads::OfStream }
+        match () {
+            () if sealed => Payloads::Sealed,
+            () if tracked.fit != Fit::Valid || tracked.early => Payloads::OfPacket,
+            () => Payloads::OfStream,
+        }
     }
 
     /// Whether a policy for TCP sessions whose beginning was not seen is to act. A reset without session opens none.
@@ -160,9 +173,12 @@ impl AtWork<'_> {
         let mut state = StateHandle::from_raw(session.inspection);
         let mut first = true;
         loop {
+            // An encrypted packet is no part of the window that waited for it.
+            let sealed = first && payloads == Payloads::Sealed;
             let window = match payloads {
                 Payloads::OfPacket => None,
-                Payloads::OfStream => streams.window(session, dir, gather),
+                Payloads::Sealed if first => None,
+                Payloads::OfStream | Payloads::Sealed => streams.window(session, dir, gather),
             };
             if !first && window.is_none() {
                 break;
@@ -171,6 +187,7 @@ impl AtWork<'_> {
                 (Some(window), _) => Payload::Stream(stream_window(window, dir, !first)),
                 (None, Payloads::OfPacket) => Payload::Packet,
                 (None, Payloads::OfStream) => Payload::Queued,
+                (None, Payloads::Sealed) => Payload::Sealed,
             };
             let mut tell = |outcome: &Outcome, set: &RuleSet, txs: Option<&Transactions>, by: &Judgement| {
                 if !outcome.alerts.is_empty() {
@@ -206,10 +223,11 @@ impl AtWork<'_> {
                     tell(theirs, set, Some(&app.transactions), judgement);
                 }
             }
-            if window.is_none() {
+            if window.is_some() {
+                streams.consumed(session, dir);
+            } else if !sealed {
                 break;
             }
-            streams.consumed(session, dir);
             first = false;
         }
         session.inspection = state.raw();

@@ -3,11 +3,11 @@
 use super::at_work::{AppEvents, AtWork, Payloads, origin_of};
 use super::early::Look;
 use super::judgement::Judgement;
-use crate::app::{BETWEEN_LOOKS, Source};
+use crate::app::{AppState, BETWEEN_LOOKS, Source, WhenEncrypted};
 use crate::base::{Dir, ExceptionCause, Time};
 use crate::decode::L4;
 use crate::service::context::PacketAt;
-use crate::session::{NO_HANDLE, Session};
+use crate::session::{NO_HANDLE, Session, Settled};
 use crate::wire::tcp::flag::SYN;
 
 impl AtWork<'_> {
@@ -28,7 +28,7 @@ impl AtWork<'_> {
         match (payloads, &packet.decoded.l4) {
             // What a SYN acknowledges is looked at with the segment behind it, as Suricata does.
             (Payloads::OfStream, L4::Tcp(tcp)) if tcp.flags & SYN != 0 && !self.streams.is_inline() => {}
-            (Payloads::OfStream, _) => {
+            (Payloads::OfStream | Payloads::Sealed, _) => {
                 let at = (packet.number, time);
                 self.decode_stream(session, dir.reversed(), at, judgement);
                 self.decode_stream(session, dir, at, judgement);
@@ -42,12 +42,23 @@ impl AtWork<'_> {
         if state.take_error() {
             judgement.except(ExceptionCause::AppLayerError, &self.inspector.settings().exceptions, session);
         }
+        if let Some(what) = self.apps.get_mut(session.app).and_then(AppState::take_seal) {
+            self.seal(session, what, judgement);
+        }
         let Some(state) = self.apps.get_mut(session.app) else { return AppEvents::new() };
         let events = std::mem::take(&mut state.events);
         if !events.is_empty() {
             self.log_detection(session, &events, || origin_of(packet, Some(session), dir));
         }
         events
+    }
+
+    /// From the next packet on nobody looks into the session's bytes.
+    fn seal(&mut self, session: &Session, what: WhenEncrypted, judgement: &mut Judgement) {
+        self.streams.seal(session);
+        if what == WhenEncrypted::Bypass {
+            judgement.settled.get_or_insert(Settled::Bypass);
+        }
     }
 
     fn decode_datagram(&mut self, packet: &PacketAt<'_>, session: &mut Session, dir: Dir) {

@@ -165,6 +165,27 @@ fn unacknowledged_bytes_wait_and_so_does_less_than_a_chunk() {
 }
 
 #[test]
+fn of_a_sealed_session_is_handed_out_what_had_come() {
+    for delivery in [Delivery::Inline, IDS] {
+        let mut b = Bench::new(delivery, 7);
+        b.put(0, b"hello");
+        b.streams.seal(&b.session);
+        b.put(5, &[0xee; 900]);
+        b.ack(3);
+        b.ack(905);
+        b.streams.skip_sealed(&b.session);
+        b.put(905, &[0xee; 900]);
+        b.ack(1805);
+        b.streams.skip_sealed(&b.session);
+        assert_eq!(b.out, b"hello", "{delivery:?}");
+        b.fin(1805);
+        b.streams.finish(&b.session);
+        b.drain();
+        assert_eq!((b.out.as_slice(), b.gaps.len()), (&b"hello"[..], 0), "{delivery:?}");
+    }
+}
+
+#[test]
 fn the_end_of_the_session_hands_out_what_nobody_acknowledged() {
     let mut b = Bench::new(IDS, 7);
     b.put(0, b"abc");

@@ -269,6 +269,28 @@ fn an_encrypted_session_is_left_alone() {
 }
 
 #[test]
+fn a_session_is_sealed_once_both_sides_say_that_they_encrypt() {
+    for size in [1, 7, 5000] {
+        let mut bench = self::bench();
+        let flights = session12();
+        let sealed = flights.iter().map(|(dir, flight)| {
+            bench.pieces(*dir, flight, size);
+            bench.sealed
+        });
+        assert_eq!(sealed.collect::<Vec<_>>(), [false, false, false, true, true]);
+    }
+    // Without hellos, or with records that only look encrypted, there is nothing to believe.
+    let mut bench = self::bench();
+    bench.data(ToServer, &record(23, b"data"));
+    bench.data(ToClient, &record(23, b"data"));
+    assert!(!bench.sealed);
+    let mut bench = bench_with(ToServer, &record(22, &client_hello(0x0303, &[0xc02f], &[])));
+    bench.data(ToClient, &[record(22, &server_hello(b"new", &[])), record(22, &[0x5a; 40])].concat());
+    bench.data(ToServer, &record(22, &[0x5a; 40]));
+    assert!(!bench.sealed);
+}
+
+#[test]
 fn in_tls_13_a_change_of_ciphers_changes_nothing() {
     let versions = extension(43, &[4, 3, 4, 3, 3]);
     let first = client_hello(0x0303, &[0x1301], &[server_name(b"one"), versions.clone()]);
@@ -280,7 +302,9 @@ fn in_tls_13_a_change_of_ciphers_changes_nothing() {
     let again = client_hello(0x0303, &[0x1301], &[server_name(b"two"), versions]);
     bench.data(ToServer, &[record(20, &[1]), record(22, &again)].concat());
     bench.data(ToClient, &[record(22, &retry), record(23, &[0; 50])].concat());
+    assert!(!bench.sealed);
     bench.data(ToServer, &record(23, &[0; 50]));
+    assert!(bench.sealed);
     assert_eq!(bench.texts(0, "tls.sni"), ["one"], "a hello that is asked for again says the same");
     assert_eq!(bench.numbers(0, "tls.version"), [0x0304, 0x0304]);
     assert!(bench.events().is_empty(), "{:?}", bench.events());

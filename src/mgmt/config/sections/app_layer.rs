@@ -1,8 +1,29 @@
 //! `[app-layer]`: bounds of decoders. Names are those of `suricata.yaml` where it has one.
 
-use crate::app::Limits;
-use crate::mgmt::config::value::{Bytes, Within};
+use crate::app::{Encrypted, Limits, WhenEncrypted};
+use crate::mgmt::config::value::{Bytes, Within, words};
 use crate::mgmt::config::visit::{Section, Visitor};
+
+words! {
+    /// What becomes of a session when all that follows in it is encrypted.
+    EncryptionHandling {
+        /// As the next one: the word of `suricata.yaml` for TLS.
+        Default = "default",
+        TrackOnly = "track-only",
+        Bypass = "bypass",
+        Full = "full",
+    }
+}
+
+impl EncryptionHandling {
+    fn told(self) -> WhenEncrypted {
+        match self {
+            EncryptionHandling::Default | EncryptionHandling::TrackOnly => WhenEncrypted::TrackOnly,
+            EncryptionHandling::Bypass => WhenEncrypted::Bypass,
+            EncryptionHandling::Full => WhenEncrypted::Full,
+        }
+    }
+}
 
 #[derive(Clone, Debug)]
 pub struct AppLayer {
@@ -15,6 +36,14 @@ pub struct AppLayer {
     pub http: AppHttp,
     pub files: Bodies,
     pub smb: AppSmb,
+    pub tls: Sealing,
+    pub ssh: Sealing,
+}
+
+/// Of a protocol that comes to be encrypted.
+#[derive(Clone, Debug)]
+pub struct Sealing {
+    pub handling: EncryptionHandling,
 }
 
 /// How much of a body or file is inspected, and when.
@@ -69,6 +98,8 @@ impl Default for AppLayer {
             },
             files: bodies(limits.file, limits.file_minimum, limits.file_window),
             smb: AppSmb { max_read: limits.smb_read, max_write: limits.smb_write },
+            tls: Sealing { handling: EncryptionHandling::Default },
+            ssh: Sealing { handling: EncryptionHandling::TrackOnly },
         }
     }
 }
@@ -100,6 +131,7 @@ impl AppLayer {
             smb_read: self.smb.max_read,
             smb_write: self.smb.max_write,
             compression_layers: usize::from(self.http.layers),
+            encrypted: Encrypted { tls: self.tls.handling.told(), ssh: self.ssh.handling.told() },
             ..Limits::default()
         }
     }
@@ -144,6 +176,8 @@ impl Section for AppLayer {
             &mut Named(&mut self.files, FILES),
         );
         v.section("smb", "SMB.", &mut self.smb);
+        v.section("tls", "TLS.", &mut self.tls);
+        v.section("ssh", "SSH.", &mut self.ssh);
     }
 }
 
@@ -165,6 +199,17 @@ impl Section for AppHttp {
             "compression-bomb-limit",
             "Bytes that a body may decode to however little came; beyond, it may be 2048 times what came.",
             &mut self.bomb,
+        );
+    }
+}
+
+impl Section for Sealing {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value(
+            "encryption-handling",
+            "From where both directions are encrypted: \"track-only\" (or \"default\"), the decoder goes on and no rule looks into the bytes;\n\
+             \"bypass\", nothing looks at the session any more; \"full\", rules look into what is encrypted too.",
+            &mut self.handling,
         );
     }
 }
