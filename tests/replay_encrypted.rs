@@ -59,6 +59,7 @@ alert tcp any any -> any any (msg:"stream"; content:"behind the cipher"; sid:2;)
 alert tcp any any -> any any (msg:"packet"; content:"behind the cipher"; depth:60; sid:3;)
 alert tcp any any -> any any (msg:"no pattern"; content:!"nowhere"; dsize:>16; flow:established; flowbits:isnotset,told; flowbits:set,told; sid:4;)
 alert tcp any any -> any any (msg:"header"; dsize:>16; sid:5;)
+alert http any any -> any any (msg:"somebody asks for decoders"; http.uri; content:"/"; sid:6;)
 "#;
 
 fn captured(bench: &Bench, port: u16, said: &[(Dir, Vec<u8>)]) -> PathBuf {

@@ -310,11 +310,11 @@ impl Apps {
         }
     }
 
-    /// Takes back the transactions that are through.
+    /// Takes back the transactions that are through. Costs little where nothing happened to them.
     pub fn sweep(&mut self, handle: u32) {
-        self.run(handle, |run| {
-            run.state.transactions.sweep();
-        });
+        if self.get(handle).is_some_and(|state| state.transactions.is_unswept()) {
+            self.run(handle, |run| run.state.transactions.sweep());
+        }
     }
 
     /// The session ends.
@@ -358,6 +358,7 @@ impl Apps {
         let spares = &mut self.spares;
         std::mem::swap(spares, &mut state.transactions.spares);
         let (decoders, limits, counters) = (&mut self.decoders, &self.limits, &mut self.counters);
+        state.transactions.at_work();
         let result = work(&mut Run {
             state,
             decoders,

@@ -25,11 +25,6 @@ pub struct Encrypted {
 }
 
 impl Encrypted {
-    /// Whether some protocol's sessions are not looked into once they are encrypted.
-    pub fn ends_looking(&self) -> bool {
-        self.tls != WhenEncrypted::Full || self.ssh != WhenEncrypted::Full
-    }
-
     pub(super) fn of(&self, proto: AppProto) -> WhenEncrypted {
         match proto {
             AppProto::Tls => self.tls,

@@ -63,6 +63,8 @@ pub struct Transactions {
     wanted: Wanted,
     /// What rules want; of a protocol, records may want more.
     by_rules: Wanted,
+    /// One may have come to be through since the last sweep.
+    unswept: bool,
     /// Taken from the worker's before a decoder runs, so that opening needs no other borrow.
     pub(super) spares: Spares,
 }
@@ -75,6 +77,7 @@ impl Transactions {
             proto: AppProto::Http1,
             wanted: Wanted::default(),
             by_rules: Wanted::default(),
+            unswept: false,
             spares: Spares::default(),
         }
     }
@@ -193,8 +196,18 @@ impl Transactions {
         }
     }
 
+    /// A decoder or a rule was at work on them.
+    pub fn at_work(&mut self) {
+        self.unswept = true;
+    }
+
+    pub(super) fn is_unswept(&self) -> bool {
+        self.unswept
+    }
+
     /// Takes back those that are complete and were inspected both ways.
     pub(super) fn sweep(&mut self) {
+        self.unswept = false;
         while self.live.front().is_some_and(|tx| tx.is_through()) {
             self.drop_oldest();
         }

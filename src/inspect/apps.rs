@@ -4,9 +4,10 @@
 //! Ports and addresses are not looked at here: a rule's header is compared when it is evaluated.
 
 use super::engine::Compiled;
-use super::group::{Member, Set, fast_pattern};
+use super::group::fast_pattern;
 use super::kind::Kind;
 use super::matcher::TooLarge;
+use super::set::{Member, Set};
 use crate::app::Wanted;
 use crate::base::{Dir, PerDir, RuleIndex, parallel};
 use crate::rules::app::AppProto;

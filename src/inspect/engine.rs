@@ -6,9 +6,11 @@
 
 use super::apps::Apps;
 use super::by_address::ByAddress;
-use super::group::{Group, Plan, Set, fast_pattern};
+use super::group::{Group, Plan, fast_pattern, reach_of};
 use super::kind::{Class, Kind};
 use super::matcher::{Matcher, TooLarge};
+use super::port_map::{Members, PortMap};
+use super::set::{Reach, Set};
 use super::steps::{Pcres, Program};
 use crate::app::Wanted;
 use crate::base::interval::IntervalSet;
@@ -17,11 +19,7 @@ use crate::base::parallel;
 use crate::base::{Dir, Family, FlowTuple, Generation, PerDir, RuleIndex};
 use crate::rules::ruleset::{Action, HostBitTrack, PayloadScope};
 use crate::rules::{Rule, RuleSet, Windows};
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-
-/// Port groups of one protocol, direction and side; rules for further ports are filed under "any port".
-const MAX_PORT_GROUPS: usize = 1024;
 
 /// A rule's prepared parts, beside its [`Rule`].
 #[derive(Debug)]
@@ -34,26 +32,6 @@ pub(crate) struct Compiled {
 impl Compiled {
     fn reads_stream(&self) -> bool {
         matches!(self.kind, Kind::Payload(PayloadScope::Stream | PayloadScope::Both))
-    }
-}
-
-/// Rules that will share a group.
-type Members = Vec<RuleIndex>;
-
-/// Groups by port: between two neighbouring boundaries all ports have the same group. `G` is a group, or while the engine
-/// is made its members.
-#[derive(Debug, Default)]
-struct PortMap<G = Group> {
-    /// First port of each range, ascending, with the number of its group; 0 is none.
-    ranges: Box<[(u16, u16)]>,
-    groups: Box<[G]>,
-}
-
-impl PortMap {
-    fn get(&self, port: u16) -> Option<&Group> {
-        let after = self.ranges.partition_point(|&(first, _)| first <= port);
-        let &(_, number) = self.ranges.get(after.checked_sub(1)?)?;
-        self.groups.get(usize::from(number).checked_sub(1)?)
     }
 }
 
@@ -167,7 +145,7 @@ impl Engine {
     /// The matchers of all groups that packets and transactions meet, for measurements.
     pub fn matchers(&self) -> impl Iterator<Item = &Matcher> {
         let groups = self.tables.iter().flat_map(|t| &t.0).flat_map(Table::groups);
-        groups.flat_map(|group| &group.sets).chain(self.apps.all_sets()).map(Set::matcher)
+        groups.flat_map(|group| &group.sets).chain(self.apps.all_sets()).filter_map(Set::matcher)
     }
 
     /// Whether any rule looks at what decoders yield, or asks for a session's protocol.
@@ -267,7 +245,7 @@ fn touches_hosts(rule: &Rule) -> bool {
 
 impl<G> Table<G> {
     fn groups(&self) -> impl Iterator<Item = &G> {
-        std::iter::once(&self.any).chain(&self.by_destination.groups).chain(&self.by_source.groups)
+        std::iter::once(&self.any).chain(self.by_destination.groups()).chain(self.by_source.groups())
     }
 
     /// Each group, with the class and whether packets of all ports meet it.
@@ -279,11 +257,7 @@ impl<G> Table<G> {
     /// The same table with what `next` gives in the order of [`groups`](Table::groups).
     fn filled<H>(self, next: &mut impl FnMut() -> H) -> Table<H> {
         let any = next();
-        let mut ports = |map: PortMap<G>| PortMap {
-            ranges: map.ranges,
-            groups: map.groups.iter().map(|_| next()).collect(),
-        };
-        let (by_destination, by_source) = (ports(self.by_destination), ports(self.by_source));
+        let (by_destination, by_source) = (self.by_destination.filled(next), self.by_source.filled(next));
         Table { any, by_destination, by_source }
     }
 }
@@ -301,15 +275,21 @@ fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> 
         }
         match side(rule, class) {
             Side::Any => any.push(index),
-            _ if fast_pattern(rule).is_some_and(|(_, pattern)| Matcher::is_rare(pattern)) => any.push(index),
+            _ if shares_the_sets_of_all_ports(rule) => any.push(index),
             Side::Destination(ports) => by_destination.push((index, ports)),
             Side::Source(ports) => by_source.push((index, ports)),
         }
     }
-    let by_destination = build_ports(&by_destination, &mut any);
-    let by_source = build_ports(&by_source, &mut any);
+    let by_destination = PortMap::build(&by_destination, &mut any);
+    let by_source = PortMap::build(&by_source, &mut any);
     any.sort_unstable();
     Table { any, by_destination, by_source }
+}
+
+/// Looking for its pattern where it does not stand costs a packet next to nothing.
+fn shares_the_sets_of_all_ports(rule: &Rule) -> bool {
+    let anchored = matches!(reach_of(rule), Reach::At(_));
+    fast_pattern(rule).is_some_and(|(_, pattern)| anchored || Matcher::is_rare(pattern))
 }
 
 /// The port group that a rule is filed under.
@@ -334,38 +314,6 @@ pub(crate) fn side(rule: &Rule, class: Class) -> Side<'_> {
         (Some(src), Some(dst)) if width(src) < width(dst) => Side::Source(src),
         (Some(_), Some(dst)) => Side::Destination(dst),
     }
-}
-
-fn build_ports(rules: &[(RuleIndex, &IntervalSet<u16>)], any: &mut Members) -> PortMap<Members> {
-    let mut cuts: BTreeSet<u16> = BTreeSet::from([0]);
-    for (low, high) in rules.iter().flat_map(|(_, ports)| ports.ranges()) {
-        cuts.insert(*low);
-        cuts.extend(high.checked_add(1));
-    }
-    let mut numbers: HashMap<Members, u16> = HashMap::new();
-    let mut groups: Vec<Members> = Vec::new();
-    let mut ranges = Vec::with_capacity(cuts.len());
-    let mut overflow: BTreeSet<RuleIndex> = BTreeSet::new();
-    for first in cuts {
-        let members: Members =
-            rules.iter().filter(|(_, ports)| ports.contains(first)).map(|&(rule, _)| rule).collect();
-        let number = match numbers.get(&members) {
-            _ if members.is_empty() => 0,
-            Some(&known) => known,
-            None if groups.len() == MAX_PORT_GROUPS => {
-                overflow.extend(&members);
-                0
-            }
-            None => {
-                groups.push(members.clone());
-                numbers.insert(members, groups.len() as u16);
-                groups.len() as u16
-            }
-        };
-        ranges.push((first, number));
-    }
-    any.extend(overflow);
-    PortMap { ranges: ranges.into(), groups: groups.into() }
 }
 
 /// The parser has refused what is wrong.

@@ -3,8 +3,8 @@
 use super::engine::{Side, side};
 use super::facts::PacketFacts;
 use super::kind::{Class, Kind};
-use super::matcher::{Matcher, PatternId, Patterns, Seen, TooLarge};
-use super::port_tests::{Ends, PortTests};
+use super::matcher::TooLarge;
+use super::set::{Member, Place, Reach, Set};
 use crate::base::{RuleIndex, parallel};
 use crate::rules::app::Protos;
 use crate::rules::ruleset::{BufferMatch, Check, Context, NumRange, Operand, PayloadScope, Step};
@@ -15,133 +15,7 @@ use std::collections::BTreeMap;
 /// Bytes from a buffer's begin within which patterns are near it.
 const NEAR: usize = 64;
 /// Near patterns that are worth one more search a packet.
-const WORTH_A_SET: usize = 16;
-
-/// Where a fast pattern is looked for.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
-    /// The packet's payload.
-    Packet,
-    /// The stream's bytes; the payload of a packet that belongs to no stream.
-    Stream,
-    /// A header, or another buffer that each packet has.
-    Buffer(Context),
-}
-
-/// Fast patterns of one place and the rules behind each.
-#[derive(Debug)]
-pub(crate) struct Set {
-    pub(crate) place: Place,
-    matcher: Matcher,
-    /// Rules of pattern `p` are `rules[starts[p]..starts[p + 1]]`.
-    starts: Box<[u32]>,
-    rules: Box<[RuleIndex]>,
-    /// Of `rules`, one each.
-    ports: PortTests,
-    /// Bytes of the longest pattern.
-    longest: usize,
-    /// No pattern can end further from the begin of what is searched: `usize::MAX` where one may stand anywhere.
-    reach: usize,
-}
-
-/// A rule of a set, and the pattern that announces it.
-#[derive(Copy, Clone)]
-pub(crate) struct Member<'r> {
-    pub(crate) rule: RuleIndex,
-    pub(crate) pattern: &'r [u8],
-    /// Ports without which it is no candidate.
-    pub(crate) side: Side<'r>,
-    /// The pattern ends within this many bytes from its buffer's begin; `usize::MAX` if it may stand anywhere.
-    pub(crate) reach: usize,
-}
-
-impl<'r> Member<'r> {
-    /// For any port, anywhere.
-    pub(crate) fn of(rule: RuleIndex, pattern: &'r [u8]) -> Member<'r> {
-        Member { rule, pattern, side: Side::Any, reach: usize::MAX }
-    }
-}
-
-impl Set {
-    fn build(place: Place, members: &[Member<'_>], known: &Windows) -> Result<Set, TooLarge> {
-        let mut patterns = Patterns::default();
-        let file =
-            |(place, member): (usize, &Member<'_>)| Some((patterns.add(member.pattern)?, member.rule, place));
-        let mut filed: Vec<(PatternId, RuleIndex, usize)> =
-            members.iter().enumerate().filter_map(file).collect();
-        filed.sort_unstable();
-        let mut starts = vec![0u32; patterns.len() + 1];
-        for (id, ..) in &filed {
-            starts[id.0 as usize + 1] += 1;
-        }
-        for n in 1..starts.len() {
-            starts[n] += starts[n - 1];
-        }
-        let ports = PortTests::build(filed.iter().map(|&(.., place)| members[place].side));
-        let rules = filed.into_iter().map(|(_, rule, _)| rule).collect();
-        let longest = patterns.iter().map(|(_, pattern)| pattern.len()).max().unwrap_or(0);
-        let reach = members.iter().map(|member| member.reach).max().unwrap_or(0);
-        let matcher = Matcher::build_with(&patterns, known)?;
-        Ok(Set { place, matcher, starts: starts.into(), rules, ports, longest, reach })
-    }
-
-    /// For a decoder's buffer.
-    pub(crate) fn build_app(members: &[Member<'_>], known: &Windows) -> Result<Set, TooLarge> {
-        Set::build(Place::Buffer(Context::Payload), members, known)
-    }
-
-    pub(crate) fn matcher(&self) -> &Matcher {
-        &self.matcher
-    }
-
-    /// Those behind its patterns; one may stand behind several.
-    pub(crate) fn rules(&self) -> &[RuleIndex] {
-        &self.rules
-    }
-
-    pub(crate) fn patterns(&self) -> usize {
-        self.matcher.len()
-    }
-
-    pub(crate) fn longest(&self) -> usize {
-        self.longest
-    }
-
-    /// The rules of a pattern that are for these ports.
-    pub(crate) fn behind(&self, pattern: PatternId, ends: Ends) -> impl Iterator<Item = RuleIndex> {
-        let at = pattern.0 as usize;
-        let start = |at: usize| self.starts.get(at).map_or(0, |&start| start as usize);
-        let (from, to) = (start(at), start(at + 1));
-        let rules = self.rules.get(from..to).unwrap_or_default().iter().copied();
-        (from..).zip(rules).filter(move |&(place, _)| self.ports.admit(place, ends)).map(|(_, rule)| rule)
-    }
-
-    /// What of `bytes`, which begin at `offset` of their buffer, its patterns can stand in.
-    pub(crate) fn reaches<'b>(&self, bytes: &'b [u8], offset: u64) -> &'b [u8] {
-        let left = (self.reach as u64).saturating_sub(offset);
-        usize::try_from(left).ok().and_then(|left| bytes.get(..left)).unwrap_or(bytes)
-    }
-
-    /// Calls `found` for each pattern that occurs in `block`, once.
-    pub(crate) fn search(&self, block: &[u8], seen: &mut Seen, found: impl FnMut(PatternId)) {
-        if !block.is_empty() {
-            self.matcher.scan(block, seen, found);
-        }
-    }
-
-    /// Calls `candidate` for each rule for these ports whose fast pattern occurs in the buffer `block`, where it may.
-    pub(crate) fn scan(
-        &self,
-        block: &[u8],
-        ends: Ends,
-        seen: &mut Seen,
-        mut candidate: impl FnMut(RuleIndex),
-    ) {
-        self.search(self.reaches(block, 0), seen, |pattern| {
-            self.behind(pattern, ends).for_each(&mut candidate)
-        });
-    }
-}
+const WORTH_A_SET: usize = 64;
 
 #[derive(Debug, Default)]
 pub(crate) struct Group {
@@ -210,17 +84,19 @@ impl<'r> Plan<'r> {
         plan
     }
 
-    /// Gives those that stand near the begin of a place a set of their own: it is searched in a few bytes, and the other,
-    /// which is smaller by them, in all.
+    /// Gives those that can stand at one offset only a set of their own, which is no search; and those that stand near the begin
+    /// of a place one that is searched in a few bytes. What is left is smaller by them, and searched for in all.
     fn set_apart_what_is_near(&mut self) {
         for (place, members) in std::mem::take(&mut self.places) {
-            let (near, far): (Vec<_>, Vec<_>) = members.into_iter().partition(|member| member.reach <= NEAR);
-            if near.len() < WORTH_A_SET && !far.is_empty() {
-                self.sets.push((place, [far, near].concat()));
-                continue;
-            }
-            let parts = [near, far].into_iter().filter(|part| !part.is_empty());
-            self.sets.extend(parts.map(|part| (place, part)));
+            let (anchored, others): (Vec<_>, Vec<_>) =
+                members.into_iter().partition(|member| matches!(member.reach, Reach::At(_)));
+            let (near, far): (Vec<_>, Vec<_>) = others.into_iter().partition(|member| member.end() <= NEAR);
+            let parts = if near.len() < WORTH_A_SET && !far.is_empty() {
+                [anchored, [far, near].concat(), Vec::new()]
+            } else {
+                [anchored, near, far]
+            };
+            self.sets.extend(parts.into_iter().filter(|part| !part.is_empty()).map(|part| (place, part)));
         }
     }
 }
@@ -257,22 +133,27 @@ pub(crate) fn fast_pattern(rule: &Rule) -> Option<(&BufferMatch, &[u8])> {
     (!content.negated && !pattern.is_empty()).then_some((buffer, pattern))
 }
 
-/// How far from the begin of its buffer the fast pattern can end: its `depth`, if that is a number.
-fn reach_of(rule: &Rule) -> usize {
-    let content = || {
-        let fast = rule.fast_pattern?;
-        let step = rule.buffers.get(usize::from(fast.buffer))?.steps.get(usize::from(fast.step))?;
-        if let Step::Content(content) = step { Some(content) } else { None }
-    };
+/// Where in its buffer the fast pattern can stand: its `offset` and `depth`, if they are numbers.
+pub(crate) fn reach_of(rule: &Rule) -> Reach {
     let number = |operand| match operand {
         Operand::Value(value) => usize::try_from(value.max(0)).ok(),
         Operand::Variable(_) => None,
     };
     let reach = || {
-        let content = content()?;
-        number(content.offset.unwrap_or(Operand::Value(0)))?.checked_add(number(content.depth?)?)
+        let fast = rule.fast_pattern?;
+        let step = rule.buffers.get(usize::from(fast.buffer))?.steps.get(usize::from(fast.step))?;
+        let Step::Content(content) = step else { return None };
+        let offset = number(content.offset.unwrap_or(Operand::Value(0)))?;
+        let depth = number(content.depth?)?;
+        let end = offset.checked_add(depth)?;
+        let chopped = fast.chop.map_or(0, |(from, _)| usize::from(from));
+        Some(if depth == content.pattern.len() {
+            Reach::At(offset.checked_add(chopped)?)
+        } else {
+            Reach::Within(end)
+        })
     };
-    reach().unwrap_or(usize::MAX)
+    reach().unwrap_or(Reach::Anywhere)
 }
 
 fn places_of(rule: &Rule, buffer: &BufferMatch, class: Class) -> ArrayVec<Place, 2> {

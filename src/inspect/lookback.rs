@@ -4,11 +4,11 @@
 //! A rule is a candidate as long as its pattern may stand anywhere in the window: its other parts may come later. Where the
 //! memo does not tell all (other rules, a gap, too many findings), the whole window is searched.
 
-use super::group::Set;
 use super::inspector::Candidates;
 use super::matcher::{PatternId, Seen};
 use super::outcome::StreamWindow;
 use super::port_tests::Ends;
+use super::set::Set;
 use crate::base::{Dir, Generation};
 use crate::stream::Memo;
 
@@ -48,7 +48,8 @@ impl<'w, 'a> Search<'w, 'a> {
         }
         let end = self.window.offset.saturating_add(self.window.bytes.len() as u64);
         let memo = &mut self.memo;
-        set.search(bytes.get(from..).unwrap_or_default(), seen, |pattern| {
+        let offset = self.window.offset.saturating_add(from as u64);
+        set.search(bytes.get(from..).unwrap_or_default(), offset, seen, |pattern| {
             let mut rules = set.behind(pattern, ends).peekable();
             // One of other ports is nothing to remember: there is little room.
             if rules.peek().is_some() {
@@ -76,7 +77,7 @@ fn pattern_of(found: u32, number: u32) -> Option<PatternId> {
 mod tests {
     use super::*;
     use crate::base::RuleIndex;
-    use crate::inspect::group::Member;
+    use crate::inspect::set::Member;
     use crate::rules::Windows;
     use proptest::prelude::*;
     use std::cell::Cell;

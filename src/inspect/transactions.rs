@@ -60,15 +60,20 @@ impl Turn<'_> {
         seen: &mut Seen,
         meter: &mut impl Meter,
     ) {
-        for tx in all.iter_mut() {
+        let mut looked = false;
+        'all: for tx in all.iter_mut() {
             // More than once only where a buffer has holes, each of which ends a look.
             while tx.changed[dir] {
                 self.look_at(tx, dir, candidates, seen, meter);
                 tx.looked_at(dir);
+                looked = true;
                 if self.outcome.passed || self.outcome.out_of_budget {
-                    return;
+                    break 'all;
                 }
             }
+        }
+        if looked {
+            all.at_work();
         }
     }
 

@@ -10,13 +10,13 @@ use crate::base::{Anomaly, AsTheyCome, Dir, DropReason, ExceptionPolicies, Order
 use crate::inspect::buffers;
 use crate::inspect::cost::{Meter, Unmetered};
 use crate::inspect::facts::PacketFacts;
-use crate::inspect::group::{Place, Set};
 use crate::inspect::hosts::HostState;
 use crate::inspect::kind::Class;
 use crate::inspect::lookback::Search;
 use crate::inspect::matcher::Seen;
 use crate::inspect::outcome::{MAX_ALERTS, Notes, Outcome, Payload};
 use crate::inspect::port_tests::Ends;
+use crate::inspect::set::{Place, Set};
 use crate::inspect::state::{StateHandle, StateSlab};
 use crate::inspect::steps::Budget;
 use crate::inspect::turn::Turn;

@@ -2,18 +2,10 @@
 
 #![allow(unsafe_code)] // AVX-512 loads and stores; every block says why it is sound
 
-use super::bigram::{BRIEF, Bigrams, Group, Line, Net, within};
+use super::bigram::{BRIEF, Bigrams, Group, Line, Net, Pairs, within};
 use super::chunk::{CHUNK, Chunk, GROUP, LEAD, PLACES};
 use super::window::{FOLD, WINDOW};
 use std::arch::x86_64::*;
-
-/// A net in registers.
-#[derive(Copy, Clone)]
-struct Loaded {
-    classes: [__m512i; 4],
-    heads: [__m512i; 8],
-    tails: [__m512i; 8],
-}
 
 /// Takes the chunk that begins `text` and finds the positions at which a window may stand: in `chunk.passed`; how many.
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
@@ -28,7 +20,6 @@ pub(super) fn find(bigrams: &Bigrams, chunk: &mut Chunk, text: &[u8], brief: boo
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
 fn find_in<const NETS: usize>(nets: [&Net; NETS], chunk: &mut Chunk, text: &[u8], brief: bool) -> usize {
-    let nets = nets.map(|net| loaded(net));
     let len = text.len().min(CHUNK);
     let mut last = Group::none();
     let (mut found, mut at) = (0, 0);
@@ -49,7 +40,7 @@ fn find_in<const NETS: usize>(nets: [&Net; NETS], chunk: &mut Chunk, text: &[u8]
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
 fn group<const NETS: usize>(
-    nets: &[Loaded; NETS],
+    nets: &[&Net; NETS],
     last: &Group<NETS>,
     chunk: &mut Chunk,
     text: &[u8],
@@ -91,16 +82,6 @@ fn repeats(first: __m512i, second: __m512i, left: usize) -> u64 {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn loaded(net: &Net) -> Loaded {
-    Loaded {
-        classes: std::array::from_fn(|n| line(&net.classes[n])),
-        heads: std::array::from_fn(|n| line(&net.heads.0[n])),
-        tails: std::array::from_fn(|n| line(&net.tails.0[n])),
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn line(line: &Line) -> __m512i {
     // SAFETY: 64 bytes can be read.
     unsafe { _mm512_loadu_si512(line.0.as_ptr().cast()) }
@@ -124,7 +105,7 @@ fn load(text: &[u8]) -> __m512i {
 /// brief.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn pairs(net: &Loaded, first: __m512i, second: __m512i) -> (u64, u64, u64) {
+fn pairs(net: &Net, first: __m512i, second: __m512i) -> (u64, u64, u64) {
     let (first, second) = (class(net, first), class(net, second));
     // Bit 6 of an index takes the second of two lines; what it says of `first` is another thing.
     let bit_6 = _mm512_set1_epi8(0x40);
@@ -133,8 +114,9 @@ fn pairs(net: &Loaded, first: __m512i, second: __m512i) -> (u64, u64, u64) {
     let by_half = _mm512_test_epi8_mask(second, _mm512_set1_epi8(0x20));
     let bits = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
     let bit = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(bits), second);
-    let look = |lines: &[__m512i; 8]| {
-        let pair = |n: usize| _mm512_permutex2var_epi8(lines[2 * n], index, lines[2 * n + 1]);
+    let look = |pairs: &Pairs| {
+        let pair =
+            |n: usize| _mm512_permutex2var_epi8(line(&pairs.0[2 * n]), index, line(&pairs.0[2 * n + 1]));
         let low = _mm512_mask_blend_epi8(by_sixteen, pair(0), pair(1));
         let high = _mm512_mask_blend_epi8(by_sixteen, pair(2), pair(3));
         _mm512_test_epi8_mask(_mm512_mask_blend_epi8(by_half, low, high), bit)
@@ -144,9 +126,9 @@ fn pairs(net: &Loaded, first: __m512i, second: __m512i) -> (u64, u64, u64) {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn class(net: &Loaded, bytes: __m512i) -> __m512i {
-    let low = _mm512_permutex2var_epi8(net.classes[0], bytes, net.classes[1]);
-    let high = _mm512_permutex2var_epi8(net.classes[2], bytes, net.classes[3]);
+fn class(net: &Net, bytes: __m512i) -> __m512i {
+    let low = _mm512_permutex2var_epi8(line(&net.classes[0]), bytes, line(&net.classes[1]));
+    let high = _mm512_permutex2var_epi8(line(&net.classes[2]), bytes, line(&net.classes[3]));
     _mm512_mask_blend_epi8(_mm512_movepi8_mask(bytes), low, high)
 }
 

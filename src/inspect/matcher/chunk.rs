@@ -1,7 +1,5 @@
 //! A part of a block as the sieve looks at it: folded, with zeroes behind; and the positions that the filters let through.
 
-use super::shelf::SHELVES;
-
 /// Bytes looked at in one go: more than a frame has.
 pub(super) const CHUNK: usize = 1536;
 /// Bytes that share a word of bits.
@@ -24,12 +22,13 @@ pub(super) struct Chunk {
     /// Positions that wait for a stage, by turns.
     pub(super) waiting: [u16; PLACES],
     pub(super) passed: [u16; PLACES],
-    pub(super) kept: [[u16; PLACES]; SHELVES],
+    /// With the shelves on which something may stand there, a bit each.
+    pub(super) kept: [(u16, u8); PLACES],
 }
 
 impl Default for Chunk {
     fn default() -> Chunk {
-        Chunk { folded: [0; FOLDED], waiting: [0; PLACES], passed: [0; PLACES], kept: [[0; PLACES]; SHELVES] }
+        Chunk { folded: [0; FOLDED], waiting: [0; PLACES], passed: [0; PLACES], kept: [(0, 0); PLACES] }
     }
 }
 

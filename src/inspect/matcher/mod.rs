@@ -11,6 +11,7 @@
 
 mod aho;
 mod alphabet;
+mod anchored;
 mod bigram;
 #[cfg(target_arch = "x86_64")]
 mod bigram_avx2;
@@ -35,6 +36,7 @@ mod stream;
 mod tests;
 mod window;
 
+pub(in crate::inspect) use anchored::{Anchor, Anchored};
 pub use patterns::{PatternId, Patterns, Seen};
 pub use stream::StreamState;
 pub(in crate::inspect) use window::commonness;

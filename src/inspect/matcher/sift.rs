@@ -77,27 +77,38 @@ fn scan_with(
     }
 }
 
-/// The filters behind the first; how many positions are left for each shelf. They are in `chunk.kept`.
+/// The filters behind the first; how many positions are left. They are in `chunk.kept`.
 #[inline(always)]
-fn narrow(sieve: &Sieve, chunk: &mut Chunk, found: usize) -> [usize; SHELVES] {
+fn narrow(sieve: &Sieve, chunk: &mut Chunk, found: usize) -> usize {
     let mut waiting = 0;
     for n in 0..found {
         let position = chunk.passed[n & (PLACES - 1)];
         chunk.waiting[waiting & (PLACES - 1)] = position;
         waiting += sieve.windows.has(window(&chunk.folded, position));
     }
-    let mut kept = [0; SHELVES];
+    let mut kept = 0;
     for n in 0..waiting {
         let position = chunk.waiting[n & (PLACES - 1)];
         let hashes = hashes(about(&chunk.folded, position));
+        let mut shelves = 0;
         for n in 0..SHELVES {
             if !sieve.shelves[n].is_empty {
-                chunk.kept[n][kept[n] & (PLACES - 1)] = position;
-                kept[n] += sieve.shelves[n].has(hashes[n]);
+                shelves |= (sieve.shelves[n].has(hashes[n]) as u8) << n;
             }
         }
+        chunk.kept[kept & (PLACES - 1)] = (position, shelves);
+        kept += usize::from(shelves != 0);
     }
     kept
+}
+
+/// What was looked at on one shelf.
+#[derive(Copy, Clone, Default)]
+struct Looked {
+    /// The last position. Within a run one looks like that before it: if nothing was there, nothing is here.
+    last: Option<usize>,
+    /// A hash under which all has been reported.
+    done: Option<u32>,
 }
 
 /// Looks into the entries of each position that passed all filters. False when there is to be no more looking.
@@ -107,26 +118,27 @@ fn settle(
     text: &[u8],
     base: usize,
     chunk: &Chunk,
-    passed: [usize; SHELVES],
+    kept: usize,
     look: &mut impl FnMut(&Entry, usize) -> Look,
 ) -> bool {
-    for (n, shelf) in sieve.shelves.iter().enumerate() {
-        // Within a run a position looks like the one before: if nothing was there, nothing is here.
-        let mut last = None;
-        // A hash under which all has been reported.
-        let mut done = None;
-        for &place in chunk.kept[n].iter().take(passed[n]) {
-            let hash = hashes(about(&chunk.folded, place))[n];
-            if done == Some(hash) {
+    let mut looked = [Looked::default(); SHELVES];
+    for &(place, shelves) in chunk.kept.iter().take(kept) {
+        let hashes = hashes(about(&chunk.folded, place));
+        let position = base + usize::from(place);
+        let mut left = shelves;
+        while left != 0 {
+            let n = left.trailing_zeros() as usize % SHELVES;
+            left &= left - 1;
+            let (shelf, looked) = (&sieve.shelves[n], &mut looked[n]);
+            if looked.done == Some(hashes[n]) {
                 continue;
             }
-            let position = base + usize::from(place);
-            if last.is_some_and(|last| alike(text, last, position)) {
-                last = Some(position);
+            if looked.last.is_some_and(|last| alike(text, last, position)) {
+                looked.last = Some(position);
                 continue;
             }
             let (mut open, mut all) = (false, true);
-            for entry in shelf.entries(hash) {
+            for entry in shelf.entries(hashes[n]) {
                 let look = look(entry, position);
                 if look == Look::Spent {
                     return false;
@@ -134,9 +146,9 @@ fn settle(
                 open |= look == Look::Open;
                 all &= matches!(look, Look::Seen | Look::Found);
             }
-            last = (!open).then_some(position);
+            looked.last = (!open).then_some(position);
             if all {
-                done = Some(hash);
+                looked.done = Some(hashes[n]);
             }
         }
     }

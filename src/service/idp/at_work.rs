@@ -39,13 +39,9 @@ pub(super) enum Payloads {
 pub(super) type AppEvents = ArrayVec<(Dir, &'static str), 4>;
 
 impl AtWork<'_> {
-    /// Whether anyone asks for what decoders yield: a rule, a log, or whoever looks into streams, which ends where they
-    /// are encrypted.
+    /// Whether anyone asks for what decoders yield: a rule, or a log.
     pub(super) fn decodes(&self) -> bool {
-        let engine = self.rules.engine();
-        engine.uses_apps()
-            || self.report.wants().decodes()
-            || (engine.reads_streams() && self.inspector.settings().apps.encrypted.ends_looking())
+        self.rules.engine().uses_apps() || self.report.wants().decodes()
     }
 
     /// One packet of a session, all the way. What settles the session is in the judgement.

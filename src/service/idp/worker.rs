@@ -80,11 +80,13 @@ fn mark(context: &mut Context<'_>, judgement: &Judgement) {
 }
 
 /// What a judgement asks for, to the host.
-fn carry_out(context: &mut Context<'_>, judgement: Judgement, generation: Generation) -> Reply {
-    mark(context, &judgement);
+fn carry_out(context: &mut Context<'_>, judgement: &Judgement, generation: Generation) -> Reply {
+    mark(context, judgement);
     let outbox = &mut context.host.outbox;
-    outbox.exceptions.extend(judgement.exceptions.into_iter().take(outbox.exceptions.remaining_capacity()));
-    outbox.ip_actions.extend(judgement.ip_actions.into_iter().take(outbox.ip_actions.remaining_capacity()));
+    let exceptions = judgement.exceptions.iter().take(outbox.exceptions.remaining_capacity());
+    outbox.exceptions.extend(exceptions.copied());
+    let actions = judgement.ip_actions.iter().take(outbox.ip_actions.remaining_capacity());
+    outbox.ip_actions.extend(actions.copied());
     if judgement.verdict.is_drop() && judgement.reject.anyone() {
         outbox.reject = judgement.reject;
     }
@@ -119,7 +121,7 @@ impl IdpWorker {
             context.ignore_both();
         }
         let in_order = self.keep_order_of_segments(context, &judgement);
-        match carry_out(context, judgement, generation) {
+        match carry_out(context, &judgement, generation) {
             Reply::Forward => in_order,
             other => other,
         }
@@ -157,7 +159,7 @@ impl IdpWorker {
         let generation = rules.engine().rules().generation;
         let report = &mut *context.host.report;
         let judgement = Without { inspector: &mut self.inspector, rules, report }.alone(packet);
-        carry_out(context, judgement, generation)
+        carry_out(context, &judgement, generation)
     }
 
     fn raised_in_force(&mut self, context: &mut Context<'_>, raised: &[Anomaly]) {

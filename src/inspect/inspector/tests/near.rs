@@ -8,7 +8,7 @@ type Asked = (Vec<u8>, usize, Option<usize>);
 
 fn asked() -> impl Strategy<Value = Asked> {
     let pattern = prop::collection::vec(b'a'..b'd', 2..5);
-    (pattern, 0usize..70, prop::option::weighted(0.7, 0usize..40))
+    (pattern, 0usize..70, prop::option::weighted(0.7, prop_oneof![Just(0usize), 0usize..40]))
         .prop_map(|(pattern, offset, more)| (pattern.clone(), offset, more.map(|more| more + pattern.len())))
 }
 
