@@ -170,6 +170,12 @@ impl Stream {
         Some((from, self.inspected, to))
     }
 
+    /// The bytes there that were inspected, as (first, end).
+    pub(super) fn inspected(&self, room: usize) -> Option<(u64, u64)> {
+        let from = self.kept.max(self.urgent.floor).max(self.inspected.saturating_sub(room as u64));
+        (from < self.inspected).then_some((from, self.inspected))
+    }
+
     /// Bytes before this may be looked at.
     fn limit(&self, settings: &Settings) -> u64 {
         match settings.delivery {

@@ -29,8 +29,11 @@ impl IdpWorker {
 
     fn let_go(&mut self, context: &mut Context<'_>, id: SessionId) {
         let Some(at) = &context.session else { return };
+        // What waited behind a SYN that does not hold any more would be the new stream's, unseen.
+        let tracked = context.packet.as_ref().and_then(|packet| packet.tracked);
         let decision = match at.session.settled {
             Settled::Drop(_) => Decision::Discard(DropReason::SessionDropped),
+            _ if tracked.is_some_and(|it| it.restarted) => Decision::Discard(DropReason::StreamInvalid),
             _ => Decision::Forward,
         };
         let all = at.session.settled != Settled::None;
