@@ -118,11 +118,11 @@ impl Stream {
         }
     }
 
-    /// Where the segment's bytes end, if bytes before them are missing that may still come.
-    pub(super) fn early_end(&self, seq: SeqNum, len: usize) -> Option<u64> {
+    /// Where the segment's bytes begin and end, if bytes before them are missing that may still come.
+    pub(super) fn early(&self, seq: SeqNum, len: usize) -> Option<(u64, u64)> {
         let start = u64::try_from(self.offset(seq)).ok().filter(|start| *start > self.next)?;
         let waits = !self.ended && !self.depth_reached && self.gap_ahead().is_none();
-        waits.then(|| start.saturating_add(len as u64))
+        waits.then(|| (start, start.saturating_add(len as u64)))
     }
 
     pub(super) fn contiguous(&self) -> u64 {

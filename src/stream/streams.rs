@@ -150,7 +150,11 @@ impl Streams {
             && self.takes(tracked)
             && session.streams[dir] != IGNORED
         {
-            let urgent = tracked.urgent.filter(|_| self.settings.urgent == Urgent::OutOfBand);
+            let urgent = tracked.urgent.filter(|_| match self.settings.urgent {
+                Urgent::OutOfBand => true,
+                Urgent::Inline => false,
+                Urgent::Cleared => !guarded,
+            });
             self.insert(session, dir, &Segment { seq, payload, urgent, arrives: !guarded }, &mut fed);
         }
         if let Some(fin) = tracked.fin
@@ -175,6 +179,12 @@ impl Streams {
     fn insert(&mut self, session: &mut Session, dir: Dir, segment: &Segment<'_>, fed: &mut Fed) {
         self.counters.segments += 1;
         if session.streams[dir] == NO_HANDLE {
+            // Anybody can send SYNs with data: half of the room is for those who are there.
+            if !session.tcp.state.handshake_done() && self.half_full() {
+                self.counters.refused += 1;
+                fed.refused = Some(DropReason::StreamInsertLimit);
+                return;
+            }
             let Some(base) = session.tcp.stream_start(dir) else { return };
             let receiver = if dir == Dir::ToServer { session.tuple.dst } else { session.tuple.src };
             let policy = self.settings.overlap.of(session.tuple.family, receiver);
@@ -291,9 +301,9 @@ impl Streams {
         }
     }
 
-    /// Where in `dir` the segment's bytes end, if some before them are missing that may still come.
-    pub fn early_end(&self, session: &Session, dir: Dir, seq: SeqNum, len: usize) -> Option<u64> {
-        self.slots.get(session.streams[dir] as usize)?.early_end(seq, len)
+    /// Where in `dir` the segment's bytes begin and end, if some before them are missing that may still come.
+    pub fn early(&self, session: &Session, dir: Dir, seq: SeqNum, len: usize) -> Option<(u64, u64)> {
+        self.slots.get(session.streams[dir] as usize)?.early(seq, len)
     }
 
     /// Up to where all bytes of `dir` came; `None` when nobody follows it.

@@ -3,12 +3,12 @@
 use super::rig::Rig;
 use super::*;
 use crate::base::DropReason;
-use crate::decode::{Decoded, Tunnels, decode};
+use crate::decode::{Decoded, Tunnels, checksum_valid, decode};
 use crate::inspect;
 use crate::service::idp::Idp;
 use crate::stream;
 use crate::wire::build::{Segment, TcpOptions, tcp_packet};
-use crate::wire::tcp::flag::{ACK, FIN, PSH, RST, SYN};
+use crate::wire::tcp::flag::{ACK, FIN, PSH, RST, SYN, URG};
 
 const RULES: &str = r#"
 drop tcp any any -> any any (flow:to_server; content:"evil-word"; sid:1;)
@@ -186,6 +186,26 @@ fn who_leaves_the_data_of_a_syn_gets_the_same_once_more_and_nothing_else() {
     }
 }
 
+#[test]
+fn a_flood_of_syns_with_data_leaves_room_for_sessions_that_are_there() {
+    for fast_open in [false, true] {
+        let mut line = Line::new(Mode::Ips, true);
+        let options = TcpOptions { fast_open: fast_open.then(|| vec![7; 8]), ..TcpOptions::default() };
+        for port in 10_000..10_200 {
+            let segment =
+                Segment { flags: SYN, payload: b"flood", options: options.clone(), ..Segment::default() };
+            let syn = tcp_packet(addr(3, port), addr(2, 9999), &IpFields::default(), &segment);
+            line.0.packet(Dir::ToServer, &syn);
+        }
+        assert_eq!(line.0.dropped(DropReason::StreamInsertLimit), 200 - 33, "{fast_open}");
+        let mut line = line.open();
+        line.say(0, ACK | PSH, b"evil-");
+        line.say(5, ACK | PSH, b"word");
+        assert_eq!(line.left(), "evil-");
+        line.0.finish();
+    }
+}
+
 /// The receiver may have missed the first SYN, or stay with it: it says which it took.
 #[test]
 fn of_two_syns_with_other_numbers_neither_hides_what_follows() {
@@ -203,5 +223,60 @@ fn of_two_syns_with_other_numbers_neither_hides_what_follows() {
             assert!(!line.left().contains("path"), "{}", line.left());
             line.0.finish();
         }
+    }
+}
+
+/// What Linux takes out of the stream, by pointer: 0 and 1 the segment's first byte, others one that is still to come; and a pointer
+/// that moves on gives back the one before, unless the program was faster. So nobody gets an urgent byte.
+#[test]
+fn urgent_pointers_take_no_byte_from_a_receiver_where_verdicts_act() {
+    let cases: [&[(u32, u16, &str)]; 4] = [
+        &[(0, 0, "XYZ")],
+        &[(0, 4, "XYZ"), (3, 0, "W")],
+        &[(0, 1, ""), (0, 0, "XYZ")],
+        &[(0, 1, "X"), (1, 1, "Y")],
+    ];
+    for segments in cases {
+        let streams = stream::Settings { urgent: stream::Urgent::Cleared, ..stream::Settings::default() };
+        let mut line = Line::with(Mode::Ips, streams).open();
+        for &(at, urgent, payload) in segments {
+            let seq = ISN.wrapping_add(1 + at);
+            let payload = payload.as_bytes();
+            let flags = ACK | PSH | URG;
+            let segment = Segment { seq, ack: SERVER_ISN + 1, flags, urgent, payload, ..Segment::default() };
+            line.0.packet(
+                Dir::ToServer,
+                &tcp_packet(addr(1, 4000), addr(2, 9999), &IpFields::default(), &segment),
+            );
+        }
+        assert_eq!(line.0.sent.len(), segments.len());
+        for (_, frame) in &line.0.sent {
+            let mut decoded = Decoded::default();
+            decode(frame, LinkType::Ethernet, &Tunnels::default(), &mut decoded);
+            let tcp = decoded.tcp().unwrap();
+            assert_eq!((tcp.flags, tcp.urgent), (ACK | PSH, 0));
+            assert_eq!(checksum_valid(&decoded, frame), Some(true));
+        }
+        line.0.finish();
+    }
+    // Rules look at the byte in its place.
+    for (mode, urgent, left) in [
+        (Mode::Ips, stream::Urgent::Cleared, ""),
+        (Mode::Ips, stream::Urgent::OutOfBand, "evil-word"),
+        (Mode::Tap, stream::Urgent::Cleared, "evil-word"),
+    ] {
+        let mut line = Line::with(mode, stream::Settings { urgent, ..stream::Settings::default() }).open();
+        let segment = Segment {
+            seq: ISN.wrapping_add(1),
+            ack: SERVER_ISN + 1,
+            flags: ACK | URG,
+            urgent: 5,
+            payload: b"evil-word",
+            ..Segment::default()
+        };
+        line.0
+            .packet(Dir::ToServer, &tcp_packet(addr(1, 4000), addr(2, 9999), &IpFields::default(), &segment));
+        assert_eq!(line.left(), left, "{mode:?} {urgent:?}");
+        line.0.finish();
     }
 }

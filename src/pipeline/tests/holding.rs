@@ -4,7 +4,7 @@
 use super::prevention::{KINDS, Kind, RULES, in_order, pieces};
 use super::rig::Rig;
 use super::*;
-use crate::base::{Addr, DropReason, Family, NetworkTable};
+use crate::base::{DropReason, NetworkTable};
 use crate::decode::{Decoded, Tunnels, decode};
 use crate::stream::OverlapPolicy;
 use crate::wire::build::{Segment, tcp_packet};
@@ -108,7 +108,7 @@ fn shuffled(mut pieces: Vec<(usize, Vec<u8>)>, random: &mut Random) -> Vec<(usiz
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_lets_the_end_of_a_match_leave(seed in any::<u64>(), forge: bool, wild: bool, policy in 0usize..7) {

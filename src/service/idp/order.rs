@@ -57,13 +57,13 @@ impl IdpWorker {
         let sound = packet.decoded.invalid.is_none() && at.session.settled == Settled::None;
         let seq = packet.tracked.and_then(|tracked| tracked.data).filter(|_| sound);
         let len = packet.decoded.payload_range().len();
-        let end = seq.and_then(|seq| self.streams.early_end(at.session, context.dir, seq, len));
-        let Some(end) = end else { return Reply::Forward };
+        let bytes = seq.and_then(|seq| self.streams.early(at.session, context.dir, seq, len));
+        let Some(bytes) = bytes else { return Reply::Forward };
         let (settings, now) = (held.settings(), packet.meta.clock);
         self.waiting.forget(at.id, settings.timeout, now);
         match context.ticket().filter(|_| self.waiting.has_room(at.id, settings.session_frames)) {
             Some(ticket) => {
-                self.waiting.add(at.id, context.dir, end, ticket, now);
+                self.waiting.add(at.id, context.dir, bytes, ticket, now);
                 Reply::Hold
             }
             None => match settings.on_cap {
