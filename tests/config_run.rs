@@ -183,11 +183,16 @@ fn a_file_that_somebody_edits_is_not_written_over() {
     it.config(&["commit"]);
     assert!(it.text().contains("async = true") && it.text().contains("tcp-new = \"5s\""));
     assert_eq!(it.value("sessions.async"), true);
-    let loaded = it.bench.file("other.toml", it.text().replace("5s", "9s"));
+    let edited = it.text().replace("5s", "7s");
+    let file = it.bench.file("weir.toml", &edited);
+    it.config(&["load", &file.display().to_string()]);
+    it.config(&["commit"]);
+    assert_eq!((it.text(), it.value("timeouts.tcp-new")), (edited, "7s".into()), "it is what was loaded");
+    let loaded = it.bench.file("other.toml", it.text().replace("7s", "9s"));
     it.config(&["load", &loaded.display().to_string()]);
     it.config(&["set", "config.write-file", "false"]);
     it.config(&["commit"]);
-    assert!(it.text().contains("5s") && it.value("timeouts.tcp-new") == "9s", "it holds until the end");
+    assert!(it.text().contains("7s") && it.value("timeouts.tcp-new") == "9s", "it holds until the end");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::limits::Limits;
 use super::transaction::Transaction;
 use super::wanted::{FileWants, Wanted};
-use crate::base::Dir;
+use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;
 use std::collections::VecDeque;
 
@@ -175,6 +175,11 @@ impl Transactions {
     /// Whether there are more than a session may have: inspection is to look, so that the oldest can go.
     pub fn are_too_many(&self, limits: &Limits) -> bool {
         self.live.len() > limits.transactions
+    }
+
+    /// Rules that wait for something beside a transaction look at all of them once more.
+    pub fn look_again(&mut self) {
+        self.live.iter_mut().for_each(|tx| tx.changed = PerDir([true; 2]));
     }
 
     /// The oldest of too many end as they stand, down to half of what a session may have. They go with the next sweep behind

@@ -173,7 +173,7 @@ anomalies! {
     GreVersion1MalformedSreHdr = Decode Invalid "gre.version1_malformed_sre_hdr";
     GreVersion1HdrTooBig = Decode Invalid "gre.version1_hdr_too_big";
     VlanHeaderTooSmall = Decode Invalid "vlan.header_too_small";
-    VlanUnknownType = Decode Invalid "vlan.unknown_type";
+    VlanUnknownType = Decode Note "vlan.unknown_type";
     VlanTooManyLayers = Decode Invalid "vlan.too_many_layers";
     Ieee8021ahHeaderTooSmall = Decode Invalid "ieee8021ah.header_too_small";
     VntagHeaderTooSmall = Decode Invalid "vntag.header_too_small";

@@ -55,7 +55,7 @@ drop_reasons! {
     StreamInvalid = "stream_invalid", "the segment does not belong to its TCP session's state or window";
     StreamMemoryCap = "stream_memory_cap", "the worker follows as many streams as it may";
     StreamReassemblyCap = "stream_reassembly", "the worker holds as much stream memory as it may";
-    StreamInsertLimit = "stream_insert_limit", "too far ahead of what was inspected, or one hole more than a stream may have";
+    StreamInsertLimit = "stream_insert_limit", "too far ahead of what was inspected, one hole more than a stream may have, or data of a SYN when half of the streams are taken";
     StreamMidstream = "stream_midstream", "the beginning of its TCP session was not seen";
     // applications
     AppLayerError = "applayer_error", "a decoder met bytes that are not of the session's protocol";

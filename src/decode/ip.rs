@@ -17,6 +17,7 @@ pub(super) fn ipv4(bytes: &[u8], at: usize, out: &mut Decoded) -> Step {
     out.ip = Some(Ip {
         at: at as u32,
         pppoe: out.pppoe,
+        llc: out.llc,
         header_len: packet.header_len() as u16,
         total_len: packet.total_len() as u32,
         family: Family::V4,
@@ -54,6 +55,7 @@ pub(super) fn ipv6(bytes: &[u8], at: usize, out: &mut Decoded) -> Step {
     out.ip = Some(Ip {
         at: at as u32,
         pppoe: out.pppoe,
+        llc: out.llc,
         header_len: ipv6::HEADER_LEN as u16,
         total_len: (ipv6::HEADER_LEN + packet.payload_len()) as u32,
         family: Family::V6,

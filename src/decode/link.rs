@@ -4,7 +4,7 @@ use super::{Decoded, Layer, Step, Tunnels, around, shim, tail};
 use crate::base::{Anomaly, Family};
 use crate::wire::arp::Arp;
 use crate::wire::ethernet::{self, Ethernet, VLAN_TAG_LEN, VlanTag, ether_type as types};
-use crate::wire::{chdlc, ipv4, ipv6, null_loop, ppp as ppp_header, sll as cooked};
+use crate::wire::{chdlc, ipv4, ipv6, llc as llc_header, null_loop, ppp as ppp_header, sll as cooked};
 
 #[inline]
 pub(super) fn ethernet(bytes: &[u8], at: usize, tunnels: &Tunnels, out: &mut Decoded) -> Step {
@@ -31,6 +31,7 @@ pub(super) fn ether_type(
 
 fn other_ether_type(bytes: &[u8], at: usize, ether_type: u16, tunnels: &Tunnels, out: &mut Decoded) -> Step {
     match ether_type {
+        len if len < types::MIN => Ok(Some((Layer::Llc(len), at))),
         vlan if types::is_vlan(vlan) => {
             let tag = VlanTag::parse(tail(bytes, at))?;
             out.vlans.try_push(tag.id).map_err(|_| Anomaly::VlanTooManyLayers)?;
@@ -48,9 +49,20 @@ fn other_ether_type(bytes: &[u8], at: usize, ether_type: u16, tunnels: &Tunnels,
             around::shim(bytes, at, other, tunnels, out);
             shim::next(tail(bytes, at), at, other)
         }
-        _ if !out.vlans.is_empty() => Err(Anomaly::VlanUnknownType),
-        _ => Err(Anomaly::EthernetUnknownEthertype),
+        _ => Err(unknown_type(out)),
     }
+}
+
+fn unknown_type(out: &Decoded) -> Anomaly {
+    if out.vlans.is_empty() { Anomaly::EthernetUnknownEthertype } else { Anomaly::VlanUnknownType }
+}
+
+/// What is not SNAP (spanning tree, routing, NetBIOS) is like a frame of an unknown type.
+#[cold]
+pub(super) fn llc(bytes: &[u8], at: usize, out: &mut Decoded) -> Step {
+    let kind = llc_header::ether_type_of(tail(bytes, at)).ok_or_else(|| unknown_type(out))?;
+    out.llc = Some(at as u32);
+    Ok(Some((Layer::EtherType(kind), at + llc_header::HEADER_LEN)))
 }
 
 pub(super) fn raw_ip(bytes: &[u8], at: usize) -> Step {

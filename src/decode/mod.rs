@@ -62,6 +62,8 @@ pub enum Layer {
     RawIp,
     /// What an Ethernet type announces.
     EtherType(u16),
+    /// LLC, in a frame that states so many bytes from there on.
+    Llc(u16),
     Ipv4,
     Ipv6,
 }
@@ -100,12 +102,16 @@ pub fn decode(bytes: &[u8], link: LinkType, tunnels: &Tunnels, out: &mut Decoded
 /// Decodes on from `offset`, where `layer` stands, up to the transport; adds to `out`. To bound an inner packet by an outer
 /// one, cut `bytes` there.
 fn decode_at(bytes: &[u8], offset: usize, layer: Layer, tunnels: &Tunnels, out: &mut Decoded) {
-    let (mut layer, mut at) = (layer, offset);
+    let (mut bytes, mut layer, mut at) = (bytes, layer, offset);
     while usize::from(out.layers) < MAX_LAYERS {
         out.layers += 1;
         let step = match layer {
             Layer::Ethernet => link::ethernet(bytes, at, tunnels, out),
             Layer::EtherType(ether_type) => link::ether_type(bytes, at, ether_type, tunnels, out),
+            Layer::Llc(len) => {
+                bytes = without_padding(bytes, at, len);
+                link::llc(bytes, at, out)
+            }
             Layer::Ipv4 => ip::ipv4(bytes, at, out),
             Layer::Ipv6 => ip::ipv6(bytes, at, out),
             Layer::RawIp => link::raw_ip(bytes, at),
@@ -122,6 +128,11 @@ fn decode_at(bytes: &[u8], offset: usize, layer: Layer, tunnels: &Tunnels, out: 
         }
     }
     out.raise(Anomaly::TooManyLayers);
+}
+
+/// The frame up to where it says that it ends, `len` bytes behind `at`; all of one that says more than there is.
+fn without_padding(bytes: &[u8], at: usize, len: u16) -> &[u8] {
+    bytes.get(..at + usize::from(len)).unwrap_or(bytes)
 }
 
 /// The bytes from `at` on; none when it lies behind the end.
@@ -192,6 +203,8 @@ pub struct Ip {
     pub at: u32,
     /// Of a PPPoE header before it, whose length field counts this packet.
     pub pppoe: Option<u32>,
+    /// Of LLC before it, behind a length that counts this packet.
+    pub llc: Option<u32>,
     /// Header with options (IPv4), or with all extension headers (IPv6).
     pub header_len: u16,
     /// Header and payload as the header states it (never more than the frame has).
@@ -219,6 +232,8 @@ pub struct Decoded {
     pub arp: Option<u32>,
     /// Offset of the header of a PPPoE session.
     pub pppoe: Option<u32>,
+    /// Offset of LLC, where a length stands before it and no type.
+    pub llc: Option<u32>,
     pub ip: Option<Ip>,
     pub l4: L4,
     /// Offset and length of the upper header (TCP with options, UDP 8, ICMP 8, SCTP 12).
@@ -253,7 +268,7 @@ impl Decoded {
         self.ethernet = None;
         self.vlans.clear();
         self.arp = None;
-        self.pppoe = None;
+        (self.pppoe, self.llc) = (None, None);
         self.ip = None;
         self.l4 = L4::None;
         (self.l4_at, self.l4_len) = (0, 0);

@@ -242,7 +242,7 @@ pub fn cut_out(piece: &mut Decoded) -> Option<Range<usize>> {
         fragment.payload = fragment.payload.checked_sub(at)?;
         fragment.next_header_at = fragment.next_header_at.saturating_sub(at); // 0 for IPv4
     }
-    (ip.at, ip.pppoe) = (0, None);
+    (ip.at, ip.pppoe, ip.llc) = (0, None, None);
     Some(at as usize..(at + ip.total_len) as usize)
 }
 

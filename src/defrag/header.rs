@@ -4,7 +4,7 @@ use crate::base::{DropReason, Family};
 use crate::decode::{Fragment, Ip};
 use crate::io::{Frame, FrameAllocator};
 use crate::wire::checksum::internet;
-use crate::wire::pppoe;
+use crate::wire::{llc, pppoe};
 
 /// Link, IP and extension headers before a fragment's payload that are kept with the datagram; longer ones take buffers of
 /// their own.
@@ -22,11 +22,13 @@ pub struct Place {
     pub ip: u32,
     /// A PPPoE header before it, whose length field counts the packet.
     pub pppoe: Option<u32>,
+    /// LLC before it, which what we make of the frame does without.
+    pub llc: Option<u32>,
 }
 
 impl Place {
     pub fn of(ip: &Ip) -> Place {
-        Place { ip: ip.at, pppoe: ip.pppoe }
+        Place { ip: ip.at, pppoe: ip.pppoe, llc: ip.llc }
     }
 }
 
@@ -36,9 +38,8 @@ pub(super) struct Header {
     long: Option<Frame>,
     /// 0: none yet.
     len: usize,
-    ip_at: usize,
-    /// Where a PPPoE header stands before it.
-    pppoe: Option<u32>,
+    /// Of its IP header, and of what stands before that.
+    place: Place,
     family: Family,
     /// What the datagram's payload begins with.
     next: u8,
@@ -46,7 +47,7 @@ pub(super) struct Header {
 
 impl Default for Header {
     fn default() -> Header {
-        Header { bytes: [0; KEPT], long: None, len: 0, ip_at: 0, pppoe: None, family: Family::V4, next: 0 }
+        Header { bytes: [0; KEPT], long: None, len: 0, place: Place::default(), family: Family::V4, next: 0 }
     }
 }
 
@@ -57,7 +58,7 @@ impl Header {
 
     /// Where the IP header stands in the first fragment, and a PPPoE header before it.
     pub(super) fn place(&self) -> Place {
-        Place { ip: self.ip_at as u32, pppoe: self.pppoe }
+        self.place
     }
 
     pub(super) fn family(&self) -> Family {
@@ -101,13 +102,13 @@ impl Header {
             None => None,
         };
         (self.family, self.next) = (ip.family, fragment.next_header);
-        (self.len, self.ip_at, self.pppoe) = (len, ip_at, ip.pppoe);
+        (self.len, self.place) = (len, Place::of(ip));
         Ok(self.long.as_ref().map_or(0, Frame::segment_count))
     }
 
-    /// The header for so many bytes of payload; `None` when a length field cannot say it. A long one is written into `room`.
+    /// The header for so many bytes of payload, for once; `None` when a length field cannot say it. A long one is written into `room`.
     pub(super) fn finish<'a>(&'a mut self, payload: u32, room: &'a mut [u8]) -> Option<&'a [u8]> {
-        let (ip_at, len) = (self.ip_at, self.len);
+        let (Place { ip: ip_at, pppoe, llc }, len) = (self.place, self.len);
         let head = match &self.long {
             Some(long) => {
                 let head = room.get_mut(..len)?;
@@ -115,7 +116,7 @@ impl Header {
             }
             None => self.bytes.get_mut(..len)?,
         };
-        let ip = head.get_mut(ip_at..)?;
+        let ip = head.get_mut(ip_at as usize..)?;
         match self.family {
             Family::V4 => {
                 let total = u16::try_from(ip.len() as u32 + payload).ok()?;
@@ -129,10 +130,11 @@ impl Header {
                 ip[4..6].copy_from_slice(&length.to_be_bytes());
             }
         }
-        if let Some(at) = self.pppoe {
+        if let Some(at) = pppoe {
             pppoe::set_length(head, at as usize, payload as usize)?;
         }
-        Some(head)
+        let shorter = llc.map_or(Some(0), |at| llc::take_out(head, at as usize))?;
+        head.get(..len - shorter)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::wire::checksum::{Sum, internet};
 use crate::wire::icmp::{v4, v6};
 use crate::wire::ipv4::Ipv4;
 use crate::wire::ipv6::Ipv6;
-use crate::wire::{icmp, ip_proto, ipv6, pppoe};
+use crate::wire::{icmp, ip_proto, ipv6, llc, pppoe};
 
 /// What an error says.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,9 @@ pub fn icmp_error(
     if let Some(at) = place.pppoe {
         pppoe::set_length(out.get_mut(..ip_at)?, at as usize, len)?;
     }
-    let mut frame = alloc.allocate(out.get(..ip_at + len)?)?;
+    let out = out.get_mut(..ip_at + len)?;
+    let shorter = place.llc.map_or(Some(0), |at| llc::take_out(out, at as usize))?;
+    let mut frame = alloc.allocate(out.get(..out.len() - shorter)?)?;
     frame.set_meta(about.meta());
     Some(frame)
 }

@@ -11,7 +11,7 @@ use crate::io::{Frame, FrameAllocator};
 use crate::wire::checksum::Sum;
 use crate::wire::ip_proto;
 use crate::wire::ipv6::{Extension, FRAGMENT_HEADER_LEN, HEADER_LEN};
-use crate::wire::pppoe;
+use crate::wire::{llc, pppoe};
 
 /// Link header, IP header with options or the extension headers that each piece repeats, fragment header: most often, and at most.
 const USUAL_HEAD: usize = super::header::KEPT + FRAGMENT_HEADER_LEN;
@@ -183,11 +183,14 @@ fn plan<'a>(frame: &Frame, decoded: &Decoded, mtu: u16, room: &'a mut [u8]) -> R
     }
     let (payload_at, payload_len) = (ip_at + header, total - header);
     let head = room.get_mut(..head_len).ok_or(DropReason::TooLong)?;
+    // A piece has no length before LLC to be set right: it does without both.
+    let shorter = ip.llc.map_or(Some(0), |at| llc::take_out(head, at as usize)).ok_or(DropReason::TooLong)?;
+    let (head, _) = head.split_at_mut(head_len - shorter);
     let mut plan = Plan {
         head,
-        ip_at,
-        pppoe: ip.pppoe,
-        fragment_at: payload_at,
+        ip_at: ip_at - shorter,
+        pppoe: ip.pppoe.map(|at| at.saturating_sub(shorter as u32)),
+        fragment_at: payload_at - shorter,
         payload_at,
         payload_len,
         step,

@@ -18,6 +18,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The longest time that a mode or a commit waits for its confirmation: what nobody has confirmed by then is no trial any more.
+pub const LONGEST_CONFIRM: Duration = Duration::from_secs(31 * 86_400);
+
 /// A counter under its dotted name (`decoder.pkts`), as eve.json's `stats` nests it and `weir ctl counters` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedCount {

@@ -138,6 +138,7 @@ pub fn streams(config: &Config) -> stream::Settings {
         urgent: match s.urgent {
             Urgent::OutOfBand => stream::Urgent::OutOfBand,
             Urgent::Inline => stream::Urgent::Inline,
+            Urgent::Cleared => stream::Urgent::Cleared,
         },
         hold: s.out_of_order == OutOfOrder::Hold,
         drop_invalid: s.drop_invalid,

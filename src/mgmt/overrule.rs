@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Rules that are overruled at once, at most.
 pub const MOST: usize = 1000;
 
+/// Longest time that an action is set for.
+pub const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
 /// One of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overruled {

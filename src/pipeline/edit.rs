@@ -8,6 +8,7 @@ use crate::decode::{Decoded, Ip, L4};
 use crate::io::Frame;
 use crate::service::Edit;
 use crate::wire::checksum::update;
+use crate::wire::tcp::flag::URG;
 
 impl Lane {
     /// The frame as it is to leave. Only verdicts that act change anything: `tap` forwards what came.
@@ -95,7 +96,10 @@ fn apply(bytes: &mut [u8], decoded: &Decoded, ip: &Ip, edit: &Edit) {
         Edit::Destination(addr) => set_address(bytes, destination, addr, width, [ip_sum, l4]),
         Edit::SourcePort(port) if has_ports => set_word(bytes, ports, port, [l4, None]),
         Edit::DestinationPort(port) if has_ports => set_word(bytes, ports + 2, port, [l4, None]),
-        Edit::SourcePort(_) | Edit::DestinationPort(_) => {}
+        Edit::NotUrgent if matches!(decoded.l4, L4::Tcp(_)) && ip.fragment.is_none() => {
+            set_not_urgent(bytes, ports, l4);
+        }
+        Edit::SourcePort(_) | Edit::DestinationPort(_) | Edit::NotUrgent => {}
     }
     // A sum of zero is written as its other form (RFC 768): zero itself would say that there is none.
     if let (L4::Udp, Some(sum)) = (&decoded.l4, l4)
@@ -114,6 +118,13 @@ fn set_dscp(bytes: &mut [u8], ip: &Ip, dscp: u8, ip_sum: Option<usize>) {
         Family::V6 => u16::from_be_bytes([high & 0xf0 | dscp >> 2, dscp << 6 | low & 0x3f]),
     };
     set_word(bytes, at, word, [ip_sum, None]);
+}
+
+fn set_not_urgent(bytes: &mut [u8], tcp: usize, sum: Option<usize>) {
+    // Length of the header and flags; the pointer.
+    let Some(word) = word_at(bytes, tcp + 12) else { return };
+    set_word(bytes, tcp + 12, word & !u16::from(URG), [sum, None]);
+    set_word(bytes, tcp + 18, 0, [sum, None]);
 }
 
 fn set_address(bytes: &mut [u8], at: usize, addr: Addr, width: usize, sums: [Option<usize>; 2]) {

@@ -58,6 +58,14 @@ impl Lane {
         }
     }
 
+    /// Time goes on with a packet: whose is over by then does not wait for what that brings.
+    #[inline]
+    pub(super) fn end_holds(&mut self) {
+        if !self.services.held.is_empty() {
+            self.release_due();
+        }
+    }
+
     /// Frames whose time is over, and those whose holder was taken out. How many there may be is bounded by the table.
     pub(super) fn release_due(&mut self) {
         while let Some((held, decision)) = self.services.held.expire(self.clock) {

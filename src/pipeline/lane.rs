@@ -169,9 +169,12 @@ impl Lane {
         if plan.mode == Mode::Reassemble {
             return self.whole_or_piece(frame, decoded, &plan, give);
         }
-        self.clock = self.clock.max(meta.clock);
         self.near = self.number(&meta);
         self.position = self.near;
+        if meta.clock > self.clock {
+            self.clock = meta.clock;
+            self.end_holds();
+        }
         self.count(decoded);
         let (length, tuple) = (frame.len(), decoded.tuple);
         self.begin_trace(&frame, None);

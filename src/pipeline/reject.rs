@@ -9,9 +9,9 @@ use crate::defrag::{IcmpError, Place, Towards, icmp_error};
 use crate::io::{Frame, LinkType};
 use crate::service::outbox::Reject;
 use crate::session::TcpTracker;
-use crate::wire::pppoe;
 use crate::wire::reset::{self, Reset};
 use crate::wire::tcp::flag::{ACK, FIN, RST, SYN};
+use crate::wire::{llc, pppoe};
 use arrayvec::ArrayVec;
 
 /// Link header before the packet that is rejected; a longer one gets no answer.
@@ -95,7 +95,9 @@ impl Lane {
         {
             ends.rotate_left(6);
         }
-        let frame = out.get(..at + len).and_then(|bytes| self.allocator.allocate(bytes));
+        let Some(out) = out.get_mut(..at + len) else { return };
+        let shorter = ip.llc.and_then(|llc| llc::take_out(out, llc as usize)).unwrap_or(0);
+        let frame = out.get(..out.len() - shorter).and_then(|bytes| self.allocator.allocate(bytes));
         self.send_answer(frame, about, plan, towards);
     }
 

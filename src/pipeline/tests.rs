@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 mod evasion;
+mod holding;
 mod ip_actions;
 mod line;
 mod mark;

@@ -24,6 +24,8 @@ pub enum Edit {
     Destination(Addr),
     SourcePort(u16),
     DestinationPort(u16),
+    /// TCP's urgent flag and pointer are 0.
+    NotUrgent,
 }
 
 /// The changes of one packet, in the order in which they were asked for.

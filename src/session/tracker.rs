@@ -45,8 +45,10 @@ pub struct Tracked {
     pub data: Option<SeqNum>,
     /// The byte that its urgent pointer names (RFC 6093: the last urgent one), in its payload or behind.
     pub urgent: Option<SeqNum>,
-    /// Its payload came with a SYN and without Fast Open: most servers leave it, so it is no part of the stream.
+    /// Its payload came with a SYN and without Fast Open: some receivers take it, most ask for it again.
     pub early: bool,
+    /// A SYN that names another initial number than the one before: what was of the stream belongs to no session.
+    pub restarted: bool,
     /// The other direction's stream is acknowledged up to here.
     pub acked: Option<SeqNum>,
     /// Its direction's stream ends here (FIN).
@@ -217,7 +219,7 @@ impl TcpTracker {
         out.established = !before && self.state.handshake_done() && !self.was_reset;
         let brings = out.fit == Fit::Valid && payload > 0 && tcp.flags & RST == 0;
         out.early = brings && tcp.flags & SYN != 0 && !self.fast_open;
-        if brings && !out.early {
+        if brings {
             let data = SeqNum(tcp.seq).plus(u32::from(tcp.flags & SYN != 0));
             out.data = Some(data);
             let last = u32::from(tcp.urgent).checked_sub(1).filter(|_| tcp.flags & URG != 0);

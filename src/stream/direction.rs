@@ -120,11 +120,11 @@ impl Stream {
         }
     }
 
-    /// Where the segment's bytes end, if bytes before them are missing that may still come.
-    pub(super) fn early_end(&self, seq: SeqNum, len: usize) -> Option<u64> {
+    /// Where the segment's bytes begin and end, if bytes before them are missing that may still come.
+    pub(super) fn early(&self, seq: SeqNum, len: usize) -> Option<(u64, u64)> {
         let start = u64::try_from(self.offset(seq)).ok().filter(|start| *start > self.next)?;
         let waits = !self.ended && !self.depth_reached && self.gap_ahead().is_none();
-        waits.then(|| start.saturating_add(len as u64))
+        waits.then(|| (start, start.saturating_add(len as u64)))
     }
 
     pub(super) fn contiguous(&self) -> u64 {
@@ -170,6 +170,12 @@ impl Stream {
         let to = limit.min(from + room as u64);
         self.lent = to;
         Some((from, self.inspected, to))
+    }
+
+    /// The bytes there that were inspected, as (first, end).
+    pub(super) fn inspected(&self, room: usize) -> Option<(u64, u64)> {
+        let from = self.kept.max(self.urgent.floor).max(self.inspected.saturating_sub(room as u64));
+        (from < self.inspected).then_some((from, self.inspected))
     }
 
     /// Bytes before this may be looked at.

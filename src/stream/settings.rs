@@ -21,6 +21,9 @@ pub enum Urgent {
     OutOfBand,
     /// It stays where it stands.
     Inline,
+    /// Where the caller guards the receiver it stays, and the caller takes the urgent flag away: what a receiver makes of urgent
+    /// bytes depends on its system, and on how fast its program reads. Elsewhere as `OutOfBand`.
+    Cleared,
 }
 
 /// Overlap policies by destination network.

@@ -128,6 +128,12 @@ impl Streams {
         self.slots.len() - self.free.len()
     }
 
+    /// Whether a segment's payload is its stream's. What comes with a SYN is where bytes are looked at before they are
+    /// acknowledged: one who takes it must not get it unseen, and one who leaves it gets the same again.
+    pub fn takes(&self, tracked: &Tracked) -> bool {
+        tracked.data.is_some() && (!tracked.early || self.is_inline())
+    }
+
     /// Takes a tracked segment: its payload into its own stream, its acknowledgement into the other's.
     /// A direction's stream is opened by its first payload. `guarded`: the caller drops a segment that brings a conflict,
     /// so the receiver never sees it and the first copy holds whatever the receiver's system.
@@ -141,9 +147,14 @@ impl Streams {
     ) -> Fed {
         let mut fed = Fed::default();
         if let Some(seq) = tracked.data
+            && self.takes(tracked)
             && session.streams[dir] != IGNORED
         {
-            let urgent = tracked.urgent.filter(|_| self.settings.urgent == Urgent::OutOfBand);
+            let urgent = tracked.urgent.filter(|_| match self.settings.urgent {
+                Urgent::OutOfBand => true,
+                Urgent::Inline => false,
+                Urgent::Cleared => !guarded,
+            });
             self.insert(session, dir, &Segment { seq, payload, urgent, arrives: !guarded }, &mut fed);
         }
         if let Some(fin) = tracked.fin
@@ -168,6 +179,12 @@ impl Streams {
     fn insert(&mut self, session: &mut Session, dir: Dir, segment: &Segment<'_>, fed: &mut Fed) {
         self.counters.segments += 1;
         if session.streams[dir] == NO_HANDLE {
+            // Anybody can send SYNs with data: half of the room is for those who are there.
+            if !session.tcp.state.handshake_done() && self.half_full() {
+                self.counters.refused += 1;
+                fed.refused = Some(DropReason::StreamInsertLimit);
+                return;
+            }
             let Some(base) = session.tcp.stream_start(dir) else { return };
             let receiver = if dir == Dir::ToServer { session.tuple.dst } else { session.tuple.src };
             let policy = self.settings.overlap.of(session.tuple.family, receiver);
@@ -218,6 +235,20 @@ impl Streams {
         let (offset, fresh) = (stream.position(from), stream.position(fresh));
         let memo = stream.memo();
         Some(Window { bytes, fresh_from: fresh.saturating_sub(offset) as usize, offset, gap, end, memo })
+    }
+
+    /// What is there of `dir` that was inspected, once more. Nothing is [consumed](Self::consumed) by that.
+    pub fn inspected<'a>(
+        &'a mut self,
+        session: &Session,
+        dir: Dir,
+        scratch: &'a mut [u8],
+    ) -> Option<Window<'a>> {
+        let stream = self.slots.get(session.streams[dir] as usize)?;
+        let (from, to) = stream.inspected(scratch.len())?;
+        let bytes = stream.read(from, to, &self.store, scratch);
+        let offset = stream.position(from);
+        Some(Window { bytes, fresh_from: 0, offset, gap: 0, end: false, memo: stream.memo() })
     }
 
     /// The last [`window`](Self::window) of `dir` was inspected.
@@ -286,9 +317,9 @@ impl Streams {
         }
     }
 
-    /// Where in `dir` the segment's bytes end, if some before them are missing that may still come.
-    pub fn early_end(&self, session: &Session, dir: Dir, seq: SeqNum, len: usize) -> Option<u64> {
-        self.slots.get(session.streams[dir] as usize)?.early_end(seq, len)
+    /// Where in `dir` the segment's bytes begin and end, if some before them are missing that may still come.
+    pub fn early(&self, session: &Session, dir: Dir, seq: SeqNum, len: usize) -> Option<(u64, u64)> {
+        self.slots.get(session.streams[dir] as usize)?.early(seq, len)
     }
 
     /// Up to where all bytes of `dir` came; `None` when nobody follows it.

@@ -14,6 +14,7 @@ pub mod gre;
 pub mod icmp;
 pub mod ipv4;
 pub mod ipv6;
+pub mod llc;
 pub mod mpls;
 pub mod nsh;
 pub mod null_loop;

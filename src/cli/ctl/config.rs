@@ -1,10 +1,11 @@
 //! `weir ctl config`: the configuration of a running appliance.
 
-use super::mode::span;
+use super::span::up_to;
 use super::{Answer, refused};
 use crate::base::Time;
 use crate::cli::table::Table;
 use crate::cli::{Failure, misuse};
+use crate::mgmt::control::LONGEST_CONFIRM;
 use crate::mgmt::eve::time::Stamp;
 use crate::mgmt::rpc::client::Client;
 use crate::mgmt::rpc::proto as p;
@@ -78,7 +79,7 @@ pub(super) struct Show {
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Go back by itself after so long ("300" seconds, "5m") unless `weir ctl config confirm` comes before
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = up_to(LONGEST_CONFIRM))]
     confirm: Option<Duration>,
     /// Write what needs a restart too, to act with the next one; without it such a commit is refused
     #[arg(long)]

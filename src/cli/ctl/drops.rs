@@ -1,9 +1,9 @@
 //! `weir ctl drops`: what is dropped, since the start and since the last look.
 
 use super::Answer;
+use super::span::up_to;
 use crate::cli::Failure;
 use crate::cli::table::Table;
-use crate::mgmt::config::value::parse_span;
 use crate::mgmt::rpc::client::Client;
 use crate::mgmt::rpc::proto as p;
 use clap::{Args, ValueEnum};
@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
+
+/// Between two looks of one command.
+const LONGEST: Duration = Duration::from_secs(86_400);
 
 #[derive(Debug, Args)]
 pub(super) struct Drops {
@@ -20,8 +23,8 @@ pub(super) struct Drops {
     /// A line for each of these together (several: --by reason,port,lcore)
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["reason"])]
     by: Vec<By>,
-    /// Look twice, so long apart ("1s", "500ms"), and tell what came between
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    /// Look twice, so long apart ("1s", "500ms"; a day at most), and tell what came between
+    #[arg(long, value_name = "SPAN", value_parser = up_to(LONGEST))]
     over: Option<Duration>,
     /// Whose last look to compare with: each name has its own (default: one for each user)
     #[arg(long = "as", value_name = "NAME", conflicts_with = "over")]
@@ -33,12 +36,6 @@ enum By {
     Reason,
     Port,
     Lcore,
-}
-
-fn span(text: &str) -> Result<Duration, String> {
-    parse_span(text)
-        .filter(|span| !span.is_zero())
-        .ok_or_else(|| "write a time such as 1s or 500ms".to_owned())
 }
 
 impl Drops {

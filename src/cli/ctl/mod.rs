@@ -12,6 +12,7 @@ mod rules;
 mod services;
 mod shadow;
 mod show;
+mod span;
 mod why;
 
 use super::{Failure, Outcome, misuse};

@@ -1,9 +1,10 @@
 //! `weir ctl mode`: modes of pairs, changed while traffic flows.
 
+use super::span::up_to;
 use super::{Answer, refused};
 use crate::cli::table::Table;
 use crate::cli::{Failure, misuse};
-use crate::mgmt::config::value::parse_span;
+use crate::mgmt::control::LONGEST_CONFIRM;
 use crate::mgmt::rpc::client::Client;
 use crate::mgmt::rpc::proto as p;
 use clap::Args;
@@ -18,14 +19,8 @@ pub(super) struct Mode {
     #[arg(value_name = "WORD", num_args = 0..=2)]
     words: Vec<String>,
     /// Go back by itself after so long ("300" seconds, "5m") unless `weir ctl mode confirm` comes before
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = up_to(LONGEST_CONFIRM))]
     confirm: Option<Duration>,
-}
-
-pub(super) fn span(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().map(Duration::from_secs);
-    let span = seconds.or_else(|| parse_span(text)).filter(|span| !span.is_zero());
-    span.ok_or_else(|| "write seconds, or a time such as 5m".to_owned())
 }
 
 impl Mode {

@@ -1,9 +1,10 @@
 //! `weir ctl pass`: networks that no verdict stops, each until a time.
 
-use super::mode::span;
+use super::span::up_to;
 use super::{Answer, refused, show};
 use crate::cli::Failure;
 use crate::cli::table::Table;
+use crate::mgmt::passes::LONGEST;
 use crate::mgmt::rpc::client::Client;
 use crate::mgmt::rpc::proto as p;
 use clap::Subcommand;
@@ -19,7 +20,7 @@ pub(super) enum Pass {
         #[arg(value_name = "NET[:PORT]")]
         network: String,
         /// For how long ("300" seconds, "1h"); at most 31 days
-        #[arg(long = "for", value_name = "SPAN", value_parser = span)]
+        #[arg(long = "for", value_name = "SPAN", value_parser = up_to(LONGEST))]
         span: Duration,
         /// Why, for who reads the list
         #[arg(long, default_value = "")]

@@ -1,9 +1,10 @@
 //! `weir ctl rules`: new rules, single rules that are overruled, generations.
 
-use super::mode::span;
+use super::span::up_to;
 use super::{Answer, refused, shadow, show};
 use crate::cli::Failure;
 use crate::cli::table::Table;
+use crate::mgmt::overrule;
 use crate::mgmt::rpc::client::Client;
 use crate::mgmt::rpc::proto as p;
 use crate::rules::lists::{Overrule, WORDS};
@@ -38,7 +39,7 @@ pub(super) enum Rules {
 pub(super) struct Reload {
     /// Put nothing in force: for so long ("60s", "10m") have the new rules judge beside the old without effect, then show how they
     /// differ
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = up_to(crate::mgmt::shadow::LONGEST))]
     shadow: Option<Duration>,
     /// With --shadow: begin and return at once; `rules shadow` shows it
     #[arg(long, requires = "shadow")]
@@ -53,7 +54,7 @@ pub(super) struct Set {
     #[arg(value_parser = action)]
     action: String,
     /// Go back by itself after so long ("3600" seconds, "1h"); else when it is unset, or weir ends
-    #[arg(long = "for", value_name = "SPAN", value_parser = span)]
+    #[arg(long = "for", value_name = "SPAN", value_parser = up_to(overrule::LONGEST))]
     span: Option<Duration>,
 }
 

@@ -4,12 +4,12 @@ use super::{AFFINITY_BYTES, Affinity, HashBy, HashFunction};
 use crate::base::{Family, FlowTuple};
 use crate::decode::tunnel::{self, Carried};
 use crate::decode::{Inner, Layer, MAX_LAYERS, MAX_TUNNELS, MAX_VLANS, Tunnels};
-use crate::decode::{ip, ipv6_ext, link, quoted, shim, tail};
+use crate::decode::{ip, ipv6_ext, link, quoted, shim, tail, without_padding};
 use crate::io::LinkType;
 use crate::wire::ethernet::{self, VLAN_TAG_LEN, VlanTag, ether_type};
 use crate::wire::ipv4::Ipv4;
 use crate::wire::ipv6::{self, Ipv6};
-use crate::wire::{icmp, ip_proto, u16_at, udp};
+use crate::wire::{icmp, ip_proto, llc, u16_at, udp};
 use arrayvec::ArrayVec;
 
 pub(super) fn find(bytes: &[u8], link: LinkType, by: &HashBy) -> Option<Affinity> {
@@ -160,7 +160,7 @@ fn network(bytes: &[u8], layer: Layer) -> Option<(Family, &[u8], u64)> {
     through_layers(bytes, layer)
 }
 
-fn through_layers(bytes: &[u8], mut layer: Layer) -> Option<(Family, &[u8], u64)> {
+fn through_layers(mut bytes: &[u8], mut layer: Layer) -> Option<(Family, &[u8], u64)> {
     let mut vlans = Vlans::new();
     let mut at = 0;
     for _ in 0..MAX_LAYERS {
@@ -173,6 +173,10 @@ fn through_layers(bytes: &[u8], mut layer: Layer) -> Option<(Family, &[u8], u64)
                 ether_type(bytes, at + ethernet::HEADER_LEN, announced, &mut vlans)?
             }
             Layer::EtherType(announced) => ether_type(bytes, at, announced, &mut vlans)?,
+            Layer::Llc(len) => {
+                bytes = without_padding(bytes, at, len);
+                (Layer::EtherType(llc::ether_type_of(tail(bytes, at))?), at + llc::HEADER_LEN)
+            }
             Layer::RawIp => link::raw_ip(bytes, at).ok()??,
             Layer::Sll => link::sll(bytes, at).ok()??,
             Layer::Sll2 => link::sll2(bytes, at).ok()??,
@@ -189,6 +193,7 @@ fn ether_type(bytes: &[u8], at: usize, announced: u16, vlans: &mut Vlans) -> Opt
     match announced {
         ether_type::IPV4 => Some((Layer::Ipv4, at)),
         ether_type::IPV6 => Some((Layer::Ipv6, at)),
+        len if len < ether_type::MIN => Some((Layer::Llc(len), at)),
         vlan if ether_type::is_vlan(vlan) => {
             let tag = VlanTag::parse(tail(bytes, at)).ok()?;
             vlans.try_push(tag.id).ok()?;

@@ -2,6 +2,7 @@
 
 mod affinity;
 mod around;
+mod llc;
 mod malformed;
 mod round_trip;
 mod tunnels;

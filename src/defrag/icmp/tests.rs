@@ -15,7 +15,7 @@ fn about(packet: &[u8], error: IcmpError) -> Option<Vec<u8>> {
     let frame = icmp_error(
         &frame,
         LinkType::Ethernet,
-        Place { ip: 18, pppoe: None },
+        Place { ip: 18, ..Place::default() },
         error,
         Towards::Source,
         &mut pool.clone(),
@@ -101,7 +101,7 @@ fn the_sender_to_an_ipv6_group_hears_what_is_too_big_from_its_own_networks_route
     assert!(matches!(decoded.l4, L4::Icmp6 { kind: 2, code: 0, .. }));
     let there = Link::ethernet().wrap(&packet);
     let group = [&[0x33, 0x33, 0, 0, 0, 1], &there[6..]].concat();
-    let place = Place { ip: 14, pppoe: None };
+    let place = Place { ip: 14, ..Place::default() };
     let pool = HeapPool::default();
     let error = IcmpError::TooBig { mtu: 1400 };
     let back =
@@ -120,7 +120,7 @@ fn whom_the_packet_was_for_is_told_of_one_it_might_have_sent() {
         let frame = icmp_error(
             &frame,
             link,
-            Place { ip: 18, pppoe: None },
+            Place { ip: 18, ..Place::default() },
             error,
             Towards::Destination,
             &mut pool.clone(),

@@ -21,7 +21,7 @@ use crate::inspect::state::{StateHandle, StateSlab};
 use crate::inspect::steps::Budget;
 use crate::inspect::turn::Turn;
 use crate::rules::app::AppProto;
-use crate::rules::ruleset::{Check, Context};
+use crate::rules::ruleset::{Check, Context, FlowState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -244,6 +244,24 @@ impl Inspector {
         match rules.cost.clone() {
             None => self.evaluate(rules, facts, None, Payload::Packet, &mut Unmetered),
             Some(sheet) => self.evaluate(rules, facts, None, Payload::Packet, &mut sheet.meter()),
+        }
+    }
+
+    /// As [`inspect`](Self::inspect), of what was inspected before the session's handshake was done: only rules that ask for that.
+    pub fn inspect_established(
+        &mut self,
+        rules: &mut InForce,
+        facts: &PacketFacts<'_>,
+        session: Option<&mut StateHandle>,
+        payload: Payload<'_>,
+    ) -> &Outcome {
+        rules.collect(facts, &payload);
+        let set = rules.engine.rules();
+        let keeps = |index| set.rule(index).is_some_and(|r| r.flow.state == Some(FlowState::Established));
+        rules.candidates.rules.retain(|&index| keeps(index));
+        match rules.cost.clone() {
+            None => self.evaluate(rules, facts, session, payload, &mut Unmetered),
+            Some(sheet) => self.evaluate(rules, facts, session, payload, &mut sheet.meter()),
         }
     }
 

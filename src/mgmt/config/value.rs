@@ -226,6 +226,21 @@ pub fn parse_span(text: &str) -> Option<Duration> {
     number.parse::<u64>().ok()?.checked_mul(*millis).map(Duration::from_millis)
 }
 
+/// No time that is set is longer.
+const LONGEST_SPAN: Duration = Duration::from_secs(366 * 86_400);
+
+/// For people: in the largest unit that it is a number of.
+pub fn spell_span(span: Duration) -> String {
+    let millis = span.as_millis();
+    let fits = |(_, unit): &&(&str, u64)| millis > 0 && millis.is_multiple_of(u128::from(*unit));
+    let (name, unit) = SPANS.iter().rev().find(fits).unwrap_or(&SPANS[0]);
+    match (*name, millis / u128::from(*unit)) {
+        ("d", 1) => "1 day".to_owned(),
+        ("d", days) => format!("{days} days"),
+        (name, number) => format!("{number}{name}"),
+    }
+}
+
 pub fn write_span(span: Duration) -> String {
     let millis = span.as_millis();
     let fits = |(_, unit): &&(&str, u64)| millis > 0 && millis.is_multiple_of(u128::from(*unit));
@@ -241,6 +256,9 @@ impl Value for Duration {
             _ => None,
         };
         match span {
+            Some(span) if span > LONGEST_SPAN => {
+                return Err(format!("a time of at most {} goes here", spell_span(LONGEST_SPAN)));
+            }
             Some(span) => *self = span,
             None => return expected("a time with its unit, such as \"30s\", \"500ms\" or \"1h\"", toml),
         }

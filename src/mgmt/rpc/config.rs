@@ -7,7 +7,7 @@ use crate::mgmt::config::edit::Edit;
 use crate::mgmt::config::entries::Difference;
 use crate::mgmt::config::visit::Change;
 use crate::mgmt::configure::{Commit, Committed, Compared, Configure, Which};
-use crate::mgmt::control::ControlError;
+use crate::mgmt::control::{ControlError, LONGEST_CONFIRM};
 use crate::mgmt::gate::{Caller, Guest};
 use crate::mgmt::revisions::State;
 use std::time::Duration;
@@ -54,9 +54,6 @@ fn user(uid: u32) -> String {
     });
     name.unwrap_or_else(|| format!("uid {uid}"))
 }
-
-/// What nobody has confirmed by then is no trial any more.
-const LONGEST_CONFIRM: Duration = Duration::from_secs(31 * 86_400);
 
 fn commit(request: p::ConfigCommitRequest) -> Result<Commit, Fault> {
     let p::ConfigCommitRequest { confirm_ms, defer_restart, accept_refused, comment } = request;

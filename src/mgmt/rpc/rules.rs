@@ -4,13 +4,10 @@ use super::fault::{fault, invalid};
 use super::proto as p;
 use super::service::Service;
 use crate::mgmt::control::{ControlError, GenerationInfo, Reload};
-use crate::mgmt::overrule::{Overruled, Overruling};
+use crate::mgmt::overrule::{LONGEST, Overruled, Overruling};
 use crate::rules::lists::{Overrule, WORDS};
 use std::time::Duration;
 use tonic::{Code, Response, Status as Fault};
-
-/// Longest time that an action is set for.
-const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 /// The gid of a rule that names none.
 const GID: u32 = 1;

@@ -4,7 +4,8 @@ use super::fault;
 use super::proto as p;
 use crate::mgmt::config::Mode;
 use crate::mgmt::control::{
-    Balanced, Control, ControlError, LcoreInfo, ModeChange, PairStatus, SessionFilter, SessionInfo, Status,
+    Balanced, Control, ControlError, LONGEST_CONFIRM, LcoreInfo, ModeChange, PairStatus, SessionFilter,
+    SessionInfo, Status,
 };
 use crate::mgmt::dataset_commands::{Command, Named};
 use crate::mgmt::eve::proto_name;
@@ -99,6 +100,11 @@ impl p::appliance_server::Appliance for Service {
             fault::invalid(format!("\"{mode}\" is no mode: write \"ips\", \"tap\" or \"ids\""))
         })?;
         let confirm = (confirm_ms > 0).then(|| Duration::from_millis(confirm_ms));
+        if confirm.is_some_and(|span| span > LONGEST_CONFIRM) {
+            return Err(fault::invalid(
+                "a mode waits for its confirmation for 31 days at most (--confirm 5m)",
+            ));
+        }
         let change = ModeChange { pair, mode, confirm };
         self.ask(move |c| c.set_mode(&change)).await??;
         self.pairs().await

@@ -264,6 +264,9 @@ fn every_question_is_answered_over_the_socket() {
         assert!(refused.message().contains("no pair"), "{refused}");
         let refused = client.appliance.set_mode(change("a", "tab")).await.unwrap_err();
         assert!(refused.message().contains("\"tab\" is no mode"), "{refused}");
+        let endless = p::SetModeRequest { confirm_ms: u64::MAX, ..change("a", "ips") };
+        let refused = client.appliance.set_mode(endless).await.unwrap_err();
+        assert!(refused.message().contains("31 days at most"), "{refused}");
         let confirm = |revert| p::ConfirmModesRequest { revert };
         assert!(client.appliance.confirm_modes(confirm(false)).await.is_ok());
         assert!(client.appliance.confirm_modes(confirm(true)).await.is_err(), "nothing waits");

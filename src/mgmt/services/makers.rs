@@ -51,8 +51,10 @@ impl Makers for Stock {
     }
 
     fn tune(&mut self, tuning: &Tuning) {
-        let stream::Settings { depth, ahead, urgent, overlap, hold, .. } = tuning.streams.clone();
-        self.streams = stream::Settings { depth, ahead, urgent, overlap, hold, ..self.streams.clone() };
+        let stream::Settings { depth, ahead, urgent, overlap, hold, drop_invalid, .. } =
+            tuning.streams.clone();
+        let kept = self.streams.clone();
+        self.streams = stream::Settings { depth, ahead, urgent, overlap, hold, drop_invalid, ..kept };
         self.inspection.exceptions = tuning.exceptions;
         self.inspection.packet_alert_max = tuning.packet_alert_max;
     }

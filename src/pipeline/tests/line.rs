@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::DropReason;
+use crate::decode::{Decoded, Tunnels, decode};
 use crate::io::memory::Wire;
 
 /// An appliance whose ports are wires; the device of a port has another number than its place.
@@ -161,6 +162,37 @@ fn in_a_pause_all_frames_are_counted_and_the_main_lcore_lifts_one_that_lasts() {
     line.settle(NOW.plus(pause::LONGEST));
     assert_eq!(line.sent(1).len(), 200);
     line.finish();
+}
+
+#[test]
+fn pieces_in_llc_are_put_together_and_leave_without_it_and_whole_packets_as_they_came() {
+    for v6 in [false, true] {
+        let ends = if v6 { ["[fd00::1]:1", "[fd00::2]:2"] } else { ["10.0.0.1:1", "10.0.0.2:2"] };
+        let [from, to] = ends.map(|end| end.parse().unwrap());
+        for mode in [Mode::Ips, Mode::Reassemble] {
+            let mut line = Line::new(0, &[mode], |_| {});
+            let packet = build::udp_packet(from, to, &IpFields::default(), &[7; 3000]);
+            for piece in build::fragments(&packet, 5, &[1000]) {
+                line.put(0, &Link::ethernet().wrap_snap(&piece));
+            }
+            line.settle(NOW);
+            let mut payload = 0;
+            for frame in line.sent(1) {
+                let mut decoded = Decoded::default();
+                decode(&frame, LinkType::Ethernet, &Tunnels::none(), &mut decoded);
+                let ip = decoded.ip.unwrap();
+                assert_eq!((ip.at, ip.llc, frame.len() as u32), (14, None, 14 + ip.total_len), "{mode:?}");
+                payload += ip.fragment.unwrap().payload_len;
+            }
+            assert_eq!(payload, 3008, "{mode:?}");
+            let whole =
+                Link::ethernet().wrap_snap(&build::udp_packet(from, to, &IpFields::default(), &[7; 1000]));
+            line.put(0, &whole);
+            line.settle(NOW);
+            assert_eq!(line.sent(1), [whole]);
+            line.finish();
+        }
+    }
 }
 
 /// What stands between link header and IP takes its part of the port's MTU where the frame is made here.

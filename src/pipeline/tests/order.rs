@@ -111,6 +111,21 @@ fn whose_hole_is_not_filled_in_time_goes_by_the_policy_for_that() {
     }
 }
 
+/// No turn comes between: the packet that fills the hole is what tells that time has gone on.
+#[test]
+fn whose_time_is_over_does_not_leave_with_what_fills_its_hole_too_late() {
+    for (on_timeout, others) in [(WhenHeld::Drop, &[][..]), (WhenHeld::Forward, &["cccc"])] {
+        let mut rig = line(Mode::Ips, HoldSettings { on_timeout, ..HoldSettings::default() });
+        open(&mut rig, 4000);
+        say(&mut rig, 4000, 8, b"cccc");
+        rig.now = rig.now.plus(Duration::from_secs(3));
+        say(&mut rig, 4000, 0, b"aaaabbbb");
+        assert_eq!(left(&rig), [others, &["aaaabbbb"]].concat(), "{on_timeout:?}");
+        assert_eq!((rig.dropped(DropReason::HoldTimeout), held(&rig)), (1 - others.len() as u64, 0));
+        rig.finish();
+    }
+}
+
 #[test]
 fn a_session_holds_so_many_and_then_its_policy_says() {
     for (on_cap, passed) in [(WhenHeld::Drop, 0), (WhenHeld::Forward, 4)] {

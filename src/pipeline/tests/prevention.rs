@@ -9,7 +9,7 @@ use crate::wire::build::{Segment, tcp_packet};
 use crate::wire::tcp::flag::{ACK, PSH, SYN};
 use proptest::prelude::*;
 
-const RULES: &str = r#"
+pub(super) const RULES: &str = r#"
 drop tcp any any -> any 9999 (msg:"payload"; flow:to_server; content:"evil-word"; sid:1;)
 drop http any any -> any any (msg:"uri"; http.uri; content:"/evil-word"; sid:2;)
 drop dns any any -> any any (msg:"query"; dns.query; content:"evil-word"; sid:3;)
@@ -17,17 +17,17 @@ drop tls any any -> any any (msg:"sni"; tls.sni; content:"evil-word"; sid:4;)
 "#;
 
 #[derive(Copy, Clone, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Payload,
     HttpUri,
     DnsQuery,
     TlsSni,
 }
 
-const KINDS: [Kind; 4] = [Kind::Payload, Kind::HttpUri, Kind::DnsQuery, Kind::TlsSni];
+pub(super) const KINDS: [Kind; 4] = [Kind::Payload, Kind::HttpUri, Kind::DnsQuery, Kind::TlsSni];
 
 impl Kind {
-    fn port(self) -> u16 {
+    pub(super) fn port(self) -> u16 {
         match self {
             Kind::Payload => 9999,
             Kind::HttpUri => 80,
@@ -38,7 +38,7 @@ impl Kind {
 
     /// The client's bytes with that word in them, and where what must not arrive whole begins and ends: the word, or the message by
     /// which a server would act on it.
-    fn stream(self, word: &str) -> (Vec<u8>, std::ops::Range<usize>) {
+    pub(super) fn stream(self, word: &str) -> (Vec<u8>, std::ops::Range<usize>) {
         match self {
             Kind::Payload => {
                 let bytes = format!("some words before it, then {word} and some behind");
@@ -83,7 +83,7 @@ const SERVER_ISN: u32 = 77;
 
 /// Random cuts: each piece may begin before where the last ended, some come twice, neighbours change places; with `forge` some
 /// pieces carry other bytes where they overlap.
-fn pieces(stream: &[u8], random: &mut Random, forge: bool) -> Vec<(usize, Vec<u8>)> {
+pub(super) fn pieces(stream: &[u8], random: &mut Random, forge: bool) -> Vec<(usize, Vec<u8>)> {
     let mut pieces = Vec::new();
     let mut at = 0;
     while at < stream.len() {
@@ -147,7 +147,7 @@ fn pass(kind: Kind, stream: &[u8], pieces: &[(usize, Vec<u8>)]) -> ([Vec<Option<
 }
 
 /// What a receiver can give to its application.
-fn in_order(received: &[Option<u8>]) -> Vec<u8> {
+pub(super) fn in_order(received: &[Option<u8>]) -> Vec<u8> {
     received.iter().map_while(|byte| *byte).collect()
 }
 

@@ -190,6 +190,29 @@ fn answers_in_a_pppoe_session_have_its_length_right() {
     }
 }
 
+/// A length would be another one for each answer: they leave as Ethernet frames with a type, which every host takes.
+#[test]
+fn answers_to_what_came_in_llc_leave_without_it() {
+    for v6 in [false, true] {
+        let [client, server] = ends(v6);
+        let udp = udp_packet(client, server, &IpFields::default(), b"attack");
+        for (packet, answers) in [(segment(v6, 0, ISN[0], 0, SYN, b""), 1), (udp, 2)] {
+            let mut rig = rig("rejectboth udp any any -> any any (content:\"attack\"; sid:1;)\n\
+                 reject tcp any any -> any any (flags:S; sid:2;)");
+            let frame = rig.pool().frame(&Link::tagged(&[9]).wrap_snap(&packet));
+            rig.frame(INSIDE, frame);
+            assert_eq!(rig.sent.len(), answers);
+            for sent in &rig.sent {
+                let (_, decoded) = read(sent);
+                let ip = decoded.ip.unwrap();
+                assert_eq!((ip.at, ip.llc, decoded.vlans.as_slice()), (18, None, &[9][..]));
+                assert_eq!(sent.1.len(), (ip.at + ip.total_len) as usize);
+            }
+            rig.finish();
+        }
+    }
+}
+
 #[test]
 fn where_verdicts_do_not_act_nobody_is_told() {
     let plan = Idp::alone(

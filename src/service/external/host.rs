@@ -146,6 +146,8 @@ fn has_place(edit: &Edit, value: &[u8], packet: Option<&Decoded>) -> bool {
         Edit::SourcePort(_) | Edit::DestinationPort(_) => {
             matches!(decoded.l4, L4::Tcp(_) | L4::Udp) && ip.fragment.is_none()
         }
+        // No plugin of others asks for it.
+        Edit::NotUrgent => false,
     }
 }
 

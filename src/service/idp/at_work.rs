@@ -58,6 +58,9 @@ impl AtWork<'_> {
             Some(_) => AppEvents::new(),
             None => self.decode(packet, session, dir, payloads, judgement),
         };
+        if packet.tracked.is_some_and(|tracked| tracked.established) && !judgement.unseen {
+            self.look_again(session, packet.number, judgement);
+        }
         if !judgement.unseen {
             self.judge(packet, session, dir, payloads, &app_events, judgement);
         }
@@ -82,6 +85,9 @@ impl AtWork<'_> {
         judgement: &mut Judgement,
     ) -> Payloads {
         let Some(tracked) = packet.tracked else { return Payloads::OfPacket };
+        if tracked.restarted {
+            self.begin_anew(session, packet.number);
+        }
         complain(self.report, packet, session, dir, &tracked.anomalies);
         if let Some(cause) = self.midstream(tracked, judgement.inline) {
             judgement.except(cause, &self.inspector.settings().exceptions, session);
@@ -90,12 +96,14 @@ impl AtWork<'_> {
         let engine = self.rules.engine();
         let (raw, decoded) = (engine.reads_streams(), self.decodes());
         let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
-        // Before the handshake is done nobody takes what does not fit.
-        let open = session.tcp.state.handshake_done();
-        let unseen = tracked.fit == Fit::Invalid && open && (raw || decoded) && !payload.is_empty();
+        let unseen = tracked.fit == Fit::Invalid && (raw || decoded) && !payload.is_empty();
         if tracked.fit == Fit::Valid && (raw || decoded) {
             self.streams.decode(decoded);
             let fed = self.streams.feed(session, dir, tracked, payload, packet.inline);
+            if tracked.early {
+                // Rules look at the packet.
+                self.streams.skip(session, dir);
+            }
             if !raw {
                 Dir::BOTH.into_iter().for_each(|dir| self.streams.skip(session, dir));
             } else if sealed {
@@ -301,7 +309,7 @@ pub(super) fn origin_of(packet: &PacketAt<'_>, session: Option<&Session>, dir: D
     Origin { cause: packet.cause, ..origin(packet.number, packet.meta, packet.decoded, session, dir) }
 }
 
-fn stream_window<'a>(window: &Window<'a>, dir: Dir, rest: bool) -> StreamWindow<'a> {
+pub(super) fn stream_window<'a>(window: &Window<'a>, dir: Dir, rest: bool) -> StreamWindow<'a> {
     StreamWindow {
         dir,
         bytes: window.bytes,

@@ -33,6 +33,10 @@ impl AtWork<'_> {
                 self.decode_stream(session, dir.reversed(), at, judgement);
                 self.decode_stream(session, dir, at, judgement);
             }
+            // Its rules look at the packet; to the decoder it is the stream's first bytes.
+            (Payloads::OfPacket, L4::Tcp(_)) if packet.tracked.is_some_and(|it| self.streams.takes(it)) => {
+                self.decode_stream(session, dir, (packet.number, time), judgement);
+            }
             (Payloads::OfPacket, L4::Udp) => self.decode_datagram(packet, session, dir),
             (Payloads::OfPacket, _) => {}
         }

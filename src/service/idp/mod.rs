@@ -9,6 +9,7 @@ mod candidate;
 mod decode;
 mod early;
 mod generations;
+mod handshake;
 mod judgement;
 mod log;
 mod order;

@@ -29,8 +29,11 @@ impl IdpWorker {
 
     fn let_go(&mut self, context: &mut Context<'_>, id: SessionId) {
         let Some(at) = &context.session else { return };
+        // What waited behind a SYN that does not hold any more would be the new stream's, unseen.
+        let tracked = context.packet.as_ref().and_then(|packet| packet.tracked);
         let decision = match at.session.settled {
             Settled::Drop(_) => Decision::Discard(DropReason::SessionDropped),
+            _ if tracked.is_some_and(|it| it.restarted) => Decision::Discard(DropReason::StreamInvalid),
             _ => Decision::Forward,
         };
         let all = at.session.settled != Settled::None;
@@ -54,13 +57,13 @@ impl IdpWorker {
         let sound = packet.decoded.invalid.is_none() && at.session.settled == Settled::None;
         let seq = packet.tracked.and_then(|tracked| tracked.data).filter(|_| sound);
         let len = packet.decoded.payload_range().len();
-        let end = seq.and_then(|seq| self.streams.early_end(at.session, context.dir, seq, len));
-        let Some(end) = end else { return Reply::Forward };
+        let bytes = seq.and_then(|seq| self.streams.early(at.session, context.dir, seq, len));
+        let Some(bytes) = bytes else { return Reply::Forward };
         let (settings, now) = (held.settings(), packet.meta.clock);
         self.waiting.forget(at.id, settings.timeout, now);
         match context.ticket().filter(|_| self.waiting.has_room(at.id, settings.session_frames)) {
             Some(ticket) => {
-                self.waiting.add(at.id, context.dir, end, ticket, now);
+                self.waiting.add(at.id, context.dir, bytes, ticket, now);
                 Reply::Hold
             }
             None => match settings.on_cap {

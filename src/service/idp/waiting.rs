@@ -18,13 +18,13 @@ const LISTS: u32 = 1024;
 struct Entry {
     session: SessionId,
     dir: Dir,
-    /// Where its bytes end in its direction's stream.
-    end: u64,
+    /// Where its bytes begin and end in its direction's stream.
+    bytes: (u64, u64),
     ticket: u64,
     since: Time,
 }
 
-/// Tickets of segments that go on, in the order of their bytes.
+/// Tickets of segments that go on, each with where its bytes begin, in that order: what stands before them went before.
 pub(super) type Due = ArrayVec<(u64, u64), MOST_OF_SESSION>;
 
 pub(super) struct Waiting {
@@ -61,8 +61,8 @@ impl Waiting {
     }
 
     /// The segment that gets that ticket waits; ask [`has_room`](Self::has_room) before.
-    pub(super) fn add(&mut self, session: SessionId, dir: Dir, end: u64, ticket: u64, since: Time) {
-        let entry = Entry { session, dir, end, ticket, since };
+    pub(super) fn add(&mut self, session: SessionId, dir: Dir, bytes: (u64, u64), ticket: u64, since: Time) {
+        let entry = Entry { session, dir, bytes, ticket, since };
         let index = match self.free.pop() {
             Some(index) => index,
             None => self.entries.len() as u32,
@@ -76,7 +76,7 @@ impl Waiting {
 
     /// Takes those of the session that `goes` says.
     pub(super) fn take(&mut self, session: SessionId, goes: impl Fn(Dir, u64) -> bool) -> Due {
-        self.take_where(session, |entry| goes(entry.dir, entry.end))
+        self.take_where(session, |entry| goes(entry.dir, entry.bytes.1))
     }
 
     fn take_where(&mut self, session: SessionId, goes: impl Fn(&Entry) -> bool) -> Due {
@@ -88,7 +88,7 @@ impl Waiting {
         for index in taken {
             self.lists.remove(index);
             self.free.push(index);
-            due.extend(self.entries.get(index as usize).map(|entry| (entry.end, entry.ticket)));
+            due.extend(self.entries.get(index as usize).map(|entry| (entry.bytes.0, entry.ticket)));
         }
         due.sort_unstable();
         due
@@ -120,15 +120,15 @@ mod tests {
     #[test]
     fn what_is_due_of_a_session_comes_in_the_order_of_its_bytes() {
         let mut waiting = Waiting::new();
-        for (end, ticket) in [(30, 1), (20, 2), (40, 3)] {
-            waiting.add(ONE, Dir::ToServer, end, ticket, Time::ZERO);
+        for (bytes, ticket) in [((15, 20), 1), ((10, 30), 2), ((30, 40), 3)] {
+            waiting.add(ONE, Dir::ToServer, bytes, ticket, Time::ZERO);
         }
-        waiting.add(OTHER, Dir::ToServer, 10, 4, Time::ZERO);
-        waiting.add(ONE, Dir::ToClient, 10, 5, Time::ZERO);
+        waiting.add(OTHER, Dir::ToServer, (5, 10), 4, Time::ZERO);
+        waiting.add(ONE, Dir::ToClient, (5, 10), 5, Time::ZERO);
         let due = waiting.take(ONE, |dir, end| dir == Dir::ToServer && end <= 30);
-        assert_eq!(due.as_slice(), [(20, 2), (30, 1)]);
-        assert_eq!(waiting.take(OTHER, |_, _| true).as_slice(), [(10, 4)]);
-        assert_eq!(waiting.take(ONE, |_, _| true).as_slice(), [(10, 5), (40, 3)]);
+        assert_eq!(due.as_slice(), [(10, 2), (15, 1)], "the one that ends later begins earlier");
+        assert_eq!(waiting.take(OTHER, |_, _| true).as_slice(), [(5, 4)]);
+        assert_eq!(waiting.take(ONE, |_, _| true).as_slice(), [(5, 5), (30, 3)]);
         assert!(waiting.is_empty(ONE));
     }
 
@@ -138,7 +138,8 @@ mod tests {
         let id = |slot| SessionId { slot, generation: 0 };
         let mut slot = 0;
         while waiting.has_room(id(slot), 255) {
-            (0..MOST_OF_SESSION as u64).for_each(|n| waiting.add(id(slot), Dir::ToServer, n, n, Time::ZERO));
+            (0..MOST_OF_SESSION as u64)
+                .for_each(|n| waiting.add(id(slot), Dir::ToServer, (n, n), n, Time::ZERO));
             assert!(!waiting.has_room(id(slot), 255));
             slot += 1;
         }
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn whose_time_is_over_takes_no_room() {
         let mut waiting = Waiting::new();
-        (1..=4).for_each(|n| waiting.add(ONE, Dir::ToServer, n, n, Time::from_secs(n)));
+        (1..=4).for_each(|n| waiting.add(ONE, Dir::ToServer, (n, n), n, Time::from_secs(n)));
         assert!(!waiting.has_room(ONE, 4) && waiting.has_room(ONE, 5));
         waiting.forget(ONE, Duration::from_secs(2), Time::from_secs(4));
         assert!(waiting.has_room(ONE, 4));

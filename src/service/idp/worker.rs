@@ -9,12 +9,13 @@ use super::waiting::Waiting;
 use super::without::Without;
 use crate::app::{Announced, Apps};
 use crate::base::event::CloseReason;
-use crate::base::{Anomaly, Dir, Generation, Order, SetId, Verdict};
+use crate::base::{Anomaly, Dir, DropReason, Generation, Order, SetId, Verdict};
 use crate::inspect::{Engine, Inspector, StateHandle};
 use crate::service::plugin::{DataPlugin, Gauge, Reply};
 use crate::service::{Context, Edit, Policy, Reporter, Tuning};
 use crate::session::{Session, Settled};
-use crate::stream::{self, Streams};
+use crate::stream::{self, Streams, Urgent};
+use crate::wire::tcp::flag::URG;
 use std::any::Any;
 use std::sync::Arc;
 
@@ -79,6 +80,11 @@ fn mark(context: &mut Context<'_>, judgement: &Judgement) {
     }
 }
 
+fn asks_urgently(context: &Context<'_>) -> bool {
+    let flags = context.packet.as_ref().and_then(|packet| packet.decoded.tcp()).map_or(0, |tcp| tcp.flags);
+    flags & URG != 0
+}
+
 /// What a judgement asks for, to the host.
 fn carry_out(context: &mut Context<'_>, judgement: &Judgement, generation: Generation) -> Reply {
     mark(context, judgement);
@@ -102,6 +108,17 @@ fn carry_out(context: &mut Context<'_>, judgement: &Judgement, generation: Gener
 }
 
 impl IdpWorker {
+    /// The receiver is to read in its place what was looked at there. A packet that cannot be changed does not leave.
+    #[cold]
+    fn clear_urgent(&self, context: &mut Context<'_>, judgement: &mut Judgement) {
+        if !judgement.inline || self.streams.settings().urgent != Urgent::Cleared {
+            return;
+        }
+        if !context.edit(Edit::NotUrgent) {
+            judgement.verdict = judgement.verdict.and(Verdict::Drop(DropReason::StreamInvalid));
+        }
+    }
+
     fn packet_in_force(&mut self, context: &mut Context<'_>) -> Reply {
         let Context { session: Some(at), packet: Some(packet), dir, host, set, .. } = context else {
             return Reply::Ok;
@@ -119,6 +136,9 @@ impl IdpWorker {
         work.packet(packet, session, dir, &mut judgement);
         if is_over(session) {
             context.ignore_both();
+        }
+        if asks_urgently(context) {
+            self.clear_urgent(context, &mut judgement);
         }
         let in_order = self.keep_order_of_segments(context, &judgement);
         match carry_out(context, &judgement, generation) {

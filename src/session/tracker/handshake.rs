@@ -90,6 +90,7 @@ impl TcpTracker {
                 if again && payload == 0 {
                     out.complain(Anomaly::StreamPktRetransmission);
                 } else {
+                    out.restarted = !again;
                     self.sides[dir].syn(tcp, payload);
                     self.fast_open = tcp.fast_open;
                 }

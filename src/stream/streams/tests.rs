@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::{PerDir, SeqNum};
 use crate::decode::{Decoded, Ip, L4, TcpFields};
-use crate::session::{Lookup, Packet, Session, SessionTable, TCP, flags, v4_tuple};
+use crate::session::{Lookup, Packet, Session, SessionTable, TCP, flags, tcp, v4_tuple};
 use crate::stream::Delivery;
 use proptest::prelude::*;
 
@@ -237,12 +237,22 @@ fn running_out_of_blocks_or_slots_is_refused_with_a_reason_and_forgotten_on_rele
     b.streams.release(&mut b.session);
     assert_eq!((b.streams.memory(), b.streams.open()), (0, 0));
     let mut sessions: Vec<Session> = (0..5).map(session).collect();
+    sessions.iter_mut().for_each(|s| s.tcp.state = tcp::State::Established);
     let fed = sessions.iter_mut().map(|s| {
         let tracked = Tracked { data: s.tcp.stream_start(Dir::ToServer), ..Tracked::default() };
         b.streams.feed(s, Dir::ToServer, &tracked, b"x", true).refused
     });
     let expected = [None, None, None, None, Some(DropReason::StreamMemoryCap)];
     assert!(fed.eq(expected));
+    // Who has no handshake behind it gets no more than half.
+    sessions.iter_mut().for_each(|s| b.streams.release(s));
+    sessions.iter_mut().for_each(|s| s.tcp.state = tcp::State::SynSent);
+    let fed = sessions.iter_mut().map(|s| {
+        let tracked = Tracked { data: s.tcp.stream_start(Dir::ToServer), ..Tracked::default() };
+        b.streams.feed(s, Dir::ToServer, &tracked, b"x", true).refused
+    });
+    let refused = Some(DropReason::StreamInsertLimit);
+    assert!(fed.eq([None, None, None, refused, refused]));
 }
 
 #[test]

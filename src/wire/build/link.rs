@@ -62,6 +62,14 @@ impl Link {
         }
     }
 
+    /// An IP packet in LLC and SNAP (RFC 1042), behind a length and no type: for Ethernet.
+    pub fn wrap_snap(&self, packet: &[u8]) -> Vec<u8> {
+        let six = packet.first().is_some_and(|b| b >> 4 == 6);
+        let kind = if six { ether_type::IPV6 } else { ether_type::IPV4 };
+        let payload = [&[0xaa, 0xaa, 0x03, 0, 0, 0][..], &kind.to_be_bytes(), packet].concat();
+        self.wrap_as(payload.len() as u16, &payload)
+    }
+
     /// As [`wrap`](Link::wrap), for payloads that are not IP.
     pub fn wrap_as(&self, kind: u16, payload: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(payload.len() + 32);

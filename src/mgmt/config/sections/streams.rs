@@ -9,6 +9,7 @@ words! {
     Urgent {
         OutOfBand = "out-of-band",
         Inline = "inline",
+        Cleared = "cleared",
     }
 }
 
@@ -47,9 +48,9 @@ pub struct Streams {
 
 impl Streams {
     pub fn of(profile: Profile) -> Streams {
-        let (inspect, policy) = match profile {
-            Profile::Suricata => (Inspect::Acknowledged, Overlap::Bsd),
-            Profile::Inline => (Inspect::Inline, Overlap::First),
+        let (inspect, policy, urgent) = match profile {
+            Profile::Suricata => (Inspect::Acknowledged, Overlap::Bsd, Urgent::OutOfBand),
+            Profile::Inline => (Inspect::Inline, Overlap::First, Urgent::Cleared),
         };
         Streams {
             inspect,
@@ -60,7 +61,7 @@ impl Streams {
             memory: Bytes::mib(256),
             streams: 1 << 18,
             policy,
-            urgent: Urgent::OutOfBand,
+            urgent,
             out_of_order: OutOfOrder::Forward,
             drop_invalid: true,
         }
@@ -105,7 +106,8 @@ impl Section for Streams {
         );
         v.live(
             "urgent",
-            "The byte that the urgent pointer names: \"out-of-band\" is no part of the stream, \"inline\" stays in it.",
+            "The byte that the urgent pointer names: \"out-of-band\" is no part of the stream, \"inline\" stays in it. \"cleared\": in mode ips\n\
+             the urgent flag is taken from what leaves, so that the receiver reads it in its place; in other modes as \"out-of-band\".",
             &mut self.urgent,
         );
         v.live(

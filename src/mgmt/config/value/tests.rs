@@ -25,6 +25,10 @@ fn durations_and_sizes_are_read_with_their_units_and_printed_back() {
     }
     assert!(read::<Duration>("30").unwrap_err().contains("30s"));
     assert!(read::<Bytes>("\"99999999999GiB\"").is_err(), "does not fit 64 bits");
+    for text in ["\"367d\"", "\"99999999999s\"", "\"200000000000d\""] {
+        assert!(read::<Duration>(text).unwrap_err().contains("366 days"), "{text}");
+    }
+    assert!(read::<Duration>("\"366d\"").is_ok());
 }
 
 #[test]

@@ -130,10 +130,11 @@ impl Operator {
         }
         let name = file.display();
         let now = text::read(file).map_err(|unread| unchanged(format!("{unread}; put it back")))?;
-        if now != desk.on_disk {
+        // Who loaded what he had written there has nothing to lose.
+        if now != desk.on_disk && now != text {
             return Err(unchanged(format!(
                 "{name} was changed by somebody else since weir read it, and would be written over; \
-                 `weir ctl config load` makes it the candidate"
+                 `weir ctl config load` without a file makes it the candidate"
             )));
         }
         Prepared::write(file, text.as_bytes()).map(Some).map_err(|error| {
