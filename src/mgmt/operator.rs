@@ -8,6 +8,7 @@ use crate::mgmt::config::{Config, Loaded, Sources};
 use crate::mgmt::configure::Configure;
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
+use crate::mgmt::daemon_log;
 use crate::mgmt::dataset_commands;
 use crate::mgmt::datasets;
 use crate::mgmt::events::EventNumbers;
@@ -311,6 +312,7 @@ impl Control for Operator {
     fn counters(&self) -> Vec<NamedCount> {
         let mut list = counters::of(&self.handle());
         list.push(NamedCount::new("lcores.stalled", lock(&self.stalls).count()));
+        list.push(NamedCount::new("log.lost", daemon_log::lost()));
         list.extend(self.plugin_counters.counters());
         list.extend(self.rules.current().iter().flat_map(|rules| datasets::counters(rules)));
         list.extend(self.events.counters());

@@ -30,6 +30,14 @@ fn kept(error: impl ToString) -> ControlError {
     ControlError::Unkept(error.to_string())
 }
 
+/// Without what stands before the fault itself.
+fn plain(error: &ControlError) -> String {
+    match error {
+        ControlError::Unchanged(why) => why.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// Below a sentence of its own.
 fn faulty(faults: Vec<Fault>) -> ControlError {
     ControlError::Unchanged(format!("the candidate has faults\n\n{}", Faults(faults)))

@@ -1,5 +1,6 @@
 //! Files that are written whole or not at all, in two steps: all that can fail comes before the change that they tell of.
 
+use crate::mgmt::leftovers;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -19,7 +20,10 @@ impl Prepared {
     pub fn write(place: &Path, bytes: &[u8]) -> io::Result<Prepared> {
         let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
         let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let temporary = place.with_file_name(format!(".{name}.{}.new", std::process::id()));
+        let temporary = place.with_file_name(beside(&name, std::process::id()));
+        leftovers::remove(folder_of(&place), |other| {
+            writer(other).filter(|pid| beside(&name, *pid) == other)
+        });
         let prepared = Prepared { temporary: Some(temporary.clone()), place };
         // One of an earlier process, or a link that somebody laid there: neither is written through.
         let _ = fs::remove_file(&temporary);
@@ -45,9 +49,7 @@ impl Prepared {
         let Some(temporary) = &self.temporary else { return Ok(()) };
         fs::rename(temporary, &self.place)?;
         self.temporary = None;
-        let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Err(error) = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())
-        {
+        if let Err(error) = File::open(folder_of(&self.place)).and_then(|folder| folder.sync_all()) {
             tracing::warn!("{} is written, but a power cut may undo that: {error}", self.place.display());
         }
         Ok(())
@@ -61,6 +63,20 @@ impl Drop for Prepared {
             let _ = fs::remove_file(temporary);
         }
     }
+}
+
+/// The name of a file that a process writes beside one of that name.
+fn beside(name: &str, process: u32) -> String {
+    format!(".{name}.{process}.new")
+}
+
+/// The process that wrote a file of such a name, whatever it is beside.
+pub fn writer(name: &str) -> Option<u32> {
+    name.strip_prefix('.')?.strip_suffix(".new")?.rsplit_once('.')?.1.parse().ok()
+}
+
+fn folder_of(place: &Path) -> &Path {
+    place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A folder for its owner alone, where there is none.

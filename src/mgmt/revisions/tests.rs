@@ -39,6 +39,23 @@ fn what_is_not_kept_leaves_nothing_behind() {
     assert_eq!(fs::read_dir(&store.folder).unwrap().count(), 0);
 }
 
+/// As `kill -9` leaves them: the numbers of these revisions do not come again.
+#[test]
+fn what_killed_processes_left_goes_with_the_next_write() {
+    let (_folder, store) = store(9);
+    file::make_folder(&store.folder).unwrap();
+    let gone = u32::MAX;
+    fs::write(store.folder.join(format!(".000007.toml.{gone}.new")), "half").unwrap();
+    store.prepare(&revision(1), "").unwrap().keep().unwrap();
+    assert_eq!(fs::read_dir(&store.folder).unwrap().count(), 1);
+    let place = store.folder.parent().unwrap().join("weir.toml");
+    let half = |name: &str| place.with_file_name(format!(".{name}.{gone}.new"));
+    fs::write(half("weir.toml"), "half").unwrap();
+    fs::write(half("other.toml"), "somebody else's").unwrap();
+    Prepared::write(&place, b"new").unwrap().keep().unwrap();
+    assert!(!half("weir.toml").exists() && half("other.toml").exists());
+}
+
 #[test]
 fn the_oldest_go_and_other_files_stay() {
     let (_folder, store) = store(2);
