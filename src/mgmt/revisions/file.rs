@@ -1,9 +1,9 @@
 //! Files that are written whole or not at all, in two steps: all that can fail comes before the change that they tell of.
 
 use crate::mgmt::leftovers;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// A file that lies beside its place, on the disk. It goes when it is dropped.
@@ -15,8 +15,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// For a place that a file has already: with its owner and permissions, else for its owner alone. A symbolic link stays
-    /// and its target is replaced.
+    /// For a place that a file has already: with its owner, group and permissions, as far as this process may give them ([`hand_over`]);
+    /// else for its owner alone. A symbolic link stays and its target is replaced.
     pub fn write(place: &Path, bytes: &[u8]) -> io::Result<Prepared> {
         let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
         let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -30,11 +30,7 @@ impl Prepared {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         file.write_all(bytes)?;
         if let Ok(old) = fs::metadata(&prepared.place) {
-            let own = fs::metadata(&temporary)?;
-            if (old.uid(), old.gid()) != (own.uid(), own.gid()) {
-                std::os::unix::fs::chown(&temporary, Some(old.uid()), Some(old.gid()))?;
-            }
-            fs::set_permissions(&temporary, Permissions::from_mode(old.mode() & 0o7777))?;
+            hand_over(&temporary, &old)?;
         }
         file.sync_all()?;
         Ok(prepared)
@@ -63,6 +59,22 @@ impl Drop for Prepared {
             let _ = fs::remove_file(temporary);
         }
     }
+}
+
+/// Gives a new file the owner, group and permissions of an old one. Only root may give a file away: what another user writes is
+/// his, of the old one's group where he is in it; where he is not, his own group gets no rights.
+fn hand_over(new: &Path, old: &Metadata) -> io::Result<()> {
+    let own = fs::metadata(new)?;
+    let refused = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    let give = |user: Option<u32>, group: Option<u32>| match chown(new, user, group) {
+        Err(error) if refused(&error) => Ok(false),
+        done => done.map(|()| true),
+    };
+    let (user, group) = (Some(old.uid()), Some(old.gid()));
+    let same = (old.uid(), old.gid()) == (own.uid(), own.gid());
+    let of_group = same || give(user, group)? || old.gid() == own.gid() || give(None, group)?;
+    let rights = if of_group { 0o7777 } else { 0o7707 };
+    fs::set_permissions(new, Permissions::from_mode(old.mode() & rights))
 }
 
 /// The name of a file that a process writes beside one of that name.
