@@ -209,6 +209,8 @@ impl Operator {
     /// it belongs on a blocking thread; does nothing while somebody else asks.
     pub fn turn_services(&self) {
         self.turn_watches();
+        // Also while somebody asks: who reloads without end must not gather sets that nobody goes by.
+        self.rules.prune();
         let Ok(_one) = self.asking.try_lock() else { return };
         let mut services = lock(&self.services);
         let notices = std::mem::take(&mut *lock(&self.notices));
@@ -217,7 +219,6 @@ impl Operator {
         }
         services.turn(&mut Post(self));
         *lock(&self.inactive_sets) = Some(services.inactive());
-        self.rules.prune();
     }
 
     /// A change of services, with the workers to ask.
