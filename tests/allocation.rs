@@ -18,22 +18,24 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use support::{v4, v6, with_id};
 use weir::base::event::{EventBody, EventFeed};
-use weir::base::{Dir, DropReason, PluginId, PortId, SetId, Time};
+use weir::base::{Dir, DropReason, PluginId, PortId, SetId, Time, WorkerId};
 use weir::inspect::Engine;
 use weir::io::dpdk::{DpdkPort, Eal, EalConfig, Memory, Pool, PoolConfig, PortConfig};
 use weir::io::{Burst, Frame, FrameAllocator, LinkType, PacketIo, RxQueue};
 use weir::pipeline::launch::DpdkPlatform;
-use weir::pipeline::{Appliance, Mode, PortPlan, Settings, Source, Spreading, Wanted};
+use weir::pipeline::mailbox::Command;
+use weir::pipeline::{Appliance, Handle, Mode, PortPlan, Settings, Source, Spreading, Wanted};
 use weir::rules::dataset::{self, attach::attach};
 use weir::rules::geo;
 use weir::rules::lists::Lists;
 use weir::rules::{Classifications, References, SourceFile, Vars, load_listed};
 use weir::service::builtin;
+use weir::service::comparison::Comparison;
 use weir::service::cos::Marking;
 use weir::service::filter::{Database, Rules};
-use weir::service::idp::Idp;
+use weir::service::idp::{Candidate, Idp};
 use weir::service::plan::Attached;
-use weir::service::{Plugin, Policy, ServicePlan};
+use weir::service::{Plugin, Policy, ServicePlan, services};
 use weir::wire::build::{self, IpFields, Link, Random, TcpConversation, Tunnel, fragments, udp_packet};
 use weir::{defrag, inspect, session, stream};
 
@@ -272,10 +274,46 @@ fn chain(engine: &Arc<Engine>, streams: stream::Settings) -> ServicePlan {
     plan
 }
 
+/// Has the same rules judge beside those in force, on all workers.
+fn try_rules(engine: &Engine, plan: &ServicePlan, handle: &mut Handle) -> Arc<Candidate> {
+    let workers = handle.workers();
+    let candidate = Arc::new(Candidate::new(self::engine(), engine.rules(), workers, 4096));
+    let idp = plan.plugins.last().unwrap();
+    for worker in 0..workers {
+        let made = idp.shadow(&*candidate, WorkerId(worker as u8)).unwrap();
+        let command = services::Command::Shadow(PluginId(plan.plugins.len() as u8 - 1), Some(made));
+        assert!(handle.command(worker, Command::Services(command)).is_ok());
+    }
+    candidate
+}
+
+/// The same rules say the same of the same packets.
+fn judged_alike(comparison: &Comparison) {
+    assert!(comparison.packets.get() > 1_000 && comparison.unfollowed.get() == 0, "{comparison:?}");
+    for ((_, sid), counts) in comparison.rules() {
+        let [alerts, drops] =
+            [&counts.alerts, &counts.drops].map(|both| both.each_ref().map(|count| count.get()));
+        assert_eq!((alerts[0], drops[0]), (alerts[1], drops[1]), "rule {sid}");
+    }
+}
+
+/// How an appliance is set up.
+#[derive(Copy, Clone, Debug)]
+struct Line {
+    mode: Mode,
+    workers: usize,
+    /// Other services before detection.
+    chained: bool,
+    /// Rules are tried beside those in force.
+    tried: bool,
+}
+
 /// Workers, if any, take their turns on this thread too.
-fn steady_state(platform: &DpdkPlatform, mode: Mode, workers: usize, chained: bool) {
+fn steady_state(platform: &DpdkPlatform, line: Line) {
+    let Line { mode, workers, chained, tried } = line;
     let null = |n: u16| {
-        let (name, device) = (format!("null{n}"), format!("net_null_{n}_{mode:?}_{workers}_{chained}"));
+        let (name, device) =
+            (format!("null{n}"), format!("net_null_{n}_{mode:?}_{workers}_{chained}_{tried}"));
         DpdkPort::open(&platform.eal, &platform.pool, &PortConfig { name, device, ..PortConfig::default() })
     };
     let mut ports: Vec<Option<Box<dyn PacketIo>>> =
@@ -287,7 +325,8 @@ fn steady_state(platform: &DpdkPlatform, mode: Mode, workers: usize, chained: bo
         false => Idp::alone(&engine, streams, inspect::Settings::default(), 2),
     };
     let appliance = Appliance::build(&settings(mode, workers), &mut ports, platform, &services).unwrap();
-    let Appliance { mut main, mut workers, handle, mut feeds } = appliance;
+    let Appliance { mut main, mut workers, mut handle, mut feeds } = appliance;
+    let candidate = tried.then(|| try_rules(&engine, &services, &mut handle));
     let prepared = Prepared::default();
     main.set_sources(vec![Source { port: PortId(0), rx: Box::new(prepared.clone()) }]);
     let mut from = platform.pool.allocator();
@@ -313,9 +352,12 @@ fn steady_state(platform: &DpdkPlatform, mode: Mode, workers: usize, chained: bo
         }
     }
     let places = PLACES.lock().unwrap().join("\n\n");
-    assert_eq!(counted, 0, "{mode:?}: allocations for {frames} frames, the first at\n{places}");
+    assert_eq!(counted, 0, "{line:?}: allocations for {frames} frames, the first at\n{places}");
     assert!(frames > 5_000 && events > 2_000, "{frames} frames, {events} events");
     assert_eq!(sids, BTreeSet::from([1, 2, 4, 5, 6, 7, 8, 9, 10, 12, 14, 15]), "every rule that alerts did");
+    for comparison in candidate.iter().flat_map(|candidate| candidate.comparisons()) {
+        judged_alike(comparison);
+    }
     main.finish();
     for worker in &mut workers {
         while worker.turn() > 0 {}
@@ -338,9 +380,21 @@ fn frames_cost_no_allocation_in_the_steady_state() {
     let eal = Eal::start(&EalConfig { memory, ..EalConfig::default() }).unwrap();
     let pool = Pool::new(&eal, &PoolConfig { segments: 16_383, ..PoolConfig::default() }).unwrap();
     let platform = DpdkPlatform { eal, pool };
-    let alone = [(Mode::Ips, 0), (Mode::Tap, 0), (Mode::Ids, 0), (Mode::Ips, 2)].map(|(m, w)| (m, w, false));
-    for (mode, workers, chained) in alone.into_iter().chain([(Mode::Ips, 0, true), (Mode::Ips, 2, true)]) {
-        steady_state(&platform, mode, workers, chained);
-        assert_eq!(platform.pool.in_use(), 0, "{mode:?}, {workers} workers: every buffer is back");
+    let alone = |mode, workers| Line { mode, workers, chained: false, tried: false };
+    let chained = |workers| Line { chained: true, ..alone(Mode::Ips, workers) };
+    let tried = |workers| Line { tried: true, ..alone(Mode::Ips, workers) };
+    let lines = [
+        alone(Mode::Ips, 0),
+        alone(Mode::Tap, 0),
+        alone(Mode::Ids, 0),
+        alone(Mode::Ips, 2),
+        chained(0),
+        chained(2),
+        tried(0),
+        tried(2),
+    ];
+    for line in lines {
+        steady_state(&platform, line);
+        assert_eq!(platform.pool.in_use(), 0, "{line:?}: every buffer is back");
     }
 }

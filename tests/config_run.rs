@@ -5,8 +5,10 @@
 mod support;
 
 use serde_json::Value;
-use support::configured::{Appliance, configuration};
+use support::child::Running;
+use support::configured::{Appliance, RULES, configuration};
 use support::wait::until;
+use support::{Bench, weir};
 
 #[test]
 fn a_commit_acts_at_once_and_is_what_starts_next() {
@@ -229,4 +231,63 @@ fn outputs_change_while_they_are_written() {
     let counters = it.json(&["counters", "output."]);
     let names: Vec<&String> = counters.as_object().unwrap().keys().collect();
     assert!(names.iter().all(|name| name.starts_with("output.eve.")), "{names:?}");
+}
+
+#[test]
+fn rules_that_would_hold_more_memory_than_they_may_are_refused_and_those_in_force_stay() {
+    let it = Appliance::new();
+    let used = |part: &str| {
+        let parts = it.json(&["memory"]);
+        let found = parts.as_array().unwrap().iter().find(|row| row["part"] == part).cloned().unwrap();
+        found["used"].as_u64().unwrap()
+    };
+    let (rules, generation) = (used("rules"), || it.json(&["status"])["generation"].clone());
+    assert!(rules > 0 && used("evaluation") > 0);
+    it.config(&["set", &format!("rules.memory={}KiB", rules * 3 / 2 / 1024)]);
+    it.config(&["commit"]);
+    assert_eq!(generation(), 1, "the cap alone compiles nothing");
+    let refused = |words: &[&str]| {
+        let output = it.ctl(words);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains("rules.memory allows"), "{words:?}: {said}");
+        said
+    };
+    let said = refused(&["rules", "reload"]);
+    assert!(said.contains("these would take ") && said.contains("set rules.memory higher"), "{said}");
+    refused(&["rules", "reload", "--shadow", "60s"]);
+    refused(&["rules", "set", "1", "drop"]);
+    it.config(&["set", "rules.files=[\"more.rules\"]"]);
+    refused(&["config", "commit"]);
+    assert_eq!((generation(), used("rules")), (1.into(), rules));
+    it.config(&["set", "rules.memory=1GiB"]);
+    it.config(&["commit"]);
+    assert_eq!(generation(), 2);
+
+    it.config(&["set", "rules.memory=1KiB"]);
+    it.config(&["commit"]);
+    let output = weir().args(["run", "-c"]).arg(it.file()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("the rules take ") && said.contains("and rules.memory allows 1 KiB"), "{said}");
+}
+
+/// As where stderr is a file on a full disk.
+#[test]
+fn a_log_that_cannot_be_written_ends_nothing_and_is_counted() {
+    let bench = Bench::new();
+    bench.file("one.rules", RULES);
+    bench.file("bad.rules", "alert nonsense");
+    let config = bench.file("weir.toml", configuration(&bench));
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "exec \"$0\" \"$@\" >/dev/full 2>&1"]).arg(weir().get_program());
+    command.args(["run", "-c"]).arg(config);
+    let mut it = Appliance { appliance: Running::start(command, &bench, "appliance"), bench };
+    until("the appliance to answer", || it.ctl(&["status"]).status.success().then_some(()));
+    assert!(it.ctl(&["rules", "reload"]).status.success());
+    it.config(&["set", "timeouts.tcp-new=5s", "rules.files=[\"bad.rules\"]"]);
+    it.config(&["commit", "--accept-refused", "--confirm", "200ms"]);
+    until("the way back", || (it.value("timeouts.tcp-new") == "30s").then_some(()));
+    until("lost lines", || (it.json(&["counters", "log.lost"])["log.lost"].as_u64() > Some(3)).then_some(()));
+    it.appliance.terminate();
+    assert!(it.appliance.wait().success());
 }

@@ -271,6 +271,36 @@ fn a_set_that_does_not_go_on_without_it_drops_until_it_is_put_back() {
 }
 
 #[test]
+fn what_was_committed_without_being_written_holds_on_over_it() {
+    let bench = Bench::new();
+    let outside = format!("net_pcap0,rx_pcap={},tx_pcap=/dev/null", capture(&bench));
+    let text = config(&bench, PLAN, [outside, "net_null0,no-rx=1".into()]);
+    let mut line = Line::with(bench, &format!("{text}\n[config]\nwrite-file = false\n"));
+    line.all_seen();
+    line.ask(&["config", "set", "timeouts.tcp-new=7s"]);
+    line.ask(&["config", "commit"]);
+    line.ask(&["config", "set", "timeouts.tcp-closing=9s"]);
+    line.ask(&["config", "commit", "--confirm", "1h"]);
+    let before = std::fs::read(line.bench.path("weir.toml")).unwrap();
+    line.blob("crash");
+    line.is_out("crashed on management (SIGSEGV)", (0, 1));
+    let value = |line: &mut Line, key: &str| line.ask(&["config", "get", key])[0]["value"].clone();
+    assert_eq!(value(&mut line, "timeouts.tcp-new"), "7s");
+    assert_eq!(value(&mut line, "timeouts.tcp-closing"), "10s", "nobody had confirmed it");
+    let history = line.ask(&["config", "revisions"]);
+    assert_eq!((&history["current"], &history["goes_back"]), (&2.into(), &Value::Null), "{history}");
+    line.until_said("revision 3 by root waited for a confirmation");
+    assert_eq!(std::fs::read(line.bench.path("weir.toml")).unwrap(), before);
+
+    // And once more, from what was taken up.
+    line.ask(&["plugin", "restart", "probe"]);
+    line.blob("crash");
+    line.is_out("crashed on management (SIGSEGV)", (0, 2));
+    assert_eq!(value(&mut line, "timeouts.tcp-new"), "7s");
+    line.end();
+}
+
+#[test]
 fn a_control_half_that_does_not_return_is_named_at_once_and_left_out_at_its_limit() {
     let mut line = Line::new(PLAN);
     line.all_seen();

@@ -130,9 +130,9 @@ fn tell_failed(failed: &[String], frames: u64) -> bool {
         tell(&format!("error: {what}"));
     }
     if !failed.is_empty() {
-        eprintln!(
+        tell(&format!(
             "error: so weir stopped early; {frames} frames were lost with it. This is a fault of weir: please report it"
-        );
+        ));
     }
     !failed.is_empty()
 }

@@ -162,10 +162,10 @@ fn verdict(ended: &Ended) -> Outcome {
         flawed = true;
     }
     if !ended.balance.is_even() || ended.leaked > 0 {
-        eprintln!(
+        super::tell(&format!(
             "error: frames do not add up ({} not returned), which is a fault of weir: please report it",
             ended.leaked
-        );
+        ));
         flawed = true;
     }
     if flawed { Outcome::Flawed } else { Outcome::Clean }

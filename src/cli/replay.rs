@@ -143,16 +143,18 @@ fn verdict(done: &Replayed, rules: &RulesAtStart) -> Outcome {
         flawed = true;
     }
     for (path, number, frames) in &done.undecoded {
-        eprintln!(
+        super::tell(&format!(
             "error: {} has the link type {number}, for which weir has no decoder: its {frames} frames were not inspected \
              (tcpdump.org/linktypes.html names it; Ethernet, raw IP, PPP, null, Cisco HDLC and Linux cooked captures are known)",
             path.display()
-        );
+        ));
         flawed = true;
     }
     flawed |= super::tell_failed(&done.failed, done.written_off);
     if !done.balance.is_even() {
-        eprintln!("error: frames do not add up, which is a fault of weir: please report it with the capture");
+        super::tell(&format!(
+            "error: frames do not add up, which is a fault of weir: please report it with the capture"
+        ));
         flawed = true;
     }
     for said in done.plugins_out.iter().chain(&done.lines_lost) {
@@ -160,14 +162,14 @@ fn verdict(done: &Replayed, rules: &RulesAtStart) -> Outcome {
         flawed = true;
     }
     if done.leaked > 0 {
-        eprintln!(
+        super::tell(&format!(
             "error: {} buffers did not come back, which is a fault of weir: please report it",
             done.leaked
-        );
+        ));
         flawed = true;
     }
     if refused.any() {
-        eprintln!("{refused} were refused (see above), so the exit code is 1");
+        super::tell(&format!("{refused} were refused (see above), so the exit code is 1"));
     }
     if flawed { Outcome::Flawed } else { Outcome::Clean }
 }

@@ -4,7 +4,7 @@ use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
 use crate::mgmt::config::{Config, Sources};
 use crate::mgmt::first_rules::Prepare;
-use crate::mgmt::kept::{self, Changes};
+use crate::mgmt::kept;
 use crate::mgmt::operator::overrules_in;
 use crate::mgmt::rule_files::Selection;
 use crate::mgmt::rule_sets::Keep;
@@ -28,7 +28,12 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
         return Err(super::misuse("name a configuration: weir run -c conf/demo.toml"));
     };
     let sources = Sources { file: Some(file), sets: &args.source.sets, profile: Profile::Inline };
-    let loaded = sources.load()?;
+    let kept = kept::found().unwrap_or_default();
+    // What was committed goes on, whatever became of the file meanwhile.
+    let loaded = match &kept.configuration {
+        Some(committed) => sources.load_as(&committed.text)?,
+        None => sources.load()?,
+    };
     let machine = start::machine();
     loaded.check_cpus(&machine)?;
     loaded.check_interfaces(&machine)?;
@@ -37,18 +42,20 @@ pub fn run(args: Run) -> Result<Outcome, Failure> {
     let selection = Selection { saved: args.saved, ..Selection::default() };
     // The process before this one has said what was refused, and traffic waits.
     let tells = restarted == Restarted::default();
-    let kept = if tells { Changes::default() } else { kept::found().unwrap_or_default() };
     let at_start = Selection { overruled: overrules_in(&kept), ..selection.clone() };
     let prepare = prepare(loaded.config.clone(), loaded.base.clone(), at_start, tells);
     let ended = run::run(loaded, prepare, selection, restarted, &kept)?;
-    println!("conservation  {}", ended.balance);
-    println!("events        {} sent, {} lost", ended.events.sent, ended.events.lost);
+    let (balance, events) = (&ended.balance, &ended.events);
+    let sums = format!("conservation  {balance}\nevents        {} sent, {} lost\n", events.sent, events.lost);
+    if let Err(unwritten) = super::print(&sums) {
+        super::tell(&format!("warning: {unwritten}"));
+    }
     let failed = super::tell_failed(&ended.failed, ended.written_off);
     if !ended.balance.is_even() || ended.leaked > 0 {
-        eprintln!(
+        super::tell(&format!(
             "error: frames do not add up ({} not returned), which is a fault of weir: please report it",
             ended.leaked
-        );
+        ));
         return Ok(Outcome::Flawed);
     }
     Ok(if failed { Outcome::Flawed } else { Outcome::Clean })

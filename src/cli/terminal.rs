@@ -28,9 +28,9 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// A line to stderr.
+/// A line to stderr. Where that takes none there is nobody to be told.
 pub fn tell(text: &str) {
-    eprintln!("{}", visible(text));
+    let _ = writeln!(std::io::stderr(), "{}", visible(text));
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub fn area(key: &str) -> Option<Area> {
     let (section, last) = (parts.next().unwrap_or_default(), key.rsplit('.').next().unwrap_or_default());
     match section {
         "rules" if last == "packet-alert-max" => Some(Area::Workers),
+        "rules" if last == "memory" => Some(Area::Nothing),
         "rules" | "vars" | "datasets" | "dataset" | "reputation" | "geoip" => Some(Area::Rules),
         "plugin" | "service-set" | "services" => Some(Area::Services),
         "pair" if last == "mode" => Some(Area::Modes),

@@ -1,8 +1,9 @@
 //! The daemon's own log, on stderr: its level may become another one while weir runs.
 
 use crate::mgmt::config::{Log, LogFormat, LogLevel};
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tracing_subscriber::EnvFilter;
 
 /// Wins over the configuration.
@@ -15,7 +16,9 @@ static LEVEL: OnceLock<Setter> = OnceLock::new();
 /// Starts it. A second start is refused, and the first one serves as well.
 pub fn start(log: &Log) {
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(log.level.name()));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written must end nobody's work.
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
+    let builder = builder.with_writer(|| Stderr);
     let builder = builder.with_ansi(std::io::stderr().is_terminal());
     let (setter, started): (Setter, _) = match log.format {
         LogFormat::Json => {
@@ -32,6 +35,29 @@ pub fn start(log: &Log) {
     if started.is_ok() {
         // Nobody else sets it: the first start alone comes here.
         let _ = LEVEL.set(setter);
+    }
+}
+
+/// Lines that stderr did not take: it may be a file on a full disk, or a pipe whose reader is gone.
+pub fn lost() -> u64 {
+    LOST.load(Ordering::Relaxed)
+}
+
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// Takes a line at a time.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if io::stderr().write_all(line).is_err() {
+            LOST.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -1,5 +1,5 @@
 //! What operators changed of a running appliance beyond its configuration, for the next start when the watchdog brings one
-//! about: rules that are overruled, modes of pairs, the pass list.
+//! about: rules that are overruled, modes of pairs, the pass list, and what was committed without being written to the file.
 //!
 //! It lies in a file without a name, in memory, which stays open over the start anew and needs no disk. Whoever crashes may do
 //! so amid a write: there are two places, written in turn, and one counts only when it is whole.
@@ -14,8 +14,9 @@ use std::os::unix::fs::FileExt;
 /// The file's name, where the kernel lists what is open.
 const NAME: &str = "weir-kept";
 
-/// Bytes of one of the two places: a thousand rules and a full pass list are less than a third.
-const PLACE: usize = 1 << 20;
+/// Bytes of one of the two places, of which only those that are written take memory: two configurations of a MiB, of which each
+/// byte may take two, and as much again for all else.
+const PLACE: usize = 8 << 20;
 /// Of its head: a mark, the number of the write, the length, and a sum of what follows.
 const HEAD: usize = 32;
 const MARK: u64 = u64::from_le_bytes(*b"weirkept");
@@ -50,6 +51,14 @@ pub struct Pass {
     pub until: u64,
 }
 
+/// A configuration that was committed and is not what its file says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Committed {
+    pub text: String,
+    /// What the file said, as it was last read or written.
+    pub in_file: String,
+}
+
 /// All that is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
@@ -58,6 +67,7 @@ pub struct Changes {
     pub passes: Vec<Pass>,
     /// Of a commit that waited for a confirmation: its revision, and who made it. The next start has taken it back.
     pub unconfirmed: Option<(u32, String)>,
+    pub configuration: Option<Committed>,
 }
 
 /// Writes them.

@@ -22,6 +22,7 @@ pub mod first_rules;
 pub mod gate;
 pub mod http;
 pub mod kept;
+mod leftovers;
 mod links;
 mod looks;
 pub mod operator;

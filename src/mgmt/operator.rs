@@ -8,6 +8,7 @@ use crate::mgmt::config::{Config, Loaded, Sources};
 use crate::mgmt::configure::Configure;
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
+use crate::mgmt::daemon_log;
 use crate::mgmt::dataset_commands;
 use crate::mgmt::datasets;
 use crate::mgmt::events::EventNumbers;
@@ -208,6 +209,8 @@ impl Operator {
     /// it belongs on a blocking thread; does nothing while somebody else asks.
     pub fn turn_services(&self) {
         self.turn_watches();
+        // Also while somebody asks: who reloads without end must not gather sets that nobody goes by.
+        self.rules.prune();
         let Ok(_one) = self.asking.try_lock() else { return };
         let mut services = lock(&self.services);
         let notices = std::mem::take(&mut *lock(&self.notices));
@@ -216,7 +219,6 @@ impl Operator {
         }
         services.turn(&mut Post(self));
         *lock(&self.inactive_sets) = Some(services.inactive());
-        self.rules.prune();
     }
 
     /// A change of services, with the workers to ask.
@@ -311,6 +313,7 @@ impl Control for Operator {
     fn counters(&self) -> Vec<NamedCount> {
         let mut list = counters::of(&self.handle());
         list.push(NamedCount::new("lcores.stalled", lock(&self.stalls).count()));
+        list.push(NamedCount::new("log.lost", daemon_log::lost()));
         list.extend(self.plugin_counters.counters());
         list.extend(self.rules.current().iter().flat_map(|rules| datasets::counters(rules)));
         list.extend(self.events.counters());

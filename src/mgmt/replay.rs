@@ -20,6 +20,7 @@ use crate::mgmt::watchdog::{self, Watchdog};
 use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, replay_capture};
 use crate::pipeline::{Appliance, Balance, PortPlan, Spreading};
 use crate::service::watchdog::{LastAct, Restarted, sentence};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -281,7 +282,8 @@ fn spawn_log(
         sentence::attend(true);
         while !ended.load(Ordering::Acquire) {
             if let Some(sentence) = sentence::passed() {
-                eprintln!("error: {sentence}");
+                // Where stderr takes nothing there is nobody to be told.
+                let _ = writeln!(std::io::stderr(), "error: {sentence}");
                 watchdog::carry_out(sentence, &mut log);
             }
             if log.turn(clock.now()) == 0 {

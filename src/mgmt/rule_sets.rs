@@ -6,6 +6,7 @@
 use crate::base::parallel;
 use crate::inspect::Engine;
 use crate::mgmt::config::Config;
+use crate::mgmt::revisions::mend;
 use crate::mgmt::rule_files::{Beside, Loaded, Note, RuleFileError, Selection};
 use crate::mgmt::rule_inputs::Inputs;
 use crate::rules::Loading;
@@ -78,8 +79,9 @@ pub fn load(
         && let Err(why) = seal(&mut loading, fingerprint).and_then(|set| file::write(&path, &set))
     {
         let text = format!(
-            "cannot write the compiled rules to {}: {why}; correct rules.cache, or its permissions",
-            path.display()
+            "cannot write the compiled rules to {}: {why}; {}",
+            path.display(),
+            mend(&why, "correct rules.cache, or its permissions")
         );
         notes.push(Note { text, expected: false });
     }

@@ -25,6 +25,12 @@ pub enum StartError {
     Rules(#[from] RuleFileError),
     #[error("the rules cannot be compiled: {0}; leave some out")]
     Engine(String),
+    #[error(
+        "the rules take {} in memory, and rules.memory allows {}: leave some out, or set rules.memory higher",
+        mib(*.bytes),
+        mib(*.cap)
+    )]
+    TooLarge { bytes: u64, cap: u64 },
     #[error(transparent)]
     Eal(#[from] EalError),
     #[error(transparent)]
@@ -33,6 +39,15 @@ pub enum StartError {
     Output(#[from] Unwritable),
     #[error("the rules of the start do not get to the workers: {0}")]
     FirstRules(String),
+}
+
+/// Bytes, as sentences have them.
+pub fn mib(bytes: u64) -> String {
+    if bytes >= 10 << 20 {
+        format!("{} MiB", bytes >> 20)
+    } else {
+        format!("{} KiB", bytes.div_ceil(1 << 10))
+    }
 }
 
 /// The rules in force at the start, and what was refused.
@@ -71,11 +86,13 @@ pub fn rules(
     selection: &Selection,
     keep: Keep,
 ) -> Result<RulesAtStart, StartError> {
-    RulesAtStart::of(|| {
+    let rules = RulesAtStart::of(|| {
         let mut loaded = rule_sets::load(config, base, selection, keep)?;
         loaded.rules.generation = Generation(1);
         Ok(loaded)
-    })
+    })?;
+    let (bytes, cap) = (rules.bytes, config.rules.memory.0);
+    if bytes > cap { Err(StartError::TooLarge { bytes, cap }) } else { Ok(rules) }
 }
 
 /// Starts EAL with an lcore for the main loop and one a worker, and makes the pool. `enough`: segments beyond which a larger

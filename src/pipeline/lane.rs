@@ -449,6 +449,7 @@ impl Lane {
             Gauge::StreamGaps => tables.stream_gaps.set(value),
             Gauge::StreamConflicts => tables.stream_conflicts.set(value),
             Gauge::Generation => tables.generation.set(value),
+            Gauge::RuleMemory => tables.rule_memory.set(value),
             Gauge::ShadowMemory => tables.shadow_memory.set(value),
         });
     }

@@ -19,6 +19,8 @@ pub struct TableCounts {
     pub stream_memory: Counter,
     /// Bytes that transactions of applications hold.
     pub app_memory: Counter,
+    /// Bytes that rules are evaluated with: all generations that the worker has, and a candidate beside them.
+    pub rule_memory: Counter,
     /// Bytes that a candidate of rules beside those in force holds.
     pub shadow_memory: Counter,
     pub stream_gaps: Counter,

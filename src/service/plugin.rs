@@ -137,6 +137,8 @@ pub enum Gauge {
     StreamConflicts,
     /// The rules in force.
     Generation,
+    /// Bytes that they are evaluated with.
+    RuleMemory,
     /// Bytes that a candidate beside them holds of sessions.
     ShadowMemory,
 }

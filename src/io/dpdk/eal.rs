@@ -304,8 +304,14 @@ fn init(config: &EalConfig) -> Result<Vec<CString>, EalError> {
     Ok(arguments)
 }
 
-const fn hint(memory: Memory) -> &'static str {
+/// EAL looks for VFIO there whatever the ports are, and some containers do not show it.
+const MODULES: &str = "/sys/module";
+
+fn hint(memory: Memory) -> &'static str {
     match memory {
+        _ if !std::path::Path::new(MODULES).exists() => {
+            "there is no /sys/module, without which DPDK does not start: mount all of sysfs (mount -t sysfs sysfs /sys)"
+        }
         Memory::HugePages => "hugepages want root (or a hugetlbfs one may write) and enough of them free",
         Memory::NoHuge { .. } => "are the CPUs among those the process may use, and is the memory there?",
     }

@@ -277,10 +277,18 @@ pub struct Sources<'a> {
 impl Sources<'_> {
     /// Reads and checks everything; all faults at once.
     pub fn load(&self) -> Result<Loaded, Faults> {
-        let mut texts = Vec::new();
-        if let Some(path) = self.file {
-            texts.push(read_file(path)?);
-        }
+        let file = self.file.map(read_file).transpose()?;
+        self.load_texts(file)
+    }
+
+    /// The same with another text in the place of the file's.
+    pub fn load_as(&self, text: &str) -> Result<Loaded, Faults> {
+        let name = |path: &Path| SourceText { name: path.display().to_string(), text: text.to_owned() };
+        self.load_texts(self.file.map(name))
+    }
+
+    fn load_texts(&self, file: Option<SourceText>) -> Result<Loaded, Faults> {
+        let mut texts = Vec::from_iter(file);
         texts.extend(self.sets.iter().map(|set| set_as_toml(set)));
         let base = self.file.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
         let texts: Vec<_> = texts.into_iter().map(Arc::new).collect();

@@ -172,6 +172,10 @@ const PLAIN: &[(&str, Family)] = &[
         "profiler.failures",
         counter("weir_profiler_failures_total", "Times that the database could not be written."),
     ),
+    (
+        "log.lost",
+        counter("weir_log_lost_lines_total", "Lines of the daemon's own log that stderr did not take."),
+    ),
     ("watchdog.plugins_left_out", gauge("weir_plugins_left_out", "Plugins that the watchdog has left out.")),
 ];
 

@@ -30,6 +30,14 @@ fn kept(error: impl ToString) -> ControlError {
     ControlError::Unkept(error.to_string())
 }
 
+/// Without what stands before the fault itself.
+fn plain(error: &ControlError) -> String {
+    match error {
+        ControlError::Unchanged(why) => why.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// Below a sentence of its own.
 fn faulty(faults: Vec<Fault>) -> ControlError {
     ControlError::Unchanged(format!("the candidate has faults\n\n{}", Faults(faults)))
@@ -79,6 +87,15 @@ impl Operator {
         Ok(self.compared(desk, &desk.committed))
     }
 
+    /// A change of what is committed, which a start anew by the watchdog is to find.
+    fn at_desk<T>(
+        &self,
+        change: impl FnOnce(&mut Desk) -> Result<T, ControlError>,
+    ) -> Result<T, ControlError> {
+        let done = change(&mut lock(&self.desk));
+        self.kept(done)
+    }
+
     /// The candidate beside a text.
     fn compared(&self, desk: &Desk, with: &str) -> Compared {
         let running = self.loaded();
@@ -89,6 +106,48 @@ impl Operator {
             faults: candidate.uneven.iter().map(ToString::to_string).collect(),
             by: desk.draft.as_ref().map(|draft| draft.who.clone()).unwrap_or_default(),
         }
+    }
+
+    /// An earlier revision in force again: without a number, the confirmed one before.
+    fn roll_back(
+        &self,
+        desk: &mut Desk,
+        to: Option<u32>,
+        commit: &Commit,
+        who: &str,
+    ) -> Result<Committed, ControlError> {
+        let store = self.store(&self.loaded())?;
+        desk.recognise(&store).map_err(unchanged)?;
+        // What waits goes back anyway: whoever wants that may have it at once, whatever the disk says.
+        let back = desk.unconfirmed.as_ref().map(|waiting| waiting.back.number);
+        if back.is_some_and(|back| to.is_none() || to == back) && commit.confirm.is_none() {
+            return self.take_back(desk, who, &commit.comment);
+        }
+        desk.admit(who).map_err(unchanged)?;
+        if let Some(draft) = &desk.draft {
+            let by = &draft.who;
+            return Err(unchanged(format!(
+                "the candidate has changes by {by}: commit them, or drop them with `weir ctl config discard`"
+            )));
+        }
+        let to = match to {
+            Some(number) => number,
+            None => desk
+                .earlier(&store)
+                .map_err(unchanged)?
+                .ok_or_else(|| unchanged("there is no earlier revision that was confirmed and is another"))?,
+        };
+        let (_, text) = store.read(to).map_err(unchanged)?;
+        if text == desk.committed && desk.unconfirmed.is_none() {
+            return Err(unchanged(format!(
+                "revision {to} is what is in force: there is nothing to roll back"
+            )));
+        }
+        let comment = match commit.comment.as_str() {
+            "" => format!("rollback to {to}"),
+            own => format!("rollback to {to}: {own}"),
+        };
+        self.put(desk, text, &Commit { comment, ..commit.clone() }, who, State::WentBack)
     }
 
     /// What nobody confirmed in time goes back. Compiles rules, perhaps: for a blocking thread.
@@ -193,17 +252,20 @@ impl Configure for Operator {
     }
 
     fn commit(&self, commit: &Commit, who: &str) -> Result<Committed, ControlError> {
-        let mut desk = lock(&self.desk);
-        desk.admit(who).map_err(unchanged)?;
-        match desk.draft.as_ref().map(|draft| draft.text.clone()) {
-            Some(text) => self.put(&mut desk, text, commit, who, State::Confirmed),
-            None if desk.unconfirmed.is_some() && commit.confirm.is_none() => self.settle(&mut desk, who),
-            None => Err(unchanged("the candidate is what was committed last: set something, or load a file")),
-        }
+        self.at_desk(|desk| {
+            desk.admit(who).map_err(unchanged)?;
+            match desk.draft.as_ref().map(|draft| draft.text.clone()) {
+                Some(text) => self.put(desk, text, commit, who, State::Confirmed),
+                None if desk.unconfirmed.is_some() && commit.confirm.is_none() => self.settle(desk, who),
+                None => {
+                    Err(unchanged("the candidate is what was committed last: set something, or load a file"))
+                }
+            }
+        })
     }
 
     fn confirm(&self, who: &str) -> Result<Committed, ControlError> {
-        self.settle(&mut lock(&self.desk), who)
+        self.at_desk(|desk| self.settle(desk, who))
     }
 
     fn discard(&self) -> bool {
@@ -211,39 +273,7 @@ impl Configure for Operator {
     }
 
     fn rollback(&self, to: Option<u32>, commit: &Commit, who: &str) -> Result<Committed, ControlError> {
-        let mut desk = lock(&self.desk);
-        let store = self.store(&self.loaded())?;
-        desk.recognise(&store).map_err(unchanged)?;
-        // What waits goes back anyway: whoever wants that may have it at once, whatever the disk says.
-        let back = desk.unconfirmed.as_ref().map(|waiting| waiting.back.number);
-        if back.is_some_and(|back| to.is_none() || to == back) && commit.confirm.is_none() {
-            return self.take_back(&mut desk, who, &commit.comment);
-        }
-        desk.admit(who).map_err(unchanged)?;
-        if let Some(draft) = &desk.draft {
-            let by = &draft.who;
-            return Err(unchanged(format!(
-                "the candidate has changes by {by}: commit them, or drop them with `weir ctl config discard`"
-            )));
-        }
-        let to = match to {
-            Some(number) => number,
-            None => desk
-                .earlier(&store)
-                .map_err(unchanged)?
-                .ok_or_else(|| unchanged("there is no earlier revision that was confirmed and is another"))?,
-        };
-        let (_, text) = store.read(to).map_err(unchanged)?;
-        if text == desk.committed && desk.unconfirmed.is_none() {
-            return Err(unchanged(format!(
-                "revision {to} is what is in force: there is nothing to roll back"
-            )));
-        }
-        let comment = match commit.comment.as_str() {
-            "" => format!("rollback to {to}"),
-            own => format!("rollback to {to}: {own}"),
-        };
-        self.put(&mut desk, text, &Commit { comment, ..commit.clone() }, who, State::WentBack)
+        self.at_desk(|desk| self.roll_back(desk, to, commit, who))
     }
 
     fn take_up(&self, revision: u32, who: &str) -> Result<Compared, ControlError> {

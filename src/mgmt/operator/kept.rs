@@ -36,7 +36,9 @@ impl Operator {
 
     /// As it stands now; none while somebody commits, which may take long.
     fn changes(&self) -> Option<Changes> {
-        let unconfirmed = self.desk.try_lock().ok()?.waiting();
+        let desk = self.desk.try_lock().ok()?;
+        let (unconfirmed, configuration) = (desk.waiting(), desk.beyond_file());
+        drop(desk);
         let rule = |rule: Overruled| kept::Rule {
             gid: rule.gid,
             sid: rule.sid,
@@ -61,11 +63,16 @@ impl Operator {
             modes: config.pairs.iter().zip(self.modes()).filter_map(changed).collect(),
             passes: self.list_passes().into_iter().map(pass).collect(),
             unconfirmed,
+            configuration,
         })
     }
 
     /// Takes up what the process before this one has kept, before traffic. Its rules have been compiled in.
     pub fn take_up(&self, changes: &Changes) {
+        if let Some(configuration) = &changes.configuration {
+            lock(&self.desk).on_disk.clone_from(&configuration.in_file);
+            tracing::info!("configuration: what was committed and does not stand in the file holds on");
+        }
         *lock(&self.overrules) = Overrules::of(overruled(changes));
         for kept::Mode { ports, mode, goes_back } in &changes.modes {
             let config = &self.loaded().config;

@@ -1,10 +1,13 @@
 //! Memory by part, against what it may be.
 
+use super::rules::Compiled;
 use super::{Operator, lock};
+use crate::io::heap;
 use crate::mgmt::config::Config;
 use crate::mgmt::control::{ControlError, GenerationInfo, MemoryUse};
 use crate::mgmt::convert;
 use crate::mgmt::sink::backlog::MOST_WAITING;
+use crate::mgmt::start::mib;
 use crate::pipeline::Handle;
 use crate::pipeline::tables::TableCounts;
 use crate::session::Session;
@@ -29,8 +32,8 @@ impl Operator {
             part("streams", sum(|t| t.stream_memory.get()), config.streams.memory.0 * tables),
             part("applications", sum(|t| t.app_memory.get()), config.app_layer.memory.0 * tables),
         ];
-        let tried = self.trial_bytes.load(Ordering::Relaxed);
-        parts.push(part("rules", self.rules.sets().bytes() + tried, 0));
+        parts.push(part("rules", self.rule_memory(), config.rules.memory.0));
+        parts.push(part("evaluation", sum(|t| t.rule_memory.get()), 0));
         // What a trial of rules holds of sessions, beside the streams and the applications of those in force.
         let twice = (config.streams.memory.0 + config.app_layer.memory.0) * tables;
         parts.push(part("shadow", sum(|t| t.shadow_memory.get()), twice));
@@ -44,6 +47,29 @@ impl Operator {
         parts.push(part("logs", waiting, outputs * MOST_WAITING as u64));
         parts.push(part("process", resident(), 0));
         parts
+    }
+
+    /// All generations of rules, with what was compiled of them, and those that are being tried.
+    fn rule_memory(&self) -> u64 {
+        self.rules.sets().bytes() + self.trial_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Rules that were compiled, if they may take the memory that they do, beside those that are there.
+    pub(super) fn with_room(&self, compiled: Compiled, config: &Config) -> Result<Compiled, ControlError> {
+        let (new, there, cap) = (compiled.bytes, self.rule_memory(), config.rules.memory.0);
+        if new.saturating_add(there) <= cap {
+            return Ok(compiled);
+        }
+        drop(compiled);
+        heap::give_back();
+        Err(ControlError::Refused(format!(
+            "these would take {}, beside {} of those in memory, and rules.memory allows {}: leave rules out, wait until sessions of \
+             earlier generations have ended (`weir ctl rules generations`), end a trial (`weir ctl rules discard`), or set rules.memory \
+             higher; the rules in force stay",
+            mib(new),
+            mib(there),
+            mib(cap)
+        )))
     }
 
     /// The newest first. Those that have no session, and of which no event may come any more, are gone.

@@ -62,7 +62,8 @@ impl Operator {
         self.has_room()?;
         let now = self.now();
         let (gone, stay): (Vec<_>, Vec<_>) = rules.into_iter().partition(|rule| is_over(rule, now));
-        let compiled = self.compile_with(&self.loaded(), false, ids(&stay))?;
+        let loaded = self.loaded();
+        let compiled = self.with_room(self.compile_with(&loaded, false, ids(&stay))?, &loaded.config)?;
         holds(compiled.engine.rules())?;
         let done = self.publish_compiled(compiled)?;
         lock(&self.overrules).rules = stay;

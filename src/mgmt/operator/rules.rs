@@ -33,7 +33,8 @@ impl Operator {
     pub(super) fn reload(&self) -> Result<Reload, ControlError> {
         let _one = lock(&self.asking);
         self.has_room()?;
-        let compiled = self.compile(&self.loaded(), false)?;
+        let loaded = self.loaded();
+        let compiled = self.with_room(self.compile(&loaded, false)?, &loaded.config)?;
         self.publish_compiled(compiled)
     }
 

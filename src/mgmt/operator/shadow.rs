@@ -217,7 +217,9 @@ impl Shadowing for Operator {
         }
         self.forget_shadow();
         let overruled = lock(&self.overrules).ids(self.now());
-        let compiled = self.compile_beside(&self.loaded(), overruled, self.copies())?;
+        let loaded = self.loaded();
+        let compiled = self.compile_beside(&loaded, overruled, self.copies())?;
+        let compiled = self.with_room(compiled, &loaded.config)?;
         let Some(in_force) = self.rules.current() else { return refused("no rules are in force yet") };
         let mut services = lock(&self.services);
         let candidate = Arc::new(Candidate::new(

@@ -1,8 +1,9 @@
 //! Files that are written whole or not at all, in two steps: all that can fail comes before the change that they tell of.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use crate::mgmt::leftovers;
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// A file that lies beside its place, on the disk. It goes when it is dropped.
@@ -14,23 +15,22 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// For a place that a file has already: with its owner and permissions, else for its owner alone. A symbolic link stays
-    /// and its target is replaced.
+    /// For a place that a file has already: with its owner, group and permissions, as far as this process may give them ([`hand_over`]);
+    /// else for its owner alone. A symbolic link stays and its target is replaced.
     pub fn write(place: &Path, bytes: &[u8]) -> io::Result<Prepared> {
         let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
         let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let temporary = place.with_file_name(format!(".{name}.{}.new", std::process::id()));
+        let temporary = place.with_file_name(beside(&name, std::process::id()));
+        leftovers::remove(folder_of(&place), |other| {
+            writer(other).filter(|pid| beside(&name, *pid) == other)
+        });
         let prepared = Prepared { temporary: Some(temporary.clone()), place };
         // One of an earlier process, or a link that somebody laid there: neither is written through.
         let _ = fs::remove_file(&temporary);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         file.write_all(bytes)?;
         if let Ok(old) = fs::metadata(&prepared.place) {
-            let own = fs::metadata(&temporary)?;
-            if (old.uid(), old.gid()) != (own.uid(), own.gid()) {
-                std::os::unix::fs::chown(&temporary, Some(old.uid()), Some(old.gid()))?;
-            }
-            fs::set_permissions(&temporary, Permissions::from_mode(old.mode() & 0o7777))?;
+            hand_over(&temporary, &old)?;
         }
         file.sync_all()?;
         Ok(prepared)
@@ -45,9 +45,7 @@ impl Prepared {
         let Some(temporary) = &self.temporary else { return Ok(()) };
         fs::rename(temporary, &self.place)?;
         self.temporary = None;
-        let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Err(error) = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())
-        {
+        if let Err(error) = File::open(folder_of(&self.place)).and_then(|folder| folder.sync_all()) {
             tracing::warn!("{} is written, but a power cut may undo that: {error}", self.place.display());
         }
         Ok(())
@@ -61,6 +59,36 @@ impl Drop for Prepared {
             let _ = fs::remove_file(temporary);
         }
     }
+}
+
+/// Gives a new file the owner, group and permissions of an old one. Only root may give a file away: what another user writes is
+/// his, of the old one's group where he is in it; where he is not, his own group gets no rights.
+fn hand_over(new: &Path, old: &Metadata) -> io::Result<()> {
+    let own = fs::metadata(new)?;
+    let refused = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    let give = |user: Option<u32>, group: Option<u32>| match chown(new, user, group) {
+        Err(error) if refused(&error) => Ok(false),
+        done => done.map(|()| true),
+    };
+    let (user, group) = (Some(old.uid()), Some(old.gid()));
+    let same = (old.uid(), old.gid()) == (own.uid(), own.gid());
+    let of_group = same || give(user, group)? || old.gid() == own.gid() || give(None, group)?;
+    let rights = if of_group { 0o7777 } else { 0o7707 };
+    fs::set_permissions(new, Permissions::from_mode(old.mode() & rights))
+}
+
+/// The name of a file that a process writes beside one of that name.
+fn beside(name: &str, process: u32) -> String {
+    format!(".{name}.{process}.new")
+}
+
+/// The process that wrote a file of such a name, whatever it is beside.
+pub fn writer(name: &str) -> Option<u32> {
+    name.strip_prefix('.')?.strip_suffix(".new")?.rsplit_once('.')?.1.parse().ok()
+}
+
+fn folder_of(place: &Path) -> &Path {
+    place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A folder for its owner alone, where there is none.

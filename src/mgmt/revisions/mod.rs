@@ -11,6 +11,7 @@ mod tests;
 
 use crate::base::Time;
 use crate::mgmt::config::text;
+use crate::mgmt::leftovers;
 use crate::rules::source::read_bounded;
 use file::Prepared;
 use serde::{Deserialize, Serialize};
@@ -179,6 +180,8 @@ impl Store {
     pub fn prepare(&self, revision: &Revision, text: &str) -> Result<Coming, RevisionError> {
         let bytes = form::write(revision, text).map_err(|error| self.fault(error.into()))?;
         file::make_folder(&self.folder).map_err(|error| self.fault(error))?;
+        // The folder is ours alone, and revisions that come have other numbers than those that did not.
+        leftovers::remove(&self.folder, file::writer);
         let file = Prepared::write(&self.path(revision.number), &bytes);
         Ok(Coming { file: file.map_err(|error| self.fault(error))?, store: self.clone() })
     }

@@ -1,5 +1,5 @@
 use super::*;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
 fn revision(number: u32) -> Revision {
     Revision {
@@ -37,6 +37,23 @@ fn what_is_not_kept_leaves_nothing_behind() {
     let (_folder, store) = store(9);
     drop(store.prepare(&revision(1), "x = 1\n").unwrap());
     assert_eq!(fs::read_dir(&store.folder).unwrap().count(), 0);
+}
+
+/// As `kill -9` leaves them: the numbers of these revisions do not come again.
+#[test]
+fn what_killed_processes_left_goes_with_the_next_write() {
+    let (_folder, store) = store(9);
+    file::make_folder(&store.folder).unwrap();
+    let gone = u32::MAX;
+    fs::write(store.folder.join(format!(".000007.toml.{gone}.new")), "half").unwrap();
+    store.prepare(&revision(1), "").unwrap().keep().unwrap();
+    assert_eq!(fs::read_dir(&store.folder).unwrap().count(), 1);
+    let place = store.folder.parent().unwrap().join("weir.toml");
+    let half = |name: &str| place.with_file_name(format!(".{name}.{gone}.new"));
+    fs::write(half("weir.toml"), "half").unwrap();
+    fs::write(half("other.toml"), "somebody else's").unwrap();
+    Prepared::write(&place, b"new").unwrap().keep().unwrap();
+    assert!(!half("weir.toml").exists() && half("other.toml").exists());
 }
 
 #[test]
@@ -127,4 +144,46 @@ fn a_link_where_the_new_file_is_prepared_is_not_written_through() {
     Prepared::write(&place, b"new").unwrap().keep().unwrap();
     let read = |path: &std::path::Path| fs::read_to_string(path).unwrap();
     assert_eq!((read(&other), read(&place)), ("mine".into(), "new".into()));
+}
+
+/// As in the package, where /etc/weir/weir.toml is root's and the service's group may write it.
+#[test]
+fn who_may_not_give_a_file_away_writes_it_all_the_same() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        println!("skipped: needs root");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let place = folder.path().join("weir.toml");
+    for (group, rights) in [(GROUP, 0o660), (0, 0o600)] {
+        fs::write(&place, "old").unwrap();
+        chown(&place, Some(0), Some(group)).unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o660)).unwrap();
+        let [user, group_of_user] = [USER, GROUP].map(|id| id.to_string());
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid", &user, "--regid", &user, "--groups", &group_of_user, "--"]);
+        command.arg(std::env::current_exe().unwrap()).args(["--ignored", "--exact", "--nocapture"]);
+        command.arg("mgmt::revisions::tests::inner_writes_as_somebody").env(PLACE, &place);
+        let output = command.output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        let meta = fs::metadata(&place).unwrap();
+        assert_eq!(fs::read_to_string(&place).unwrap(), "new");
+        assert_eq!((meta.uid(), meta.permissions().mode() & 0o777), (USER, rights));
+        assert_eq!(meta.gid(), if rights == 0o660 { GROUP } else { USER });
+        fs::remove_file(&place).unwrap();
+    }
+}
+
+const PLACE: &str = "WEIR_TEST_PLACE";
+/// Of nobody.
+const USER: u32 = 61_234;
+const GROUP: u32 = 61_235;
+
+#[test]
+#[ignore = "run by the test above, as another user"]
+fn inner_writes_as_somebody() {
+    let place = std::path::PathBuf::from(std::env::var_os(PLACE).unwrap());
+    Prepared::write(&place, b"new").unwrap().keep().unwrap();
 }

@@ -2,6 +2,7 @@
 //! there or none, and never in place of something else.
 
 use super::Unused;
+use crate::mgmt::leftovers;
 use crate::rules::saved;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
@@ -85,6 +86,8 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// A file that was not there. What processes that were killed have left beside it goes.
 fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     let name = |number: usize| path.with_extension(format!("{}-{number}.new", std::process::id()));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    leftovers::remove(folder, |other| writer(path, other));
     for number in 0..NAMES {
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(name(number)) {
             Ok(file) => {
@@ -100,6 +103,12 @@ fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// The process that wrote a file of that name beside a set.
+fn writer(path: &Path, name: &str) -> Option<u32> {
+    let number = name.strip_prefix(path.file_stem()?.to_str()?)?.strip_prefix('.')?.strip_suffix(".new")?;
+    number.split_once('-')?.0.parse().ok()
 }
 
 fn is_abandoned(path: &Path, now: SystemTime) -> bool {
@@ -212,6 +221,20 @@ mod tests {
         write(&path, b"newest").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"newest");
         assert!(!beside(3).exists() && beside(4).exists() && !beside(5).exists());
+    }
+
+    #[test]
+    fn what_killed_processes_left_beside_a_set_goes_with_the_next() {
+        let dir = folder();
+        let path = dir.path().join("compiled.weirset");
+        let left = |name: String| dir.path().join(name);
+        let gone = u32::MAX;
+        fs::write(left(format!("compiled.{gone}-0.new")), "half a set").unwrap();
+        fs::write(left(format!("other.{gone}-0.new")), "of another").unwrap();
+        write(&path, b"set").unwrap();
+        let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+        assert!(left(format!("other.{gone}-0.new")).exists());
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Prepared {
     /// Of the policy, as the set counts them.
     pub generation: u32,
     pub rules: InForce,
+    /// That the worker evaluates them with.
+    pub bytes: u64,
 }
 
 pub struct Generations {
@@ -20,24 +22,37 @@ pub struct Generations {
     by_set: Box<[ArrayVec<Box<Prepared>, MAX_GENERATIONS>]>,
     /// The engine that came last, of whichever set.
     pub newest: Arc<Engine>,
+    bytes: u64,
 }
 
 impl Generations {
     pub fn new(first: Arc<Engine>) -> Generations {
-        Generations { by_set: (0..MAX_SETS).map(|_| ArrayVec::new()).collect(), newest: first }
+        Generations { by_set: (0..MAX_SETS).map(|_| ArrayVec::new()).collect(), newest: first, bytes: 0 }
     }
 
     /// False when the set has as many as it may; the worker's services refuse a policy before that.
     pub fn adopt(&mut self, set: SetId, prepared: Box<Prepared>) -> bool {
         let Some(of_set) = self.by_set.get_mut(set.index()) else { return false };
         self.newest = Arc::clone(prepared.rules.engine());
-        of_set.try_push(prepared).is_ok()
+        let bytes = prepared.bytes;
+        let adopted = of_set.try_push(prepared).is_ok();
+        if adopted {
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
+        adopted
     }
 
     pub fn retire(&mut self, set: SetId, generation: u32) -> Option<Box<Prepared>> {
         let of_set = self.by_set.get_mut(set.index())?;
         let at = of_set.iter().position(|prepared| prepared.generation == generation)?;
-        Some(of_set.remove(at))
+        let retired = of_set.remove(at);
+        self.bytes = self.bytes.saturating_sub(retired.bytes);
+        Some(retired)
+    }
+
+    /// That all of them are evaluated with.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The rules for a session that took that generation, or for what has no session.
@@ -67,7 +82,7 @@ mod tests {
     fn prepared(generation: u32) -> Box<Prepared> {
         let set = RuleSet { generation: Generation(generation), ..RuleSet::default() };
         let engine = Arc::new(Engine::compile(Arc::new(set)).unwrap());
-        Box::new(Prepared { generation, rules: InForce::new(engine) })
+        Box::new(Prepared { generation, rules: InForce::new(engine), bytes: 10 })
     }
 
     fn found(generations: &mut Generations, set: u8, generation: Option<u32>) -> Option<u32> {
@@ -81,9 +96,9 @@ mod tests {
         assert!(all.adopt(SetId(1), prepared(1)) && all.adopt(SetId(1), prepared(2)));
         assert!(all.adopt(SetId(0), prepared(7)));
         assert_eq!(found(&mut all, 1, Some(1)), Some(1));
-        assert_eq!(found(&mut all, 1, None), Some(2));
+        assert_eq!((found(&mut all, 1, None), all.bytes()), (Some(2), 30));
         assert_eq!(all.retire(SetId(1), 1).map(|prepared| prepared.generation), Some(1));
-        assert!(all.retire(SetId(1), 1).is_none());
+        assert!(all.retire(SetId(1), 1).is_none() && all.bytes() == 20);
         assert_eq!(found(&mut all, 1, Some(1)), Some(2));
         assert_eq!(found(&mut all, 0, Some(7)), Some(7));
     }

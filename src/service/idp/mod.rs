@@ -24,7 +24,7 @@ pub use candidate::Candidate;
 use super::plugin::{About, ControlEvent, ControlFault, DataPlugin, Desk, Flags, Plugin};
 use super::policy::Policy;
 use crate::app::{Announced, FileWants};
-use crate::base::{PluginId, SetId, WorkerId};
+use crate::base::{PluginId, SetId, WorkerId, tally};
 use crate::inspect::{self, CostBook, Engine, FileTypes, HostState, InForce, Inspector};
 use crate::stream;
 use std::any::Any;
@@ -110,7 +110,7 @@ impl Plugin for Idp {
     /// The memory that a worker evaluates the rules with.
     fn prepare(&self, policy: &Policy, _worker: WorkerId) -> Option<Box<dyn Any + Send>> {
         let engine = Arc::clone(&policy.data).downcast::<Engine>().ok()?;
-        let mut rules = InForce::new(engine);
+        let (mut rules, bytes) = tally::of(|| InForce::new(engine));
         if rules.engine().wanted().files.or(self.inspection.files).magic {
             match FileTypes::open() {
                 Ok(types) => rules = rules.with_types(types),
@@ -121,7 +121,7 @@ impl Plugin for Idp {
             Some(book) => rules.measured(book),
             None => rules,
         };
-        Some(Box::new(generations::Prepared { generation: policy.generation, rules }))
+        Some(Box::new(generations::Prepared { generation: policy.generation, rules, bytes }))
     }
 
     fn shadow(&self, candidate: &(dyn Any + Send + Sync), worker: WorkerId) -> Option<Box<dyn Any + Send>> {

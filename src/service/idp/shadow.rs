@@ -10,7 +10,7 @@ use super::judgement::Judgement;
 use super::sides::{Side, Sides};
 use super::without::Without;
 use crate::app::Apps;
-use crate::base::{Anomaly, Dir};
+use crate::base::{Anomaly, Dir, tally};
 use crate::decode::Anomalies;
 use crate::inspect::{self, FileTypes, InForce, Inspector, StateHandle};
 use crate::service::comparison::{Comparison, Tally, Whose};
@@ -24,6 +24,8 @@ pub(super) struct Shadow {
     apps: Apps,
     inspector: Inspector,
     rules: InForce,
+    /// Bytes that these are evaluated with.
+    rule_memory: u64,
     /// Counts alerts, and sends nothing.
     report: Reporter,
     sides: Sides,
@@ -48,7 +50,7 @@ impl Shadow {
         inspection: inspect::Settings,
     ) -> Shadow {
         let (hosts, announced) = candidate.shared(&inspection);
-        let mut rules = InForce::new(Arc::clone(&candidate.engine));
+        let (mut rules, rule_memory) = tally::of(|| InForce::new(Arc::clone(&candidate.engine)));
         if rules.engine().wanted().files.magic
             && let Ok(types) = FileTypes::open()
         {
@@ -60,6 +62,7 @@ impl Shadow {
             apps: Apps::new(inspection.apps).sharing(announced),
             inspector: Inspector::new(inspection, hosts),
             rules,
+            rule_memory,
             report: Reporter::counting(tally(Whose::Shadow)),
             sides: Sides::new(candidate.sessions),
             in_force: Some(tally(Whose::Live)),
@@ -157,6 +160,11 @@ impl Shadow {
 
     pub(super) fn tune(&mut self, tuning: &Tuning) {
         self.inspector.tune(tuning.packet_alert_max, tuning.exceptions);
+    }
+
+    /// Bytes that its rules are evaluated with.
+    pub(super) fn rule_memory(&self) -> u64 {
+        self.rule_memory
     }
 
     /// Bytes that it holds of sessions.

@@ -314,7 +314,10 @@ impl DataPlugin for IdpWorker {
         numbers(Gauge::AppMemory, self.apps.memory() as u64);
         numbers(Gauge::StreamGaps, counters.gaps);
         numbers(Gauge::StreamConflicts, counters.conflicts);
-        numbers(Gauge::ShadowMemory, self.shadow.as_ref().map_or(0, |shadow| shadow.memory()));
+        let shadow = self.shadow.as_ref();
+        let tried = shadow.map_or(0, |shadow| shadow.rule_memory());
+        numbers(Gauge::RuleMemory, self.generations.bytes().saturating_add(tried));
+        numbers(Gauge::ShadowMemory, shadow.map_or(0, |shadow| shadow.memory()));
         numbers(Gauge::Generation, u64::from(self.generations.newest.generation().0));
     }
 }

@@ -43,7 +43,7 @@ impl Section for Changes {
         v.live(
             "write-file",
             "Write what is committed into the configuration file, so that the next start goes by it. Without it a commit holds\n\
-             until the appliance ends.",
+             until the appliance ends (a start anew by the watchdog is no end).",
             &mut self.write_file,
         );
     }

@@ -1,6 +1,6 @@
 //! `[rules]`, `[vars.address]`, `[vars.port]`.
 
-use crate::mgmt::config::value::Within;
+use crate::mgmt::config::value::{Bytes, Within};
 use crate::mgmt::config::visit::{Names, Section, Visitor};
 use std::path::PathBuf;
 
@@ -15,6 +15,7 @@ pub struct Rules {
     pub drop: Vec<PathBuf>,
     pub modify: Vec<PathBuf>,
     pub cache: PathBuf,
+    pub memory: Bytes,
     pub packet_alert_max: u16,
 }
 
@@ -30,6 +31,7 @@ impl Default for Rules {
             drop: Vec::new(),
             modify: Vec::new(),
             cache: PathBuf::new(),
+            memory: Bytes::mib(4096),
             packet_alert_max: 15,
         }
     }
@@ -69,6 +71,12 @@ impl Section for Rules {
             "cache",
             "Folder for the compiled rules, /var/lib/weir/rules say: a start with the same files takes them from there, in a\nfraction of the time. Written by `weir run`. Empty: none.",
             &mut self.cache,
+        );
+        v.live(
+            "memory",
+            "Bytes that rules may hold with what is compiled of them: all generations that sessions go by, and those being tried.\n\
+             A start, reload, trial or commit whose rules find no room beside them is refused, and the rules in force stay.",
+            &mut self.memory,
         );
         v.live(
             "packet-alert-max",

@@ -4,7 +4,7 @@
 use super::desk::{Desk, Draft, Unconfirmed};
 use super::force::Lenience;
 use super::papers::Papers;
-use super::unchanged;
+use super::{plain, unchanged};
 use crate::mgmt::config::edit::{self, Edit};
 use crate::mgmt::config::entries::{Difference, differences, entries};
 use crate::mgmt::configure::Committed;
@@ -148,14 +148,6 @@ impl Operator {
         tell(&waiting, &done, &unwritten);
         done.lines.extend(unwritten.iter().map(|fault| format!("not written: {fault}")));
         Ok(done)
-    }
-}
-
-/// Without what stands before the fault itself.
-fn plain(error: &ControlError) -> String {
-    match error {
-        ControlError::Unchanged(why) => why.clone(),
-        other => other.to_string(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::base::Time;
 use crate::mgmt::eve::time::Stamp;
+use crate::mgmt::kept;
 use crate::mgmt::revisions::{RevisionError, State, Store};
 use std::time::Duration;
 
@@ -77,6 +78,13 @@ impl Desk {
     pub fn waiting(&self) -> Option<(u32, String)> {
         let waiting = self.unconfirmed.as_ref()?;
         Some((*waiting.numbers.last()?, waiting.who.clone()))
+    }
+
+    /// What the next start would not find in the file: that goes by what is confirmed.
+    pub fn beyond_file(&self) -> Option<kept::Committed> {
+        let text = self.unconfirmed.as_ref().map_or(&self.committed, |waiting| &waiting.back.text);
+        let differs = *text != self.on_disk;
+        differs.then(|| kept::Committed { text: text.clone(), in_file: self.on_disk.clone() })
     }
 
     /// The candidate's.
@@ -158,6 +166,21 @@ mod tests {
             why.starts_with("revision 2 by me waits for a confirmation until 1970-01-01T00:00:10"),
             "{why}"
         );
+    }
+
+    #[test]
+    fn a_start_anew_is_to_find_what_was_confirmed_and_is_not_in_the_file() {
+        let mut desk = Desk::new("a");
+        let beyond = |desk: &Desk| desk.beyond_file().map(|kept| (kept.text, kept.in_file));
+        assert_eq!(beyond(&desk), None);
+        desk.put(Some(2), "b".into(), past(1, "a"), Some((Time::from_secs(10), "me")));
+        assert_eq!(beyond(&desk), None, "it goes back to what the file says");
+        desk.put(Some(3), "c".into(), past(2, "b"), None);
+        assert_eq!(beyond(&desk), Some(("c".into(), "a".into())));
+        desk.put(Some(4), "d".into(), past(3, "c"), Some((Time::from_secs(10), "me")));
+        assert_eq!(beyond(&desk), Some(("c".into(), "a".into())));
+        desk.on_disk = "c".into();
+        assert_eq!(beyond(&desk), None);
     }
 
     fn store_of(folder: &std::path::Path, revisions: &[(u32, &str, State)]) -> Store {

@@ -35,7 +35,7 @@ fn restart(old: &Config, new: &Config) -> Vec<Difference> {
 pub(super) struct Lenience {
     /// Rules that are refused.
     pub refused_rules: bool,
-    /// Workers that have no room for further rules: these wait until they have.
+    /// Workers that have no room for further rules: these wait until they have; and the cap of rules' memory.
     pub no_room: bool,
     /// Output files that cannot be opened now.
     pub outputs: Opening,
@@ -137,7 +137,8 @@ impl Operator {
             self.has_room()?;
         }
         let rules = match touched(Area::Rules) {
-            true => Some(self.compile(&next, lenience.refused_rules)?),
+            true if lenience.no_room => Some(self.compile(&next, lenience.refused_rules)?),
+            true => Some(self.with_room(self.compile(&next, lenience.refused_rules)?, &next.config)?),
             false => None,
         };
         let renewed = match touched(Area::Outputs) {

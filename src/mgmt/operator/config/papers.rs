@@ -2,7 +2,7 @@
 //! before the change.
 
 use super::desk::{Desk, Past, Unconfirmed};
-use super::{kept, unchanged};
+use super::{kept, plain, unchanged};
 use crate::mgmt::config::{Loaded, text};
 use crate::mgmt::configure::Committed;
 use crate::mgmt::control::ControlError;
@@ -77,7 +77,7 @@ impl Operator {
         };
         let running = self.loaded();
         let file = self.file()?;
-        let still = |error: ControlError| unchanged(format!("{waiting} still: {error}"));
+        let still = |error: ControlError| unchanged(format!("{waiting} still: {}", plain(&error)));
         let written = self.file_to_be(desk, &file, &running, &desk.committed).map_err(still)?;
         let settled =
             self.restated(&running, &waiting, State::Confirmed).map_err(unchanged).map_err(still)?;
