@@ -91,9 +91,9 @@ fn narrow(sieve: &Sieve, chunk: &mut Chunk, found: usize) -> usize {
         let position = chunk.waiting[n & (PLACES - 1)];
         let hashes = hashes(about(&chunk.folded, position));
         let mut shelves = 0;
-        for n in 0..SHELVES {
-            if !sieve.shelves[n].is_empty {
-                shelves |= (sieve.shelves[n].has(hashes[n]) as u8) << n;
+        for (n, (shelf, hash)) in sieve.shelves.iter().zip(hashes).enumerate() {
+            if !shelf.is_empty {
+                shelves |= (shelf.has(hash) as u8) << n;
             }
         }
         chunk.kept[kept & (PLACES - 1)] = (position, shelves);
