@@ -358,7 +358,6 @@ impl Apps {
         let spares = &mut self.spares;
         std::mem::swap(spares, &mut state.transactions.spares);
         let (decoders, limits, counters) = (&mut self.decoders, &self.limits, &mut self.counters);
-        state.transactions.at_work();
         let result = work(&mut Run {
             state,
             decoders,

@@ -46,6 +46,7 @@ impl Bench {
         let (time, tuple, changed) = (Time::from_secs(0), *tuple, *changed);
         let mut sink = Sink { transactions, limits, tuple, time, changed, flush: flushed, sealed, expected };
         let next = work(decoder.as_mut(), &mut sink);
+        transactions.at_work();
         self.relieve();
         next
     }

@@ -65,6 +65,8 @@ pub struct Transactions {
     by_rules: Wanted,
     /// One may have come to be through since the last sweep.
     unswept: bool,
+    /// One may have changed since rules last looked at all of a direction.
+    news: PerDir<bool>,
     /// Taken from the worker's before a decoder runs, so that opening needs no other borrow.
     pub(super) spares: Spares,
 }
@@ -78,6 +80,7 @@ impl Transactions {
             wanted: Wanted::default(),
             by_rules: Wanted::default(),
             unswept: false,
+            news: PerDir::default(),
             spares: Spares::default(),
         }
     }
@@ -180,6 +183,7 @@ impl Transactions {
     /// Rules that wait for something beside a transaction look at all of them once more.
     pub fn look_again(&mut self) {
         self.live.iter_mut().for_each(|tx| tx.changed = PerDir([true; 2]));
+        self.at_work();
     }
 
     /// The oldest of too many end as they stand, down to half of what a session may have. They go with the next sweep behind
@@ -191,6 +195,7 @@ impl Transactions {
             Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
         }
         self.spares.cut_short += end as u64;
+        self.at_work();
     }
 
     /// Nothing more will come: all end as they stand.
@@ -199,14 +204,29 @@ impl Transactions {
             tx.keep_open(false);
             Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
         }
+        self.at_work();
     }
 
-    /// A decoder or a rule was at work on them.
-    pub fn at_work(&mut self) {
-        self.unswept = true;
+    /// They change.
+    pub(super) fn at_work(&mut self) {
+        (self.unswept, self.news) = (true, PerDir([true; 2]));
     }
 
-    pub(super) fn is_unswept(&self) -> bool {
+    /// Whether one may have changed since the last call for that direction. Then rules look, which may be the last that one
+    /// waited for.
+    pub fn take_news(&mut self, dir: Dir) -> bool {
+        let news = std::mem::take(&mut self.news[dir]);
+        self.unswept |= news;
+        news
+    }
+
+    /// Rules did not get to the last of them.
+    pub fn put_back_news(&mut self, dir: Dir) {
+        self.news[dir] = true;
+    }
+
+    /// Something was done to them since the last sweep.
+    pub fn is_unswept(&self) -> bool {
         self.unswept
     }
 

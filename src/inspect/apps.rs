@@ -4,7 +4,7 @@
 //! Ports and addresses are not looked at here: a rule's header is compared when it is evaluated.
 
 use super::engine::Compiled;
-use super::group::fast_pattern;
+use super::group::{fast_pattern, reach_of};
 use super::kind::Kind;
 use super::matcher::TooLarge;
 use super::set::{Member, Set};
@@ -17,7 +17,7 @@ use crate::rules::ruleset::{AppCheck, BufferId, Check, Context, PayloadScope, Tr
 use crate::rules::{Rule, RuleSet, Windows, state};
 use std::collections::BTreeMap;
 
-/// One buffer's, each with the number of its chain of transformations.
+/// One buffer's, each with the number of its chain of transformations; of a chain there may be two.
 type Sets = Box<[(u16, Set)]>;
 
 /// Immutable, a part of the engine.
@@ -165,7 +165,8 @@ fn uses_apps(rule: &Rule, kind: Kind) -> bool {
     kind == Kind::Transaction || !rule.app.is_empty() || rule.checks.iter().any(asks)
 }
 
-type Chains<'r> = BTreeMap<u16, Vec<Member<'r>>>;
+/// By chain, and what can stand at one offset apart, which is no search: but not where bytes would be transformed twice for it.
+type Chains<'r> = BTreeMap<(u16, bool), Vec<Member<'r>>>;
 
 fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir, known: &Windows) -> Result<Box<[Sets]>, TooLarge> {
     let mut buffers: Vec<Chains<'_>> = vec![BTreeMap::new(); context::COUNT];
@@ -174,11 +175,12 @@ fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir, known: &Windows) -> Resu
         if only.is_none_or(|only| only == dir)
             && let Some(chains) = buffers.get_mut(usize::from(id.0))
         {
-            chains.entry(chain).or_default().push(Member::of(index, pattern));
+            let member = Member { reach: reach_of(rule), ..Member::of(index, pattern) };
+            chains.entry((chain, chain == 0 && member.is_anchored())).or_default().push(member);
         }
     }
     let build = |chains: &Chains<'_>| {
-        let sets = chains.iter().map(|(&chain, members)| Ok((chain, Set::build_app(members, known)?)));
+        let sets = chains.iter().map(|(&(chain, _), members)| Ok((chain, Set::build_app(members, known)?)));
         sets.collect::<Result<Sets, TooLarge>>()
     };
     parallel::map(&buffers, build).into_iter().collect()

@@ -88,8 +88,7 @@ impl<'r> Plan<'r> {
     /// of a place one that is searched in a few bytes. What is left is smaller by them, and searched for in all.
     fn set_apart_what_is_near(&mut self) {
         for (place, members) in std::mem::take(&mut self.places) {
-            let (anchored, others): (Vec<_>, Vec<_>) =
-                members.into_iter().partition(|member| matches!(member.reach, Reach::At(_)));
+            let (anchored, others): (Vec<_>, Vec<_>) = members.into_iter().partition(Member::is_anchored);
             let (near, far): (Vec<_>, Vec<_>) = others.into_iter().partition(|member| member.end() <= NEAR);
             let parts = if near.len() < WORTH_A_SET && !far.is_empty() {
                 [anchored, [far, near].concat(), Vec::new()]

@@ -74,6 +74,10 @@ impl<'r> Member<'r> {
         Member { rule, pattern, side: Side::Any, reach: Reach::Anywhere }
     }
 
+    pub(crate) fn is_anchored(&self) -> bool {
+        matches!(self.reach, Reach::At(_))
+    }
+
     /// Bytes from the buffer's begin within which the pattern ends.
     pub(crate) fn end(&self) -> usize {
         match self.reach {
@@ -167,15 +171,17 @@ impl Set {
         }
     }
 
-    /// Calls `candidate` for each rule for these ports whose fast pattern occurs in the buffer `block`, where it may.
+    /// Calls `candidate` for each rule for these ports whose fast pattern occurs in `block`, which begins at `offset` of its
+    /// buffer, where it may.
     pub(crate) fn scan(
         &self,
         block: &[u8],
+        offset: u64,
         ends: Ends,
         seen: &mut Seen,
         mut candidate: impl FnMut(RuleIndex),
     ) {
-        self.search(self.reaches(block, 0), 0, seen, |pattern| {
+        self.search(self.reaches(block, offset), offset, seen, |pattern| {
             self.behind(pattern, ends).for_each(&mut candidate)
         });
     }

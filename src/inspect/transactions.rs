@@ -60,20 +60,21 @@ impl Turn<'_> {
         seen: &mut Seen,
         meter: &mut impl Meter,
     ) {
-        let mut looked = false;
+        if !all.take_news(dir) {
+            return;
+        }
         'all: for tx in all.iter_mut() {
             // More than once only where a buffer has holes, each of which ends a look.
             while tx.changed[dir] {
                 self.look_at(tx, dir, candidates, seen, meter);
                 tx.looked_at(dir);
-                looked = true;
                 if self.outcome.passed || self.outcome.out_of_budget {
                     break 'all;
                 }
             }
         }
-        if looked {
-            all.at_work();
+        if self.outcome.passed || self.outcome.out_of_budget {
+            all.put_back_news(dir);
         }
     }
 
@@ -112,11 +113,11 @@ impl Turn<'_> {
         let from = std::mem::replace(&mut tx.marks.scanned[dir], items);
         let fresh = tx.items().get(from..).unwrap_or_default();
         for item in fresh.iter().filter(|item| item.dir == dir && !is_frame(item.id)) {
-            self.scan(dir, item.id, tx.bytes(item), candidates, seen);
+            self.scan((dir, item.id), tx.bytes(item), 0, candidates, seen);
         }
         for streamed in tx.streamed().iter().filter(|s| s.dir == dir) {
-            if let Some((bytes, ..)) = streamed.ready() {
-                self.scan(dir, streamed.id, bytes, candidates, seen);
+            if let Some((bytes, base, _)) = streamed.ready() {
+                self.scan((dir, streamed.id), bytes, base, candidates, seen);
             }
         }
         let marks = &mut tx.marks;
@@ -146,7 +147,7 @@ impl Turn<'_> {
         let (of, mut found) = std::mem::take(&mut candidates.by_payload);
         if of != Some(proto) {
             found.clear();
-            let mut scan = |bytes: &[u8]| set.scan(bytes, Ends::default(), seen, |rule| found.push(rule));
+            let mut scan = |bytes: &[u8]| set.scan(bytes, 0, Ends::default(), seen, |rule| found.push(rule));
             match self.payload.window() {
                 Some(window) => scan(window.bytes),
                 None if self.payload.is_sealed() => {}
@@ -168,18 +169,19 @@ impl Turn<'_> {
         if whole { Dir::ToServer } else { dir }
     }
 
+    /// Looks for what stands in these bytes, which begin at `offset` of a direction's buffer.
     pub(super) fn scan(
         &mut self,
-        dir: Dir,
-        buffer: BufferId,
+        (dir, buffer): (Dir, BufferId),
         bytes: &[u8],
+        offset: u64,
         candidates: &mut Candidates,
         seen: &mut Seen,
     ) {
         let engine = self.engine;
         for (number, set) in engine.apps().sets(dir, buffer) {
             if *number == 0 {
-                set.scan(bytes, Ends::default(), seen, |rule| candidates.add(rule));
+                set.scan(bytes, offset, Ends::default(), seen, |rule| candidates.add(rule));
                 continue;
             }
             let chain = apps::chain(engine.rules(), *number);
@@ -187,7 +189,7 @@ impl Turn<'_> {
                 return;
             }
             let made = self.bench.run(*number, chain, bytes);
-            set.scan(&made, Ends::default(), seen, |rule| candidates.add(rule));
+            set.scan(&made, 0, Ends::default(), seen, |rule| candidates.add(rule));
             self.bench.put_back(made);
         }
     }

@@ -256,6 +256,7 @@ impl Run<'_> {
             expected: self.expected,
         };
         let next = work(decoder.as_deref_mut()?, &mut sink);
+        transactions.at_work();
         if known.proto.is_some_and(|proto| proto != transactions.proto) {
             known.becomes(transactions.proto);
         }

@@ -50,7 +50,7 @@ impl InForce {
 
     /// Says of the transactions' files what they are, as far as enough of them came.
     pub fn name_types(&self, transactions: &mut Transactions) {
-        let Some(types) = &self.types else { return };
+        let Some(types) = self.types.as_ref().filter(|_| transactions.is_unswept()) else { return };
         for tx in transactions.iter_mut() {
             tx.name_types(|first, out| types.tell(first, out));
         }

@@ -151,7 +151,9 @@ pub struct Inspector {
     hosts: Arc<HostState>,
     order: Box<dyn Order>,
     position: u64,
-    outcome: Outcome,
+    /// The last, and the one before it: they are large, and change places.
+    outcome: Box<Outcome>,
+    before: Box<Outcome>,
     counters: Arc<InspectCounters>,
 }
 
@@ -164,7 +166,8 @@ impl Inspector {
             hosts,
             order: Box::new(AsTheyCome),
             position: 0,
-            outcome: Outcome::default(),
+            outcome: Box::default(),
+            before: Box::default(),
             counters: Arc::default(),
             settings,
         }
@@ -284,6 +287,11 @@ impl Inspector {
         })
     }
 
+    /// The outcomes of the last two looks, the earlier one first.
+    pub fn last_two(&self) -> (&Outcome, &Outcome) {
+        (&self.before, &self.outcome)
+    }
+
     fn evaluate(
         &mut self,
         rules: &mut InForce,
@@ -308,6 +316,7 @@ impl Inspector {
         alerts: usize,
         work: impl FnOnce(&mut Turn<'_>, &mut Candidates, &mut Seen),
     ) -> &Outcome {
+        std::mem::swap(&mut self.outcome, &mut self.before);
         self.outcome.clear();
         rules.candidates.by_payload.0 = None;
         let InForce { engine, candidates, seen, caches, bench, .. } = rules;
@@ -401,7 +410,7 @@ fn scan(
         (Place::Buffer(context), _) => context,
     };
     buffers::any(context, facts, |bytes| {
-        set.scan(bytes, ends, seen, |rule| candidates.add(rule));
+        set.scan(bytes, 0, ends, seen, |rule| candidates.add(rule));
         false
     });
 }

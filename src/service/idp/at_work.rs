@@ -207,22 +207,18 @@ impl AtWork<'_> {
                     tell(own, rules.engine().rules(), None, judgement);
                 }
                 Some(app) => {
-                    // Few packets have an outcome that must be kept meanwhile.
-                    let (before, own) = (own.alerts.len(), own.acts().then(|| own.clone()));
-                    let txs = &mut app.transactions;
-                    let theirs =
-                        inspector.inspect_transactions(rules, &facts, Some(&mut state), payload, txs, before);
+                    let (before, txs) = (own.alerts.len(), &mut app.transactions);
+                    inspector.inspect_transactions(rules, &facts, Some(&mut state), payload, txs, before);
+                    let (own, theirs) = inspector.last_two();
                     let set = rules.engine().rules();
-                    // A transaction's rule that lets the packet pass comes before all that drop or alert.
-                    let own = own.filter(|_| !theirs.passed);
-                    own.iter().for_each(|own| {
-                        judgement.take(own);
-                        judgement.ask_ip_actions(rules.engine(), own);
-                    });
-                    judgement.take(theirs);
-                    judgement.ask_ip_actions(rules.engine(), theirs);
+                    // A transaction's rule that lets the packet pass comes before all that drop or alert. Few have an outcome.
+                    let own = Some(own).filter(|own| own.acts() && !theirs.passed);
+                    for outcome in own.into_iter().chain([theirs]) {
+                        judgement.take(outcome);
+                        judgement.ask_ip_actions(rules.engine(), outcome);
+                    }
                     if let Some(own) = own {
-                        tell(&own, set, None, judgement);
+                        tell(own, set, None, judgement);
                     }
                     tell(theirs, set, Some(&app.transactions), judgement);
                 }
