@@ -69,7 +69,7 @@ impl Line {
                 last[at + offset] = Some(byte);
             }
         }
-        if in_order(&self.received[0]).len() > self.acknowledged && bytes.len() % 3 == 0 {
+        if in_order(&self.received[0]).len() > self.acknowledged && bytes.len().is_multiple_of(3) {
             self.acknowledged = in_order(&self.received[0]).len();
             let ack = first.wrapping_add(self.acknowledged as u32);
             self.send(Dir::ToClient, SERVER_ISN + 1, ack, ACK, &[]);
