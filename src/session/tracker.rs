@@ -106,6 +106,8 @@ const KNOWN: u8 = 8;
 const ACKED: u8 = 16;
 /// `stamp` and `stamped_at` mean something.
 const STAMPED: u8 = 32;
+/// Its SYNs named several initial numbers.
+const CONTESTED: u8 = 64;
 
 const NO_SCALE: u8 = 0xff;
 /// RFC 7323, section 2.3.
@@ -160,6 +162,11 @@ impl TcpTracker {
     /// The handshake was seen: who opened the session is known.
     pub fn opening_seen(&self) -> bool {
         !self.lenient
+    }
+
+    /// Which of several SYNs the other end took is not known before the handshake is done: what does not fit may be its stream.
+    pub fn is_contested(&self) -> bool {
+        self.sides.0.iter().any(|side| side.has(CONTESTED))
     }
 
     /// The first sequence number of a direction's stream; `None` before anything of it was seen.

@@ -89,7 +89,7 @@ impl Rules {
             }
             Rules::Discard => {
                 let last = rules.discard_shadow(p::DiscardShadowRequest {}).await.map_err(refused)?;
-                shadow::report(&last.into_inner())
+                shadow::discarded(&last.into_inner())
             }
             Rules::Set(Set { rule: (gid, sid), action, span }) => {
                 let for_ms = span.map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));

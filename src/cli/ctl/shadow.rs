@@ -37,7 +37,27 @@ fn signed(pair: p::ShadowPair) -> i128 {
     i128::from(pair.shadow) - i128::from(pair.live)
 }
 
+/// What a trial came to, with what can be done with its rules.
 pub(super) fn report(report: &p::ShadowReport) -> Answer {
+    let next = match (report.running, report.beside == report.in_force) {
+        (true, true) => String::new(),
+        (false, true) => {
+            "`weir ctl rules publish` puts them in force, `weir ctl rules discard` forgets them\n".into()
+        }
+        (_, false) => format!(
+            "generation {} is in force by now, so these cannot be published: `weir ctl rules discard`, and try anew\n",
+            report.in_force
+        ),
+    };
+    told(report, &next)
+}
+
+/// What one came to of which nothing is left.
+pub(super) fn discarded(report: &p::ShadowReport) -> Answer {
+    told(report, "they are forgotten\n")
+}
+
+fn told(report: &p::ShadowReport, next: &str) -> Answer {
     let span = |from: u64, to: u64| to.saturating_sub(from).div_ceil(1_000_000);
     let state = match report.running {
         true => format!("running, {} s left", span(report.now, report.until)),
@@ -74,16 +94,6 @@ pub(super) fn report(report: &p::ShadowReport) -> Answer {
     let more = match report.left_out {
         0 => String::new(),
         n => format!("{n} more rules, which differ less\n"),
-    };
-    let next = match (report.running, report.beside == report.in_force) {
-        (true, true) => String::new(),
-        (false, true) => {
-            "`weir ctl rules publish` puts them in force, `weir ctl rules discard` forgets them\n".into()
-        }
-        (_, false) => format!(
-            "generation {} is in force by now, so these cannot be published: `weir ctl rules discard`, and try anew\n",
-            report.in_force
-        ),
     };
     Answer { json: as_json(report, totals, without_rule), table: format!("{head}{table}{more}{next}") }
 }

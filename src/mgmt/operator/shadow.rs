@@ -276,6 +276,7 @@ impl Shadowing for Operator {
 
     fn discard(&self, who: &str) -> Result<ShadowReport, ControlError> {
         let _one = lock(&self.asking);
+        self.stop_shadow();
         let report = lock(&self.trial).as_ref().map(|trial| self.tell(trial));
         let Some(report) = report else { return refused(NONE) };
         self.forget_shadow();

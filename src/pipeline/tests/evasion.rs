@@ -173,6 +173,15 @@ fn each_rule_finds_what_a_syn_carries_once() {
         let sids: Vec<u32> = found.iter().map(|(sid, ..)| *sid).collect();
         assert_eq!(sids, [4, 5], "{fast_open}");
     }
+    // The server's as well.
+    let mut line = Line::new(Mode::Ips, true);
+    line.syn(ISN, b"", false);
+    line.send(Dir::ToClient, SERVER_ISN, ISN.wrapping_add(1), SYN | ACK, b"once ");
+    line.say(0, ACK, b"");
+    line.send(Dir::ToClient, SERVER_ISN + 6, ISN.wrapping_add(1), ACK | PSH, b"and more");
+    assert_eq!(line.left(), "once and more");
+    let found = alerts(&engine(RULES), &line.0.finish());
+    assert_eq!(found.iter().map(|(sid, ..)| *sid).collect::<Vec<_>>(), [4, 5]);
 }
 
 #[test]

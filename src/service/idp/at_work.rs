@@ -96,7 +96,9 @@ impl AtWork<'_> {
         let engine = self.rules.engine();
         let (raw, decoded) = (engine.reads_streams(), self.decodes());
         let payload = packet.subject.bytes.get(packet.decoded.payload_range()).unwrap_or_default();
-        let unseen = tracked.fit == Fit::Invalid && (raw || decoded) && !payload.is_empty();
+        // Before the handshake is done nobody takes what does not fit, unless it is not known which SYN he took.
+        let open = session.tcp.state.handshake_done() || session.tcp.is_contested();
+        let unseen = tracked.fit == Fit::Invalid && open && (raw || decoded) && !payload.is_empty();
         if tracked.fit == Fit::Valid && (raw || decoded) {
             self.streams.decode(decoded);
             let fed = self.streams.feed(session, dir, tracked, payload, packet.inline);

@@ -91,6 +91,7 @@ impl TcpTracker {
                     out.complain(Anomaly::StreamPktRetransmission);
                 } else {
                     out.restarted = !again;
+                    self.sides[dir].marks |= if again { 0 } else { CONTESTED };
                     self.sides[dir].syn(tcp, payload);
                     self.fast_open = tcp.fast_open;
                 }
