@@ -152,9 +152,9 @@ fn verdict(done: &Replayed, rules: &RulesAtStart) -> Outcome {
     }
     flawed |= super::tell_failed(&done.failed, done.written_off);
     if !done.balance.is_even() {
-        super::tell(&format!(
-            "error: frames do not add up, which is a fault of weir: please report it with the capture"
-        ));
+        super::tell(
+            "error: frames do not add up, which is a fault of weir: please report it with the capture",
+        );
         flawed = true;
     }
     for said in done.plugins_out.iter().chain(&done.lines_lost) {
