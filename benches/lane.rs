@@ -1,5 +1,5 @@
 //! Cycles per packet of a worker's stages: decode, reassembly check and session lookup among a million live sessions, with a
-//! chain of no services; and what detection without a rule, `passthru` in front of it, and our own rules add. The same packets
+//! chain of no services; and what detection without a rule, `passthru` in front of it, our own rules, and a trial of these add. The same packets
 //! within VXLAN beside those that are not: there a frame has two packets and two sessions, its own and the tunnel's.
 //!
 //! `cargo bench --bench lane [-- SESSIONS]`. Prints the median of rounds, in cycles of the processor's counter. Each round
@@ -12,14 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use support::{Back, lane};
-use weir::base::{PluginId, PortId, SetId, Time};
+use weir::base::{PluginId, PortId, SetId, Time, WorkerId};
 use weir::inspect::{self, Engine};
 use weir::io::dpdk::{Eal, EalConfig, Memory, Pool, PoolConfig, cycles};
 use weir::io::{BURST, Burst, FrameAllocator, FrameMeta};
 use weir::pipeline::lane::Lane;
 use weir::rules::{Classifications, References, SourceFile, Vars, load};
-use weir::service::idp::Idp;
+use weir::service::idp::{Candidate, Idp};
 use weir::service::plan::Attached;
+use weir::service::services::Command;
 use weir::service::{Plugin, ServicePlan, builtin};
 use weir::stream;
 use weir::wire::build::{self, IpFields, Link, Tunnel};
@@ -37,13 +38,15 @@ enum Services {
     Idp,
     /// `passthru` in front of detection.
     Passthru,
+    /// Detection with the same rules tried beside those in force.
+    Tried,
 }
 
 fn service_plan(services: Services, engine: &Arc<Engine>) -> ServicePlan {
     let (streams, inspection) = (stream::Settings::default(), inspect::Settings::default());
     match services {
         Services::Empty => ServicePlan::of(Vec::new(), 1),
-        Services::Idp => Idp::alone(engine, streams, inspection, 1),
+        Services::Idp | Services::Tried => Idp::alone(engine, streams, inspection, 1),
         Services::Passthru => {
             let passthru = builtin::make("passthru").expect("it is built in");
             let hosts = Arc::new(inspect::HostState::new(&inspection));
@@ -54,6 +57,13 @@ fn service_plan(services: Services, engine: &Arc<Engine>) -> ServicePlan {
             plan
         }
     }
+}
+
+/// Has the lane try the engine's rules beside those in force.
+fn try_rules(lane: &mut Lane, plan: &ServicePlan, engine: &Arc<Engine>, sessions: u32) {
+    let candidate = Candidate::new(Arc::clone(engine), engine.rules(), 1, sessions as usize);
+    let made = plan.plugins[0].shadow(&candidate, WorkerId(0));
+    lane.command(Command::Shadow(PluginId(0), made));
 }
 
 /// A burst of frames of the flows that a generator names; each frame is an old one with other addresses and ports.
@@ -129,13 +139,14 @@ fn main() {
     let config = PoolConfig { name: "bench".into(), segments: 8191, ..PoolConfig::default() };
     let pool = Pool::new(&eal, &config).expect("a pool");
     println!("frames in {}, sessions in ordinary pages", if huge { "2 MiB pages" } else { "4 KiB pages" });
-    println!("{:<44} {:>10} {:>14}", "stage", "sessions", "cycles/packet");
+    println!("{:<46} {:>10} {:>14}", "stage", "sessions", "cycles/packet");
     let ours = std::fs::read_to_string("signatures/weir.rules").expect("run from the repository");
     let sets = [
         ("decode, session lookup, an empty chain", Services::Empty, "", false),
         ("the same, with idp without a rule", Services::Idp, "", false),
         ("the same, with passthru in front of it", Services::Passthru, "", false),
         ("idp alone, with signatures/weir.rules", Services::Idp, &ours, false),
+        ("the same, and the same rules tried beside them", Services::Tried, &ours, false),
         ("within VXLAN, an empty chain", Services::Empty, "", true),
         ("within VXLAN, with idp without a rule", Services::Idp, "", true),
     ];
@@ -165,6 +176,9 @@ fn main() {
             let engine = Arc::new(Engine::compile(Arc::new(rules)).expect("the rules compile"));
             let plan = service_plan(services, &engine);
             let mut lane = lane(live + live / 4, &plan, Box::new(pool.allocator()), &back);
+            if matches!(services, Services::Tried) {
+                try_rules(&mut lane, &plan, &engine, live + live / 4);
+            }
             let clock = Time::from_secs(1_780_000_000);
             let mut maker = Maker { back: back.clone(), sessions: live, state: 1, clock, at };
             let median = measure(&mut lane, &mut maker);
@@ -172,7 +186,7 @@ fn main() {
             let shares = if tunnelled { live.div_ceil(16) } else { 0 };
             let alive = lane.sessions().len() as u32;
             assert!(alive >= live && alive <= live + shares, "{alive} sessions are alive");
-            println!("{name:<44} {live:>10} {median:>14.0}");
+            println!("{name:<46} {live:>10} {median:>14.0}");
             drop((lane, maker));
             back.0.lock().expect("one thread").clear();
         }
