@@ -269,6 +269,9 @@ fn span(summaries: &[Summary]) -> Option<(Time, Time)> {
 
 type LogThread = std::thread::JoinHandle<crate::mgmt::EventLog>;
 
+/// How long the log waits when there was nothing to write: a worker's ring holds what comes meanwhile many times over.
+const IDLE: std::time::Duration = std::time::Duration::from_millis(1);
+
 /// Empties the event rings until the workers have ended.
 fn spawn_log(
     mut log: crate::mgmt::EventLog,
@@ -287,7 +290,7 @@ fn spawn_log(
                 watchdog::carry_out(sentence, &mut log);
             }
             if log.turn(clock.now()) == 0 {
-                std::thread::park_timeout(std::time::Duration::from_micros(200));
+                std::thread::park_timeout(IDLE);
             }
         }
         sentence::attend(false);

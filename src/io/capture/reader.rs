@@ -14,7 +14,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// What is read from the file at once; it grows for a longer record.
-const BUFFER: usize = 1 << 20;
+const BUFFER: usize = 1 << 17;
 
 /// The longest record or block: beyond this it is damage, not data.
 const MAX_BLOCK: usize = 16 << 20;
