@@ -104,15 +104,26 @@ fn what_is_set_survives_a_reload_and_nonsense_is_refused() {
     assert!(line.can("udp 4003 attack"));
     let parts = line.json(&["memory"]);
     let names: Vec<&str> = parts.as_array().unwrap().iter().map(|p| p["part"].as_str().unwrap()).collect();
-    let expected =
-        ["sessions", "fragments", "streams", "applications", "rules", "shadow", "frames", "logs", "process"];
+    let expected = [
+        "sessions",
+        "fragments",
+        "streams",
+        "applications",
+        "rules",
+        "evaluation",
+        "shadow",
+        "frames",
+        "logs",
+        "process",
+    ];
     assert_eq!(names, expected);
     for part in parts.as_array().unwrap() {
         let (used, cap) = (part["used"].as_u64().unwrap(), part["cap"].as_u64());
         assert!(cap.is_none_or(|cap| used <= cap), "{part}");
-        assert_eq!(cap.is_none(), part["part"] == "process" || part["part"] == "rules");
+        let uncapped = ["process", "evaluation"].contains(&part["part"].as_str().unwrap());
+        assert_eq!(cap.is_none(), uncapped, "{part}");
     }
-    assert!(parts[0]["used"].as_u64() > Some(0) && parts[8]["used"].as_u64() > Some(1 << 20), "{parts}");
+    assert!(parts[0]["used"].as_u64() > Some(0) && parts[9]["used"].as_u64() > Some(1 << 20), "{parts}");
     let events = line.end();
     assert_eq!(events.of("alert").len(), 3, "one was blocked; one was let go, and answered");
 }
