@@ -45,15 +45,19 @@ fn what_killed_processes_left_goes_with_the_next_write() {
     let (_folder, store) = store(9);
     file::make_folder(&store.folder).unwrap();
     let gone = u32::MAX;
-    fs::write(store.folder.join(format!(".000007.toml.{gone}.new")), "half").unwrap();
+    let half = |path: &std::path::Path| {
+        fs::write(path, "half").unwrap();
+        leftovers::age(path);
+    };
+    half(&store.folder.join(format!(".000007.toml.{gone}.new")));
     store.prepare(&revision(1), "").unwrap().keep().unwrap();
     assert_eq!(fs::read_dir(&store.folder).unwrap().count(), 1);
     let place = store.folder.parent().unwrap().join("weir.toml");
-    let half = |name: &str| place.with_file_name(format!(".{name}.{gone}.new"));
-    fs::write(half("weir.toml"), "half").unwrap();
-    fs::write(half("other.toml"), "somebody else's").unwrap();
+    let beside = |name: &str| place.with_file_name(format!(".{name}.{gone}.new"));
+    half(&beside("weir.toml"));
+    half(&beside("other.toml"));
     Prepared::write(&place, b"new").unwrap().keep().unwrap();
-    assert!(!half("weir.toml").exists() && half("other.toml").exists());
+    assert!(!beside("weir.toml").exists() && beside("other.toml").exists());
 }
 
 #[test]

@@ -229,8 +229,10 @@ mod tests {
         let path = dir.path().join("compiled.weirset");
         let left = |name: String| dir.path().join(name);
         let gone = u32::MAX;
-        fs::write(left(format!("compiled.{gone}-0.new")), "half a set").unwrap();
-        fs::write(left(format!("other.{gone}-0.new")), "of another").unwrap();
+        for name in [format!("compiled.{gone}-0.new"), format!("other.{gone}-0.new")] {
+            fs::write(left(name.clone()), "half a set").unwrap();
+            leftovers::age(&left(name));
+        }
         write(&path, b"set").unwrap();
         let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names.len(), 2, "{names:?}");
