@@ -159,6 +159,31 @@ fn with_bypass_what_a_ring_has_no_room_for_goes_on_uninspected() {
     line.end();
 }
 
+#[test]
+fn what_the_kernel_had_no_room_for_while_nobody_took_it_is_counted() {
+    if !may_run() {
+        return;
+    }
+    const SENT: u64 = 4000;
+    let mut line = Line::new(0, |_| String::new());
+    line.answers();
+    assert_eq!(line.counter("capture.kernel_drops"), 0);
+    let signal = |name: &str| support::netns::tool(&format!("kill -{name} {}", line.id()));
+    let received = || line.counter("port.client-side.rx_packets");
+    let before = received();
+    signal("STOP");
+    let ping = format!("ping -q -c {SENT} -l {SENT} -i 0.002 -W 1 {}", line.server_address());
+    line.client_side().attempt(&ping);
+    signal("CONT");
+    until("the port to say what came and what was lost", || {
+        (received() - before + line.counter("port.client-side.rx_missed") >= SENT).then_some(())
+    });
+    let lost = line.counter("port.client-side.rx_missed");
+    assert!(lost > SENT / 4 && line.counter("capture.kernel_drops") >= lost, "{lost}");
+    line.balances();
+    line.end();
+}
+
 /// Fragments of datagrams that never become whole hold half of a tiny pool, and packets that a plugin holds the rest.
 #[test]
 fn a_pool_that_is_empty_loses_frames_by_a_counter_and_comes_back() {

@@ -28,6 +28,7 @@ fn tls() -> Vec<(Dir, Vec<u8>)> {
         (ToClient, [handshake(2, &server), handshake(11, b"\0\0\0"), handshake(14, &[])].concat()),
         (ToServer, [handshake(16, b"before the cipher"), changed.clone()].concat()),
         (ToClient, changed),
+        (ToServer, record(23, b"the first of the data")),
         (ToServer, record(23, b"behind the cipher")),
         (ToClient, record(23, b"behind the cipher, too")),
         (ToServer, record(23, b"behind the cipher, and again")),

@@ -83,7 +83,7 @@ enum Seal {
     Open,
     /// With the packet at work it came to be encrypted.
     News(WhenEncrypted),
-    Sealed,
+    Sealed(WhenEncrypted),
 }
 
 /// A session's.
@@ -154,14 +154,19 @@ impl AppState {
 
     /// Nobody looks into its bytes any more: they are encrypted.
     pub fn is_sealed(&self) -> bool {
-        self.seal == Seal::Sealed
+        matches!(self.seal, Seal::Sealed(_))
     }
 
-    /// The decoder said that what follows is encrypted; told once. What is to be done about it.
-    pub fn take_seal(&mut self) -> Option<WhenEncrypted> {
-        let Seal::News(what) = self.seal else { return None };
-        self.seal = Seal::Sealed;
-        Some(what)
+    /// And nobody is to look at the session itself.
+    pub fn is_bypassed(&self) -> bool {
+        self.seal == Seal::Sealed(WhenEncrypted::Bypass)
+    }
+
+    /// Whether the decoder said just now that what follows is encrypted.
+    pub fn take_seal(&mut self) -> bool {
+        let Seal::News(what) = self.seal else { return false };
+        self.seal = Seal::Sealed(what);
+        true
     }
 
     fn seal(&mut self, what: WhenEncrypted) {

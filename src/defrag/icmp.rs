@@ -46,7 +46,7 @@ const TTL: u8 = 64;
 const GROUP: u8 = 1;
 
 /// The error about a packet whose IP header stands at `place`: `None` where none may be sent (about an ICMP error, a fragment
-/// that is not the first, to or about what is no single host), or for want of a buffer.
+/// that is not the first, to or about what is no single host, or came for a group of stations), or for want of a buffer.
 pub fn icmp_error(
     about: &Frame,
     link: LinkType,
@@ -70,6 +70,11 @@ pub fn icmp_error(
     out.get_mut(..ip_at)?.copy_from_slice(head);
     if link == LinkType::Ethernet && towards == Towards::Source {
         let (to, from) = (head.get(..6)?, head.get(6..12)?);
+        // RFC 1122, section 3.2.2; RFC 4443, section 2.4 (e.4): of what was for all stations, only that it is too big.
+        let may_be_told = family == Family::V6 && matches!(error, IcmpError::TooBig { .. });
+        if to.first()? & GROUP != 0 && !may_be_told {
+            return None;
+        }
         out.get_mut(..6)?.copy_from_slice(from);
         out.get_mut(6..12)?.copy_from_slice(to);
         // Of a group's address the single station's: no frame is from a group.

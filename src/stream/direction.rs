@@ -222,11 +222,13 @@ impl Stream {
         self.triggered = true;
     }
 
-    /// Of a sealed stream: passes over what came since, once all before was looked at.
-    pub(super) fn skip_sealed(&mut self, store: &mut Store, settings: &Settings) {
-        if self.sealed.is_some_and(|at| self.inspected >= at) {
+    /// Of a sealed stream: passes over what came since, once all before was looked at. Whether it was.
+    pub(super) fn skip_sealed(&mut self, store: &mut Store, settings: &Settings) -> bool {
+        let over = self.sealed.is_some_and(|at| self.inspected >= at);
+        if over {
             self.skip(store, settings);
         }
+        over
     }
 
     /// No rule looks at the bytes themselves.

@@ -296,13 +296,15 @@ impl Streams {
         }
     }
 
-    /// Of a sealed session: passes over what came since.
-    pub fn skip_sealed(&mut self, session: &Session) {
+    /// Of a sealed session: passes over what came since. Whether all that came before was looked at.
+    pub fn skip_sealed(&mut self, session: &Session) -> bool {
+        let mut over = true;
         for handle in session.streams.0 {
             if let Some(stream) = self.slots.get_mut(handle as usize) {
-                stream.skip_sealed(&mut self.store, &self.settings);
+                over &= stream.skip_sealed(&mut self.store, &self.settings);
             }
         }
+        over
     }
 
     /// Whether a FIN, a reset or the session's end says that no byte of `dir` will follow those that were decoded.

@@ -49,7 +49,9 @@ impl Tls {
     /// Whether nothing more can be learned. That of TLS goes on for whoever watches its records.
     fn is_over(&mut self, sink: &Sink<'_>) -> bool {
         self.session.done |= Dir::BOTH.into_iter().all(|dir| self.sides[dir].is_opaque());
-        self.session.done && !self.session.heartbeats && !frames::are_wanted(sink.wanted())
+        // Whoever only said that data would be encrypted may still send something else.
+        let begun = Dir::BOTH.into_iter().any(|dir| self.sides[dir].data || self.sides[dir].lost);
+        self.session.done && begun && !self.session.heartbeats && !frames::are_wanted(sink.wanted())
     }
 
     /// A direction speaks encrypted SSL 2.0.
@@ -66,7 +68,8 @@ impl Decoder for Tls {
             return Next::More;
         }
         let next = self.read(dir, bytes, sink);
-        if Dir::BOTH.into_iter().all(|dir| self.session.hello[dir] && self.sides[dir].keyed) {
+        let keyed = Dir::BOTH.into_iter().all(|dir| self.session.hello[dir] && self.sides[dir].keyed);
+        if keyed && Dir::BOTH.into_iter().any(|dir| self.sides[dir].data) {
             sink.seal();
         }
         if self.session.done || matches!(next, Next::Stop | Next::Broken) {

@@ -44,6 +44,8 @@ pub(super) struct Side {
     pub(super) encrypted: bool,
     /// And its sender said so: it changed its cipher, or sends data.
     pub(super) keyed: bool,
+    /// A record of data came.
+    pub(super) data: bool,
     /// Where the next record begins is not known.
     pub(super) lost: bool,
     /// Encrypted records of SSL 2.0, which are not read any more.
@@ -114,7 +116,8 @@ impl Side {
                 self.is_tls = true;
                 self.body.clear();
                 self.encrypted |= kind == content::DATA;
-                self.keyed |= kind == content::DATA;
+                self.data |= kind == content::DATA;
+                self.keyed |= self.data;
                 if !work.session.hello[work.dir] && kind != content::HANDSHAKE {
                     work.session.speaks(work.dir, version, work.sink);
                 }

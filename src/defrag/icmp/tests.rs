@@ -85,6 +85,14 @@ fn none_is_sent_about_errors_later_fragments_and_no_single_hosts() {
     }
     assert!(about(&fragment(&plain, 1, 0..40, true), IcmpError::ReassemblyTime).is_some());
     assert_eq!(about(&many("[fd00::1]:1", "[ff02::1]:2"), IcmpError::ReassemblyTime), None);
+    // What came for all stations is nobody's to answer, whatever its address says.
+    let (pool, there) = (HeapPool::default(), Link::ethernet().wrap(&plain));
+    let frame = pool.frame(&[&[0xff; 6], &there[6..]].concat());
+    for error in [IcmpError::TooBig { mtu: 1400 }, IcmpError::Prohibited] {
+        let place = Place { ip: 14, ..Place::default() };
+        let told = icmp_error(&frame, LinkType::Ethernet, place, error, Towards::Source, &mut pool.clone());
+        assert!(told.is_none(), "{error:?}");
+    }
 }
 
 /// RFC 4443, section 2.4 (e.3): the one error that there is about what goes to a group.

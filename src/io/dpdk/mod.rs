@@ -7,6 +7,7 @@
 mod affinity;
 mod capture;
 mod eal;
+mod kernel_drops;
 mod lcore;
 mod pool;
 mod port;

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)] // ethdev set-up; every block says why it is sound
 
 use super::eal::Eal;
+use super::kernel_drops::KernelDrops;
 use super::pool::Pool;
 use super::queue::{Receive, Stamp, Transmit};
 use super::rss::{self, HashFields, RssOffer};
@@ -81,6 +82,7 @@ pub(super) struct Device {
     /// We plugged it in, so we pull it out.
     plugged: bool,
     started: bool,
+    kernel: KernelDrops,
     pool: Pool,
     eal: Arc<Eal>,
 }
@@ -101,7 +103,7 @@ impl Device {
         PortStats {
             rx_packets: stats.ipackets,
             rx_bytes: stats.ibytes,
-            rx_missed: stats.imissed,
+            rx_missed: stats.imissed + self.kernel.total(),
             rx_errors: stats.ierrors,
             rx_no_buffer: stats.rx_nombuf,
             tx_packets: stats.opackets,
@@ -302,8 +304,10 @@ fn attach(eal: &Arc<Eal>, pool: &Pool, config: &PortConfig) -> Result<Device, Po
     let bare = config.device.split(',').next().unwrap_or_default();
     let text = |text: &str| CString::new(text).map_err(|_| no_device("zero byte".to_owned(), "take it out"));
     let (name, arguments) = (text(bare)?, text(&config.device)?);
-    let device =
-        |id, plugged| Device { id, plugged, started: false, pool: pool.clone(), eal: Arc::clone(eal) };
+    let device = |id, plugged| {
+        let kernel = KernelDrops::of(&config.device);
+        Device { id, plugged, started: false, kernel, pool: pool.clone(), eal: Arc::clone(eal) }
+    };
     if let Some(id) = find(&name) {
         return Ok(device(id, false));
     }

@@ -106,10 +106,15 @@ impl AtWork<'_> {
                 // Rules look at the packet.
                 self.streams.skip(session, dir);
             }
-            if !raw {
-                Dir::BOTH.into_iter().for_each(|dir| self.streams.skip(session, dir));
-            } else if sealed {
-                self.streams.skip_sealed(session);
+            let over = match () {
+                () if !raw => {
+                    Dir::BOTH.into_iter().for_each(|dir| self.streams.skip(session, dir));
+                    true
+                }
+                () => sealed && self.streams.skip_sealed(session),
+            };
+            if sealed && over && self.bypasses(session) {
+                judgement.settled.get_or_insert(Settled::Bypass);
             }
             complain(self.report, packet, session, dir, &fed.anomalies);
             if let Some(reason) = fed.refused {
@@ -127,6 +132,11 @@ impl AtWork<'_> {
             () if tracked.fit != Fit::Valid || tracked.early => Payloads::OfPacket,
             () => Payloads::OfStream,
         }
+    }
+
+    /// Whether nothing looks at the session any more because it is encrypted.
+    fn bypasses(&self, session: &Session) -> bool {
+        self.apps.get(session.app).is_some_and(AppState::is_bypassed)
     }
 
     /// Whether a policy for TCP sessions whose beginning was not seen is to act. A reset without session opens none.

@@ -3,11 +3,11 @@
 use super::at_work::{AppEvents, AtWork, Payloads, origin_of};
 use super::early::Look;
 use super::judgement::Judgement;
-use crate::app::{AppState, BETWEEN_LOOKS, Source, WhenEncrypted};
+use crate::app::{AppState, BETWEEN_LOOKS, Source};
 use crate::base::{Dir, ExceptionCause, Time};
 use crate::decode::L4;
 use crate::service::context::PacketAt;
-use crate::session::{NO_HANDLE, Session, Settled};
+use crate::session::{NO_HANDLE, Session};
 use crate::wire::tcp::flag::SYN;
 
 impl AtWork<'_> {
@@ -46,8 +46,9 @@ impl AtWork<'_> {
         if state.take_error() {
             judgement.except(ExceptionCause::AppLayerError, &self.inspector.settings().exceptions, session);
         }
-        if let Some(what) = self.apps.get_mut(session.app).and_then(AppState::take_seal) {
-            self.seal(session, what, judgement);
+        // From the next packet on nobody looks into the session's bytes.
+        if self.apps.get_mut(session.app).is_some_and(AppState::take_seal) {
+            self.streams.seal(session);
         }
         let Some(state) = self.apps.get_mut(session.app) else { return AppEvents::new() };
         let events = std::mem::take(&mut state.events);
@@ -55,14 +56,6 @@ impl AtWork<'_> {
             self.log_detection(session, &events, || origin_of(packet, Some(session), dir));
         }
         events
-    }
-
-    /// From the next packet on nobody looks into the session's bytes.
-    fn seal(&mut self, session: &Session, what: WhenEncrypted, judgement: &mut Judgement) {
-        self.streams.seal(session);
-        if what == WhenEncrypted::Bypass {
-            judgement.settled.get_or_insert(Settled::Bypass);
-        }
     }
 
     fn decode_datagram(&mut self, packet: &PacketAt<'_>, session: &mut Session, dir: Dir) {

@@ -11,6 +11,8 @@ use std::time::Duration;
 /// Segments that one worker may have waiting, and of one session: as many as can be released with one packet.
 const MOST: u32 = 4096;
 pub(super) const MOST_OF_SESSION: usize = MAX_EMISSIONS;
+/// Entries of any session that are forgotten with one packet, which adds one at most.
+const FORGOTTEN_AT_ONCE: usize = 32;
 /// Lists by session: a session's are found by going through one, which a few others share.
 const LISTS: u32 = 1024;
 
@@ -29,6 +31,8 @@ pub(super) type Due = ArrayVec<(u64, u64), MOST_OF_SESSION>;
 
 pub(super) struct Waiting {
     lists: LinkSet,
+    /// All, the oldest first.
+    ages: LinkSet,
     entries: Vec<Entry>,
     free: Vec<u32>,
 }
@@ -38,6 +42,7 @@ impl Waiting {
         let room = MOST as usize;
         Waiting {
             lists: LinkSet::new(LISTS, MOST),
+            ages: LinkSet::new(1, MOST),
             entries: Vec::with_capacity(room),
             free: Vec::with_capacity(room),
         }
@@ -55,9 +60,22 @@ impl Waiting {
         room && self.of(session).count() < MOST_OF_SESSION.min(usize::from(most))
     }
 
-    /// Forgets those of the session whose time is over: their frames are gone.
+    /// Forgets those whose time is over, of the session and of sessions of which nothing comes any more: their frames are gone.
     pub(super) fn forget(&mut self, session: SessionId, timeout: Duration, now: Time) {
         self.take_where(session, |entry| entry.since.plus(timeout) <= now);
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            let Some(oldest) = self.ages.front(ALL) else { return };
+            if self.entries.get(oldest as usize).is_some_and(|entry| entry.since.plus(timeout) > now) {
+                return;
+            }
+            self.remove(oldest);
+        }
+    }
+
+    fn remove(&mut self, index: u32) {
+        self.lists.remove(index);
+        self.ages.remove(index);
+        self.free.push(index);
     }
 
     /// The segment that gets that ticket waits; ask [`has_room`](Self::has_room) before.
@@ -72,6 +90,7 @@ impl Waiting {
             None => self.entries.push(entry),
         }
         self.lists.push_back(list(session), index);
+        self.ages.push_back(ALL, index);
     }
 
     /// Takes those of the session that `goes` says.
@@ -86,8 +105,7 @@ impl Waiting {
         );
         let mut due = Due::new();
         for index in taken {
-            self.lists.remove(index);
-            self.free.push(index);
+            self.remove(index);
             due.extend(self.entries.get(index as usize).map(|entry| (entry.bytes.0, entry.ticket)));
         }
         due.sort_unstable();
@@ -104,6 +122,9 @@ impl Waiting {
         .filter(move |(_, entry)| entry.session == session)
     }
 }
+
+/// The only list of ages.
+const ALL: u32 = 0;
 
 fn list(session: SessionId) -> u32 {
     session.slot % LISTS
@@ -130,6 +151,23 @@ mod tests {
         assert_eq!(waiting.take(OTHER, |_, _| true).as_slice(), [(5, 4)]);
         assert_eq!(waiting.take(ONE, |_, _| true).as_slice(), [(5, 5), (30, 3)]);
         assert!(waiting.is_empty(ONE));
+    }
+
+    #[test]
+    fn silent_sessions_keep_nobody_from_waiting_beyond_their_time() {
+        let (mut waiting, timeout) = (Waiting::new(), Duration::from_secs(2));
+        let id = |slot| SessionId { slot, generation: 0 };
+        (0..MOST).for_each(|n| waiting.add(id(n), Dir::ToServer, (5, 9), n.into(), Time::from_secs(100)));
+        let late = id(MOST + 1);
+        waiting.forget(late, timeout, Time::from_secs(101));
+        assert!(!waiting.has_room(late, 16));
+        for n in 0..2 * MOST {
+            waiting.forget(late, timeout, Time::from_secs(102));
+            assert!(waiting.has_room(id(MOST + n), 16), "{n}");
+            waiting.add(id(MOST + n), Dir::ToServer, (5, 9), n.into(), Time::from_secs(102));
+            assert_eq!(waiting.take(id(MOST + n), |_, _| true).len(), 1);
+        }
+        assert!(waiting.is_empty(id(3)) && waiting.ages.front(ALL).is_none());
     }
 
     #[test]

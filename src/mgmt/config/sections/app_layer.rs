@@ -207,7 +207,7 @@ impl Section for Sealing {
     fn visit(&mut self, v: &mut dyn Visitor) {
         v.value(
             "encryption-handling",
-            "From where both directions are encrypted: \"track-only\" (or \"default\"), the decoder goes on and no rule looks into the bytes;\n\
+            "From where both directions are encrypted: \"track-only\" (or \"default\"), the session goes on and no rule looks into its bytes;\n\
              \"bypass\", nothing looks at the session any more; \"full\", rules look into what is encrypted too.",
             &mut self.handling,
         );
