@@ -6,7 +6,7 @@ mod support;
 
 use serde_json::Value;
 use support::child::Running;
-use support::configured::{Appliance, RULES, configuration};
+use support::configured::{Appliance, MORE, RULES, configuration};
 use support::wait::until;
 use support::{Bench, weir};
 
@@ -233,16 +233,32 @@ fn outputs_change_while_they_are_written() {
     assert!(names.iter().all(|name| name.starts_with("output.eve.")), "{names:?}");
 }
 
+/// Rules that take some MiB.
+fn of_many_rules() -> Appliance {
+    let bench = Bench::new();
+    let rule = |n: u32| {
+        format!(
+            "alert tcp any any -> any any (content:\"word{n:05}\"; content:\"x{n}\"; nocase; sid:{};)\n",
+            100 + n
+        )
+    };
+    bench.file("one.rules", RULES.to_owned() + &(0..1000).map(rule).collect::<String>());
+    bench.file("more.rules", MORE);
+    bench.file("weir.toml", configuration(&bench));
+    Appliance::start(bench)
+}
+
+fn used(it: &Appliance, part: &str) -> u64 {
+    let parts = it.json(&["memory"]);
+    let found = parts.as_array().unwrap().iter().find(|row| row["part"] == part).cloned().unwrap();
+    found["used"].as_u64().unwrap()
+}
+
 #[test]
 fn rules_that_would_hold_more_memory_than_they_may_are_refused_and_those_in_force_stay() {
-    let it = Appliance::new();
-    let used = |part: &str| {
-        let parts = it.json(&["memory"]);
-        let found = parts.as_array().unwrap().iter().find(|row| row["part"] == part).cloned().unwrap();
-        found["used"].as_u64().unwrap()
-    };
-    let (rules, generation) = (used("rules"), || it.json(&["status"])["generation"].clone());
-    assert!(rules > 0 && used("evaluation") > 0);
+    let it = of_many_rules();
+    let (rules, generation) = (used(&it, "rules"), || it.json(&["status"])["generation"].clone());
+    assert!(rules > 0 && used(&it, "evaluation") > 0);
     it.config(&["set", &format!("rules.memory={}KiB", rules * 3 / 2 / 1024)]);
     it.config(&["commit"]);
     assert_eq!(generation(), 1, "the cap alone compiles nothing");
@@ -256,19 +272,46 @@ fn rules_that_would_hold_more_memory_than_they_may_are_refused_and_those_in_forc
     assert!(said.contains("these would take ") && said.contains("set rules.memory higher"), "{said}");
     refused(&["rules", "reload", "--shadow", "60s"]);
     refused(&["rules", "set", "1", "drop"]);
-    it.config(&["set", "rules.files=[\"more.rules\"]"]);
+    it.config(&["set", "rules.files=[\"one.rules\", \"more.rules\"]"]);
     refused(&["config", "commit"]);
-    assert_eq!((generation(), used("rules")), (1.into(), rules));
+    assert_eq!((generation(), used(&it, "rules")), (1.into(), rules));
     it.config(&["set", "rules.memory=1GiB"]);
     it.config(&["commit"]);
     assert_eq!(generation(), 2);
 
-    it.config(&["set", "rules.memory=1KiB"]);
-    it.config(&["commit"]);
-    let output = weir().args(["run", "-c"]).arg(it.file()).output().unwrap();
+    let output = weir().args(["run", "--set", "rules.memory=1MiB", "-c"]).arg(it.file()).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(said.contains("the rules take ") && said.contains("and rules.memory allows 1 KiB"), "{said}");
+    assert!(said.contains("the rules take ") && said.contains("and rules.memory allows 1024 KiB"), "{said}");
+}
+
+#[test]
+fn a_bound_of_memory_below_the_rules_in_force_is_refused_for_it_would_keep_weir_from_starting() {
+    let it = of_many_rules();
+    let wrong = it.refused(&["set", "rules.memory=0"]);
+    assert!(wrong.contains("a size of \"1MiB\" or more"), "{wrong}");
+    let wanted = "and rules.memory would allow 1024 KiB, so that weir would not start again";
+    let shown = it.config(&["set", "rules.memory=1MiB"]);
+    assert!(shown.contains("the rules in force take ") && shown.contains(wanted), "{shown}");
+    let before = it.text();
+    let refused = it.refused(&["commit"]);
+    assert!(refused.contains("the rules in force take ") && refused.contains(wanted), "{refused}");
+    let history = it.json(&["config", "revisions"]);
+    assert_eq!(
+        (it.text(), &history["current"], it.value("rules.memory")),
+        (before, &Value::Null, "4GiB".into())
+    );
+    it.config(&["set", "rules.files=[\"more.rules\"]"]);
+    let refused = it.refused(&["commit"]);
+    assert!(refused.contains("these would take "), "beside those that still are there: {refused}");
+
+    it.config(&["discard"]);
+    it.config(&["set", &format!("rules.memory={}KiB", used(&it, "rules") * 2 / 1024)]);
+    it.config(&["commit"]);
+    let log = it.appliance.stderr();
+    let line = log.lines().find(|line| line.contains("configuration: revision 2 by")).unwrap();
+    assert!(line.ends_with("is in force"), "{line}");
+    it.again();
 }
 
 /// As where stderr is a file on a full disk.

@@ -99,3 +99,23 @@ fn what_fails_is_1() {
         assert!(text(&output.stderr).starts_with("error: "), "{words:?}");
     }
 }
+
+#[test]
+fn where_stdout_takes_nothing_it_is_1_and_where_nobody_reads_it_is_0() {
+    for words in [
+        &["version"][..],
+        &["completions", "bash"],
+        &["completions", "zsh"],
+        &["config", "show", "--defaults"],
+    ] {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let output = weir().args(words).stdout(full).output().unwrap();
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {stderr}");
+        assert!(stderr.starts_with("error: cannot write to stdout: No space left on device"), "{stderr}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = weir().args(words).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{words:?}");
+    }
+}

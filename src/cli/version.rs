@@ -1,15 +1,19 @@
 //! `weir version` and `weir completions`.
 
+use super::terminal::print;
 use super::{Cli, Failure, Outcome};
 use crate::mgmt::build;
 use clap::{Args, CommandFactory};
 
 pub fn version() -> Result<Outcome, Failure> {
-    println!("weir {}", build::VERSION);
-    println!("commit    {}", build::COMMIT);
-    println!("dpdk      {}", build::DPDK);
-    println!("compiler  {}", build::COMPILER);
-    println!("target    {} {}", std::env::consts::ARCH, std::env::consts::OS);
+    let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
+    print(&format!(
+        "weir {}\ncommit    {}\ndpdk      {}\ncompiler  {}\ntarget    {arch} {os}\n",
+        build::VERSION,
+        build::COMMIT,
+        build::DPDK,
+        build::COMPILER
+    ))?;
     Ok(Outcome::Clean)
 }
 
@@ -20,6 +24,9 @@ pub struct Completions {
 }
 
 pub fn completions(args: Completions) -> Result<Outcome, Failure> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "weir", &mut std::io::stdout());
+    // It panics where it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "weir", &mut script);
+    print(&String::from_utf8(script)?)?;
     Ok(Outcome::Clean)
 }

@@ -86,6 +86,11 @@ impl Sets {
         self.0.iter().map(|known| known.bytes).sum()
     }
 
+    /// Of the newest.
+    pub fn newest_bytes(&self) -> u64 {
+        self.0.front().map_or(0, |known| known.bytes)
+    }
+
     pub fn rule(&self, generation: Generation, index: RuleIndex) -> Option<&Rule> {
         let known = self.0.iter().find(|known| known.set.generation == generation);
         known.and_then(|known| known.set.rule(index))
@@ -110,7 +115,7 @@ mod tests {
         assert_eq!(known(), [9, 8, 7, 6, 5, 4, 3, 2, 1], "events may still speak of them");
         look(1);
         assert_eq!(known(), [9, 3, 1]);
-        assert_eq!(book.sets().bytes(), 103);
+        assert_eq!((book.sets().bytes(), book.sets().newest_bytes()), (103, 0));
         drop(third);
         look(LOOKS);
         assert_eq!(known(), [9, 1]);

@@ -183,8 +183,9 @@ impl Trace {
                     "steps": shown.lines,
                 }));
             } else {
-                println!("packet {}, {}", shown.packet, show::stamp(shown.time));
-                shown.lines.iter().for_each(|line| println!("  {}", crate::cli::terminal::visible(line)));
+                let mut text = format!("packet {}, {}\n", shown.packet, show::stamp(shown.time));
+                shown.lines.iter().for_each(|line| text += &format!("  {line}\n"));
+                crate::cli::terminal::print(&text)?;
             }
             Ok(())
         })

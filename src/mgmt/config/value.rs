@@ -327,6 +327,29 @@ impl Value for Bytes {
     }
 }
 
+/// A number of bytes that may not be smaller.
+pub struct AtLeast<'a>(pub &'a mut Bytes, pub Bytes);
+
+impl Value for AtLeast<'_> {
+    fn read(&mut self, toml: &DeValue<'_>) -> Result<(), String> {
+        let mut size = Bytes(0);
+        size.read(toml)?;
+        if size < self.1 {
+            return expected(&format!("a size of {} or more", self.1.write()), toml);
+        }
+        *self.0 = size;
+        Ok(())
+    }
+
+    fn write(&self) -> String {
+        self.0.write()
+    }
+
+    fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+}
+
 /// Why `found` is none of `words`.
 pub(super) fn no_such_word(toml: &DeValue<'_>, words: &[&str]) -> String {
     let list = words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(", ");

@@ -101,9 +101,10 @@ impl Operator {
         let running = self.loaded();
         let candidate = running.with_text(&name_of(Which::Candidate), desk.text());
         let before = running.with_text("", with).loaded.config;
+        let faults = candidate.uneven.iter().map(ToString::to_string);
         Compared {
             differences: differences(&before, &candidate.loaded.config),
-            faults: candidate.uneven.iter().map(ToString::to_string).collect(),
+            faults: faults.chain(self.too_low(&running.config, &candidate.loaded.config)).collect(),
             by: desk.draft.as_ref().map(|draft| draft.who.clone()).unwrap_or_default(),
         }
     }

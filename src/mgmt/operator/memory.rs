@@ -3,7 +3,9 @@
 use super::rules::Compiled;
 use super::{Operator, lock};
 use crate::io::heap;
+use crate::mgmt::areas::{Area, area};
 use crate::mgmt::config::Config;
+use crate::mgmt::config::entries::differences;
 use crate::mgmt::control::{ControlError, GenerationInfo, MemoryUse};
 use crate::mgmt::convert;
 use crate::mgmt::sink::backlog::MOST_WAITING;
@@ -70,6 +72,22 @@ impl Operator {
             mib(there),
             mib(cap)
         )))
+    }
+
+    /// What is wrong with a bound of rules' memory that a commit lowers below what the next start takes; rules that the commit changes
+    /// are measured when they are compiled.
+    pub(super) fn too_low(&self, running: &Config, next: &Config) -> Option<String> {
+        let (bytes, cap) = (self.rules.sets().newest_bytes(), next.rules.memory.0);
+        let lowered = next.rules.memory < running.rules.memory;
+        let same = || differences(running, next).iter().all(|d| area(&d.path) != Some(Area::Rules));
+        (lowered && bytes > cap && same()).then(|| {
+            format!(
+                "the rules in force take {}, and rules.memory would allow {}, so that weir would not start again: leave rules out \
+                 with it, or set rules.memory higher",
+                mib(bytes),
+                mib(cap)
+            )
+        })
     }
 
     /// The newest first. Those that have no session, and of which no event may come any more, are gone.

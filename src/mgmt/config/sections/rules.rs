@@ -1,8 +1,11 @@
 //! `[rules]`, `[vars.address]`, `[vars.port]`.
 
-use crate::mgmt::config::value::{Bytes, Within};
+use crate::mgmt::config::value::{AtLeast, Bytes, Within};
 use crate::mgmt::config::visit::{Names, Section, Visitor};
 use std::path::PathBuf;
+
+/// Less holds no rules worth a start; and who writes 0 means something else.
+const LEAST_MEMORY: Bytes = Bytes::mib(1);
 
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -75,8 +78,9 @@ impl Section for Rules {
         v.live(
             "memory",
             "Bytes that rules may hold with what is compiled of them: all generations that sessions go by, and those being tried.\n\
-             A start, reload, trial or commit whose rules find no room beside them is refused, and the rules in force stay.",
-            &mut self.memory,
+             A start, reload, trial or commit whose rules find no room beside them is refused, and the rules in force stay. At\n\
+             least 1MiB; there always is a bound, so 0 is refused.",
+            &mut AtLeast(&mut self.memory, LEAST_MEMORY),
         );
         v.live(
             "packet-alert-max",

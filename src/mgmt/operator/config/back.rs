@@ -2,7 +2,7 @@
 //! without room must not keep an appliance in a configuration that nobody wanted.
 
 use super::desk::{Desk, Draft, Unconfirmed};
-use super::force::Lenience;
+use super::force::{Lenience, told};
 use super::papers::Papers;
 use super::{plain, unchanged};
 use crate::mgmt::config::edit::{self, Edit};
@@ -158,8 +158,8 @@ pub(super) fn back_to(waiting: &Unconfirmed) -> String {
 /// In the log: where the appliance is, and loudly what no file tells.
 pub(super) fn tell(waiting: &Unconfirmed, done: &Committed, unwritten: &[String]) {
     let from = waiting.numbers.last().copied().unwrap_or_default();
-    let lines = done.lines.join("; ");
-    tracing::warn!("configuration: revision {from} went back, {} is in force: {lines}", done.number);
+    let lines = told(&done.lines);
+    tracing::warn!("configuration: revision {from} went back, {} is in force{lines}", done.number);
     if !unwritten.is_empty() {
         tracing::error!(
             "configuration: the way back from revision {from} acts, but these files do not tell of it: {}; the next \

@@ -53,6 +53,11 @@ fn settled_line(waiting: &Unconfirmed, state: State) -> String {
     }
 }
 
+/// What was done, behind a sentence of the log; much acts without anything to be done.
+pub(super) fn told(lines: &[String]) -> String {
+    if lines.is_empty() { String::new() } else { format!(": {}", lines.join("; ")) }
+}
+
 impl Operator {
     /// A text as the new configuration. `settles`: what that makes of revisions which wait for a confirmation, where this one
     /// does not wait itself.
@@ -100,7 +105,7 @@ impl Operator {
         let lenience =
             Lenience { refused_rules: commit.accept_refused, no_room: false, outputs: Opening::Now };
         lines.extend(self.put_in_force(&running, &wanted, lenience)?);
-        tracing::info!("configuration: revision {number} by {who} is in force: {}", lines.join("; "));
+        tracing::info!("configuration: revision {number} by {who} is in force{}", told(&lines));
         let back_at = commit.confirm.map(|span| self.now().plus(span));
         desk.put(Some(number), text, before, back_at.map(|until| (until, who)));
         let in_file = self.keep(desk, papers).map_err(kept)?;
@@ -133,8 +138,11 @@ impl Operator {
         let touched = |wanted: Area| changed.iter().any(|d| area(&d.path) == Some(wanted));
         // From here on: the number of the rules to come must be nobody else's.
         let _one = lock(&self.asking);
-        if touched(Area::Rules) && !lenience.no_room {
-            self.has_room()?;
+        if !lenience.no_room {
+            self.too_low(&running.config, &next.config).map_or(Ok(()), |why| Err(unchanged(why)))?;
+            if touched(Area::Rules) {
+                self.has_room()?;
+            }
         }
         let rules = match touched(Area::Rules) {
             true if lenience.no_room => Some(self.compile(&next, lenience.refused_rules)?),
