@@ -125,7 +125,13 @@ pub fn machine() -> Machine {
 
 /// The kernel's interfaces in this process's network namespace, which /sys need not be of.
 fn interfaces() -> Vec<String> {
-    let table = std::fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
+    interface_names(&std::fs::read_to_string(INTERFACES).unwrap_or_default())
+}
+
+pub const INTERFACES: &str = "/proc/self/net/dev";
+
+/// Of the text of [`INTERFACES`].
+pub fn interface_names(table: &str) -> Vec<String> {
     let name = |line: &str| line.split_once(':').map(|(name, _)| name.trim().to_owned());
     table.lines().filter_map(name).collect()
 }

@@ -6,6 +6,8 @@ mod doors;
 mod outputs;
 mod services;
 
+pub use devices::{Missing, missing_interfaces};
+
 use super::fault::{Fault, nearest};
 use super::read::Places;
 use super::value::Auto;

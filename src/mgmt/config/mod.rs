@@ -22,7 +22,7 @@ pub mod visit;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Machine, cpus};
+pub use check::{Machine, Missing, cpus, missing_interfaces};
 pub use fault::{Fault, Faults};
 pub use read::Places;
 pub use sections::*;

@@ -14,6 +14,8 @@ const EMPTY: u64 = 64 << 20;
 /// Without which it does not start; without the others it does, and tells.
 const NEEDED: &[&str] = &["outputs.directory", socket::KEY];
 
+const DATABASE: &str = "profiler.database";
+
 /// Folders that weir writes to, with the keys that name them.
 fn written(patient: &Patient<'_>) -> Vec<(&'static str, PathBuf)> {
     let config = patient.config;
@@ -24,11 +26,21 @@ fn written(patient: &Patient<'_>) -> Vec<(&'static str, PathBuf)> {
     if let Some(file) = patient.file.filter(|_| config.changes.keep > 0) {
         folders.push(("config.revisions", config.changes.folder(file)));
     }
-    let socket = socket::path(&config.rpc);
-    if let Some(folder) = socket.parent().filter(|_| config.rpc.enabled) {
-        folders.push((socket::KEY, folder.to_owned()));
+    if config.profiler.enabled {
+        folders.push((DATABASE, folder_of(&patient.base.join(&config.profiler.database))));
+    }
+    if config.rpc.enabled {
+        folders.push((socket::KEY, folder_of(&socket::path(&config.rpc))));
     }
     folders
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        // A bare name is of the working directory.
+        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
+        folder => folder.unwrap_or(file).to_owned(),
+    }
 }
 
 /// A place that does.
@@ -37,6 +49,7 @@ fn usual(key: &str) -> &'static str {
         "outputs.directory" => "/var/log/weir",
         "rules.cache" => "/var/lib/weir/rules",
         "config.revisions" => "/var/lib/weir/revisions",
+        DATABASE => "/var/lib/weir/profile.db",
         _ => "/run/weir/weir.sock",
     }
 }

@@ -96,13 +96,14 @@ impl<'a> Patient<'a> {
 
 /// All checks.
 pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
-    let checks: [fn(&Patient<'_>) -> Vec<Finding>; 14] = [
+    let checks: [fn(&Patient<'_>) -> Vec<Finding>; 15] = [
         cpus::flags,
         memory::hugepages,
         memory::locked,
         nics::iommu,
         nics::modules,
         nics::drivers,
+        nics::interfaces,
         nics::numa,
         nics::rss,
         cpus::present,

@@ -2,8 +2,9 @@
 
 use super::cpus::{boot, node_of};
 use super::{Finding, Patient};
-use crate::mgmt::config::Spread;
+use crate::mgmt::config::{Missing, Spread, missing_interfaces};
 use crate::mgmt::convert;
+use crate::mgmt::start::{INTERFACES, interface_names};
 use std::path::Path;
 
 const DEVICES: &str = "/sys/bus/pci/devices";
@@ -86,6 +87,21 @@ pub(super) fn drivers(patient: &Patient<'_>) -> Vec<Finding> {
     let findings: Vec<Finding> =
         patient.pci_ports().map(|(name, address)| binding(patient, name, &address)).collect();
     if findings.is_empty() { no_pci("driver") } else { findings }
+}
+
+/// Interfaces of the kernel that ports work through.
+pub(super) fn interfaces(patient: &Patient<'_>) -> Vec<Finding> {
+    const CHECK: &str = "interfaces";
+    let there = interface_names(&patient.host.text(INTERFACES).unwrap_or_default());
+    let fault = |missing: Missing<'_>| {
+        let has = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+        Finding::fault(CHECK, format!("{missing}; this machine has {has}"), "ip link (names those there are)")
+    };
+    let findings: Vec<Finding> = missing_interfaces(&patient.config.ports, &there).map(fault).collect();
+    if findings.is_empty() {
+        return vec![Finding::ok(CHECK, "the interfaces are there that ports work through")];
+    }
+    findings
 }
 
 fn binding(patient: &Patient<'_>, name: &str, address: &str) -> Finding {

@@ -4,6 +4,7 @@ use crate::base::event::record::{Entry, entries};
 use crate::base::event::{AppEvent, AppKind, Event, EventBody, FlowEvent, Origin};
 use crate::base::{Dir, Time};
 use crate::rules::app::AppProto;
+use crate::session::Phase;
 use std::net::IpAddr;
 
 /// Protocols whose transactions tell of contexts.
@@ -167,7 +168,9 @@ pub fn seen_in(event: &Event, record: &[u8], most: usize, mut tell: impl FnMut(S
 /// Who answers nobody, and whom nobody answers, is nobody: a scan or forged senders would fill the database.
 fn session(flow: &FlowEvent) -> Option<Session> {
     let stats = &flow.stats;
-    if Dir::BOTH.into_iter().any(|dir| stats.packets[dir] == 0) {
+    // ICMP errors count in the session that they quote, and are no answer of the server's.
+    let answered = flow.tcp.map_or(flow.state != Phase::New.name(), |tcp| tcp.flags[Dir::ToClient] != 0);
+    if !answered || Dir::BOTH.into_iter().any(|dir| stats.packets[dir] == 0) {
         return None;
     }
     let tuple = &stats.tuple;

@@ -159,6 +159,30 @@ fn who_is_not_answered_is_nobody_and_a_port_that_refuses_no_service() {
     assert!(reader.services(&Ask::default()).unwrap().is_empty());
 }
 
+/// The same of UDP.
+fn datagrams(client: [u8; 4], packets: [u64; 2], state: &'static str) -> Event {
+    let mut event = flow(client, 5, packets, 0);
+    if let EventBody::Flow(flow) = &mut event.body {
+        (flow.tcp, flow.state, flow.stats.tuple.proto) = (None, state, 17);
+    }
+    event
+}
+
+#[test]
+fn an_icmp_error_is_no_answer_of_a_service() {
+    let mut rig = Rig::new();
+    // Counted in the session that they quote: port unreachable, and a router's word of a SYN.
+    rig.see(&datagrams(CLIENT, [1, 1], "new"), &[]);
+    rig.see(&flow(CLIENT, 5, [1, 1], 0), &[]);
+    rig.desk.write();
+    assert_eq!(rig.reader().hosts(&Ask::default()).unwrap(), []);
+    assert_eq!(rig.reader().services(&Ask::default()).unwrap(), []);
+    rig.see(&datagrams(CLIENT, [1, 1], "established"), &[]);
+    rig.desk.write();
+    assert_eq!(rig.reader().hosts(&Ask::default()).unwrap().len(), 2);
+    assert_eq!(rig.reader().services(&Ask::default()).unwrap().len(), 1);
+}
+
 #[test]
 fn a_question_of_dns_counts_once_and_is_its_askers() {
     let mut rig = Rig::new();

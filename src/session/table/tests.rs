@@ -157,6 +157,20 @@ fn an_icmp_error_counts_in_the_session_it_quotes_and_opens_none() {
 }
 
 #[test]
+fn datagrams_answered_by_an_icmp_error_alone_stay_new() {
+    let (mut t, mut closed) = (table(8, WhenFull::default()), vec![]);
+    let (id, ..) = pass(&mut t, &udp(1), 1, &mut closed);
+    let mut error = packet(
+        v4_tuple([10, 0, 0, 2], 3, [10, 0, 0, 1], 3, 1),
+        L4::Icmp4 { kind: 3, code: 3, id: 0, seq: 0 },
+    );
+    error.quoted = Some(udp(1).tuple);
+    t.find(&error, &at(2), &mut into(&mut closed));
+    let session = t.get(id).unwrap();
+    assert_eq!((session.packets, session.flow_event(CloseReason::Timeout).state), (PerDir([1, 1]), "new"));
+}
+
+#[test]
 fn a_reset_answer_to_a_syn_ends_as_open_failed() {
     let (mut t, mut closed) = (table(8, WhenFull::default()), vec![]);
     pass(&mut t, &tcp(1, flags::SYN, 5, 0), 1, &mut closed);

@@ -1,6 +1,7 @@
 //! Ports' devices: drivers that there are, and interfaces of this machine that they are to work through.
 
 use super::{Checker, Machine};
+use crate::mgmt::config::Port;
 use crate::mgmt::config::fault::nearest;
 use crate::mgmt::convert::is_pci;
 
@@ -59,7 +60,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     for (i, port) in ports.iter().enumerate().filter(|(_, port)| !port.device.is_empty()) {
         let key = format!("port.{i}.device");
         let name = port.device.split(',').next().unwrap_or_default();
-        let same = |other: &&crate::mgmt::config::Port| other.device.split(',').next() == Some(name);
+        let same = |other: &&Port| other.device.split(',').next() == Some(name);
         if let Some(other) = ports.iter().take(i).find(same) {
             let message = format!("port \"{}\" has the device {name} as well", other.name);
             checker.fault(
@@ -102,24 +103,46 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     }
 }
 
+/// An interface of the kernel that a port works through and that is not there.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Missing<'a> {
+    /// The port's number and name.
+    pub at: usize,
+    pub port: &'a str,
+    /// The driver's argument that names it.
+    pub argument: &'a str,
+    pub interface: &'a str,
+}
+
+impl std::fmt::Display for Missing<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Missing { port, argument, interface, .. } = self;
+        write!(f, "there is no interface {interface} ({argument}) for port \"{port}\"")
+    }
+}
+
+/// Interfaces that ports name and that are none of those.
+pub fn missing_interfaces<'a>(ports: &'a [Port], there: &'a [String]) -> impl Iterator<Item = Missing<'a>> {
+    ports.iter().enumerate().flat_map(move |(at, port)| {
+        let named = driver(&port.device).map_or(&[][..], |(_, named)| named);
+        arguments(&port.device)
+            .filter(move |(name, _)| named.contains(name))
+            .filter(|(_, interface)| !there.iter().any(|name| name == interface))
+            .map(move |(argument, interface)| Missing { at, port: &port.name, argument, interface })
+    })
+}
+
 /// Interfaces that are named and not there.
 pub(super) fn check_interfaces(checker: &mut Checker<'_>, machine: &Machine) {
     let there = machine.interfaces.join(", ");
-    for (i, port) in checker.config.ports.iter().enumerate() {
-        let Some((_, named)) = driver(&port.device) else { continue };
-        for (argument, interface) in arguments(&port.device).filter(|(name, _)| named.contains(name)) {
-            if !machine.interfaces.iter().any(|name| name == interface) {
-                let message =
-                    format!("there is no interface {interface} ({argument}) for port \"{}\"", port.name);
-                let near = nearest(interface, machine.interfaces.iter().map(String::as_str));
-                let near = near.map(|near| format!("; the nearest is {near}")).unwrap_or_default();
-                checker.fault(
-                    &format!("port.{i}.device"),
-                    message,
-                    format!("this machine has {there}{near}"),
-                );
-            }
-        }
+    for missing in missing_interfaces(&checker.config.ports, &machine.interfaces) {
+        let near = nearest(missing.interface, machine.interfaces.iter().map(String::as_str));
+        let near = near.map(|near| format!("; the nearest is {near}")).unwrap_or_default();
+        checker.fault(
+            &format!("port.{}.device", missing.at),
+            missing.to_string(),
+            format!("this machine has {there}{near}"),
+        );
     }
 }
 

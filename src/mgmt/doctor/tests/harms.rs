@@ -100,6 +100,22 @@ pub(super) const HARMS: &[Harm] = &[
         "dpdk-devbind.py --status-dev",
     ),
     (
+        "no such interface",
+        |c| c.port("net_af_packet1,iface=nope0"),
+        "interfaces",
+        Fault,
+        "no interface nope0 (iface) for port \"a\"; this machine has lo, eth0",
+        "ip link",
+    ),
+    (
+        "an interface that is there",
+        |c| c.port("net_af_packet1,iface=eth0"),
+        "interfaces",
+        Well,
+        "are there",
+        "",
+    ),
+    (
         "no driver",
         |c| c.remove(&format!("{DEVICE}/driver")),
         "driver",
@@ -242,6 +258,26 @@ pub(super) const HARMS: &[Harm] = &[
         Fault,
         "/var/log/weir (outputs.directory) is not writable",
         "install -d -o 9",
+    ),
+    (
+        "a profile where nobody may write",
+        |c| {
+            c.set("profiler.enabled=true");
+            c.set("profiler.database=\"/run/weir/profile.db\"");
+            as_user(c);
+        },
+        "folders",
+        Warning,
+        "/run/weir (profiler.database) is not writable",
+        "install -d -o 9 -m 750 /run/weir",
+    ),
+    (
+        "a socket by its bare name",
+        |c| c.set("rpc.socket=\"weir.sock\""),
+        "folders",
+        Well,
+        ". (rpc.socket) is writable",
+        "",
     ),
     (
         "no log folder yet",
