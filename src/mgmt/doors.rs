@@ -16,7 +16,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{oneshot, watch};
 
 /// How long what somebody had asked for may go on when the doors close: a reload of many rules takes seconds.
@@ -57,6 +57,7 @@ impl Doors {
                     true => Some(Credentials::load(tls_files(config, &loaded.base))?),
                     false => None,
                 };
+                tls.iter().for_each(Credentials::tell_doubts);
                 doors.tcp = Some((listen(address, "rpc.listen")?, tls));
             }
         }
@@ -158,13 +159,15 @@ fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, DoorErr
     TcpListener::bind(address).map_err(|error| DoorError::Listen { address, key, error })
 }
 
-/// Whether the files of `[rpc.tls]` can be used, where they are wanted.
-pub fn check(loaded: &Loaded) -> Result<(), DoorError> {
+/// Whether the files of `[rpc.tls]` can be used, where they are wanted; what clients will refuse, in words.
+pub fn check(loaded: &Loaded) -> Result<Vec<String>, DoorError> {
     let rpc = &loaded.config.rpc;
-    if rpc.enabled && rpc.listen.0.is_some() && rpc.tls.is_set() {
-        Credentials::load(tls_files(&loaded.config, &loaded.base))?;
+    if !(rpc.enabled && rpc.listen.0.is_some() && rpc.tls.is_set()) {
+        return Ok(Vec::new());
     }
-    Ok(())
+    let files = tls_files(&loaded.config, &loaded.base);
+    Credentials::load(files.clone())?;
+    Ok(files.doubts(SystemTime::now())?)
 }
 
 /// The files of `[rpc.tls]`.
