@@ -16,7 +16,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 /// How long what somebody had asked for may go on when the doors close: a reload of many rules takes seconds.
@@ -165,9 +165,7 @@ pub fn check(loaded: &Loaded) -> Result<Vec<String>, DoorError> {
     if !(rpc.enabled && rpc.listen.0.is_some() && rpc.tls.is_set()) {
         return Ok(Vec::new());
     }
-    let files = tls_files(&loaded.config, &loaded.base);
-    Credentials::load(files.clone())?;
-    Ok(files.doubts(SystemTime::now())?)
+    Ok(Credentials::load(tls_files(&loaded.config, &loaded.base))?.doubts()?)
 }
 
 /// The files of `[rpc.tls]`.

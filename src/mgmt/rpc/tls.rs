@@ -1,11 +1,12 @@
 //! Mutual TLS (1.3, by rustls) for gRPC over TCP: both sides' settings from PEM files.
 
 use crate::app::{subject_of, validity_of};
+use crate::base::Time;
+use crate::io::clock::{Ticks, TimeBase};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -76,9 +77,8 @@ impl TlsFiles {
     }
 
     /// What keeps others from accepting the own certificate, or those that lead to its CA, at that moment.
-    pub fn doubts(&self, now: SystemTime) -> Result<Vec<String>, TlsError> {
-        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let (now, path) = (i64::try_from(now).unwrap_or(i64::MAX), self.certificate.display());
+    pub fn doubts(&self, now: Time) -> Result<Vec<String>, TlsError> {
+        let (now, path) = (i64::try_from(now.secs()).unwrap_or(i64::MAX), self.certificate.display());
         let doubt = |certificate: CertificateDer<'_>| {
             let (from, until) = validity_of(&certificate)?;
             let whose = subject_of(&certificate).map(|name| format!(" ({name})")).unwrap_or_default();
@@ -91,7 +91,7 @@ impl TlsFiles {
             } else if now < from {
                 let start = date(from);
                 Some(format!(
-                    "the certificate{whose} in {path} is not valid before {start}: until then clients refuse it (or is the clock wrong?)"
+                    "the certificate{whose} in {path} is not valid before {start}: until then clients refuse it"
                 ))
             } else {
                 None
@@ -164,9 +164,14 @@ impl Credentials {
         Ok(Credentials { files, known: Mutex::new(Known { config, stamp }) })
     }
 
-    /// Whether others will accept what there is, told in the log.
+    /// What keeps others from accepting the certificates now.
+    pub fn doubts(&self) -> Result<Vec<String>, TlsError> {
+        self.files.doubts(TimeBase::new(Ticks::monotonic()).clock().now())
+    }
+
+    /// The same, told in the log.
     pub fn tell_doubts(&self) {
-        let doubts = self.files.doubts(SystemTime::now()).unwrap_or_default();
+        let doubts = self.doubts().unwrap_or_default();
         doubts.iter().for_each(|doubt| tracing::warn!("[rpc.tls]: {doubt}"));
     }
 
