@@ -76,7 +76,7 @@ pub use lines::{Line, Lines};
 pub use sink::Sink;
 pub use streamed::{Streamed, Window};
 pub use sums::SumKind;
-pub use tls::subject_of;
+pub use tls::{subject_of, validity_of};
 pub use transaction::{COMPLETE, File, FileId, Item, Marks, Note, NoteRef, Pending, START, Transaction};
 pub use transactions::{BETWEEN_LOOKS, Transactions, TxId};
 pub use wanted::{FileWants, Wanted};

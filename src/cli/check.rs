@@ -28,7 +28,9 @@ pub fn run(args: Check) -> Result<Outcome, Failure> {
         super::tell(&missing.to_string().replace("error: ", "warning: "));
     }
     services(&loaded.config)?;
-    doors::check(&loaded)?;
+    for doubt in doors::check(&loaded)? {
+        super::tell(&format!("warning: [rpc.tls]: {doubt}"));
+    }
     let rules = rule_files::load(&loaded.config, &loaded.base, &Selection::default())?;
     rules::print_faults(&rules, true);
     let (good, refused) = (rules.rules.rules.len(), rules.refused());

@@ -13,9 +13,21 @@ type Setter = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
 
 static LEVEL: OnceLock<Setter> = OnceLock::new();
 
+/// Libraries beneath gRPC that tell of each frame of HTTP/2, by their targets' beginnings.
+const CHATTY: [&str; 4] = ["h2", "hyper", "tonic", "tower"];
+
+/// What a level lets through: of [`CHATTY`] no more than "info", but at "trace", where all is told.
+fn filter(level: LogLevel) -> EnvFilter {
+    let mut directives = level.name().to_owned();
+    if level == LogLevel::Debug {
+        CHATTY.iter().for_each(|target| directives += &format!(",{target}=info"));
+    }
+    EnvFilter::new(directives)
+}
+
 /// Starts it. A second start is refused, and the first one serves as well.
 pub fn start(log: &Log) {
-    let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(log.level.name()));
+    let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| filter(log.level));
     // A line that cannot be written must end nobody's work.
     let builder = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
     let builder = builder.with_writer(|| Stderr);
@@ -64,5 +76,51 @@ impl Write for Stderr {
 /// Another level from now on; whether it is, which the environment may forbid.
 pub fn set_level(level: LogLevel) -> bool {
     let free = EnvFilter::try_from_env(VARIABLE).is_err();
-    free && LEVEL.get().is_some_and(|set| set(EnvFilter::new(level.name())))
+    free && LEVEL.get().is_some_and(|set| set(filter(level)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn told(level: LogLevel) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let builder = tracing_subscriber::fmt().with_env_filter(filter(level)).without_time();
+        let subscriber = builder.with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::debug!(target: "h2::codec::framed_read", "frame");
+            tracing::debug!(target: "hyper_util::server", "connection");
+            tracing::info!(target: "tonic", "word");
+            tracing::debug!(target: "weir::mgmt", "own");
+        });
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn debug_tells_of_weir_and_trace_of_frames_of_http2_too() {
+        let debug = told(LogLevel::Debug);
+        assert!(debug.contains("own") && debug.contains("word"), "{debug}");
+        assert!(!debug.contains("frame") && !debug.contains("connection"), "{debug}");
+        let trace = told(LogLevel::Trace);
+        assert!(["frame", "connection", "word", "own"].iter().all(|word| trace.contains(word)), "{trace}");
+        let info = told(LogLevel::Info);
+        assert!(info.contains("word") && !info.contains("own"), "{info}");
+    }
 }

@@ -57,6 +57,7 @@ impl Doors {
                     true => Some(Credentials::load(tls_files(config, &loaded.base))?),
                     false => None,
                 };
+                tls.iter().for_each(Credentials::tell_doubts);
                 doors.tcp = Some((listen(address, "rpc.listen")?, tls));
             }
         }
@@ -158,13 +159,13 @@ fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, DoorErr
     TcpListener::bind(address).map_err(|error| DoorError::Listen { address, key, error })
 }
 
-/// Whether the files of `[rpc.tls]` can be used, where they are wanted.
-pub fn check(loaded: &Loaded) -> Result<(), DoorError> {
+/// Whether the files of `[rpc.tls]` can be used, where they are wanted; what clients will refuse, in words.
+pub fn check(loaded: &Loaded) -> Result<Vec<String>, DoorError> {
     let rpc = &loaded.config.rpc;
-    if rpc.enabled && rpc.listen.0.is_some() && rpc.tls.is_set() {
-        Credentials::load(tls_files(&loaded.config, &loaded.base))?;
+    if !(rpc.enabled && rpc.listen.0.is_some() && rpc.tls.is_set()) {
+        return Ok(Vec::new());
     }
-    Ok(())
+    Ok(Credentials::load(tls_files(&loaded.config, &loaded.base))?.doubts()?)
 }
 
 /// The files of `[rpc.tls]`.

@@ -31,6 +31,12 @@ pub fn subject_of(certificate: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(&text).into_owned()).filter(|text| !text.is_empty())
 }
 
+/// The first and last second of a certificate's validity, since 1970; none where it cannot be read.
+pub fn validity_of(certificate: &[u8]) -> Option<(i64, i64)> {
+    let read = x509::Certificate::read(certificate);
+    Some((read.not_before?, read.not_after?))
+}
+
 use super::registry::{Entry, States};
 use super::transaction::COMPLETE;
 use crate::rules::app::AppProto;

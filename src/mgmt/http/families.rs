@@ -173,6 +173,10 @@ const PLAIN: &[(&str, Family)] = &[
         counter("weir_profiler_failures_total", "Times that the database could not be written."),
     ),
     (
+        "profiler.set_aside",
+        counter("weir_profiler_files_set_aside_total", "Files of the database set aside, being damaged."),
+    ),
+    (
         "log.lost",
         counter("weir_log_lost_lines_total", "Lines of the daemon's own log that stderr did not take."),
     ),

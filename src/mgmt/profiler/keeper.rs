@@ -9,6 +9,7 @@ use crate::mgmt::config::Config;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -149,6 +150,7 @@ impl Desk {
     fn set_aside(&mut self, why: &str) -> Result<(), Trouble> {
         self.store = None;
         let aside = set_aside(&self.settings.path)?;
+        add(&self.counts.set_aside, 1);
         tracing::warn!(
             "profiler: {} cannot be used ({why}): it is {} now, and a new one is begun",
             self.path(),
@@ -162,6 +164,7 @@ impl Desk {
             tracing::warn!("profiler: somebody deleted or replaced {}: it is made anew", self.path());
             (self.store, self.open_at) = (None, Time::ZERO);
         }
+        self.look();
         self.open();
         let Some(store) = self.store.as_mut().filter(|_| !self.tally.is_empty()) else { return };
         match store.write(&self.tally, &self.settings.bounds) {
@@ -177,13 +180,27 @@ impl Desk {
                 self.failed(&trouble);
                 if let Trouble::Useless(why) = &trouble {
                     // A new one takes what waits with the next write.
-                    if let Err(trouble) = self.set_aside(why) {
-                        tracing::warn!("profiler: it cannot be set aside: {trouble}");
-                    }
-                    self.open_at = Time::ZERO;
+                    self.begin_anew(why);
                 }
             }
         }
+    }
+
+    /// Sets aside what was damaged under way, which writes alone may never notice.
+    fn look(&mut self) {
+        let suspect = self.counts.suspect.swap(false, Ordering::Relaxed);
+        let found = self.store.as_ref().map(|store| store.look(suspect));
+        // Whatever else is wrong, the write will say.
+        if let Some(Err(Trouble::Useless(why))) = found {
+            self.begin_anew(&why);
+        }
+    }
+
+    fn begin_anew(&mut self, why: &str) {
+        if let Err(trouble) = self.set_aside(why) {
+            tracing::warn!("profiler: it cannot be set aside: {trouble}");
+        }
+        self.open_at = Time::ZERO;
     }
 
     #[cfg(test)]

@@ -22,7 +22,7 @@ pub use store::Bounds;
 use crate::base::event::Event;
 use crate::mgmt::control::NamedCount;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 /// What became of observations. Those that are neither written nor lost wait in memory.
@@ -37,6 +37,10 @@ pub struct Counts {
     evicted: AtomicU64,
     /// Writes that failed.
     failures: AtomicU64,
+    /// Files that were no database of ours, or damaged.
+    set_aside: AtomicU64,
+    /// A question found the file damaged: its keeper is to read all of it.
+    suspect: AtomicBool,
 }
 
 fn add(count: &AtomicU64, more: u64) {
@@ -54,6 +58,7 @@ impl Counts {
             of("lost", &self.lost),
             of("evicted", &self.evicted),
             of("failures", &self.failures),
+            of("set_aside", &self.set_aside),
         ]
     }
 }

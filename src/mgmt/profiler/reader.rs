@@ -3,10 +3,11 @@
 use super::seen::Kind;
 use super::{Counts, Keeper};
 use crate::mgmt::control::NamedCount;
-use rusqlite::{Connection, OpenFlags, Row, ToSql};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, ToSql};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Rows of an answer at most, and where none are asked for.
@@ -182,6 +183,11 @@ impl Reader {
             let mut asked = connection.prepare(&question)?;
             asked.query_map(&*given, row)?.collect()
         };
-        answer().map_err(|error| format!("the profile {} cannot be read: {error}", self.path.display()))
+        answer().map_err(|error| {
+            if let Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) = error.sqlite_error_code() {
+                self.counts.suspect.store(true, Ordering::Relaxed);
+            }
+            format!("the profile {} cannot be read: {error}", self.path.display())
+        })
     }
 }

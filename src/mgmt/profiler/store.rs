@@ -39,6 +39,8 @@ CREATE TABLE contexts (
 CREATE INDEX contexts_last ON contexts (last);
 ";
 
+const TABLE_NAMES: [&str; 3] = ["hosts", "services", "contexts"];
+
 const ADD_HOST: &str = "INSERT INTO hosts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
   ON CONFLICT (address, vlan) DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last),
   sessions = sessions + excluded.sessions, as_client = as_client + excluded.as_client,
@@ -146,14 +148,45 @@ impl Store {
         identity(&self.path) == Some(self.file)
     }
 
+    /// Whether others still read a profile in the file: this connection keeps pages in memory, and would not notice that somebody
+    /// emptied or overwrote it. `all`: every page is read.
+    pub(super) fn look(&self, all: bool) -> Result<(), Trouble> {
+        match Store::read(&self.path, all) {
+            Ok(None) => Ok(()),
+            Ok(Some(why)) => Err(Trouble::Useless(why)),
+            Err(error) => Err(match error.sqlite_error_code() {
+                // "no such table" has no code of its own.
+                Some(ErrorCode::Unknown) => Trouble::Useless(error.to_string()),
+                _ => error.into(),
+            }),
+        }
+    }
+
+    fn read(path: &Path, all: bool) -> rusqlite::Result<Option<String>> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version != VERSION {
+            return Ok(Some("what was in it is gone".into()));
+        }
+        for table in TABLE_NAMES {
+            let first = format!("SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT 1)");
+            connection.query_row(&first, [], |row| row.get::<_, i64>(0))?;
+        }
+        if !all {
+            return Ok(None);
+        }
+        let word: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        Ok((word != "ok").then_some(word))
+    }
+
     /// Adds what was seen, all or nothing. How many rows gave way.
     pub(super) fn write(&mut self, tally: &Tally, bounds: &Bounds) -> Result<u64, Trouble> {
         let writing = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         put(&writing, tally)?;
         let mut evicted = 0;
-        for (table, most) in
-            [("hosts", bounds.hosts), ("services", bounds.services), ("contexts", bounds.contexts)]
-        {
+        for (table, most) in TABLE_NAMES.into_iter().zip([bounds.hosts, bounds.services, bounds.contexts]) {
             evicted += keep_newest(&writing, table, u64::from(most))?;
         }
         writing.commit()?;

@@ -286,6 +286,65 @@ fn a_file_that_is_damaged_under_way_costs_nothing_that_waits() {
     assert_eq!((rig.count("failures"), rig.count("lost")), (1, 0));
 }
 
+/// A profile of 251 hosts that is open for writing.
+fn filled() -> Rig {
+    let mut rig = Rig::new();
+    rig.desk = Desk::new(
+        Settings { bounds: Bounds { hosts: 1000, services: 1000, contexts: 32 }, ..settings(rig.path()) },
+        Arc::clone(&rig.counts),
+    );
+    for n in 0..250 {
+        rig.see(&flow([10, 0, 1, n], 5, [4, 3], 0x1b), &[]);
+    }
+    rig.desk.write();
+    rig
+}
+
+#[test]
+fn a_file_that_is_emptied_or_overwritten_in_place_is_set_aside_though_it_is_open() {
+    let noise: Vec<u8> = (0..16384u32).map(|n| (n.wrapping_mul(0x9e37_79b9) >> 24) as u8).collect();
+    for damage in [&b""[..], &noise] {
+        let mut rig = filled();
+        // The pages are in the file, no longer in the log beside it.
+        let other = rusqlite::Connection::open(rig.path()).unwrap();
+        other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        drop(other);
+        std::fs::write(rig.path(), damage).unwrap();
+        rig.reader().hosts(&Ask::default()).unwrap_err();
+        // Without anything to write, too.
+        rig.desk.write();
+        assert!(is_damaged(&rig.path()));
+        assert_eq!(rig.reader().hosts(&Ask::default()).unwrap(), []);
+        rig.see(&flow(CLIENT, 6, [4, 3], 0x1b), &[]);
+        rig.desk.write();
+        rig.desk.write();
+        assert_eq!(rig.reader().hosts(&Ask::default()).unwrap().len(), 2);
+        assert_eq!((rig.count("set_aside"), rig.count("failures"), rig.count("lost")), (1, 0, 0));
+    }
+}
+
+#[test]
+fn damage_that_only_a_question_finds_has_the_file_set_aside() {
+    let mut rig = filled();
+    let other = rusqlite::Connection::open(rig.path()).unwrap();
+    other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let mut roots = other.prepare("SELECT rootpage FROM sqlite_master").unwrap();
+    let roots: Vec<u32> = roots.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    // The last leaf of a table of several: 13 is the kind of such a page.
+    let mut bytes = std::fs::read(rig.path()).unwrap();
+    let is_leaf = |page: &usize| bytes[(page - 1) * 4096] == 13 && !roots.contains(&(*page as u32));
+    let leaves: Vec<usize> = (2..=bytes.len() / 4096).filter(is_leaf).collect();
+    assert!(leaves.len() > 1, "{leaves:?}");
+    bytes[(leaves[leaves.len() - 1] - 1) * 4096] = 0x5a;
+    std::fs::write(rig.path(), bytes).unwrap();
+    rig.desk.write();
+    assert!(!is_damaged(&rig.path()), "not noticed");
+    assert!(rig.reader().hosts(&Ask { filter: "no one".into(), ..Ask::default() }).is_err());
+    rig.desk.write();
+    assert!(is_damaged(&rig.path()));
+    assert_eq!(rig.reader().hosts(&Ask::default()).unwrap(), []);
+}
+
 #[test]
 fn a_file_that_somebody_deleted_is_made_anew() {
     let mut rig = Rig::new();

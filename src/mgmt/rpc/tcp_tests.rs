@@ -149,6 +149,26 @@ fn files_that_cannot_be_used_are_named() {
 }
 
 #[test]
+fn a_certificate_that_clients_will_refuse_for_its_dates_is_named_with_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = Ca::new("a");
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let mut files = ca.issue(dir.path(), "dated", &ca);
+    std::fs::write(&files.certificate, params.signed_by(&key, &ca.0).unwrap().pem()).unwrap();
+    let at = |secs| files.doubts(crate::base::Time::from_secs(secs)).unwrap();
+    // 2019-12-31, 2020-07-01, 2021-01-02.
+    let [early, good, late] = [1_577_800_000, 1_593_561_600, 1_609_545_600].map(at);
+    assert!(early[0].contains("dated.pem is not valid before 2020-01-01T00:00:00Z"), "{early:?}");
+    assert_eq!(good, [""; 0]);
+    assert!(late[0].contains("dated.pem expired at 2021-01-01T00:00:00Z"), "{late:?}");
+    files.certificate = dir.path().join("none.pem");
+    assert!(files.doubts(crate::base::Time::ZERO).is_err());
+}
+
+#[test]
 fn addresses_say_how_they_are_written() {
     let fault = |text: &str| Address::parse(text, None).unwrap_err().to_string();
     for text in ["", "127.0.0.1:1", "ftp://127.0.0.1:1", "http://127.0.0.1", "https://"] {

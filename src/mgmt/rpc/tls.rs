@@ -1,5 +1,8 @@
 //! Mutual TLS (1.3, by rustls) for gRPC over TCP: both sides' settings from PEM files.
 
+use crate::app::{subject_of, validity_of};
+use crate::base::Time;
+use crate::io::clock::{Ticks, TimeBase};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -73,6 +76,30 @@ impl TlsFiles {
         Ok(config)
     }
 
+    /// What keeps others from accepting the own certificate, or those that lead to its CA, at that moment.
+    pub fn doubts(&self, now: Time) -> Result<Vec<String>, TlsError> {
+        let (now, path) = (i64::try_from(now.secs()).unwrap_or(i64::MAX), self.certificate.display());
+        let doubt = |certificate: CertificateDer<'_>| {
+            let (from, until) = validity_of(&certificate)?;
+            let whose = subject_of(&certificate).map(|name| format!(" ({name})")).unwrap_or_default();
+            let date = |seconds| jiff::Timestamp::from_second(seconds).unwrap_or_default();
+            if until < now {
+                let end = date(until);
+                Some(format!(
+                    "the certificate{whose} in {path} expired at {end}: clients refuse it, put a new one there"
+                ))
+            } else if now < from {
+                let start = date(from);
+                Some(format!(
+                    "the certificate{whose} in {path} is not valid before {start}: until then clients refuse it"
+                ))
+            } else {
+                None
+            }
+        };
+        Ok(self.chain()?.into_iter().filter_map(doubt).collect())
+    }
+
     /// What tells one state of the files from another.
     fn stamp(&self) -> [Option<Stamp>; 3] {
         [&self.certificate, &self.key, &self.ca].map(|path| Stamp::of(path))
@@ -137,6 +164,17 @@ impl Credentials {
         Ok(Credentials { files, known: Mutex::new(Known { config, stamp }) })
     }
 
+    /// What keeps others from accepting the certificates now.
+    pub fn doubts(&self) -> Result<Vec<String>, TlsError> {
+        self.files.doubts(TimeBase::new(Ticks::monotonic()).clock().now())
+    }
+
+    /// The same, told in the log.
+    pub fn tell_doubts(&self) {
+        let doubts = self.doubts().unwrap_or_default();
+        doubts.iter().for_each(|doubt| tracing::warn!("[rpc.tls]: {doubt}"));
+    }
+
     /// For the next connection. Files that have changed are read again; while they are no good, as amid a change of all
     /// three, the last good ones serve.
     pub fn now(&self) -> Arc<ServerConfig> {
@@ -147,6 +185,7 @@ impl Credentials {
             match self.files.server() {
                 Ok(config) => {
                     tracing::info!("rpc: the files of [rpc.tls] have changed and were read again");
+                    self.tell_doubts();
                     known.config = Arc::new(config);
                 }
                 Err(error) => tracing::error!("rpc: the last good files of [rpc.tls] serve on: {error}"),

@@ -86,7 +86,8 @@ impl Section for SuricataSocket {
         v.value("enabled", "Answer `suricatasc`, for those whom rpc.socket answers.", &mut self.enabled);
         v.value(
             "path",
-            "Path of the unix socket. \"auto\": suricata-command.socket in the folder of rpc.socket.",
+            "Path of the unix socket. \"auto\": suricata-command.socket in the folder of rpc.socket.\n\
+             A relative path starts at the working directory.",
             &mut self.path,
         );
     }

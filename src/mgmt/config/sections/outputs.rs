@@ -179,7 +179,11 @@ impl Outputs {
 
 impl Section for Outputs {
     fn visit(&mut self, v: &mut dyn Visitor) {
-        v.live("directory", "Where output files go; it is made when missing.", &mut self.directory);
+        v.live(
+            "directory",
+            "Where output files go; it is made when missing. A relative path starts at the working directory.",
+            &mut self.directory,
+        );
         v.section("eve", "Events as one JSON object a line, in Suricata's field names.", &mut self.eve);
         v.live_list(
             "further-eve",
@@ -221,7 +225,7 @@ impl Section for Rpc {
         v.value(
             "socket",
             "Path of the unix socket. \"auto\": /run/weir/weir.sock for root, else $XDG_RUNTIME_DIR/weir/weir.sock,\n\
-             or /tmp/weir-UID/weir.sock without that variable.",
+             or /tmp/weir-UID/weir.sock without that variable. A relative path starts at the working directory.",
             &mut self.socket,
         );
         v.value(
@@ -277,7 +281,7 @@ impl Section for Log {
     fn visit(&mut self, v: &mut dyn Visitor) {
         v.live(
             "level",
-            "\"error\", \"warn\", \"info\", \"debug\" or \"trace\". WEIR_LOG in the environment wins.",
+            "\"error\", \"warn\", \"info\", \"debug\" or \"trace\" (which alone has gRPC's frames). WEIR_LOG in the environment wins.",
             &mut self.level,
         );
         v.value("format", "\"text\" or \"json\".", &mut self.format);
