@@ -29,6 +29,19 @@ impl Overrules {
         self.rules.clone()
     }
 
+    /// These go on; what could not go back has.
+    fn settled(&mut self, rules: Vec<Overruled>) {
+        *self = Overrules::of(rules);
+    }
+
+    /// Some do not go back now. Whether the log does not have that yet.
+    fn failed(&mut self, text: &str, now: Time) -> bool {
+        self.try_at = now.plus(RETRY);
+        let new = self.told != text;
+        text.clone_into(&mut self.told);
+        new
+    }
+
     /// Of those whose time is not over.
     pub(super) fn ids(&self, now: Time) -> Vec<((u32, u32), Overrule)> {
         ids(self.rules.iter().filter(|rule| !is_over(rule, now)))
@@ -66,7 +79,7 @@ impl Operator {
         let compiled = self.with_room(self.compile_with(&loaded, false, ids(&stay))?, &loaded.config)?;
         holds(compiled.engine.rules())?;
         let done = self.publish_compiled(compiled)?;
-        lock(&self.overrules).rules = stay;
+        lock(&self.overrules).settled(stay);
         for Overruled { gid, sid, what, who, .. } in gone {
             tracing::info!(
                 "rules: {gid}:{sid} goes by the files again: the time of \"{}\" by {who} is over; generation {}",
@@ -94,11 +107,8 @@ impl Operator {
             && let Err(error) = self.go_by(rules, |_| Ok(()))
         {
             let text = format!("rules: {over} of them do not go by the files again: {error}");
-            let mut overrules = lock(&self.overrules);
-            overrules.try_at = now.plus(RETRY);
-            if overrules.told != text {
+            if lock(&self.overrules).failed(&text, now) {
                 tracing::error!("{text}; tried again every {} s", RETRY.as_secs());
-                overrules.told = text;
             }
         }
     }
@@ -169,6 +179,18 @@ impl Overruling for Operator {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_go_back_is_told_once_until_it_has_and_then_anew() {
+        let mut overrules = Overrules::default();
+        assert!(overrules.failed("no room", Time::from_secs(5)));
+        assert!(!overrules.failed("no room", Time::from_secs(15)), "the log has it");
+        assert!(overrules.failed("no file", Time::from_secs(25)), "something else");
+        assert_eq!(overrules.try_at, Time::from_secs(35));
+        overrules.settled(Vec::new());
+        assert!(overrules.try_at <= Time::from_secs(26), "the next one waits for nothing");
+        assert!(overrules.failed("no file", Time::from_secs(26)), "a fault of its own");
+    }
 
     #[test]
     fn what_is_over_is_not_compiled_in_again() {

@@ -18,8 +18,14 @@ impl Prepared {
     /// For a place that a file has already: with its owner, group and permissions, as far as this process may give them ([`hand_over`]);
     /// else for its owner alone. A symbolic link stays and its target is replaced.
     pub fn write(place: &Path, bytes: &[u8]) -> io::Result<Prepared> {
+        Prepared::write_beside(place, bytes, "")
+    }
+
+    /// The same, of a file that another may be prepared for the place of.
+    fn write_beside(place: &Path, bytes: &[u8], ending: &str) -> io::Result<Prepared> {
         let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
         let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = name + ending;
         let temporary = place.with_file_name(beside(&name, std::process::id()));
         leftovers::remove(folder_of(&place), |other| {
             writer(other).filter(|pid| beside(&name, *pid) == other)
@@ -38,6 +44,12 @@ impl Prepared {
 
     pub fn place(&self) -> &Path {
         &self.place
+    }
+
+    /// Whether it can get into its place, which only an attempt shows (the place may be a mount point, or immutable): a copy of what is
+    /// there takes it, so that whoever ends meanwhile leaves what was there.
+    pub fn try_place(&self) -> io::Result<()> {
+        Prepared::write_beside(&self.place, &fs::read(&self.place)?, ".same")?.keep()
     }
 
     /// Into its place; on an error it is not there.

@@ -195,11 +195,18 @@ impl Store {
         }
     }
 
-    /// Deletes the oldest beyond those to be kept.
+    /// Deletes the oldest beyond those to be kept, but for the last one that was confirmed: unconfirmed ones go back to it.
     fn prune(&self) -> Result<(), RevisionError> {
-        let numbers = self.numbers()?;
-        for number in numbers.iter().rev().skip(self.keep.max(1)) {
-            fs::remove_file(self.path(*number)).map_err(|error| self.fault(error))?;
+        let mut newest_first = self.numbers()?;
+        newest_first.reverse();
+        let old = newest_first.split_off(self.keep.max(1).min(newest_first.len()));
+        if old.is_empty() {
+            return Ok(());
+        }
+        let confirmed = |number: &u32| self.read(*number).is_ok_and(|(r, _)| r.state == State::Confirmed);
+        let last = newest_first.iter().chain(&old).copied().find(confirmed);
+        for number in old.into_iter().filter(|number| Some(*number) != last) {
+            fs::remove_file(self.path(number)).map_err(|error| self.fault(error))?;
         }
         Ok(())
     }

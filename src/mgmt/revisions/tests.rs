@@ -76,6 +76,22 @@ fn the_oldest_go_and_other_files_stay() {
     assert_eq!(absent, "there is no revision 1; there are 3 to 4");
 }
 
+#[test]
+fn the_last_confirmed_one_stays_however_many_come_that_nobody_confirms() {
+    let (_folder, store) = store(2);
+    let put = |number, state| {
+        store.prepare(&Revision { state, ..revision(number) }, "").unwrap().keep().unwrap();
+    };
+    put(1, State::Confirmed);
+    put(2, State::Confirmed);
+    (3..=6).for_each(|number| put(number, State::Unconfirmed));
+    assert_eq!(store.numbers().unwrap(), [2, 5, 6]);
+    put(7, State::WentBack);
+    assert_eq!(store.numbers().unwrap(), [2, 6, 7]);
+    put(8, State::Confirmed);
+    assert_eq!(store.numbers().unwrap(), [7, 8], "there is a later one");
+}
+
 /// A byte changed, cut off, added, in another's place, or none of ours: never taken for what was committed.
 #[test]
 fn a_damaged_revision_is_named_and_passed_over_and_never_loaded() {
@@ -127,6 +143,27 @@ fn a_file_that_is_replaced_keeps_its_permissions_and_a_link_its_target() {
     assert_eq!(fs::read_to_string(&link).unwrap(), "new");
     assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
     assert!(fs::symlink_metadata(&link).unwrap().file_type().is_symlink());
+}
+
+#[test]
+fn whether_a_file_can_be_replaced_is_tried_with_a_copy_of_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("weir.toml");
+    fs::write(&place, "old").unwrap();
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o640)).unwrap();
+    let now = || {
+        let meta = fs::metadata(&place).unwrap();
+        (fs::read_to_string(&place).unwrap(), meta.permissions().mode() & 0o777, meta.ino())
+    };
+    let before = now();
+    let new = Prepared::write(&place, b"new").unwrap();
+    new.try_place().unwrap();
+    let tried = now();
+    assert_eq!((tried.0.as_str(), tried.1), ("old", 0o640));
+    assert_ne!(tried.2, before.2, "it was replaced");
+    new.keep().unwrap();
+    assert_eq!((now().0.as_str(), now().1), ("new", 0o640));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]

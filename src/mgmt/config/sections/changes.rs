@@ -37,7 +37,7 @@ impl Section for Changes {
         );
         v.live(
             "keep",
-            "Revisions that stay; the oldest are deleted.",
+            "Revisions that stay; the oldest are deleted, but never the last one that was confirmed.",
             &mut Within(&mut self.keep, 2..=10_000).of("revisions"),
         );
         v.live(
