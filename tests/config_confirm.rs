@@ -5,7 +5,8 @@
 mod support;
 
 use serde_json::Value;
-use support::configured::{Appliance, RULES, configuration};
+use std::os::unix::fs::MetadataExt;
+use support::configured::{Appliance, MORE, RULES, configuration};
 use support::wait::until;
 use support::{Bench, weir};
 
@@ -77,6 +78,93 @@ fn a_confirmation_that_cannot_be_written_is_refused_and_the_way_back_stays() {
         (&history["goes_back"], &history["revisions"][0]["state"]),
         (&Value::Null, &"confirmed".into())
     );
+}
+
+/// As in a container that is given the file alone: a mount point is not replaced, whoever asks.
+#[test]
+fn a_commit_whose_file_cannot_be_replaced_is_refused_and_nothing_of_it_acts() {
+    if !std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0) {
+        println!("skipped: needs root");
+        return;
+    }
+    let bench = Bench::new();
+    bench.file("one.rules", RULES);
+    bench.file("more.rules", MORE);
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", "mount --bind \"$1\" \"$1\" && exec \"$0\" run -c \"$1\""]);
+    command.arg(weir().get_program()).arg(bench.file("weir.toml", configuration(&bench)));
+    let it = Appliance::start_by(command, bench);
+    let files = |it: &Appliance| {
+        let listed = [it.bench.path("."), it.bench.path("weir.revisions")].map(std::fs::read_dir);
+        let names = listed.into_iter().flatten().flatten().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| !name.to_string_lossy().starts_with("weir.revisions")).collect::<Vec<_>>().len()
+    };
+    let before = (files(&it), it.text());
+    it.config(&["set", "timeouts.tcp-new=5s", "rules.files=[\"more.rules\"]"]);
+    let refused = it.refused(&["commit"]);
+    assert!(refused.contains("nothing was changed: cannot write ") && refused.contains("busy"), "{refused}");
+    assert!(refused.contains("config.write-file = false"), "{refused}");
+    let status = it.json(&["status"]);
+    assert_eq!((&status["generation"], &status["rules"]["loaded"]), (&1.into(), &1.into()), "{status}");
+    assert_eq!((it.value("timeouts.tcp-new"), (files(&it), it.text())), ("30s".into(), before.clone()));
+    assert_eq!(it.json(&["config", "revisions"])["current"], Value::Null);
+
+    let refused = it.refused(&["commit", "--confirm", "5m"]);
+    assert!(refused.contains("cannot write "), "it could not be confirmed: {refused}");
+    assert_eq!((it.value("timeouts.tcp-new"), it.text()), ("30s".into(), before.1.clone()));
+    it.config(&["set", "timeouts.tcp-new=6s", "config.write-file=false"]);
+    it.config(&["commit"]);
+    assert_eq!((it.value("timeouts.tcp-new"), it.text()), ("6s".into(), before.1));
+}
+
+#[test]
+fn a_commit_that_services_refuse_leaves_the_file_as_it_was() {
+    let it = Appliance::new();
+    it.config(&["set", "timeouts.tcp-new=5s", "plugin.0.package=greeter", "plugin.0.path=/nowhere.so"]);
+    let flows = ["service-set.0.forward-flow=[\"greeter\"]", "service-set.0.reverse-flow=[\"greeter\"]"];
+    it.config(&["set", "service-set.0.name=web", flows[0], flows[1]]);
+    let refused = it.refused(&["commit"]);
+    assert!(refused.contains("nowhere.so"), "{refused}");
+    assert_eq!((it.text(), it.value("timeouts.tcp-new")), (configuration(&it.bench), "30s".into()));
+    let names = std::fs::read_dir(it.bench.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(
+        !names.into_iter().any(|name| name.to_string_lossy().ends_with(".new")),
+        "nothing lies beside it"
+    );
+}
+
+#[test]
+fn the_way_back_goes_along_into_another_folder_of_revisions() {
+    let it = Appliance::new();
+    let told = |it: &Appliance| {
+        let history = it.json(&["config", "revisions"]);
+        let numbers = history["revisions"].as_array().unwrap().iter().map(|r| r["number"].as_u64().unwrap());
+        (history["current"].as_u64().unwrap(), numbers.collect::<Vec<_>>())
+    };
+    it.config(&["set", "timeouts.tcp-new=5s"]);
+    it.config(&["commit"]);
+    let second = it.text();
+    it.config(&["set", "config.revisions=elsewhere", "timeouts.tcp-new=6s"]);
+    it.config(&["commit"]);
+    assert_eq!(told(&it), (4, vec![4, 3]), "3 is what 2 was");
+    let history = it.config(&["revisions"]);
+    assert!(history.contains("as it was before the commit into this folder"), "{history}");
+
+    it.config(&["set", "timeouts.tcp-new=7s"]);
+    it.config(&["commit", "--confirm", "5m"]);
+    it.config(&["set", "config.revisions=third"]);
+    let refused = it.refused(&["commit"]);
+    assert!(
+        refused.contains("revision 5 by ") && refused.contains("before config.revisions changes"),
+        "{refused}"
+    );
+    assert!(!it.bench.path("third").exists());
+    it.config(&["discard"]);
+    it.config(&["rollback"]);
+    assert_eq!((told(&it).0, it.value("timeouts.tcp-new")), (6, "6s".into()));
+    it.config(&["rollback"]);
+    assert_eq!((it.text(), it.value("timeouts.tcp-new")), (second, "5s".into()), "in the first folder again");
+    assert_eq!(told(&it), (8, vec![8, 7, 2, 1]));
 }
 
 #[test]

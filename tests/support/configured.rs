@@ -5,7 +5,7 @@ use super::wait::until;
 use super::{Bench, weir};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Command, Output};
 
 pub const RULES: &str = "alert tcp any any -> any any (msg:\"one\"; content:\"GET\"; sid:1;)\n";
 pub const MORE: &str = "alert udp any any -> any any (msg:\"two\"; sid:2;)\nalert icmp any any -> any any (msg:\"three\"; sid:3;)\n";
@@ -40,6 +40,10 @@ impl Appliance {
     pub fn start(bench: Bench) -> Appliance {
         let mut command = weir();
         command.args(["run", "-c"]).arg(bench.path("weir.toml"));
+        Appliance::start_by(command, bench)
+    }
+
+    pub fn start_by(command: Command, bench: Bench) -> Appliance {
         let appliance = Running::start(command, &bench, "appliance");
         let mut it = Appliance { appliance, bench };
         until("the appliance to answer", || {

@@ -64,14 +64,24 @@ impl Desk {
         Desk { on_disk, committed, number: None, draft: None, unconfirmed: None, untold: Vec::new() }
     }
 
-    /// Which revision is in force after a start: the newest with its text, best one that was confirmed.
+    /// Which revision is in force after a start.
     pub fn recognise(&mut self, store: &Store) -> Result<(), RevisionError> {
         if self.number.is_none() {
-            let same = |text: &str| text == self.committed;
-            let good = store.find(None, |revision, text| revision.state == State::Confirmed && same(text))?;
-            self.number = if good.is_some() { good } else { store.find(None, |_, text| same(text))? };
+            self.number = self.number_in(store)?;
         }
         Ok(())
+    }
+
+    /// The revision of a folder, which need not be that of the last commit, that says what is in force: the one that is known, else
+    /// the newest with its text, best one that was confirmed.
+    pub fn number_in(&self, store: &Store) -> Result<Option<u32>, RevisionError> {
+        let same = |text: &str| text == self.committed;
+        let there = |number: &u32| store.read(*number).is_ok_and(|(_, text)| same(&text));
+        if let Some(known) = self.number.filter(there) {
+            return Ok(Some(known));
+        }
+        let good = store.find(None, |revision, text| revision.state == State::Confirmed && same(text))?;
+        if good.is_some() { Ok(good) } else { store.find(None, |_, text| same(text)) }
     }
 
     /// The revision that waits for a confirmation, and whose it is.

@@ -1,7 +1,7 @@
 //! Putting a configuration in force: everything that can fail first, then the change, then what tells of it.
 
 use super::desk::{Desk, Unconfirmed};
-use super::papers::Papers;
+use super::papers::{Papers, can_be_kept};
 use super::{faulty, kept, name_of, unchanged};
 use crate::mgmt::areas::{Area, area};
 use crate::mgmt::config::entries::{Difference, differences, take_live};
@@ -88,6 +88,15 @@ impl Operator {
                 paths(&new)
             )));
         }
+        let folder = |loaded: &Loaded| loaded.config.changes.folder(&file);
+        if let Some(waiting) = &desk.unconfirmed
+            && folder(&running) != folder(&wanted)
+        {
+            return Err(unchanged(format!(
+                "{waiting}, and its way back lies in {}: confirm it or take it back before config.revisions changes",
+                folder(&running).display()
+            )));
+        }
         let mut papers = Papers { file: self.file_to_be(desk, &file, &wanted, &text)?, ..Papers::default() };
         let state = if commit.confirm.is_some() { State::Unconfirmed } else { State::Confirmed };
         let revision =
@@ -100,11 +109,13 @@ impl Operator {
             papers.settled = self.restated(&running, waiting, settles).map_err(unchanged)?;
         }
         papers.settled.extend(self.untold(&running, desk).map_err(unchanged)?);
-        // What waits for a confirmation must not be what a power cut starts with.
-        papers.file = papers.file.filter(|_| commit.confirm.is_none());
         let lenience =
             Lenience { refused_rules: commit.accept_refused, no_room: false, outputs: Opening::Now };
-        lines.extend(self.put_in_force(&running, &wanted, lenience)?);
+        // One that waits for a confirmation could not be confirmed either.
+        let last = || can_be_kept(papers.file.as_ref());
+        lines.extend(self.put_in_force(&running, &wanted, lenience, last)?);
+        // What waits for a confirmation must not be what a power cut starts with.
+        papers.file = papers.file.filter(|_| commit.confirm.is_none());
         tracing::info!("configuration: revision {number} by {who} is in force{}", told(&lines));
         let back_at = commit.confirm.map(|span| self.now().plus(span));
         desk.put(Some(number), text, before, back_at.map(|until| (until, who)));
@@ -119,12 +130,13 @@ impl Operator {
         restart(&running.config, &running.with_text("", committed).loaded.config)
     }
 
-    /// The live differences, all or none. What was done, in words.
+    /// The live differences, all or none. `last`: what else may refuse them, asked when all is ready. What was done, in words.
     pub(super) fn put_in_force(
         &self,
         running: &Loaded,
         wanted: &Loaded,
         lenience: Lenience,
+        last: impl FnOnce() -> Result<(), ControlError>,
     ) -> Result<Vec<String>, ControlError> {
         let config = take_live(&running.config, &wanted.config);
         let next = Loaded { config, ..wanted.clone() };
@@ -153,6 +165,7 @@ impl Operator {
             true => Some(self.new_outputs(running, &next, lenience.outputs)?),
             false => None,
         };
+        last()?;
         let mut lines = Vec::new();
         if touched(Area::Services) {
             lines.extend(self.new_services(&next)?);

@@ -9,6 +9,7 @@ use crate::mgmt::control::ControlError;
 use crate::mgmt::operator::Operator;
 use crate::mgmt::revisions::file::Prepared;
 use crate::mgmt::revisions::{Coming, Revision, RevisionError, State, mend};
+use std::io;
 use std::path::Path;
 
 /// Files that are written and not yet in their places.
@@ -47,6 +48,19 @@ impl Papers {
     }
 }
 
+/// Of the configuration file.
+fn unwritable(file: &Path, error: &io::Error) -> ControlError {
+    let other = "let weir write to its folder and replace it there (it may be neither a mount point nor immutable), or set \
+                 config.write-file = false (then a commit holds until weir ends)";
+    unchanged(format!("cannot write {}: {error}; {}", file.display(), mend(error, other)))
+}
+
+/// Fails where the configuration file could not be put into its place.
+pub(super) fn can_be_kept(file: Option<&Prepared>) -> Result<(), ControlError> {
+    let Some(file) = file else { return Ok(()) };
+    file.try_place().map_err(|error| unwritable(file.place(), &error))
+}
+
 impl Operator {
     /// What tells of what is in force: whether the configuration file was written, or what was not.
     pub(super) fn keep(&self, desk: &mut Desk, papers: Papers) -> Result<bool, String> {
@@ -83,7 +97,7 @@ impl Operator {
             self.restated(&running, &waiting, State::Confirmed).map_err(unchanged).map_err(still)?;
         let in_file = written.is_some();
         if let Some(prepared) = written {
-            prepared.keep().map_err(|error| still(unchanged(format!("{}: {error}", file.display()))))?;
+            prepared.keep().map_err(|error| still(unwritable(&file, &error)))?;
             desk.on_disk.clone_from(&desk.committed);
         }
         desk.unconfirmed = None;
@@ -137,35 +151,35 @@ impl Operator {
                  `weir ctl config load` without a file makes it the candidate"
             )));
         }
-        Prepared::write(file, text.as_bytes()).map(Some).map_err(|error| {
-            let other = "let weir write to its folder, or set config.write-file = false (then a commit holds until weir ends)";
-            unchanged(format!("cannot write {name}: {error}; {}", mend(&error, other)))
-        })
+        Prepared::write(file, text.as_bytes()).map(Some).map_err(|error| unwritable(file, &error))
     }
 
-    /// The revision to come among the papers, with its number and what it follows; before the first one, that of what was in
-    /// force.
+    /// The revision to come among the papers, with its number and what it follows; before the first one of a
+    /// folder, that of what was in force.
     pub(super) fn revision(
         &self,
-        desk: &mut Desk,
+        desk: &Desk,
         wanted: &Loaded,
         text: &str,
         revision: Revision,
         papers: &mut Papers,
     ) -> Result<(u32, Past), ControlError> {
         let store = self.store(wanted)?;
-        desk.recognise(&store).map_err(unchanged)?;
         let newest = store.newest().map_err(unchanged)?;
-        let mut number = newest.unwrap_or(0);
-        let mut before = desk.number;
+        // In another folder they go on from where they are.
+        let mut number = newest.max(desk.number).unwrap_or(0);
+        let mut before = desk.number_in(&store).map_err(unchanged)?;
         if before.is_none() {
             number += 1;
-            let comment = match newest {
-                None => "as it was before the first commit",
-                Some(_) => "as the configuration file had it",
+            let comment = match (desk.number, newest) {
+                (Some(_), _) => "as it was before the commit into this folder",
+                (None, None) => "as it was before the first commit",
+                (None, Some(_)) => "as the configuration file had it",
             };
             let (time, who, comment) = (self.started.micros(), "weir".into(), comment.to_owned());
-            let first = Revision { number, time, who, comment, state: State::Confirmed };
+            // What waits for a confirmation is not confirmed by being kept.
+            let state = desk.unconfirmed.as_ref().map_or(State::Confirmed, |_| State::Unconfirmed);
+            let first = Revision { number, time, who, comment, state };
             papers.first = Some(store.prepare(&first, &desk.committed).map_err(unchanged)?);
             before = Some(number);
         }
