@@ -262,6 +262,22 @@ fn decoders_say_what_is_not_of_their_protocol() {
 }
 
 #[test]
+fn what_still_waits_when_the_capture_ends_has_a_record_too() {
+    let bench = Bench::new();
+    let (client, server) = ends();
+    let mut talk = TcpConversation::new(client, server, 7);
+    talk.handshake();
+    let early = talk.segment(Dir::ToServer, 10, b"behind a hole");
+    talk.packets.push(early);
+    let path = bench.capture(&ethernet(talk.packets));
+    let hold = ["--simulate-ips", "--profile", "inline", "--set", "streams.out-of-order=\"hold\""];
+    let replayed = bench.replay(&path, &rules("drop"), &hold).clean();
+    assert_eq!(dropped(&replayed), [(4, "shutdown".to_owned())]);
+    let drop = replayed.events.of("drop")[0];
+    assert_eq!(drop["flow_id"], replayed.events.of("flow")[0]["flow_id"]);
+}
+
+#[test]
 fn a_policy_that_is_none_is_refused_with_those_there_are() {
     let bench = Bench::new();
     let path = bench.capture(&midstream());

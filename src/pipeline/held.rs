@@ -156,8 +156,7 @@ impl Lane {
     /// At the end nothing stays held.
     pub(super) fn drop_held(&mut self) {
         while let Some(held) = self.services.held.take_where(|_| true) {
-            self.ledger.count_drop(DropReason::Shutdown, Some(held.frame.meta().port), 1);
-            drop(held);
+            self.release(held, Decision::Discard(DropReason::Shutdown));
         }
         self.count_held();
     }

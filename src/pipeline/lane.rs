@@ -336,12 +336,13 @@ impl Lane {
     ///
     /// `now` and `last` are the appliance's clock and last packet number, the same for all workers.
     pub fn finish(&mut self, now: Time, last: u64) {
+        // Their sessions are in the records of it.
+        self.drop_held();
         let (sessions, mut ending) = self.ending();
         ending.last = last;
         ending.now = ending.now.max(now);
         sessions.close_all(CloseReason::Shutdown, now, &mut ending);
         self.drop_fragments();
-        self.drop_held();
         self.serve_outbox();
         self.exits.flush();
     }
