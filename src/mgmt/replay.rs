@@ -282,7 +282,6 @@ fn spawn_log(
     let body = move || {
         eal.unpin_current_thread();
         let mut clock = eal.time().clock();
-        sentence::attend(true);
         while !ended.load(Ordering::Acquire) {
             if let Some(sentence) = sentence::passed() {
                 // Where stderr takes nothing there is nobody to be told.
@@ -296,7 +295,10 @@ fn spawn_log(
         sentence::attend(false);
         log
     };
-    std::thread::Builder::new().name("weir-events".into()).spawn(body).map_err(run_fault)
+    // From before the first frame: a plugin may fall over it while the thread is being made.
+    sentence::attend(true);
+    let spawned = std::thread::Builder::new().name("weir-events".into()).spawn(body);
+    spawned.inspect_err(|_| sentence::attend(false)).map_err(run_fault)
 }
 
 #[cfg(test)]
