@@ -20,6 +20,7 @@ use crate::inspect::set::{Place, Set};
 use crate::inspect::state::{StateHandle, StateSlab};
 use crate::inspect::steps::Budget;
 use crate::inspect::turn::Turn;
+use crate::rules::Rule;
 use crate::rules::app::AppProto;
 use crate::rules::ruleset::{Check, Context, FlowState};
 use std::sync::Arc;
@@ -239,15 +240,8 @@ impl Inspector {
         facts: &PacketFacts<'_>,
         raised: &[Anomaly],
     ) -> &Outcome {
-        rules.collect(facts, &Payload::Packet);
         let asks = |check: &Check| matches!(check, Check::Anomaly(anomaly) if raised.contains(anomaly));
-        let set = rules.engine.rules();
-        let keeps = |index| set.rule(index).is_some_and(|rule| rule.checks.iter().any(asks));
-        rules.candidates.rules.retain(|&index| keeps(index));
-        match rules.cost.clone() {
-            None => self.evaluate(rules, facts, None, Payload::Packet, &mut Unmetered),
-            Some(sheet) => self.evaluate(rules, facts, None, Payload::Packet, &mut sheet.meter()),
-        }
+        self.inspect_only(rules, facts, None, Payload::Packet, |rule| rule.checks.iter().any(asks))
     }
 
     /// As [`inspect`](Self::inspect), of what was inspected before the session's handshake was done: only rules that ask for that.
@@ -258,10 +252,22 @@ impl Inspector {
         session: Option<&mut StateHandle>,
         payload: Payload<'_>,
     ) -> &Outcome {
+        self.inspect_only(rules, facts, session, payload, |rule| {
+            rule.flow.state == Some(FlowState::Established)
+        })
+    }
+
+    fn inspect_only(
+        &mut self,
+        rules: &mut InForce,
+        facts: &PacketFacts<'_>,
+        session: Option<&mut StateHandle>,
+        payload: Payload<'_>,
+        keeps: impl Fn(&Rule) -> bool,
+    ) -> &Outcome {
         rules.collect(facts, &payload);
         let set = rules.engine.rules();
-        let keeps = |index| set.rule(index).is_some_and(|r| r.flow.state == Some(FlowState::Established));
-        rules.candidates.rules.retain(|&index| keeps(index));
+        rules.candidates.rules.retain(|&index| set.rule(index).is_some_and(&keeps));
         match rules.cost.clone() {
             None => self.evaluate(rules, facts, session, payload, &mut Unmetered),
             Some(sheet) => self.evaluate(rules, facts, session, payload, &mut sheet.meter()),
