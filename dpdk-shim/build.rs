@@ -25,6 +25,13 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_dev_get_port_by_name",
     // memory: pools that name their own ring kind, sharing, the dynamic fields
     "rte_pktmbuf_pool_create_by_ops",
+    // memory: pools in pages of ours
+    "rte_mempool_create_empty",
+    "rte_mempool_set_ops_byname",
+    "rte_mempool_populate_virt",
+    "rte_mempool_obj_iter",
+    "rte_pktmbuf_pool_init",
+    "rte_pktmbuf_init",
     "rte_pktmbuf_clone",
     "rte_pktmbuf_free_bulk",
     "rte_mempool_free",
@@ -64,12 +71,15 @@ const TYPES: &[&str] = &[
     "rte_mbuf",
     "rte_mbuf_dynfield",
     "rte_mbuf_dynflag",
+    "rte_mempool_memhdr",
+    "rte_pktmbuf_pool_private",
     "rte_eth_rss_reta_entry64",
 ];
 
 const CONSTANTS: &[&str] = &[
     "RTE_PKTMBUF_HEADROOM",
     "RTE_MAX_LCORE",
+    "RTE_MEMPOOL_F_NO_IOVA_CONTIG",
     "RTE_ETH_MQ_RX_.*",
     "RTE_ETH_(RX|TX)_OFFLOAD_.*",
     "RTE_ETH_RSS_.*",

@@ -8,6 +8,7 @@ use super::ranges::Ranges;
 use super::settings::{Delivery, Settings};
 use super::urgent::Urgent;
 use crate::base::{Anomaly, Dir, DropReason, SeqNum};
+use crate::io::cache;
 use std::cell::Cell;
 
 mod insert;
@@ -20,10 +21,10 @@ pub(super) struct Store {
     pub(super) tables: Tables,
 }
 
+/// What each packet asks for stands first, and what only holes and odd segments do last: see [`Stream::prefetch`].
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(super) struct Stream {
-    /// The sequence number of offset 0.
-    base: SeqNum,
     /// All bytes before this offset came, or are known to be lost.
     next: u64,
     /// All before this were inspected.
@@ -42,25 +43,30 @@ pub(super) struct Stream {
     decoding: u64,
     /// Missing bytes before the decoder's next one.
     decoder_gap: u64,
-    undecoded: bool,
     /// The whole length, once a FIN was seen.
     length: Option<u64>,
+    /// No rule looks at what follows this.
+    sealed: Option<u64>,
     chain: Chain,
-    ahead: Ranges,
+    /// The sequence number of offset 0.
+    base: SeqNum,
+    owners: TableId,
     /// The receiver's.
     policy: OverlapPolicy,
-    owners: TableId,
-    urgent: Urgent,
+    undecoded: bool,
     /// No more will come: what is there can be inspected, acknowledged or not.
     ended: bool,
     /// Hand out what is acknowledged, however little.
     triggered: bool,
     depth_reached: bool,
     gap_reported: bool,
-    /// No rule looks at what follows this.
-    sealed: Option<u64>,
     memo: Cell<Memo>,
+    ahead: Ranges,
+    urgent: Urgent,
 }
+
+/// Bytes of a [`Stream`] that most packets touch.
+const HOT: usize = std::mem::offset_of!(Stream, ahead) + size_of::<u64>();
 
 /// What a segment brought.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +87,12 @@ impl Brought {
 }
 
 impl Stream {
+    /// Starts to bring into the cache what the next packet will ask for.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        cache::prefetch_to(self, HOT);
+    }
+
     pub(super) fn new(base: SeqNum, policy: OverlapPolicy, decode: bool) -> Stream {
         Stream { base, policy, undecoded: !decode, ..Stream::default() }
     }

@@ -6,7 +6,6 @@ use super::memo::Memo;
 use super::owners::Tables;
 use super::settings::{Delivery, Settings, Urgent};
 use crate::base::{Anomaly, Dir, DropReason, SeqNum};
-use crate::io::cache;
 use crate::session::{NO_HANDLE, Session, Tracked};
 use arrayvec::ArrayVec;
 use std::cell::Cell;
@@ -119,7 +118,7 @@ impl Streams {
     #[inline]
     pub fn prefetch(&self, session: &Session) {
         for handle in session.streams.0 {
-            self.slots.get(handle as usize).into_iter().for_each(cache::prefetch_all);
+            self.slots.get(handle as usize).into_iter().for_each(Stream::prefetch);
         }
     }
 

@@ -2,7 +2,8 @@
 //! search, but a look at each such place.
 //!
 //! By place there is a bitmap of first bytes, and behind it a table by the pattern's first bytes, up to four; only what has
-//! these is compared. A look costs the number of places, which is some twenty for a real rule set, whatever the patterns.
+//! these is compared. A look costs the number of places, which is some twenty for a real rule set, whatever the patterns: their
+//! bitmaps lie together, in a few lines of the cache.
 
 use super::PatternId;
 use super::entry::Rows;
@@ -20,17 +21,23 @@ pub(in crate::inspect) type Anchor<'p> = (u64, &'p [u8]);
 
 #[derive(Debug, Default)]
 pub(in crate::inspect) struct Anchored {
-    /// Ascending.
+    /// One a place, ascending.
+    doors: Box<[Door]>,
     places: Box<[Place]>,
     patterns: usize,
+}
+
+/// What is asked of every block.
+#[derive(Debug)]
+struct Door {
+    at: u64,
+    /// First bytes with which something begins there, a bit for two or four of them each.
+    first: u64,
 }
 
 /// All that stands at one offset.
 #[derive(Debug)]
 struct Place {
-    at: u64,
-    /// Folded bytes with which something begins.
-    first: [u64; 4],
     /// One for each length of key that is there.
     tables: Box<[Table]>,
 }
@@ -67,8 +74,9 @@ impl Anchored {
         let numbers = anchors.iter().map(&mut number).collect();
         let all: Vec<_> =
             known.iter().map(|((at, key, bytes), &id)| (*at, *key, bytes.as_slice(), id)).collect();
-        let places = all.chunk_by(|a, b| a.0 == b.0).filter_map(Place::of).collect();
-        (Anchored { places, patterns: all.len() }, numbers)
+        let doors = all.chunk_by(|a, b| a.0 == b.0).filter_map(Door::of).collect();
+        let places = all.chunk_by(|a, b| a.0 == b.0).map(Place::of).collect();
+        (Anchored { doors, places, patterns: all.len() }, numbers)
     }
 
     pub(in crate::inspect) fn len(&self) -> usize {
@@ -78,29 +86,37 @@ impl Anchored {
     /// Calls `found` with each pattern that stands at its place in the buffer of which these bytes begin at `offset`. Whatever
     /// their case: rules ask for that when they are evaluated.
     pub(in crate::inspect) fn look(&self, bytes: &[u8], offset: u64, mut found: impl FnMut(PatternId)) {
-        for place in &self.places {
-            let Some(at) = place.at.checked_sub(offset).and_then(|at| usize::try_from(at).ok()) else {
+        for (door, place) in self.doors.iter().zip(&self.places) {
+            let Some(at) = door.at.checked_sub(offset).and_then(|at| usize::try_from(at).ok()) else {
                 continue;
             };
-            let Some(rest) = bytes.get(at..) else { return };
-            let Some(&first) = rest.first() else { return };
-            let first = first | FOLD;
-            if place.first[usize::from(first >> 6)] >> (first & 63) & 1 != 0 {
-                place.look(rest, &mut found);
+            let Some(&first) = bytes.get(at) else { return };
+            if door.first >> bit(first) & 1 != 0 {
+                place.look(bytes.get(at..).unwrap_or_default(), &mut found);
             }
         }
     }
 }
 
+/// A byte's bit in a door: the same for either case.
+#[inline(always)]
+fn bit(byte: u8) -> u8 {
+    byte & 0x1f | byte >> 1 & FOLD
+}
+
+impl Door {
+    /// Of patterns at one place.
+    fn of(patterns: &[(u64, usize, &[u8], PatternId)]) -> Option<Door> {
+        let &(at, ..) = patterns.first()?;
+        let firsts = patterns.iter().filter_map(|(.., bytes, _)| bytes.first());
+        Some(Door { at, first: firsts.fold(0, |all, &byte| all | 1 << bit(byte)) })
+    }
+}
+
 impl Place {
     /// Of patterns at one place, sorted by the lengths of their keys.
-    fn of(patterns: &[(u64, usize, &[u8], PatternId)]) -> Option<Place> {
-        let &(at, ..) = patterns.first()?;
-        let mut first = [0u64; 4];
-        for byte in patterns.iter().filter_map(|(.., bytes, _)| bytes.first()).map(|byte| byte | FOLD) {
-            first[usize::from(byte >> 6)] |= 1 << (byte & 63);
-        }
-        Some(Place { at, first, tables: patterns.chunk_by(|a, b| a.1 == b.1).map(Table::of).collect() })
+    fn of(patterns: &[(u64, usize, &[u8], PatternId)]) -> Place {
+        Place { tables: patterns.chunk_by(|a, b| a.1 == b.1).map(Table::of).collect() }
     }
 
     fn look(&self, rest: &[u8], found: &mut impl FnMut(PatternId)) {

@@ -18,6 +18,9 @@ const SLOTS: std::ops::RangeInclusive<u32> = 1..=16;
 const SEES: u32 = 0x1f1f_ffff;
 const SEEN_BITS: u32 = 5;
 const FOUR_KEY: u32 = 0x85eb_ca6b;
+/// Bits of a pair.
+const PAIR_BITS: u32 = 14;
+const PAIR_KEY: u32 = 0x2c9b;
 const EIGHT: usize = 2 * WINDOW;
 const EIGHT_KEY: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -31,11 +34,13 @@ const BEHIND: usize = 2;
 const AHEAD: usize = 3;
 const SHORT: usize = 4;
 
-/// A set of hashes, by their high bits.
+/// A set of hashes, by their high bits: a word, and two bits of it, which a stranger seldom shares both.
 #[derive(Debug)]
 struct Bits {
     words: Box<[u32]>,
-    shift: u32,
+    /// Where the first bit's number stands in a hash, above it the word's; and where the second's does.
+    first: u32,
+    second: u32,
 }
 
 impl Bits {
@@ -43,17 +48,36 @@ impl Bits {
     fn of(count: usize, hashes: impl Iterator<Item = u32>) -> Bits {
         let bits = (count * BITS_PER_MEMBER).next_power_of_two().trailing_zeros();
         let bits = bits.clamp(*BITS.start(), *BITS.end());
-        let mut words = vec![0; 1 << (bits - 5)];
+        Bits::with(bits, u32::BITS - bits - 5, hashes)
+    }
+
+    /// Of hashes of pairs: none of another pair is in it. What is everywhere in traffic, as two zeroes, must not pass for
+    /// something else.
+    fn of_pairs(hashes: impl Iterator<Item = u32>) -> Bits {
+        Bits::with(PAIR_BITS, u32::BITS - PAIR_BITS, hashes)
+    }
+
+    fn with(bits: u32, second: u32, hashes: impl Iterator<Item = u32>) -> Bits {
+        let mut set = Bits { words: vec![0; 1 << (bits - 5)].into(), first: u32::BITS - bits, second };
         // With `for_each` the hashes of a window are a loop of their own.
-        hashes.map(|hash| hash >> (32 - bits)).for_each(|bit| words[(bit >> 5) as usize] |= 1 << (bit & 31));
-        Bits { words: words.into(), shift: 32 - bits }
+        hashes.for_each(|hash| {
+            let (word, bits) = set.place(hash);
+            set.words[word] |= bits;
+        });
+        set
+    }
+
+    #[inline(always)]
+    fn place(&self, hash: u32) -> (usize, u32) {
+        let bit = hash >> self.first;
+        ((bit >> 5) as usize, 1 << (bit & 31) | 1 << (hash >> self.second & 31))
     }
 
     /// 1 if the hash may be in it.
     #[inline(always)]
     pub(super) fn has(&self, hash: u32) -> usize {
-        let bit = hash >> self.shift;
-        (self.words.get((bit >> 5) as usize).copied().unwrap_or(0) >> (bit & 31) & 1) as usize
+        let (word, bits) = self.place(hash);
+        usize::from(self.words.get(word).copied().unwrap_or(0) & bits == bits)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -71,9 +95,23 @@ pub(super) struct Shelf {
 
 impl Shelf {
     fn of(filed: Vec<(u32, Entry)>) -> Shelf {
+        let bits = Bits::of(filed.len(), filed.iter().map(|filed| filed.0));
+        Shelf::with(bits, filed)
+    }
+
+    /// Filed under pairs.
+    fn of_pairs(filed: Vec<(u32, Entry)>) -> Shelf {
+        let bits = if filed.is_empty() {
+            Bits::of(0, std::iter::empty())
+        } else {
+            Bits::of_pairs(filed.iter().map(|filed| filed.0))
+        };
+        Shelf::with(bits, filed)
+    }
+
+    fn with(bits: Bits, filed: Vec<(u32, Entry)>) -> Shelf {
         let slots = filed.len().next_power_of_two().trailing_zeros().clamp(*SLOTS.start(), *SLOTS.end());
         let slot_shift = 32 - slots;
-        let bits = Bits::of(filed.len(), filed.iter().map(|filed| filed.0));
         let is_empty = filed.is_empty();
         let rows = filed.into_iter().map(|(hash, entry)| (hash >> slot_shift, (hash, entry))).collect();
         let rows = Rows::build(1 << slots, rows);
@@ -141,7 +179,9 @@ impl Filing {
     }
 
     pub(super) fn finish(self) -> [Shelf; SHELVES] {
-        self.0.map(Shelf::of)
+        let [alone, shifted, behind, ahead, short] = self.0;
+        let [alone, shifted, behind, ahead] = [alone, shifted, behind, ahead].map(Shelf::of);
+        [alone, shifted, behind, ahead, Shelf::of_pairs(short)]
     }
 }
 
@@ -158,7 +198,7 @@ impl Glance {
         let (pairs, others): (Vec<&[u8]>, Vec<&[u8]>) = windows.iter().partition(|w| w.len() <= SHORTEST);
         let count = others.iter().map(|window| completions(window)).sum();
         let windows = Bits::of(count, others.iter().flat_map(|window| completed(window)));
-        let of_pairs = || Bits::of(pairs.len(), pairs.iter().map(|pair| two(folded(pair) as u32)));
+        let of_pairs = || Bits::of_pairs(pairs.iter().map(|pair| two(folded(pair) as u32)));
         Glance { windows, pairs: (!pairs.is_empty()).then(of_pairs) }
     }
 
@@ -197,12 +237,41 @@ fn four(bytes: u32) -> u32 {
     (bytes & SEES).wrapping_mul(FOUR_KEY)
 }
 
+/// Another for each pair: folded bytes have seven bits of their own, and an odd factor puts no two in one place.
 #[inline(always)]
 fn two(bytes: u32) -> u32 {
-    (bytes & 0xffff).wrapping_mul(FOUR_KEY)
+    let apart = bytes & 0x1f1f | bytes >> 1 & 0x6060;
+    let pair = apart & 0x7f | apart >> 1 & 0x3f80;
+    pair.wrapping_mul(PAIR_KEY) << (u32::BITS - PAIR_BITS)
 }
 
 #[inline(always)]
 fn eight(bytes: u64) -> u32 {
     (bytes.wrapping_mul(EIGHT_KEY) >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_pairs_share_a_hash() {
+        let mut seen = std::collections::HashSet::new();
+        for pair in 0..=u16::MAX {
+            let [a, b] = pair.to_le_bytes().map(|byte| byte | FOLD);
+            if pair.to_le_bytes() == [a, b] {
+                assert!(seen.insert(two(u32::from(pair))), "{pair:04x}");
+            }
+        }
+        assert_eq!(seen.len(), 1 << PAIR_BITS);
+    }
+
+    #[test]
+    fn a_map_has_all_that_were_put_in_and_few_others() {
+        let hashes = |from: u32| (from..from + 1000).map(|n| four(n.wrapping_mul(0x0001_0203)));
+        let bits = Bits::of(1000, hashes(0));
+        assert!(hashes(0).all(|hash| bits.has(hash) == 1));
+        let strangers = hashes(1000).filter(|&hash| bits.has(hash) == 1).count();
+        assert!(strangers < 60, "{strangers} of 1000");
+    }
 }

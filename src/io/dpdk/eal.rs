@@ -125,6 +125,8 @@ pub enum EalError {
 #[derive(Debug)]
 pub struct Eal {
     cpus: Vec<u32>,
+    /// Its memory is in small pages, and no device needs to know where.
+    small_pages: bool,
     timestamp: Timestamp,
     time: Arc<TimeBase>,
     /// The affinity of the starting thread before EAL pinned it.
@@ -167,7 +169,8 @@ impl Eal {
             remove_stale(root);
         }
         let cpus = config.cpus.clone();
-        Ok(Arc::new(Eal { cpus, timestamp, time, affinity, _arguments: arguments, _directory }))
+        let small_pages = config.memory != Memory::HugePages && config.pci.is_empty();
+        Ok(Arc::new(Eal { cpus, small_pages, timestamp, time, affinity, _arguments: arguments, _directory }))
     }
 
     /// The CPU of each lcore.
@@ -178,6 +181,11 @@ impl Eal {
     /// The time that all lcores' clocks share.
     pub fn time(&self) -> &Arc<TimeBase> {
         &self.time
+    }
+
+    /// Whether pools do better with memory of their own.
+    pub(super) fn wants_pages(&self) -> bool {
+        self.small_pages
     }
 
     pub(super) fn timestamp(&self) -> Timestamp {

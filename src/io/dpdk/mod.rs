@@ -9,6 +9,7 @@ mod capture;
 mod eal;
 mod kernel_drops;
 mod lcore;
+mod pages;
 mod pool;
 mod port;
 mod queue;

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)] // mempools and mbufs; every block says why it is sound
 
 use super::eal::Eal;
-use super::last_reason;
+use super::{last_reason, pages};
 use crate::io::{Frame, FrameAllocator, FrameMeta};
 use dpdk_sys::{rte_mbuf, rte_mempool};
 use std::ffi::{CStr, CString};
@@ -86,20 +86,20 @@ impl Pool {
             .map_err(|_| fail("the name holds a zero byte".to_owned(), "choose another name"))?;
         let node = config.numa_node.map_or(-1, |node| node as i32);
         let ring = ring_kind(eal);
+        let (segments, cache) = (config.segments, config.cache);
         // SAFETY: EAL runs; the strings are terminated; wrong numbers give null.
         let pool = unsafe {
-            dpdk_sys::rte_pktmbuf_pool_create_by_ops(
-                name.as_ptr(),
-                config.segments,
-                config.cache,
-                0,
-                room,
-                node,
-                ring.as_ptr(),
-            )
+            if eal.wants_pages() {
+                pages::pool(&name, segments, cache, room, node, ring)
+            } else {
+                let (name, ring) = (name.as_ptr(), ring.as_ptr());
+                let pool =
+                    dpdk_sys::rte_pktmbuf_pool_create_by_ops(name, segments, cache, 0, room, node, ring);
+                NonNull::new(pool)
+            }
         };
-        let pool = NonNull::new(pool).ok_or_else(|| fail(last_reason(), hint))?;
-        let (segments, segment_bytes) = (config.segments, config.segment_bytes);
+        let pool = pool.ok_or_else(|| fail(last_reason(), hint))?;
+        let segment_bytes = config.segment_bytes;
         Ok(Pool(Arc::new(Inner { pool, segments, segment_bytes, eal: Arc::clone(eal) })))
     }
 
@@ -220,7 +220,7 @@ impl Allocator {
 /// # Safety
 /// `m` is new and the caller's for `'a`, with `len` bytes behind its headroom.
 unsafe fn buffer<'a>(m: NonNull<rte_mbuf>, len: u16) -> &'a mut [u8] {
-    // SAFETY: within the buffer. EAL's memory was zeroed when it was mapped, so no byte is uninitialised.
+    // SAFETY: within the buffer. A pool's memory was zeroed when it was mapped, so no byte is uninitialised.
     unsafe {
         let start = (*m.as_ptr()).buf_addr.cast::<u8>().add(usize::from((*m.as_ptr()).data_off));
         std::slice::from_raw_parts_mut(start, usize::from(len))
