@@ -1,5 +1,6 @@
 //! Every bound of this layer.
 
+use super::streamed::Window;
 use crate::rules::app::AppProto;
 
 /// What a buffer's memory is cut down to when its owner is put by for the next session, in bytes.
@@ -63,6 +64,8 @@ pub struct Limits {
     pub file: u64,
     pub file_minimum: u64,
     pub file_window: u64,
+    /// Bodies and files are looked into as they come: the minimums are waited for only by what further bytes could take back.
+    pub at_once: bool,
     /// First bytes of a file that its type is told by, where somebody asks for it.
     pub file_type: usize,
     /// A body decompressed may be so many times longer than it came, once it is longer than `bomb_free`.
@@ -74,6 +77,13 @@ pub struct Limits {
     /// Layers of compression that are undone.
     pub compression_layers: usize,
     pub encrypted: Encrypted,
+}
+
+impl Limits {
+    /// How a file is looked into of which so many bytes are.
+    pub(super) fn files(&self, limit: u64) -> Window {
+        Window { limit, minimum: self.file_minimum, back: self.file_window, at_once: self.at_once }
+    }
 }
 
 impl Default for Limits {
@@ -95,6 +105,7 @@ impl Default for Limits {
             file: 100 << 10,
             file_minimum: 32 << 10,
             file_window: 4 << 10,
+            at_once: false,
             file_type: 4 << 10,
             bomb_ratio: 2048,
             bomb_free: 1 << 20,

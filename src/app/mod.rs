@@ -74,7 +74,7 @@ pub use greeting::Greeting;
 pub use limits::{Encrypted, Limits, WhenEncrypted};
 pub use lines::{Line, Lines};
 pub use sink::Sink;
-pub use streamed::{Streamed, Window};
+pub use streamed::{Streamed, View, Window};
 pub use sums::SumKind;
 pub use tls::{subject_of, validity_of};
 pub use transaction::{COMPLETE, File, FileId, Item, Marks, Note, NoteRef, Pending, START, Transaction};

@@ -9,7 +9,7 @@ use arrayvec::ArrayVec;
 const MAX_HOLES: usize = 8;
 
 /// When inspection looks, and how far it looks back.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     /// Bytes kept of the whole at most.
     pub limit: u64,
@@ -17,7 +17,13 @@ pub struct Window {
     pub minimum: u64,
     /// Bytes before the fresh ones that are kept.
     pub back: u64,
+    /// Bytes are looked at as they come, before the packet that brings them leaves; all are kept until the minimum is there. That is
+    /// waited for by those alone who ask what further bytes could take back.
+    pub at_once: bool,
 }
+
+/// Bytes to look into: with the place of the first, and the index of the first fresh one.
+pub type View<'a> = (&'a [u8], u64, usize);
 
 #[derive(Clone, Debug)]
 pub struct Streamed {
@@ -26,8 +32,10 @@ pub struct Streamed {
     bytes: Vec<u8>,
     /// Place of the first byte kept.
     base: u64,
-    /// All before this place were looked at.
+    /// All before this place were looked at by those who do it at once.
     inspected: u64,
+    /// The same by those who wait for enough.
+    settled: u64,
     window: Window,
     /// Places before which bytes are missing, ascending: no look goes over one.
     holes: ArrayVec<u64, MAX_HOLES>,
@@ -46,6 +54,7 @@ impl Streamed {
             bytes,
             base: 0,
             inspected: 0,
+            settled: 0,
             window,
             holes: ArrayVec::new(),
             size: 0,
@@ -76,7 +85,7 @@ impl Streamed {
 
     /// Lets go what stands before holes up to which all was looked at.
     fn pass_holes(&mut self) {
-        while let Some(&hole) = self.holes.first().filter(|hole| **hole <= self.inspected) {
+        while let Some(&hole) = self.holes.first().filter(|hole| **hole <= self.settled) {
             let gone = usize::try_from(hole.saturating_sub(self.base)).unwrap_or(usize::MAX);
             self.bytes.drain(..gone.min(self.bytes.len()));
             self.base = self.base.max(hole);
@@ -96,14 +105,31 @@ impl Streamed {
         self.ended || self.size >= self.window.limit
     }
 
-    /// The window to look into now: its bytes, the place of the first, and the index of the first fresh one. `None` while
-    /// there is nothing new or too little.
-    pub fn ready(&self) -> Option<(&[u8], u64, usize)> {
-        let enough = self.is_full() || !self.holes.is_empty() || self.kept_to() >= self.window.minimum;
-        let fresh = usize::try_from(self.inspected.saturating_sub(self.base)).ok()?;
+    /// Whether so much is there that a look at it is worth its while.
+    fn is_enough(&self) -> bool {
+        self.is_full() || !self.holes.is_empty() || self.kept_to() >= self.window.minimum
+    }
+
+    /// The window to look into now. `None` while there is nothing new or too little.
+    pub fn ready(&self) -> Option<View<'_>> {
+        self.view(self.inspected).filter(|_| self.window.at_once || self.is_enough())
+    }
+
+    /// The same for what further bytes could take back (`content:!"x"`): never before there is enough.
+    pub fn gathered(&self) -> Option<View<'_>> {
+        self.view(self.settled).filter(|_| self.is_enough())
+    }
+
+    fn view(&self, seen: u64) -> Option<View<'_>> {
+        let fresh = usize::try_from(seen.saturating_sub(self.base)).ok()?;
         let end = self.holes.first().map_or(self.kept_to(), |hole| *hole);
         let bytes = self.bytes.get(..usize::try_from(end.saturating_sub(self.base)).ok()?)?;
-        (enough && fresh < bytes.len()).then_some((bytes, self.base, fresh))
+        (fresh < bytes.len()).then_some((bytes, self.base, fresh))
+    }
+
+    /// Whether there is anything for anyone to look into.
+    pub fn is_due(&self) -> bool {
+        self.ready().is_some() || self.gathered().is_some()
     }
 
     /// What is there, looked at or not.
@@ -116,12 +142,15 @@ impl Streamed {
         self.is_full() && self.base == 0 && self.bytes.is_empty()
     }
 
-    /// What [`ready`](Self::ready) gave was looked into by everyone.
+    /// What [`ready`](Self::ready) and [`gathered`](Self::gathered) gave was looked into by everyone.
     pub fn looked_at(&mut self) {
-        let Some((bytes, base, _)) = self.ready() else { return };
+        let Some((bytes, base, _)) = self.ready().or(self.gathered()) else { return };
         self.inspected = base + bytes.len() as u64;
+        if self.is_enough() {
+            self.settled = self.inspected;
+        }
         self.pass_holes();
-        let keep_from = self.inspected.saturating_sub(self.window.back);
+        let keep_from = self.settled.saturating_sub(self.window.back);
         let Ok(gone) = usize::try_from(keep_from.saturating_sub(self.base)) else { return };
         // Moving less than there is to keep would cost more than it frees.
         if gone > self.bytes.len() - gone {
@@ -141,7 +170,7 @@ mod tests {
     use crate::rules::context;
 
     fn streamed(back: u64) -> Streamed {
-        let window = Window { limit: 1000, minimum: 3, back };
+        let window = Window { limit: 1000, minimum: 3, back, at_once: false };
         Streamed::new(Dir::ToServer, context::id("file.data"), window, Vec::new())
     }
 
@@ -186,5 +215,47 @@ mod tests {
         let found = looks(&mut body);
         assert_eq!(found.len(), MAX_HOLES + 1);
         assert_eq!(found.last(), Some(&("yz".to_owned(), MAX_HOLES as u64)));
+    }
+
+    #[test]
+    fn who_looks_at_once_waits_for_nothing_and_all_is_kept_for_who_waits() {
+        let window = Window { limit: 1000, minimum: 5, back: 0, at_once: true };
+        let mut body = Streamed::new(Dir::ToServer, context::id("file.data"), window, Vec::new());
+        body.grow(b"ab");
+        assert_eq!((body.ready(), body.gathered()), (Some((&b"ab"[..], 0, 0)), None));
+        body.looked_at();
+        assert!(!body.is_due());
+        body.grow(b"cd");
+        assert_eq!((body.ready(), body.gathered()), (Some((&b"abcd"[..], 0, 2)), None));
+        body.looked_at();
+        body.grow(b"e");
+        assert_eq!(
+            (body.ready(), body.gathered()),
+            (Some((&b"abcde"[..], 0, 4)), Some((&b"abcde"[..], 0, 0)))
+        );
+        body.looked_at();
+        body.grow(b"f");
+        assert_eq!((body.ready(), body.gathered()), (Some((&b"f"[..], 5, 0)), Some((&b"f"[..], 5, 0))));
+    }
+
+    #[test]
+    fn who_waits_sees_what_stands_before_a_hole_or_the_end_that_comes_without_bytes() {
+        let window = Window { limit: 1000, minimum: 50, back: 0, at_once: true };
+        let mut body = Streamed::new(Dir::ToServer, context::id("file.data"), window, Vec::new());
+        body.grow(b"ab");
+        body.looked_at();
+        body.hole();
+        assert_eq!((body.ready(), body.gathered()), (None, Some((&b"ab"[..], 0, 0))));
+        body.grow(b"cd");
+        body.looked_at();
+        assert_eq!(body.ready(), Some((&b"cd"[..], 2, 0)));
+        body.looked_at();
+        body.grow(b"e");
+        body.looked_at();
+        body.ended = true;
+        assert_eq!((body.ready(), body.is_due()), (None, true));
+        assert_eq!(body.gathered().map(|(bytes, _, _)| bytes.last()), Some(Some(&b'e')));
+        body.looked_at();
+        assert!(!body.is_due());
     }
 }

@@ -390,7 +390,7 @@ impl Transaction {
         for streamed in self.streamed.iter_mut().filter(|s| s.dir == dir) {
             streamed.looked_at();
             // Behind a hole there is more to look at.
-            self.changed[dir] |= streamed.ready().is_some();
+            self.changed[dir] |= streamed.is_due();
         }
     }
 }

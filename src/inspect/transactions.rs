@@ -15,7 +15,7 @@ use super::port_tests::Ends;
 use super::steps::{Program, Subject};
 use super::turn::{Done, Turn, Where};
 use crate::app::cursor::Order;
-use crate::app::{Pending, Transaction, Transactions, registry};
+use crate::app::{Pending, Transaction, Transactions, View, registry};
 use crate::base::{Dir, RuleIndex};
 use crate::rules::Rule;
 use crate::rules::app::AppProto;
@@ -113,11 +113,11 @@ impl Turn<'_> {
         let from = std::mem::replace(&mut tx.marks.scanned[dir], items);
         let fresh = tx.items().get(from..).unwrap_or_default();
         for item in fresh.iter().filter(|item| item.dir == dir && !is_frame(item.id)) {
-            self.scan((dir, item.id), tx.bytes(item), 0, candidates, seen);
+            self.scan((dir, item.id), (tx.bytes(item), 0, 0), candidates, seen);
         }
         for streamed in tx.streamed().iter().filter(|s| s.dir == dir) {
-            if let Some((bytes, base, _)) = streamed.ready() {
-                self.scan((dir, streamed.id), bytes, base, candidates, seen);
+            if let Some(view) = streamed.ready() {
+                self.scan((dir, streamed.id), view, candidates, seen);
             }
         }
         let marks = &mut tx.marks;
@@ -173,15 +173,17 @@ impl Turn<'_> {
     pub(super) fn scan(
         &mut self,
         (dir, buffer): (Dir, BufferId),
-        bytes: &[u8],
-        offset: u64,
+        (bytes, base, fresh): View<'_>,
         candidates: &mut Candidates,
         seen: &mut Seen,
     ) {
         let engine = self.engine;
         for (number, set) in engine.apps().sets(dir, buffer) {
             if *number == 0 {
-                set.scan(bytes, offset, Ends::default(), seen, |rule| candidates.add(rule));
+                // What lies in bytes of earlier looks was found then.
+                let from = fresh.saturating_sub(set.longest().saturating_sub(1));
+                let bytes = bytes.get(from..).unwrap_or_default();
+                set.scan(bytes, base + from as u64, Ends::default(), seen, |rule| candidates.add(rule));
                 continue;
             }
             let chain = apps::chain(engine.rules(), *number);
@@ -346,7 +348,8 @@ impl Turn<'_> {
         for streamed in tx.streamed().iter().filter(|s| s.id == id && s.dir == way) {
             there |= !streamed.is_empty();
             open |= !streamed.is_full();
-            if let Some((bytes, base, fresh_from)) = streamed.ready() {
+            let view = if program.lasts() { streamed.ready() } else { streamed.gathered() };
+            if let Some((bytes, base, fresh_from)) = view {
                 let subject = Subject::window(bytes, base, fresh_from).in_order(order);
                 holds = holds || self.transformed_matches(buffer, program, subject);
             }

@@ -19,7 +19,7 @@ use crate::service::InactiveAction;
 use crate::service::Tuning;
 use crate::service::ip_actions::{self, IpActions};
 use crate::service::watchdog::Restarted;
-use crate::{defrag, inspect, session, stream};
+use crate::{app, defrag, inspect, session, stream};
 use std::sync::Arc;
 
 /// Bytes of one block of the stream store ([`stream::Settings::blocks`]).
@@ -216,7 +216,9 @@ pub fn services(
     costs: Option<Arc<CostBook>>,
 ) -> Result<Draft, StartFault> {
     let (packet_alert_max, exceptions) = (alerts(config), config.exceptions.policies());
-    let apps = config.app_layer.limits();
+    // What has left cannot be dropped any more.
+    let at_once = config.streams.inspect == Inspect::Inline;
+    let apps = app::Limits { at_once, ..config.app_layer.limits() };
     let inspection =
         inspect::Settings { packet_alert_max, seed, exceptions, apps, ..inspect::Settings::default() };
     let hosts = Arc::new(inspect::HostState::new(&inspection));

@@ -61,7 +61,8 @@ impl Stub {
         }
         if !self.begun {
             self.begun = true;
-            self.streamed = tx.begin(dir, STUB, Window { limit: MAX_STUB, minimum: 0, back: STUB_WINDOW });
+            self.streamed =
+                tx.begin(dir, STUB, Window { limit: MAX_STUB, back: STUB_WINDOW, ..Window::default() });
         }
         let Some(streamed) = self.streamed else { return };
         tx.grow(streamed, bytes);

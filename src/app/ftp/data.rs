@@ -2,7 +2,7 @@
 
 use super::{RETR, STOR};
 use crate::app::registry::{Entry, NO_STATES, at_the_end};
-use crate::app::{Announcement, Decoder, FileId, Next, Probe, Sink, TxId, Window};
+use crate::app::{Announcement, Decoder, FileId, Next, Probe, Sink, TxId};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 use crate::rules::field::{self, FieldId};
@@ -70,11 +70,7 @@ impl Decoder for FtpData {
 
 impl FtpData {
     fn begin(&mut self, dir: Dir, sink: &mut Sink<'_>) {
-        let window = Window {
-            limit: sink.limits.file,
-            minimum: sink.limits.file_minimum,
-            back: sink.limits.file_window,
-        };
+        let window = sink.limits.files(sink.limits.file);
         let Some(id) = sink.open() else { return };
         let Some(tx) = sink.tx(id) else { return };
         let name = self.announced.as_ref().map(|a| a.name.as_slice()).unwrap_or_default();

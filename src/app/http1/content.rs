@@ -80,11 +80,13 @@ pub(super) fn window(dir: Dir, limits: &Limits) -> Window {
             limit: limits.request_body,
             minimum: limits.request_body_minimum,
             back: limits.request_body_window,
+            at_once: limits.at_once,
         },
         Dir::ToClient => Window {
             limit: limits.response_body,
             minimum: limits.response_body_minimum,
             back: limits.response_body_window,
+            at_once: limits.at_once,
         },
     }
 }
@@ -283,7 +285,7 @@ impl Delivery {
 
     fn finish(&mut self, multipart: &mut Multipart, truncated: bool, tx: &mut Transaction) {
         if self.kind == Kind::Form && self.begun {
-            let window = Window { limit: 0, minimum: 0, back: 0 };
+            let window = Window::default();
             multipart.finish(&mut |part| self.part(part, window, tx));
             self.close_file(true, tx);
         }

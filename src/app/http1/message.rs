@@ -237,7 +237,7 @@ impl Message {
             self.early.extend_from_slice(bytes.get(..room).unwrap_or_default());
             return;
         }
-        let window = Window { limit: u64::MAX, minimum: 0, back: 4096 };
+        let window = Window { limit: u64::MAX, back: 4096, ..Window::default() };
         let (dir, mut at, early) = (self.dir, self.stream, std::mem::take(&mut self.early));
         self.with_tx(sink, |tx| {
             at = at.or_else(|| tx.begin(dir, STREAM_FRAME, window));

@@ -3,7 +3,7 @@
 use super::hpack::Fields;
 use crate::app::http1::coding::{Coding, Layer};
 use crate::app::limits::Limits;
-use crate::app::{FileId, Sink, Transaction, TxId, Window};
+use crate::app::{FileId, Sink, Transaction, TxId};
 use crate::base::Dir;
 use crate::rules::context::{self, BufferId};
 
@@ -72,11 +72,7 @@ impl Body {
     pub fn grow(&mut self, id: TxId, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
         let limits = sink.limits;
         // Of HTTP/2 a body is looked into as files of other protocols are, not as HTTP/1's bodies.
-        let window = Window {
-            limit: MAX_BODY.max(limits.file),
-            minimum: limits.file_minimum,
-            back: limits.file_window,
-        };
+        let window = limits.files(MAX_BODY.max(limits.file));
         let buffer = if dir == Dir::ToServer { REQUEST_BODY } else { RESPONSE_BODY };
         let Some(tx) = sink.tx(id) else { return };
         if !self.begun {

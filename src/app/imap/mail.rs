@@ -97,7 +97,7 @@ impl Mail {
 }
 
 fn window(limits: &Limits) -> Window {
-    Window { limit: limits.file, minimum: limits.file_minimum, back: limits.file_window }
+    limits.files(limits.file)
 }
 
 struct Sorter<'a> {

@@ -1,6 +1,6 @@
 //! File handles: their names, and the transactions of their data.
 
-use crate::app::{FileId, Sink, Transaction, TxId, Window};
+use crate::app::{FileId, Sink, Transaction, TxId};
 use crate::base::{Dir, PerDir};
 use arrayvec::ArrayVec;
 
@@ -106,11 +106,7 @@ impl Files {
     }
 
     pub fn grow(&mut self, place: Place, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
-        let window = Window {
-            limit: MAX_FILE.max(sink.limits.file),
-            minimum: sink.limits.file_minimum,
-            back: sink.limits.file_window,
-        };
+        let window = sink.limits.files(MAX_FILE.max(sink.limits.file));
         let Some(known) = self.known.get_mut(place.0) else { return };
         known.next[dir] = known.next[dir].saturating_add(bytes.len() as u64);
         let Some(tx) = known.tx[dir].and_then(|id| sink.tx(id)) else { return };

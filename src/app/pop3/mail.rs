@@ -34,7 +34,7 @@ impl Mail {
         limits: &Limits,
         work: impl FnOnce(&mut Message, &mut Sorter<'_>),
     ) {
-        let window = Window { limit: limits.file, minimum: limits.file_minimum, back: limits.file_window };
+        let window = limits.files(limits.file);
         work(&mut self.message, &mut Sorter { tx, file: &mut self.file, window });
     }
 }

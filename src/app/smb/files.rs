@@ -1,7 +1,7 @@
 //! What a client has open: files and named pipes, their names, and the transactions of their data.
 
 use crate::app::dcerpc::{self, Association};
-use crate::app::{Carry, FileId, Framed, Sink, Transaction, TxId, Window};
+use crate::app::{Carry, FileId, Framed, Sink, Transaction, TxId};
 use crate::base::{Dir, PerDir};
 
 /// Open at once in a session; a further one takes the place of the one opened longest ago.
@@ -188,11 +188,7 @@ impl Open {
         if self.file[dir].is_some() {
             return;
         }
-        let window = Window {
-            limit: MAX_FILE.max(sink.limits.file),
-            minimum: sink.limits.file_minimum,
-            back: sink.limits.file_window,
-        };
+        let window = sink.limits.files(MAX_FILE.max(sink.limits.file));
         if let Some(tx) = self.tx[dir].and_then(|id| sink.tx(id)) {
             self.file[dir] = tx.open_file(dir, &self.name, window);
         }

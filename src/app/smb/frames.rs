@@ -42,7 +42,7 @@ pub fn put(
             continue;
         }
         if more {
-            *place = tx.begin(dir, buffer, Window { limit: MAX_DATA, minimum: 0, back: MAX_DATA });
+            *place = tx.begin(dir, buffer, Window { limit: MAX_DATA, back: MAX_DATA, ..Window::default() });
             if let Some(streamed) = *place {
                 tx.grow(streamed, first);
                 tx.grow(streamed, rest);

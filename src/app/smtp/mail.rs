@@ -133,7 +133,7 @@ impl Mail {
 }
 
 fn window(limits: &Limits) -> Window {
-    Window { limit: limits.file, minimum: limits.file_minimum, back: limits.file_window }
+    limits.files(limits.file)
 }
 
 /// Puts what a message holds where it belongs.

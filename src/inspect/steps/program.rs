@@ -106,6 +106,17 @@ impl Op {
     }
 }
 
+impl Op {
+    /// Whether further bytes of its buffer cannot take it back.
+    fn lasts(&self) -> bool {
+        match self {
+            Op::Content(op) => !op.negated && !op.ends_with,
+            Op::Base64(base64) => base64.program.lasts,
+            op => op.has_a_place(),
+        }
+    }
+}
+
 /// `dataset` or `datarep`.
 #[derive(Debug)]
 pub(crate) struct SetOp {
@@ -122,6 +133,8 @@ pub(crate) struct Program {
     pub(super) sets: Box<[SetOp]>,
     /// No step's match has a place: such a program holds of a buffer as a whole.
     pub(super) placeless: bool,
+    /// What holds of a buffer's beginning holds of all of it: nothing is asked for that further bytes could take back.
+    lasts: bool,
 }
 
 impl Program {
@@ -132,8 +145,15 @@ impl Program {
             Step::Dataset(used) => Some(SetOp { verb: used.verb, set: used.set.clone() }),
             _ => None,
         });
+        let sets: Box<[SetOp]> = sets.collect();
         let placeless = !ops.iter().any(Op::has_a_place);
-        Program { ops, sets: sets.collect(), placeless }
+        let lasts = sets.is_empty() && ops.iter().all(Op::lasts);
+        Program { ops, sets, placeless, lasts }
+    }
+
+    /// Whether a growing buffer need not be waited for.
+    pub(crate) fn lasts(&self) -> bool {
+        self.lasts
     }
 
     pub(crate) fn sets(&self) -> &[SetOp] {

@@ -44,7 +44,7 @@ impl Stream {
         if end > self.done() + u64::from(settings.ahead) || !self.note_urgent(segment, start, end) {
             return Brought::refused(Anomaly::StreamReassemblyInsertLimit);
         }
-        let conflict = !self.agrees(start, payload, &store.blocks);
+        let conflict = !self.is_kept_alive(start, end) && !self.agrees(start, payload, &store.blocks);
         let owned = segment.arrives && self.policy != OverlapPolicy::First;
         if owned {
             self.replace(start, payload, span, store);
@@ -146,6 +146,12 @@ impl Stream {
             self.ahead.add(from, end);
         }
         Brought::default()
+    }
+
+    /// Whether it is the one byte of any value with which a sender asks whether the other end still lives (RFC 1122, section
+    /// 4.2.3.6): the receiver has acknowledged all up to it, so it takes no other in its place.
+    fn is_kept_alive(&self, start: u64, end: u64) -> bool {
+        end == self.next && end == start + 1 && self.acked >= self.next
     }
 
     /// Whether the payload says the same as what is there.

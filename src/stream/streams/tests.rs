@@ -319,3 +319,15 @@ proptest! {
         prop_assert_eq!(b.streams.memory(), 0);
     }
 }
+
+#[test]
+fn a_keep_alive_with_a_byte_of_any_value_differs_from_nothing() {
+    let mut b = Bench::new(Delivery::Inline, 7);
+    b.put(0, b"hello");
+    assert!(b.put(4, b"\0").conflict, "the receiver may still take it");
+    b.ack(5);
+    assert!(!b.put(4, b"\0").conflict);
+    assert!(b.put(3, b"\0").conflict && b.put(3, b"\0\0").conflict);
+    b.put(5, b" there");
+    assert_eq!(b.out, b"hello there");
+}

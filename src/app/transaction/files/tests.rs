@@ -3,7 +3,7 @@ use crate::app::limits::Limits;
 use crate::app::wanted::Wanted;
 use crate::rules::app::AppProto;
 
-const WINDOW: Window = Window { limit: 100, minimum: 0, back: 0 };
+const WINDOW: Window = Window { limit: 100, minimum: 0, back: 0, at_once: false };
 const DIR: Dir = Dir::ToClient;
 
 fn with(limits: &Limits) -> (Transaction, FileId) {
