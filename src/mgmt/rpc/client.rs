@@ -2,8 +2,8 @@
 
 use super::proto::{
     VersionRequest, appliance_client::ApplianceClient, config_client::ConfigClient,
-    packets_client::PacketsClient, profile_client::ProfileClient, rules_client::RulesClient,
-    services_client::ServicesClient, sessions_client::SessionsClient,
+    events_client::EventsClient, packets_client::PacketsClient, profile_client::ProfileClient,
+    rules_client::RulesClient, services_client::ServicesClient, sessions_client::SessionsClient,
 };
 use super::tls::{TlsError, TlsFiles};
 use crate::mgmt::gate::Duplex;
@@ -134,6 +134,7 @@ pub struct Client {
     pub sessions: SessionsClient<Channel>,
     pub rules: RulesClient<Channel>,
     pub packets: PacketsClient<Channel>,
+    pub events: EventsClient<Channel>,
     pub services: ServicesClient<Channel>,
     pub config: ConfigClient<Channel>,
     pub profile: ProfileClient<Channel>,
@@ -168,6 +169,7 @@ pub async fn connect(to: &Address) -> Result<Client, ClientError> {
         sessions: SessionsClient::new(channel.clone()),
         rules: RulesClient::new(channel.clone()),
         packets: PacketsClient::new(channel.clone()),
+        events: EventsClient::new(channel.clone()),
         services: ServicesClient::new(channel.clone()),
         config: ConfigClient::new(channel.clone()),
         profile: ProfileClient::new(channel),
