@@ -181,6 +181,8 @@ pub struct SessionInfo {
     pub state: String,
     /// TCP's own state; empty for others.
     pub tcp_state: String,
+    /// Application protocol; empty while it is not known.
+    pub app: String,
     /// `inspect` until something is settled: then `pass`, `bypass` or `drop`.
     pub verdict: String,
     pub start: Time,

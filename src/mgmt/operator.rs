@@ -276,13 +276,14 @@ fn info(row: &SessionRow) -> SessionInfo {
         worker: row.worker.into(),
         tuple: row.tuple,
         state: row.state.into(),
+        tcp_state: row.tcp_state.into(),
+        app: row.app.unwrap_or_default().into(),
         start: row.start,
         last: row.last,
         packets: row.packets,
         bytes: row.bytes,
         generation: row.generation,
         verdict: row.verdict.into(),
-        ..SessionInfo::default()
     }
 }
 

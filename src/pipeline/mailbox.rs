@@ -62,6 +62,10 @@ pub struct SessionRow {
     pub tuple: FlowTuple,
     pub flow_id: u64,
     pub state: &'static str,
+    /// TCP's own; empty for others.
+    pub tcp_state: &'static str,
+    /// The application protocol, once it is known.
+    pub app: Option<&'static str>,
     pub start: Time,
     pub last: Time,
     pub packets: PerDir<u64>,
@@ -79,6 +83,8 @@ impl SessionRow {
             tuple: session.tuple,
             flow_id: session.flow_id,
             state: session.phase.name(),
+            tcp_state: if session.is_tcp() { session.tcp.state.name() } else { "" },
+            app: session.spoken.names().proto,
             start: session.start,
             last: session.last,
             packets: session.packets,

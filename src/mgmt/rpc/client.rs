@@ -60,6 +60,9 @@ pub enum ClientError {
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Silence after which it is asked whether it lives.
+const PING: Duration = Duration::from_secs(2);
+
 /// Where a weir answers.
 #[derive(Clone, Debug)]
 pub enum Address {
@@ -157,7 +160,11 @@ pub async fn connect(to: &Address) -> Result<Client, ClientError> {
         }
     });
     // The address is a formality: the connector knows where to.
-    let endpoint = Endpoint::from_static("http://weir");
+    // Doors answer a ping whatever a request waits for: who does not is stopped, or hangs.
+    let endpoint = Endpoint::from_static("http://weir")
+        .http2_keep_alive_interval(PING)
+        .keep_alive_timeout(PATIENCE)
+        .keep_alive_while_idle(true);
     let connected = endpoint.connect_with_connector(connector).await;
     let channel = connected.map_err(|error| ClientError::NotWeir {
         address: to.to_string(),
@@ -197,6 +204,12 @@ fn chain(first: &str, cause: Option<&(dyn std::error::Error + 'static)>) -> Stri
             text = format!("{text}: {more}");
         }
         cause = error.source();
+    }
+    if text.contains("keep-alive timed out") {
+        return format!(
+            "the appliance does not answer, not even whether it lives, for {} s: it is stopped, or hangs",
+            PATIENCE.as_secs()
+        );
     }
     last_words(&text).map_or(text.clone(), str::to_owned)
 }

@@ -414,6 +414,7 @@ impl From<SessionInfo> for p::Session {
             bytes_to_server: s.bytes[ToServer],
             bytes_to_client: s.bytes[ToClient],
             generation: s.generation,
+            application: s.app,
         }
     }
 }
