@@ -334,3 +334,30 @@ fn a_log_that_cannot_be_written_ends_nothing_and_is_counted() {
     it.appliance.terminate();
     assert!(it.appliance.wait().success());
 }
+
+/// As where a supervisor that has the other end of stderr's pipe hangs.
+#[test]
+fn a_log_whose_reader_hangs_holds_no_operator_up() {
+    let bench = Bench::new();
+    bench.file("one.rules", RULES);
+    let config = bench.file("weir.toml", configuration(&bench));
+    let pipe = bench.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "exec 2>\"$1\" \"$0\" run -c \"$2\""]).arg(weir().get_program());
+    command.arg(&pipe).arg(config);
+    let mut it = Appliance { appliance: Running::start(command, &bench, "appliance"), bench };
+    until("the appliance to answer", || it.ctl(&["status"]).status.success().then_some(()));
+    it.config(&["set", "log.level=trace"]);
+    it.config(&["commit"]);
+    until("lost lines", || {
+        it.json(&["status"]);
+        (it.json(&["counters", "log.lost"])["log.lost"].as_u64() > Some(3)).then_some(())
+    });
+    it.config(&["set", "timeouts.tcp-new=5s"]);
+    it.config(&["commit"]);
+    it.appliance.terminate();
+    assert!(it.appliance.wait().success());
+    drop(reader);
+}

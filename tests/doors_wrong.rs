@@ -6,7 +6,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 use support::doors::{Appliance, get};
@@ -116,4 +116,14 @@ fn whoever_comes_to_the_wrong_socket_is_told_which_is_the_right_one() {
     assert!(said.starts_with("HTTP/1.1 400 ") && said.contains("suricatasc"), "{said}");
     let said = answer(tcp(appliance.http()), b"{\"version\": \"0.2\"}\n");
     assert!(said.contains("\"NOK\"") && said.contains("http.listen"), "{said}");
+}
+
+/// As one that is stopped (SIGSTOP): the kernel takes connections for it.
+#[test]
+fn an_appliance_that_hangs_is_not_waited_for_without_an_end() {
+    let bench = Bench::new();
+    let path = bench.path("weir.sock");
+    let _silent = UnixListener::bind(&path).unwrap();
+    let error = ctl_error(&["--socket", path.to_str().unwrap()]);
+    assert!(error.contains("does not answer, not even whether it lives"), "{error}");
 }

@@ -64,6 +64,7 @@ drop_reasons! {
     RuleReject = "rules_reject", "a rule with the action reject";
     SessionDropped = "flow_drop", "the session was settled as dropped by an earlier packet";
     InspectionBudget = "inspection_budget", "the work a packet may cost was spent before all rules were evaluated";
+    Killed = "killed", "an operator ended its session (`weir ctl sessions kill`)";
     IpAction = "ip_action", "an IP action that a rule asked for is in force against its source, destination, port or service";
     // service sets and plugins
     PluginDiscard = "plugin", "a plugin discarded it";

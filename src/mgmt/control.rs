@@ -3,9 +3,10 @@
 //! Every call may wait for a worker's mailbox, so it runs on a blocking thread, never on the RPC's own.
 
 use crate::base::{DropReason, FlowTuple, PerDir, Time};
-use crate::mgmt::config::Mode;
+use crate::mgmt::config::{EventType, LogLevel, Mode};
 use crate::mgmt::configure::Configure;
 use crate::mgmt::dataset_commands;
+use crate::mgmt::listening::Listener;
 use crate::mgmt::overrule::Overruling;
 use crate::mgmt::passes::{PassInfo, PassRequest};
 use crate::mgmt::profiler;
@@ -14,6 +15,7 @@ use crate::mgmt::ruleset::Ruleset;
 use crate::mgmt::shadow::Shadowing;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Balance;
+use crate::pipeline::scan::Pick;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,15 +156,14 @@ pub struct SessionFilter {
     pub port: Option<u16>,
     /// IP protocol number.
     pub proto: Option<u8>,
+    pub flow_id: Option<u64>,
 }
 
 pub const DEFAULT_SESSION_LIMIT: u32 = 100;
 
 impl SessionFilter {
-    pub fn matches(&self, tuple: &FlowTuple) -> bool {
-        self.proto.is_none_or(|p| p == tuple.proto)
-            && self.port.is_none_or(|p| p == tuple.sport || p == tuple.dport)
-            && self.address.is_none_or(|a| a == tuple.src_ip() || a == tuple.dst_ip())
+    pub fn pick(&self) -> Pick {
+        Pick { flow_id: self.flow_id, address: self.address, port: self.port, proto: self.proto }
     }
 
     pub fn limit(&self) -> usize {
@@ -180,6 +181,8 @@ pub struct SessionInfo {
     pub state: String,
     /// TCP's own state; empty for others.
     pub tcp_state: String,
+    /// Application protocol; empty while it is not known.
+    pub app: String,
     /// `inspect` until something is settled: then `pass`, `bypass` or `drop`.
     pub verdict: String,
     pub start: Time,
@@ -400,6 +403,8 @@ pub trait Control: Send + Sync + 'static {
     /// Stops all lcores between two turns for a moment, and counts.
     fn balance(&self) -> Result<Balanced, ControlError>;
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError>;
+    /// Drops from now on what belongs to a session; what it was.
+    fn kill(&self, flow_id: u64, who: &str) -> Result<SessionInfo, ControlError>;
     /// What is known of drops between two ends.
     fn why(&self, between: &Between) -> Result<Why, ControlError>;
     /// IP actions in force, those that end last first; with an address, those against it.
@@ -414,6 +419,14 @@ pub trait Control: Send + Sync + 'static {
     /// Shows packets from now on, until [`unwatch`](Self::unwatch) is told the number.
     fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError>;
     fn unwatch(&self, id: u64);
+    /// Tells events from now on, as long as the feed lives.
+    fn listen(&self, types: &[EventType]) -> Result<Listener, ControlError>;
+    /// The types of `outputs.eve`.
+    fn event_types(&self) -> Vec<EventType>;
+    /// How much the daemon's own log tells.
+    fn log_level(&self) -> LogLevel;
+    /// Until the next start, or a commit of `log.level`.
+    fn set_log_level(&self, level: LogLevel, who: &str) -> Result<(), ControlError>;
     fn reload_rules(&self) -> Result<Reload, ControlError>;
     /// Rules that go by an operator's word; none where rules cannot change.
     fn overruling(&self) -> Option<&dyn Overruling> {

@@ -119,6 +119,7 @@ impl Daemon {
         if let Some(outputs) = self.operator.take_outputs() {
             self.log.renew(outputs);
         }
+        self.log.tell(self.operator.fresh_listeners());
         let now = self.operator.now();
         self.log.turn(now);
         self.operator.events.publish(&self.log);

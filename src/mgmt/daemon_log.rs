@@ -1,9 +1,10 @@
 //! The daemon's own log, on stderr: its level may become another one while weir runs.
 
 use crate::mgmt::config::{Log, LogFormat, LogLevel};
+use crate::mgmt::slow_reader::SlowReader;
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use tracing_subscriber::EnvFilter;
 
 /// Wins over the configuration.
@@ -45,24 +46,29 @@ pub fn start(log: &Log) {
         }
     };
     if started.is_ok() {
+        *TOLD.lock().unwrap_or_else(PoisonError::into_inner) = log.level;
         // Nobody else sets it: the first start alone comes here.
         let _ = LEVEL.set(setter);
     }
 }
 
-/// Lines that stderr did not take: it may be a file on a full disk, or a pipe whose reader is gone.
+/// Lines that stderr did not take: it may be a file on a full disk, or a pipe whose reader is gone or hangs.
 pub fn lost() -> u64 {
     LOST.load(Ordering::Relaxed)
 }
 
 static LOST: AtomicU64 = AtomicU64::new(0);
 
+/// What is known of who reads stderr. A line holds this for [`SlowReader`]'s patience at most.
+static READER: Mutex<SlowReader> = Mutex::new(SlowReader::new());
+
 /// Takes a line at a time.
 struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if io::stderr().write_all(line).is_err() {
+        let mut reader = READER.lock().unwrap_or_else(PoisonError::into_inner);
+        if !reader.take(&mut io::stderr(), line) {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
@@ -76,13 +82,24 @@ impl Write for Stderr {
 /// Another level from now on; whether it is, which the environment may forbid.
 pub fn set_level(level: LogLevel) -> bool {
     let free = EnvFilter::try_from_env(VARIABLE).is_err();
-    free && LEVEL.get().is_some_and(|set| set(filter(level)))
+    let done = free && LEVEL.get().is_some_and(|set| set(filter(level)));
+    if done {
+        *TOLD.lock().unwrap_or_else(PoisonError::into_inner) = level;
+    }
+    done
 }
+
+/// The level that was set last.
+pub fn level() -> LogLevel {
+    *TOLD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+static TOLD: Mutex<LogLevel> = Mutex::new(LogLevel::Info);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);

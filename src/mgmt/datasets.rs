@@ -1,9 +1,10 @@
 //! Datasets as management has them: written when the appliance ends, counted.
 
 use crate::mgmt::control::NamedCount;
+use crate::mgmt::revisions::file::Prepared;
 use crate::rules::RuleSet;
 use crate::rules::dataset::{Set, file};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 /// Writes every set that has a file and was changed. A file that cannot be written is named, and its set stays to be written.
@@ -36,20 +37,12 @@ pub fn save_and_tell(rules: &RuleSet) {
     }
 }
 
-/// Whole or not at all: an end amid the writing leaves the file as it was.
+/// Whole or not at all, with the permissions of the file that was there, else for its owner alone. Nothing that lies beside it is
+/// written through.
 fn write(set: &Set, path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = folder.join(name);
-    let done = std::fs::File::create(&new).and_then(|mut out| {
-        out.write_all(file::write(set).as_bytes())?;
-        out.sync_all()
-    });
-    done.and_then(|()| std::fs::rename(&new, path)).inspect_err(|_| {
-        _ = std::fs::remove_file(&new);
-    })
+    Prepared::write(path, file::write(set).as_bytes())?.keep()
 }
 
 /// Values of each set that rules change, and those it had no room for.
@@ -70,6 +63,8 @@ mod tests {
     use super::*;
     use crate::rules::dataset::Kind;
     use crate::rules::dataset::set::Size;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;
 
     fn rules(path: &Path) -> RuleSet {
@@ -91,6 +86,25 @@ mod tests {
         assert_eq!((save(&rules), save(&rules)), (Ok(1), Ok(0)));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "YQ==\n");
         assert_eq!(std::fs::read_dir(dir.path().join("sets")).unwrap().count(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_link_that_somebody_laid_beside_a_set_is_not_written_through_and_permissions_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, victim) = (dir.path().join("seen.lst"), dir.path().join("victim"));
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        std::fs::write(&victim, "dear").unwrap();
+        let own = format!(".seen.lst.{}.new", std::process::id());
+        for beside in ["seen.lst.new", own.as_str()] {
+            std::os::unix::fs::symlink(&victim, dir.path().join(beside)).unwrap();
+        }
+        let rules = rules(&path);
+        rules.datasets[0].add(b"a");
+        assert_eq!(save(&rules), Ok(1));
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "dear");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "YQ==\n");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::base::event::{Event, EventBody};
 use crate::inspect::threshold::{Thresholds, applied_by_worker};
 use crate::mgmt::control::NamedCount;
 use crate::mgmt::eve::Merger;
+use crate::mgmt::listening::Told;
 use crate::mgmt::output::{self, Output};
 use crate::mgmt::outputs::Renewed;
 use crate::mgmt::profiler::Tap;
@@ -75,6 +76,8 @@ pub struct EventLog {
     merger: Merger,
     alerts: AlertGate,
     outputs: Vec<Output>,
+    /// Clients of the RPC.
+    listeners: Vec<Told>,
     taken: u64,
     /// Plugins that workers took out, for whoever looks after services.
     taken_out: Vec<OutNotice>,
@@ -86,7 +89,21 @@ impl EventLog {
     /// Without outputs the events are taken and counted, and go nowhere. `seed` is that of the thresholds' hash.
     pub fn new(merger: Merger, rules: RuleBook, outputs: Vec<Output>, seed: u64) -> EventLog {
         let alerts = AlertGate::new(rules, seed);
-        EventLog { merger, alerts, outputs, taken: 0, taken_out: Vec::new(), profiler: None }
+        EventLog {
+            merger,
+            alerts,
+            outputs,
+            listeners: Vec::new(),
+            taken: 0,
+            taken_out: Vec::new(),
+            profiler: None,
+        }
+    }
+
+    /// These are told of each event from now on, as long as they listen.
+    pub fn tell(&mut self, fresh: Vec<Told>) {
+        self.listeners.retain(|told| !told.has_left());
+        self.listeners.extend(fresh);
     }
 
     /// From now on the profiler sees each event.
@@ -98,10 +115,12 @@ impl EventLog {
     pub fn turn(&mut self, now: Time) -> usize {
         self.outputs.iter_mut().for_each(|output| output.turn(now));
         let (alerts, outputs, out) = (&mut self.alerts, &mut self.outputs, &mut self.taken_out);
-        let profiler = self.profiler.as_ref();
+        let (profiler, listeners) = (self.profiler.as_ref(), &mut self.listeners);
         let handled = self.merger.turn(&mut |event, record| {
             profiler.iter().for_each(|tap| tap.see(event, record));
-            deliver(alerts, outputs, out, event, record);
+            if deliver(alerts, outputs, out, event, record) {
+                listeners.iter_mut().for_each(|told| told.output.event(event, record));
+            }
         });
         self.taken += handled as u64;
         handled
@@ -121,7 +140,8 @@ impl EventLog {
             NamedCount::new("events.without_record", self.merger.bare()),
         ]);
         counters.extend(self.outputs.iter().flat_map(|output| output::named(output.name(), output.counts())));
-        self.outputs.iter_mut().for_each(|output| output.stats(now, uptime_secs, &counters));
+        let listeners = self.listeners.iter_mut().map(|told| &mut told.output);
+        self.outputs.iter_mut().chain(listeners).for_each(|output| output.stats(now, uptime_secs, &counters));
     }
 
     /// Goes on with these outputs; the others write what they have and go.
@@ -174,7 +194,7 @@ impl EventLog {
         let profiler = self.profiler.as_ref();
         let handled = self.merger.finish(&mut |event, record| {
             profiler.iter().for_each(|tap| tap.see(event, record));
-            deliver(alerts, outputs, out, event, record);
+            let _ = deliver(alerts, outputs, out, event, record); // nobody listens any more
         });
         self.taken += handled as u64;
         for output in &mut self.outputs {
@@ -185,21 +205,23 @@ impl EventLog {
     }
 }
 
+/// Whether it is to be written.
 fn deliver(
     alerts: &mut AlertGate,
     outputs: &mut [Output],
     out: &mut Vec<OutNotice>,
     event: &Event,
     record: &[u8],
-) {
+) -> bool {
     if let EventBody::PluginOut { plugin, fault, worker } = event.body {
         out.push(OutNotice { plugin, fault, worker });
-        return;
+        return false;
     }
     if !alerts.admit(event) {
-        return;
+        return false;
     }
     outputs.iter_mut().for_each(|output| output.event(event, record));
+    true
 }
 
 /// Counts of thresholds that run at once: 1 MiB.

@@ -4,7 +4,7 @@ use crate::base::Time;
 use crate::io::clock::Clock;
 use crate::io::dpdk::Pool;
 use crate::mgmt::config::entries::take_live;
-use crate::mgmt::config::{Config, Loaded, Sources};
+use crate::mgmt::config::{Config, EventType, Loaded, LogLevel, Sources};
 use crate::mgmt::configure::Configure;
 use crate::mgmt::control::*;
 use crate::mgmt::counters;
@@ -14,6 +14,7 @@ use crate::mgmt::datasets;
 use crate::mgmt::events::EventNumbers;
 use crate::mgmt::kept::Keeper;
 use crate::mgmt::links::Links;
+use crate::mgmt::listening::{Listener, Listening};
 use crate::mgmt::looks::{Look, Looks};
 use crate::mgmt::outputs::Renewed;
 use crate::mgmt::overload::Overload;
@@ -32,7 +33,7 @@ use crate::mgmt::stalls::Stalls;
 use crate::mgmt::watching::{Feed, WatchRequest};
 use crate::pipeline::Handle;
 use crate::pipeline::board::Board;
-use crate::pipeline::mailbox::{Answer, Command, SessionRow};
+use crate::pipeline::mailbox::SessionRow;
 use crate::pipeline::pause::{Asked, Step};
 use config::Desk;
 pub use kept::overrules_in;
@@ -48,12 +49,14 @@ mod config;
 mod health;
 mod ip_actions;
 mod kept;
+mod listen;
 mod memory;
 mod modes;
 mod overrules;
 mod passes;
 mod post;
 mod rules;
+mod sessions;
 mod shadow;
 mod tune;
 mod vitals;
@@ -104,6 +107,7 @@ pub struct Operator {
     desk: Mutex<Desk>,
     /// Outputs for management's thread to go on with.
     renewed: Mutex<Option<Vec<Renewed>>>,
+    listening: Listening,
     profiler: Option<profiler::Reader>,
     overrules: Mutex<Overrules>,
     keeper: Mutex<Option<Keeper>>,
@@ -149,6 +153,7 @@ impl Operator {
             cpus: parts.cpus,
             desk: Mutex::new(Desk::new(&parts.loaded.text.text)),
             renewed: Mutex::default(),
+            listening: Listening::default(),
             profiler: parts.profiler,
             overrules: Mutex::default(),
             keeper: Mutex::default(),
@@ -271,18 +276,16 @@ fn info(row: &SessionRow) -> SessionInfo {
         worker: row.worker.into(),
         tuple: row.tuple,
         state: row.state.into(),
+        tcp_state: row.tcp_state.into(),
+        app: row.app.unwrap_or_default().into(),
         start: row.start,
         last: row.last,
         packets: row.packets,
         bytes: row.bytes,
         generation: row.generation,
         verdict: row.verdict.into(),
-        ..SessionInfo::default()
     }
 }
-
-/// Sessions looked at for one answer: a filter chooses among them.
-const SESSION_ROWS: usize = 65_536;
 
 impl Control for Operator {
     fn status(&self) -> Status {
@@ -389,26 +392,11 @@ impl Control for Operator {
     }
 
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionInfo>, ControlError> {
-        let _one = lock(&self.asking);
-        let workers = self.handle().workers();
-        let mut found = Vec::new();
-        for worker in 0..workers {
-            let rows =
-                self.ask(
-                    worker,
-                    Command::Sessions(Vec::with_capacity(SESSION_ROWS)),
-                    |answer| match answer {
-                        Answer::Sessions { rows, .. } => Some(rows),
-                        _ => None,
-                    },
-                )?;
-            found.extend(rows.iter().filter(|r| filter.matches(&r.tuple)).map(info));
-            if found.len() >= filter.limit() {
-                break;
-            }
-        }
-        found.truncate(filter.limit());
-        Ok(found)
+        Ok(self.scan(filter)?.iter().map(info).collect())
+    }
+
+    fn kill(&self, flow_id: u64, who: &str) -> Result<SessionInfo, ControlError> {
+        self.kill_session(flow_id, who)
     }
 
     fn why(&self, between: &Between) -> Result<Why, ControlError> {
@@ -437,6 +425,22 @@ impl Control for Operator {
 
     fn watch(&self, request: &WatchRequest) -> Result<(u64, Box<dyn Feed>), ControlError> {
         self.begin_watch(request)
+    }
+
+    fn listen(&self, types: &[EventType]) -> Result<Listener, ControlError> {
+        self.begin_to_listen(types)
+    }
+
+    fn event_types(&self) -> Vec<EventType> {
+        self.loaded().config.outputs.eve.records.types.clone()
+    }
+
+    fn log_level(&self) -> LogLevel {
+        daemon_log::level()
+    }
+
+    fn set_log_level(&self, level: LogLevel, who: &str) -> Result<(), ControlError> {
+        self.change_log_level(level, who)
     }
 
     fn unwatch(&self, id: u64) {

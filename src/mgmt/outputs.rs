@@ -1,7 +1,7 @@
 //! The outputs that a configuration asks for, opened.
 
 use crate::mgmt::config::sections::outputs::{EVE, FAST};
-use crate::mgmt::config::{Config, Destination, Records, SinkKind, SyslogServer};
+use crate::mgmt::config::{Config, Destination, EventType, Records, SinkKind, SyslogServer};
 use crate::mgmt::eve::{Eve, Medium, Style};
 use crate::mgmt::fast::Fast;
 use crate::mgmt::output::{Format, Output};
@@ -103,6 +103,12 @@ pub fn renew(
         false => open_one(new, plan, book, Medium::Wire, opening).map(Renewed::New),
     };
     plans(new).iter().map(renewed).collect()
+}
+
+/// Records of these types for a client of the RPC, otherwise as those of `outputs.eve`.
+pub fn records(config: &Config, types: &[EventType], book: &RuleBook) -> Box<dyn Format> {
+    let style = Style { types: types.to_vec(), ..style(config, &config.outputs.eve.records, Medium::Wire) };
+    Box::new(Eve::new(style, book.clone()))
 }
 
 fn style(config: &Config, records: &Records, medium: Medium) -> Style {

@@ -23,10 +23,11 @@ pub enum RuleFileError {
     BadPattern { pattern: String, reason: String },
     #[error("no file of {folder} ends in .rules; name a folder that has such files, or the files themselves")]
     EmptyFolder { folder: PathBuf },
-    #[error("{path} is a folder, and a list is one file: name the file in it")]
-    Folder { path: PathBuf },
-    #[error("cannot read {path}: {error}; correct its name, or its permissions")]
-    Unreadable { path: PathBuf, error: std::io::Error },
+    #[error("{path} is a folder, and a list is one file: name the file in it{}", in_key(key))]
+    Folder { path: PathBuf, key: Option<&'static str> },
+    /// `key`: of the configuration that names it.
+    #[error("cannot read {path}: {error}; correct its name{}, or its permissions", in_key(key))]
+    Unreadable { path: PathBuf, error: std::io::Error, key: Option<&'static str> },
     #[error("{path} is a compiled rule set, and text is wanted here: name it with --load")]
     Compiled { path: PathBuf },
     #[error("{path} is {what}, which would be lost: name another file")]
@@ -41,6 +42,10 @@ pub enum RuleFileError {
         "{path} holds its rules as they were compiled, and lists and thresholds are applied before that: give them to `weir rules compile`"
     )]
     Finished { path: PathBuf },
+}
+
+fn in_key(key: &Option<&'static str>) -> String {
+    key.map(|key| format!(" in {key}")).unwrap_or_default()
 }
 
 /// What loading came to.
@@ -209,6 +214,29 @@ mod tests {
         config.rules.files = vec!["*.rule".into()];
         let fault = load(&config, dir.path(), &Selection::default()).unwrap_err();
         assert!(fault.to_string().contains("*.rule; correct it in rules.files"), "{fault}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named_with_the_key_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let none = || Config::defaults(Profile::Inline);
+        let told = |config: &Config| load(config, dir.path(), &Selection::default()).unwrap_err().to_string();
+        let (mut files, mut classes, mut drop) = (none(), none(), none());
+        files.rules.files = vec!["none.rules".into()];
+        classes.rules.classification = "none.config".into();
+        drop.rules.drop = vec!["/".into()];
+        assert!(
+            told(&files).ends_with("correct its name in rules.files, or its permissions"),
+            "{}",
+            told(&files)
+        );
+        assert!(
+            told(&classes).contains("/none.config: ") && told(&classes).contains(" in rules.classification,")
+        );
+        assert!(told(&drop).ends_with("name the file in it in rules.drop"), "{}", told(&drop));
+        let only = vec![dir.path().join("none.rules")];
+        let given = load(&none(), dir.path(), &Selection { only, ..Selection::default() }).unwrap_err();
+        assert!(given.to_string().ends_with("; correct its name, or its permissions"), "{given}");
     }
 
     #[test]

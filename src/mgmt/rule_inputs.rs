@@ -30,11 +30,27 @@ impl Role {
             Role::List(kind) => 4 + kind as u64,
         }
     }
+
+    /// Under which the configuration names such files.
+    fn key(self) -> &'static str {
+        match self {
+            Role::Rules => "rules.files",
+            Role::Classification => "rules.classification",
+            Role::Reference => "rules.reference",
+            Role::Threshold => "rules.threshold",
+            Role::List(Kind::Disable) => "rules.disable",
+            Role::List(Kind::Enable) => "rules.enable",
+            Role::List(Kind::Drop) => "rules.drop",
+            Role::List(Kind::Modify) => "rules.modify",
+        }
+    }
 }
 
 /// Every file, in the order in which it counts, and the variables.
 pub struct Inputs {
     files: Vec<(Role, PathBuf)>,
+    /// Those that the command line names.
+    given: HashSet<PathBuf>,
     vars: Vars,
     overruled: Vec<((u32, u32), Overrule)>,
 }
@@ -42,14 +58,17 @@ pub struct Inputs {
 impl Inputs {
     pub fn find(config: &Config, base: &Path, selection: &Selection) -> Result<Inputs, RuleFileError> {
         let mut rules = Vec::new();
-        if selection.only.is_empty() {
+        let more = if selection.only.is_empty() {
             for pattern in &config.rules.files {
                 rules.extend(expand(&base.join(pattern))?);
             }
-            rules.extend(unfold(&selection.also)?);
+            unfold(&selection.also)?
         } else {
-            rules.extend(unfold(&selection.only)?);
-        }
+            unfold(&selection.only)?
+        };
+        let lists = selection.lists.iter().map(|(_, path)| path);
+        let given = more.iter().chain(lists).chain(&selection.threshold).cloned().collect();
+        rules.extend(more);
         let mut files: Vec<(Role, PathBuf)> = once(rules).map(|path| (Role::Rules, path)).collect();
         let beside = [
             (Role::Classification, &config.rules.classification),
@@ -71,11 +90,16 @@ impl Inputs {
         let thresholds = config.rules.threshold.iter().map(|path| base.join(path));
         files.extend(thresholds.chain(selection.threshold.clone()).map(|path| (Role::Threshold, path)));
         let vars = Vars { addresses: config.vars.address.clone(), ports: config.vars.port.clone() };
-        Ok(Inputs { files, vars, overruled: selection.overruled.clone() })
+        Ok(Inputs { files, given, vars, overruled: selection.overruled.clone() })
     }
 
     fn of(&self, role: Role) -> impl Iterator<Item = &Path> {
         self.files.iter().filter(move |(of, _)| *of == role).map(|(_, path)| path.as_path())
+    }
+
+    /// None of a file that the command line names.
+    fn key(&self, role: Role, path: &Path) -> Option<&'static str> {
+        (!self.given.contains(path)).then(|| role.key())
     }
 
     pub fn has_rules(&self) -> bool {
@@ -90,8 +114,13 @@ impl Inputs {
 
     /// Of the files as they are now. Reads each once and keeps none.
     pub fn fingerprint(&self) -> Result<Fingerprint, RuleFileError> {
-        let digests = parallel::map(&self.files, |(_, path)| {
-            Digest::of_file(path).map_err(|error| RuleFileError::Unreadable { path: path.clone(), error })
+        let digests = parallel::map(&self.files, |(role, path)| {
+            let key = self.key(*role, path);
+            Digest::of_file(path).map_err(|error| RuleFileError::Unreadable {
+                path: path.clone(),
+                error,
+                key,
+            })
         });
         Ok(self.print(digests.into_iter().collect::<Result<_, _>>()?))
     }
@@ -116,7 +145,11 @@ impl Inputs {
 
     /// Reads and compiles all. The fingerprint is that of what was read.
     pub fn compile(&self) -> Result<(Loading, Fingerprint), RuleFileError> {
-        let mut files = self.files.iter().map(|(_, path)| read(path)).collect::<Result<Vec<_>, _>>()?;
+        let mut files = self
+            .files
+            .iter()
+            .map(|(role, path)| read(path, self.key(*role, path)))
+            .collect::<Result<Vec<_>, _>>()?;
         let print = self.print(parallel::map(&files, |file| Digest::of(&file.bytes)));
         let roles = self.files.iter().map(|(role, _)| *role);
         // Rule files stand first.
@@ -180,11 +213,11 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, RuleFileError> {
     })
 }
 
-fn read(path: &Path) -> Result<SourceFile, RuleFileError> {
+fn read(path: &Path, key: Option<&'static str>) -> Result<SourceFile, RuleFileError> {
     if path.is_dir() {
-        return Err(RuleFileError::Folder { path: path.to_owned() });
+        return Err(RuleFileError::Folder { path: path.to_owned(), key });
     }
-    let unreadable = |error| RuleFileError::Unreadable { path: path.to_owned(), error };
+    let unreadable = |error| RuleFileError::Unreadable { path: path.to_owned(), error, key };
     let file = SourceFile::read(path).map_err(unreadable)?;
     if is_saved(&file.bytes) { Err(RuleFileError::Compiled { path: path.to_owned() }) } else { Ok(file) }
 }
@@ -208,7 +241,11 @@ fn matching(pattern: &str) -> Result<Vec<PathBuf>, RuleFileError> {
     let bad = |e: glob::PatternError| RuleFileError::BadPattern { pattern: pattern(), reason: e.to_string() };
     let mut found = Vec::new();
     for path in glob::glob(&pattern()).map_err(bad)? {
-        let path = path.map_err(|e| RuleFileError::Unreadable { path: e.path().into(), error: e.into() })?;
+        let path = path.map_err(|e| RuleFileError::Unreadable {
+            path: e.path().into(),
+            error: e.into(),
+            key: None,
+        })?;
         if !path.is_dir() {
             found.push(path);
         }

@@ -6,6 +6,7 @@ use crate::base::event::{CloseReason, Origin};
 use crate::base::{Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, SetId, Verdict};
 use crate::decode::Decoded;
 use crate::service::hold::Holding;
+use crate::service::outbox::Reject;
 use crate::service::services::Gate;
 use crate::service::trace::Step;
 use crate::service::{InactiveAction, Passage, Services, SessionAt, Subject, origin};
@@ -138,6 +139,10 @@ impl Lane {
         }
         if let Settled::Drop(reason) = session.settled {
             outside.report.trace.step(Step::Settled(reason));
+            // Whoever ended it by hand wants both ends to know.
+            if reason == DropReason::Killed && subject.inline && subject.frame.is_some() {
+                services.outbox.reject = Reject { source: true, destination: true };
+            }
             return Verdict::Drop(reason);
         }
         if opened && let Some(set) = services.select(subject.meta.port, &decoded.tuple) {

@@ -392,6 +392,10 @@ impl Lane {
         &self.sessions
     }
 
+    pub(super) fn sessions_mut(&mut self) -> &mut SessionTable {
+        &mut self.sessions
+    }
+
     pub fn set_watermark(&self, packet: u64) {
         self.report.set_watermark(packet);
     }

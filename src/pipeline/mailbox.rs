@@ -1,6 +1,7 @@
 //! Commands from management to a worker, and the answers. A worker looks once a turn; neither side ever waits.
 
 use super::recent::{DropRow, Ends};
+use super::scan::SessionScan;
 use super::tuning::Tuning;
 use super::watch::Watch;
 use crate::base::{FlowTuple, PerDir, Time};
@@ -17,8 +18,10 @@ pub enum Command {
     Services(services::Command),
     /// Give back something that no session uses any more, or a policy superseded so long ago, if there is one.
     Retire { age: Duration },
-    /// Fill the list, up to its capacity, with sessions.
-    Sessions(Vec<SessionRow>),
+    /// Fill the list, up to its capacity, with sessions of a part of the table.
+    Sessions(SessionScan),
+    /// Drop from now on what belongs to the session of that tuple, if it still has that number.
+    Kill { tuple: FlowTuple, flow_id: u64 },
     /// Fill the list, up to its capacity, with chains and policies alive.
     InUse(Vec<InUse>),
     /// Fill the list, up to its capacity, with what is remembered of drops between these ends.
@@ -34,10 +37,13 @@ pub enum Command {
 pub enum Answer {
     /// To both of these: what is left over, to be freed by management.
     Retired(Retired),
+    /// `next`: where the rest of the table begins.
     Sessions {
         rows: Vec<SessionRow>,
-        live: usize,
+        next: Option<usize>,
     },
+    /// Whether it was there.
+    Killed(bool),
     InUse(Vec<InUse>),
     /// And the session between them, if it lives.
     Why {
@@ -56,6 +62,10 @@ pub struct SessionRow {
     pub tuple: FlowTuple,
     pub flow_id: u64,
     pub state: &'static str,
+    /// TCP's own; empty for others.
+    pub tcp_state: &'static str,
+    /// The application protocol, once it is known.
+    pub app: Option<&'static str>,
     pub start: Time,
     pub last: Time,
     pub packets: PerDir<u64>,
@@ -73,6 +83,8 @@ impl SessionRow {
             tuple: session.tuple,
             flow_id: session.flow_id,
             state: session.phase.name(),
+            tcp_state: if session.is_tcp() { session.tcp.state.name() } else { "" },
+            app: session.spoken.names().proto,
             start: session.start,
             last: session.last,
             packets: session.packets,

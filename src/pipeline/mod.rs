@@ -38,6 +38,7 @@ pub mod pause;
 pub mod recent;
 mod rehearsal;
 mod reject;
+pub mod scan;
 pub mod settings;
 mod settle;
 pub mod spreading;

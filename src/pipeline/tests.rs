@@ -32,6 +32,7 @@ mod prevention;
 mod recent;
 mod reject;
 mod rss;
+mod scan;
 mod tuning;
 mod watch;
 mod within;

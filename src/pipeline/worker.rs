@@ -356,13 +356,8 @@ impl Worker {
         let answer = match command {
             Command::Services(command) => Answer::Retired(self.lane.command(command)),
             Command::Retire { age } => Answer::Retired(self.lane.retire(age)),
-            Command::Sessions(mut rows) => {
-                let room = rows.capacity();
-                let worker = self.id.0;
-                let live = self.lane.sessions().iter().take(room);
-                rows.extend(live.map(|(_, session)| SessionRow::of(session, worker)));
-                Answer::Sessions { rows, live: self.lane.sessions().len() }
-            }
+            Command::Sessions(scan) => self.lane.scan_sessions(scan, self.id),
+            Command::Kill { tuple, flow_id } => self.lane.kill(&tuple, flow_id),
             Command::InUse(mut rows) => {
                 self.lane.services().in_use(&mut rows);
                 Answer::InUse(rows)

@@ -30,6 +30,7 @@ pub mod logging;
 pub mod number;
 pub mod parser;
 pub mod pcre;
+mod pipe;
 pub mod port;
 pub mod refuse;
 pub mod reputation;

@@ -1,10 +1,9 @@
 //! Rule files as bytes, and where in them something stands.
 
+use super::pipe;
 use super::text::{Fault, Text};
-use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// A half-open range of byte offsets.
@@ -82,29 +81,17 @@ impl SourceFile {
 
 /// What is in a file or comes out of a pipe (`-S <(command)`), if that has at most so many bytes.
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = open(path)?;
-    let length = file.metadata()?.len();
+    let opened = pipe::open(path)?;
+    let length = opened.length()?;
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(limit)).unwrap_or_default());
     // A pipe does not say; a file may grow while it is read.
-    file.take(limit + 1).read_to_end(&mut bytes)?;
+    opened.take(limit + 1).read_to_end(&mut bytes)?;
     match length.max(bytes.len() as u64) {
         found if found > limit => Err(io::Error::other(format!(
             "it is longer than the {} MiB that are read of such a file",
             limit >> 20
         ))),
         _ => Ok(bytes),
-    }
-}
-
-/// Opens it for reading, unless it is a device, which may have no end.
-pub fn open(path: &Path) -> io::Result<File> {
-    let kind = std::fs::metadata(path)?.file_type();
-    if kind.is_file() || kind.is_fifo() {
-        File::open(path)
-    } else if kind.is_dir() {
-        Err(io::Error::other("it is a folder, and a file is wanted"))
-    } else {
-        Err(io::Error::other("it is a device or socket, and a file or pipe is wanted"))
     }
 }
 

@@ -3,6 +3,7 @@
 mod config;
 mod dataset;
 mod drops;
+mod events;
 mod ip_actions;
 mod mode;
 mod packets;
@@ -10,6 +11,7 @@ mod pass;
 mod profile;
 mod rules;
 mod services;
+mod sessions;
 mod shadow;
 mod show;
 mod span;
@@ -60,8 +62,8 @@ enum Command {
         #[arg(default_value = "")]
         prefix: String,
     },
-    /// Live sessions
-    Sessions(Sessions),
+    /// Live sessions, everything about one, or an end for one
+    Sessions(sessions::Sessions),
     /// Frames dropped: how many, and what is new since the last look
     Drops(drops::Drops),
     /// Why packets between two ends are dropped: reason, rule, generation, packet
@@ -76,6 +78,14 @@ enum Command {
     Capture(packets::Capture),
     /// The steps that packets take
     Trace(packets::Trace),
+    /// Events as they come, the records of eve.json, until Ctrl-C or a bound
+    Events(events::Events),
+    /// How much the daemon's own log tells, or another level until the next start
+    LogLevel {
+        /// error, warn, info, debug or trace
+        #[arg(value_parser = ["error", "warn", "info", "debug", "trace"])]
+        level: Option<String>,
+    },
     /// Modes of pairs, or another mode: `mode ips --confirm 300`
     Mode(mode::Mode),
     /// What each lcore does
@@ -104,22 +114,6 @@ enum Command {
     Config(config::Config),
     /// Ask the appliance to stop
     Stop,
-}
-
-#[derive(Debug, Args)]
-struct Sessions {
-    /// Most to show
-    #[arg(long, default_value_t = 100)]
-    limit: u32,
-    /// Only with this address at either end (`--address` is the appliance's own)
-    #[arg(long, value_name = "ADDRESS")]
-    host: Option<String>,
-    /// Only with this port at either end
-    #[arg(long)]
-    port: Option<u16>,
-    /// Only this IP protocol number (6 TCP, 17 UDP)
-    #[arg(long)]
-    proto: Option<u8>,
 }
 
 /// An answer in both forms.
@@ -210,14 +204,15 @@ async fn ask(client: &mut Client, command: &Command, as_json: bool) -> Result<An
         Command::Balance => {
             show::balance(&appliance.balance(p::BalanceRequest {}).await.map_err(refused)?.into_inner())
         }
-        Command::Sessions(args) => {
-            let request = p::SessionsRequest {
-                limit: args.limit,
-                address: args.host.clone().unwrap_or_default(),
-                port: args.port.map(u32::from),
-                proto: args.proto.map(u32::from),
+        Command::Sessions(args) => args.ask(client).await?,
+        Command::Events(args) => args.ask(client).await?,
+        Command::LogLevel { level } => {
+            let reply = match level {
+                Some(level) => appliance.set_log_level(p::SetLogLevelRequest { level: level.clone() }).await,
+                None => appliance.log_level(p::LogLevelRequest {}).await,
             };
-            show::sessions(&client.sessions.list(request).await.map_err(refused)?.into_inner())
+            let level = reply.map_err(refused)?.into_inner().level;
+            Answer { json: serde_json::json!({ "level": level }), table: level + "\n" }
         }
         Command::Rules(command) => command.ask(client).await?,
         Command::Dataset(command) => command.ask(client).await?,

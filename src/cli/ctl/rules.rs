@@ -33,6 +33,10 @@ pub(super) enum Rules {
     Overrides,
     /// Generations of the rules that sessions go by, and how many go by each
     Generations,
+    /// What the last load of the rules came to
+    Stats,
+    /// Rules, and lines of lists, that it refused: the first 1,000, and why
+    Failed,
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +107,10 @@ impl Rules {
             Rules::Overrides => {
                 overrides(&rules.overrides(p::RuleOverridesRequest {}).await.map_err(refused)?.into_inner())
             }
+            Rules::Stats => stats(&rules.stats(p::RuleStatsRequest {}).await.map_err(refused)?.into_inner()),
+            Rules::Failed => {
+                failed(&rules.failed(p::RuleFailedRequest {}).await.map_err(refused)?.into_inner().rules)
+            }
             Rules::Generations => {
                 let reply = rules.generations(p::RuleGenerationsRequest {}).await.map_err(refused)?;
                 generations(&reply.into_inner().generations)
@@ -145,6 +153,37 @@ fn overrides(reply: &p::RuleOverrides) -> Answer {
         json: json!({ "generation": generation, "overrides": overrides }),
         table: said + &table.to_string(),
     }
+}
+
+fn stats(s: &p::RuleStats) -> Answer {
+    let mut table = Table::default();
+    let numbers = [
+        ("generation", s.generation.into()),
+        ("loaded", s.loaded),
+        ("refused", s.refused),
+        ("skipped", s.skipped),
+    ];
+    table.row(["last load".to_owned(), show::stamp(s.at)]);
+    numbers
+        .iter()
+        .for_each(|(name, number): &(&str, u64)| table.row([(*name).to_owned(), number.to_string()]));
+    let json = json!({
+        "last_load": show::stamp(s.at),
+        "generation": s.generation,
+        "loaded": s.loaded,
+        "refused": s.refused,
+        "skipped": s.skipped,
+    });
+    Answer { json, table: table.to_string() }
+}
+
+fn failed(rules: &[p::FailedRule]) -> Answer {
+    let mut table = Table::with_head(["PLACE", "WHY", "TEXT"]);
+    for rule in rules {
+        table.row([format!("{}:{}", rule.file, rule.line), rule.message.clone(), rule.excerpt.clone()]);
+    }
+    let json = |rule: &p::FailedRule| json!({ "file": rule.file, "line": rule.line, "message": rule.message, "excerpt": rule.excerpt });
+    Answer { json: Value::Array(rules.iter().map(json).collect()), table: table.to_string() }
 }
 
 fn generations(generations: &[p::RuleGeneration]) -> Answer {

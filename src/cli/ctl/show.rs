@@ -155,7 +155,18 @@ pub(super) fn balance(b: &p::BalanceReply) -> Answer {
 }
 
 pub(super) fn sessions(s: &p::SessionsReply) -> Answer {
-    let head = ["flow id", "proto", "client", "server", "state", "to server", "to client", "worker"];
+    let head = [
+        "flow id",
+        "proto",
+        "client",
+        "server",
+        "state",
+        "to server",
+        "to client",
+        "worker",
+        "application",
+        "verdict",
+    ];
     let mut table = Table::with_head(head);
     let mut json = Vec::new();
     for x in &s.sessions {
@@ -176,6 +187,8 @@ pub(super) fn sessions(s: &p::SessionsReply) -> Answer {
             &up,
             &down,
             &x.worker.to_string(),
+            &x.application,
+            &x.verdict,
         ]);
         json.push(json!({
             "flow_id": x.flow_id,
@@ -187,6 +200,7 @@ pub(super) fn sessions(s: &p::SessionsReply) -> Answer {
             "server_port": x.server_port,
             "state": x.state,
             "tcp_state": x.tcp_state,
+            "application": x.application,
             "verdict": x.verdict,
             "start": stamp(x.start),
             "last": stamp(x.last),

@@ -3,6 +3,7 @@
 mod datasets;
 mod devices;
 mod doors;
+mod names;
 mod outputs;
 mod services;
 
@@ -10,13 +11,14 @@ pub use devices::{Missing, missing_interfaces};
 
 use super::fault::{Fault, nearest};
 use super::read::Places;
-use super::value::Auto;
+use super::value::{Auto, Bytes};
 use super::{Config, Mode, Overlap, PairKind, Spread};
 use crate::mgmt::convert;
 
 /// Adds a fault for each thing that does not hold together.
 pub fn check(config: &Config, places: &Places, faults: &mut Vec<Fault>) {
     let mut checker = Checker { config, places, faults };
+    names::check(&mut checker);
     checker.ports();
     devices::check(&mut checker);
     checker.pairs();
@@ -53,6 +55,9 @@ pub struct Machine {
 fn list(cpus: &[u32]) -> String {
     cpus.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
+
+/// Of frames: beyond it DPDK cannot say how much it is to take.
+const MOST_MEMORY: Bytes = Bytes(1 << 42);
 
 struct Checker<'a> {
     config: &'a Config,
@@ -216,6 +221,10 @@ impl Checker<'_> {
             let message =
                 format!("[pools] needs {} MiB, [eal] memory is {} MiB", wanted.0 >> 20, memory.0 >> 20);
             self.fault("eal.memory", message, "raise eal.memory or lower pools.frames");
+        }
+        if memory > MOST_MEMORY {
+            let message = format!("{} MiB of memory are more than any machine has", memory.0 >> 20);
+            self.fault("eal.memory", message, "give it what [pools] needs, such as \"512MiB\"");
         }
     }
 

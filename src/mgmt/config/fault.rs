@@ -59,8 +59,9 @@ impl fmt::Display for Fault {
         let (text, marked) = place.line();
         let number = line.to_string();
         let margin = " ".repeat(number.len());
+        let (text, before, marked) = window(text, column - 1, marked);
         // Tabs before the caret are kept, so that it stands right whatever a tab's width.
-        let indent: String = text.chars().take(column - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
+        let indent: String = text.chars().take(before).map(|c| if c == '\t' { c } else { ' ' }).collect();
         let caret = "^".repeat(marked);
         write!(f, "\n{margin}--> {}:{line}:{column}", place.source.name)?;
         write!(f, "\n{margin} |\n{number} | {text}\n{margin} | {indent}{caret} {}", self.mend)
@@ -70,6 +71,25 @@ impl fmt::Display for Fault {
 /// Everything that is wrong; never empty.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(pub Vec<Fault>);
+
+/// Characters of a line that are shown, and of them before the caret where the line is longer.
+const SHOWN: usize = 160;
+const BEFORE: usize = 40;
+
+/// The part of a line around `marked` characters behind `before` others, dots where it is cut, and both numbers in it.
+fn window(line: &str, before: usize, marked: usize) -> (String, usize, usize) {
+    let length = line.chars().count();
+    if length <= SHOWN {
+        return (line.to_owned(), before, marked);
+    }
+    let from = before.saturating_sub(BEFORE);
+    let dots = |cut: bool| if cut { "..." } else { "" };
+    let head = dots(from > 0);
+    let shown: String = line.chars().skip(from).take(SHOWN).collect();
+    let before = before - from + head.len();
+    let room = (SHOWN + head.len()).saturating_sub(before).max(1);
+    (format!("{head}{shown}{}", dots(from + SHOWN < length)), before, marked.min(room))
+}
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,6 +126,26 @@ mod tests {
     fn the_nearest_name_is_found_and_a_far_one_is_not_offered() {
         assert_eq!(nearest("wrokers", ["workers", "worker-cpus"]), Some("workers"));
         assert_eq!(nearest("zebra", ["workers", "rss"]), None);
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_fault_is_shown() {
+        let shown = |text: String, span: Range<usize>| {
+            let source = Arc::new(SourceText { name: "f".into(), text });
+            let (key, message, mend) = (String::new(), "wrong".into(), "mend".into());
+            Fault { place: Some(Place { source, span }), key, message, mend }.to_string()
+        };
+        let long = shown(format!("name = \"{}\"", "é".repeat(90_000)), 7..180_009);
+        assert!(long.chars().count() < 500, "{long}");
+        assert!(
+            long.contains("1 | name = \"éé") && long.contains("é...\n") && long.ends_with("^^ mend"),
+            "{long}"
+        );
+        let late = shown(format!("{}bad{}", "x".repeat(5000), "y".repeat(5000)), 5000..5003);
+        let lines: Vec<&str> = late.lines().collect();
+        assert!(lines[3].starts_with("1 | ...xxx") && lines[3].ends_with("..."), "{late}");
+        let at = lines[4].find('^').unwrap();
+        assert_eq!((&lines[3][at..at + 3], &lines[4][at..]), ("bad", "^^^ mend"));
     }
 
     #[test]

@@ -356,3 +356,18 @@ fn for_a_very_long_key_nothing_near_is_looked_for() {
     assert!(explain::explain(&long).is_err());
     assert_eq!(fault::nearest(&"workers".repeat(20), ["workers"]), None);
 }
+
+#[test]
+fn names_with_control_characters_and_memory_beyond_any_machine_are_faults_at_their_keys() {
+    let told = faults(
+        "[[port]]\nname = \"a\\nb\"\ndevice = \"net_null0\"\n[[service-set]]\nname = \"\\u001b[31m\"\n",
+    )
+    .join("\n");
+    assert!(
+        told.contains("the name \"a\\nb\" has characters that no terminal shows\n --> weir.toml:2:8"),
+        "{told}"
+    );
+    assert!(told.contains("weir.toml:5:8"), "{told}");
+    let told = faults("[eal]\nmemory = 0x7fffffffffffffff\n").join("\n");
+    assert!(told.contains("more than any machine has\n --> weir.toml:2:10"), "{told}");
+}

@@ -1,6 +1,7 @@
 //! Questions to the database, each on a connection of its own that cannot write.
 
 use super::seen::Kind;
+use super::store::may_be_opened;
 use super::{Counts, Keeper};
 use crate::mgmt::control::NamedCount;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, ToSql};
@@ -183,11 +184,15 @@ impl Reader {
             let mut asked = connection.prepare(&question)?;
             asked.query_map(&*given, row)?.collect()
         };
+        let refused = |why: &dyn std::fmt::Display| {
+            format!("the profile {} cannot be read: {why}", self.path.display())
+        };
+        may_be_opened(&self.path).map_err(|why| refused(&why))?;
         answer().map_err(|error| {
             if let Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) = error.sqlite_error_code() {
                 self.counts.suspect.store(true, Ordering::Relaxed);
             }
-            format!("the profile {} cannot be read: {error}", self.path.display())
+            refused(&error)
         })
     }
 }

@@ -107,9 +107,18 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
+/// A pipe in its place would hold up who opens it for ever.
+pub(super) fn may_be_opened(path: &Path) -> Result<(), String> {
+    match fs::metadata(path) {
+        Ok(there) if !there.is_file() => Err("it is no file".into()),
+        _ => Ok(()),
+    }
+}
+
 impl Store {
     /// Opens or makes it; what is made is for its owner alone.
     pub(super) fn open(path: &Path) -> Result<Store, Trouble> {
+        may_be_opened(path).map_err(Trouble::Other)?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             make_folder(folder)?;
         }

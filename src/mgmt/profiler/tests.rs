@@ -398,3 +398,14 @@ fn the_thread_writes_all_it_has_at_its_end_and_what_finds_no_room_is_counted() {
     assert_eq!((count("observed"), count("lost"), count("written")), (20, 4, 16));
     assert_eq!(reader.hosts(&Ask::default()).unwrap().len(), 17);
 }
+
+#[test]
+fn a_pipe_in_its_place_holds_nobody_up() {
+    let mut rig = Rig::new();
+    assert!(std::process::Command::new("mkfifo").arg(rig.path()).status().unwrap().success());
+    rig.see(&flow(CLIENT, 1, [2, 2], 0x1b), &[]);
+    rig.desk.write();
+    assert_eq!(rig.counts.failures.load(std::sync::atomic::Ordering::Relaxed), 1);
+    let reader = Reader::of(rig.path(), Arc::clone(&rig.counts));
+    assert!(reader.hosts(&Ask::default()).unwrap_err().ends_with("it is no file"));
+}

@@ -2,8 +2,8 @@
 
 use super::proto::{
     VersionRequest, appliance_client::ApplianceClient, config_client::ConfigClient,
-    packets_client::PacketsClient, profile_client::ProfileClient, rules_client::RulesClient,
-    services_client::ServicesClient, sessions_client::SessionsClient,
+    events_client::EventsClient, packets_client::PacketsClient, profile_client::ProfileClient,
+    rules_client::RulesClient, services_client::ServicesClient, sessions_client::SessionsClient,
 };
 use super::tls::{TlsError, TlsFiles};
 use crate::mgmt::gate::Duplex;
@@ -59,6 +59,9 @@ pub enum ClientError {
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Silence after which it is asked whether it lives.
+const PING: Duration = Duration::from_secs(2);
 
 /// Where a weir answers.
 #[derive(Clone, Debug)]
@@ -134,6 +137,7 @@ pub struct Client {
     pub sessions: SessionsClient<Channel>,
     pub rules: RulesClient<Channel>,
     pub packets: PacketsClient<Channel>,
+    pub events: EventsClient<Channel>,
     pub services: ServicesClient<Channel>,
     pub config: ConfigClient<Channel>,
     pub profile: ProfileClient<Channel>,
@@ -156,7 +160,11 @@ pub async fn connect(to: &Address) -> Result<Client, ClientError> {
         }
     });
     // The address is a formality: the connector knows where to.
-    let endpoint = Endpoint::from_static("http://weir");
+    // Doors answer a ping whatever a request waits for: who does not is stopped, or hangs.
+    let endpoint = Endpoint::from_static("http://weir")
+        .http2_keep_alive_interval(PING)
+        .keep_alive_timeout(PATIENCE)
+        .keep_alive_while_idle(true);
     let connected = endpoint.connect_with_connector(connector).await;
     let channel = connected.map_err(|error| ClientError::NotWeir {
         address: to.to_string(),
@@ -168,6 +176,7 @@ pub async fn connect(to: &Address) -> Result<Client, ClientError> {
         sessions: SessionsClient::new(channel.clone()),
         rules: RulesClient::new(channel.clone()),
         packets: PacketsClient::new(channel.clone()),
+        events: EventsClient::new(channel.clone()),
         services: ServicesClient::new(channel.clone()),
         config: ConfigClient::new(channel.clone()),
         profile: ProfileClient::new(channel),
@@ -195,6 +204,12 @@ fn chain(first: &str, cause: Option<&(dyn std::error::Error + 'static)>) -> Stri
             text = format!("{text}: {more}");
         }
         cause = error.source();
+    }
+    if text.contains("keep-alive timed out") {
+        return format!(
+            "the appliance does not answer, not even whether it lives, for {} s: it is stopped, or hangs",
+            PATIENCE.as_secs()
+        );
     }
     last_words(&text).map_or(text.clone(), str::to_owned)
 }

@@ -6,6 +6,7 @@ mod attend;
 pub mod client;
 mod config;
 mod drops;
+mod events;
 mod fault;
 mod ip_actions;
 mod packets;
@@ -74,9 +75,9 @@ pub async fn serve(
     mut health: watch::Receiver<Health>,
 ) -> Result<(), ServeError> {
     use proto::{
-        appliance_server::ApplianceServer, config_server::ConfigServer, packets_server::PacketsServer,
-        profile_server::ProfileServer, rules_server::RulesServer, services_server::ServicesServer,
-        sessions_server::SessionsServer,
+        appliance_server::ApplianceServer, config_server::ConfigServer, events_server::EventsServer,
+        packets_server::PacketsServer, profile_server::ProfileServer, rules_server::RulesServer,
+        services_server::ServicesServer, sessions_server::SessionsServer,
     };
     use service::Service;
     let service = Service::new(control);
@@ -87,6 +88,7 @@ pub async fn serve(
         SessionsServer::<Service>::NAME,
         RulesServer::<Service>::NAME,
         PacketsServer::<Service>::NAME,
+        EventsServer::<Service>::NAME,
         ServicesServer::<Service>::NAME,
         ConfigServer::<Service>::NAME,
         ProfileServer::<Service>::NAME,
@@ -108,6 +110,7 @@ pub async fn serve(
         .add_service(SessionsServer::new(service.clone()))
         .add_service(RulesServer::new(service.clone()))
         .add_service(PacketsServer::new(service.clone()))
+        .add_service(EventsServer::new(service.clone()))
         .add_service(ServicesServer::new(service.clone()))
         .add_service(ConfigServer::new(service.clone()))
         .add_service(ProfileServer::new(service))

@@ -2,13 +2,14 @@
 
 use super::fault;
 use super::proto as p;
-use crate::mgmt::config::Mode;
+use crate::mgmt::config::{LogLevel, Mode};
 use crate::mgmt::control::{
     Balanced, Control, ControlError, LONGEST_CONFIRM, LcoreInfo, ModeChange, PairStatus, SessionFilter,
     SessionInfo, Status,
 };
 use crate::mgmt::dataset_commands::{Command, Named};
 use crate::mgmt::eve::proto_name;
+use crate::mgmt::ruleset::FailedRule;
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Code, Request, Response, Status as Fault};
@@ -133,6 +134,23 @@ impl p::appliance_server::Appliance for Service {
         }))
     }
 
+    async fn log_level(&self, _: Request<p::LogLevelRequest>) -> Reply<p::LogLevelReply> {
+        let level = self.ask(|c| c.log_level()).await?;
+        Ok(Response::new(p::LogLevelReply { level: level.name().into() }))
+    }
+
+    async fn set_log_level(&self, request: Request<p::SetLogLevelRequest>) -> Reply<p::LogLevelReply> {
+        let who = super::config::who(&request);
+        let word = request.into_inner().level;
+        let level = LogLevel::parse(&word).ok_or_else(|| {
+            fault::invalid(format!(
+                "{word:?} is no level: write \"error\", \"warn\", \"info\", \"debug\" or \"trace\""
+            ))
+        })?;
+        self.ask(move |c| c.set_log_level(level, &who)).await??;
+        Ok(Response::new(p::LogLevelReply { level: word }))
+    }
+
     async fn stop(&self, _: Request<p::StopRequest>) -> Reply<p::StopReply> {
         self.ask(|c| c.stop()).await?;
         Ok(Response::new(p::StopReply {}))
@@ -145,6 +163,24 @@ impl p::sessions_server::Sessions for Service {
         let filter = filter(&request.into_inner())?;
         let sessions = self.ask(move |c| c.sessions(&filter)).await??;
         Ok(Response::new(p::SessionsReply { sessions: sessions.into_iter().map(Into::into).collect() }))
+    }
+
+    async fn show(&self, request: Request<p::SessionRequest>) -> Reply<p::Session> {
+        let flow_id = request.into_inner().flow_id;
+        let filter = SessionFilter { limit: 1, flow_id: Some(flow_id), ..SessionFilter::default() };
+        let found = self.ask(move |c| c.sessions(&filter)).await??.into_iter().next();
+        let none = || {
+            fault::missing(format!(
+                "no live session has the number {flow_id}; `weir ctl sessions` lists them"
+            ))
+        };
+        Ok(Response::new(found.ok_or_else(none)?.into()))
+    }
+
+    async fn kill(&self, request: Request<p::SessionRequest>) -> Reply<p::Session> {
+        let who = super::config::who(&request);
+        let flow_id = request.into_inner().flow_id;
+        Ok(Response::new(self.ask(move |c| c.kill(flow_id, &who)).await??.into()))
     }
 
     async fn why(&self, request: Request<p::WhyRequest>) -> Reply<p::WhyReply> {
@@ -239,6 +275,21 @@ impl p::rules_server::Rules for Service {
         Ok(Response::new(self.shadowing(move |rules| rules.discard(&who)).await?.into()))
     }
 
+    async fn stats(&self, _: Request<p::RuleStatsRequest>) -> Reply<p::RuleStats> {
+        let (rules, generation) = self.ask(|c| (c.ruleset(), c.status().generation)).await?;
+        let (at, loaded, refused, skipped) = (rules.at.micros(), rules.loaded, rules.refused, rules.skipped);
+        Ok(Response::new(p::RuleStats { generation, at, loaded, refused, skipped }))
+    }
+
+    async fn failed(&self, _: Request<p::RuleFailedRequest>) -> Reply<p::RuleFailedReply> {
+        let rules = self.ask(|c| c.ruleset()).await?;
+        let rules = rules.failed.iter().cloned().map(|rule| {
+            let FailedRule { file, line, excerpt, message } = rule;
+            p::FailedRule { file, line, excerpt, message }
+        });
+        Ok(Response::new(p::RuleFailedReply { rules: rules.collect() }))
+    }
+
     async fn dataset(&self, request: Request<p::DatasetRequest>) -> Reply<p::DatasetReply> {
         let command = dataset_command(request.into_inner())?;
         let answer = self.ask(move |c| c.dataset(&command)).await??;
@@ -279,6 +330,7 @@ fn filter(request: &p::SessionsRequest) -> Result<SessionFilter, Fault> {
     Ok(SessionFilter {
         limit: request.limit,
         address,
+        flow_id: None,
         port: port.map_err(|_| fault::invalid("a port is at most 65535"))?,
         proto: proto.map_err(|_| fault::invalid("an IP protocol is at most 255"))?,
     })
@@ -362,6 +414,7 @@ impl From<SessionInfo> for p::Session {
             bytes_to_server: s.bytes[ToServer],
             bytes_to_client: s.bytes[ToClient],
             generation: s.generation,
+            application: s.app,
         }
     }
 }

@@ -1,9 +1,12 @@
 use super::proto as p;
 use super::*;
+use crate::base::event::Event;
 use crate::base::{Addr, DropReason, FlowTuple, Time};
+use crate::mgmt::config::{EventType, LogLevel};
 use crate::mgmt::control::*;
 use crate::mgmt::dataset_commands;
 use crate::mgmt::gate::{Gate, Speech};
+use crate::mgmt::listening::{Listener, Listening};
 use crate::mgmt::passes::{PassInfo, PassRequest};
 use crate::mgmt::pulse::{Heartbeat, Vitals};
 use crate::mgmt::ruleset::{FailedRule, Ruleset};
@@ -100,6 +103,35 @@ impl Control for Fake {
         Ok((7, Box::new(Three(3))))
     }
 
+    fn listen(&self, types: &[EventType]) -> Result<Listener, ControlError> {
+        assert_eq!(types, [EventType::Alert]);
+        struct Silent;
+        impl crate::mgmt::output::Format for Silent {
+            fn event(&mut self, _: &Event, _: &[u8], _: &mut Vec<u8>) -> Option<&'static str> {
+                None
+            }
+        }
+        Ok(Listening::default().begin(Box::new(Silent)).unwrap())
+    }
+
+    fn event_types(&self) -> Vec<EventType> {
+        vec![EventType::Alert]
+    }
+
+    fn log_level(&self) -> LogLevel {
+        LogLevel::Info
+    }
+
+    fn set_log_level(&self, level: LogLevel, _: &str) -> Result<(), ControlError> {
+        assert_eq!(level, LogLevel::Debug);
+        Ok(())
+    }
+
+    fn kill(&self, flow_id: u64, _: &str) -> Result<SessionInfo, ControlError> {
+        assert_eq!(flow_id, 9);
+        Err(ControlError::Unanswerable("no live session".into()))
+    }
+
     fn unwatch(&self, id: u64) {
         assert_eq!(id, 7);
         self.unwatched.store(true, Ordering::Relaxed);
@@ -127,7 +159,11 @@ impl Control for Fake {
             ..SessionInfo::default()
         };
         let all = [1000, 1001, 1002].map(session);
-        Ok(all.into_iter().filter(|s| filter.matches(&s.tuple)).take(filter.limit()).collect())
+        Ok(all
+            .into_iter()
+            .filter(|s| filter.pick().takes(s.flow_id, &s.tuple))
+            .take(filter.limit())
+            .collect())
     }
 
     fn ip_actions(&self, address: Option<std::net::IpAddr>) -> Vec<IpActionInfo> {

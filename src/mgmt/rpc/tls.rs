@@ -3,6 +3,7 @@
 use crate::app::{subject_of, validity_of};
 use crate::base::Time;
 use crate::io::clock::{Ticks, TimeBase};
+use crate::rules::source::read_bounded;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,9 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// What both sides speak within TLS: HTTP/2.
 const ALPN: &[u8] = b"h2";
+
+/// Bytes of a PEM file: all CAs of a browser are a quarter of it.
+const MOST: u64 = 1 << 20;
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +49,14 @@ impl TlsFiles {
 
     fn unusable(&self, error: impl std::fmt::Display) -> TlsError {
         let (certificate, key) = (self.certificate.clone(), self.key.clone());
-        TlsError::Unusable { certificate, key, error: error.to_string() }
+        let mut error = error.to_string();
+        // What `openssl x509 -req` makes without extensions.
+        if error.contains("UnsupportedCertVersion") {
+            error = "the certificate is of X.509's version 1, and version 3 is wanted: have it signed with extensions \
+                     (openssl x509 -req -extfile FILE)"
+                .into();
+        }
+        TlsError::Unusable { certificate, key, error }
     }
 
     fn server(&self) -> Result<ServerConfig, TlsError> {
@@ -107,7 +118,8 @@ impl TlsFiles {
 }
 
 pub(in crate::mgmt) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::Unreadable { path: path.to_owned(), error })
+    let key = read(path).and_then(|text| PrivateKeyDer::from_pem_slice(&text));
+    key.map_err(|error| TlsError::Unreadable { path: path.to_owned(), error })
 }
 
 /// The CAs of a file.
@@ -127,9 +139,15 @@ pub(in crate::mgmt) fn provider() -> Arc<CryptoProvider> {
 
 pub(in crate::mgmt) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let unreadable = |error| TlsError::Unreadable { path: path.to_owned(), error };
-    let read = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
-    let certificates = read.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    let text = read(path).map_err(unreadable)?;
+    let certificates =
+        CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
     if certificates.is_empty() { Err(TlsError::Empty { path: path.to_owned() }) } else { Ok(certificates) }
+}
+
+/// A PEM file. A pipe in its place holds up no door for ever.
+fn read(path: &Path) -> Result<Vec<u8>, pem::Error> {
+    read_bounded(path, MOST).map_err(pem::Error::Io)
 }
 
 /// Of a file: when it was written last, its length, and which it is.

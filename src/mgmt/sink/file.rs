@@ -6,7 +6,7 @@ use super::{Line, Sink, SinkCounts};
 use crate::base::Time;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// An append-only file of lines.
@@ -20,6 +20,8 @@ pub struct FileSink {
     now: Option<Time>,
     /// Bytes in the file.
     size: u64,
+    /// It is a file, and no pipe or device, which cannot be set aside.
+    regular: bool,
     /// The interval that the file began in; unknown before the first turn.
     period: Option<u64>,
     /// Setting aside failed, which was said.
@@ -29,24 +31,27 @@ pub struct FileSink {
 impl FileSink {
     /// The first opening must succeed: a wrong path is the user's to mend.
     pub fn create(path: &Path, rotation: Rotation) -> io::Result<FileSink> {
-        open(path).map(|(file, size)| FileSink::with(path, rotation, Some(file), size))
+        let mut sink = FileSink::with(path, rotation);
+        sink.take(open(path)?);
+        Ok(sink)
     }
 
     /// One that cannot be opened yet, and why: each flush tries.
     pub fn later(path: &Path, rotation: Rotation, why: &io::Error) -> FileSink {
-        let mut sink = FileSink::with(path, rotation, None, 0);
+        let mut sink = FileSink::with(path, rotation);
         sink.backlog.fails(why);
         sink
     }
 
-    fn with(path: &Path, rotation: Rotation, file: Option<File>, size: u64) -> FileSink {
+    fn with(path: &Path, rotation: Rotation) -> FileSink {
         FileSink {
             path: path.to_owned(),
-            file,
+            file: None,
             backlog: Backlog::new(path.display().to_string()),
             rotation,
             now: None,
-            size,
+            size: 0,
+            regular: false,
             period: None,
             stuck: false,
         }
@@ -101,10 +106,10 @@ impl FileSink {
         }
     }
 
-    fn take(&mut self, (file, size): (File, u64)) {
+    fn take(&mut self, (file, there): (File, Metadata)) {
         let before = self.identity();
         self.file = Some(file);
-        self.size = size;
+        (self.size, self.regular) = (there.len(), there.is_file());
         if self.identity() != before {
             self.backlog.forget_cut();
             self.period = self.now.map(|now| self.rotation.period(now));
@@ -127,6 +132,9 @@ impl FileSink {
         let Some(now) = self.now.filter(|_| self.size > 0 && waiting > 0 && !self.backlog.is_cut()) else {
             return false;
         };
+        if !self.regular {
+            return false;
+        }
         let full = rotation.size > 0 && self.size + waiting > rotation.size;
         full || self.period.is_some_and(|period| rotation.period(now) != period)
     }
@@ -209,11 +217,19 @@ impl Sink for FileSink {
     }
 }
 
-/// The file and its size.
-fn open(path: &Path) -> io::Result<(File, u64)> {
-    let file = OpenOptions::new().create(true).append(true).open(path)?;
-    let size = file.metadata()?.len();
-    Ok((file, size))
+/// The file and what the system tells of it. A pipe that nobody reads is not waited for, and one that is full takes nothing.
+fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    let mut options = OpenOptions::new();
+    let file =
+        options.create(true).append(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(|error| {
+            let pipe = std::fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo());
+            match error.raw_os_error() {
+                Some(libc::ENXIO) if pipe => io::Error::new(error.kind(), "it is a pipe that nobody reads"),
+                _ => error,
+            }
+        })?;
+    let there = file.metadata()?;
+    Ok((file, there))
 }
 
 fn identity(file: &Metadata) -> (u64, u64) {

@@ -6,9 +6,6 @@ use crate::mgmt::eve::{Stamp, nested};
 use crate::mgmt::ruleset::{FailedRule, Ruleset};
 use serde_json::{Value, json};
 
-/// Sessions looked through for one.
-const SESSIONS: u32 = 65_536;
-
 /// Seconds.
 pub(super) fn uptime(status: &Status) -> u64 {
     status.now.since(status.started).as_secs()
@@ -52,8 +49,8 @@ pub(super) fn failed(rules: &Ruleset) -> Value {
 }
 
 pub(super) fn flow(control: &dyn Control, id: u64) -> Result<Value, String> {
-    let all = SessionFilter { limit: SESSIONS, ..SessionFilter::default() };
-    let sessions = control.sessions(&all).map_err(|error| error.to_string())?;
+    let one = SessionFilter { limit: 1, flow_id: Some(id), ..SessionFilter::default() };
+    let sessions = control.sessions(&one).map_err(|error| error.to_string())?;
     let found = sessions.iter().find(|session| session.flow_id == id);
     let session = found.ok_or_else(|| format!("no live session has the flow_id {id}"))?;
     let age = control.status().now.since(session.start).as_secs();

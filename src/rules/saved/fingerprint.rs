@@ -1,6 +1,6 @@
 //! What tells whether a saved set is of these rule files, lists and variables: a hash of all that went into it.
 
-use crate::rules::source;
+use crate::rules::pipe;
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
@@ -33,7 +33,7 @@ impl Digest {
 
     /// Reads the file once, without keeping it.
     pub fn of_file(path: &Path) -> std::io::Result<Digest> {
-        let mut file = source::open(path)?;
+        let mut file = pipe::open(path)?;
         let (mut hasher, mut length) = (XxHash3_128::new(), 0);
         let mut some = vec![0; READ];
         loop {

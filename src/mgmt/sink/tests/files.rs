@@ -143,3 +143,65 @@ fn a_file_of_an_earlier_run_counts_where_it_was_last_written_to() {
     let texts: Vec<_> = all(&path).into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts, ["old\n", "new\n"]);
 }
+
+fn pipe(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn a_pipe_in_the_files_place_that_nobody_reads_is_a_fault_and_blocks_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("eve.json");
+    let mut sink = plain(&path);
+    std::fs::remove_file(&path).unwrap();
+    pipe(&path);
+    put(&mut sink, "{1}");
+    sink.flush();
+    assert_eq!(sink.counts(), counts(1, 0, 0));
+    assert!(FileSink::create(&path, Rotation::default()).unwrap_err().to_string().contains("nobody reads"));
+    std::fs::remove_file(&path).unwrap();
+    sink.flush();
+    assert_eq!((sink.counts(), read(&path).as_str()), (counts(1, 1, 0), "{1}\n"));
+}
+
+#[test]
+fn a_reader_of_a_pipe_that_stops_costs_lines_which_are_counted_and_one_that_comes_back_gets_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("eve.json");
+    pipe(&path);
+    let reader = || std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let mut first = reader();
+    let rotation = Rotation { size: 1000, ..Rotation::default() };
+    let mut sink = FileSink::create(&path, rotation).unwrap();
+    sink.turn(Time::from_secs(NOON));
+    let line = "x".repeat(999);
+    (0..100).for_each(|_| put(&mut sink, &line));
+    sink.flush();
+    let taken = sink.counts().exported;
+    assert!(taken > 0 && taken < 100 && waiting(&sink) == 100 - taken, "{taken}");
+    let mut bytes = vec![0; 40_000];
+    std::io::Read::read_exact(&mut first, &mut bytes).unwrap();
+    sink.flush();
+    assert!(sink.counts().exported >= taken + 36, "{:?}", sink.counts());
+    assert_eq!(all_names(dir.path()), ["eve.json"], "a pipe is not set aside");
+}
+
+fn all_names(folder: &Path) -> Vec<String> {
+    std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_device_is_not_set_aside_however_much_it_took() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("eve.json");
+    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+    let rotation = Rotation { size: 10, interval: Duration::from_secs(1), keep: 1 };
+    let mut sink = FileSink::create(&path, rotation).unwrap();
+    for second in 0..5 {
+        sink.turn(Time::from_secs(NOON + second));
+        put(&mut sink, "{\"many\": \"bytes\"}");
+        sink.flush();
+    }
+    assert_eq!(sink.finish(), counts(5, 5, 0));
+    assert_eq!(all_names(dir.path()), ["eve.json"]);
+}
