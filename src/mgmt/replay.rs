@@ -180,8 +180,8 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     })
 }
 
-/// Segments that a replay can ever use at once: each frame, whatever is made of it, and what lcores keep at hand. Making a
-/// pool costs time by its size, which a small capture would notice.
+/// Segments that a replay can ever use at once: what lcores keep at hand, and each frame with whatever is made of it, as far as
+/// anybody may keep those. Making a pool costs time by its size.
 fn enough(config: &Config, summaries: &[Summary]) -> u32 {
     let pools = &config.pools;
     let room = u64::from(pools.data_room);
@@ -191,8 +191,20 @@ fn enough(config: &Config, summaries: &[Summary]) -> u32 {
     let longest = summaries.iter().map(|s| s.longest as u64).max().unwrap_or_default();
     let burst = BURST as u64 * longest.div_ceil(room);
     let caches = (u64::from(config.lcores.workers) + 1) * u64::from(pools.cache) * 2;
-    u32::try_from(2 * frames + burst + caches + 1023).unwrap_or(u32::MAX)
+    u32::try_from((2 * frames).min(kept(config)) + burst + caches + 1023).unwrap_or(u32::MAX)
 }
+
+/// Segments that are kept at once beyond a burst, by whoever keeps frames: reassembly, rings, services that hold packets; and what a
+/// datagram is rebuilt with.
+fn kept(config: &Config) -> u64 {
+    let fragments = config.fragments.memory.0 / config.pools.buffer_bytes();
+    let rings = 2 * u64::from(config.lcores.ring_size);
+    let lanes = u64::from(config.lcores.workers).max(1);
+    lanes * (fragments + rings + u64::from(config.services.hold_frames)) + AT_WORK
+}
+
+/// Segments of a datagram that is being rebuilt, and of the pieces it leaves in.
+const AT_WORK: u64 = 4096;
 
 type Ports = Vec<Option<Box<dyn PacketIo>>>;
 
@@ -323,6 +335,8 @@ mod tests {
         assert!(small < config.pools.frames / 8, "{small}");
         let jumbo = enough(&config, &[summary(10, 90_000)]);
         assert!(jumbo >= small + 2 * (90_000 / 2048), "chains: {jumbo}");
-        assert_eq!(enough(&config, &[summary(1 << 40, 0)]), u32::MAX);
+        let large = enough(&config, &[summary(1 << 40, 0)]);
+        assert!(u64::from(large) > config.fragments.memory.0 / config.pools.buffer_bytes(), "{large}");
+        assert!(large < config.pools.frames, "no more than anybody may keep: {large}");
     }
 }

@@ -252,8 +252,11 @@ const RESPONSE: Words = [
 ];
 const FILES: Words = [
     ("content-limit", "Bytes of a file that are inspected; 0 for all."),
-    ("content-inspect-min-size", "Bytes of it that must be there before it is inspected, or its end. With streams.inspect = \"inline\" it is inspected as\n\
-         it comes, so that nothing leaves before; then this many bytes of its beginning are kept for a look at all of them together."),
+    (
+        "content-inspect-min-size",
+        "Bytes of it that must be there before it is inspected, or its end. With streams.inspect = \"inline\" it is inspected as\n\
+         it comes, so that nothing leaves before; then this many bytes of its beginning are kept for a look at all of them together.",
+    ),
     ("content-inspect-window", "Inspected bytes that are looked at again together with fresh ones."),
 ];
 
