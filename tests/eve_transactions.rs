@@ -208,6 +208,27 @@ fn cases() -> Option<Vec<(String, PathBuf, PathBuf)>> {
     Some(chosen.map(of).collect())
 }
 
+const NETFLOW: &str = "outputs.eve.types=[\"flow\", \"netflow\"]";
+
+#[test]
+fn netflow_is_written_where_it_is_asked_for_with_each_directions_sums() {
+    assert!(replayed(&[]).events.of("netflow").is_empty());
+    let replayed = replayed(&["--set", NETFLOW]);
+    let (flows, halves) = (replayed.events.of("flow"), replayed.events.of("netflow"));
+    for flow in flows {
+        let own: Vec<_> = halves.iter().filter(|half| half["flow_id"] == flow["flow_id"]).collect();
+        let [there, back] = own[..] else { panic!("{own:?}") };
+        assert_eq!((&there["src_ip"], &there["dest_port"]), (&flow["src_ip"], &flow["dest_port"]));
+        assert_eq!((&back["src_port"], &back["dest_ip"]), (&flow["dest_port"], &flow["src_ip"]));
+        for (half, suffix) in [(there, "toserver"), (back, "toclient")] {
+            let half = &half["netflow"];
+            assert_eq!(half["pkts"], flow["flow"][format!("pkts_{suffix}")]);
+            assert_eq!(half["bytes"], flow["flow"][format!("bytes_{suffix}")]);
+        }
+    }
+    assert!(halves.len() >= 8, "{halves:?}");
+}
+
 #[test]
 fn every_record_keeps_to_the_schema() {
     let text = std::fs::read_to_string("conf/eve.schema.json").unwrap();
@@ -222,6 +243,7 @@ fn every_record_keeps_to_the_schema() {
     };
     assert!(!validator.is_valid(&json!({ "timestamp": "today", "event_type": "http" })));
     check("built", &replayed(&[]));
+    check("netflow", &replayed(&["--set", NETFLOW]));
     let Some(cases) = cases() else {
         eprintln!("skipped: no cases (WEIR_SHARED is not set)");
         return;

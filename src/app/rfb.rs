@@ -266,20 +266,32 @@ fn note_hex(tx: &mut Transaction, name: &'static str, bytes: &[u8]) {
     tx.note(name, &hex);
 }
 
+/// The desktop: its size, how its pixels are written, its name (RFC 6143, 7.3.2 and 7.4).
 fn put_screen(tx: &mut Transaction, message: &[u8]) {
     let name = message.get(24..).unwrap_or_default();
     tx.put(Dir::ToClient, NAME, name);
-    let half =
-        |at: usize| message.get(at..).and_then(|b| b.first_chunk()).map_or(0, |b| u16::from_be_bytes(*b));
-    tx.note_number("framebuffer.width", half(0).into());
-    tx.note_number("framebuffer.height", half(2).into());
+    let byte = |at: usize| u64::from(message.get(at).copied().unwrap_or(0));
+    let half = |at: usize| byte(at) << 8 | byte(at + 1);
+    tx.note_number("framebuffer.width", half(0));
+    tx.note_number("framebuffer.height", half(2));
     tx.note("framebuffer.name", name);
+    tx.note_number("framebuffer.pixel_format.bits_per_pixel", byte(4));
+    tx.note_number("framebuffer.pixel_format.depth", byte(5));
+    tx.note_bool("framebuffer.pixel_format.big_endian", byte(6) != 0);
+    tx.note_bool("framebuffer.pixel_format.true_color", byte(7) != 0);
+    tx.note_number("framebuffer.pixel_format.red_max", half(8));
+    tx.note_number("framebuffer.pixel_format.green_max", half(10));
+    tx.note_number("framebuffer.pixel_format.blue_max", half(12));
+    tx.note_number("framebuffer.pixel_format.red_shift", byte(14));
+    tx.note_number("framebuffer.pixel_format.green_shift", byte(15));
+    tx.note_number("framebuffer.pixel_format.blue_shift", byte(16));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::app::fixture::Bench;
+    use crate::app::transaction::NoteRef;
     use proptest::prelude::*;
 
     const TALK: &[(Dir, &[u8])] = &[
@@ -314,6 +326,24 @@ mod tests {
             );
             assert_eq!(bench.texts(0, "rfb.pdu").len(), 9);
         }
+    }
+
+    #[test]
+    fn a_record_says_how_pixels_are_written() {
+        let mut bench = bench();
+        talk(&mut bench, TALK, 100);
+        let tx = bench.transactions.iter().next().unwrap();
+        let said: Vec<_> = tx
+            .notes()
+            .filter_map(|(name, value)| Some((name.strip_prefix("framebuffer.pixel_format.")?, value)))
+            .map(|(name, value)| match value {
+                NoteRef::Number(number) => format!("{name} {number}"),
+                other => format!("{name} {other:?}"),
+            })
+            .collect();
+        let expected = "bits_per_pixel 32, depth 24, big_endian Bool(false), true_color Bool(true), \
+                        red_max 255, green_max 255, blue_max 255, red_shift 16, green_shift 8, blue_shift 0";
+        assert_eq!(said.join(", "), expected);
     }
 
     #[test]

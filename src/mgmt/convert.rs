@@ -160,7 +160,7 @@ pub fn wanted(config: &Config) -> Wanted {
         apps = apps.or(Protos::of(&PROFILED));
     }
     Wanted {
-        flow: outputs.want(EventType::Flow) || profile,
+        flow: outputs.want(EventType::Flow) || outputs.want(EventType::Netflow) || profile,
         drop: outputs.want(EventType::Drop),
         anomaly: outputs.want(EventType::Anomaly),
         apps,

@@ -13,6 +13,11 @@ pub trait Format: Send {
     /// `record`: what was noted of the event's transaction.
     fn event(&mut self, event: &Event, record: &[u8], line: &mut Vec<u8>) -> Option<&'static str>;
 
+    /// Further lines of the same event, by number from 0 until there is none.
+    fn further(&mut self, _: &Event, _nth: usize, _line: &mut Vec<u8>) -> Option<&'static str> {
+        None
+    }
+
     fn stats(&mut self, _: Time, _: u64, _: &[NamedCount], _line: &mut Vec<u8>) -> Option<&'static str> {
         None
     }
@@ -51,6 +56,11 @@ impl Output {
     pub fn event(&mut self, event: &Event, record: &[u8]) {
         self.line.clear();
         if let Some(kind) = self.format.event(event, record, &mut self.line) {
+            self.sink.write_line(&Line { text: &self.line, time: event.origin.time, kind });
+        }
+        for nth in 0.. {
+            self.line.clear();
+            let Some(kind) = self.format.further(event, nth, &mut self.line) else { break };
             self.sink.write_line(&Line { text: &self.line, time: event.origin.time, kind });
         }
     }

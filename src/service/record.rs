@@ -12,6 +12,7 @@ pub fn notes(tx: &Transaction, out: &mut RecordBuffer) {
             NoteRef::Number(number) => Entry::Number(number),
             NoteRef::Bool(value) => Entry::Bool(value),
             NoteRef::Text(text) => Entry::Text(text),
+            NoteRef::Pair(name, text) => Entry::Pair(name, text),
         };
         out.add_below(below, name, entry);
     }

@@ -1,7 +1,7 @@
 use super::frame::flag;
 use super::*;
-use crate::app::Next;
 use crate::app::fixture::Bench;
+use crate::app::{Next, NoteRef};
 use proptest::prelude::*;
 
 fn bench() -> Bench {
@@ -46,6 +46,38 @@ fn opened() -> Bench {
     let mut bench = bench();
     bench.data(Dir::ToServer, PREFACE);
     bench
+}
+
+#[test]
+fn a_record_says_what_frames_ask_for() {
+    let mut bench = opened();
+    let settings = b"\0\x03\0\0\0\x64\0\x04\0\0\xff\xff\xff\xff\0\0\0\x01";
+    bench.data(Dir::ToServer, &frame(kind::SETTINGS, 0, 0, settings));
+    bench.data(Dir::ToServer, &frame(kind::PRIORITY, 0, 1, b"\0\0\0\0\x10"));
+    bench.data(Dir::ToClient, &frame(kind::RST_STREAM, 0, 1, b"\0\0\0\x08"));
+    bench.data(Dir::ToClient, &frame(kind::GOAWAY, 0, 0, b"\0\0\0\x01\0\0\xff\xff"));
+    let said = |tx: &crate::app::Transaction| -> Vec<String> {
+        tx.notes()
+            .map(|(name, value)| match value {
+                NoteRef::Text(text) => format!("{name} {}", String::from_utf8_lossy(text)),
+                NoteRef::Number(number) => format!("{name} {number}"),
+                other => format!("{name} {other:?}"),
+            })
+            .collect()
+    };
+    let all: Vec<_> = bench.transactions.iter().flat_map(said).collect();
+    let expected = [
+        "http2.request.settings[] Begin",
+        "http2.request.settings[].settings_id SETTINGSMAXCONCURRENTSTREAMS",
+        "http2.request.settings[].settings_value 100",
+        "http2.request.settings[] Begin",
+        "http2.request.settings[].settings_id SETTINGSINITIALWINDOWSIZE",
+        "http2.request.settings[].settings_value 65535",
+        "http2.request.priority 16",
+        "http2.response.error_code CANCEL",
+        "http2.response.error_code 65535",
+    ];
+    assert_eq!(all, expected);
 }
 
 #[test]

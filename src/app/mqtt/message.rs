@@ -57,7 +57,7 @@ impl Header {
 }
 
 /// A number of one to four bytes, seven bits each (MQTT 5.0, 1.5.5).
-fn variable(cursor: &mut Cursor<'_>) -> Option<usize> {
+pub fn variable(cursor: &mut Cursor<'_>) -> Option<usize> {
     let mut value = 0;
     for place in 0..4 {
         let byte = cursor.u8()?;
@@ -70,18 +70,23 @@ fn variable(cursor: &mut Cursor<'_>) -> Option<usize> {
 }
 
 /// A text, or bytes, behind their length.
-fn text<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+pub fn binary<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
     let len = cursor.u16()?;
     cursor.take(len.into())
 }
 
-/// Properties, which version 5 has, are stepped over.
-fn skip_properties(cursor: &mut Cursor<'_>, version: u8) -> Option<()> {
+/// Properties, which version 5 has; none where a message ends before them.
+fn properties<'a>(cursor: &mut Cursor<'a>, version: u8) -> Option<&'a [u8]> {
     if version < 5 {
-        return Some(());
+        return Some(&[]);
     }
     let len = variable(cursor)?;
-    cursor.skip(len)
+    cursor.take(len)
+}
+
+/// The same at a message's end, where they may be left out.
+fn last_properties<'a>(cursor: &mut Cursor<'a>, version: u8) -> &'a [u8] {
+    properties(cursor, version).unwrap_or_default()
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +98,8 @@ pub struct Connect<'a> {
     pub will: Option<(&'a [u8], &'a [u8])>,
     pub username: Option<&'a [u8]>,
     pub password: Option<&'a [u8]>,
+    pub properties: &'a [u8],
+    pub will_properties: &'a [u8],
 }
 
 /// What of CONNECT's flags says that a field is there.
@@ -103,29 +110,39 @@ const USERNAME: u8 = 0x80;
 impl<'a> Connect<'a> {
     pub fn parse(body: &'a [u8]) -> Option<Connect<'a>> {
         let mut cursor = Cursor::big(body);
-        let protocol = text(&mut cursor)?;
+        let protocol = binary(&mut cursor)?;
         let (version, flags) = (cursor.u8()?, cursor.u8()?);
         cursor.skip(2)?;
-        skip_properties(&mut cursor, version)?;
-        let client_id = text(&mut cursor)?;
-        let mut will = None;
+        let properties_of = properties(&mut cursor, version)?;
+        let client_id = binary(&mut cursor)?;
+        let (mut will, mut will_properties) = (None, &[][..]);
         if flags & WILL != 0 {
-            skip_properties(&mut cursor, version)?;
-            will = Some((text(&mut cursor)?, text(&mut cursor)?));
+            will_properties = properties(&mut cursor, version)?;
+            will = Some((binary(&mut cursor)?, binary(&mut cursor)?));
         }
-        let mut present = |flag: u8| if flags & flag != 0 { text(&mut cursor).map(Some) } else { Some(None) };
+        let mut present =
+            |flag: u8| if flags & flag != 0 { binary(&mut cursor).map(Some) } else { Some(None) };
         let username = present(USERNAME)?;
         let password = present(PASSWORD)?;
-        Some(Connect { protocol, version, flags, client_id, will, username, password })
+        Some(Connect {
+            protocol,
+            version,
+            flags,
+            client_id,
+            will,
+            username,
+            password,
+            properties: properties_of,
+            will_properties,
+        })
     }
 }
 
-/// CONNACK: whether the session was known, and the code.
-pub fn connack(body: &[u8]) -> Option<(bool, u8)> {
-    match body {
-        [flags, code, ..] => Some((flags & 1 != 0, *code)),
-        _ => None,
-    }
+/// CONNACK: whether the session was known, the code, and properties.
+pub fn connack(body: &[u8], version: u8) -> Option<(bool, u8, &[u8])> {
+    let mut cursor = Cursor::big(body);
+    let (flags, code) = (cursor.u8()?, cursor.u8()?);
+    Some((flags & 1 != 0, code, last_properties(&mut cursor, version)))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,58 +150,62 @@ pub struct Publish<'a> {
     pub topic: &'a [u8],
     /// Of QoS 1 and 2.
     pub id: Option<u16>,
+    pub properties: &'a [u8],
     pub message: &'a [u8],
 }
 
 impl<'a> Publish<'a> {
     pub fn parse(body: &'a [u8], qos: u8, version: u8) -> Option<Publish<'a>> {
         let mut cursor = Cursor::big(body);
-        let topic = text(&mut cursor)?;
+        let topic = binary(&mut cursor)?;
         let id = if qos > 0 { cursor.u16() } else { None };
         if cursor.is_empty() && (id.is_none() && qos > 0) {
-            return Some(Publish { topic, id, message: &[] });
+            return Some(Publish { topic, id, properties: &[], message: &[] });
         }
-        skip_properties(&mut cursor, version)?;
-        Some(Publish { topic, id, message: cursor.rest() })
+        let properties = properties(&mut cursor, version)?;
+        Some(Publish { topic, id, properties, message: cursor.rest() })
     }
 }
 
-/// An answer that carries an identifier and, in version 5, a reason: 0 where it is left out.
-pub fn answer(body: &[u8], version: u8) -> Option<(u16, Option<u8>)> {
+/// An answer that carries an identifier and, in version 5, a reason, 0 where it is left out, and properties.
+pub fn answer(body: &[u8], version: u8) -> Option<(u16, Option<u8>, &[u8])> {
     let mut cursor = Cursor::big(body);
     let id = cursor.u16()?;
-    Some((id, if version < 5 { None } else { Some(cursor.u8().unwrap_or(0)) }))
+    let reason = if version < 5 { None } else { Some(cursor.u8().unwrap_or(0)) };
+    Some((id, reason, last_properties(&mut cursor, version)))
 }
 
-/// SUBSCRIBE and UNSUBSCRIBE: the identifier, and the topics. Of SUBSCRIBE each has a byte of options behind it.
-pub fn topics(
-    body: &[u8],
+/// SUBSCRIBE and UNSUBSCRIBE: the identifier, properties, and the topics. Of SUBSCRIBE each has a byte of options behind it.
+pub fn topics<'a>(
+    body: &'a [u8],
     version: u8,
     with_options: bool,
     mut topic: impl FnMut(&[u8], Option<u8>),
-) -> Option<u16> {
+) -> Option<(u16, &'a [u8])> {
     let mut cursor = Cursor::big(body);
     let id = cursor.u16()?;
-    skip_properties(&mut cursor, version)?;
+    let properties = properties(&mut cursor, version)?;
     while !cursor.is_empty() {
-        let name = text(&mut cursor)?;
+        let name = binary(&mut cursor)?;
         let options = if with_options { Some(cursor.u8()?) } else { None };
         topic(name, options);
     }
-    Some(id)
+    Some((id, properties))
 }
 
-/// SUBACK and UNSUBACK: the identifier, and a code for each topic.
-pub fn codes(body: &[u8], version: u8) -> Option<(u16, &[u8])> {
+/// SUBACK and UNSUBACK: the identifier, properties, and a code for each topic.
+pub fn codes(body: &[u8], version: u8) -> Option<(u16, &[u8], &[u8])> {
     let mut cursor = Cursor::big(body);
     let id = cursor.u16()?;
-    skip_properties(&mut cursor, version)?;
-    Some((id, cursor.rest()))
+    let properties = properties(&mut cursor, version)?;
+    Some((id, properties, cursor.rest()))
 }
 
-/// The reason of DISCONNECT and AUTH: version 5 has one, 0 where it is left out.
-pub fn reason(body: &[u8], version: u8) -> Option<u8> {
-    (version >= 5).then(|| body.first().copied().unwrap_or(0))
+/// The reason of DISCONNECT and AUTH, and properties: version 5 has both, 0 and none where they are left out.
+pub fn reason(body: &[u8], version: u8) -> (Option<u8>, &[u8]) {
+    let mut cursor = Cursor::big(body);
+    let reason = (version >= 5).then(|| cursor.u8().unwrap_or(0));
+    (reason, last_properties(&mut cursor, version))
 }
 
 #[cfg(test)]

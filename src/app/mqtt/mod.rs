@@ -4,6 +4,7 @@
 //! follows in a longer message is stepped over.
 
 mod message;
+mod properties;
 mod put;
 #[cfg(test)]
 mod tests;
@@ -131,6 +132,10 @@ impl Mqtt {
         let version = if header.kind() == kind::CONNECT { put::version(body) } else { version };
         if put::body(tx, way, &header, body, version).is_none() && !cut {
             tx.event(way, "mqtt.malformed_traffic");
+        }
+        if cut && header.kind() == kind::PUBLISH {
+            tx.note_bool("publish.truncated", true);
+            tx.note_number("publish.skipped_length", header.remaining as u64);
         }
         if way == dir {
             // Last: they are the first to be cut where a message is long.

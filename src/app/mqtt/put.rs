@@ -1,6 +1,7 @@
 //! What a message says, into its transaction.
 
 use super::message::{self, Connect, Header, Publish, kind};
+use super::properties;
 use crate::app::{Transaction, Wanted};
 use crate::base::Dir;
 use crate::rules::context::{self, BufferId};
@@ -60,12 +61,13 @@ pub fn body(tx: &mut Transaction, dir: Dir, header: &Header, body: &[u8], versio
     match header.kind() {
         kind::CONNECT => connect(tx, dir, header, &Connect::parse(body)?),
         kind::CONNACK => {
-            let (present, code) = message::connack(body)?;
+            let (present, code, said) = message::connack(body, version)?;
             tx.field(dir, SESSION_PRESENT, present.into());
             tx.field(dir, REASON, code.into());
             note_header(tx, "connack.qos", "connack.retain", "connack.dup", header);
             tx.note_bool("connack.session_present", present);
             tx.note_number("connack.return_code", code.into());
+            properties::note(tx, "/mqtt.connack.properties", said);
         }
         kind::PUBLISH => {
             let publish = Publish::parse(body, header.qos(), version)?;
@@ -80,41 +82,34 @@ pub fn body(tx: &mut Transaction, dir: Dir, header: &Header, body: &[u8], versio
                 "publish.message",
                 publish.message.get(..MAX_NOTE.min(publish.message.len())).unwrap_or_default(),
             );
+            properties::note(tx, "/mqtt.publish.properties", publish.properties);
         }
         kind::PUBACK | kind::PUBREC | kind::PUBREL | kind::PUBCOMP => {
-            let (id, reason) = message::answer(body, version)?;
+            let (id, reason, said) = message::answer(body, version)?;
             put_reason(tx, dir, reason);
-            let (number, code) = match header.kind() {
-                kind::PUBACK => ("puback.message_id", "puback.reason_code"),
-                kind::PUBREC => ("pubrec.message_id", "pubrec.reason_code"),
-                kind::PUBREL => ("pubrel.message_id", "pubrel.reason_code"),
-                _ => ("pubcomp.message_id", "pubcomp.reason_code"),
-            };
-            tx.note_number(number, id.into());
-            reason.into_iter().for_each(|reason| tx.note_number(code, reason.into()));
+            let names = Answer::named(header.kind());
+            note_header(tx, names.qos, names.retain, names.dup, header);
+            tx.note_number(names.id, id.into());
+            reason.into_iter().for_each(|reason| tx.note_number(names.reason, reason.into()));
+            properties::note(tx, names.properties, said);
         }
         kind::SUBSCRIBE | kind::UNSUBSCRIBE => topics(tx, dir, header, body, version)?,
         kind::SUBACK | kind::UNSUBACK => {
-            let (id, codes) = message::codes(body, version)?;
+            let (id, said, codes) = message::codes(body, version)?;
             codes.iter().for_each(|code| tx.field(dir, REASON, (*code).into()));
-            let is_suback = header.kind() == kind::SUBACK;
-            tx.note_number(if is_suback { "suback.message_id" } else { "unsuback.message_id" }, id.into());
-            for &code in codes {
-                tx.note_number(
-                    if is_suback { "suback.qos_granted[]" } else { "unsuback.reason_codes[]" },
-                    code.into(),
-                );
-            }
+            let names = Answer::named(header.kind());
+            note_header(tx, names.qos, names.retain, names.dup, header);
+            tx.note_number(names.id, id.into());
+            codes.iter().for_each(|code| tx.note_number(names.reason, (*code).into()));
+            properties::note(tx, names.properties, said);
         }
         kind::DISCONNECT | kind::AUTH => {
-            let reason = message::reason(body, version);
+            let (reason, said) = message::reason(body, version);
             put_reason(tx, dir, reason);
-            let is_auth = header.kind() == kind::AUTH;
-            let code = if is_auth { "auth.reason_code" } else { "disconnect.reason_code" };
-            if !is_auth {
-                note_header(tx, "disconnect.qos", "disconnect.retain", "disconnect.dup", header);
-            }
-            reason.into_iter().for_each(|reason| tx.note_number(code, reason.into()));
+            let names = Answer::named(header.kind());
+            note_header(tx, names.qos, names.retain, names.dup, header);
+            reason.into_iter().for_each(|reason| tx.note_number(names.reason, reason.into()));
+            properties::note(tx, names.properties, said);
         }
         kind::PINGREQ => note_header(tx, "pingreq.qos", "pingreq.retain", "pingreq.dup", header),
         kind::PINGRESP => note_header(tx, "pingresp.qos", "pingresp.retain", "pingresp.dup", header),
@@ -156,11 +151,15 @@ fn connect(tx: &mut Transaction, dir: Dir, header: &Header, connect: &Connect<'_
         tx.note("connect.will.topic", topic);
         tx.note("connect.will.message", message);
     }
+    properties::note(tx, "/mqtt.connect.will.properties", connect.will_properties);
+    properties::note(tx, "/mqtt.connect.properties", connect.properties);
 }
 
 fn topics(tx: &mut Transaction, dir: Dir, header: &Header, body: &[u8], version: u8) -> Option<()> {
     let subscribes = header.kind() == kind::SUBSCRIBE;
-    let id = message::topics(body, version, subscribes, |topic, options| {
+    let names = Answer::named(header.kind());
+    note_header(tx, names.qos, names.retain, names.dup, header);
+    let (id, said) = message::topics(body, version, subscribes, |topic, options| {
         tx.put(dir, if subscribes { SUBSCRIBED } else { UNSUBSCRIBED }, topic);
         if let Some(options) = options {
             tx.note_begin("subscribe.topics[]");
@@ -170,8 +169,49 @@ fn topics(tx: &mut Transaction, dir: Dir, header: &Header, body: &[u8], version:
             tx.note("unsubscribe.topics[]", topic);
         }
     })?;
-    tx.note_number(if subscribes { "subscribe.message_id" } else { "unsubscribe.message_id" }, id.into());
+    tx.note_number(names.id, id.into());
+    properties::note(tx, names.properties, said);
     Some(())
+}
+
+/// What a record calls the parts that many messages have; of SUBACK and UNSUBACK `reason` is a list.
+struct Answer {
+    qos: &'static str,
+    retain: &'static str,
+    dup: &'static str,
+    id: &'static str,
+    reason: &'static str,
+    properties: &'static str,
+}
+
+macro_rules! answer {
+    ($name:literal, $reason:literal) => {
+        Answer {
+            qos: concat!($name, ".qos"),
+            retain: concat!($name, ".retain"),
+            dup: concat!($name, ".dup"),
+            id: concat!($name, ".message_id"),
+            reason: concat!($name, ".", $reason),
+            properties: concat!("/mqtt.", $name, ".properties"),
+        }
+    };
+}
+
+impl Answer {
+    fn named(kind: u8) -> Answer {
+        match kind {
+            kind::PUBACK => answer!("puback", "reason_code"),
+            kind::PUBREC => answer!("pubrec", "reason_code"),
+            kind::PUBREL => answer!("pubrel", "reason_code"),
+            kind::PUBCOMP => answer!("pubcomp", "reason_code"),
+            kind::SUBSCRIBE => answer!("subscribe", "reason_code"),
+            kind::UNSUBSCRIBE => answer!("unsubscribe", "reason_code"),
+            kind::SUBACK => answer!("suback", "qos_granted[]"),
+            kind::UNSUBACK => answer!("unsuback", "reason_codes[]"),
+            kind::AUTH => answer!("auth", "reason_code"),
+            _ => answer!("disconnect", "reason_code"),
+        }
+    }
 }
 
 fn put_reason(tx: &mut Transaction, dir: Dir, reason: Option<u8>) {

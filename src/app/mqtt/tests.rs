@@ -1,4 +1,5 @@
 use super::*;
+use crate::app::NoteRef;
 use crate::app::fixture::Bench;
 use proptest::prelude::*;
 
@@ -123,6 +124,34 @@ fn a_message_longer_than_the_bound_is_cut_and_stepped_over() {
     assert_eq!(bench.numbers(3, "mqtt.type"), [14]);
     assert_eq!(bench.text(2, "mqtt.publish.topic").as_deref(), Some("t"));
     assert_eq!(bench.events(), [""; 0]);
+    let cut = bench.transactions.iter().nth(2).unwrap();
+    assert!(cut.notes().any(|note| note == ("publish.truncated", NoteRef::Bool(true))));
+    assert!(cut.notes().any(|note| note == ("publish.skipped_length", NoteRef::Number(len as u64))));
+}
+
+#[test]
+fn a_record_has_the_properties_of_version_five() {
+    let mut bench = bench();
+    let will = b"\x05\x18\0\0\0\xc8\0\x01t\0\x01m";
+    let properties = b"\x12\x21\0\xde\x26\0\x01k\0\x03v.w\x09\0\x02\x3c\xa4";
+    let body = [&b"\0\x04MQTT\x05\x04\0\x3c"[..], properties, b"\0\x01c", will].concat();
+    bench.data(Dir::ToServer, &[&[0x10, body.len() as u8][..], &body].concat());
+    bench.data(Dir::ToClient, CONNACK);
+    bench.data(Dir::ToServer, b"\xe0\x07\x04\x05\x11\0\0\0\x7a");
+    let said = |tx: usize| -> Vec<String> {
+        let tx = bench.transactions.iter().nth(tx).unwrap();
+        let below = tx.placed_notes().filter(|(below, ..)| !below.is_empty());
+        below.map(|(below, name, value)| format!("{below} {name} {value:?}")).collect()
+    };
+    let expected = [
+        "/mqtt.connect.will.properties will_delay_interval Number(200)",
+        "/mqtt.connect.properties receive_maximum Number(222)",
+        "/mqtt.connect.properties  Pair([107], [118, 46, 119])",
+        "/mqtt.connect.properties correlation_data Text([51, 99, 97, 52])",
+        "/mqtt.connack.properties topic_alias_maximum Number(10)",
+    ];
+    assert_eq!(said(0), expected);
+    assert_eq!(said(2), ["/mqtt.disconnect.properties session_expiry_interval Number(122)"]);
 }
 
 #[test]

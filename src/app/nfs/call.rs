@@ -16,6 +16,8 @@ pub struct Call<'a> {
     pub handle: Option<&'a [u8]>,
     /// A name in the directory.
     pub name: &'a [u8],
+    /// What it is to be called from now on.
+    pub new_name: Option<&'a [u8]>,
     /// Of a read or write.
     pub offset: u64,
     /// Where in the message the data of a write begins, and its length.
@@ -44,6 +46,11 @@ pub fn read<'a>(version: u32, procedure: u32, body: Body<'a>) -> Option<Call<'a>
             call.handle = Some(fields.take(32)?);
             match procedure {
                 v2::LOOKUP | v2::CREATE | 10 | 14 | 15 => call.name = opaque(&mut fields, MAX_NAME)?,
+                v2::RENAME => {
+                    call.name = opaque(&mut fields, MAX_NAME)?;
+                    fields.skip(32)?;
+                    call.new_name = Some(opaque(&mut fields, MAX_NAME)?);
+                }
                 v2::READ => call.offset = u64::from(fields.u32()?),
                 v2::WRITE => {
                     fields.skip(4)?;
@@ -59,6 +66,11 @@ pub fn read<'a>(version: u32, procedure: u32, body: Body<'a>) -> Option<Call<'a>
             call.handle = Some(opaque(&mut fields, MAX_HANDLE)?);
             match procedure {
                 v3::LOOKUP | v3::CREATE | 9..=13 => call.name = opaque(&mut fields, MAX_NAME)?,
+                v3::RENAME => {
+                    call.name = opaque(&mut fields, MAX_NAME)?;
+                    opaque(&mut fields, MAX_HANDLE)?;
+                    call.new_name = Some(opaque(&mut fields, MAX_NAME)?);
+                }
                 v3::READ => call.offset = fields.u64()?,
                 v3::WRITE => {
                     call.offset = fields.u64()?;

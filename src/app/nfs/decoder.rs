@@ -4,7 +4,7 @@ use super::call::{self, Call};
 use super::files::{Files, Handle, Place};
 use super::procedure;
 use super::record::{Piece, Records};
-use super::rpc::{self, Body, Message};
+use super::rpc::{self, Body, Caller, Message};
 use crate::app::{Decoder, Next, Sink, Transaction, TxId};
 use crate::base::{Dir, PerDir};
 use crate::rules::context::{self, BufferId};
@@ -77,15 +77,27 @@ fn note_call(tx: &mut Transaction, version: u32, procedure: u32, operations: &[u
     tx.note("procedure", procedure::name(version, number).as_bytes());
 }
 
+/// The call below NFS: an object beside the protocol's.
+fn note_caller(tx: &mut Transaction, caller: &Caller<'_>) {
+    tx.note_number("/rpc.xid", u64::from(caller.xid));
+    caller.auth().into_iter().for_each(|auth| tx.note("/rpc.auth_type", auth.as_bytes()));
+    if let Some((machine, user, group)) = caller.unix {
+        tx.note("/rpc.creds.machine_name", machine);
+        tx.note_number("/rpc.creds.uid", u64::from(user));
+        tx.note_number("/rpc.creds.gid", u64::from(group));
+    }
+}
+
 impl State {
     /// The head of a message: where in it data begins, and how long it is.
     fn head(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) -> Option<(usize, u32)> {
         self.target[dir] = None;
         match (rpc::read(bytes), dir) {
-            (Some(Message::Call { xid, version, procedure, body }), Dir::ToServer) => {
-                self.call(xid, version, procedure, body, bytes, sink)
+            (Some(Message::Call { caller, version, procedure, body }), Dir::ToServer) => {
+                self.call(&caller, version, procedure, body, bytes, sink)
             }
-            (Some(Message::Reply { xid, accepted, body }), Dir::ToClient) => {
+            (Some(Message::Reply { xid, denied, accepted, body }), Dir::ToClient) => {
+                self.status(xid, denied, sink);
                 self.reply(xid, accepted, body, bytes, sink)
             }
             (Some(_), _) => None,
@@ -98,7 +110,7 @@ impl State {
 
     fn call(
         &mut self,
-        xid: u32,
+        caller: &Caller<'_>,
         version: u32,
         procedure: u32,
         body: Body<'_>,
@@ -119,16 +131,23 @@ impl State {
             tx.complete_one_way(Dir::ToServer);
             return None;
         };
-        let mut pending = Pending { xid, version, procedure, ..Pending::default() };
+        let mut pending = Pending { xid: caller.xid, version, procedure, ..Pending::default() };
         if let Some(data) = call.data {
             let handle = call.handle.unwrap_or_default();
-            let mut opened = |tx: &mut Transaction| begin(tx, version, procedure, &call.operations);
+            let mut opened = |tx: &mut Transaction| {
+                begin(tx, version, procedure, &call.operations);
+                tx.note_bool("file_tx", true);
+                note_caller(tx, caller);
+            };
             self.target[Dir::ToServer] =
                 self.files.begin(handle, Dir::ToServer, call.offset, &mut opened, sink);
             self.push(pending);
             return Some(data);
         }
         pending.tx = self.plain(&pending, &call, body, bytes, sink);
+        if let Some(tx) = pending.tx.and_then(|id| sink.tx(id)) {
+            note_caller(tx, caller);
+        }
         if call::is_read(version, procedure, &call) {
             let handle = call.handle.unwrap_or_default();
             pending.read = Some((handle.iter().copied().collect(), call.offset));
@@ -157,15 +176,28 @@ impl State {
         begin(tx, pending.version, pending.procedure, &call.operations);
         if tx.wants_notes() {
             tx.note("type", b"request");
+            tx.note_bool("file_tx", false);
             let known = call.handle.and_then(|handle| self.files.name_of(handle));
             let name = if call.name.is_empty() { known.unwrap_or_default() } else { call.name };
             if !name.is_empty() {
                 tx.note("filename", name);
             }
+            if let Some(new_name) = call.new_name {
+                tx.note("rename.from", name);
+                tx.note("rename.to", new_name);
+            }
         }
         frames(tx, Dir::ToServer, body, bytes);
         tx.complete(Dir::ToServer);
         Some(id)
+    }
+
+    /// Whether the call of that number was taken at all.
+    fn status(&self, xid: u32, denied: bool, sink: &mut Sink<'_>) {
+        let pending = self.pending.iter().find(|pending| pending.xid == xid);
+        if let Some(tx) = pending.and_then(|pending| pending.tx).and_then(|id| sink.tx(id)) {
+            tx.note("/rpc.status", if denied { b"DENIED" } else { b"ACCEPTED" });
+        }
     }
 
     fn push(&mut self, pending: Pending) {
@@ -209,6 +241,7 @@ impl State {
         // Rules on the call look at the call's own transaction.
         let mut opened = |tx: &mut Transaction| {
             note_call(tx, version, procedure, &[procedure::v4::READ]);
+            tx.note_bool("file_tx", true);
             tx.complete(Dir::ToServer);
         };
         self.target[Dir::ToClient] = self.files.begin(&handle, Dir::ToClient, offset, &mut opened, sink);

@@ -127,6 +127,7 @@ pub mod v2 {
     pub const READ: u32 = 6;
     pub const WRITE: u32 = 8;
     pub const CREATE: u32 = 9;
+    pub const RENAME: u32 = 11;
 }
 
 pub mod v3 {
@@ -134,6 +135,7 @@ pub mod v3 {
     pub const READ: u32 = 6;
     pub const WRITE: u32 = 7;
     pub const CREATE: u32 = 8;
+    pub const RENAME: u32 = 14;
     pub const COMMIT: u32 = 21;
 }
 

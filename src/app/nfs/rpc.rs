@@ -11,14 +11,15 @@ const NFS: u32 = 100_003;
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
     Call {
-        xid: u32,
+        caller: Caller<'a>,
         version: u32,
         procedure: u32,
         body: Body<'a>,
     },
-    /// `accepted` says whether the procedure was carried out.
+    /// `denied`: the message was not taken; `accepted` says whether the procedure was carried out.
     Reply {
         xid: u32,
+        denied: bool,
         accepted: bool,
         body: Body<'a>,
     },
@@ -33,8 +34,49 @@ pub struct Body<'a> {
     pub at: usize,
 }
 
+/// Who calls, as far as its credentials say.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller<'a> {
+    pub xid: u32,
+    flavor: u32,
+    /// The machine's name, and the numbers of user and group.
+    pub unix: Option<(&'a [u8], u32, u32)>,
+}
+
+impl Caller<'_> {
+    /// How it proves who it is (RFC 5531, 8.2), as records say it.
+    pub fn auth(&self) -> Option<&'static str> {
+        Some(match self.flavor {
+            0 => "NULL",
+            UNIX => "UNIX",
+            2 => "SHORT",
+            3 => "DH",
+            6 => "GSS",
+            _ => return None,
+        })
+    }
+}
+
+const UNIX: u32 = 1;
 /// Credentials and verifiers have at most so many bytes.
 const MAX_AUTH: u32 = 400;
+
+fn credentials<'a>(fields: &mut Cursor<'a>, xid: u32) -> Option<Caller<'a>> {
+    let flavor = fields.u32()?;
+    let len = fields.u32().filter(|len| *len <= MAX_AUTH)?;
+    let mut body = Cursor::big(fields.take((len as usize).next_multiple_of(4))?);
+    let unix = if flavor == UNIX { unix(&mut body) } else { None };
+    Some(Caller { xid, flavor, unix })
+}
+
+/// RFC 5531, appendix A.
+fn unix<'a>(body: &mut Cursor<'a>) -> Option<(&'a [u8], u32, u32)> {
+    body.skip(4)?;
+    let len = body.u32()? as usize;
+    let machine = body.take(len)?;
+    body.align(4)?;
+    Some((machine, body.u32()?, body.u32()?))
+}
 
 fn skip_auth(fields: &mut Cursor<'_>) -> Option<()> {
     fields.skip(4)?;
@@ -88,20 +130,20 @@ pub fn read(bytes: &[u8]) -> Option<Message<'_>> {
                 return Some(Message::Other);
             }
             let (version, procedure) = (fields.u32()?, fields.u32()?);
-            skip_auth(&mut fields)?;
+            let caller = credentials(&mut fields, xid)?;
             skip_auth(&mut fields)?;
             let body = Body { bytes: fields.rest(), at: fields.at() };
-            Some(Message::Call { xid, version, procedure, body })
+            Some(Message::Call { caller, version, procedure, body })
         }
         REPLY => {
-            let accepted = fields.u32()? == 0;
-            let mut success = accepted;
-            if accepted {
+            let denied = fields.u32()? != 0;
+            let mut success = !denied;
+            if !denied {
                 skip_auth(&mut fields)?;
                 success = fields.u32()? == 0;
             }
             let body = Body { bytes: fields.rest(), at: fields.at() };
-            Some(Message::Reply { xid, accepted: success, body })
+            Some(Message::Reply { xid, denied, accepted: success, body })
         }
         _ => None,
     }

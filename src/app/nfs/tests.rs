@@ -1,6 +1,6 @@
 use super::*;
-use crate::app::Next;
 use crate::app::fixture::Bench;
+use crate::app::{Next, NoteRef};
 use crate::base::FlowTuple;
 use crate::wire::ip_proto;
 use proptest::prelude::*;
@@ -52,6 +52,28 @@ fn a_call_and_its_reply_are_a_transaction() {
     bench.data(Dir::ToClient, &record(&reply(2, &words(&[0]))));
     assert!(bench.complete(0, Dir::ToClient));
     assert_eq!(bench.transactions.len(), 1, "a call that asks nothing is none");
+}
+
+#[test]
+fn a_record_says_who_called_and_what_was_renamed() {
+    let mut bench = bench();
+    let credentials = [words(&[7]), opaque(b"host1"), words(&[1000, 100, 0])].concat();
+    let rename = [opaque(b"dir"), opaque(b"old"), opaque(b"dir"), opaque(b"new.txt")].concat();
+    let mut bytes = words(&[9, 0, 2, 100_003, 3, 14, 1]);
+    bytes.extend([opaque(&credentials), words(&[0, 0]), rename].concat());
+    bench.data(Dir::ToServer, &record(&bytes));
+    bench.data(Dir::ToClient, &record(&reply(9, &words(&[0]))));
+    let tx = bench.transactions.iter().next().unwrap();
+    let said = tx.notes().map(|(name, value)| match value {
+        NoteRef::Text(text) => format!("{name} {}", String::from_utf8_lossy(text)),
+        NoteRef::Number(number) => format!("{name} {number}"),
+        other => format!("{name} {other:?}"),
+    });
+    let said = said.collect::<Vec<_>>().join(", ");
+    let expected = "version 3, id 0, procedure RENAME, type request, file_tx Bool(false), filename old, rename.from old, \
+                    rename.to new.txt, /rpc.xid 9, /rpc.auth_type UNIX, /rpc.creds.machine_name host1, \
+                    /rpc.creds.uid 1000, /rpc.creds.gid 100, /rpc.status ACCEPTED, status OK";
+    assert_eq!(said, expected);
 }
 
 #[test]

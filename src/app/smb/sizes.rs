@@ -8,8 +8,8 @@ use crate::app::limits::Limits;
 /// Bytes; 0 where the server said nothing.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
-    read: u32,
-    write: u32,
+    pub read: u32,
+    pub write: u32,
 }
 
 /// The server's answer to the negotiation, from the message's body on ([MS-SMB2] 2.2.4), and what of it is too much.

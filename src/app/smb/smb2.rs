@@ -61,8 +61,11 @@ fn request(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sink
             }
             fields.skip(2)?;
             let count = usize::from(fields.u16()?);
-            fields.skip(32)?;
+            fields.skip(8)?;
+            let guid = fields.array::<16>()?;
+            fields.skip(8)?;
             if let Some(tx) = tx.and_then(|id| sink.tx(id)).filter(|tx| tx.wants_notes()) {
+                tx.note_with("client_guid", |out| push_uuid(out, &guid));
                 for _ in 0..count.min(MAX_DIALECTS) {
                     tx.note("client_dialects[]", dialect_name(fields.u16()?).as_bytes());
                 }
@@ -313,9 +316,9 @@ fn answer(
             None
         }
         Awaits::Create(open) if header.is_success() => {
-            fields.skip(64)?;
-            let handle = fields.array()?;
-            session.opens.get_mut(open)?.handle = Some(handle);
+            let opened = Opened::read(&mut fields)?;
+            session.opens.get_mut(open)?.handle = Some(opened.handle);
+            opened.note(sink.tx(tx?)?);
             None
         }
         Awaits::Create(open) => {
@@ -336,11 +339,44 @@ fn answer(
     }
 }
 
+/// What the server says of a file that was opened ([MS-SMB2] 2.2.14).
+struct Opened {
+    /// Created, accessed, modified, changed.
+    times: [u64; 4],
+    size: u64,
+    handle: Handle,
+}
+
+impl Opened {
+    fn read(fields: &mut Cursor<'_>) -> Option<Opened> {
+        fields.skip(8)?;
+        let times = [fields.u64()?, fields.u64()?, fields.u64()?, fields.u64()?];
+        fields.skip(8)?;
+        let size = fields.u64()?;
+        fields.skip(8)?;
+        Some(Opened { times, size, handle: fields.array()? })
+    }
+
+    fn note(&self, tx: &mut Transaction) {
+        let names = ["created", "accessed", "modified", "changed"];
+        names.into_iter().zip(self.times).for_each(|(name, time)| tx.note_number(name, unix_seconds(time)));
+        tx.note_number("size", self.size);
+        tx.note_with("fuid", |out| push_uuid(out, &self.handle));
+    }
+}
+
+/// Since 1970, of what counts tenths of microseconds since 1601; 0 for what was before.
+fn unix_seconds(time: u64) -> u64 {
+    (time / 10_000_000).saturating_sub(11_644_473_600)
+}
+
 /// What the server will read and write at once.
 fn put_sizes(session: &mut Session, tx: &mut Transaction, bytes: &[u8], limits: &Limits) {
     let body = bytes.get(SMB2_LEN..).unwrap_or_default();
     let Some((sizes, events)) = sizes::offered(body, limits) else { return };
     session.sizes = sizes;
+    tx.note_number("max_read_size", u64::from(sizes.read));
+    tx.note_number("max_write_size", u64::from(sizes.write));
     events.into_iter().flatten().for_each(|event| tx.event(Dir::ToClient, event));
 }
 

@@ -23,6 +23,8 @@ enum NoteValue {
     Number(u64),
     Bool(bool),
     Text(Range<u32>),
+    /// The name is the traffic's own too.
+    Pair(Range<u32>, Range<u32>),
 }
 
 impl Transaction {
@@ -56,6 +58,17 @@ impl Transaction {
         self.add_note(name, NoteValue::Bool(value));
     }
 
+    /// A text under a name that the traffic gives, in the object that notes are below of.
+    pub fn note_pair(&mut self, name: &[u8], text: &[u8]) {
+        if !self.wanted.notes || self.notes.len() >= MAX_NOTES {
+            return;
+        }
+        let mut kept = |bytes: &[u8]| self.keep(|out| out.extend_from_slice(bytes));
+        if let (Some(name), Some(text)) = (kept(name), kept(text)) {
+            self.notes.push(Note { below: self.below, name: "", value: NoteValue::Pair(name, text) });
+        }
+    }
+
     /// A new element of an array of objects.
     pub fn note_begin(&mut self, name: &'static str) {
         self.add_note(name, NoteValue::Begin);
@@ -81,6 +94,7 @@ impl Transaction {
                 NoteValue::Number(number) => NoteRef::Number(*number),
                 NoteValue::Bool(value) => NoteRef::Bool(*value),
                 NoteValue::Text(range) => NoteRef::Text(self.stored(range)),
+                NoteValue::Pair(name, text) => NoteRef::Pair(self.stored(name), self.stored(text)),
             };
             (note.below, note.name, value)
         })
@@ -94,4 +108,6 @@ pub enum NoteRef<'a> {
     Number(u64),
     Bool(bool),
     Text(&'a [u8]),
+    /// Under a name that the traffic gives.
+    Pair(&'a [u8], &'a [u8]),
 }

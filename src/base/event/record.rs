@@ -17,6 +17,8 @@ pub enum Entry<'a> {
     Number(u64),
     Bool(bool),
     Text(&'a [u8]),
+    /// A text under a name that the traffic gives, in the object of the entry's name.
+    Pair(&'a [u8], &'a [u8]),
 }
 
 const BEGIN: u8 = 0;
@@ -24,6 +26,7 @@ const NUMBER: u8 = 1;
 const FALSE: u8 = 2;
 const TRUE: u8 = 3;
 const TEXT: u8 = 4;
+const PAIR: u8 = 5;
 
 /// The worker's memory for the record at work; it never grows.
 #[derive(Debug)]
@@ -55,18 +58,16 @@ impl RecordBuffer {
 
     /// The same with a name whose beginning, without the dot behind it, is given apart.
     pub fn add_below(&mut self, below: &str, name: &str, entry: Entry<'_>) -> bool {
-        let dot = if below.is_empty() { "" } else { "." };
+        let dot = if below.is_empty() || name.is_empty() { "" } else { "." };
         let name = [below, dot, name];
         let name_bytes: usize = name.iter().map(|part| part.len()).sum();
         let Ok(name_len) = u8::try_from(name_bytes) else { return false };
-        let text = match entry {
-            Entry::Text(text) => text.get(..MAX_TEXT).unwrap_or(text),
-            _ => &[],
-        };
+        let cut = |text| <[u8]>::get(text, ..MAX_TEXT).unwrap_or(text);
         let value = match entry {
             Entry::Begin | Entry::Bool(_) => 0,
             Entry::Number(_) => 8,
-            Entry::Text(_) => 2 + text.len(),
+            Entry::Text(text) => 2 + cut(text).len(),
+            Entry::Pair(name, text) => 4 + cut(name).len() + cut(text).len(),
         };
         if self.bytes.len() + 2 + name_bytes + value > self.room {
             return false;
@@ -77,15 +78,18 @@ impl RecordBuffer {
             Entry::Bool(false) => FALSE,
             Entry::Bool(true) => TRUE,
             Entry::Text(_) => TEXT,
+            Entry::Pair(..) => PAIR,
         });
         self.bytes.push(name_len);
         name.iter().for_each(|part| self.bytes.extend_from_slice(part.as_bytes()));
+        let mut put = |text: &[u8]| {
+            self.bytes.extend_from_slice(&(text.len() as u16).to_le_bytes());
+            self.bytes.extend_from_slice(text);
+        };
         match entry {
             Entry::Number(number) => self.bytes.extend_from_slice(&number.to_le_bytes()),
-            Entry::Text(_) => {
-                self.bytes.extend_from_slice(&(text.len() as u16).to_le_bytes());
-                self.bytes.extend_from_slice(text);
-            }
+            Entry::Text(text) => put(cut(text)),
+            Entry::Pair(name, text) => [name, text].into_iter().for_each(|text| put(cut(text))),
             Entry::Begin | Entry::Bool(_) => {}
         }
         true
@@ -106,6 +110,11 @@ impl<'a> Entries<'a> {
         self.0 = rest;
         Some(taken)
     }
+
+    fn text(&mut self) -> Option<&'a [u8]> {
+        let len = u16::from_le_bytes(self.take(2)?.try_into().ok()?);
+        self.take(usize::from(len))
+    }
 }
 
 impl<'a> Iterator for Entries<'a> {
@@ -117,10 +126,8 @@ impl<'a> Iterator for Entries<'a> {
         let entry = match kind {
             NUMBER => Entry::Number(u64::from_le_bytes(self.take(8)?.try_into().ok()?)),
             FALSE | TRUE => Entry::Bool(kind == TRUE),
-            TEXT => {
-                let len = u16::from_le_bytes(self.take(2)?.try_into().ok()?);
-                Entry::Text(self.take(usize::from(len))?)
-            }
+            TEXT => Entry::Text(self.text()?),
+            PAIR => Entry::Pair(self.text()?, self.text()?),
             _ => Entry::Begin,
         };
         Some((name, entry))
@@ -138,6 +145,7 @@ mod tests {
         Number(u64),
         Bool(bool),
         Text(Vec<u8>),
+        Pair(Vec<u8>, Vec<u8>),
     }
 
     fn lent(owned: &Owned) -> Entry<'_> {
@@ -146,6 +154,7 @@ mod tests {
             Owned::Number(number) => Entry::Number(*number),
             Owned::Bool(value) => Entry::Bool(*value),
             Owned::Text(text) => Entry::Text(text),
+            Owned::Pair(name, text) => Entry::Pair(name, text),
         }
     }
 
@@ -155,6 +164,8 @@ mod tests {
             any::<u64>().prop_map(Owned::Number),
             any::<bool>().prop_map(Owned::Bool),
             prop::collection::vec(any::<u8>(), 0..3000).prop_map(Owned::Text),
+            (prop::collection::vec(any::<u8>(), 0..3000), prop::collection::vec(any::<u8>(), 0..10))
+                .prop_map(|(name, text)| Owned::Pair(name, text)),
         ];
         ("[a-z./]{0,20}(\\[\\])?", value)
     }
@@ -167,8 +178,10 @@ mod tests {
             let mut expected = Vec::new();
             for (name, value) in &all {
                 if buffer.add(name, lent(value)) {
+                    let cut = |text| <[u8]>::get(text, ..MAX_TEXT).unwrap_or(text);
                     let cut = match lent(value) {
-                        Entry::Text(text) => Entry::Text(&text[..text.len().min(MAX_TEXT)]),
+                        Entry::Text(text) => Entry::Text(cut(text)),
+                        Entry::Pair(name, text) => Entry::Pair(cut(name), cut(text)),
                         other => other,
                     };
                     expected.push((name.as_str(), cut));

@@ -59,10 +59,14 @@ fn put<'p>(root: &mut Map<String, Value>, path: impl Iterator<Item = &'p str>, e
         let last = path.peek().is_none();
         let Some(name) = step.strip_suffix("[]") else {
             if last {
-                if entry == Entry::Begin {
-                    at.entry(step).or_insert_with(|| Value::Object(Map::new()));
-                } else {
-                    at.insert(step.to_owned(), value(entry));
+                let object = matches!(entry, Entry::Begin | Entry::Pair(..));
+                let old = object.then(|| at.entry(step).or_insert_with(|| Value::Object(Map::new())));
+                match (entry, old) {
+                    (Entry::Pair(name, text), Some(Value::Object(inner))) => {
+                        inner.insert(readable(name), Value::String(readable(text)));
+                    }
+                    (_, None) => _ = at.insert(step.to_owned(), value(entry)),
+                    _ => {}
                 }
                 return;
             }
@@ -91,6 +95,9 @@ fn value(entry: Entry<'_>) -> Value {
         Entry::Number(number) => number.into(),
         Entry::Bool(value) => value.into(),
         Entry::Text(text) => Value::String(readable(text)),
+        Entry::Pair(name, text) => {
+            Value::Object(Map::from_iter([(readable(name), Value::String(readable(text)))]))
+        }
     }
 }
 
@@ -184,6 +191,22 @@ mod tests {
             ("sni[]", Entry::Number(1)),
         ];
         assert_eq!(made("tls", &notes), json!({ "tls": { "sni": "\\xFFa\u{e9}\n" } }));
+    }
+
+    #[test]
+    fn the_traffics_own_names_are_members_whatever_is_in_them() {
+        let notes = [
+            ("properties.size", Entry::Number(3)),
+            ("properties", Entry::Pair(b"a.b[]", b"x")),
+            ("properties", Entry::Pair(b"\xff", b"")),
+            ("pairs[]", Entry::Pair(b"k", b"v")),
+            ("properties.size", Entry::Pair(b"lost", b"v")),
+        ];
+        let properties = json!({ "size": 3, "a.b[]": "x", "\\xFF": "" });
+        assert_eq!(
+            made("mqtt", &notes),
+            json!({ "mqtt": { "properties": properties, "pairs": [{ "k": "v" }] } })
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod anomaly;
 mod app;
 mod dropped;
 pub mod merge;
+mod netflow;
 pub mod record;
 pub mod stats;
 pub mod time;
@@ -18,8 +19,8 @@ pub use record::{Ends, Medium, known_proto, proto_name};
 pub use stats::nested;
 pub use time::Stamp;
 
-use crate::base::event::{AppEvent, AppKind, Event, EventBody, FinalAction, PacketVerdict};
-use crate::base::{Generation, RuleIndex, Time};
+use crate::base::event::{AppEvent, AppKind, Event, EventBody, FinalAction, Origin, PacketVerdict};
+use crate::base::{Dir, Generation, RuleIndex, Time};
 use crate::mgmt::config::EventType;
 use crate::mgmt::control::NamedCount;
 use crate::mgmt::output::Format;
@@ -27,6 +28,7 @@ use crate::mgmt::rulebook::RuleBook;
 use anomaly::AnomalyPart;
 use app::Form;
 use dropped::DropPart;
+use netflow::NetflowPart;
 use record::{AlertPart, Record};
 use serde::Serialize;
 use tunnel::TunnelPart;
@@ -95,6 +97,17 @@ impl Format for Eve {
             EventBody::PluginOut { .. } => return None,
         };
         written(line, &made).then(|| kind.name())
+    }
+
+    fn further(&mut self, event: &Event, nth: usize, line: &mut Vec<u8>) -> Option<&'static str> {
+        let EventBody::Flow(flow) = &event.body else { return None };
+        let wanted = self.style.types.contains(&EventType::Netflow);
+        let dir = NetflowPart::direction(flow, nth).filter(|_| wanted)?;
+        let tuple = if dir == Dir::ToServer { event.origin.tuple } else { event.origin.tuple.reversed() };
+        let origin = Origin { tuple, ..event.origin };
+        let iface = self.style.ports.get(origin.port.index()).map(String::as_str);
+        let made = Record::new("netflow", &origin, self.style.medium, iface).one_way(flow, dir);
+        written(line, &made).then(|| EventType::Netflow.name())
     }
 
     fn stats(

@@ -2,6 +2,7 @@
 
 use super::anomaly::AnomalyPart;
 use super::dropped::DropPart;
+use super::netflow::NetflowPart;
 use super::time::Stamp;
 use super::tunnel::{self, TunnelPart};
 use super::verdict::{ExceptionPart, VerdictPart};
@@ -171,6 +172,8 @@ pub struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     flow: Option<FlowPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    netflow: Option<NetflowPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tcp: Option<TcpPart>,
     #[serde(flatten)]
     app: AppPart,
@@ -242,6 +245,7 @@ impl<'a> Record<'a> {
             anomaly: None,
             direction: None,
             flow: None,
+            netflow: None,
             tcp: None,
             tx_id: None,
             app: AppPart::default(),
@@ -300,6 +304,15 @@ impl<'a> Record<'a> {
         self.flow = Some(FlowPart::ended(flow));
         self.tcp = flow.tcp.as_ref().map(TcpPart::new);
         self.app = AppPart::new(&flow.app);
+        self.tunnel = flow.outer.as_ref().map(TunnelPart::of_session);
+        self
+    }
+
+    /// One direction of an ended session.
+    pub fn one_way(mut self, flow: &FlowEvent, dir: Dir) -> Record<'a> {
+        self.netflow = Some(NetflowPart::new(flow, dir));
+        self.tcp = flow.tcp.as_ref().map(|tcp| TcpPart::one_way(tcp, dir));
+        self.app = AppPart { app_proto: flow.app.proto, ..AppPart::default() };
         self.tunnel = flow.outer.as_ref().map(TunnelPart::of_session);
         self
     }
@@ -450,11 +463,15 @@ impl FlowPart {
 #[derive(Debug, Serialize)]
 pub struct TcpPart {
     tcp_flags: String,
-    tcp_flags_ts: String,
-    tcp_flags_tc: String,
+    /// These two, and the state, are of both directions together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tcp_flags_ts: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tcp_flags_tc: Option<String>,
     #[serde(flatten)]
     seen: BTreeMap<&'static str, bool>,
-    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
 }
 
 const FLAGS: [(&str, u8); 8] = [
@@ -471,13 +488,25 @@ const FLAGS: [(&str, u8); 8] = [
 impl TcpPart {
     fn new(tcp: &crate::base::event::TcpSummary) -> TcpPart {
         let (ts, tc) = (tcp.flags[Dir::ToServer], tcp.flags[Dir::ToClient]);
-        let all = ts | tc;
         TcpPart {
-            tcp_flags: format!("{all:02x}"),
-            tcp_flags_ts: format!("{ts:02x}"),
-            tcp_flags_tc: format!("{tc:02x}"),
-            seen: FLAGS.iter().filter(|(_, bit)| all & bit != 0).map(|(name, _)| (*name, true)).collect(),
-            state: tcp.state,
+            tcp_flags_ts: Some(format!("{ts:02x}")),
+            tcp_flags_tc: Some(format!("{tc:02x}")),
+            state: Some(tcp.state),
+            ..TcpPart::of(ts | tc)
+        }
+    }
+
+    fn one_way(tcp: &crate::base::event::TcpSummary, dir: Dir) -> TcpPart {
+        TcpPart::of(tcp.flags[dir])
+    }
+
+    fn of(flags: u8) -> TcpPart {
+        TcpPart {
+            tcp_flags: format!("{flags:02x}"),
+            tcp_flags_ts: None,
+            tcp_flags_tc: None,
+            seen: FLAGS.iter().filter(|(_, bit)| flags & bit != 0).map(|(name, _)| (*name, true)).collect(),
+            state: None,
         }
     }
 }

@@ -125,6 +125,48 @@ fn a_flow_record_has_suricatas_fields_and_types() {
 }
 
 #[test]
+fn netflow_has_a_record_for_each_direction_that_was_used() {
+    let origin = Origin { packet: 0, ..origin(tuple(6, 40000, 80)) };
+    let further = |flow: FlowEvent, types: &[EventType]| -> Vec<Value> {
+        let event = Event { origin, body: EventBody::Flow(flow) };
+        let style = Style { types: types.to_vec(), ..style(Medium::Capture) };
+        let mut eve = Eve::new(style, RuleBook::default());
+        assert_eq!(eve.event(&event, &[], &mut Vec::new()).is_some(), types.contains(&EventType::Flow));
+        let mut line = |nth| {
+            let mut line = Vec::new();
+            eve.further(&event, nth, &mut line).map(|_| serde_json::from_slice(&line).unwrap())
+        };
+        (0..).map_while(|nth| line(nth)).collect()
+    };
+    let both = further(flow_event(), &[EventType::Netflow]);
+    let answers = json!({
+        "timestamp": "2026-11-21T01:39:33.123456+0000",
+        "flow_id": 42,
+        "event_type": "netflow",
+        "vlan": [100, 200],
+        "src_ip": "198.51.100.2",
+        "src_port": 80,
+        "dest_ip": "192.0.2.1",
+        "dest_port": 40000,
+        "proto": "TCP",
+        "ip_v": 4,
+        "netflow": {
+            "pkts": 4,
+            "bytes": 4000,
+            "start": "2026-11-21T01:38:20.000000+0000",
+            "end": "2026-11-21T01:39:33.000000+0000",
+            "age": 73,
+        },
+        "tcp": { "tcp_flags": "12", "syn": true, "ack": true },
+    });
+    assert_eq!((both.len(), &both[0]["netflow"]["pkts"], &both[1]), (2, &json!(5), &answers));
+    let mut unanswered = flow_event();
+    unanswered.stats.packets[Dir::ToClient] = 0;
+    assert_eq!(further(unanswered, &[EventType::Flow, EventType::Netflow]).len(), 1);
+    assert!(further(flow_event(), &[EventType::Flow]).is_empty());
+}
+
+#[test]
 fn a_drop_record_names_the_reason_and_on_the_wire_the_port() {
     let body = EventBody::Drop(DropEvent::new(DropReason::StreamInvalid, 60));
     let mut origin = origin(tuple(17, 53, 5353));

@@ -14,6 +14,7 @@ pub enum EventType {
     Anomaly,
     Drop,
     Flow,
+    Netflow,
     Stats,
     Files,
     /// The transactions of a protocol.
@@ -21,11 +22,12 @@ pub enum EventType {
 }
 
 /// Those that are about packets, sessions and the appliance.
-const GENERAL: [(EventType, &str); 6] = [
+const GENERAL: [(EventType, &str); 7] = [
     (EventType::Alert, "alert"),
     (EventType::Anomaly, "anomaly"),
     (EventType::Drop, "drop"),
     (EventType::Flow, "flow"),
+    (EventType::Netflow, "netflow"),
     (EventType::Stats, "stats"),
     (EventType::Files, "files"),
 ];
@@ -35,8 +37,11 @@ impl EventType {
     /// does.
     pub fn stock(profile: Profile) -> Vec<EventType> {
         match profile {
-            Profile::Inline => GENERAL.iter().map(|(kind, _)| *kind).filter(|k| *k != Self::Files).collect(),
-            Profile::Suricata => EventType::all().collect(),
+            Profile::Inline => {
+                let unasked = [Self::Files, Self::Netflow];
+                GENERAL.iter().map(|(kind, _)| *kind).filter(|kind| !unasked.contains(kind)).collect()
+            }
+            Profile::Suricata => EventType::all().filter(|kind| *kind != Self::Netflow).collect(),
         }
     }
 

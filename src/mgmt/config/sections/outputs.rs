@@ -35,11 +35,11 @@ impl Section for Records {
     fn visit(&mut self, v: &mut dyn Visitor) {
         v.live(
             "types",
-            "Which records: any of \"alert\", \"anomaly\", \"drop\", \"flow\", \"stats\", \"files\" (a fileinfo record a file), or a\n\
-             protocol's name for a record a transaction: \"http\", \"http2\", \"dns\", \"tls\", \"smtp\", \"ftp\" (with its data channels),\n\
-             \"smb\", \"dcerpc\", \"krb5\", \"sip\", \"snmp\", \"dhcp\", \"tftp\" and whatever else is decoded. Any of these makes workers\n\
-             decode all sessions, whatever the rules ask for; alerts on transactions of those protocols then say what was\n\
-             known of them.",
+            "Which records: any of \"alert\", \"anomaly\", \"drop\", \"flow\", \"netflow\" (one a direction of an ended session),\n\
+             \"stats\", \"files\" (a fileinfo record a file), or a protocol's name for a record a transaction: \"http\", \"http2\",\n\
+             \"dns\", \"tls\", \"smtp\", \"ftp\" (with its data channels), \"smb\", \"dcerpc\", \"krb5\", \"sip\", \"snmp\", \"dhcp\", \"tftp\"\n\
+             and whatever else is decoded. Any of these makes workers decode all sessions, whatever the rules ask for; alerts\n\
+             on transactions of those protocols then say what was known of them.",
             &mut self.types,
         );
         v.live("flush-interval", "How long a record may wait in memory.", &mut self.flush_interval);
