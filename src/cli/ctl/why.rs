@@ -144,7 +144,7 @@ fn told(d: &p::DropStory) -> String {
     } else {
         String::new()
     };
-    let _ = writeln!(out, "  since then   {} frames{spared}, the last {}", d.frames, show::stamp(d.last));
+    let _ = writeln!(out, "  frames       {}{spared}, the last {}", d.frames, show::stamp(d.last));
     out
 }
 

@@ -104,13 +104,12 @@ impl Op {
             Op::BufferSize(_) | Op::Entropy(_) | Op::Asn1(_) => false,
         }
     }
-}
 
-impl Op {
     /// Whether further bytes of its buffer cannot take it back.
     fn lasts(&self) -> bool {
         match self {
             Op::Content(op) => !op.negated && !op.ends_with,
+            Op::ByteJump(jump) => !jump.from_end,
             Op::Base64(base64) => base64.program.lasts,
             op => op.has_a_place(),
         }

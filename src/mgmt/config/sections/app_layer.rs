@@ -232,31 +232,22 @@ impl Section for AppSmb {
 /// Name and meaning of each of a body's keys.
 type Words = [(&'static str, &'static str); 3];
 
+const MINIMUM: &str = "Bytes of it that must be there before it is inspected, or its end. With streams.inspect = \"inline\" it is inspected\n\
+     as it comes, before it leaves; so many bytes of its beginning are then kept to be looked at together.";
+
 const REQUEST: Words = [
     ("request-body-limit", "Bytes of a request's body that are inspected; 0 for all."),
-    (
-        "request-body-minimal-inspect-size",
-        "Bytes of it that must be there before it is inspected, or its end. With streams.inspect = \"inline\" it is inspected as\n\
-         it comes, so that nothing leaves before; then this many bytes of its beginning are kept for a look at all of them together.",
-    ),
+    ("request-body-minimal-inspect-size", MINIMUM),
     ("request-body-inspect-window", "Inspected bytes that are looked at again together with fresh ones."),
 ];
 const RESPONSE: Words = [
     ("response-body-limit", "Bytes of a response's body that are inspected; 0 for all."),
-    (
-        "response-body-minimal-inspect-size",
-        "Bytes of it that must be there before it is inspected, or its end. With streams.inspect = \"inline\" it is inspected as\n\
-         it comes, so that nothing leaves before; then this many bytes of its beginning are kept for a look at all of them together.",
-    ),
+    ("response-body-minimal-inspect-size", MINIMUM),
     ("response-body-inspect-window", "Inspected bytes that are looked at again together with fresh ones."),
 ];
 const FILES: Words = [
     ("content-limit", "Bytes of a file that are inspected; 0 for all."),
-    (
-        "content-inspect-min-size",
-        "Bytes of it that must be there before it is inspected, or its end. With streams.inspect = \"inline\" it is inspected as\n\
-         it comes, so that nothing leaves before; then this many bytes of its beginning are kept for a look at all of them together.",
-    ),
+    ("content-inspect-min-size", MINIMUM),
     ("content-inspect-window", "Inspected bytes that are looked at again together with fresh ones."),
 ];
 
