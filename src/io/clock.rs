@@ -107,7 +107,7 @@ impl TimeBase {
     }
 
     pub fn clock(self: &Arc<Self>) -> Clock {
-        Clock { base: Arc::clone(self), latest: 0 }
+        Clock { base: Arc::clone(self), line: self.line(), latest: 0 }
     }
 
     /// Turns the clocks towards the system's; by how many microseconds that was set, if it was.
@@ -134,14 +134,21 @@ impl TimeBase {
 
     fn line(&self) -> Line {
         loop {
-            let before = self.sequence.load(Ordering::Acquire);
-            let [ticks, micros, rate] = [0, 1, 2].map(|i: usize| self.line[i].load(Ordering::Relaxed));
-            fence(Ordering::Acquire);
-            if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
-                return Line { ticks, micros, rate };
+            if let Some(line) = self.whole_line() {
+                return line;
             }
             std::hint::spin_loop();
         }
+    }
+
+    /// None while it is being written: who writes may have lost its CPU in the middle.
+    #[inline]
+    fn whole_line(&self) -> Option<Line> {
+        let before = self.sequence.load(Ordering::Acquire);
+        let [ticks, micros, rate] = [0, 1, 2].map(|i: usize| self.line[i].load(Ordering::Relaxed));
+        fence(Ordering::Acquire);
+        let whole = before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before;
+        whole.then_some(Line { ticks, micros, rate })
     }
 }
 
@@ -175,6 +182,8 @@ fn system_micros() -> u64 {
 #[derive(Clone, Debug)]
 pub struct Clock {
     base: Arc<TimeBase>,
+    /// As it was read last: no lcore waits for a new one.
+    line: Line,
     latest: u64,
 }
 
@@ -182,7 +191,10 @@ impl Clock {
     /// Never before what it said last.
     #[inline]
     pub fn now(&mut self) -> Time {
-        self.latest = self.latest.max(self.base.line().at((self.base.ticks.read)()));
+        if let Some(line) = self.base.whole_line() {
+            self.line = line;
+        }
+        self.latest = self.latest.max(self.line.at((self.base.ticks.read)()));
         Time::from_micros(self.latest)
     }
 
@@ -260,6 +272,18 @@ mod tests {
             let again = corrected(new, told, ticks, system, PER_SECOND);
             assert!(matches!(again, Corrected::Slewed(line) if line.rate == new.rate), "{again:?}");
         }
+    }
+
+    #[test]
+    fn no_reader_waits_for_who_writes() {
+        let base = TimeBase::new(Ticks { read: || 0, per_second: PER_SECOND });
+        let mut clock = base.clock();
+        let first = clock.now();
+        base.sequence.fetch_add(1, Ordering::Relaxed);
+        base.line[1].fetch_add(5_000_000, Ordering::Relaxed);
+        assert_eq!(clock.now(), first, "by the line that it has");
+        base.sequence.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(clock.now(), first.plus(Duration::from_secs(5)));
     }
 
     #[test]
