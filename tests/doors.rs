@@ -26,10 +26,20 @@ fn ca(bench: &Bench, name: &str) -> CertifiedIssuer<'static, KeyPair> {
 
 /// Writes NAME.pem and NAME.key, of 127.0.0.1.
 fn issue(bench: &Bench, ca: &CertifiedIssuer<'_, KeyPair>, name: &str) {
+    issue_with(bench, ca, name, |_| {});
+}
+
+fn issue_with(
+    bench: &Bench,
+    ca: &CertifiedIssuer<'_, KeyPair>,
+    name: &str,
+    change: impl FnOnce(&mut CertificateParams),
+) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
+    change(&mut params);
     bench.file(&format!("{name}.pem"), params.signed_by(&key, ca).unwrap().pem());
     bench.file(&format!("{name}.key"), key.serialize_pem());
 }
@@ -231,5 +241,49 @@ fn whatever_bytes_come_by_whichever_door_the_appliance_goes_on() {
     assert_eq!(get(tcp[0], "/readyz").0, 200);
     let log = appliance.running.stderr();
     assert!(!log.contains("panicked") && !log.contains("answer no more"), "{log}");
+    appliance.end();
+}
+
+#[test]
+fn a_server_certificate_that_expired_is_warned_of_by_check_and_start_and_its_clients_hear_why() {
+    let bench = Bench::new();
+    let (servers, clients) = (ca(&bench, "servers"), ca(&bench, "clients"));
+    issue_with(&bench, &servers, "server", |params| {
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    });
+    issue(&bench, &clients, "operator");
+    let path = |name: &str| text(bench.path(name));
+    let file = bench.file(
+        "weir.toml",
+        format!(
+            "[rpc]\nlisten = \"127.0.0.1:7071\"\n[rpc.tls]\ncertificate = {:?}\nkey = {:?}\nclient-ca = {:?}\n",
+            path("server.pem"),
+            path("server.key"),
+            path("clients.ca")
+        ),
+    );
+    let expired = "(CN=server) in";
+    let checked = weir().args(["check", "-c"]).arg(file).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(
+        checked.status.success() && said.contains(expired) && said.contains("expired at 2021-01-01"),
+        "{said}"
+    );
+
+    let files = ["servers.ca", "operator.pem", "operator.key"].map(path);
+    let (appliance, url) = with_mutual_tls(bench);
+    let log = appliance.running.stderr();
+    assert!(
+        log.contains(expired) && log.contains("expired at 2021-01-01T00:00:00Z: clients refuse it"),
+        "{log}"
+    );
+    let [ca, certificate, key] = &files;
+    let asked = weir()
+        .args(["ctl", "version", "--address", &url, "--ca", ca, "--cert", certificate, "--key", key])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+    assert!(asked.status.code() == Some(1) && said.contains("certificate expired"), "{said}");
     appliance.end();
 }

@@ -2,20 +2,37 @@
 //!
 //! Every lcore has a [`Clock`] of its own (the counter is one for all CPUs on machines that DPDK supports) and never sees
 //! it run backwards. The counter drifts from the system's clock, which NTP corrects: management calls
-//! [`TimeBase::discipline`] now and then, and the drift is made good by running a little faster or slower.
+//! [`Clock::discipline`] now and then, and the drift is made good by running a little faster or slower.
+//!
+//! Where the system's clock is set, as by NTP after a start with a wrong one, nothing that waits hears of it: time-outs and
+//! confirmations neither come at once nor stand still. What is told of a time goes through [`wall`].
 
 #![allow(clippy::disallowed_methods)] // this is the file that may
 
 use crate::base::Time;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Bits behind the point in "microseconds per tick".
 const RATE_BITS: u32 = 40;
 
-/// An error is made good over this time; one larger than that (the system's clock was set) at once.
+/// An error is made good over this time; with one larger than that the system's clock was set.
 const SLEW: Duration = Duration::from_secs(10);
+
+/// By this part of its speed a clock runs faster or slower at most.
+const GENTLE: i128 = 8;
+
+/// Two readings of the counter around one of the system's clock lie no further apart, or it was no reading of one moment.
+const ONE_MOMENT: Duration = Duration::from_millis(1);
+
+/// By how much the system's clock was set, microseconds.
+static SET: AtomicI64 = AtomicI64::new(0);
+
+/// A time as the system's clock has it now, for whoever is told of it.
+pub fn wall(time: Time) -> Time {
+    Time::from_micros(time.micros().saturating_add_signed(SET.load(Ordering::Relaxed)))
+}
 
 /// Naps of the calling thread end when they should: Linux may else add 50 us to each, so as to wake several at once. Under a
 /// real-time policy it adds nothing anyway.
@@ -90,42 +107,70 @@ impl TimeBase {
     }
 
     pub fn clock(self: &Arc<Self>) -> Clock {
-        Clock { base: Arc::clone(self), latest: 0 }
+        Clock { base: Arc::clone(self), line: self.line(), latest: 0 }
     }
 
-    /// Turns the clocks towards the system's. To be called by one thread, every few seconds.
-    pub fn discipline(&self) {
-        let line = corrected(self.line(), (self.ticks.read)(), system_micros(), self.ticks.per_second);
+    /// Turns the clocks towards the system's; by how many microseconds that was set, if it was.
+    fn discipline(&self) -> Option<i64> {
+        let (before, system, ticks) = ((self.ticks.read)(), system_micros(), (self.ticks.read)());
+        let passed =
+            u128::from(ticks.saturating_sub(before)) * 1_000_000 / u128::from(self.ticks.per_second.max(1));
+        if passed > ONE_MOMENT.as_micros() {
+            return None;
+        }
+        let (line, set) =
+            match corrected(self.line(), SET.load(Ordering::Relaxed), ticks, system, self.ticks.per_second) {
+                Corrected::Slewed(line) => (line, None),
+                Corrected::Set(line, by) => (line, Some(by)),
+            };
         self.sequence.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::Release);
         for (cell, value) in self.line.iter().zip([line.ticks, line.micros, line.rate]) {
             cell.store(value, Ordering::Relaxed);
         }
         self.sequence.fetch_add(1, Ordering::Release);
+        set.inspect(|by| _ = SET.fetch_add(*by, Ordering::Relaxed))
     }
 
     fn line(&self) -> Line {
         loop {
-            let before = self.sequence.load(Ordering::Acquire);
-            let [ticks, micros, rate] = [0, 1, 2].map(|i: usize| self.line[i].load(Ordering::Relaxed));
-            fence(Ordering::Acquire);
-            if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
-                return Line { ticks, micros, rate };
+            if let Some(line) = self.whole_line() {
+                return line;
             }
             std::hint::spin_loop();
         }
     }
+
+    /// None while it is being written: who writes may have lost its CPU in the middle.
+    #[inline]
+    fn whole_line(&self) -> Option<Line> {
+        let before = self.sequence.load(Ordering::Acquire);
+        let [ticks, micros, rate] = [0, 1, 2].map(|i: usize| self.line[i].load(Ordering::Relaxed));
+        fence(Ordering::Acquire);
+        let whole = before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before;
+        whole.then_some(Line { ticks, micros, rate })
+    }
 }
 
-/// The line from here on: continuous, unless the error is more than [`SLEW`] could make good.
-fn corrected(line: Line, ticks: u64, system: u64, per_second: u64) -> Line {
+/// The line from here on, which goes on where it is.
+#[derive(Copy, Clone, Debug)]
+enum Corrected {
+    Slewed(Line),
+    /// The system's clock was set by so many microseconds.
+    Set(Line, i64),
+}
+
+fn corrected(line: Line, set: i64, ticks: u64, system: u64, per_second: u64) -> Corrected {
     let (ours, nominal) = (line.at(ticks), nominal_rate(per_second));
-    let (error, span) = (i128::from(system) - i128::from(ours), SLEW.as_micros() as i128);
+    let (error, span) = (i128::from(system) - i128::from(ours) - i128::from(set), SLEW.as_micros() as i128);
+    let go_on = |rate| Line { ticks, micros: ours, rate };
     if error.abs() >= span {
-        return Line { ticks, micros: system, rate: nominal };
+        let by = error.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+        return Corrected::Set(go_on(nominal), by);
     }
+    let error = error.clamp(-span / GENTLE, span / GENTLE);
     let rate = i128::from(nominal) * (span + error) / span;
-    Line { ticks, micros: ours, rate: u64::try_from(rate).unwrap_or(nominal) }
+    Corrected::Slewed(go_on(u64::try_from(rate).unwrap_or(nominal)))
 }
 
 fn system_micros() -> u64 {
@@ -137,6 +182,8 @@ fn system_micros() -> u64 {
 #[derive(Clone, Debug)]
 pub struct Clock {
     base: Arc<TimeBase>,
+    /// As it was read last: no lcore waits for a new one.
+    line: Line,
     latest: u64,
 }
 
@@ -144,8 +191,17 @@ impl Clock {
     /// Never before what it said last.
     #[inline]
     pub fn now(&mut self) -> Time {
-        self.latest = self.latest.max(self.base.line().at((self.base.ticks.read)()));
+        if let Some(line) = self.base.whole_line() {
+            self.line = line;
+        }
+        self.latest = self.latest.max(self.line.at((self.base.ticks.read)()));
         Time::from_micros(self.latest)
+    }
+
+    /// Turns all lcores' clocks towards the system's. To be called by one thread, every few seconds. By how many microseconds the
+    /// system's clock was set, if it was.
+    pub fn discipline(&self) -> Option<i64> {
+        self.base.discipline()
     }
 
     /// The counter itself: for measuring what a step costs.
@@ -170,12 +226,19 @@ mod tests {
         assert!(day.abs_diff(86_400_000_000) < 1_000, "{day}");
     }
 
+    fn slewed(line: Line, ticks: u64, system: u64) -> Line {
+        match corrected(line, 0, ticks, system, PER_SECOND) {
+            Corrected::Slewed(line) => line,
+            set => panic!("{set:?}"),
+        }
+    }
+
     #[test]
     fn a_small_error_is_made_good_within_the_slew_without_a_step() {
         for error in [-40_000i64, 40_000] {
             let ticks = 1_000 + 5 * PER_SECOND;
             let ours = line().at(ticks);
-            let new = corrected(line(), ticks, ours.saturating_add_signed(error), PER_SECOND);
+            let new = slewed(line(), ticks, ours.saturating_add_signed(error));
             assert_eq!(new.at(ticks), ours);
             let later = new.at(ticks + SLEW.as_secs() * PER_SECOND);
             let system = ours.saturating_add_signed(error) + SLEW.as_micros() as u64;
@@ -184,9 +247,47 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_is_followed_at_once_but_no_reader_goes_back() {
-        let new = corrected(line(), 1_000, 90_000_000, PER_SECOND);
-        assert_eq!(new.at(1_000), 90_000_000);
+    fn a_large_error_is_made_good_gently() {
+        for error in [-9_000_000i64, 9_000_000] {
+            let ticks = 1_000 + 20 * PER_SECOND;
+            let ours = line().at(ticks);
+            let new = slewed(line(), ticks, ours.saturating_add_signed(error));
+            let second = new.at(ticks + PER_SECOND) - ours;
+            assert!(second.abs_diff(1_000_000) <= 125_000, "a second of {second} us");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_told_and_nothing_that_waits_hears_of_it() {
+        let hour = 3_600_000_000i64;
+        for by in [-hour, hour] {
+            let ticks = 1_000 + 7200 * PER_SECOND;
+            let ours = line().at(ticks);
+            let system = ours.saturating_add_signed(by);
+            let Corrected::Set(new, told) = corrected(line(), 0, ticks, system, PER_SECOND) else {
+                panic!("not set")
+            };
+            assert_eq!((told, new.at(ticks), new.rate), (by, ours, nominal_rate(PER_SECOND)));
+            // From then on it is in step with what was set.
+            let again = corrected(new, told, ticks, system, PER_SECOND);
+            assert!(matches!(again, Corrected::Slewed(line) if line.rate == new.rate), "{again:?}");
+        }
+    }
+
+    #[test]
+    fn no_reader_waits_for_who_writes() {
+        let base = TimeBase::new(Ticks { read: || 0, per_second: PER_SECOND });
+        let mut clock = base.clock();
+        let first = clock.now();
+        base.sequence.fetch_add(1, Ordering::Relaxed);
+        base.line[1].fetch_add(5_000_000, Ordering::Relaxed);
+        assert_eq!(clock.now(), first, "by the line that it has");
+        base.sequence.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(clock.now(), first.plus(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn no_reader_goes_back() {
         let base = TimeBase::new(Ticks { read: || 0, per_second: PER_SECOND });
         let mut clock = base.clock();
         let first = clock.now();

@@ -23,6 +23,9 @@ const SERVICES_TURN: Duration = Duration::from_millis(50);
 /// How long a link may be down unnoticed, or workers not keep up.
 const LINKS_TURN: Duration = Duration::from_millis(100);
 
+/// Between two looks at the system's clock.
+const CLOCK_TURN: Duration = Duration::from_secs(2);
+
 /// What the thread works with.
 pub struct Daemon {
     pub operator: Arc<Operator>,
@@ -57,6 +60,8 @@ impl Daemon {
         services.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut links = tokio::time::interval(LINKS_TURN);
         links.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut clock = tokio::time::interval(CLOCK_TURN);
+        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut at_services: Option<tokio::task::JoinHandle<()>> = None;
         let mut going_back: Option<tokio::task::JoinHandle<()>> = None;
         let mut at_shadow: Option<tokio::task::JoinHandle<()>> = None;
@@ -90,6 +95,7 @@ impl Daemon {
                         letting_rules = Some(tokio::task::spawn_blocking(move || operator.turn_overrules()));
                     }
                 }
+                _ = clock.tick() => self.operator.turn_clock(),
                 what = signals.next() => self.signal(what),
             }
         }

@@ -1,6 +1,7 @@
 //! Moments as eve.json writes them: `2026-11-21T01:39:33.123456+0000`, always UTC.
 
 use crate::base::Time;
+use crate::io::clock::wall;
 use serde::{Serialize, Serializer};
 
 /// Serialises as text.
@@ -10,7 +11,7 @@ pub struct Stamp(pub Time);
 impl Stamp {
     /// In UTC. A time past the calendar's end is no real one: a broken capture's, shown as the last that can be.
     pub fn datetime(self) -> jiff::civil::DateTime {
-        let micros = i64::try_from(self.0.micros()).unwrap_or(i64::MAX);
+        let micros = i64::try_from(wall(self.0).micros()).unwrap_or(i64::MAX);
         let moment = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX);
         moment.to_zoned(jiff::tz::TimeZone::UTC).datetime()
     }

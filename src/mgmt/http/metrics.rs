@@ -2,6 +2,7 @@
 
 use super::exposition::{Exposition, Family, Kind};
 use super::families::{Place, place};
+use crate::io::clock::wall;
 use crate::mgmt::build;
 use crate::mgmt::control::{Control, DropCount, LcoreInfo, Status};
 use crate::mgmt::pulse::{Health, Vitals};
@@ -78,7 +79,7 @@ pub fn text(control: &dyn Control, health: &Health) -> String {
 }
 
 fn seconds(time: crate::base::Time) -> f64 {
-    time.micros() as f64 / 1e6
+    wall(time).micros() as f64 / 1e6
 }
 
 fn status(page: &mut Exposition, status: &Status, ports: &[String]) {

@@ -3,6 +3,7 @@
 use super::overrules::Overrules;
 use super::{Operator, lock};
 use crate::base::Time;
+use crate::io::clock::wall;
 use crate::mgmt::config::{Mode, Pair};
 use crate::mgmt::control::PairStatus;
 use crate::mgmt::kept::{self, Changes, Keeper};
@@ -44,17 +45,17 @@ impl Operator {
             sid: rule.sid,
             action: rule.what.word().to_owned(),
             who: rule.who,
-            since: rule.since.micros(),
-            until: rule.until.map(|until| until.micros()),
+            since: wall(rule.since).micros(),
+            until: rule.until.map(|until| wall(until).micros()),
         };
         let pass = |info: passes::PassInfo| kept::Pass {
             network: passes::name(&info.passed),
             note: info.note,
-            until: info.until.micros(),
+            until: wall(info.until).micros(),
         };
         let config = &self.loaded().config;
         let changed = |(pair, status): (&Pair, PairStatus)| {
-            let goes_back = status.goes_back.map(|(mode, until)| (mode, until.micros()));
+            let goes_back = status.goes_back.map(|(mode, until)| (mode, wall(until).micros()));
             let differs = status.mode != pair.mode.name() || goes_back.is_some();
             differs.then_some(kept::Mode { ports: status.ports, mode: status.mode, goes_back })
         };

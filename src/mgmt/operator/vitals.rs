@@ -7,6 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Operator {
+    /// Turns the lcores' clocks towards the system's.
+    pub fn turn_clock(&self) {
+        if let Some(micros) = lock(&self.clock).discipline() {
+            tracing::warn!(
+                "the system's clock was set by {:+.1} s: events and answers go by it from now on, and what waits for a time is not touched",
+                micros as f64 / 1e6
+            );
+        }
+    }
+
     pub(super) fn read_vitals(&self) -> Vitals {
         let now = self.now();
         let handle = self.handle();

@@ -2,6 +2,7 @@
 
 use super::tally::{Host, Tally, Times};
 use crate::base::Time;
+use crate::io::clock::wall;
 use crate::mgmt::revisions::file::make_folder;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 use std::fs;
@@ -208,7 +209,7 @@ fn whole(number: u64) -> i64 {
 }
 
 fn at(time: Time) -> i64 {
-    whole(time.micros())
+    whole(wall(time).micros())
 }
 
 /// VLAN ids, outermost first (12 bits each of the context), with dots between.

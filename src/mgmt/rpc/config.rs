@@ -3,6 +3,7 @@
 use super::fault;
 use super::proto as p;
 use super::service::{Reply, Service};
+use crate::io::clock::wall;
 use crate::mgmt::config::edit::Edit;
 use crate::mgmt::config::entries::Difference;
 use crate::mgmt::config::visit::Change;
@@ -153,7 +154,7 @@ impl p::config_server::Config for Service {
         let history = self.configure(|config| config.history()).await?;
         let waiting = history.goes_back;
         let (confirm_by, back_to, confirm_who) = waiting.map_or_else(Default::default, |waiting| {
-            (waiting.at.micros(), waiting.to.unwrap_or_default(), waiting.who)
+            (wall(waiting.at).micros(), waiting.to.unwrap_or_default(), waiting.who)
         });
         let revision = |r: crate::mgmt::revisions::Revision| p::ConfigRevision {
             number: r.number,
@@ -194,7 +195,7 @@ impl From<Committed> for p::ConfigCommitted {
             lines: c.lines,
             deferred: c.deferred.into_iter().map(Into::into).collect(),
             file: c.file.map(|file| file.display().to_string()).unwrap_or_default(),
-            confirm_by: c.back_at.map_or(0, |time| time.micros()),
+            confirm_by: c.back_at.map_or(0, |time| wall(time).micros()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::proto as p;
 use crate::base::DropReason;
+use crate::io::clock::wall;
 use crate::mgmt::control::{DropCount, Drops};
 
 pub(super) fn reply(drops: &Drops) -> p::DropsReply {
@@ -20,8 +21,8 @@ pub(super) fn reply(drops: &Drops) -> p::DropsReply {
     };
     p::DropsReply {
         drops: DropReason::ALL.iter().map(sum).collect(),
-        now: drops.now.micros(),
-        since: drops.since.micros(),
+        now: wall(drops.now).micros(),
+        since: wall(drops.since).micros(),
         received: drops.received.total,
         received_new: drops.received.new,
         parts: drops.counts.iter().map(part).collect(),

@@ -3,6 +3,7 @@
 use super::fault;
 use super::proto as p;
 use crate::base::Time;
+use crate::io::clock::wall;
 use crate::mgmt::control::IpActionInfo;
 use crate::mgmt::eve::proto_name;
 use std::net::IpAddr;
@@ -15,7 +16,7 @@ pub(super) fn address(text: &str) -> Result<Option<IpAddr>, Fault> {
 }
 
 pub(super) fn reply(actions: Vec<IpActionInfo>, now: Time) -> p::IpActionsReply {
-    p::IpActionsReply { actions: actions.into_iter().map(action).collect(), now: now.micros() }
+    p::IpActionsReply { actions: actions.into_iter().map(action).collect(), now: wall(now).micros() }
 }
 
 fn action(a: IpActionInfo) -> p::IpAction {
@@ -29,8 +30,8 @@ fn action(a: IpActionInfo) -> p::IpAction {
         port: a.port.into(),
         ingress: a.ingress,
         rule: a.rule.map(super::why::rule),
-        since: a.since.micros(),
-        until: a.until.micros(),
+        since: wall(a.since).micros(),
+        until: wall(a.until).micros(),
         packets: a.packets,
     }
 }

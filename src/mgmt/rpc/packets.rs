@@ -2,6 +2,7 @@
 
 use super::proto as p;
 use super::service::Service;
+use crate::io::clock::wall;
 use crate::mgmt::control::Control;
 use crate::mgmt::watching::{Feed, Shown, WatchRequest};
 use p::watch_reply::What;
@@ -91,7 +92,7 @@ async fn show(mut watched: Watched, count: u64, span: Duration, replies: Replies
 
 fn reply(shown: Shown) -> p::WatchReply {
     let packet = p::ShownPacket {
-        time: shown.time.micros(),
+        time: wall(shown.time).micros(),
         packet: shown.packet,
         port: shown.port.into(),
         length: shown.length,

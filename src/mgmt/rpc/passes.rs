@@ -3,6 +3,7 @@
 use super::fault::invalid;
 use super::proto as p;
 use crate::base::Time;
+use crate::io::clock::wall;
 use crate::mgmt::passes::{PassFault, PassInfo, PassRequest, name, parse};
 use std::time::Duration;
 use tonic::Status as Fault;
@@ -14,7 +15,7 @@ pub(super) fn request(asked: p::AddPassRequest) -> Result<PassRequest, Fault> {
 }
 
 pub(super) fn reply(passes: &[PassInfo], now: Time) -> p::PassesReply {
-    p::PassesReply { passes: passes.iter().map(pass).collect(), now: now.micros() }
+    p::PassesReply { passes: passes.iter().map(pass).collect(), now: wall(now).micros() }
 }
 
 pub(super) fn pass(info: &PassInfo) -> p::Pass {
@@ -22,8 +23,8 @@ pub(super) fn pass(info: &PassInfo) -> p::Pass {
         id: info.id,
         network: name(&info.passed),
         note: info.note.clone(),
-        since: info.since.micros(),
-        until: info.until.micros(),
+        since: wall(info.since).micros(),
+        until: wall(info.until).micros(),
         spared: info.spared,
         broad: info.passed.is_broad(),
     }

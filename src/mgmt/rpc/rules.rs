@@ -3,6 +3,7 @@
 use super::fault::{fault, invalid};
 use super::proto as p;
 use super::service::Service;
+use crate::io::clock::wall;
 use crate::mgmt::control::{ControlError, GenerationInfo, Reload};
 use crate::mgmt::overrule::{LONGEST, Overruled, Overruling};
 use crate::rules::lists::{Overrule, WORDS};
@@ -57,7 +58,7 @@ impl Service {
         let (done, overruled, now) = answer?;
         Ok(Response::new(p::RuleOverrides {
             overrides: overruled.into_iter().map(Into::into).collect(),
-            now: now.micros(),
+            now: wall(now).micros(),
             generation: done.map_or(0, |done| done.generation),
         }))
     }
@@ -70,8 +71,8 @@ impl From<Overruled> for p::RuleOverride {
             sid: rule.sid,
             action: rule.what.word().to_owned(),
             who: rule.who,
-            since: rule.since.micros(),
-            until: rule.until.map_or(0, |until| until.micros()),
+            since: wall(rule.since).micros(),
+            until: rule.until.map_or(0, |until| wall(until).micros()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::fault;
 use super::proto as p;
+use crate::io::clock::wall;
 use crate::mgmt::config::{LogLevel, Mode};
 use crate::mgmt::control::{
     Balanced, Control, ControlError, LONGEST_CONFIRM, LcoreInfo, ModeChange, PairStatus, SessionFilter,
@@ -277,7 +278,8 @@ impl p::rules_server::Rules for Service {
 
     async fn stats(&self, _: Request<p::RuleStatsRequest>) -> Reply<p::RuleStats> {
         let (rules, generation) = self.ask(|c| (c.ruleset(), c.status().generation)).await?;
-        let (at, loaded, refused, skipped) = (rules.at.micros(), rules.loaded, rules.refused, rules.skipped);
+        let (at, loaded, refused, skipped) =
+            (wall(rules.at).micros(), rules.loaded, rules.refused, rules.skipped);
         Ok(Response::new(p::RuleStats { generation, at, loaded, refused, skipped }))
     }
 
@@ -342,8 +344,8 @@ impl From<Status> for p::StatusReply {
         p::StatusReply {
             running_mode: s.running_mode,
             profile: s.profile,
-            started: s.started.micros(),
-            now: s.now.micros(),
+            started: wall(s.started).micros(),
+            now: wall(s.now).micros(),
             generation: s.generation,
             rules_loaded: s.rules_loaded,
             rules_refused: s.rules_refused,
@@ -365,7 +367,7 @@ impl From<Status> for p::StatusReply {
 
 impl Service {
     async fn pairs(&self) -> Reply<p::ModesReply> {
-        let (pairs, now) = self.ask(|c| (c.pairs(), c.status().now.micros())).await?;
+        let (pairs, now) = self.ask(|c| (c.pairs(), wall(c.status().now).micros())).await?;
         Ok(Response::new(p::ModesReply { pairs: pairs.into_iter().map(Into::into).collect(), now }))
     }
 }
@@ -373,7 +375,7 @@ impl Service {
 impl From<PairStatus> for p::Pair {
     fn from(s: PairStatus) -> p::Pair {
         let (before, until) = s.goes_back.unwrap_or_default();
-        p::Pair { ports: s.ports, mode: s.mode, confirm_by: until.micros(), before }
+        p::Pair { ports: s.ports, mode: s.mode, confirm_by: wall(until).micros(), before }
     }
 }
 
@@ -407,8 +409,8 @@ impl From<SessionInfo> for p::Session {
             state: s.state,
             tcp_state: s.tcp_state,
             verdict: s.verdict,
-            start: s.start.micros(),
-            last: s.last.micros(),
+            start: wall(s.start).micros(),
+            last: wall(s.last).micros(),
             packets_to_server: s.packets[ToServer],
             packets_to_client: s.packets[ToClient],
             bytes_to_server: s.bytes[ToServer],

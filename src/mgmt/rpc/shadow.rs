@@ -3,6 +3,7 @@
 use super::fault::{fault, invalid};
 use super::proto as p;
 use super::service::Service;
+use crate::io::clock::wall;
 use crate::mgmt::control::ControlError;
 use crate::mgmt::shadow::{LONGEST, Pair, RuleRow, ShadowReport, Shadowing};
 use std::time::Duration;
@@ -57,9 +58,9 @@ impl From<ShadowReport> for p::ShadowReport {
             refused: report.refused,
             beside: report.beside,
             in_force: report.in_force,
-            began: report.began.micros(),
-            until: report.until.micros(),
-            now: report.now.micros(),
+            began: wall(report.began).micros(),
+            until: wall(report.until).micros(),
+            now: wall(report.now).micros(),
             packets: report.packets,
             sessions: report.sessions,
             unfollowed: report.unfollowed,

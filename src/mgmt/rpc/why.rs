@@ -2,6 +2,7 @@
 
 use super::fault;
 use super::proto as p;
+use crate::io::clock::wall;
 use crate::mgmt::control::{Between, DropStory, RuleStory, Why};
 use crate::mgmt::eve::proto_name;
 use std::net::IpAddr;
@@ -53,8 +54,8 @@ fn story(s: DropStory) -> p::DropStory {
         generation: s.generation,
         packet: s.packet,
         port: s.port,
-        first: s.first.micros(),
-        last: s.last.micros(),
+        first: wall(s.first).micros(),
+        last: wall(s.last).micros(),
         frames: s.frames,
         spared: s.spared,
     }

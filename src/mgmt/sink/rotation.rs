@@ -4,6 +4,7 @@
 //! name is taken; so names sort by time, and the file being written keeps its own.
 
 use crate::base::Time;
+use crate::io::clock::wall;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub struct Rotation {
 impl Rotation {
     /// The number of the interval that a moment lies in.
     pub fn period(&self, at: Time) -> u64 {
-        u128::from(at.micros()).checked_div(self.interval.as_micros()).unwrap_or(0) as u64
+        u128::from(wall(at).micros()).checked_div(self.interval.as_micros()).unwrap_or(0) as u64
     }
 }
 
@@ -30,7 +31,7 @@ impl Rotation {
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
 
 fn stamp(at: Time) -> String {
-    let micros = i64::try_from(at.micros()).unwrap_or(i64::MAX);
+    let micros = i64::try_from(wall(at).micros()).unwrap_or(i64::MAX);
     let moment = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX);
     moment.strftime(STAMP).to_string()
 }

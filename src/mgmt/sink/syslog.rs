@@ -5,6 +5,7 @@
 
 use super::{Line, Sink, SinkCounts};
 use crate::base::Time;
+use crate::io::clock::wall;
 use std::io::Write as _;
 
 /// What is the same for all messages.
@@ -53,7 +54,7 @@ fn printable(text: &str, longest: usize) -> String {
 }
 
 fn timestamp(at: Time) -> impl std::fmt::Display {
-    let micros = i64::try_from(at.micros()).unwrap_or(i64::MAX);
+    let micros = i64::try_from(wall(at).micros()).unwrap_or(i64::MAX);
     let moment = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX);
     moment.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
 }

@@ -3,6 +3,7 @@
 
 use super::desk::{Desk, Past, Unconfirmed};
 use super::{kept, plain, unchanged};
+use crate::io::clock::wall;
 use crate::mgmt::config::{Loaded, text};
 use crate::mgmt::configure::Committed;
 use crate::mgmt::control::ControlError;
@@ -176,7 +177,7 @@ impl Operator {
                 (None, None) => "as it was before the first commit",
                 (None, Some(_)) => "as the configuration file had it",
             };
-            let (time, who, comment) = (self.started.micros(), "weir".into(), comment.to_owned());
+            let (time, who, comment) = (wall(self.started).micros(), "weir".into(), comment.to_owned());
             // What waits for a confirmation is not confirmed by being kept.
             let state = desk.unconfirmed.as_ref().map_or(State::Confirmed, |_| State::Unconfirmed);
             let first = Revision { number, time, who, comment, state };
@@ -184,7 +185,7 @@ impl Operator {
             before = Some(number);
         }
         number += 1;
-        let revision = Revision { number, time: self.now().micros(), ..revision };
+        let revision = Revision { number, time: wall(self.now()).micros(), ..revision };
         papers.coming = Some(store.prepare(&revision, text).map_err(unchanged)?);
         Ok((number, Past { number: before, text: desk.committed.clone() }))
     }
