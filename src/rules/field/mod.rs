@@ -1,5 +1,6 @@
 //! Numbers, names and flags that decoders find and rules ask for. **To add one: one line in [`table::TABLE`]**.
 
+mod dns;
 mod enip;
 pub mod http2;
 pub mod ike;

@@ -1,5 +1,6 @@
 //! Every field, a line each. Names are those of docs.suricata.io, "Suricata Rules"; numbers those of the protocols.
 
+use super::dns::{RCODES as DNS_RCODES, TYPES as DNS_TYPES};
 use super::industrial::{DIRECTIONS, DNP3_FUNCTIONS, DNP3_INDICATORS, ENIP_COMMANDS, ENIP_STATUS};
 use super::ldap::RESULTS as LDAP_RESULTS;
 use super::{Field, FieldKind};
@@ -78,7 +79,7 @@ pub(super) const TABLE: &[Field] = &[
     field("mqtt.flags", only(AppProto::Mqtt), Flags { max: U8, names: &[("dup", 8), ("retain", 1)] }, "flags of the message"),
     field("mqtt.qos", only(AppProto::Mqtt), Number { max: 2 }, "0 to 2"),
     field("mqtt.protocol_version", only(AppProto::Mqtt), Number { max: U8 }, "3, 4 or 5"),
-    field("mqtt.reason_code", only(AppProto::Mqtt), Number { max: U8 }, "why, in an answer").also(&["mqtt.connack.return_code"]),
+    field("mqtt.reason_code", only(AppProto::Mqtt), Number { max: U8 }, "why, in an answer").also(&["mqtt.connack.return_code"]).many(),
     field("mqtt.connack.session_present", only(AppProto::Mqtt), Names { max: 1, names: YES_NO }, "whether the broker knew the session"),
     field("mqtt.connect.flags", only(AppProto::Mqtt), Flags { max: U8, names: MQTT_CONNECT }, "flags of a CONNECT"),
     field("modbus", only(AppProto::Modbus), Modbus, "function, access, unit of a request"),
@@ -170,64 +171,6 @@ const HTTP2_ERRORS: &[(&str, u64)] = &[
     ("enhance_your_calm", 11),
     ("inadequate_security", 12),
     ("http_1_1_required", 13),
-];
-
-const DNS_RCODES: &[(&str, u64)] = &[
-    ("noerror", 0),
-    ("formerr", 1),
-    ("servfail", 2),
-    ("nxdomain", 3),
-    ("notimp", 4),
-    ("refused", 5),
-    ("yxdomain", 6),
-    ("yxrrset", 7),
-    ("nxrrset", 8),
-    ("notauth", 9),
-    ("notzone", 10),
-    ("badvers", 16),
-    ("badkey", 17),
-    ("badtime", 18),
-    ("badmode", 19),
-    ("badname", 20),
-    ("badalg", 21),
-    ("badtrunc", 22),
-];
-
-const DNS_TYPES: &[(&str, u64)] = &[
-    ("a", 1),
-    ("ns", 2),
-    ("cname", 5),
-    ("soa", 6),
-    ("wks", 11),
-    ("ptr", 12),
-    ("hinfo", 13),
-    ("minfo", 14),
-    ("mx", 15),
-    ("txt", 16),
-    ("sig", 24),
-    ("key", 25),
-    ("aaaa", 28),
-    ("loc", 29),
-    ("srv", 33),
-    ("naptr", 35),
-    ("kx", 36),
-    ("cert", 37),
-    ("dname", 39),
-    ("opt", 41),
-    ("ds", 43),
-    ("sshfp", 44),
-    ("rrsig", 46),
-    ("nsec", 47),
-    ("dnskey", 48),
-    ("nsec3", 50),
-    ("tlsa", 52),
-    ("svcb", 64),
-    ("https", 65),
-    ("tkey", 249),
-    ("tsig", 250),
-    ("ixfr", 251),
-    ("axfr", 252),
-    ("any", 255),
 ];
 
 const TLS_VERSIONS: &[(&str, u64)] = &[("1.0", 0x0301), ("1.1", 0x0302), ("1.2", 0x0303), ("1.3", 0x0304)];
