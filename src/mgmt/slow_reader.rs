@@ -56,6 +56,7 @@ mod tests {
     use std::time::Instant;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test is about how long it takes")]
     fn a_pipe_that_nobody_reads_costs_lines_and_one_wait_and_goes_on_with_whole_lines() {
         let (mut reads, mut writes) = std::io::pipe().unwrap();
         let (mut reader, line) = (SlowReader::new(), [&[b'x'; 9_999][..], b"\n"].concat());

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long nobody need have a pipe open for writing.
 const NOBODY: Duration = Duration::from_secs(2);
@@ -27,8 +27,8 @@ pub struct Opened {
 struct Patience {
     nobody: Duration,
     silence: Duration,
-    /// Of the last byte, or of the opening.
-    since: Instant,
+    /// For the next byte, so far.
+    waited: Duration,
     /// Something came: an end is one from then on.
     began: bool,
 }
@@ -48,7 +48,7 @@ fn open_with(path: &Path, nobody: Duration, silence: Duration) -> io::Result<Ope
     }
     // It may be another one by now than was looked at: whichever it is, the opening does not wait.
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    let patience = Patience { nobody, silence, since: Instant::now(), began: false };
+    let patience = Patience { nobody, silence, waited: Duration::ZERO, began: false };
     let pipe = file.metadata()?.file_type().is_fifo().then_some(patience);
     Ok(Opened { file, pipe })
 }
@@ -62,12 +62,14 @@ impl Opened {
 
 impl Patience {
     /// Waits a moment, or says for whom there was enough of that.
-    fn wait(&self, most: Duration, whom: &str) -> io::Result<()> {
-        if self.since.elapsed() >= most {
+    fn wait(&mut self, most: Duration, whom: &str) -> io::Result<()> {
+        if self.waited >= most {
             let text = format!("it is a pipe, and {whom} for {} s", most.as_secs_f64());
             return Err(io::Error::new(io::ErrorKind::TimedOut, text));
         }
-        std::thread::sleep(LOOK);
+        // Of a pipe that nobody writes into the kernel says that it has ended: there is nothing to be woken by.
+        std::thread::park_timeout(LOOK);
+        self.waited += LOOK;
         Ok(())
     }
 }
@@ -84,7 +86,7 @@ impl Read for Opened {
                     patience.wait(patience.silence, "nothing came out of it")?;
                 }
                 Ok(read) => {
-                    (patience.began, patience.since) = (true, Instant::now());
+                    (patience.began, patience.waited) = (true, Duration::ZERO);
                     return Ok(read);
                 }
                 Err(error) => return Err(error),

@@ -132,11 +132,11 @@ fn netflow_has_a_record_for_each_direction_that_was_used() {
         let style = Style { types: types.to_vec(), ..style(Medium::Capture) };
         let mut eve = Eve::new(style, RuleBook::default());
         assert_eq!(eve.event(&event, &[], &mut Vec::new()).is_some(), types.contains(&EventType::Flow));
-        let mut line = |nth| {
+        let line = |nth| {
             let mut line = Vec::new();
             eve.further(&event, nth, &mut line).map(|_| serde_json::from_slice(&line).unwrap())
         };
-        (0..).map_while(|nth| line(nth)).collect()
+        (0..).map_while(line).collect()
     };
     let both = further(flow_event(), &[EventType::Netflow]);
     let answers = json!({

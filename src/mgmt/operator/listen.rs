@@ -43,7 +43,7 @@ fn is_made(config: &Config, kind: EventType) -> bool {
     let wanted = convert::wanted(config);
     match kind {
         EventType::Alert | EventType::Stats => true,
-        EventType::Flow => wanted.flow,
+        EventType::Flow | EventType::Netflow => wanted.flow,
         EventType::Drop => wanted.drop,
         EventType::Anomaly => wanted.anomaly,
         EventType::Files => wanted.files,
