@@ -88,7 +88,7 @@ impl Multipart {
                 let found = self.find(bytes);
                 let data = match &found {
                     Some(found) => found.start,
-                    None => bytes.len().saturating_sub(self.delimiter.len()),
+                    None => self.before_delimiter(bytes),
                 };
                 self.data(bytes.get(..data).unwrap_or_default(), out);
                 let Some(found) = found else { return data };
@@ -125,6 +125,17 @@ impl Multipart {
             [.., b'\n'] => Some(at - 1..at + marker.len()),
             _ => None,
         })
+    }
+
+    /// How many of the bytes, in which there is no delimiter, none can begin in that ends behind them. All of these are
+    /// given at once: a packet does not leave before they were looked at.
+    fn before_delimiter(&self, bytes: &[u8]) -> usize {
+        let from = bytes.len().saturating_sub(self.delimiter.len());
+        let begins = |tail: &[u8]| {
+            let bare = self.delimiter.get(1..).unwrap_or_default();
+            self.delimiter.starts_with(tail) || bare.starts_with(tail)
+        };
+        (from..bytes.len()).find(|at| bytes.get(*at..).is_some_and(begins)).unwrap_or(bytes.len())
     }
 
     fn data(&mut self, data: &[u8], out: &mut dyn FnMut(Part<'_>)) {
@@ -218,6 +229,26 @@ mod tests {
         }
         let simple = b"--xx\r\nContent-Disposition: x; filename=a\r\n\r\n1\r\n--xx--\r\n--xx\r\n\r\n";
         assert_eq!(files(simple, 3), [("a".to_owned(), "1.".to_owned())]);
+    }
+
+    #[test]
+    fn only_what_may_begin_a_delimiter_waits() {
+        let mut multipart = Multipart::default();
+        let long = "b".repeat(MAX_BOUNDARY);
+        assert!(multipart.begin(format!("multipart/form-data; boundary={long}").as_bytes()));
+        let mut data = Vec::new();
+        let head = format!("--{long}\r\nContent-Disposition: form-data; filename=f\r\n\r\n");
+        for (piece, given) in
+            [(&*head, ""), ("evil", "evil"), ("word\r", "word"), ("x\n--b", "\rx"), ("c", "\n--bc")]
+        {
+            data.clear();
+            multipart.write(piece.as_bytes(), &mut |part| {
+                if let Part::Data(bytes) = part {
+                    data.extend_from_slice(bytes);
+                }
+            });
+            assert_eq!(String::from_utf8_lossy(&data), given, "{piece:?}");
+        }
     }
 
     #[test]
