@@ -71,9 +71,13 @@ pub struct Limits {
     /// Bytes that one read or write of SMB may carry, 0 for any (`max-read-size`, `max-write-size`).
     pub smb_read: u32,
     pub smb_write: u32,
+    /// The sum of a mail's body is made, where rules ask for it.
+    pub body_md5: bool,
     /// Layers of compression that are undone.
     pub compression_layers: usize,
     pub encrypted: Encrypted,
+    /// Rules look at a request with a later packet, by when its answer may be there and say what the request was about.
+    pub look_later: bool,
 }
 
 impl Default for Limits {
@@ -100,8 +104,10 @@ impl Default for Limits {
             bomb_free: 1 << 20,
             smb_read: 16 << 20,
             smb_write: 16 << 20,
+            body_md5: false,
             compression_layers: 2,
             encrypted: Encrypted::default(),
+            look_later: true,
         }
     }
 }
