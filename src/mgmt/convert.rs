@@ -1,5 +1,6 @@
 //! The configuration in the words of the layers below: their settings, ports and pools.
 
+use crate::app::Limits;
 use crate::base::{Addr, NetworkTable, PerDir, PortId, Time};
 use crate::inspect::{CostBook, Engine, MAX_ALERTS};
 use crate::io::dpdk::{EalConfig, HashFields, LogLevel, Memory, PoolConfig, PortConfig, Stamp};
@@ -216,7 +217,8 @@ pub fn services(
     costs: Option<Arc<CostBook>>,
 ) -> Result<Draft, StartFault> {
     let (packet_alert_max, exceptions) = (alerts(config), config.exceptions.policies());
-    let apps = config.app_layer.limits();
+    let look_later = config.streams.inspect == Inspect::Acknowledged;
+    let apps = Limits { look_later, ..config.app_layer.limits() };
     let inspection =
         inspect::Settings { packet_alert_max, seed, exceptions, apps, ..inspect::Settings::default() };
     let hosts = Arc::new(inspect::HostState::new(&inspection));
