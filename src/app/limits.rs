@@ -64,7 +64,7 @@ pub struct Limits {
     pub file: u64,
     pub file_minimum: u64,
     pub file_window: u64,
-    /// Bodies and files are looked into as they come: the minimums are waited for only by what further bytes could take back.
+    /// Rules look in the packet that brings something, before an answer may say more of it. Bodies and files are looked into as they come: the minimums are waited for only by what further bytes could take back.
     pub at_once: bool,
     /// First bytes of a file that its type is told by, where somebody asks for it.
     pub file_type: usize,
@@ -74,6 +74,8 @@ pub struct Limits {
     /// Bytes that one read or write of SMB may carry, 0 for any (`max-read-size`, `max-write-size`).
     pub smb_read: u32,
     pub smb_write: u32,
+    /// The sum of a mail's body is made, where rules ask for it.
+    pub body_md5: bool,
     /// Layers of compression that are undone.
     pub compression_layers: usize,
     pub encrypted: Encrypted,
@@ -111,6 +113,7 @@ impl Default for Limits {
             bomb_free: 1 << 20,
             smb_read: 16 << 20,
             smb_write: 16 << 20,
+            body_md5: false,
             compression_layers: 2,
             encrypted: Encrypted::default(),
         }

@@ -196,7 +196,28 @@ impl Transaction {
 
     /// A buffer that `build` writes behind what is there; it must only append.
     pub fn put_with(&mut self, dir: Dir, id: BufferId, build: impl FnOnce(&mut Vec<u8>)) {
-        if !self.wants(id) || self.items.len() >= MAX_ITEMS {
+        if self.wants(id) {
+            self.add_item(dir, id, build);
+        }
+    }
+
+    /// A buffer that [`rename`](Self::rename) may yet make `or`: it is there where anybody wants either.
+    pub fn put_or(&mut self, dir: Dir, id: BufferId, or: BufferId, build: impl FnOnce(&mut Vec<u8>)) {
+        if self.wants(id) || self.wants(or) {
+            self.add_item(dir, id, build);
+        }
+    }
+
+    /// Gives a buffer that nobody looked at yet another name.
+    pub fn rename(&mut self, dir: Dir, from: BufferId, to: BufferId) {
+        if self.inspected[dir].is_none() {
+            let named = self.items.iter_mut().filter(|item| item.dir == dir && item.id == from);
+            named.for_each(|item| item.id = to);
+        }
+    }
+
+    fn add_item(&mut self, dir: Dir, id: BufferId, build: impl FnOnce(&mut Vec<u8>)) {
+        if self.items.len() >= MAX_ITEMS {
             return;
         }
         let Some(Range { start, end }) = self.keep(build) else { return };

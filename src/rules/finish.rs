@@ -12,7 +12,7 @@ use super::ruleset::{
 use super::source::Span;
 use super::text::Fault;
 use ahash::{AHashMap, AHashSet};
-use checks::{check_absence, check_base64, check_case, check_directions};
+use checks::{check_absence, check_base64, check_case, check_directions, fold_case};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 const _: () = assert!(MAX_VARIABLES <= u8::MAX as usize);
@@ -106,6 +106,7 @@ pub fn finish(
 ) -> Result<Matching, Fault> {
     draft.close_buffer()?;
     draft.buffers.retain(|b| !b.steps.is_empty() || b.absence == Absence::Wanted);
+    draft.buffers.iter_mut().for_each(fold_case);
     for buffer in &draft.buffers {
         buffer.contents().try_for_each(check_content)?;
         check_reach(draft, buffer)?;

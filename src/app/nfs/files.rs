@@ -1,6 +1,6 @@
 //! File handles: their names, and the transactions of their data.
 
-use crate::app::{FileId, Sink, Transaction, TxId};
+use crate::app::{MAX_WAITING, Pieced, Sink, Transaction, TxId};
 use crate::base::{Dir, PerDir};
 use arrayvec::ArrayVec;
 
@@ -19,8 +19,7 @@ struct Known {
     name: Vec<u8>,
     used: u64,
     tx: PerDir<Option<TxId>>,
-    file: PerDir<Option<FileId>>,
-    next: PerDir<u64>,
+    file: PerDir<Pieced>,
 }
 
 #[derive(Debug, Default)]
@@ -75,8 +74,7 @@ impl Files {
         (!known.name.is_empty()).then_some(&known.name[..])
     }
 
-    /// Data of a file begins at `offset`; `opened` gets the transaction when it is new. A piece that does not continue what
-    /// came is a file of its own.
+    /// Data of a file begins at `offset`; `opened` gets the transaction when it is new.
     pub fn begin(
         &mut self,
         handle: &[u8],
@@ -89,7 +87,9 @@ impl Files {
         let known = self.known.get_mut(place.0)?;
         if known.tx[dir].is_none_or(|id| sink.tx(id).is_none()) {
             let id = sink.open()?;
-            (known.tx[dir], known.file[dir]) = (Some(id), None);
+            if known.tx[dir].replace(id).is_some() {
+                known.file[dir].restart(offset);
+            }
             let tx = sink.tx(id)?;
             opened(tx);
             if !known.name.is_empty() {
@@ -97,33 +97,35 @@ impl Files {
             }
         }
         let tx = sink.tx(known.tx[dir]?)?;
-        if let Some(file) = known.file[dir].filter(|_| known.next[dir] != offset) {
-            tx.close_file(file, true);
-            known.file[dir] = None;
-        }
-        known.next[dir] = offset;
+        known.file[dir].seek(offset, tx);
         Some(place)
     }
 
     pub fn grow(&mut self, place: Place, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
         let window = sink.limits.files(MAX_FILE.max(sink.limits.file));
         let Some(known) = self.known.get_mut(place.0) else { return };
-        known.next[dir] = known.next[dir].saturating_add(bytes.len() as u64);
         let Some(tx) = known.tx[dir].and_then(|id| sink.tx(id)) else { return };
-        if known.file[dir].is_none() {
-            known.file[dir] = tx.open_file(dir, &known.name, window);
+        known.file[dir].open(dir, &known.name, window, tx);
+        known.file[dir].grow(bytes, tx);
+        if known.file[dir].waiting() > 0 {
+            self.bound_waiting(place);
         }
-        if let Some(file) = known.file[dir] {
-            tx.grow_file(file, bytes);
+    }
+
+    /// Keeps what waits in all files within its bound, at the cost of this one's.
+    fn bound_waiting(&mut self, place: Place) {
+        let of = |known: &Known| Dir::BOTH.into_iter().map(|dir| known.file[dir].waiting()).sum::<usize>();
+        let waiting: usize = self.known.iter().map(of).sum();
+        if waiting > MAX_WAITING
+            && let Some(known) = self.known.get_mut(place.0)
+        {
+            Dir::BOTH.into_iter().for_each(|dir| known.file[dir].give_up());
         }
     }
 
     pub fn lose(&mut self, place: Place, dir: Dir, missing: u64, sink: &mut Sink<'_>) {
         let Some(known) = self.known.get_mut(place.0) else { return };
-        known.next[dir] = known.next[dir].saturating_add(missing);
-        if let (Some(tx), Some(file)) = (known.tx[dir].and_then(|id| sink.tx(id)), known.file[dir].take()) {
-            tx.close_file(file, true);
-        }
+        known.file[dir].lose(missing, known.tx[dir].and_then(|id| sink.tx(id)));
     }
 
     /// Nothing more comes of the file: it is committed, closed, or read to its end.
@@ -144,12 +146,10 @@ impl Known {
     fn end(&mut self, truncated: bool, sink: &mut Sink<'_>) {
         for dir in Dir::BOTH {
             let Some(tx) = self.tx[dir].take().and_then(|id| sink.tx(id)) else { continue };
-            if let Some(file) = self.file[dir].take() {
-                tx.close_file(file, truncated);
-            }
+            self.file[dir].end(truncated, tx);
             tx.complete(dir);
             tx.complete(dir.reversed());
         }
-        self.next = PerDir::default();
+        self.file = PerDir::default();
     }
 }

@@ -93,6 +93,17 @@ fn a_file_has_the_name_that_was_looked_up() {
 }
 
 #[test]
+fn what_is_written_backwards_is_one_file_too() {
+    let mut bench = bench();
+    for (xid, at, piece) in [(1, 4, b"ward"), (2, 0, b"back")] {
+        bench.data(Dir::ToServer, &record(&call(xid, 3, 7, &write(b"file", at, piece))));
+    }
+    let streamed = bench.transactions.iter().next().unwrap().streamed();
+    let files: Vec<_> = streamed.iter().map(|s| String::from_utf8_lossy(s.kept()).into_owned()).collect();
+    assert_eq!(files, ["ward", "backward"]);
+}
+
+#[test]
 fn what_is_read_is_a_file_too() {
     let mut bench = bench();
     let args = [opaque(b"file"), words(&[0, 0, 100])].concat();

@@ -1,7 +1,7 @@
 //! What a client has open: files and named pipes, their names, and the transactions of their data.
 
 use crate::app::dcerpc::{self, Association};
-use crate::app::{Carry, FileId, Framed, Sink, Transaction, TxId};
+use crate::app::{Carry, Framed, MAX_WAITING, Pieced, Sink, Transaction, TxId};
 use crate::base::{Dir, PerDir};
 
 /// Open at once in a session; a further one takes the place of the one opened longest ago.
@@ -36,11 +36,11 @@ pub struct Open {
     pub is_pipe: bool,
     /// Nobody saw it opened, nor its data yet.
     adopted: bool,
+    /// Nobody saw where its data began, a direction: it is taken to begin where it is seen first.
+    unseen: PerDir<bool>,
     age: u64,
     tx: PerDir<Option<TxId>>,
-    file: PerDir<Option<FileId>>,
-    /// Where the file's next byte belongs.
-    next: PerDir<u64>,
+    file: PerDir<Pieced>,
     rpc: Association,
     carry: PerDir<Carry>,
 }
@@ -64,6 +64,19 @@ impl Opens {
             && let Some(open) = self.get_mut(id)
         {
             Dir::BOTH.into_iter().for_each(|dir| open.carry[dir].reset());
+        }
+    }
+
+    /// Keeps what waits in all files within its bound, at the cost of this one's.
+    pub fn bound_waiting(&mut self, id: OpenId) {
+        if self.get_mut(id).is_none_or(|open| open.waiting() == 0) {
+            return;
+        }
+        let waiting: usize = self.all.iter().map(Open::waiting).sum();
+        if waiting > MAX_WAITING
+            && let Some(open) = self.get_mut(id)
+        {
+            Dir::BOTH.into_iter().for_each(|dir| open.file[dir].give_up());
         }
     }
 
@@ -109,7 +122,7 @@ impl Opens {
     pub fn adopt(&mut self, handle: Handle, is_pipe: bool, sink: &mut Sink<'_>) -> OpenId {
         let id = self.add(is_pipe, |_| {}, sink);
         if let Some(open) = self.get_mut(id) {
-            (open.handle, open.adopted) = (Some(handle), true);
+            (open.handle, open.adopted, open.unseen) = (Some(handle), true, PerDir([true; 2]));
         }
         id
     }
@@ -125,7 +138,7 @@ impl Open {
     /// Forgets it; memory stays.
     fn clear(&mut self) {
         (self.used, self.handle, self.is_pipe, self.adopted) = Default::default();
-        (self.tx, self.file, self.next) = Default::default();
+        (self.tx, self.file, self.unseen) = Default::default();
         self.name.clear();
         self.rpc.reset();
         Dir::BOTH.into_iter().for_each(|dir| self.carry[dir].reset());
@@ -133,6 +146,10 @@ impl Open {
 
     fn held(&self) -> usize {
         Dir::BOTH.into_iter().map(|dir| self.carry[dir].len()).sum()
+    }
+
+    fn waiting(&self) -> usize {
+        Dir::BOTH.into_iter().map(|dir| self.file[dir].waiting()).sum()
     }
 
     pub fn is_adopted(&self) -> bool {
@@ -147,16 +164,14 @@ impl Open {
     fn close(&mut self, truncated: bool, sink: &mut Sink<'_>) {
         for dir in Dir::BOTH {
             let Some(tx) = self.tx[dir].and_then(|id| sink.tx(id)) else { continue };
-            if let Some(file) = self.file[dir] {
-                tx.close_file(file, truncated);
-            }
+            self.file[dir].end(truncated, tx);
             tx.complete(dir);
             tx.complete(dir.reversed());
         }
         self.clear();
     }
 
-    /// Data at a place of the file begins: a piece that does not continue what came is a file of its own.
+    /// Data at a place of the file begins.
     pub fn seek(
         &mut self,
         dir: Dir,
@@ -166,7 +181,9 @@ impl Open {
     ) -> Option<TxId> {
         if self.tx[dir].is_none_or(|id| sink.tx(id).is_none()) {
             let id = sink.open()?;
-            (self.tx[dir], self.file[dir]) = (Some(id), None);
+            if self.tx[dir].replace(id).is_some() {
+                self.file[dir].restart(offset);
+            }
             let tx = sink.tx(id)?;
             opened(tx);
             if !self.name.is_empty() {
@@ -174,41 +191,33 @@ impl Open {
             }
         }
         let tx = sink.tx(self.tx[dir]?)?;
-        if let Some(file) = self.file[dir].filter(|_| self.next[dir] != offset) {
-            tx.close_file(file, true);
-            self.file[dir] = None;
+        if std::mem::take(&mut self.unseen[dir]) {
+            self.file[dir].restart(offset);
         }
-        self.next[dir] = offset;
+        self.file[dir].seek(offset, tx);
         self.begin_piece(dir, sink);
         self.tx[dir]
     }
 
     /// Opens the file, or its next piece, where none is open.
     fn begin_piece(&mut self, dir: Dir, sink: &mut Sink<'_>) {
-        if self.file[dir].is_some() {
-            return;
-        }
         let window = sink.limits.files(MAX_FILE.max(sink.limits.file));
         if let Some(tx) = self.tx[dir].and_then(|id| sink.tx(id)) {
-            self.file[dir] = tx.open_file(dir, &self.name, window);
+            self.file[dir].open(dir, &self.name, window, tx);
         }
     }
 
     /// More of the data that [`seek`](Self::seek) began.
     pub fn grow(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
-        self.next[dir] = self.next[dir].saturating_add(bytes.len() as u64);
         self.begin_piece(dir, sink);
-        if let (Some(tx), Some(file)) = (self.tx[dir].and_then(|id| sink.tx(id)), self.file[dir]) {
-            tx.grow_file(file, bytes);
+        if let Some(tx) = self.tx[dir].and_then(|id| sink.tx(id)) {
+            self.file[dir].grow(bytes, tx);
         }
     }
 
     /// Bytes of the data are lost: what follows is a file of its own.
     pub fn lose(&mut self, dir: Dir, missing: u64, sink: &mut Sink<'_>) {
-        self.next[dir] = self.next[dir].saturating_add(missing);
-        if let (Some(tx), Some(file)) = (self.tx[dir].and_then(|id| sink.tx(id)), self.file[dir].take()) {
-            tx.close_file(file, true);
-        }
+        self.file[dir].lose(missing, self.tx[dir].and_then(|id| sink.tx(id)));
         self.carry[dir].clear();
     }
 

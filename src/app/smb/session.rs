@@ -8,7 +8,7 @@ use super::ntlmssp;
 use super::sizes::Sizes;
 use crate::app::dcerpc;
 use crate::app::digits::push_hex;
-use crate::app::{Sink, Transaction, TxId};
+use crate::app::{Limits, Sink, Transaction, TxId};
 use crate::base::{Dir, PerDir};
 use crate::rules::{context, field};
 use arrayvec::ArrayVec;
@@ -237,6 +237,7 @@ impl Session {
                 if let Some(open) = self.opens.get_mut(id) {
                     open.grow(dir, bytes, sink);
                 }
+                self.opens.bound_waiting(id);
             }
             Target::Pipe(id) => {
                 self.rpc(header, id, dir, bytes, sink);
@@ -318,10 +319,17 @@ pub fn finish(tx: &mut Transaction, header: &Header) {
     tx.complete(Dir::ToClient);
 }
 
-/// A share's name: rules ask for those of named pipes by a name of their own.
-pub fn put_share(tx: &mut Transaction, is_pipe: bool, build: impl Fn(&mut Vec<u8>)) {
-    tx.put_with(Dir::ToServer, if is_pipe { NAMED_PIPE } else { SHARE }, &build);
+/// A share's name: rules ask for those of named pipes by a name of their own. Which it is the answer says; rules that look
+/// before it go by the name, unless they look later by rule: then what has no answer yet is a share, as in Suricata.
+pub fn put_share(tx: &mut Transaction, is_pipe: bool, limits: &Limits, build: impl Fn(&mut Vec<u8>)) {
+    let (id, or) = if is_pipe && limits.at_once { (NAMED_PIPE, SHARE) } else { (SHARE, NAMED_PIPE) };
+    tx.put_or(Dir::ToServer, id, or, &build);
     tx.note_with(if is_pipe { "named_pipe" } else { "share" }, &build);
+}
+
+/// The answer: the share is one of named pipes.
+pub fn tell_pipes(tx: &mut Transaction) {
+    tx.rename(Dir::ToServer, SHARE, NAMED_PIPE);
 }
 
 /// The share of named pipes, by its name.

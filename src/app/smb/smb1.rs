@@ -4,7 +4,7 @@ use super::command::smb1;
 use super::files::Handle;
 use super::header::{Header, SMB1_LEN, Version};
 use super::ntlmssp;
-use super::session::{Awaits, Session, finish, is_pipe_share, put_share};
+use super::session::{Awaits, Session, finish, is_pipe_share, put_share, tell_pipes};
 use super::smb2::note_create;
 use super::text::{len_with_end, push};
 use crate::app::cursor::Cursor;
@@ -100,8 +100,9 @@ fn request(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sink
             let is_pipe = service.starts_with(b"IPC")
                 || is_pipe_share(&narrow_end(name_end.unwrap_or(name), header.unicode));
             let tx = session.request(header, Awaits::Tree { is_pipe }, sink);
+            let limits = sink.limits;
             if let Some(tx) = tx.and_then(|id| sink.tx(id)) {
-                put_share(tx, is_pipe, |out| push(out, name, header.unicode));
+                put_share(tx, is_pipe, limits, |out| push(out, name, header.unicode));
                 let end = service.iter().position(|byte| *byte == 0).unwrap_or(service.len());
                 tx.note("service.request", service.get(..end).unwrap_or_default());
             }
@@ -284,9 +285,17 @@ fn response(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sin
         {
             tx.note("dialect", chosen);
         }
+        if matches!(pending.awaits, Awaits::Tree { .. }) && header.is_success() && serves_pipes(bytes) {
+            tell_pipes(tx);
+        }
         finish(tx, header);
     }
     own.unwrap_or(pending.tx)
+}
+
+/// Whether the answer to a tree connect says that the share is one of named pipes.
+fn serves_pipes(bytes: &[u8]) -> bool {
+    Body::of(bytes).is_some_and(|body| body.bytes(0).starts_with(b"IPC"))
 }
 
 /// The place of the dialect that the server took, among those offered.
@@ -317,8 +326,7 @@ fn answer(
         Awaits::Plain => None,
         Awaits::Tree { is_pipe } => {
             if success {
-                let service_is_pipe = Body::of(bytes).is_some_and(|body| body.bytes(0).starts_with(b"IPC"));
-                session.add_tree(header.tree, is_pipe || service_is_pipe);
+                session.add_tree(header.tree, is_pipe || serves_pipes(bytes));
             }
             None
         }

@@ -4,7 +4,7 @@ use super::command::{dialect_name, smb1, smb2};
 use super::files::Handle;
 use super::header::{Header, SMB2_LEN, STATUS_PENDING, Version};
 use super::ntlmssp;
-use super::session::{Awaits, Pending, Session, finish, is_pipe_share, put_share};
+use super::session::{Awaits, Pending, Session, finish, is_pipe_share, put_share, tell_pipes};
 use super::sizes;
 use super::text::push_utf16;
 use crate::app::cursor::Cursor;
@@ -88,8 +88,9 @@ fn request(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sink
             let name = part(bytes, u32::from(offset), u32::from(len))?;
             let is_pipe = ends_in_ipc(name);
             let tx = session.request(header, Awaits::Tree { is_pipe }, sink);
+            let limits = sink.limits;
             if let Some(tx) = tx.and_then(|id| sink.tx(id)) {
-                put_share(tx, is_pipe, |out| push_utf16(out, name));
+                put_share(tx, is_pipe, limits, |out| push_utf16(out, name));
             }
             tx
         }
@@ -311,7 +312,11 @@ fn answer(
                 let kind = fields.u8()?;
                 session.add_tree(header.tree, is_pipe || kind == SHARE_TYPE_PIPE);
                 let name = SHARE_TYPES.get(usize::from(kind)).copied().unwrap_or("UNKNOWN");
-                sink.tx(tx?)?.note("share_type", name.as_bytes());
+                let tx = sink.tx(tx?)?;
+                tx.note("share_type", name.as_bytes());
+                if kind == SHARE_TYPE_PIPE {
+                    tell_pipes(tx);
+                }
             }
             None
         }

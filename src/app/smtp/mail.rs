@@ -70,7 +70,7 @@ impl Mail {
         let Some(tx) = tx else { return };
         tx.advance(Dir::ToServer, ENVELOPE);
         self.frame = tx.begin(Dir::ToServer, DATA, window(limits));
-        if tx.wants(BODY_MD5) {
+        if limits.body_md5 && tx.wants(BODY_MD5) {
             self.sum = Some(Md5::new());
         }
     }

@@ -98,7 +98,7 @@ impl Config {
             tunnels: Tunnels::of(profile),
             fragments: Fragments::of(profile),
             streams: Streams::of(profile),
-            app_layer: AppLayer::default(),
+            app_layer: AppLayer::of(profile),
             exceptions: Exceptions::default(),
             ip_actions: IpActions::default(),
             host_os_policy,

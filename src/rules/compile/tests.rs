@@ -473,6 +473,43 @@ fn a_content_in_a_case_that_its_buffer_never_has_is_refused() {
 }
 
 #[test]
+fn digits_may_be_written_in_either_case() {
+    for (protocol, buffer, written, folded) in [
+        ("tls", "ja3.hash", "E7D7", "e7d7"),
+        ("tls", "ja3s.hash", "E7D7", "e7d7"),
+        ("ssh", "ssh.hassh", "E7D7", "e7d7"),
+        ("tls", "tls.cert_fingerprint", "AA|3a|0B", "aa:0b"),
+        ("tls", "tls.cert_serial", "aa|3a|0b", "AA:0B"),
+        ("tls", "tls.sni", "aA", "aA"),
+        ("tls", "ja3.hash; to_uppercase", "E7", "E7"),
+    ] {
+        let rule = one_of(protocol, &format!("{buffer}; content:\"{written}\";"));
+        let content = rule.buffers.iter().flat_map(|b| b.steps.iter()).find_map(|step| match step {
+            Step::Content(content) => Some(content.pattern.to_vec()),
+            _ => None,
+        });
+        assert_eq!(content.as_deref(), Some(folded.as_bytes()), "{buffer}");
+    }
+}
+
+#[test]
+fn a_threshold_that_suricata_refuses_is_refused() {
+    let told = |protocol: &str, options: &str| {
+        refusal(&format!("alert {protocol} any any -> any any ({options} sid:1;)"))
+    };
+    let backoff = |track: &str| format!("threshold:type backoff, track {track}, count 1, multiplier 10;");
+    assert_eq!(told("tcp", &backoff("by_src")), "`type backoff` counts by flow only");
+    one_of("tcp", &backoff("by_flow"));
+    let distinct = "detection_filter:track by_src, count 3, seconds 60, unique_on dst_port;";
+    for protocol in ["ip", "icmp"] {
+        assert_eq!(told(protocol, distinct), "`unique_on` counts ports, which this protocol has not");
+    }
+    for protocol in ["tcp", "udp", "sctp", "http"] {
+        one_of(protocol, distinct);
+    }
+}
+
+#[test]
 fn only_tcp_has_streams() {
     let rule = "alert udp any any -> any any (flow:only_stream; content:\"a\"; sid:1;)";
     assert!(refusal(rule).starts_with("`only_stream` is of TCP"));

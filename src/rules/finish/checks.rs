@@ -18,6 +18,31 @@ pub(super) fn check_absence(buffer: &DraftBuffer) -> Result<(), Fault> {
     }
 }
 
+/// Buffers of hexadecimal digits, and whether those are upper case: rules may write them in either, as Suricata documents.
+const DIGITS: [(&str, bool); 6] = [
+    ("ja3.hash", false),
+    ("ja3s.hash", false),
+    ("ssh.hassh", false),
+    ("ssh.hassh.server", false),
+    ("tls.cert_fingerprint", false),
+    ("tls.cert_serial", true),
+];
+
+/// Writes contents in the case that the digits of their buffer have.
+pub(super) fn fold_case(buffer: &mut DraftBuffer) {
+    let Context::App(id) = buffer.context else { return };
+    let known = DIGITS.iter().find(|(name, _)| *name == id.get().name);
+    let (Some((_, upper)), true) = (known, buffer.transforms.is_empty()) else { return };
+    for step in &mut buffer.steps {
+        if let DraftStep::Content(DraftContent { content, .. }) = step {
+            match upper {
+                true => content.pattern.make_ascii_uppercase(),
+                false => content.pattern.make_ascii_lowercase(),
+            }
+        }
+    }
+}
+
 /// A content in the case that the buffer never has is never found.
 pub(super) fn check_case(buffer: &DraftBuffer) -> Result<(), Fault> {
     let host = buffer.transforms.is_empty()

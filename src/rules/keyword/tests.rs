@@ -88,7 +88,7 @@ fn what_suricata_writes_is_accepted() {
         "stream_size:server,<,1111; stream_size:both,!=,3",
         "threshold:type limit, track by_src, seconds 60, count 1",
         "threshold:type backoff, track by_flow, count 1, multiplier 10",
-        "detection_filter:track by_dst, count 3, seconds 60, unique_on src_port",
+        "detection_filter:track by_dst, count 3, seconds 60",
         "tag:session,5,packets",
         "tag:host,100,packets,src",
         "tag:session",

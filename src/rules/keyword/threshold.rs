@@ -3,7 +3,7 @@
 use super::{Call, Keyword, Modifies, Value, choice, once};
 use crate::rules::draft::Draft;
 use crate::rules::number::small;
-use crate::rules::ruleset::{Tag, TagOf, TagUnit, Threshold, ThresholdKind, Track, UniqueOn};
+use crate::rules::ruleset::{RuleProtocol, Tag, TagOf, TagUnit, Threshold, ThresholdKind, Track, UniqueOn};
 use crate::rules::text::{Fault, Text};
 use std::time::Duration;
 
@@ -106,6 +106,10 @@ fn threshold(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         }
         _ => Duration::from_secs(u64::from(words.seconds.ok_or_else(|| missing(call, "seconds"))?)),
     };
+    let by_flow = words.track.is_none_or(|track| track == Track::ByFlow);
+    if matches!(kind, ThresholdKind::Backoff { .. }) && !by_flow {
+        return Err(call.value.fault("`type backoff` counts by flow only").help("write `track by_flow`"));
+    }
     if words.multiplier.is_some() && !matches!(kind, ThresholdKind::Backoff { .. }) {
         return Err(call.value.fault("`multiplier` is for `type backoff` only"));
     }
@@ -139,10 +143,18 @@ fn detection_filter(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {
         window: Duration::from_secs(u64::from(seconds)),
         unique_on: words.unique_on,
     };
+    if words.unique_on.is_some() && !has_ports(draft.protocol) {
+        return Err(call.value.fault("`unique_on` counts ports, which this protocol has not"));
+    }
     if draft.threshold.is_some() {
         return Err(call.name.fault("a rule has `threshold` or `detection_filter`, not both"));
     }
     once(&mut draft.detection_filter, filter, call)
+}
+
+fn has_ports(protocol: RuleProtocol) -> bool {
+    use RuleProtocol::{Sctp, Tcp, TcpOrUdp, TcpPacket, TcpStream, Udp};
+    matches!(protocol, Tcp | TcpPacket | TcpStream | Udp | TcpOrUdp | Sctp)
 }
 
 fn tag(draft: &mut Draft, call: Call<'_>) -> Result<(), Fault> {

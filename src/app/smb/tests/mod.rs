@@ -19,6 +19,39 @@ fn a_share_and_a_share_of_pipes_have_buffers_of_their_own() {
     assert!(bench.complete(0, Dir::ToServer) && bench.complete(0, Dir::ToClient));
 }
 
+/// `smb-filename`, `flow-tx-cnt`: rules look at a request when the client speaks again.
+#[test]
+fn a_share_of_pipes_is_a_share_for_rules_that_look_before_its_answer() {
+    const IPC: &str = "\\\\host\\IPC$";
+    let answers = [
+        (
+            session(&[ask(new::TREE_CONNECT, 1, 0, &tree_connect(IPC))]),
+            session(&[reply(new::TREE_CONNECT, 1, 5, &[16, 0, 2, 0])]),
+        ),
+        (
+            session(&[tree_connect_andx(IPC, "?????")]),
+            session(&[smb1(old::TREE_CONNECT_ANDX, true, &[0xff, 0, 0, 0, 1, 0], b"IPC\0")]),
+        ),
+    ];
+    for (request, answer) in answers {
+        for (looks_first, wanted) in [(false, "smb.named_pipe"), (true, "smb.share")] {
+            let mut bench = bench();
+            bench.data(Dir::ToServer, &request);
+            assert_eq!(bench.text(0, "smb.share").as_deref(), Some(IPC));
+            if looks_first {
+                bench.transactions.iter_mut().for_each(|tx| tx.looked_at(Dir::ToServer));
+            }
+            bench.data(Dir::ToClient, &answer);
+            assert_eq!(bench.text(0, wanted).as_deref(), Some(IPC));
+            assert_eq!(bench.texts(0, "smb.share").len() + bench.texts(0, "smb.named_pipe").len(), 1);
+        }
+        let mut bench = bench();
+        bench.limits.at_once = true;
+        bench.data(Dir::ToServer, &request);
+        assert_eq!(bench.text(0, "smb.named_pipe").as_deref(), Some(IPC), "by its name");
+    }
+}
+
 #[test]
 fn what_is_written_is_a_file() {
     let mut bench = opened("\\\\host\\docs", "dir\\a.txt");
@@ -32,6 +65,18 @@ fn what_is_written_is_a_file() {
     let file = &tx.files()[0];
     assert_eq!((tx.file_name(file), file.size, file.closed), (&b"dir\\a.txt"[..], 7, true));
     assert!(!file.truncated);
+}
+
+/// Each piece alone, and all of them in their order.
+#[test]
+fn what_is_written_backwards_is_one_file_too() {
+    let mut bench = opened("\\\\host\\docs", "a.txt");
+    for (message, at, piece) in [(3, 8, b"file"), (4, 4, b"wird"), (5, 0, b"back")] {
+        bench.data(Dir::ToServer, &session(&[ask(new::WRITE, message, 5, &write(FILE, at, piece))]));
+    }
+    let files = bench.transactions.iter().nth(2).unwrap().streamed();
+    let files: Vec<_> = files.iter().map(|s| String::from_utf8_lossy(s.kept()).into_owned()).collect();
+    assert!(files.contains(&"file".to_owned()) && files.contains(&"backwirdfile".to_owned()), "{files:?}");
 }
 
 #[test]
@@ -188,6 +233,7 @@ fn smb1_shares_and_files() {
 #[test]
 fn smb1_pipes_by_their_service() {
     let mut bench = bench();
+    bench.limits.at_once = true;
     bench.data(Dir::ToServer, &session(&[tree_connect_andx("\\\\host\\pipes", "IPC")]));
     assert_eq!(bench.text(0, "smb.named_pipe").unwrap(), "\\\\host\\pipes");
     let data = rpc(0, b"question");

@@ -1,6 +1,7 @@
 //! `[app-layer]`: bounds of decoders. Names are those of `suricata.yaml` where it has one.
 
 use crate::app::{Encrypted, Limits, WhenEncrypted};
+use crate::mgmt::config::Profile;
 use crate::mgmt::config::value::{Bytes, Within, words};
 use crate::mgmt::config::visit::{Section, Visitor};
 
@@ -36,6 +37,7 @@ pub struct AppLayer {
     pub http: AppHttp,
     pub files: Bodies,
     pub smb: AppSmb,
+    pub smtp: AppSmtp,
     pub tls: Sealing,
     pub ssh: Sealing,
 }
@@ -69,8 +71,13 @@ pub struct AppSmb {
     pub max_write: u32,
 }
 
-impl Default for AppLayer {
-    fn default() -> AppLayer {
+#[derive(Clone, Debug)]
+pub struct AppSmtp {
+    pub body_md5: bool,
+}
+
+impl AppLayer {
+    pub fn of(profile: Profile) -> AppLayer {
         let limits = Limits::default();
         let bytes = |bytes: usize| Bytes(bytes as u64);
         let bodies = |limit, minimum, window| Bodies {
@@ -98,13 +105,12 @@ impl Default for AppLayer {
             },
             files: bodies(limits.file, limits.file_minimum, limits.file_window),
             smb: AppSmb { max_read: limits.smb_read, max_write: limits.smb_write },
+            smtp: AppSmtp { body_md5: profile != Profile::Suricata },
             tls: Sealing { handling: EncryptionHandling::Default },
             ssh: Sealing { handling: EncryptionHandling::TrackOnly },
         }
     }
-}
 
-impl AppLayer {
     pub fn limits(&self) -> Limits {
         // 0 stands for all of a body, as in suricata.yaml.
         let all = |limit: Bytes| if limit.0 == 0 { u64::MAX } else { limit.0 };
@@ -130,6 +136,7 @@ impl AppLayer {
             bomb_free: self.http.bomb.0,
             smb_read: self.smb.max_read,
             smb_write: self.smb.max_write,
+            body_md5: self.smtp.body_md5,
             compression_layers: usize::from(self.http.layers),
             encrypted: Encrypted { tls: self.tls.handling.told(), ssh: self.ssh.handling.told() },
             ..Limits::default()
@@ -176,6 +183,7 @@ impl Section for AppLayer {
             &mut Named(&mut self.files, FILES),
         );
         v.section("smb", "SMB.", &mut self.smb);
+        v.section("smtp", "SMTP.", &mut self.smtp);
         v.section("tls", "TLS.", &mut self.tls);
         v.section("ssh", "SSH.", &mut self.ssh);
     }
@@ -229,6 +237,16 @@ impl Section for AppSmb {
     }
 }
 
+impl Section for AppSmtp {
+    fn visit(&mut self, v: &mut dyn Visitor) {
+        v.value(
+            "body-md5",
+            "Make the sum of a mail's body where rules ask for it (`email.body_md5`); without, they do not match.",
+            &mut self.body_md5,
+        );
+    }
+}
+
 /// Name and meaning of each of a body's keys.
 type Words = [(&'static str, &'static str); 3];
 
@@ -268,9 +286,9 @@ mod tests {
 
     #[test]
     fn what_no_key_changes_is_as_it_was() {
-        let limits = AppLayer::default().limits();
+        let limits = AppLayer::of(Profile::Suricata).limits();
         assert_eq!(format!("{limits:?}"), format!("{:?}", Limits::default()));
-        let mut all = AppLayer::default();
+        let mut all = AppLayer::of(Profile::Inline);
         all.http.request.limit = Bytes(0);
         assert_eq!(all.limits().request_body, u64::MAX);
     }
