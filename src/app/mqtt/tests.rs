@@ -133,7 +133,7 @@ fn a_message_longer_than_the_bound_is_cut_and_stepped_over() {
 fn a_record_has_the_properties_of_version_five() {
     let mut bench = bench();
     let will = b"\x05\x18\0\0\0\xc8\0\x01t\0\x01m";
-    let properties = b"\x12\x21\0\xde\x26\0\x01k\0\x03v.w\x09\0\x02\x3c\xa4";
+    let properties = b"\x11\x21\0\xde\x26\0\x01k\0\x03v.w\x09\0\x02\x3c\xa4";
     let body = [&b"\0\x04MQTT\x05\x04\0\x3c"[..], properties, b"\0\x01c", will].concat();
     bench.data(Dir::ToServer, &[&[0x10, body.len() as u8][..], &body].concat());
     bench.data(Dir::ToClient, CONNACK);
