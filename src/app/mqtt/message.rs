@@ -176,12 +176,12 @@ pub fn answer(body: &[u8], version: u8) -> Option<(u16, Option<u8>, &[u8])> {
 }
 
 /// SUBSCRIBE and UNSUBSCRIBE: the identifier, properties, and the topics. Of SUBSCRIBE each has a byte of options behind it.
-pub fn topics<'a>(
-    body: &'a [u8],
+pub fn topics(
+    body: &[u8],
     version: u8,
     with_options: bool,
     mut topic: impl FnMut(&[u8], Option<u8>),
-) -> Option<(u16, &'a [u8])> {
+) -> Option<(u16, &[u8])> {
     let mut cursor = Cursor::big(body);
     let id = cursor.u16()?;
     let properties = properties(&mut cursor, version)?;
