@@ -115,6 +115,13 @@ impl Streamed {
         self.view(self.inspected).filter(|_| self.window.at_once || self.is_enough())
     }
 
+    /// [`ready`](Self::ready)'s window as rules evaluate it: all of it is fresh that not everyone has looked at, for what kept a rule from
+    /// looking before (a bit that was not set) may have gone.
+    pub fn unsettled(&self) -> Option<View<'_>> {
+        let (bytes, base, _) = self.ready()?;
+        Some((bytes, base, usize::try_from(self.settled.saturating_sub(base)).ok()?))
+    }
+
     /// The same for what further bytes could take back (`content:!"x"`): never before there is enough.
     pub fn gathered(&self) -> Option<View<'_>> {
         self.view(self.settled).filter(|_| self.is_enough())
@@ -227,6 +234,7 @@ mod tests {
         assert!(!body.is_due());
         body.grow(b"cd");
         assert_eq!((body.ready(), body.gathered()), (Some((&b"abcd"[..], 0, 2)), None));
+        assert_eq!(body.unsettled(), Some((&b"abcd"[..], 0, 0)));
         body.looked_at();
         body.grow(b"e");
         assert_eq!(

@@ -348,7 +348,7 @@ impl Turn<'_> {
         for streamed in tx.streamed().iter().filter(|s| s.id == id && s.dir == way) {
             there |= !streamed.is_empty();
             open |= !streamed.is_full();
-            let view = if program.lasts() { streamed.ready() } else { streamed.gathered() };
+            let view = if program.lasts() { streamed.unsettled() } else { streamed.gathered() };
             if let Some((bytes, base, fresh_from)) = view {
                 let subject = Subject::window(bytes, base, fresh_from).in_order(order);
                 holds = holds || self.transformed_matches(buffer, program, subject);
