@@ -66,6 +66,13 @@ fn an_answer_without_a_length_does_not_wait_for_its_end() {
 }
 
 #[test]
+fn text_that_says_it_is_compressed_is_looked_into_as_it_comes() {
+    let head = b"HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n";
+    let talk = answered(&[head, b"it begins evil-", b"word and", b"behind it"]);
+    stopped(&talk, r#"drop http any any -> any any (msg:"m"; file.data; content:"evil-word"; sid:1;)"#);
+}
+
+#[test]
 fn a_long_body_is_looked_into_as_it_comes() {
     let head = "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n";
     let talk = posted(head, &[b"it begins evil-", b"word and", b"behind it", &[b'.'; 20_000]]);

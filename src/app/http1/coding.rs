@@ -249,9 +249,15 @@ impl Layer {
         match self.kept.len() {
             0 | 1 if !last => None,
             _ if is_zlib(&self.kept) => Some(State::Inflate { gzip: false }),
-            _ if !full => None,
+            _ if !full && !self.is_no_deflate() => None,
             _ => Some(if self.is_raw_deflate(last) { State::Inflate { gzip: false } } else { State::Plain }),
         }
+    }
+
+    /// What no more bytes make DEFLATE need not wait for them.
+    fn is_no_deflate(&mut self) -> bool {
+        let Some(inflate) = fresh(&mut self.inflate) else { return false };
+        matches!(inflate.run(&mut self.kept.as_slice(), &mut |_| true), Inflated::Failed)
     }
 
     fn is_raw_deflate(&mut self, last: bool) -> bool {
