@@ -18,7 +18,7 @@ pub(super) fn check_absence(buffer: &DraftBuffer) -> Result<(), Fault> {
     }
 }
 
-/// Buffers of hexadecimal digits, and whether those are upper case: rules may write them in either, as Suricata documents.
+/// Buffers of hexadecimal digits, and whether those are upper case: rules may write them in either.
 const DIGITS: [(&str, bool); 6] = [
     ("ja3.hash", false),
     ("ja3s.hash", false),
