@@ -7,7 +7,7 @@ mod io_dpdk_support;
 
 use io_dpdk_support::{eal, null_port, pool, whole};
 use proptest::test_runner::{Config, TestRunner};
-use weir::io::dpdk::{Lcore, PoolConfig, ring};
+use weir::io::dpdk::{Lcore, Pool, PoolConfig, ring};
 use weir::io::{Burst, Frame, FrameAllocator, FrameMeta, PacketIo, free_burst};
 
 fn bytes(frame: &Frame) -> Vec<u8> {
@@ -41,6 +41,25 @@ fn a_frames_metadata_survives_trimming_appending_and_sharing() {
     assert_eq!((bytes(&share), frame.len()), (vec![7; 20], 60));
     drop((frame, share));
     whole(&pool);
+}
+
+/// Whether the kernel refuses 260 GB: it does not promise more than there is, and there is less.
+fn memory_is_bounded() -> bool {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let total = read("/proc/meminfo").split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok());
+    read("/proc/sys/vm/overcommit_memory").trim() == "0" && total.is_some_and(|kib| kib < 128 << 20)
+}
+
+#[test]
+fn a_pool_for_which_there_is_no_memory_says_so_and_the_next_can_be_made() {
+    if !memory_is_bounded() {
+        return eprintln!("skipped: here the kernel may promise that much");
+    }
+    let eal = eal(1);
+    let most = PoolConfig { segments: 4_000_000, cache: 0, segment_bytes: 65_000, ..PoolConfig::default() };
+    let error = Pool::new(&eal, &most).err().unwrap().to_string();
+    assert!(error.contains("Cannot allocate memory"), "{error}");
+    pool(&eal, PoolConfig { segments: 15, cache: 0, ..PoolConfig::default() });
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)] // mappings and mempools; every block says why it is sound
 
+use super::{last_reason, reason};
 use dpdk_sys::{rte_mempool, rte_mempool_memhdr, rte_pktmbuf_pool_private};
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::NonNull;
@@ -12,7 +13,7 @@ use std::ptr::NonNull;
 /// What the kernel calls a transparent huge page on x86-64; elsewhere it may be larger, and then no more is lost than speed.
 const HUGE: usize = 2 << 20;
 
-/// Made as `rte_pktmbuf_pool_create_by_ops` makes one, but for where its segments are. `None`: `rte_errno` says why.
+/// Made as `rte_pktmbuf_pool_create_by_ops` makes one, but for where its segments are. An error says why there is none.
 ///
 /// # Safety
 /// EAL runs.
@@ -23,7 +24,7 @@ pub(super) unsafe fn pool(
     room: u16,
     node: i32,
     ring: &CStr,
-) -> Option<NonNull<rte_mempool>> {
+) -> Result<NonNull<rte_mempool>, String> {
     let private = rte_pktmbuf_pool_private { mbuf_data_room_size: room, ..Default::default() };
     let element = size_of::<dpdk_sys::rte_mbuf>() as u32 + u32::from(room);
     let private_bytes = size_of::<rte_pktmbuf_pool_private>() as u32;
@@ -40,31 +41,32 @@ pub(super) unsafe fn pool(
             node,
             flags,
         );
-        let pool = NonNull::new(pool)?;
+        let pool = NonNull::new(pool).ok_or_else(last_reason)?;
         let raw = pool.as_ptr();
-        let named = dpdk_sys::rte_mempool_set_ops_byname(raw, ring.as_ptr(), std::ptr::null_mut()) == 0;
+        let named = dpdk_sys::rte_mempool_set_ops_byname(raw, ring.as_ptr(), std::ptr::null_mut());
         dpdk_sys::rte_pktmbuf_pool_init(raw, (&raw const private).cast_mut().cast::<c_void>());
-        if !named || !populate(raw, segments) {
+        let made = if named == 0 { populate(raw, segments) } else { Err(reason(named)) };
+        if let Err(why) = made {
             dpdk_sys::rte_mempool_free(raw);
-            return None;
+            return Err(why);
         }
         dpdk_sys::rte_mempool_obj_iter(raw, Some(dpdk_sys::rte_pktmbuf_init), std::ptr::null_mut());
-        Some(pool)
+        Ok(pool)
     }
 }
 
 /// # Safety
 /// `pool` is the caller's, new and empty.
-unsafe fn populate(pool: *mut rte_mempool, segments: u32) -> bool {
+unsafe fn populate(pool: *mut rte_mempool, segments: u32) -> Result<(), String> {
     // SAFETY: the pool lives; the numbers are its own.
     let each =
         unsafe { (*pool).header_size as usize + (*pool).elt_size as usize + (*pool).trailer_size as usize };
     let Some(bytes) =
         (segments as usize).checked_mul(each).and_then(|all| all.checked_next_multiple_of(HUGE))
     else {
-        return false;
+        return Err("more than can be addressed".to_owned());
     };
-    let Some(mapping) = map(bytes + HUGE) else { return false };
+    let mapping = map(bytes + HUGE)?;
     let start = mapping.as_ptr() as usize;
     let skipped = start.next_multiple_of(HUGE) - start;
     // SAFETY: `bytes` from there lie within the mapping, which is the pool's from now on: `unmap` gets its begin and ends it.
@@ -81,18 +83,23 @@ unsafe fn populate(pool: *mut rte_mempool, segments: u32) -> bool {
             mapping.as_ptr(),
         )
     };
-    if populated < 0 {
+    if populated <= 0 {
         // SAFETY: the pool did not take it.
         unsafe { libc::munmap(mapping.as_ptr(), bytes + HUGE) };
     }
-    populated >= 0 && populated.unsigned_abs() == segments
+    match populated {
+        error if error < 0 => Err(reason(error)),
+        some if some.unsigned_abs() == segments => Ok(()),
+        some => Err(format!("there was room for {some}")),
+    }
 }
 
-fn map(bytes: usize) -> Option<NonNull<c_void>> {
+fn map(bytes: usize) -> Result<NonNull<c_void>, String> {
     let (rights, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: a new mapping, nobody's yet.
     let at = unsafe { libc::mmap(std::ptr::null_mut(), bytes, rights, kind, -1, 0) };
-    NonNull::new(at).filter(|_| at != libc::MAP_FAILED)
+    let failed = || std::io::Error::last_os_error().to_string();
+    NonNull::new(at).filter(|_| at != libc::MAP_FAILED).ok_or_else(failed)
 }
 
 /// Ends the mapping that a pool leaves behind.

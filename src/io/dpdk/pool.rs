@@ -95,10 +95,10 @@ impl Pool {
                 let (name, ring) = (name.as_ptr(), ring.as_ptr());
                 let pool =
                     dpdk_sys::rte_pktmbuf_pool_create_by_ops(name, segments, cache, 0, room, node, ring);
-                NonNull::new(pool)
+                NonNull::new(pool).ok_or_else(last_reason)
             }
         };
-        let pool = pool.ok_or_else(|| fail(last_reason(), hint))?;
+        let pool = pool.map_err(|why| fail(why, hint))?;
         let segment_bytes = config.segment_bytes;
         Ok(Pool(Arc::new(Inner { pool, segments, segment_bytes, eal: Arc::clone(eal) })))
     }
