@@ -106,7 +106,7 @@ impl Bench {
     pub(crate) fn streamed(&self, tx: usize, buffer: &str) -> Option<String> {
         let id = context::sticky(buffer)?;
         let tx = self.transactions.iter().nth(tx)?;
-        let found = tx.streamed().iter().find(|s| s.id == id)?;
+        let found = tx.streamed().iter().find(|s| s.is(id))?;
         Some(String::from_utf8_lossy(found.kept()).into_owned())
     }
 

@@ -28,6 +28,8 @@ pub type View<'a> = (&'a [u8], u64, usize);
 #[derive(Clone, Debug)]
 pub struct Streamed {
     pub id: BufferId,
+    /// Its other name: a body that is a file is both, byte for byte.
+    also: Option<BufferId>,
     pub dir: Dir,
     bytes: Vec<u8>,
     /// Place of the first byte kept.
@@ -50,6 +52,7 @@ impl Streamed {
     pub(super) fn new(dir: Dir, id: BufferId, window: Window, bytes: Vec<u8>) -> Streamed {
         Streamed {
             id,
+            also: None,
             dir,
             bytes,
             base: 0,
@@ -61,6 +64,19 @@ impl Streamed {
             ended: false,
             truncated: false,
         }
+    }
+
+    /// The name it was begun under, and the other one.
+    pub fn names(&self) -> (BufferId, Option<BufferId>) {
+        (self.id, self.also)
+    }
+
+    pub fn is(&self, id: BufferId) -> bool {
+        self.id == id || self.also == Some(id)
+    }
+
+    pub(super) fn name_also(&mut self, id: BufferId) {
+        self.also = Some(id);
     }
 
     fn kept_to(&self) -> u64 {

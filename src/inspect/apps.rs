@@ -25,6 +25,8 @@ type Sets = Box<[(u16, Set)]>;
 pub(crate) struct Apps {
     /// By buffer: one set a chain of transformations, with the chain's number.
     sets: PerDir<Box<[Sets]>>,
+    /// Of what is a body and a file at once: the sets of both buffers as one, so that its bytes are gone through once.
+    of_bodies: PerDir<Sets>,
     /// By protocol: rules whose fast pattern stands in the payload or the stream.
     payload: PerDir<Box<[Option<Set>]>>,
     /// By protocol: rules that no pattern announces.
@@ -54,7 +56,7 @@ impl Apps {
             });
             let members: Vec<(RuleIndex, &Rule)> =
                 members.map(|(n, (rule, _))| (RuleIndex(n as u32), rule)).collect();
-            apps.sets[dir] = build_sets(&members, dir, &set.windows)?;
+            (apps.sets[dir], apps.of_bodies[dir]) = build_sets(&members, dir, &set.windows)?;
             let others = members.into_iter().filter(|(_, rule)| announced(rule).is_none());
             let (events, others): (Vec<_>, Vec<_>) = others.partition(asks_event);
             let (in_payload, bare): (Vec<_>, Vec<_>) =
@@ -83,6 +85,14 @@ impl Apps {
         self.sets[dir].get(usize::from(buffer.0)).map_or(&[], |sets| sets)
     }
 
+    /// The same for bytes that are both buffers'.
+    pub(crate) fn sets_of_both(&self, dir: Dir, buffer: BufferId, also: BufferId) -> &[(u16, Set)] {
+        if buffer == body_of(dir) && also == FILE_DATA {
+            return &self.of_bodies[dir];
+        }
+        self.sets(dir, buffer)
+    }
+
     /// The set to search the bytes behind a transaction with, as far as rules over transactions look there.
     pub(crate) fn payload_set(&self, dir: Dir, proto: AppProto) -> Option<&Set> {
         self.payload[dir].get(proto as usize)?.as_ref()
@@ -107,7 +117,8 @@ impl Apps {
 
     pub(crate) fn all_sets(&self) -> impl Iterator<Item = &Set> {
         let of_buffers = self.sets.0.iter().flat_map(|sets| sets.iter()).flat_map(|sets| sets.iter());
-        of_buffers.map(|(_, set)| set).chain(self.payload_sets())
+        let of_bodies = self.of_bodies.0.iter().flat_map(|sets| sets.iter());
+        of_buffers.chain(of_bodies).map(|(_, set)| set).chain(self.payload_sets())
     }
 }
 
@@ -168,8 +179,13 @@ fn uses_apps(rule: &Rule, kind: Kind) -> bool {
 /// By chain, and what can stand at one offset apart, which is no search: but not where bytes would be transformed twice for it.
 type Chains<'r> = BTreeMap<(u16, bool), Vec<Member<'r>>>;
 
-fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir, known: &Windows) -> Result<Box<[Sets]>, TooLarge> {
-    let mut buffers: Vec<Chains<'_>> = vec![BTreeMap::new(); context::COUNT];
+/// Each buffer's sets, and those of a body that is a file.
+fn build_sets(
+    members: &[(RuleIndex, &Rule)],
+    dir: Dir,
+    known: &Windows,
+) -> Result<(Box<[Sets]>, Sets), TooLarge> {
+    let mut buffers: Vec<Chains<'_>> = vec![BTreeMap::new(); context::COUNT + 1];
     for &(index, rule) in members {
         let Some((id, chain, only, pattern)) = announced(rule) else { continue };
         if only.is_none_or(|only| only == dir)
@@ -179,12 +195,34 @@ fn build_sets(members: &[(RuleIndex, &Rule)], dir: Dir, known: &Windows) -> Resu
             chains.entry((chain, chain == 0 && member.is_anchored())).or_default().push(member);
         }
     }
+    let of = |id: BufferId| buffers.get(usize::from(id.0)).into_iter().flatten();
+    let mut both = Chains::new();
+    for (key, members) in of(body_of(dir)).chain(of(FILE_DATA)) {
+        both.entry(*key).or_default().extend_from_slice(members);
+    }
+    if let Some(last) = buffers.last_mut() {
+        *last = both;
+    }
     let build = |chains: &Chains<'_>| {
         let sets = chains.iter().map(|(&(chain, _), members)| Ok((chain, Set::build_app(members, known)?)));
         sets.collect::<Result<Sets, TooLarge>>()
     };
-    parallel::map(&buffers, build).into_iter().collect()
+    let mut built: Vec<Sets> = parallel::map(&buffers, build).into_iter().collect::<Result<_, TooLarge>>()?;
+    let both = built.pop().unwrap_or_default();
+    Ok((built.into(), both))
 }
+
+/// What a direction's messages of HTTP carry.
+const fn body_of(dir: Dir) -> BufferId {
+    match dir {
+        Dir::ToServer => REQUEST_BODY,
+        Dir::ToClient => RESPONSE_BODY,
+    }
+}
+
+const REQUEST_BODY: BufferId = context::id("http.request_body");
+const RESPONSE_BODY: BufferId = context::id("http.response_body");
+const FILE_DATA: BufferId = context::id("file.data");
 
 fn build_payload_sets(rules: &[(RuleIndex, &Rule)], known: &Windows) -> Result<Box<[Option<Set>]>, TooLarge> {
     let of = |proto: &AppProto| {

@@ -33,7 +33,8 @@ impl Turn<'_> {
         let fresh = tx.items().get(from..).unwrap_or_default();
         for item in fresh.iter().filter(|item| item.dir == dir && is_frame(item.id)) {
             candidates.begin();
-            self.scan((dir, item.id), (tx.bytes(item), 0, 0), candidates, seen);
+            let sets = self.engine.apps().sets(dir, item.id);
+            self.scan(sets, (tx.bytes(item), 0, 0), candidates, seen);
             candidates.sort();
             meter.searched();
             for &index in candidates.found() {

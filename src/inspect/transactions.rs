@@ -12,6 +12,7 @@ use super::frames::is_frame;
 use super::inspector::Candidates;
 use super::matcher::Seen;
 use super::port_tests::Ends;
+use super::set::Set;
 use super::steps::{Program, Subject};
 use super::turn::{Done, Turn, Where};
 use crate::app::cursor::Order;
@@ -20,7 +21,7 @@ use crate::base::{Dir, RuleIndex};
 use crate::rules::Rule;
 use crate::rules::app::AppProto;
 use crate::rules::ruleset::{
-    Absence, BitAction, BufferId, BufferMatch, Check, Context, Endian, HostBitOp, HostBitTrack,
+    Absence, BitAction, BufferMatch, Check, Context, Endian, HostBitOp, HostBitTrack,
 };
 
 /// Parts of a rule whose state is kept; further ones are looked at each time.
@@ -113,11 +114,15 @@ impl Turn<'_> {
         let from = std::mem::replace(&mut tx.marks.scanned[dir], items);
         let fresh = tx.items().get(from..).unwrap_or_default();
         for item in fresh.iter().filter(|item| item.dir == dir && !is_frame(item.id)) {
-            self.scan((dir, item.id), (tx.bytes(item), 0, 0), candidates, seen);
+            self.scan(apps.sets(dir, item.id), (tx.bytes(item), 0, 0), candidates, seen);
         }
         for streamed in tx.streamed().iter().filter(|s| s.dir == dir) {
             if let Some(view) = streamed.ready() {
-                self.scan((dir, streamed.id), view, candidates, seen);
+                let sets = match streamed.names() {
+                    (id, None) => apps.sets(dir, id),
+                    (id, Some(also)) => apps.sets_of_both(dir, id, also),
+                };
+                self.scan(sets, view, candidates, seen);
             }
         }
         let marks = &mut tx.marks;
@@ -169,16 +174,16 @@ impl Turn<'_> {
         if whole { Dir::ToServer } else { dir }
     }
 
-    /// Looks for what stands in these bytes, which begin at `offset` of a direction's buffer.
+    /// Looks for what of a buffer's sets stands in these bytes of it.
     pub(super) fn scan(
         &mut self,
-        (dir, buffer): (Dir, BufferId),
+        sets: &[(u16, Set)],
         (bytes, base, fresh): View<'_>,
         candidates: &mut Candidates,
         seen: &mut Seen,
     ) {
         let engine = self.engine;
-        for (number, set) in engine.apps().sets(dir, buffer) {
+        for (number, set) in sets {
             if *number == 0 {
                 // What lies in bytes of earlier looks was found then.
                 let from = fresh.saturating_sub(set.longest().saturating_sub(1));
@@ -345,7 +350,7 @@ impl Turn<'_> {
             there = true;
             holds = holds || self.transformed_matches(buffer, program, Subject::whole(bytes).in_order(order));
         }
-        for streamed in tx.streamed().iter().filter(|s| s.id == id && s.dir == way) {
+        for streamed in tx.streamed().iter().filter(|s| s.is(id) && s.dir == way) {
             there |= !streamed.is_empty();
             open |= !streamed.is_full();
             let view = if program.lasts() { streamed.unsettled() } else { streamed.gathered() };

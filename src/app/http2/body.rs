@@ -78,7 +78,10 @@ impl Body {
         if !self.begun {
             self.begun = true;
             self.streamed = tx.begin(dir, buffer, window);
-            self.file = tx.open_file(dir, &self.name, window);
+            self.file = match self.streamed {
+                Some(body) => tx.open_file_of(dir, &self.name, body),
+                None => tx.open_file(dir, &self.name, window),
+            };
         }
         self.came = self.came.saturating_add(bytes.len() as u64);
         self.decode(Some(bytes), dir, tx, limits);

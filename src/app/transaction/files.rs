@@ -40,6 +40,8 @@ pub struct File {
     name: Range<u32>,
     /// Number of its bytes among the streamed buffers, where anyone wants them.
     data: Option<usize>,
+    /// Who opened it has them grow.
+    shared: bool,
     /// Bytes, with those that are missing.
     pub size: u64,
     pub closed: bool,
@@ -79,6 +81,25 @@ impl Transaction {
 
     /// A file begins. `name` may be empty; `window` is that of its bytes, the buffer `file.data`.
     pub fn open_file(&mut self, dir: Dir, name: &[u8], window: Window) -> Option<FileId> {
+        self.open_with(dir, name, |tx| (tx.begin(dir, FILE_DATA, window), false))
+    }
+
+    /// A file begins whose bytes are those of a streamed buffer: it grows with that.
+    pub fn open_file_of(&mut self, dir: Dir, name: &[u8], streamed: usize) -> Option<FileId> {
+        self.open_with(dir, name, |tx| {
+            let wanted = tx.wants(FILE_DATA);
+            let buffer = tx.streamed.get_mut(streamed).filter(|_| wanted);
+            (buffer.map(|buffer| buffer.name_also(FILE_DATA)).map(|()| streamed), true)
+        })
+    }
+
+    /// `data` begins its bytes, or says which are; and whether they grow by themselves.
+    fn open_with(
+        &mut self,
+        dir: Dir,
+        name: &[u8],
+        data: impl FnOnce(&mut Self) -> (Option<usize>, bool),
+    ) -> Option<FileId> {
         if self.files.len() >= MAX_STREAMED {
             return None;
         }
@@ -86,12 +107,13 @@ impl Transaction {
         if !name.is_empty() {
             self.put(dir, FILE_NAME, name);
         }
-        let data = self.begin(dir, FILE_DATA, window);
+        let (data, shared) = data(self);
         let FileWants { magic, .. } = self.wanted.files;
         self.files.push(File {
             dir,
             name: kept,
             data,
+            shared,
             size: 0,
             closed: false,
             truncated: false,
@@ -110,7 +132,7 @@ impl Transaction {
         file.size = file.size.saturating_add(bytes.len() as u64);
         file.sums.add(bytes);
         file.keep_first(bytes, first_bytes);
-        if let Some(data) = file.data {
+        if let Some(data) = file.data.filter(|_| !file.shared) {
             self.grow(data, bytes);
         }
     }

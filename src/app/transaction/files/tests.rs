@@ -90,3 +90,30 @@ fn a_name_of_a_type_is_cut() {
     tx.name_types(|_, out| out.extend_from_slice(&[b'x'; 5000]));
     assert_eq!(tx.file_type(file(&tx, id)).len(), MAX_TYPE);
 }
+
+#[test]
+fn a_body_that_is_a_file_is_kept_once_and_has_both_names() {
+    let body = context::id("http.response_body");
+    let (mut tx, _) = with(&Limits::default());
+    let streamed = tx.begin(DIR, body, WINDOW).unwrap();
+    let id = tx.open_file_of(DIR, b"b.pdf", streamed).unwrap();
+    tx.grow(streamed, b"ab");
+    tx.grow_file(id, b"ab");
+    let buffer = &tx.streamed()[streamed];
+    assert!(buffer.is(body) && buffer.is(FILE_DATA) && !buffer.is(FILE_NAME));
+    assert_eq!((buffer.kept(), file(&tx, id).size), (&b"ab"[..], 2));
+    tx.close_file(id, true);
+    assert!(tx.streamed()[streamed].ended && tx.streamed()[streamed].truncated);
+}
+
+#[test]
+fn a_body_has_a_files_name_only_where_anyone_asks_for_it() {
+    let body = context::id("http.response_body");
+    let mut wanted = Wanted::default();
+    wanted.add(body);
+    let mut tx = Transaction::new();
+    tx.renew(0, AppProto::Http1, &wanted, &Limits::default());
+    let streamed = tx.begin(DIR, body, WINDOW).unwrap();
+    tx.open_file_of(DIR, b"b.pdf", streamed).unwrap();
+    assert!(!tx.streamed()[streamed].is(FILE_DATA));
+}

@@ -150,6 +150,24 @@ fn keywords_of_files_hold_for_one_and_the_same_file() {
 }
 
 #[test]
+fn a_body_that_is_a_file_is_found_under_both_names() {
+    let rules = "alert http any any -> any any (http.response_body; content:\"secret\"; sid:1;)\n\
+         alert http any any -> any any (file.data; content:\"secret\"; sid:2;)\n\
+         alert http any any -> any any (file.data; content:\"top\"; startswith; sid:3;)\n\
+         alert http any any -> any any (http.response_body; content:\"top\"; depth:3; sid:4;)\n\
+         alert http any any -> any any (file.data; to_uppercase; content:\"SECRET\"; sid:5;)\n\
+         alert http any any -> any any (http.response_body; to_uppercase; content:\"SECRET\"; sid:6;)\n\
+         alert http any any -> any any (http.response_body; content:\"top\"; file.data; content:!\"secret\"; sid:7;)\n";
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
+    let mut session = Session::new(rules);
+    session.says(ToServer, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    let mut said = session.says(ToClient, &format!("{head}top s"));
+    said.extend(session.says(ToClient, "ecret"));
+    said.sort_unstable();
+    assert_eq!(said, [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
 fn nothing_is_found_over_a_hole_in_a_body() {
     let mut session = Session::new(
         "alert http any any -> any any (http.request_body; content:\"abcd\"; sid:1;)\n\
