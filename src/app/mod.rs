@@ -24,6 +24,7 @@ pub mod dns;
 mod enip;
 mod exchange;
 mod expected;
+mod few;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod ftp;
