@@ -3,7 +3,8 @@
 use super::decoder::Decoder;
 use super::detect::Carrier;
 use super::expected::{Announced, Expected};
-use super::limits::{KEPT, Limits, WhenEncrypted};
+use super::lent::Lent;
+use super::limits::{Limits, WhenEncrypted};
 use super::transactions::{Spares, Transactions};
 use super::wanted::{FileWants, Wanted};
 use crate::base::{Dir, FlowTuple, PerDir, Time};
@@ -15,11 +16,15 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-use run::Run;
+use run::{Run, put_start};
 use std::sync::Arc;
 
 /// No application state.
 const NONE: u32 = u32::MAX;
+/// Sessions for which address space is taken at the start.
+const MAX_RESERVED: usize = 1 << 20;
+/// Events of a session that wait to be taken; further ones are not kept.
+pub const MAX_EVENTS: usize = 4;
 /// Decoders kept for later use, a protocol.
 const MAX_SPARE_DECODERS: usize = 1024;
 
@@ -108,7 +113,7 @@ pub struct AppState {
     /// Bytes of its transactions as the worker's sum has them: inspection adds to transactions between two counts.
     counted: usize,
     /// Events of the session itself (`applayer_...`), taken by whoever inspects.
-    pub events: arrayvec::ArrayVec<(Dir, &'static str), 4>,
+    pub events: Vec<(Dir, &'static str)>,
 }
 
 impl AppState {
@@ -127,14 +132,13 @@ impl AppState {
             seal: Seal::Open,
             ended: PerDir::default(),
             counted: 0,
-            events: arrayvec::ArrayVec::new(),
+            events: Vec::new(),
         }
     }
 
     fn renew(&mut self, wanted: &Wanted) {
         self.known = Known::default();
         self.transactions.renew(wanted);
-        self.forget_start();
         (self.expected, self.changes, self.stopped, self.broken, self.ended) = Default::default();
         (self.first, self.unanswered, self.seal) = Default::default();
         self.events.clear();
@@ -180,15 +184,10 @@ impl AppState {
         self.stopped || self.known.failed
     }
 
-    fn forget_start(&mut self) {
-        for dir in Dir::BOTH {
-            self.start[dir].clear();
-            self.start[dir].shrink_to(KEPT);
-        }
-    }
-
     fn raise(&mut self, dir: Dir, event: &'static str) {
-        let _ = self.events.try_push((dir, event));
+        if self.events.len() < MAX_EVENTS {
+            self.events.push((dir, event));
+        }
     }
 }
 
@@ -198,6 +197,8 @@ pub struct Apps {
     free: Vec<u32>,
     decoders: Box<[Vec<Box<dyn Decoder>>]>,
     spares: Spares,
+    spare_starts: Vec<Vec<u8>>,
+    lent: Lent,
     /// Sessions that others announced.
     pub expected: Expected,
     /// Protocols whose transactions keep notes, from a session's next protocol on.
@@ -233,10 +234,13 @@ impl Apps {
     pub fn new(limits: Limits) -> Apps {
         Apps {
             limits,
-            slots: Vec::new(),
+            // Address space for all that may come: growing would copy them, and touch the memory twice.
+            slots: Vec::with_capacity(limits.sessions.min(MAX_RESERVED)),
             free: Vec::new(),
             decoders: AppProto::ALL.iter().map(|_| Vec::new()).collect(),
             spares: Spares::default(),
+            spare_starts: Vec::new(),
+            lent: Lent::default(),
             expected: Expected::default(),
             notes: Protos::NONE,
             files: FileWants::default(),
@@ -332,6 +336,7 @@ impl Apps {
         if let (Some(decoder), Some(proto)) = (state.decoder.take(), state.known.proto) {
             put_by(&mut self.decoders, proto, decoder);
         }
+        state.start.0.iter_mut().for_each(|start| put_start(&mut self.spare_starts, std::mem::take(start)));
         self.free.push(*handle);
         *handle = NONE;
     }
@@ -371,6 +376,8 @@ impl Apps {
             expected: &mut self.expected,
             notes: self.notes,
             files: self.files,
+            spare_starts: &mut self.spare_starts,
+            lent: &mut self.lent,
         });
         std::mem::swap(spares, &mut state.transactions.spares);
         let memory = state.transactions.memory();

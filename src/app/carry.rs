@@ -1,6 +1,6 @@
 //! Bytes of a message that has not come whole: for decoders, which are given each byte once.
 
-use super::limits::KEPT;
+use super::limits::{KEPT, let_go};
 
 /// What a look at the bytes so far says.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,9 @@ impl Carry {
                     self.bytes = message;
                     self.bytes.copy_within(len.., 0);
                     self.bytes.truncate(keep);
+                    if keep == 0 {
+                        let_go(&mut self.bytes);
+                    }
                     self.need = 0;
                     if !on {
                         return false;
@@ -109,7 +112,7 @@ impl Carry {
     }
 
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        let_go(&mut self.bytes);
         self.need = 0;
     }
 }

@@ -2,7 +2,7 @@
 //! longer than is worth keeping. Where longer ones end decoding, see [`Carry`](super::Carry).
 
 use super::carry::Framed;
-use super::limits::KEPT;
+use super::limits::let_go;
 
 /// What more bytes made of the message.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -34,10 +34,9 @@ impl Clipped {
         &self.bytes
     }
 
-    /// On to the next message. Memory beyond [`KEPT`] is given back.
+    /// On to the next message.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(KEPT);
+        let_go(&mut self.bytes);
         (self.len, self.left, self.cut) = (None, 0, false);
     }
 

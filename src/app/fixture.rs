@@ -2,6 +2,7 @@
 
 use super::decoder::{Decoder, Next};
 use super::expected::Expected;
+use super::lent::Lent;
 use super::limits::Limits;
 use super::sink::Sink;
 use super::transactions::Transactions;
@@ -20,6 +21,7 @@ pub(crate) struct Bench {
     pub(crate) flushed: bool,
     pub(crate) sealed: bool,
     pub(crate) expected: Expected,
+    lent: Lent,
 }
 
 impl Bench {
@@ -38,13 +40,15 @@ impl Bench {
             flushed: false,
             sealed: false,
             expected: Expected::default(),
+            lent: Lent::default(),
         }
     }
 
     fn with(&mut self, work: impl FnOnce(&mut dyn Decoder, &mut Sink<'_>) -> Next) -> Next {
-        let Bench { decoder, transactions, limits, tuple, changed, flushed, sealed, expected } = self;
+        let Bench { decoder, transactions, limits, tuple, changed, flushed, sealed, expected, lent } = self;
         let (time, tuple, changed) = (Time::from_secs(0), *tuple, *changed);
-        let mut sink = Sink { transactions, limits, tuple, time, changed, flush: flushed, sealed, expected };
+        let mut sink =
+            Sink { transactions, limits, tuple, time, changed, flush: flushed, sealed, expected, lent };
         let next = work(decoder.as_mut(), &mut sink);
         transactions.at_work();
         self.relieve();

@@ -4,7 +4,18 @@ use super::streamed::Window;
 use crate::rules::app::AppProto;
 
 /// What a buffer's memory is cut down to when its owner is put by for the next session, in bytes.
-pub const KEPT: usize = 16 * 1024;
+pub const KEPT: usize = 2 * 1024;
+/// What a buffer may keep from one message to the next of the same session, in bytes: most messages fit. One that grew
+/// beyond it is cut down to [`KEPT`].
+pub const KEPT_AT_WORK: usize = 16 * 1024;
+
+/// Empties a buffer whose message is over.
+pub fn let_go(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    if buffer.capacity() > KEPT_AT_WORK {
+        buffer.shrink_to(KEPT);
+    }
+}
 
 /// What becomes of a session when all that follows in it is encrypted: Suricata's `encryption-handling`.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]

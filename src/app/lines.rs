@@ -1,6 +1,6 @@
 //! Lines of a text protocol, however its bytes are cut. A line ends with LF, a CR before it belongs to the end.
 
-use super::limits::KEPT;
+use super::limits::{KEPT, let_go};
 
 /// A line, or a piece of one that is too long to be kept.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,9 @@ impl Lines {
 
     fn drop_given(&mut self) {
         self.bytes.drain(..self.given.min(self.bytes.len()));
+        if self.given > 0 && self.bytes.is_empty() {
+            let_go(&mut self.bytes);
+        }
         self.given = 0;
     }
 }

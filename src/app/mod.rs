@@ -24,6 +24,7 @@ pub mod dns;
 mod enip;
 mod exchange;
 mod expected;
+mod few;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod ftp;
@@ -36,6 +37,7 @@ mod ike;
 mod imap;
 pub mod krb5;
 mod ldap;
+mod lent;
 mod limits;
 mod lines;
 mod mime;
@@ -67,7 +69,7 @@ mod transactions;
 mod wanted;
 mod websocket;
 
-pub use apps::{AppCounters, AppState, Apps, Known, Source};
+pub use apps::{AppCounters, AppState, Apps, Known, MAX_EVENTS, Source};
 pub use carry::{Carry, Framed};
 pub use decoder::{Decoder, Next, Probe};
 pub use expected::{Announced, Announcement, End};

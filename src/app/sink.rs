@@ -1,6 +1,7 @@
 //! Where a decoder puts what it finds.
 
 use super::expected::{Announcement, End, Expected};
+use super::lent::Lent;
 use super::limits::Limits;
 use super::transaction::Transaction;
 use super::transactions::{Transactions, TxId};
@@ -21,6 +22,7 @@ pub struct Sink<'a> {
     pub(super) flush: &'a mut bool,
     pub(super) sealed: &'a mut bool,
     pub(super) expected: &'a mut Expected,
+    pub(super) lent: &'a mut Lent,
 }
 
 impl<'a> Sink<'a> {

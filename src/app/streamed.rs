@@ -3,7 +3,6 @@
 
 use crate::base::Dir;
 use crate::rules::context::BufferId;
-use arrayvec::ArrayVec;
 
 /// Holes that wait for a look at what stands before them; what comes behind further ones, until then, is not kept.
 const MAX_HOLES: usize = 8;
@@ -40,7 +39,7 @@ pub struct Streamed {
     settled: u64,
     window: Window,
     /// Places before which bytes are missing, ascending: no look goes over one.
-    holes: ArrayVec<u64, MAX_HOLES>,
+    holes: Vec<u64>,
     /// What came, kept or not.
     pub size: u64,
     pub ended: bool,
@@ -59,7 +58,7 @@ impl Streamed {
             inspected: 0,
             settled: 0,
             window,
-            holes: ArrayVec::new(),
+            holes: Vec::new(),
             size: 0,
             ended: false,
             truncated: false,
@@ -89,11 +88,11 @@ impl Streamed {
         if place == 0 || self.holes.last() == Some(&place) {
             return;
         }
-        if let Err(full) = self.holes.try_push(place)
-            && let Some(last) = self.holes.last()
-        {
+        if self.holes.len() < MAX_HOLES {
+            self.holes.push(place);
+        } else if let Some(last) = self.holes.last() {
             // Unseen pieces beyond the bound: the newest one goes.
-            let kept = full.element().min(*last).saturating_sub(self.base);
+            let kept = place.min(*last).saturating_sub(self.base);
             self.bytes.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
         }
         self.pass_holes();

@@ -1,6 +1,7 @@
 //! A transaction: a request and its answer, a handshake, a message; what a decoder found in it.
 
 use super::cursor::Order;
+use super::few;
 use super::limits::{KEPT, Limits};
 use super::streamed::{Streamed, Window};
 use super::wanted::Wanted;
@@ -8,7 +9,6 @@ use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;
 use crate::rules::context::BufferId;
 use crate::rules::field::FieldId;
-use arrayvec::ArrayVec;
 use std::mem::take;
 use std::ops::Range;
 
@@ -77,7 +77,7 @@ pub struct Transaction {
     fields: Vec<FieldValue>,
     streamed: Vec<Streamed>,
     files: Vec<File>,
-    events: ArrayVec<(Dir, &'static str), MAX_EVENTS>,
+    events: Vec<(Dir, &'static str)>,
     notes: Vec<Note>,
     /// Of the notes to come.
     below: &'static str,
@@ -108,7 +108,7 @@ impl Transaction {
             fields: Vec::new(),
             streamed: Vec::new(),
             files: Vec::new(),
-            events: ArrayVec::new(),
+            events: Vec::new(),
             notes: Vec::new(),
             below: "",
             logged: false,
@@ -132,10 +132,12 @@ impl Transaction {
             fields: take(&mut self.fields),
             streamed: take(&mut self.streamed),
             files: take(&mut self.files),
+            events: take(&mut self.events),
             notes: take(&mut self.notes),
             marks: Marks {
                 pending: take(&mut marks.pending),
                 matched: take(&mut marks.matched),
+                bits: take(&mut marks.bits),
                 ..Marks::default()
             },
             wanted: *wanted,
@@ -151,6 +153,8 @@ impl Transaction {
         self.store.shrink_to(KEPT);
         self.streamed.clear();
         self.files.clear();
+        self.events.clear();
+        self.marks.bits.clear();
         empty(&mut self.items);
         empty(&mut self.fields);
         empty(&mut self.notes);
@@ -254,7 +258,8 @@ impl Transaction {
 
     /// An event under its whole name (`http.invalid_content_length`), once a transaction.
     pub fn event(&mut self, dir: Dir, name: &'static str) {
-        if !self.events.iter().any(|(_, known)| *known == name) && self.events.try_push((dir, name)).is_ok() {
+        if self.events.len() < MAX_EVENTS && !self.events.iter().any(|(_, known)| *known == name) {
+            self.events.push((dir, name));
             let only = self.only;
             let ways = Dir::BOTH.into_iter().filter(|way| only.is_none_or(|only| only == *way));
             ways.for_each(|way| self.touch(way));
@@ -306,7 +311,7 @@ impl Transaction {
         if !self.wants(id) || self.streamed.len() >= MAX_STREAMED {
             return None;
         }
-        self.streamed.push(Streamed::new(dir, id, window, Vec::new()));
+        few::push(&mut self.streamed, Streamed::new(dir, id, window, Vec::new()));
         Some(self.streamed.len() - 1)
     }
 

@@ -61,8 +61,8 @@ pub struct Transactions {
     /// Of those that are opened now.
     pub(super) proto: AppProto,
     wanted: Wanted,
-    /// What rules want; of a protocol, records may want more.
-    by_rules: Wanted,
+    /// Of that what rules want of notes and files; of a protocol, records may want more.
+    by_rules: (bool, FileWants),
     /// One may have come to be through since the last sweep.
     unswept: bool,
     /// One may have changed since rules last looked at all of a direction.
@@ -78,7 +78,7 @@ impl Transactions {
             next: 0,
             proto: AppProto::Http1,
             wanted: Wanted::default(),
-            by_rules: Wanted::default(),
+            by_rules: Default::default(),
             unswept: false,
             news: PerDir::default(),
             spares: Spares::default(),
@@ -87,14 +87,14 @@ impl Transactions {
 
     pub(super) fn renew(&mut self, wanted: &Wanted) {
         self.next = 0;
-        (self.wanted, self.by_rules) = (*wanted, *wanted);
+        (self.wanted, self.by_rules) = (*wanted, (wanted.notes, wanted.files));
     }
 
     /// Those that are opened from now on are of that protocol, and keep what records want beside what rules do.
     pub(super) fn begin(&mut self, proto: AppProto, notes: bool, files: FileWants) {
         self.proto = proto;
-        self.wanted.notes = self.by_rules.notes || notes;
-        self.wanted.files = self.by_rules.files.or(files);
+        self.wanted.notes = self.by_rules.0 || notes;
+        self.wanted.files = self.by_rules.1.or(files);
     }
 
     pub fn wanted(&self) -> &Wanted {

@@ -3,6 +3,7 @@
 use super::super::decoder::{Decoder, Next};
 use super::super::detect::{Carrier, Found, detect};
 use super::super::expected::{Announcement, Expected};
+use super::super::lent::Lent;
 use super::super::limits::Limits;
 use super::super::registry;
 use super::super::sink::Sink;
@@ -16,6 +17,9 @@ const MAX_CHANGES: u8 = 4;
 
 /// Bytes of a direction that say nothing, beyond which nobody waits for the other direction to tell.
 const MAX_UNANSWERED: usize = 100_000;
+
+/// Memory of first bytes that is kept for later sessions, so many pieces.
+const MAX_SPARE_STARTS: usize = 256;
 
 /// Protocols whose servers say nothing before they are asked.
 const CLIENT_SPEAKS_FIRST: Protos = Protos::of(&[
@@ -36,6 +40,9 @@ pub(super) struct Run<'a> {
     pub(super) expected: &'a mut Expected,
     pub(super) notes: Protos,
     pub(super) files: FileWants,
+    pub(super) lent: &'a mut Lent,
+    /// Memory for first bytes, from one session to the next.
+    pub(super) spare_starts: &'a mut Vec<Vec<u8>>,
 }
 
 impl Run<'_> {
@@ -66,12 +73,16 @@ impl Run<'_> {
         if known.by_direction[dir].is_some() || known.failed_direction[dir] {
             return;
         }
-        let start = &mut state.start[dir];
+        let mut start = std::mem::take(&mut state.start[dir]);
         let room = self.limits.probe.saturating_sub(start.len());
-        start.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
-        let (ports, last) = ((source.tuple.sport, source.tuple.dport), start.len() >= self.limits.probe);
-        match detect(source.carrier(), dir, start, ports, last) {
-            Found::Open => return,
+        let bytes = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+        let seen = join(&mut start, bytes);
+        let (ports, last) = ((source.tuple.sport, source.tuple.dport), seen.len() >= self.limits.probe);
+        match detect(source.carrier(), dir, seen, ports, last) {
+            Found::Open => {
+                state.start[dir] = kept(self.spare_starts, start, bytes);
+                return;
+            }
             Found::Is(proto) | Found::Reversed(proto) => {
                 known.by_direction[dir] = Some(proto);
                 if known.proto.is_some_and(|known| known != proto) {
@@ -85,7 +96,7 @@ impl Run<'_> {
                 }
             }
         }
-        self.state.start[dir].clear();
+        put_start(self.spare_starts, start);
     }
 
     /// The first bytes of a session that another announced.
@@ -104,12 +115,13 @@ impl Run<'_> {
     fn look(&mut self, source: &Source, bytes: &[u8], flush: &mut bool) {
         let (dir, carrier) = (source.dir, source.carrier());
         let state = &mut *self.state;
-        let start = &mut state.start[dir];
+        let mut start = std::mem::take(&mut state.start[dir]);
         let room = self.limits.probe.saturating_sub(start.len());
-        start.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
-        let beyond = bytes.get(room..).unwrap_or_default();
+        let (bytes, beyond) = bytes.split_at(room.min(bytes.len()));
+        let seen = join(&mut start, bytes);
         if state.known.failed_direction[dir] {
-            state.unanswered = state.unanswered.saturating_add(bytes.len());
+            state.start[dir] = kept(self.spare_starts, start, bytes);
+            state.unanswered = state.unanswered.saturating_add(bytes.len() + beyond.len());
             if state.unanswered > MAX_UNANSWERED && carrier == Carrier::Tcp {
                 state.raise(dir, "applayer_proto_detection_skipped");
                 self.fail(dir);
@@ -117,23 +129,29 @@ impl Run<'_> {
             return;
         }
         if let Some(proto) = state.expected.filter(|proto| registry::is_only_told(*proto)) {
-            return self.found(source, proto, beyond, flush);
+            self.found(source, proto, [seen, beyond], flush);
+            return put_start(self.spare_starts, start);
         }
         let ports = (source.tuple.sport, source.tuple.dport);
-        let last = start.len() >= self.limits.probe;
-        match detect(carrier, dir, start, ports, last) {
-            Found::Open => {}
+        let last = seen.len() >= self.limits.probe;
+        let found = detect(carrier, dir, seen, ports, last);
+        match found {
             Found::Reversed(proto) if !source.opening_seen && !self.state.known.reversed => {
                 self.reverse();
-                let source = source.reversed();
-                self.found(&source, proto, beyond, flush);
+                self.found(&source.reversed(), proto, [seen, beyond], flush);
             }
-            Found::Is(proto) | Found::Reversed(proto) => self.found(source, proto, beyond, flush),
-            Found::Nothing => self.nothing(source),
+            Found::Is(proto) | Found::Reversed(proto) => self.found(source, proto, [seen, beyond], flush),
+            Found::Open | Found::Nothing if carrier == Carrier::Tcp => {
+                self.state.start[dir] = kept(self.spare_starts, start, bytes);
+                if found == Found::Nothing {
+                    self.nothing(source);
+                }
+                return;
+            }
+            // A later datagram may still tell.
+            Found::Open | Found::Nothing => {}
         }
-        if carrier == Carrier::Udp {
-            self.state.start[dir].clear();
-        }
+        put_start(self.spare_starts, start);
     }
 
     /// What was the client is the server.
@@ -145,19 +163,19 @@ impl Run<'_> {
         state.known.failed_direction.0.swap(0, 1);
     }
 
-    fn found(&mut self, source: &Source, proto: AppProto, beyond: &[u8], flush: &mut bool) {
+    /// `seen` are the bytes of the source's direction that tell it, `beyond` those behind them.
+    fn found(&mut self, source: &Source, proto: AppProto, [seen, beyond]: [&[u8]; 2], flush: &mut bool) {
         self.begin(source, proto);
         // The other direction's first bytes came before, where there are any.
-        for dir in [source.dir.reversed(), source.dir] {
-            let start = std::mem::take(&mut self.state.start[dir]);
-            if !start.is_empty() {
-                self.decode(&Source { dir, ..*source }, &start, flush);
-            }
-            let start_again = &mut self.state.start[dir];
-            if start_again.is_empty() {
-                *start_again = start;
-                start_again.clear();
-            }
+        let (other, changes) = (source.dir.reversed(), self.state.changes);
+        let start = std::mem::take(&mut self.state.start[other]);
+        if !start.is_empty() {
+            self.decode(&Source { dir: other, ..*source }, &start, flush);
+        }
+        put_start(self.spare_starts, start);
+        // Unless those made another protocol of it: what came this way before is not that one's.
+        if self.state.changes == changes && !seen.is_empty() {
+            self.decode(source, seen, flush);
         }
         if !beyond.is_empty() {
             *flush |= self.data(source, beyond);
@@ -188,11 +206,15 @@ impl Run<'_> {
         }
         let Some(make) = registry::of(proto).and_then(|entry| entry.make) else {
             state.stopped = true;
-            state.forget_start();
+            self.forget_start();
             return;
         };
         let spare = self.decoders.get_mut(proto as usize).and_then(Vec::pop);
         state.decoder = Some(spare.unwrap_or_else(make));
+    }
+
+    fn forget_start(&mut self) {
+        self.state.start.0.iter_mut().for_each(|start| put_start(self.spare_starts, std::mem::take(start)));
     }
 
     fn nothing(&mut self, source: &Source) {
@@ -214,7 +236,7 @@ impl Run<'_> {
             state.raise(dir, "applayer_no_tls_after_starttls");
         }
         state.known.failed = true;
-        state.forget_start();
+        self.forget_start();
         self.counters.failed += 1;
     }
 
@@ -254,6 +276,7 @@ impl Run<'_> {
             flush,
             sealed: &mut sealed,
             expected: self.expected,
+            lent: self.lent,
         };
         let next = work(decoder.as_deref_mut()?, &mut sink);
         transactions.at_work();
@@ -287,7 +310,7 @@ impl Run<'_> {
         state.known.by_direction = PerDir::default();
         state.known.failed_direction = PerDir::default();
         state.expected = to;
-        state.forget_start();
+        self.forget_start();
         if !rest.is_empty() {
             self.look(source, rest, flush);
         }
@@ -299,7 +322,7 @@ impl Run<'_> {
             return flush;
         }
         if self.state.decoder.is_none() {
-            self.state.start[source.dir].clear();
+            put_start(self.spare_starts, std::mem::take(&mut self.state.start[source.dir]));
             self.nothing(source);
             return flush;
         }
@@ -319,5 +342,32 @@ impl Run<'_> {
             decoder.end(source.dir, sink);
             Next::More
         });
+    }
+}
+
+/// The bytes so far: copied only where some came before.
+fn join<'b>(start: &'b mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
+    if start.is_empty() {
+        return bytes;
+    }
+    start.extend_from_slice(bytes);
+    start
+}
+
+/// What a later look needs of what [`join`] gave.
+fn kept(spare: &mut Vec<Vec<u8>>, start: Vec<u8>, bytes: &[u8]) -> Vec<u8> {
+    if !start.is_empty() {
+        return start;
+    }
+    let mut start = spare.pop().unwrap_or_default();
+    start.extend_from_slice(bytes);
+    start
+}
+
+/// Gives back the memory of first bytes that nobody needs any more.
+pub(super) fn put_start(spare: &mut Vec<Vec<u8>>, mut start: Vec<u8>) {
+    if start.capacity() > 0 && spare.len() < MAX_SPARE_STARTS {
+        start.clear();
+        spare.push(start);
     }
 }

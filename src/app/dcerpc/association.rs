@@ -3,7 +3,7 @@
 use super::interface::Interface;
 use super::names::Names;
 use super::pdu::{self, HEADER_LEN, Header, kind};
-use crate::app::{Sink, Transaction, TxId, Window};
+use crate::app::{Sink, Transaction, TxId, Window, few};
 use crate::base::Dir;
 use crate::rules::{context, field};
 
@@ -153,7 +153,8 @@ impl Association {
             self.calls.remove(0);
         }
         let (request, response) = (Stub::default(), Stub::default());
-        self.calls.push(Call { id: header.call_id, tx: id, opnum: None, interface: None, request, response });
+        let call = Call { id: header.call_id, tx: id, opnum: None, interface: None, request, response };
+        few::push(&mut self.calls, call);
         Some(self.calls.len() - 1)
     }
 

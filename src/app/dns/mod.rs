@@ -23,7 +23,7 @@ use crate::wire::ip_proto;
 pub use kind::{DNS, Kind};
 use kind::{LLMNR, MDNS};
 use message::{HEADER, Header, Reader, u16_at};
-pub use name::Name;
+use name::Name;
 pub use report::report;
 
 /// Length that goes before a message over TCP, and the longest message.
@@ -110,18 +110,17 @@ struct Dns {
     carry: PerDir<Carry>,
     /// Bytes are missing, and where a message begins was not found again.
     lost: PerDir<bool>,
-    name: Name,
 }
 
 impl Dns {
     fn new(kind: &'static Kind) -> Dns {
-        Dns { kind, carry: PerDir::default(), lost: PerDir::default(), name: Name::default() }
+        Dns { kind, carry: PerDir::default(), lost: PerDir::default() }
     }
 
-    fn message(kind: &'static Kind, name: &mut Name, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
+    fn message(kind: &'static Kind, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) {
         let Some(id) = sink.open() else { return };
         let Some(tx) = sink.tx(id) else { return };
-        report(tx, dir, kind, bytes, name);
+        report(tx, dir, kind, bytes);
         if kind.proto == AppProto::Dns
             && let Some(header) = Header::read(bytes)
         {
@@ -141,7 +140,7 @@ impl Dns {
                 Probe::No | Probe::More => return,
             }
         }
-        let Dns { kind, carry, name, .. } = self;
+        let Dns { kind, carry, .. } = self;
         let frame = |bytes: &[u8]| match u16_at(bytes, 0) {
             Some(len) => Framed::Whole(PREFIX + usize::from(len)),
             None => Framed::Need(PREFIX),
@@ -150,7 +149,7 @@ impl Dns {
             let message = message.get(PREFIX..).unwrap_or_default();
             // An empty one keeps a connection alive, at most.
             if !message.is_empty() {
-                Dns::message(kind, name, dir, message, sink);
+                Dns::message(kind, dir, message, sink);
                 sink.flush_stream();
             }
             true
@@ -163,7 +162,7 @@ impl Decoder for Dns {
         if sink.tuple.proto == ip_proto::TCP {
             self.stream(dir, bytes, sink);
         } else {
-            Dns::message(self.kind, &mut self.name, dir, bytes, sink);
+            Dns::message(self.kind, dir, bytes, sink);
         }
         Next::More
     }

@@ -27,8 +27,8 @@ mod kinds {
     pub(super) const MX: u16 = 15;
 }
 
-/// Reads one message into a transaction. `scratch` is for names, and worth keeping from one message to the next.
-pub fn report(tx: &mut Transaction, dir: Dir, kind: &Kind, bytes: &[u8], scratch: &mut Name) {
+/// Reads one message into a transaction.
+pub fn report(tx: &mut Transaction, dir: Dir, kind: &Kind, bytes: &[u8]) {
     if let Some(frame) = kind.frame {
         tx.put(dir, frame, bytes);
     }
@@ -42,7 +42,9 @@ pub fn report(tx: &mut Transaction, dir: Dir, kind: &Kind, bytes: &[u8], scratch
     }
     judge(tx, dir, kind, &header);
     notes::header(tx, &header);
-    let mut body = Body { tx, dir, kind, header, reader: Reader::new(bytes), name: scratch };
+    // A kilobyte that says nothing between two messages: not a session's to keep.
+    let mut name = Name::default();
+    let mut body = Body { tx, dir, kind, header, reader: Reader::new(bytes), name: &mut name };
     body.read();
     let flaws = body.reader.flaws;
     tell(tx, dir, kind, flaws);

@@ -1,6 +1,6 @@
 //! A message's header fields: folded lines joined, names and values without the space around them, repeated names linked.
 
-use crate::app::limits::KEPT;
+use crate::app::limits::{KEPT, KEPT_AT_WORK, let_go};
 use std::ops::Range;
 
 /// Fields of a message at most (`headers-limit`).
@@ -105,11 +105,26 @@ impl Fields {
         self.is_open = false;
     }
 
+    /// Nothing is in it, so that other messages may have its memory.
+    pub(super) fn is_idle(&self) -> bool {
+        self.text.is_empty() && self.list.is_empty() && self.open.is_empty() && !self.is_open
+    }
+
     pub(super) fn reset(&mut self) {
         self.clear();
         self.text.shrink_to(KEPT);
         self.open.shrink_to(KEPT);
         self.list.shrink_to(KEPT / size_of::<Field>());
+    }
+
+    /// Its message is over.
+    pub(super) fn let_go(&mut self) {
+        self.clear();
+        let_go(&mut self.text);
+        let_go(&mut self.open);
+        if self.list.capacity() > KEPT_AT_WORK / size_of::<Field>() {
+            self.list.shrink_to(KEPT / size_of::<Field>());
+        }
     }
 
     /// A line begins a field: the one before is finished.

@@ -62,6 +62,11 @@ impl Head {
         (self.after_lf_cr, self.whole_cut, self.line_cut) = (false, false, false);
     }
 
+    /// The memory of its bytes, for other messages' heads.
+    pub(super) fn memory(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
     pub(super) fn reset(&mut self) {
         self.clear();
         self.bytes.shrink_to(KEPT);

@@ -279,6 +279,15 @@ impl Message {
         sink.flush_stream();
     }
 
+    /// No message is under way, nor a line of one.
+    pub(super) fn is_between(&mut self) -> bool {
+        self.head.memory().is_empty() && self.fields.is_idle() && self.frame.is_empty()
+    }
+
+    pub(super) fn frame_memory(&mut self) -> &mut Vec<u8> {
+        &mut self.frame
+    }
+
     /// A further message may begin. The transaction is kept for what belongs to it still.
     pub(super) fn clear(&mut self) {
         self.head.clear();

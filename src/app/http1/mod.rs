@@ -28,6 +28,7 @@ mod exchange;
 mod fields;
 mod gzip;
 mod head;
+mod heads;
 mod inflate;
 mod message;
 mod method;
@@ -58,6 +59,7 @@ use crate::base::Dir;
 use crate::rules::app::AppProto;
 use crate::rules::context::{self, BufferId};
 use exchange::Exchanges;
+pub(super) use heads::Heads;
 use request::Request;
 use response::Response;
 
@@ -139,7 +141,9 @@ impl Decoder for Http1 {
     fn data(&mut self, dir: Dir, bytes: &[u8], sink: &mut Sink<'_>) -> Next {
         match dir {
             Dir::ToServer => {
+                sink.lent.http1.lend(&mut self.request.message);
                 self.request.data(bytes, &mut self.exchanges, sink);
+                sink.lent.http1.take_back(&mut self.request.message);
                 if self.response.is_lost() {
                     self.response.settle(&mut self.exchanges, sink);
                 }
@@ -148,7 +152,10 @@ impl Decoder for Http1 {
                 self.request.answered(&mut self.exchanges, sink);
                 let connecting = self.exchanges.connecting;
                 let mut rest = bytes;
-                if let Some(to) = self.response.data(&mut rest, &mut self.exchanges, sink) {
+                sink.lent.http1.lend(&mut self.response.message);
+                let change = self.response.data(&mut rest, &mut self.exchanges, sink);
+                sink.lent.http1.take_back(&mut self.response.message);
+                if let Some(to) = change {
                     return Next::Change { consumed: bytes.len() - rest.len(), to };
                 }
                 if connecting && !self.exchanges.connecting {

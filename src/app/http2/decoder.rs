@@ -6,7 +6,6 @@ use super::hpack::{self, Fields, Flaw};
 use super::stream::{Found, Streams};
 use super::told::{DATA_FRAME, FRAME_TYPE, numbers, put_frames, put_header_frame};
 use crate::app::cursor::Cursor;
-use crate::app::dns::Name;
 use crate::app::{Carry, Decoder, Next, Sink, TxId};
 use crate::base::Dir;
 use crate::rules::field::{self, FieldId};
@@ -59,9 +58,6 @@ struct Line {
 pub struct Http2 {
     lines: [Line; 2],
     streams: Streams,
-    fields: Fields,
-    /// For names of DNS over HTTPS.
-    name: Name,
 }
 
 impl Line {
@@ -210,7 +206,7 @@ impl Http2 {
         if header.ends_stream()
             && let Found::Live(place) = self.streams.find(header.stream)
         {
-            self.streams.end(place, dir, false, &mut self.name, sink);
+            self.streams.end(place, dir, false, sink);
             sink.flush_stream();
         }
     }
@@ -263,7 +259,7 @@ impl Http2 {
             }
             kind::RST_STREAM => {
                 if let Found::Live(place) = self.streams.find(header.stream) {
-                    self.streams.end(place, dir, true, &mut self.name, sink);
+                    self.streams.end(place, dir, true, sink);
                 }
             }
             _ => {}
@@ -296,24 +292,34 @@ impl Http2 {
             sink.event(dir, "http2.reassembly_limit_reached");
             return Some(());
         }
-        block.bytes.extend_from_slice(fragment);
-        if header.has(flag::END_HEADERS) {
-            block.open = false;
-            self.block(dir, sink);
+        if !header.has(flag::END_HEADERS) {
+            block.bytes.extend_from_slice(fragment);
+            return Some(());
         }
+        block.open = false;
+        let mut fields = std::mem::take(&mut sink.lent.http2);
+        // A block in one frame, as most are, needs no copy.
+        let mut gathered = std::mem::take(&mut block.bytes);
+        let bytes = if gathered.is_empty() {
+            fragment
+        } else {
+            gathered.extend_from_slice(fragment);
+            &gathered
+        };
+        self.block(dir, bytes, &mut fields, sink);
+        sink.lent.http2 = fields;
         Some(())
     }
 
     /// A block is whole.
-    fn block(&mut self, dir: Dir, sink: &mut Sink<'_>) {
-        let Http2 { lines: [to_server, to_client], streams, fields, name } = self;
+    fn block(&mut self, dir: Dir, bytes: &[u8], fields: &mut Fields, sink: &mut Sink<'_>) {
+        let Http2 { lines: [to_server, to_client], streams } = self;
         let line = if dir == Dir::ToServer { to_server } else { to_client };
         let Line { hpack, block, .. } = line;
         let mut sizes = arrayvec::ArrayVec::<u64, 4>::new();
-        let flaw = hpack.block(&block.bytes, fields, |size| {
+        let flaw = hpack.block(bytes, fields, |size| {
             let _ = sizes.try_push(size);
         });
-        block.bytes.shrink_to(crate::app::limits::KEPT);
         let place = match streams.find(block.stream) {
             Found::Live(place) => Some(place),
             Found::New => streams.open(block.stream, dir, sink),
@@ -341,10 +347,10 @@ impl Http2 {
         }
         if !is_trailer && !block.is_promise {
             stream.body[dir].coding(fields);
-            stream.doh.headers(dir, fields, stream.tx, name, sink);
+            stream.doh.headers(dir, fields, stream.tx, sink);
         }
         if block.ends_stream {
-            streams.end(place, dir, false, name, sink);
+            streams.end(place, dir, false, sink);
         }
         sink.flush_stream();
     }

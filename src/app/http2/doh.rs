@@ -1,7 +1,7 @@
 //! DNS over HTTPS (RFC 8484): messages in a query's parameter and in bodies.
 
 use super::hpack::Fields;
-use crate::app::dns::{self, Name};
+use crate::app::dns;
 use crate::app::{Sink, TxId};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;
@@ -58,7 +58,7 @@ impl Doh {
     }
 
     /// A message's header fields are there.
-    pub fn headers(&mut self, dir: Dir, fields: &Fields, tx: TxId, name: &mut Name, sink: &mut Sink<'_>) {
+    pub fn headers(&mut self, dir: Dir, fields: &Fields, tx: TxId, sink: &mut Sink<'_>) {
         self.in_body[dir] = fields.get(b"content-type") == Some(MEDIA_TYPE);
         let asks = dir == Dir::ToServer && fields.get(b"accept") == Some(MEDIA_TYPE);
         if !asks && !self.in_body[dir] {
@@ -68,7 +68,7 @@ impl Doh {
         let path = fields.get(b":path").filter(|_| dir == Dir::ToServer);
         if let Some(text) = path.and_then(parameter) {
             decode(text.get(..MAX_MESSAGE).unwrap_or(text), &mut self.message[dir]);
-            self.report(dir, tx, name, sink);
+            self.report(dir, tx, sink);
         }
     }
 
@@ -91,16 +91,16 @@ impl Doh {
     }
 
     /// The body is whole.
-    pub fn end(&mut self, dir: Dir, tx: TxId, name: &mut Name, sink: &mut Sink<'_>) {
+    pub fn end(&mut self, dir: Dir, tx: TxId, sink: &mut Sink<'_>) {
         if std::mem::take(&mut self.in_body[dir]) {
-            self.report(dir, tx, name, sink);
+            self.report(dir, tx, sink);
         }
     }
 
-    fn report(&mut self, dir: Dir, tx: TxId, name: &mut Name, sink: &mut Sink<'_>) {
+    fn report(&mut self, dir: Dir, tx: TxId, sink: &mut Sink<'_>) {
         if let Some(tx) = sink.tx(tx) {
             tx.notes_below("/dns");
-            dns::report(tx, dir, &dns::DNS, &self.message[dir], name);
+            dns::report(tx, dir, &dns::DNS, &self.message[dir]);
             tx.notes_below("");
         }
         self.message[dir].clear();

@@ -21,6 +21,7 @@ use crate::base::Dir;
 use crate::rules::app::AppProto;
 use crate::rules::context::BufferId;
 use frame::{HEADER_LEN, Header, PREFACE, kind};
+pub(super) use hpack::Fields;
 
 pub const ENTRY: Entry = Entry {
     proto: AppProto::Http2,

@@ -2,8 +2,7 @@
 
 use super::body::Body;
 use super::doh::Doh;
-use crate::app::dns::Name;
-use crate::app::{Sink, TxId};
+use crate::app::{Sink, TxId, few};
 use crate::base::{Dir, PerDir};
 
 /// Streams at once in a session; a further one takes the place of the oldest.
@@ -86,24 +85,24 @@ impl Streams {
             }
         }
         self.newest[opener(id)] = self.newest[opener(id)].max(id);
-        self.live.push(stream);
+        few::push(&mut self.live, stream);
         Some(self.live.len() - 1)
     }
 
     /// A direction of a stream ends; when both have, the stream goes. `cut` says that it is cut short: the other direction may
-    /// be on its way still. `name` is scratch memory.
-    pub fn end(&mut self, place: usize, dir: Dir, cut: bool, name: &mut Name, sink: &mut Sink<'_>) {
+    /// be on its way still.
+    pub fn end(&mut self, place: usize, dir: Dir, cut: bool, sink: &mut Sink<'_>) {
         let Some(stream) = self.live.get_mut(place) else { return };
         stream.ended[dir] = true;
         stream.body[dir].end(stream.tx, dir, cut, sink);
-        stream.doh.end(dir, stream.tx, name, sink);
+        stream.doh.end(dir, stream.tx, sink);
         if let Some(tx) = sink.tx(stream.tx) {
             tx.complete(dir);
         }
         if stream.ended[dir.reversed()] {
             let mut stream = self.live.remove(place);
             stream.clear();
-            self.spare.push(stream);
+            few::push(&mut self.spare, stream);
         }
     }
 }

@@ -13,7 +13,6 @@ mod urls;
 pub use urls::Urls;
 
 use super::lines::Line;
-use arrayvec::ArrayVec;
 use field::parameter;
 use part::{Body, Kind, Part};
 
@@ -69,7 +68,7 @@ pub struct Message {
     /// All of it that came.
     field_len: usize,
     /// Of the multiparts that are open, outermost first.
-    boundaries: ArrayVec<field::Value, MAX_DEPTH>,
+    boundaries: Vec<Box<[u8]>>,
     part: Part,
     body: Body,
     /// The header is the message's own.
@@ -148,7 +147,7 @@ impl Message {
     fn boundary(&self, text: &[u8]) -> Option<(usize, bool)> {
         let text = text.strip_prefix(b"--")?;
         self.boundaries.iter().enumerate().rev().find_map(|(level, boundary)| {
-            let rest = text.strip_prefix(boundary.as_slice())?;
+            let rest = text.strip_prefix(&**boundary)?;
             match rest.trim_ascii_end() {
                 [] => Some((level, false)),
                 b"--" => Some((level, true)),
@@ -234,7 +233,7 @@ impl Message {
         if found.cut || found.value.len() > MAX_BOUNDARY {
             out.fault(Fault::LongBoundary);
         }
-        self.part.boundary = (!found.value.is_empty()).then_some(found.value);
+        self.part.boundary = (!found.value.is_empty()).then(|| found.value.as_slice().into());
     }
 
     fn header_end(&mut self, out: &mut impl Reader) {
@@ -245,7 +244,9 @@ impl Message {
         self.part.in_header = false;
         if let Some(boundary) = self.part.boundary.take() {
             self.part.kind = Kind::Ignored;
-            if self.boundaries.try_push(boundary).is_err() {
+            if self.boundaries.len() < MAX_DEPTH {
+                self.boundaries.push(boundary);
+            } else {
                 out.fault(Fault::Malformed);
             }
             return;

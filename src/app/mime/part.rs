@@ -1,6 +1,6 @@
 //! One part of a message: what its header says, and its body.
 
-use super::field::{self, Value, parameter};
+use super::field::{self, parameter};
 use super::transfer::{Base64, Encoding, QuotedPrintable};
 use super::{Fault, Line, Reader};
 
@@ -23,9 +23,9 @@ pub struct Part {
     pub kind: Kind,
     encoding: Encoding,
     /// Its own parts' border.
-    pub boundary: Option<Value>,
+    pub boundary: Option<Box<[u8]>>,
     /// By Content-Disposition's `filename`, or else Content-Type's `name`.
-    name: Option<Value>,
+    name: Option<Box<[u8]>>,
     named_by_disposition: bool,
     /// The name is only the beginning of what was said.
     name_cut: bool,
@@ -59,7 +59,7 @@ impl Part {
         } else if name.eq_ignore_ascii_case(b"content-disposition") {
             self.attached |= field::word(value).eq_ignore_ascii_case(b"attachment");
             if let Some(found) = parameter(value, b"filename") {
-                (self.name, self.named_by_disposition) = (Some(found.value), true);
+                (self.name, self.named_by_disposition) = (Some(found.value.as_slice().into()), true);
                 self.name_cut = found.cut;
             }
         } else if name.eq_ignore_ascii_case(b"content-type") {
@@ -72,7 +72,7 @@ impl Part {
         if !self.named_by_disposition
             && let Some(found) = parameter(value, b"name")
         {
-            (self.name, self.name_cut) = (Some(found.value), found.cut);
+            (self.name, self.name_cut) = (Some(found.value.as_slice().into()), found.cut);
         }
         let word = field::word(value);
         self.kind = if word.eq_ignore_ascii_case(b"message/rfc822") {

@@ -5,7 +5,7 @@ use super::files::{Files, Handle, Place};
 use super::procedure;
 use super::record::{Piece, Records};
 use super::rpc::{self, Body, Caller, Message};
-use crate::app::{Decoder, Next, Sink, Transaction, TxId};
+use crate::app::{Decoder, Next, Sink, Transaction, TxId, few};
 use crate::base::{Dir, PerDir};
 use crate::rules::context::{self, BufferId};
 use crate::rules::field::{self, FieldId};
@@ -204,7 +204,7 @@ impl State {
         if self.pending.len() >= MAX_PENDING {
             self.pending.remove(0);
         }
-        self.pending.push(pending);
+        few::push(&mut self.pending, pending);
     }
 
     fn reply(

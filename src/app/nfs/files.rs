@@ -1,6 +1,6 @@
 //! File handles: their names, and the transactions of their data.
 
-use crate::app::{MAX_WAITING, Pieced, Sink, Transaction, TxId};
+use crate::app::{MAX_WAITING, Pieced, Sink, Transaction, TxId, few};
 use crate::base::{Dir, PerDir};
 use arrayvec::ArrayVec;
 
@@ -44,7 +44,7 @@ impl Files {
         let at = match found {
             Some(at) => at,
             None if self.known.len() < MAX_KNOWN => {
-                self.known.push(Known::default());
+                few::push(&mut self.known, Known::default());
                 self.known.len() - 1
             }
             None => self.known.iter().enumerate().min_by_key(|(_, k)| k.used).map_or(0, |(at, _)| at),

@@ -1,7 +1,7 @@
 //! What a client has open: files and named pipes, their names, and the transactions of their data.
 
 use crate::app::dcerpc::{self, Association};
-use crate::app::{Carry, Framed, MAX_WAITING, Pieced, Sink, Transaction, TxId};
+use crate::app::{Carry, Framed, MAX_WAITING, Pieced, Sink, Transaction, TxId, few};
 use crate::base::{Dir, PerDir};
 
 /// Open at once in a session; a further one takes the place of the one opened longest ago.
@@ -90,7 +90,7 @@ impl Opens {
         let place = match self.all.iter().position(|open| !open.used) {
             Some(place) => place,
             None if self.all.len() < MAX_OPEN => {
-                self.all.push(Open::default());
+                few::push(&mut self.all, Open::default());
                 self.all.len() - 1
             }
             None => {

@@ -8,7 +8,7 @@ use super::ntlmssp;
 use super::sizes::Sizes;
 use crate::app::dcerpc;
 use crate::app::digits::push_hex;
-use crate::app::{Limits, Sink, Transaction, TxId};
+use crate::app::{Limits, Sink, Transaction, TxId, few};
 use crate::base::{Dir, PerDir};
 use crate::rules::{context, field};
 use arrayvec::ArrayVec;
@@ -101,7 +101,8 @@ impl Session {
             self.pending.remove(0);
         }
         let Header { version, command, message, .. } = *header;
-        self.pending.push(Pending { version, command, message, tx, awaits });
+        let pending = Pending { version, command, message, tx, awaits };
+        few::push(&mut self.pending, pending);
     }
 
     /// The request that a response answers; it stays until the last answer.

@@ -170,9 +170,11 @@ impl Ssh {
                     }
                     if message == KEXINIT {
                         self.put_offer(dir, sink);
+                        self.sides[dir].records.let_go();
                     }
                     if message == NEWKEYS {
                         self.sides[dir].keyed = true;
+                        self.sides[dir].records.let_go();
                         return self.finish(dir, sink);
                     }
                 }
@@ -215,6 +217,7 @@ impl Ssh {
             tx.note(notes.hash, hash);
             tx.note(notes.string, string);
         }
+        *text = Vec::new();
     }
 
     fn next(&self) -> Next {

@@ -80,6 +80,11 @@ impl Records {
         &self.bytes
     }
 
+    /// Nobody needs the record any more. Few are kept before encryption, and none behind.
+    pub(super) fn let_go(&mut self) {
+        self.bytes = Vec::new();
+    }
+
     /// So many bytes are lost: whether they lay within the record at hand, which is then over.
     pub(super) fn skip(&mut self, missing: u64) -> bool {
         let inside = self.header.is_full() && missing <= self.left as u64;

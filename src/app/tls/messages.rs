@@ -85,7 +85,7 @@ impl Messages {
             let body = if self.body.is_empty() { now } else { &self.body };
             take(Message { kind: self.kind, len: self.len, body: self.keep.then_some(body) });
             self.header.clear();
-            self.body.clear();
+            self.body = Vec::new();
         }
     }
 }

@@ -151,11 +151,9 @@ impl Side {
 
     /// The record that was gathered, or what there is of it.
     fn gathered(&mut self, work: &mut Work<'_, '_>) -> bool {
+        // A handshake has few records, and what follows it needs none of this memory.
         let body = std::mem::take(&mut self.body);
-        let opaque = self.handshake(&body, work);
-        self.body = body;
-        self.body.clear();
-        opaque
+        self.handshake(&body, work)
     }
 
     /// Bytes of handshake messages; whether they are none, or encrypted.

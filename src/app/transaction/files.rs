@@ -1,6 +1,7 @@
 //! The files that a transaction carries: their names, how much of them came, what they are.
 
 use super::{MAX_STREAMED, Transaction};
+use crate::app::few;
 use crate::app::streamed::Window;
 use crate::app::sums::{SumKind, Sums};
 use crate::app::wanted::FileWants;
@@ -51,7 +52,8 @@ pub struct File {
     pub gaps: bool,
     /// Its record was written.
     logged: bool,
-    sums: Sums,
+    /// Where somebody wants any.
+    sums: Option<Box<Sums>>,
     kind: Type,
 }
 
@@ -72,7 +74,7 @@ impl File {
 
     /// The sum of a file that is whole, where it was wanted.
     pub fn sum(&self, kind: SumKind) -> Option<&[u8]> {
-        self.sums.get(kind)
+        self.sums.as_ref()?.get(kind)
     }
 }
 
@@ -108,8 +110,9 @@ impl Transaction {
             self.put(dir, FILE_NAME, name);
         }
         let (data, shared) = data(self);
-        let FileWants { magic, .. } = self.wanted.files;
-        self.files.push(File {
+        let FileWants { magic, md5, sha1, sha256 } = self.wanted.files;
+        let sums = md5 || sha1 || sha256;
+        let file = File {
             dir,
             name: kept,
             data,
@@ -119,9 +122,10 @@ impl Transaction {
             truncated: false,
             gaps: false,
             logged: false,
-            sums: Sums::new(self.wanted.files),
+            sums: sums.then(|| Box::new(Sums::new(self.wanted.files))),
             kind: if magic { Type::Waits(Vec::new()) } else { Type::None },
-        });
+        };
+        few::push(&mut self.files, file);
         self.touch(dir);
         Some(FileId(self.files.len() as u16 - 1))
     }
@@ -130,7 +134,7 @@ impl Transaction {
         let first_bytes = self.first_bytes;
         let Some(file) = self.files.get_mut(usize::from(id.0)) else { return };
         file.size = file.size.saturating_add(bytes.len() as u64);
-        file.sums.add(bytes);
+        file.sums.iter_mut().for_each(|sums| sums.add(bytes));
         file.keep_first(bytes, first_bytes);
         if let Some(data) = file.data.filter(|_| !file.shared) {
             self.grow(data, bytes);
@@ -142,7 +146,7 @@ impl Transaction {
         let Some(file) = self.files.get_mut(usize::from(id.0)) else { return };
         file.size = file.size.saturating_add(missing);
         file.gaps = true;
-        file.sums = Sums::default();
+        file.sums = None;
         file.no_more_first();
         if let Some(data) = file.data.and_then(|at| self.streamed.get_mut(at)) {
             data.hole();
@@ -154,9 +158,9 @@ impl Transaction {
         let Some(file) = self.files.get_mut(usize::from(id.0)) else { return };
         (file.closed, file.truncated) = (true, truncated);
         if file.is_whole() {
-            file.sums.finish();
+            file.sums.iter_mut().for_each(|sums| sums.finish());
         } else {
-            file.sums = Sums::default();
+            file.sums = None;
         }
         file.no_more_first();
         let (dir, data) = (file.dir, file.data);

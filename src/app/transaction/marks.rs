@@ -1,7 +1,6 @@
 //! What inspection keeps with a transaction between two looks.
 
 use crate::base::{Dir, PerDir, RuleIndex};
-use arrayvec::ArrayVec;
 
 /// A rule that may yet match, and which of its parts have held.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -28,7 +27,7 @@ pub struct Marks {
     /// Rules that matched already, each in its direction.
     pub matched: Vec<(RuleIndex, Dir)>,
     /// Bits that rules set of it, by the set's number.
-    pub(super) bits: ArrayVec<u32, MAX_BITS>,
+    pub(super) bits: Vec<u32>,
     /// A rule wants no record of it.
     pub unlogged: bool,
     /// A `pass` rule matched: nothing more is asked of it.
@@ -41,7 +40,7 @@ impl Marks {
     }
 
     pub fn set_bit(&mut self, bit: u32) {
-        if !self.has_bit(bit) && !self.bits.is_full() {
+        if !self.has_bit(bit) && self.bits.len() < MAX_BITS {
             self.bits.push(bit);
         }
     }

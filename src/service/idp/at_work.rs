@@ -36,7 +36,7 @@ pub(super) enum Payloads {
 }
 
 /// Events of the protocol's detection that one packet brought.
-pub(super) type AppEvents = ArrayVec<(Dir, &'static str), 4>;
+pub(super) type AppEvents = ArrayVec<(Dir, &'static str), { crate::app::MAX_EVENTS }>;
 
 impl AtWork<'_> {
     /// Whether anyone asks for what decoders yield: a rule, or a log.

@@ -51,7 +51,7 @@ impl AtWork<'_> {
             self.streams.seal(session);
         }
         let Some(state) = self.apps.get_mut(session.app) else { return AppEvents::new() };
-        let events = std::mem::take(&mut state.events);
+        let events: AppEvents = state.events.drain(..).collect();
         if !events.is_empty() {
             self.log_detection(session, &events, || origin_of(packet, Some(session), dir));
         }

@@ -3,6 +3,7 @@
 mod huffman;
 mod table;
 
+use crate::app::limits::let_go;
 use table::Table;
 
 /// Bytes of all names and values of one block; a block that would be longer is a bomb, and cut.
@@ -41,9 +42,8 @@ impl Fields {
         self.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    fn clear(&mut self, kept: usize) {
-        self.text.clear();
-        self.text.shrink_to(kept);
+    fn clear(&mut self) {
+        let_go(&mut self.text);
         self.places.clear();
     }
 }
@@ -61,7 +61,7 @@ impl Decoder {
 
     /// A whole block: its fields to `fields`, whose old ones go. `resized` gets each change of the table's size.
     pub fn block(&mut self, block: &[u8], fields: &mut Fields, mut resized: impl FnMut(u64)) -> Option<Flaw> {
-        fields.clear(crate::app::limits::KEPT);
+        fields.clear();
         let mut rest = block;
         while !rest.is_empty() {
             if fields.places.len() >= MAX_FIELDS || fields.text.len() >= MAX_FIELDS_LEN {
