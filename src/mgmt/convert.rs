@@ -330,6 +330,7 @@ pub fn eal(config: &Config, cpus: Vec<u32>, free_hugepages: u64) -> EalConfig {
     EalConfig {
         memory: if huge { Memory::HugePages } else { Memory::NoHuge { megabytes } },
         cpus,
+        among: Vec::new(),
         pci: config.ports.iter().map(|p| p.device.clone()).filter(|d| is_pci(d)).collect(),
         log: LogLevel::Error,
         more: Vec::new(),

@@ -94,7 +94,7 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
         }
     }
     let watching = Watchdog::start(&config.services, LastAct::End).map_err(run_fault)?;
-    let platform = start::platform(config, Some(enough(config, &summaries)))?;
+    let platform = start::platform(config, start::AutoCpus::Any, Some(enough(config, &summaries)))?;
     let (mut ports, written) = out_port(request, &summaries, links.len())?;
     let plans = plans(config, &links, request);
     let first = summaries.iter().filter_map(|s| s.first).min().unwrap_or_default();

@@ -81,7 +81,7 @@ pub fn run(
     };
     let watching = Watchdog::start(&config.services, LastAct::Restart).map_err(run_fault)?;
     let doors = Doors::open(&loaded)?;
-    let platform = start::platform(config, None)?;
+    let platform = start::platform(config, start::AutoCpus::Own, None)?;
     let (mut ports, spreading) = open_ports(config, &platform)?;
     let infos: Vec<_> = ports.iter().map(PacketIo::info).collect();
     start::numa_warnings(&infos, platform.eal.cpus()).iter().for_each(|warning| tracing::warn!("{warning}"));

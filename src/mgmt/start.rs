@@ -6,6 +6,7 @@ use crate::inspect::Engine;
 use crate::io::PortInfo;
 use crate::io::dpdk::{Eal, EalError, Pool, PoolError};
 use crate::io::heap;
+use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{Config, Machine, cpus};
 use crate::mgmt::convert;
 use crate::mgmt::eve::{Medium, Merger, Order};
@@ -95,17 +96,34 @@ pub fn rules(
     if bytes > cap { Err(StartError::TooLarge { bytes, cap }) } else { Ok(rules) }
 }
 
+/// Where lcores run whose CPUs are "auto".
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum AutoCpus {
+    /// Each keeps to one of the allowed CPUs: nothing but the lcore makes a frame wait.
+    Own,
+    /// The kernel moves them among all that are allowed: processes side by side would all choose the first.
+    Any,
+}
+
 /// Starts EAL with an lcore for the main loop and one a worker, and makes the pool. `enough`: segments beyond which a larger
 /// pool would never be touched. Memory that is freed from here on stays with the process.
-pub fn platform(config: &Config, enough: Option<u32>) -> Result<DpdkPlatform, StartError> {
+pub fn platform(config: &Config, auto: AutoCpus, enough: Option<u32>) -> Result<DpdkPlatform, StartError> {
     heap::give_back();
     heap::keep_free_memory();
-    let cpus = cpus(config, &allowed_cpus());
-    let eal = Eal::start(&convert::eal(config, cpus, convert::free_hugepages()))?;
+    let allowed = allowed_cpus();
+    let mut eal = convert::eal(config, cpus(config, &allowed), convert::free_hugepages());
+    eal.among = among(config, auto, allowed);
+    let eal = Eal::start(&eal)?;
     let mut wanted = convert::pool(config);
     wanted.segments = wanted.segments.min(enough.unwrap_or(u32::MAX));
     let pool = Pool::new(&eal, &wanted)?;
     Ok(DpdkPlatform { eal, pool })
+}
+
+/// CPUs among which the kernel may move lcores: none where the configuration names one.
+fn among(config: &Config, auto: AutoCpus, allowed: Vec<u32>) -> Vec<u32> {
+    let named = config.lcores.main_cpu != Auto::Auto || !config.lcores.worker_cpus.is_empty();
+    if auto == AutoCpus::Own || named { Vec::new() } else { allowed }
 }
 
 /// CPUs this process may run on, as the kernel lists them (`0-3,8`).
@@ -186,6 +204,7 @@ pub fn event_log(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mgmt::Profile;
 
     #[test]
     fn the_kernels_lists_of_cpus_are_understood() {
@@ -194,6 +213,16 @@ mod tests {
         assert!(!allowed_cpus().is_empty());
         let machine = machine();
         assert!(machine.allowed.iter().all(|cpu| machine.present.contains(cpu)), "{machine:?}");
+    }
+
+    #[test]
+    fn replays_side_by_side_do_not_all_keep_to_the_first_cpu_and_named_cpus_hold() {
+        let mut config = Config::defaults(Profile::Inline);
+        let found = |config: &Config, auto| among(config, auto, vec![0, 1]);
+        assert_eq!(found(&config, AutoCpus::Any), [0, 1]);
+        assert!(found(&config, AutoCpus::Own).is_empty());
+        config.lcores.main_cpu = Auto::Set(1);
+        assert!(found(&config, AutoCpus::Any).is_empty());
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub struct EalConfig {
     pub memory: Memory,
     /// The CPU of each lcore, by lcore number; the first is the main lcore. A CPU may serve several.
     pub cpus: Vec<u32>,
+    /// CPUs among which the kernel moves all lcores as it likes; empty: each lcore keeps to its own.
+    pub among: Vec<u32>,
     /// PCI addresses to take; no others are touched.
     pub pci: Vec<String>,
     pub log: LogLevel,
@@ -60,6 +62,7 @@ impl Default for EalConfig {
         EalConfig {
             memory: Memory::NoHuge { megabytes: 512 },
             cpus: vec![0],
+            among: Vec::new(),
             pci: Vec::new(),
             log: LogLevel::Error,
             more: Vec::new(),
@@ -74,7 +77,7 @@ impl EalConfig {
             "--no-telemetry".to_owned(),
             format!("--file-prefix={}", file_prefix()),
             format!("--log-level={}", self.log.name()),
-            format!("--lcores={}", lcore_map(&self.cpus)),
+            format!("--lcores={}", lcore_map(&self.cpus, &self.among)),
             "--main-lcore=0".to_owned(),
         ];
         match self.memory {
@@ -93,10 +96,12 @@ impl EalConfig {
     }
 }
 
-/// `0@CPU,1@CPU,...`
-fn lcore_map(cpus: &[u32]) -> String {
-    let pairs: Vec<String> = cpus.iter().enumerate().map(|(lcore, cpu)| format!("{lcore}@{cpu}")).collect();
-    pairs.join(",")
+/// `0@CPU,1@CPU,...`, or `0@(CPU,CPU,...),1@(CPU,CPU,...),...`
+fn lcore_map(cpus: &[u32], among: &[u32]) -> String {
+    let all: Vec<String> = among.iter().map(u32::to_string).collect();
+    let place = |cpu: &u32| if all.is_empty() { cpu.to_string() } else { format!("({})", all.join(",")) };
+    let pairs = cpus.iter().enumerate().map(|(lcore, cpu)| format!("{lcore}@{}", place(cpu)));
+    pairs.collect::<Vec<_>>().join(",")
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +130,8 @@ pub enum EalError {
 #[derive(Debug)]
 pub struct Eal {
     cpus: Vec<u32>,
+    /// Each lcore keeps to its CPU.
+    pinned: bool,
     /// Its memory is in small pages, and no device needs to know where.
     small_pages: bool,
     timestamp: Timestamp,
@@ -147,7 +154,7 @@ pub(super) struct Timestamp {
 static STARTED: AtomicBool = AtomicBool::new(false);
 
 impl Eal {
-    /// Starts EAL; the calling thread becomes the main lcore and is pinned to the first CPU. Threads it starts later
+    /// Starts EAL; the calling thread becomes the main lcore and keeps to its CPU, or to those of `among`. Threads it starts later
     /// inherit that: see [`Eal::unpin_current_thread`].
     pub fn start(config: &EalConfig) -> Result<Arc<Eal>, EalError> {
         check(config)?;
@@ -168,12 +175,21 @@ impl Eal {
         if let Some(root) = directory.as_deref().and_then(Path::parent) {
             remove_stale(root);
         }
-        let cpus = config.cpus.clone();
+        let (cpus, pinned) = (config.cpus.clone(), config.among.is_empty());
         let small_pages = config.memory != Memory::HugePages && config.pci.is_empty();
-        Ok(Arc::new(Eal { cpus, small_pages, timestamp, time, affinity, _arguments: arguments, _directory }))
+        Ok(Arc::new(Eal {
+            cpus,
+            pinned,
+            small_pages,
+            timestamp,
+            time,
+            affinity,
+            _arguments: arguments,
+            _directory,
+        }))
     }
 
-    /// The CPU of each lcore.
+    /// The CPU of each lcore, unless the kernel moves them.
     pub fn cpus(&self) -> &[u32] {
         &self.cpus
     }
@@ -192,11 +208,11 @@ impl Eal {
         self.timestamp
     }
 
-    /// Whether two lcores share a CPU: what is between them must survive that one is interrupted half-way.
+    /// Whether two lcores may share a CPU: what is between them must survive that one is interrupted half-way.
     pub fn shares_cpus(&self) -> bool {
         let mut cpus = self.cpus.clone();
         cpus.sort_unstable();
-        cpus.windows(2).any(|pair| pair.first() == pair.last())
+        (!self.pinned && cpus.len() > 1) || cpus.windows(2).any(|pair| pair.first() == pair.last())
     }
 
     /// Binds the calling thread, which is no lcore, to one CPU.
@@ -213,7 +229,8 @@ impl Eal {
     /// Lets the calling thread run wherever the process could before EAL pinned its first thread, but on lcores' CPUs only where
     /// there is no other: for threads that are no lcores and were started by one.
     pub fn unpin_current_thread(&self) {
-        if let Some(set) = self.affinity.map(|all| affinity::spared(all, &self.cpus)) {
+        let kept: &[u32] = if self.pinned { &self.cpus } else { &[] };
+        if let Some(set) = self.affinity.map(|all| affinity::spared(all, kept)) {
             // SAFETY: a whole set, of the size we say. When the kernel refuses, the thread stays where it is.
             unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
         }
@@ -372,6 +389,8 @@ mod tests {
         assert!(small.contains(&"--no-huge".to_owned()) && small.contains(&"-m512".to_owned()));
         assert!(small.contains(&"--no-pci".to_owned()) && small.contains(&"--lcores=0@0,1@0,2@1".to_owned()));
         assert!(!small.contains(&"--in-memory".to_owned()));
+        let moved = EalConfig { cpus: vec![0, 1], among: vec![0, 1, 5], ..EalConfig::default() }.arguments();
+        assert!(moved.contains(&"--lcores=0@(0,1,5),1@(0,1,5)".to_owned()));
         let pci = vec!["0000:03:00.0".to_owned()];
         let large = EalConfig { memory: Memory::HugePages, pci, ..EalConfig::default() }.arguments();
         assert!(

@@ -68,7 +68,8 @@ impl Section for Lcores {
     fn visit(&mut self, v: &mut dyn Visitor) {
         v.value(
             "main-cpu",
-            "CPU of the main lcore, which polls the ports unless the workers do (see spread).",
+            "CPU of the main lcore, which polls the ports unless the workers do (see spread). A replay leaves all lcores to the\n\
+             kernel when no CPU is named.",
             &mut self.main_cpu,
         );
         v.value(
