@@ -2,7 +2,7 @@
 
 use super::cursor::Order;
 use super::few;
-use super::limits::{KEPT, Limits};
+use super::limits::Limits;
 use super::streamed::{Streamed, Window};
 use super::wanted::Wanted;
 use crate::base::{Dir, PerDir};
@@ -29,6 +29,8 @@ pub const COMPLETE: u8 = u8::MAX;
 const MAX_ITEMS: usize = 4096;
 const MAX_FIELDS: usize = 4096;
 const MAX_STREAMED: usize = 64;
+/// Bytes of memory for its texts that are kept for the next: most need no more.
+const KEPT_STORE: usize = 4096;
 /// Different events of one transaction.
 const MAX_EVENTS: usize = 16;
 
@@ -150,7 +152,7 @@ impl Transaction {
     /// Empty, to wait for its next use: what its lists occupy beyond a small part is given back now, not then.
     pub(super) fn put_by(&mut self) {
         self.store.clear();
-        self.store.shrink_to(KEPT);
+        self.store.shrink_to(KEPT_STORE);
         self.streamed.clear();
         self.files.clear();
         self.events.clear();
@@ -160,6 +162,11 @@ impl Transaction {
         empty(&mut self.notes);
         empty(&mut self.marks.pending);
         empty(&mut self.marks.matched);
+    }
+
+    /// The memory of its texts, to be given or taken while it has none.
+    pub(super) fn store_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.store
     }
 
     /// Bytes it occupies.

@@ -16,6 +16,8 @@ pub struct TxId(pub u64);
 pub(super) struct Spares {
     #[expect(clippy::vec_box, reason = "they move between sessions, and are large")]
     free: Vec<Box<Transaction>>,
+    /// Memory for what they say: that of the one before is the next one's, however many wait in `free`.
+    stores: Vec<Vec<u8>>,
     /// Bytes of those in use.
     pub(super) memory: usize,
     /// Refused for want of memory.
@@ -32,11 +34,17 @@ const MAX_UNSEEN: usize = 2 * BETWEEN_LOOKS;
 
 /// Spare transactions kept at most.
 const MAX_SPARES: usize = 4096;
+/// And of what they said the memory of so many.
+const MAX_STORES: usize = 64;
 
 impl Spares {
     fn give_back(&mut self, mut tx: Box<Transaction>) {
         if self.free.len() < MAX_SPARES {
             tx.put_by();
+            let store = std::mem::take(tx.store_mut());
+            if store.capacity() > 0 && self.stores.len() < MAX_STORES {
+                self.stores.push(store);
+            }
             self.free.push(tx);
         }
     }
@@ -112,6 +120,7 @@ impl Transactions {
         }
         let mut tx = self.spares.free.pop().unwrap_or_else(|| Box::new(Transaction::new()));
         tx.renew(self.next, self.proto, &self.wanted, limits);
+        *tx.store_mut() = self.spares.stores.pop().unwrap_or_default();
         if self.live.len() >= limits.transactions
             && let Some(event) = too_many(self.proto)
         {

@@ -77,3 +77,19 @@ fn directions_of_two_protocols_are_an_event_and_so_is_one_without() {
     let one = "applayer_detect_protocol_only_one_direction";
     assert_eq!(events(&[(CLIENT, request), (SERVER, &[b'~'; 5000])]), [one]);
 }
+
+#[test]
+fn bytes_that_tell_the_protocol_at_once_are_not_kept() {
+    let (mut apps, mut handle) = (Apps::new(Limits::default()), NONE);
+    let tuple = FlowTuple { proto: ip_proto::TCP, sport: 40_000, dport: 9999, ..FlowTuple::default() };
+    let mut say = |dir, bytes: &[u8]| {
+        let source = Source { tuple, time: Time::from_secs(1), dir, opening_seen: true };
+        apps.data(&mut handle, &source, &Wanted::all(), bytes);
+        let state = apps.get(handle).unwrap();
+        (state.known.by_direction[dir].is_some(), state.start[dir].len(), apps.spare_starts.len())
+    };
+    assert_eq!(say(CLIENT, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), (true, 0, 0));
+    // A piece that says nothing yet is kept until more came, and then its memory is for others.
+    assert_eq!(say(SERVER, b"HT"), (false, 2, 0));
+    assert_eq!(say(SERVER, b"TP/1.1 200 ok\r\n\r\n"), (true, 0, 1));
+}

@@ -54,3 +54,23 @@ fn swap_with(message: &mut Message, mut memory: Memory) -> Memory {
     swap(message.frame_memory(), &mut memory.frame);
     memory
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Dir;
+
+    #[test]
+    fn a_message_keeps_its_memory_while_a_line_of_it_has_come_and_no_longer() {
+        let (mut heads, mut message) = (Heads::default(), Message::new(Dir::ToServer));
+        message.head.memory().extend_from_slice(b"GET");
+        heads.take_back(&mut message);
+        assert!(heads.spare.is_empty());
+        message.head.clear();
+        heads.take_back(&mut message);
+        assert_eq!((heads.spare.len(), message.head.memory().capacity()), (1, 0));
+        let mut other = Message::new(Dir::ToClient);
+        heads.lend(&mut other);
+        assert!(heads.spare.is_empty() && other.head.memory().capacity() > 0);
+    }
+}

@@ -109,7 +109,6 @@ impl Session {
         if let Some(tx) = self.tx.take().and_then(|id| sink.tx(id)) {
             Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
         }
-        (self.text, self.numbers) = Default::default();
     }
 
     /// The handshake came so far; rules may ask in either direction.
