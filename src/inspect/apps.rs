@@ -85,12 +85,9 @@ impl Apps {
         self.sets[dir].get(usize::from(buffer.0)).map_or(&[], |sets| sets)
     }
 
-    /// The same for bytes that are both buffers'.
-    pub(crate) fn sets_of_both(&self, dir: Dir, buffer: BufferId, also: BufferId) -> &[(u16, Set)] {
-        if buffer == body_of(dir) && also == FILE_DATA {
-            return &self.of_bodies[dir];
-        }
-        self.sets(dir, buffer)
+    /// One pass' sets for bytes that are both buffers', where there are such.
+    pub(crate) fn sets_of_both(&self, dir: Dir, buffer: BufferId, also: BufferId) -> Option<&[(u16, Set)]> {
+        (buffer == body_of(dir) && also == FILE_DATA).then(|| &*self.of_bodies[dir])
     }
 
     /// The set to search the bytes behind a transaction with, as far as rules over transactions look there.

@@ -118,11 +118,12 @@ impl Turn<'_> {
         }
         for streamed in tx.streamed().iter().filter(|s| s.dir == dir) {
             if let Some(view) = streamed.ready() {
-                let sets = match streamed.names() {
-                    (id, None) => apps.sets(dir, id),
-                    (id, Some(also)) => apps.sets_of_both(dir, id, also),
-                };
-                self.scan(sets, view, candidates, seen);
+                let (id, also) = streamed.names();
+                let both = also.and_then(|also| apps.sets_of_both(dir, id, also));
+                self.scan(both.unwrap_or(apps.sets(dir, id)), view, candidates, seen);
+                if let Some(also) = also.filter(|_| both.is_none()) {
+                    self.scan(apps.sets(dir, also), view, candidates, seen);
+                }
             }
         }
         let marks = &mut tx.marks;

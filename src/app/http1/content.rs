@@ -237,10 +237,7 @@ impl Delivery {
             let buffer = if self.dir == Dir::ToServer { REQUEST_BODY } else { RESPONSE_BODY };
             self.body = tx.begin(self.dir, buffer, window);
             if self.kind == Kind::File {
-                self.file = match self.body {
-                    Some(body) => tx.open_file_of(self.dir, &self.name, body),
-                    None => tx.open_file(self.dir, &self.name, window),
-                };
+                self.file = tx.open_file_of(self.dir, &self.name, self.body, window);
             }
         }
         if let Some(body) = self.body {

@@ -78,10 +78,7 @@ impl Body {
         if !self.begun {
             self.begun = true;
             self.streamed = tx.begin(dir, buffer, window);
-            self.file = match self.streamed {
-                Some(body) => tx.open_file_of(dir, &self.name, body),
-                None => tx.open_file(dir, &self.name, window),
-            };
+            self.file = tx.open_file_of(dir, &self.name, self.streamed, window);
         }
         self.came = self.came.saturating_add(bytes.len() as u64);
         self.decode(Some(bytes), dir, tx, limits);

@@ -86,8 +86,16 @@ impl Transaction {
         self.open_with(dir, name, |tx| (tx.begin(dir, FILE_DATA, window), false))
     }
 
-    /// A file begins whose bytes are those of a streamed buffer: it grows with that.
-    pub fn open_file_of(&mut self, dir: Dir, name: &[u8], streamed: usize) -> Option<FileId> {
+    /// A file begins that is a body, byte for byte. Where somebody wants the body, its buffer is the file's too, and grows by the
+    /// body's [`grow`](Transaction::grow) alone.
+    pub fn open_file_of(
+        &mut self,
+        dir: Dir,
+        name: &[u8],
+        body: Option<usize>,
+        window: Window,
+    ) -> Option<FileId> {
+        let Some(streamed) = body else { return self.open_file(dir, name, window) };
         self.open_with(dir, name, |tx| {
             let wanted = tx.wants(FILE_DATA);
             let buffer = tx.streamed.get_mut(streamed).filter(|_| wanted);

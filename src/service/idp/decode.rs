@@ -51,7 +51,7 @@ impl AtWork<'_> {
             self.streams.seal(session);
         }
         let Some(state) = self.apps.get_mut(session.app) else { return AppEvents::new() };
-        let events: AppEvents = state.events.drain(..).collect();
+        let events: AppEvents = state.events.drain(..).take(crate::app::MAX_EVENTS).collect();
         if !events.is_empty() {
             self.log_detection(session, &events, || origin_of(packet, Some(session), dir));
         }

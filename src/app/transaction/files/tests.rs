@@ -96,7 +96,7 @@ fn a_body_that_is_a_file_is_kept_once_and_has_both_names() {
     let body = context::id("http.response_body");
     let (mut tx, _) = with(&Limits::default());
     let streamed = tx.begin(DIR, body, WINDOW).unwrap();
-    let id = tx.open_file_of(DIR, b"b.pdf", streamed).unwrap();
+    let id = tx.open_file_of(DIR, b"b.pdf", Some(streamed), WINDOW).unwrap();
     tx.grow(streamed, b"ab");
     tx.grow_file(id, b"ab");
     let buffer = &tx.streamed()[streamed];
@@ -114,6 +114,6 @@ fn a_body_has_a_files_name_only_where_anyone_asks_for_it() {
     let mut tx = Transaction::new();
     tx.renew(0, AppProto::Http1, &wanted, &Limits::default());
     let streamed = tx.begin(DIR, body, WINDOW).unwrap();
-    tx.open_file_of(DIR, b"b.pdf", streamed).unwrap();
+    tx.open_file_of(DIR, b"b.pdf", Some(streamed), WINDOW).unwrap();
     assert!(!tx.streamed()[streamed].is(FILE_DATA));
 }
