@@ -77,6 +77,29 @@ fn an_empty_pool_gives_no_frame_and_no_share() {
 }
 
 #[test]
+fn a_pool_grows_to_its_size_when_more_is_asked_for() {
+    let eal = eal(1);
+    let config = PoolConfig { segments: 5000, at_first: 100, cache: 0, ..PoolConfig::default() };
+    let pool = pool(&eal, config);
+    assert!((100..1000).contains(&pool.available()), "{}", pool.available());
+    let mut allocator = pool.allocator();
+    let mut held: Vec<Frame> = std::iter::from_fn(|| allocator.allocate(b"first")).collect();
+    assert_eq!((held.len() as u32, pool.available()), (pool.in_use(), 0));
+    assert!(pool.provides(1000, 500) && pool.available() >= 1500);
+    held.extend(std::iter::from_fn(|| allocator.allocate(&[7; 3000])));
+    assert!(pool.provides(32, 0));
+    held.extend(std::iter::from_fn(|| allocator.allocate(b"last")));
+    // What is left is less than is asked for: then all of it is there.
+    assert!(!pool.provides(5001, 0));
+    held.extend(std::iter::from_fn(|| allocator.allocate(b"all")));
+    assert_eq!(held.iter().map(Frame::segment_count).sum::<usize>(), 5000);
+    assert!(held.iter().all(|frame| matches!(&*bytes(frame), b"first" | b"last" | b"all" | [7, ..])));
+    drop(held);
+    whole(&pool);
+    assert_eq!(pool.available(), 5000);
+}
+
+#[test]
 fn a_burst_from_net_null_goes_out_again() {
     let eal = eal(1);
     let pool = pool(&eal, PoolConfig::default());

@@ -362,6 +362,7 @@ pub fn pool(config: &Config) -> PoolConfig {
     PoolConfig {
         name: "frames".into(),
         segments: config.pools.frames,
+        at_first: config.pools.frames,
         cache: config.pools.cache,
         segment_bytes: config.pools.data_room,
         numa_node: None,

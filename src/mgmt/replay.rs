@@ -5,6 +5,7 @@ use crate::io::BURST;
 use crate::io::LinkType;
 use crate::io::PacketIo;
 use crate::io::capture::{CaptureError, Summary};
+use crate::io::dpdk::AT_WORK;
 use crate::mgmt::capture_out::{CaptureOut, refuse_same_file};
 use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{Config, Mode, NonIp};
@@ -15,7 +16,7 @@ use crate::mgmt::eve::Medium;
 use crate::mgmt::events::EventTotals;
 use crate::mgmt::rule_cost::CostFile;
 use crate::mgmt::run::failure;
-use crate::mgmt::start::{self, RulesAtStart, StartError};
+use crate::mgmt::start::{self, RulesAtStart, Segments, StartError};
 use crate::mgmt::watchdog::{self, Watchdog};
 use crate::pipeline::launch::{DpdkPlatform, Running, finish, guarded, replay_capture};
 use crate::pipeline::{Appliance, Balance, PortPlan, Spreading};
@@ -180,9 +181,9 @@ pub fn replay(request: &mut Request<'_>, rules: &RulesAtStart) -> Result<Outcome
     })
 }
 
-/// Segments that a replay can ever use at once: what lcores keep at hand, and each frame with whatever is made of it, as far as
-/// anybody may keep those. Making a pool costs time by its size.
-fn enough(config: &Config, summaries: &[Summary]) -> u32 {
+/// Segments that a replay begins with, and those that it can ever use at once: what lcores keep at hand, and each frame with whatever
+/// is made of it, as far as anybody may keep those. Making a pool costs time by its size.
+fn enough(config: &Config, summaries: &[Summary]) -> Segments {
     let pools = &config.pools;
     let room = u64::from(pools.data_room);
     let segments = |s: &Summary| s.frames + s.bytes / room;
@@ -191,7 +192,8 @@ fn enough(config: &Config, summaries: &[Summary]) -> u32 {
     let longest = summaries.iter().map(|s| s.longest as u64).max().unwrap_or_default();
     let burst = BURST as u64 * longest.div_ceil(room);
     let caches = (u64::from(config.lcores.workers) + 1) * u64::from(pools.cache) * 2;
-    u32::try_from((2 * frames).min(kept(config)) + burst + caches + 1023).unwrap_or(u32::MAX)
+    let with = |kept: u64| u32::try_from((2 * frames).min(kept) + burst + caches + 1023).unwrap_or(u32::MAX);
+    Segments { at_first: with(u64::from(AT_WORK)), most: with(kept(config)) }
 }
 
 /// Segments that are kept at once beyond a burst, by whoever keeps frames: reassembly, rings, services that hold packets; and what a
@@ -200,11 +202,8 @@ fn kept(config: &Config) -> u64 {
     let fragments = config.fragments.memory.0 / config.pools.buffer_bytes();
     let rings = 2 * u64::from(config.lcores.ring_size);
     let lanes = u64::from(config.lcores.workers).max(1);
-    lanes * (fragments + rings + u64::from(config.services.hold_frames)) + AT_WORK
+    lanes * (fragments + rings + u64::from(config.services.hold_frames)) + u64::from(AT_WORK)
 }
-
-/// Segments of a datagram that is being rebuilt, and of the pieces it leaves in.
-const AT_WORK: u64 = 4096;
 
 type Ports = Vec<Option<Box<dyn PacketIo>>>;
 

@@ -105,9 +105,22 @@ pub enum AutoCpus {
     Any,
 }
 
-/// Starts EAL with an lcore for the main loop and one a worker, and makes the pool. `enough`: segments beyond which a larger
-/// pool would never be touched. Memory that is freed from here on stays with the process.
-pub fn platform(config: &Config, auto: AutoCpus, enough: Option<u32>) -> Result<DpdkPlatform, StartError> {
+/// What is known of the segments that a pool will need.
+#[derive(Copy, Clone, Debug)]
+pub struct Segments {
+    /// Those to have from the start.
+    pub at_first: u32,
+    /// Beyond these a larger pool would never be touched.
+    pub most: u32,
+}
+
+/// Starts EAL with an lcore for the main loop and one a worker, and makes the pool: by `enough`, if that is known, or at once as
+/// large as is configured. Memory that is freed from here on stays with the process.
+pub fn platform(
+    config: &Config,
+    auto: AutoCpus,
+    enough: Option<Segments>,
+) -> Result<DpdkPlatform, StartError> {
     heap::give_back();
     heap::keep_free_memory();
     let allowed = allowed_cpus();
@@ -115,7 +128,10 @@ pub fn platform(config: &Config, auto: AutoCpus, enough: Option<u32>) -> Result<
     eal.among = among(config, auto, allowed);
     let eal = Eal::start(&eal)?;
     let mut wanted = convert::pool(config);
-    wanted.segments = wanted.segments.min(enough.unwrap_or(u32::MAX));
+    if let Some(enough) = enough {
+        wanted.segments = wanted.segments.min(enough.most);
+        wanted.at_first = enough.at_first;
+    }
     let pool = Pool::new(&eal, &wanted)?;
     Ok(DpdkPlatform { eal, pool })
 }

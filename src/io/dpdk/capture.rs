@@ -16,6 +16,9 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
+/// Segments for what is made of a burst's frames, beside them: of a datagram that is being rebuilt, and of the pieces it leaves in.
+pub const AT_WORK: u32 = 4096;
+
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     #[error(transparent)]
@@ -115,7 +118,7 @@ struct CaptureRx {
 
 impl RxQueue for CaptureRx {
     fn receive(&mut self, burst: &mut Burst) -> usize {
-        if self.pool.available() < self.reserve {
+        if !self.pool.provides(self.reserve, AT_WORK) {
             return 0;
         }
         let left = self.frames.saturating_sub(self.received.get());

@@ -16,7 +16,7 @@ mod queue;
 mod ring;
 mod rss;
 
-pub use capture::{CapturePort, ReplayError};
+pub use capture::{AT_WORK, CapturePort, ReplayError};
 pub use eal::{Eal, EalConfig, EalError, LogLevel, Memory, cycles};
 pub use lcore::{Lcore, LcoreHandle, LcorePanicked};
 pub use pool::{Allocator, Pool, PoolConfig, PoolError};

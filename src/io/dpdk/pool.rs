@@ -9,9 +9,12 @@ use dpdk_sys::{rte_mbuf, rte_mempool};
 use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Bytes of a segment in front of a received frame's first byte.
 const HEADROOM: u16 = dpdk_sys::RTE_PKTMBUF_HEADROOM as u16;
+/// Segments that a pool gets at a time, and what else the page has room for.
+const GROWTH: u32 = 800;
 
 /// What a pool is to hold.
 #[derive(Clone, Debug)]
@@ -20,6 +23,9 @@ pub struct PoolConfig {
     pub name: String,
     /// Segments. A power of two less one wastes least.
     pub segments: u32,
+    /// Segments that are there at once. A pool in hugepages has all; another takes memory for the rest when they are asked for
+    /// ([`Pool::provides`]).
+    pub at_first: u32,
     /// Segments that each lcore keeps at hand; at most 512, and two thirds of a pool's.
     pub cache: u32,
     /// Payload bytes of one segment; a longer frame is a chain.
@@ -33,6 +39,7 @@ impl Default for PoolConfig {
         PoolConfig {
             name: "frames".to_owned(),
             segments: 16_383,
+            at_first: u32::MAX,
             cache: 256,
             segment_bytes: 2048,
             numa_node: None,
@@ -61,6 +68,9 @@ struct Inner {
     pool: NonNull<rte_mempool>,
     segments: u32,
     segment_bytes: u16,
+    /// Those of `segments` that there are, and whether some are just being added.
+    there: AtomicU32,
+    growing: AtomicBool,
     eal: Arc<Eal>,
 }
 
@@ -87,10 +97,11 @@ impl Pool {
         let node = config.numa_node.map_or(-1, |node| node as i32);
         let ring = ring_kind(eal);
         let (segments, cache) = (config.segments, config.cache);
+        let at_first = if eal.wants_pages() { config.at_first } else { segments };
         // SAFETY: EAL runs; the strings are terminated; wrong numbers give null.
         let pool = unsafe {
             if eal.wants_pages() {
-                pages::pool(&name, segments, cache, room, node, ring)
+                pages::pool(&name, segments, at_first, cache, room, node, ring)
             } else {
                 let (name, ring) = (name.as_ptr(), ring.as_ptr());
                 let pool =
@@ -99,8 +110,16 @@ impl Pool {
             }
         };
         let pool = pool.map_err(|why| fail(why, hint))?;
-        let segment_bytes = config.segment_bytes;
-        Ok(Pool(Arc::new(Inner { pool, segments, segment_bytes, eal: Arc::clone(eal) })))
+        let inner = Inner {
+            pool,
+            segments,
+            segment_bytes: config.segment_bytes,
+            there: AtomicU32::new(0),
+            growing: AtomicBool::new(false),
+            eal: Arc::clone(eal),
+        };
+        inner.count();
+        Ok(Pool(Arc::new(inner)))
     }
 
     /// Segments not in the pool: held by ports, rings and whoever has a frame.
@@ -111,6 +130,16 @@ impl Pool {
     pub fn available(&self) -> u32 {
         // SAFETY: the pool lives; the counts may be a little old.
         unsafe { dpdk_sys::rte_mempool_avail_count(self.as_ptr()) }
+    }
+
+    /// Whether so many segments are free. A pool that has not all of its segments yet first gets more, until `besides` are free as
+    /// well: system calls, for who may wait.
+    pub fn provides(&self, segments: u32, besides: u32) -> bool {
+        let mut available = self.available();
+        while available < segments.saturating_add(besides) && self.0.grow() {
+            available = self.available();
+        }
+        available >= segments
     }
 
     pub fn segments(&self) -> u32 {
@@ -138,7 +167,27 @@ impl Pool {
 impl Inner {
     fn in_use(&self) -> u32 {
         // SAFETY: as `Pool::available`.
-        unsafe { dpdk_sys::rte_mempool_in_use_count(self.pool.as_ptr()) }
+        let available = unsafe { dpdk_sys::rte_mempool_avail_count(self.pool.as_ptr()) };
+        self.there.load(Ordering::Acquire).saturating_sub(available)
+    }
+
+    /// Adds a few segments, unless all are there; whether it did.
+    fn grow(&self) -> bool {
+        if self.there.load(Ordering::Acquire) >= self.segments || self.growing.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        // SAFETY: a pool that is not whole is made of pages, and whoever found `growing` false is the only one who adds.
+        let grown = unsafe { pages::add(self.pool, GROWTH) }.is_ok();
+        self.count();
+        self.growing.store(false, Ordering::Release);
+        grown
+    }
+
+    /// Takes note of how many segments there are.
+    fn count(&self) {
+        // SAFETY: the pool lives, and the caller is the only one who adds to it.
+        let there = unsafe { (*self.pool.as_ptr()).populated_size };
+        self.there.store(there, Ordering::Release);
     }
 }
 
