@@ -331,10 +331,12 @@ mod tests {
         };
         let config = Config::defaults(crate::mgmt::Profile::Suricata);
         let small = enough(&config, &[summary(10, 1000)]);
-        assert!(small < config.pools.frames / 8, "{small}");
+        assert_eq!(small.at_first, small.most);
+        assert!(small.most < config.pools.frames / 8, "{small:?}");
         let jumbo = enough(&config, &[summary(10, 90_000)]);
-        assert!(jumbo >= small + 2 * (90_000 / 2048), "chains: {jumbo}");
-        let large = enough(&config, &[summary(1 << 40, 0)]);
+        assert!(jumbo.most >= small.most + 2 * (90_000 / 2048), "chains: {jumbo:?}");
+        let Segments { at_first, most: large } = enough(&config, &[summary(1 << 40, 0)]);
+        assert!((AT_WORK..large / 4).contains(&at_first), "the rest as it is kept: {at_first}");
         assert!(u64::from(large) > config.fragments.memory.0 / config.pools.buffer_bytes(), "{large}");
         assert!(large < config.pools.frames, "no more than anybody may keep: {large}");
     }

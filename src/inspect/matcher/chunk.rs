@@ -10,9 +10,11 @@ const GROUPS: usize = CHUNK / GROUP + 1;
 const MARGIN: usize = 16;
 /// Bytes before the first: what a filter sees before a position.
 pub(super) const LEAD: usize = 32;
-pub(super) const FOLDED: usize = LEAD + GROUPS * GROUP + MARGIN;
+/// Room for any position and what is read about it.
+pub(super) const FOLDED: usize = LEAD + PLACES + MARGIN;
 /// Room for positions: a power of two above [`CHUNK`], so that an index is bounded by its low bits.
 pub(super) const PLACES: usize = 2048;
+const _: () = assert!(PLACES >= GROUPS * GROUP);
 
 /// Scratch memory for scanning: written anew for every chunk.
 #[derive(Debug)]

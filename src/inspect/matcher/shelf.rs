@@ -21,6 +21,8 @@ const FOUR_KEY: u32 = 0x85eb_ca6b;
 /// Bits of a pair.
 const PAIR_BITS: u32 = 14;
 const PAIR_KEY: u32 = 0x2c9b;
+/// Words of a bit for each pair.
+const PAIR_WORDS: usize = 1 << (16 - 1 - 5);
 const EIGHT: usize = 2 * WINDOW;
 const EIGHT_KEY: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -36,9 +38,10 @@ const SHORT: usize = 4;
 
 /// A set of hashes, by their high bits: a word, and two bits of it, which a stranger seldom shares both.
 #[derive(Debug)]
-struct Bits {
+pub(super) struct Bits {
     words: Box<[u32]>,
-    /// Where the first bit's number stands in a hash, above it the word's; and where the second's does.
+    /// Where in a hash the word's number stands, up to its end, and where the two bits' numbers do.
+    word: u32,
     first: u32,
     second: u32,
 }
@@ -58,26 +61,21 @@ impl Bits {
     }
 
     fn with(bits: u32, second: u32, hashes: impl Iterator<Item = u32>) -> Bits {
-        let mut set = Bits { words: vec![0; 1 << (bits - 5)].into(), first: u32::BITS - bits, second };
+        let first = u32::BITS - bits;
+        let mut set = Bits { words: vec![0; 1 << (bits - 5)].into(), word: first + 5, first, second };
         // With `for_each` the hashes of a window are a loop of their own.
         hashes.for_each(|hash| {
-            let (word, bits) = set.place(hash);
-            set.words[word] |= bits;
+            let bits = 1 << (hash >> set.first & 31) | 1 << (hash >> set.second & 31);
+            set.words[(hash >> set.word) as usize] |= bits;
         });
         set
     }
 
-    #[inline(always)]
-    fn place(&self, hash: u32) -> (usize, u32) {
-        let bit = hash >> self.first;
-        ((bit >> 5) as usize, 1 << (bit & 31) | 1 << (hash >> self.second & 31))
-    }
-
     /// 1 if the hash may be in it.
     #[inline(always)]
-    pub(super) fn has(&self, hash: u32) -> usize {
-        let (word, bits) = self.place(hash);
-        usize::from(self.words.get(word).copied().unwrap_or(0) & bits == bits)
+    pub(super) fn has(&self, hash: u32) -> u32 {
+        let word = self.words.get((hash >> self.word) as usize).copied().unwrap_or(0);
+        (word >> (hash >> self.first & 31)) & (word >> (hash >> self.second & 31)) & 1
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -120,7 +118,7 @@ impl Shelf {
 
     /// 1 if something may be filed under `hash`.
     #[inline(always)]
-    pub(super) fn has(&self, hash: u32) -> usize {
+    pub(super) fn has(&self, hash: u32) -> u32 {
         self.bits.has(hash)
     }
 
@@ -189,8 +187,29 @@ impl Filing {
 /// each would be a thousand.
 #[derive(Debug)]
 pub(super) struct Glance {
-    windows: Bits,
-    pairs: Option<Bits>,
+    /// By their hashes ([`four`]).
+    pub(super) windows: Bits,
+    pub(super) pairs: Option<Pairs>,
+}
+
+/// Pairs of folded bytes, a bit each, so that none passes for another. Bit 5 is set in each first byte and does not count.
+#[derive(Debug)]
+pub(super) struct Pairs(Box<[u32; PAIR_WORDS]>);
+
+impl Pairs {
+    fn of<'p>(pairs: impl Iterator<Item = &'p [u8]>) -> Pairs {
+        let mut set = Pairs(Box::new([0; PAIR_WORDS]));
+        for bytes in pairs.map(|pair| folded(pair) as u32) {
+            set.0[(bytes >> 6) as usize & (PAIR_WORDS - 1)] |= 1 << (bytes & 31);
+        }
+        set
+    }
+
+    /// 1 if the first two of four folded bytes are in it.
+    #[inline(always)]
+    pub(super) fn has(&self, bytes: u32) -> u32 {
+        self.0[(bytes >> 6) as usize & (PAIR_WORDS - 1)] >> (bytes & 31) & 1
+    }
 }
 
 impl Glance {
@@ -198,19 +217,12 @@ impl Glance {
         let (pairs, others): (Vec<&[u8]>, Vec<&[u8]>) = windows.iter().partition(|w| w.len() <= SHORTEST);
         let count = others.iter().map(|window| completions(window)).sum();
         let windows = Bits::of(count, others.iter().flat_map(|window| completed(window)));
-        let of_pairs = || Bits::of_pairs(pairs.iter().map(|pair| two(folded(pair) as u32)));
+        let of_pairs = || Pairs::of(pairs.iter().copied());
         Glance { windows, pairs: (!pairs.is_empty()).then(of_pairs) }
     }
 
-    /// 1 if a window may stand where these four bytes do.
-    #[inline(always)]
-    pub(super) fn has(&self, bytes: u32) -> usize {
-        let pair = self.pairs.as_ref().map_or(0, |pairs| pairs.has(two(bytes)));
-        self.windows.has(four(bytes)) | pair
-    }
-
     pub(super) fn bytes(&self) -> usize {
-        self.windows.bytes() + self.pairs.as_ref().map_or(0, Bits::bytes)
+        self.windows.bytes() + self.pairs.as_ref().map_or(0, |_| size_of::<[u32; PAIR_WORDS]>())
     }
 }
 
@@ -233,7 +245,7 @@ fn folded(bytes: &[u8]) -> u64 {
 }
 
 #[inline(always)]
-fn four(bytes: u32) -> u32 {
+pub(super) fn four(bytes: u32) -> u32 {
     (bytes & SEES).wrapping_mul(FOUR_KEY)
 }
 

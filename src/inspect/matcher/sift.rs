@@ -3,7 +3,7 @@
 use super::Look;
 use super::chunk::{CHUNK, Chunk, FOLDED, LEAD, PLACES};
 use super::entry::Entry;
-use super::shelf::{ABOUT, BEFORE, SHELVES, hashes};
+use super::shelf::{ABOUT, BEFORE, Glance, SHELVES, four, hashes};
 use super::sieve::Sieve;
 
 /// Bytes before and behind a position on which its quick comparisons depend (`entry`: a value lies within the first 16
@@ -80,15 +80,13 @@ fn scan_with(
 /// The filters behind the first; how many positions are left. They are in `chunk.kept`.
 #[inline(always)]
 fn narrow(sieve: &Sieve, chunk: &mut Chunk, found: usize) -> usize {
-    let mut waiting = 0;
-    for n in 0..found {
-        let position = chunk.passed[n & (PLACES - 1)];
-        chunk.waiting[waiting & (PLACES - 1)] = position;
-        waiting += sieve.windows.has(window(&chunk.folded, position));
-    }
+    let Glance { windows, pairs } = &sieve.windows;
+    let waiting = match pairs {
+        None => glance(chunk, found, |bytes| windows.has(four(bytes))),
+        Some(pairs) => glance(chunk, found, |bytes| windows.has(four(bytes)) | pairs.has(bytes)),
+    };
     let mut kept = 0;
-    for n in 0..waiting {
-        let position = chunk.waiting[n & (PLACES - 1)];
+    for &position in chunk.waiting.iter().take(waiting) {
         let hashes = hashes(about(&chunk.folded, position));
         let mut shelves = 0;
         for (n, (shelf, hash)) in sieve.shelves.iter().zip(hashes).enumerate() {
@@ -100,6 +98,18 @@ fn narrow(sieve: &Sieve, chunk: &mut Chunk, found: usize) -> usize {
         kept += usize::from(shelves != 0);
     }
     kept
+}
+
+/// Of the positions found, those at which four bytes are such as `has` says 1 for: how many. They are in `chunk.waiting`.
+#[inline(always)]
+fn glance(chunk: &mut Chunk, found: usize, has: impl Fn(u32) -> u32) -> usize {
+    let Chunk { folded, passed, waiting, .. } = chunk;
+    let mut left = 0;
+    for &position in passed.iter().take(found) {
+        waiting[left & (PLACES - 1)] = position;
+        left += has(window(folded, position)) as usize;
+    }
+    left
 }
 
 /// What was looked at on one shelf.
@@ -167,13 +177,15 @@ fn alike(text: &[u8], last: usize, position: usize) -> bool {
 
 #[inline(always)]
 fn window(folded: &[u8; FOLDED], at: u16) -> u32 {
-    let bytes = folded.get(LEAD + usize::from(at)..).and_then(|rest| rest.first_chunk::<4>());
+    let bytes =
+        folded.get(LEAD + (usize::from(at) & (PLACES - 1))..).and_then(|rest| rest.first_chunk::<4>());
     bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
 
 /// The bytes about a position that the shelves look at.
 #[inline(always)]
 fn about(folded: &[u8; FOLDED], at: u16) -> &[u8; ABOUT] {
-    let bytes = folded.get(LEAD - BEFORE + usize::from(at)..).and_then(|rest| rest.first_chunk());
+    let bytes =
+        folded.get(LEAD - BEFORE + (usize::from(at) & (PLACES - 1))..).and_then(|rest| rest.first_chunk());
     bytes.unwrap_or(&[0; ABOUT])
 }
