@@ -16,7 +16,7 @@ pub(super) enum Alphabet {
     Wide,
     /// 32 classes: printable ASCII.
     NarrowText,
-    /// As many for all bytes.
+    /// As many for all bytes; it has a set to itself.
     NarrowWide,
 }
 

@@ -148,8 +148,13 @@ pub(super) fn alphabets(narrow: bool) -> [Alphabet; 2] {
 pub(super) fn choose<'p>(patterns: &[&'p [u8]], narrow: bool) -> Vec<Window<'p>> {
     let both = alphabets(narrow);
     let has_text = |pattern: &[u8]| offsets(pattern, both[0]).next().is_some();
-    // A second alphabet is looked up for all of a block: only where it must be.
-    let alphabets = if patterns.iter().all(|p| has_text(p)) { &both[..1] } else { &both };
+    // A second alphabet is looked up for all of a block: only where it must be. Where registers are narrow it costs more than what
+    // one for all lets through.
+    let alphabets = match narrow {
+        _ if patterns.iter().all(|p| has_text(p)) => &both[..1],
+        true => &both[1..],
+        false => &both,
+    };
     let mut choices: Vec<Choice<'p>> =
         patterns.iter().map(|pattern| Choice::new(pattern, alphabets, both)).collect();
     let mut order: Vec<usize> = (0..patterns.len()).collect();
@@ -249,7 +254,9 @@ mod tests {
         assert!(choose(&text, false).iter().all(|w| w.alphabet == Alphabet::Text));
         assert!(choose(&text, true).iter().all(|w| w.alphabet == Alphabet::NarrowText));
         let mixed: [&[u8]; 2] = [b"user-agent", b"\x90\xff\x90\xfe"];
-        assert_eq!(choose(&mixed, false)[1].alphabet, Alphabet::Wide);
+        let alphabets = |narrow| choose(&mixed, narrow).into_iter().map(|w| w.alphabet).collect::<Vec<_>>();
+        assert_eq!(alphabets(false), [Alphabet::Text, Alphabet::Wide]);
+        assert_eq!(alphabets(true), [Alphabet::NarrowWide; 2]);
     }
 
     #[test]
