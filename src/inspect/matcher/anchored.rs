@@ -1,7 +1,7 @@
 //! Patterns that can stand at one place of a buffer only, as `depth` and `startswith` say of most of those near its begin: no
 //! search, but a look at each such place.
 //!
-//! By place there is a bitmap of first bytes, and behind it a table by the pattern's first bytes, up to four; only what has
+//! By place there are bitmaps of first and of second bytes, and behind them a table by the pattern's first bytes, up to four; only what has
 //! these is compared. A look costs the number of places, which is some twenty for a real rule set, whatever the patterns: their
 //! bitmaps lie together, in a few lines of the cache.
 
@@ -31,8 +31,9 @@ pub(in crate::inspect) struct Anchored {
 #[derive(Debug)]
 struct Door {
     at: u64,
-    /// First bytes with which something begins there, a bit for two or four of them each.
+    /// First bytes with which something begins there, a bit for two or four of them each; and second ones with which it goes on.
     first: u64,
+    second: u64,
 }
 
 /// All that stands at one offset.
@@ -91,7 +92,9 @@ impl Anchored {
                 continue;
             };
             let Some(&first) = bytes.get(at) else { return };
-            if door.first >> bit(first) & 1 != 0 {
+            if door.first >> bit(first) & 1 != 0
+                && bytes.get(at + 1).is_none_or(|&b| door.second >> bit(b) & 1 != 0)
+            {
                 place.look(bytes.get(at..).unwrap_or_default(), &mut found);
             }
         }
@@ -108,8 +111,9 @@ impl Door {
     /// Of patterns at one place.
     fn of(patterns: &[(u64, usize, &[u8], PatternId)]) -> Option<Door> {
         let &(at, ..) = patterns.first()?;
-        let firsts = patterns.iter().filter_map(|(.., bytes, _)| bytes.first());
-        Some(Door { at, first: firsts.fold(0, |all, &byte| all | 1 << bit(byte)) })
+        let of = |bytes: &[u8], nth: usize| bytes.get(nth).map_or(u64::MAX, |&byte| 1 << bit(byte));
+        let any = |nth| patterns.iter().fold(0, |all, (.., bytes, _)| all | of(bytes, nth));
+        Some(Door { at, first: any(0), second: any(1) })
     }
 }
 
