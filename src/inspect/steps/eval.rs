@@ -277,6 +277,9 @@ impl Run<'_> {
                 Err(Miss::Stale) => exhausted = Miss::Stale,
                 settled => return settled,
             }
+            if op.begins_once() {
+                return Err(exhausted);
+            }
             if !self.budget.pay(found.end.saturating_sub(from)) {
                 return Err(Miss::Spent);
             }

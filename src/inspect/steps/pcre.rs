@@ -153,6 +153,11 @@ impl PcreOp {
         caches.memories.get_mut(self.id.0 as usize)?.find(&self.regex, text, from)
     }
 
+    /// Whether no match can begin but at the text's first byte, as with `^`.
+    pub(super) fn begins_once(&self) -> bool {
+        matches!(&*self.regex, Regex::Linear(dfa) if dfa.get_nfa().is_always_start_anchored())
+    }
+
     /// Where the match begins that [`find`](Self::find) found from `from` on. This takes a time of the bytes from there to
     /// its end, times the size of the expression; only a match that what follows did not take is asked.
     pub(super) fn begin(&self, found: Found, text: &[u8], from: usize, caches: &mut PcreCaches) -> usize {
@@ -209,6 +214,10 @@ mod tests {
         for from in 0..=text.len() {
             let wanted = plain.search(&Input::new(text).range(from..)).map(|m| (m.start(), m.end()));
             let found = op.find(text, from, &mut caches);
+            assert!(
+                from == 0 || found.is_none() || !op.begins_once(),
+                "{expression} in {text:?} from {from}"
+            );
             let found = found.map(|found| (op.begin(found, text, from, &mut caches), found.end));
             assert_eq!(found, wanted, "{expression} in {text:?} from {from}");
         }
