@@ -101,6 +101,22 @@ fn any_number_of_workers_gives_the_same_alerts() {
 }
 
 #[test]
+fn an_alert_names_the_flowbits_of_its_session() {
+    let bench = Bench::new();
+    let replayed = bench.replay(&bench.capture(&busy_capture()), RULES, &[]).clean();
+    let bits = |sid: u64| -> Vec<_> {
+        let alerts = replayed.events.of("alert").into_iter();
+        alerts
+            .filter(|a| a["alert"]["signature_id"] == sid)
+            .map(|a| a["metadata"]["flowbits"].clone())
+            .collect()
+    };
+    assert_eq!(bits(5), vec![serde_json::json!(["asked"]); 30]);
+    assert_eq!(bits(1), bits(5), "those that the packet itself sets count");
+    assert!(bits(3).iter().all(serde_json::Value::is_null), "a session without flowbits has none to name");
+}
+
+#[test]
 fn frames_in_chains_of_small_buffers_give_the_same_alerts() {
     let bench = Bench::new();
     let capture = bench.capture(&busy_capture());

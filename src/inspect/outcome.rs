@@ -1,5 +1,6 @@
 //! What the rules say of one packet, and what they were given to look at.
 
+use super::state::MAX_FLOWBITS;
 use crate::base::event::{MAX_NOTED, Noted};
 use crate::base::{Dir, RuleIndex, Verdict};
 use crate::rules::ruleset::RejectTo;
@@ -92,6 +93,8 @@ pub enum Settlement {
 pub struct Outcome {
     /// In order of evaluation, at most `packet-alert-max`.
     pub alerts: ArrayVec<Alert, MAX_ALERTS>,
+    /// The session's flowbits after all of them, by their numbers; where there are no alerts, none.
+    pub flowbits: ArrayVec<u32, MAX_FLOWBITS>,
     /// Alerts beyond the maximum: lost.
     pub lost: u32,
     /// What the rules ask; the mode of the interface pair may not grant it.

@@ -82,6 +82,12 @@ impl StateSlab {
         state.is_some_and(|s| s.generation == generation && s.bits.contains(&bit))
     }
 
+    /// Those that are set, in the order in which they were.
+    pub(crate) fn bits(&self, handle: StateHandle, generation: Generation) -> &[u32] {
+        let state = self.slots.get(handle.slot()).filter(|s| s.generation == generation);
+        state.map(|s| &s.bits[..]).unwrap_or_default()
+    }
+
     /// Sets the bit, taking a slot if the session has none yet.
     pub(crate) fn set(&mut self, handle: &mut StateHandle, generation: Generation, bit: u32) {
         if handle.is_none() {

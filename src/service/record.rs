@@ -2,6 +2,7 @@
 
 use crate::app::{File, NoteRef, SumKind, Transaction};
 use crate::base::event::record::{Entry, RecordBuffer};
+use crate::rules::RuleSet;
 use arrayvec::ArrayVec;
 
 /// What its decoder noted.
@@ -59,6 +60,13 @@ pub fn of_file(tx: &Transaction, file: &File, out: &mut RecordBuffer) {
 }
 
 /// What goes with an alert: the transaction's files, then what it is about.
+/// Names of the flowbits that are set: `metadata.flowbits` of an alert.
+pub fn flowbits(set: &[u32], rules: &RuleSet, out: &mut RecordBuffer) {
+    for name in set.iter().filter_map(|&bit| rules.flowbits.get(bit as usize)) {
+        out.add("/metadata.flowbits[]", Entry::Text(name.as_bytes()));
+    }
+}
+
 pub fn of_alert(tx: &Transaction, out: &mut RecordBuffer) {
     for file in tx.files() {
         if out.add("/files[]", Entry::Begin) {

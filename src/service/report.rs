@@ -158,6 +158,7 @@ impl Reporter {
         for alert in &outcome.alerts {
             self.trace.step(Step::Alert { generation: rules.generation, rule: alert.rule });
             self.record.clear();
+            record::flowbits(&outcome.flowbits, rules, &mut self.record);
             let tx = alert.tx.and_then(|id| transactions?.get(TxId(id)));
             if let Some(tx) = tx {
                 record::of_alert(tx, &mut self.record);

@@ -114,6 +114,21 @@ fn content_behind_its_announced_end_belongs_to_it() {
 }
 
 #[test]
+fn content_behind_its_end_is_told_though_no_line_ends() {
+    let told = |more: &[u8], later: &[u8]| {
+        let mut bench = bench();
+        bench.data(SERVER, &[b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", more].concat());
+        bench.data(CLIENT, b"HTTP/1.1 200 ok\r\nContent-Length: 0\r\n\r\n");
+        bench.data(SERVER, later);
+        (bench.streamed(0, "http.request_body"), bench.text(1, "http.uri"))
+    };
+    assert_eq!(told(b"id=1&x=2", b""), (one("id=1&x=2"), None));
+    assert_eq!(told(b"id=1", b"&x=2\n"), (one("id=1&x=2\n"), None));
+    assert_eq!(told(b"PUT /b", b" HTTP/1.1\r\nHost: a\r\n\r\n").1, one("/b"));
+    assert_eq!(told(b"put /b", b" HTTP/1.1\r\nHost: a\r\n\r\n").1, one("/b"));
+}
+
+#[test]
 fn lengths_that_differ_are_told_and_the_first_counts() {
     let bench = exchange(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length:3\r\nContent-Length: 9\r\n\r\nabcGET /b HTTP/1.0\r\n\r\n", b"");
     assert_eq!(bench.streamed(0, "http.request_body"), one("abc"));

@@ -52,6 +52,8 @@ pub(super) struct Request {
     /// Bytes before the query, which name files that nobody else names.
     pub(super) path_len: usize,
     early: Carry,
+    /// Bytes of the line at work that were told to be content when the server answered it.
+    told: usize,
 }
 
 impl Request {
@@ -65,6 +67,7 @@ impl Request {
             path: Vec::new(),
             path_len: 0,
             early: Carry::default(),
+            told: 0,
         }
     }
 
@@ -76,6 +79,7 @@ impl Request {
         self.path.clear();
         self.path.shrink_to(KEPT);
         self.early.reset();
+        self.told = 0;
     }
 
     pub(super) fn data(&mut self, mut input: &[u8], exchanges: &mut Exchanges, sink: &mut Sink<'_>) {
@@ -130,6 +134,30 @@ impl Request {
             self.headers_over(exchanges, sink);
             self.complete(false, exchanges, sink);
         }
+        self.tell_line(sink);
+    }
+
+    /// The server answers what came, and behind it stands a line without its end. If it begins no request it is more content of
+    /// the last one, and rules are to see it before that one is over; its end will tell.
+    fn tell_line(&mut self, sink: &mut Sink<'_>) {
+        let line = self.message.head.unfinished();
+        let begins =
+            line.first().is_none_or(|first| first.is_ascii_uppercase() || first.is_ascii_whitespace());
+        if self.state != State::Line || self.message.tx.is_none() || begins || self.told >= line.len() {
+            return;
+        }
+        let head = std::mem::take(&mut self.message.head);
+        self.more_content(head.unfinished(), sink);
+        self.told = head.unfinished().len();
+        self.message.head = head;
+    }
+
+    /// More than the last request announced.
+    fn more_content(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
+        let bytes = bytes.get(self.told..).unwrap_or_default();
+        self.message.content.write(bytes, self.message.tx, sink);
+        self.message.content.finish(false, self.message.tx, sink);
+        self.message.event(sink, "http.request_body_unexpected", "");
     }
 
     /// The CONNECT was refused: what came meanwhile are requests.
@@ -188,16 +216,16 @@ impl Request {
             // Empty lines before a request.
         } else if self.message.tx.is_some() && !looks_like_request(&parsed) {
             // Nothing that begins a request: more of the last one's content than it announced.
-            self.message.content.write(head.bytes(), self.message.tx, sink);
-            self.message.content.finish(false, self.message.tx, sink);
-            self.message.event(sink, "http.request_body_unexpected", "");
+            self.more_content(head.bytes(), sink);
         } else {
+            self.told = 0;
             self.open(line, text, &parsed, exchanges, sink);
             self.line_end = head.bytes().len();
             self.message.head = head;
             // Whoever took the step sees by the head that it is too long.
             return;
         }
+        self.told = 0;
         self.message.head = head;
         self.message.forget_line();
     }
@@ -326,6 +354,7 @@ impl Request {
                 self.complete(true, exchanges, sink);
             }
             self.message.clear();
+            self.told = 0;
             self.state = State::Lost;
         }
     }

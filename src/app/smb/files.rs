@@ -23,15 +23,18 @@ pub type Handle = [u8; 16];
 /// SMB 2: the handle that the message before, in the same compound, opened.
 pub const RELATED: Handle = [0xff; 16];
 
-/// One of what is open.
+/// One of what is open: its place, and which of those that stood there.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct OpenId(usize);
+pub struct OpenId {
+    place: usize,
+    age: u64,
+}
 
 #[derive(Debug, Default)]
 pub struct Open {
     used: bool,
     /// Known from the answer on.
-    pub handle: Option<Handle>,
+    handle: Option<Handle>,
     pub name: Vec<u8>,
     pub is_pipe: bool,
     /// Nobody saw it opened, nor its data yet.
@@ -81,7 +84,7 @@ impl Opens {
     }
 
     pub fn get_mut(&mut self, id: OpenId) -> Option<&mut Open> {
-        self.all.get_mut(id.0).filter(|open| open.used)
+        self.all.get_mut(id.place).filter(|open| open.used && open.age == id.age)
     }
 
     /// Something is to be opened; `name` writes what it is called.
@@ -104,18 +107,32 @@ impl Opens {
             name(&mut open.name);
             open.name.truncate(MAX_NAME);
         }
-        OpenId(place)
+        OpenId { place, age: self.clock }
     }
 
     pub fn find(&self, handle: &Handle) -> Option<OpenId> {
-        let known = |open: &Open| open.used && open.handle.as_ref() == Some(handle);
-        self.all.iter().position(known).map(OpenId)
+        let mut used = self.used();
+        used.find(|(_, open)| open.handle.as_ref() == Some(handle)).map(|(id, _)| id)
     }
 
     /// The one opened or asked for last.
     pub fn newest(&self) -> Option<OpenId> {
-        let used = self.all.iter().enumerate().filter(|(_, open)| open.used);
-        used.max_by_key(|(_, open)| open.age).map(|(place, _)| OpenId(place))
+        self.used().max_by_key(|(id, _)| id.age).map(|(id, _)| id)
+    }
+
+    fn used(&self) -> impl Iterator<Item = (OpenId, &Open)> {
+        let all = self.all.iter().enumerate().filter(|(_, open)| open.used);
+        all.map(|(place, open)| (OpenId { place, age: open.age }, open))
+    }
+
+    /// The server says by which handle it is known. Whoever had that one before is closed, seen or not.
+    pub fn opened(&mut self, id: OpenId, handle: Handle, sink: &mut Sink<'_>) {
+        if let Some(before) = self.find(&handle).filter(|before| *before != id) {
+            self.close(before, sink);
+        }
+        if let Some(open) = self.get_mut(id) {
+            open.handle = Some(handle);
+        }
     }
 
     /// The handle was opened before anyone looked: it is known from now on.

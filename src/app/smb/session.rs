@@ -31,12 +31,27 @@ pub enum Awaits {
         is_pipe: bool,
     },
     Create(OpenId),
+    /// `open`: what the handle meant when it was asked for, where anyone knew.
     Read {
+        open: Option<OpenId>,
         handle: Handle,
         offset: u64,
     },
     /// What a pipe answers.
-    Pipe(Handle),
+    Pipe(OpenId),
+    /// The end of what is still to be answered.
+    Close(OpenId),
+}
+
+impl Awaits {
+    /// Whether the answer brings data of it.
+    fn brings(self, id: OpenId) -> bool {
+        match self {
+            Awaits::Read { open, .. } => open == Some(id),
+            Awaits::Pipe(open) => open == id,
+            Awaits::Plain | Awaits::Tree { .. } | Awaits::Create(_) | Awaits::Close(_) => false,
+        }
+    }
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -165,6 +180,37 @@ impl Session {
         }
     }
 
+    /// The data of a handle is asked for.
+    pub fn read(&mut self, header: &Header, handle: Handle, offset: u64) {
+        let open = self.find(&handle);
+        self.expect(header, None, Awaits::Read { open, handle, offset });
+    }
+
+    /// Data that was asked for is there.
+    pub fn begin_read(
+        &mut self,
+        header: &Header,
+        open: Option<OpenId>,
+        handle: Handle,
+        offset: u64,
+        sink: &mut Sink<'_>,
+    ) -> Option<TxId> {
+        let known = open.filter(|id| self.opens.get_mut(*id).is_some());
+        let id = known.unwrap_or_else(|| self.find_or_adopt(handle, header.tree, sink));
+        self.begin_data(header, Dir::ToClient, id, offset, sink)
+    }
+
+    /// A handle is given up: at once, but with the answer where data of it is still to come, as in a compound that opens, reads
+    /// and closes.
+    pub fn close(&mut self, handle: &Handle, sink: &mut Sink<'_>) -> Awaits {
+        let Some(id) = self.find(handle) else { return Awaits::Plain };
+        if self.pending.iter().any(|pending| pending.awaits.brings(id)) {
+            return Awaits::Close(id);
+        }
+        self.opens.close(id, sink);
+        Awaits::Plain
+    }
+
     /// A message begins: what data it has is not known yet.
     pub fn begin_message(&mut self, dir: Dir) {
         self.target[dir] = Target::Nowhere;
@@ -176,11 +222,10 @@ impl Session {
         &mut self,
         header: &Header,
         dir: Dir,
-        handle: Handle,
+        id: OpenId,
         offset: u64,
         sink: &mut Sink<'_>,
     ) -> Option<TxId> {
-        let id = self.find_or_adopt(handle, header.tree, sink);
         let open = self.opens.get_mut(id)?;
         if open.is_pipe {
             self.target[dir] = Target::Pipe(id);

@@ -111,10 +111,8 @@ fn request(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sink
         smb1::NT_CREATE_ANDX | smb1::OPEN_ANDX => create(session, header, &mut body, sink)?,
         smb1::CLOSE => {
             let handle = handle(words.u16()?);
-            if let Some(id) = session.find(&handle) {
-                session.opens.close(id, sink);
-            }
-            session.request(header, Awaits::Plain, sink)
+            let awaits = session.close(&handle, sink);
+            session.request(header, awaits, sink)
         }
         smb1::READ_ANDX => {
             words.skip(4)?;
@@ -122,7 +120,7 @@ fn request(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sink
             words.skip(10)?;
             let high = if body.word_count >= 12 { words.u32()? } else { 0 };
             let offset = u64::from(high) << 32 | u64::from(low);
-            session.expect(header, None, Awaits::Read { handle: handle(file), offset });
+            session.read(header, handle(file), offset);
             None
         }
         smb1::WRITE_ANDX => {
@@ -132,7 +130,8 @@ fn request(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sink
             let high = if body.word_count >= 14 { words.u32()? } else { 0 };
             let offset = u64::from(high) << 32 | u64::from(low);
             session.expect(header, None, Awaits::Plain);
-            session.begin_data(header, Dir::ToServer, handle(file), offset, sink)
+            let id = session.find_or_adopt(handle(file), header.tree, sink);
+            session.begin_data(header, Dir::ToServer, id, offset, sink)
         }
         smb1::TRANSACTION => transaction(session, header, &mut body, sink)?,
         smb1::TRANSACTION2 => {
@@ -264,7 +263,7 @@ fn transaction(
     let handle = handle(request.file);
     let id = session.find_or_adopt(handle, header.tree, sink);
     let tx = session.rpc(header, id, Dir::ToServer, request.data, sink);
-    session.expect(header, None, Awaits::Pipe(handle));
+    session.expect(header, None, Awaits::Pipe(id));
     Some(tx)
 }
 
@@ -335,20 +334,19 @@ fn answer(
             // Behind the chained command; one byte of an NT create's oplock.
             body.words.skip(if header.command == smb1::NT_CREATE_ANDX { 5 } else { 4 })?;
             let file = body.words.u16()?;
-            session.opens.get_mut(open)?.handle = Some(handle(file));
+            session.opens.opened(open, handle(file), sink);
             None
         }
-        Awaits::Create(open) => {
+        Awaits::Create(open) | Awaits::Close(open) => {
             session.opens.close(open, sink);
             None
         }
-        Awaits::Read { handle, offset } if success => {
-            Some(session.begin_data(header, Dir::ToClient, handle, offset, sink))
+        Awaits::Read { open, handle, offset } if success => {
+            Some(session.begin_read(header, open, handle, offset, sink))
         }
         Awaits::Read { .. } => Some(None),
-        Awaits::Pipe(handle) => {
+        Awaits::Pipe(id) => {
             let output = transaction_response(&mut Body::of(bytes)?)?;
-            let id = session.find(&handle)?;
             Some(session.rpc(header, id, Dir::ToClient, output, sink))
         }
     }

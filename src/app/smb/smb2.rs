@@ -98,22 +98,21 @@ fn request(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sink
         smb2::CLOSE => {
             fields.skip(8)?;
             let handle = fields.array()?;
-            if let Some(id) = session.find(&handle) {
-                session.opens.close(id, sink);
-            }
-            session.request(header, Awaits::Plain, sink)
+            let awaits = session.close(&handle, sink);
+            session.request(header, awaits, sink)
         }
         smb2::READ => {
             fields.skip(8)?;
             let (offset, handle) = (fields.u64()?, fields.array()?);
-            session.expect(header, None, Awaits::Read { handle, offset });
+            session.read(header, handle, offset);
             None
         }
         smb2::WRITE => {
             fields.skip(8)?;
             let (offset, handle) = (fields.u64()?, fields.array()?);
             session.expect(header, None, Awaits::Plain);
-            session.begin_data(header, Dir::ToServer, handle, offset, sink)
+            let id = session.find_or_adopt(handle, header.tree, sink);
+            session.begin_data(header, Dir::ToServer, id, offset, sink)
         }
         smb2::IOCTL => ioctl(session, header, bytes, sink)?,
         smb2::GET_INFO => None,
@@ -186,7 +185,7 @@ fn ioctl(session: &mut Session, header: &Header, bytes: &[u8], sink: &mut Sink<'
     if code == FSCTL_PIPE_TRANSCEIVE && !input.is_empty() {
         let id = session.find_or_adopt(handle, header.tree, sink);
         let tx = session.rpc(header, id, Dir::ToServer, input, sink);
-        session.expect(header, None, Awaits::Pipe(handle));
+        session.expect(header, None, Awaits::Pipe(id));
         return Some(tx);
     }
     let tx = session.request(header, Awaits::Plain, sink);
@@ -322,23 +321,22 @@ fn answer(
         }
         Awaits::Create(open) if header.is_success() => {
             let opened = Opened::read(&mut fields)?;
-            session.opens.get_mut(open)?.handle = Some(opened.handle);
+            session.opens.opened(open, opened.handle, sink);
             opened.note(sink.tx(tx?)?);
             None
         }
-        Awaits::Create(open) => {
+        Awaits::Create(open) | Awaits::Close(open) => {
             session.opens.close(open, sink);
             None
         }
-        Awaits::Read { handle, offset } if header.is_success() => {
-            Some(session.begin_data(header, Dir::ToClient, handle, offset, sink))
+        Awaits::Read { open, handle, offset } if header.is_success() => {
+            Some(session.begin_read(header, open, handle, offset, sink))
         }
         Awaits::Read { .. } => Some(None),
-        Awaits::Pipe(handle) => {
+        Awaits::Pipe(id) => {
             fields.skip(32)?;
             let (offset, len) = (fields.u32()?, fields.u32()?);
             let output = part(bytes, offset, len)?;
-            let id = session.find(&handle)?;
             Some(session.rpc(header, id, Dir::ToClient, output, sink))
         }
     }

@@ -346,6 +346,10 @@ impl Inspector {
         };
         work(&mut turn, candidates, seen);
         let (matches, suppressed) = (turn.matches, turn.suppressed);
+        let (handle, generation) = (turn.session.as_deref().copied(), turn.engine.generation());
+        if let Some(handle) = handle.filter(|_| !self.outcome.alerts.is_empty()) {
+            self.outcome.flowbits.extend(self.slab.bits(handle, generation).iter().copied());
+        }
         self.count(candidates.rules.len() as u64, matches, suppressed);
         if self.outcome.out_of_budget && self.settings.when_spent == WhenSpent::Drop {
             self.outcome.verdict = self.outcome.verdict.and(Verdict::Drop(DropReason::InspectionBudget));

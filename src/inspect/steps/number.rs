@@ -6,11 +6,13 @@ use crate::rules::ruleset::{Endian, NumberForm};
 const MAX_BINARY: usize = 8;
 const MAX_TEXT: usize = 23;
 
-/// The number at the start of `bytes`, of which `width` are looked at, and how many bytes it took.
+/// The number at the start of `bytes`, of which `width` are looked at, and how many bytes it took. A text of width 0 is as
+/// long as its digits are (`http.content_len; byte_test:0,>=,8079,0,string,dec`); a binary number of no bytes is 0.
 /// `None`: too few bytes, too wide, no digit, or more than 64 bits.
 pub(super) fn read(bytes: &[u8], width: usize, form: NumberForm) -> Option<(u64, usize)> {
     let field = bytes.get(..width)?;
     match form {
+        NumberForm::Text { base } if width == 0 => text(bytes.get(..MAX_TEXT).unwrap_or(bytes), base),
         _ if width == 0 => Some((0, 0)),
         NumberForm::Binary(_) if width > MAX_BINARY => None,
         NumberForm::Binary(Endian::Big) => Some((fold(field.iter()), width)),
@@ -89,6 +91,18 @@ mod tests {
         assert_eq!(read(b"0x1fz", 5, NumberForm::Text { base: 16 }), Some((0x1f, 4)));
         assert_eq!(read(b"017", 3, NumberForm::Text { base: 0 }), Some((0o17, 3)));
         assert_eq!(read(b"0xz", 3, NumberForm::Text { base: 0 }), Some((0, 1)));
+    }
+
+    #[test]
+    fn a_text_of_no_width_is_as_long_as_its_digits() {
+        let dec = |s: &[u8]| read(s, 0, NumberForm::Text { base: 10 });
+        assert_eq!(dec(b"8079"), Some((8079, 4)));
+        assert_eq!(dec(b"20\r\nx"), Some((20, 2)));
+        assert_eq!(dec(b"0"), Some((0, 1)));
+        assert_eq!(dec(b""), None);
+        assert_eq!(dec(b"none"), None);
+        assert_eq!(dec(b"000000000000000000000000000000001"), Some((0, 23)));
+        assert_eq!(read(b"\x07", 0, NumberForm::Binary(Endian::Big)), Some((0, 0)));
     }
 
     #[test]

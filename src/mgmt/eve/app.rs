@@ -36,16 +36,19 @@ impl Form {
     }
 }
 
-/// The members that a record adds to its event's JSON object.
-pub fn members(form: &Form, record: &[u8]) -> Map<String, Value> {
+/// The members that a record adds to its event's JSON object. Without a form only those that are no protocol's.
+pub fn members(form: Option<&Form>, record: &[u8]) -> Map<String, Value> {
     let mut root = Map::new();
     // What begins with `~` is for the profile of hosts.
     for (name, entry) in entries(record).filter(|(name, _)| !name.starts_with('~')) {
         let first = name.split('.').next();
-        match (name.strip_prefix('/'), form.beside) {
+        match (name.strip_prefix('/'), form) {
             (Some(path), _) => put(&mut root, path.split('.'), entry),
-            (None, Some(beside)) if first == Some(beside) => put(&mut root, name.split('.'), entry),
-            (None, _) => put(&mut root, std::iter::once(form.object).chain(name.split('.')), entry),
+            (None, Some(form)) if form.beside.is_some() && first == form.beside => {
+                put(&mut root, name.split('.'), entry);
+            }
+            (None, Some(form)) => put(&mut root, std::iter::once(form.object).chain(name.split('.')), entry),
+            (None, None) => {}
         }
     }
     root
@@ -124,7 +127,7 @@ mod tests {
         for (name, entry) in notes {
             assert!(buffer.add(name, *entry));
         }
-        Value::Object(members(&Form::of(proto).unwrap(), buffer.bytes()))
+        Value::Object(members(Some(&Form::of(proto).unwrap()), buffer.bytes()))
     }
 
     fn text(text: &str) -> Entry<'_> {

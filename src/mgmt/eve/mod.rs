@@ -75,8 +75,7 @@ impl Format for Eve {
                 };
                 let part = AlertPart::new(rule, &event.origin.tuple, alert.blocked, style.rule_text)
                     .noting(rule, &alert.notes);
-                let form = alert.tx_proto.and_then(Form::of);
-                let members = form.map(|form| app::members(&form, record)).unwrap_or_default();
+                let members = app::members(alert.tx_proto.and_then(Form::of).as_ref(), record);
                 let outer = alert.outer.as_ref();
                 let outer = outer.map(|outer| TunnelPart::new(outer, event.origin.packet, style.medium));
                 let verdict =
@@ -130,13 +129,13 @@ fn transaction<'a>(
     head: impl Fn(&'static str) -> Record<'a>,
 ) -> Option<Record<'a>> {
     let form = Form::of(event.proto);
-    let members = || form.map(|form| app::members(&form, record)).unwrap_or_default();
+    let members = || app::members(form.as_ref(), record);
     Some(match event.kind {
         AppKind::Transaction => head(form?.event_type).transaction(event.tx, members()),
         AppKind::File => head("fileinfo").file(form?.proto.log_name(), members()),
         AppKind::Anomaly(name) => {
             let head = head("anomaly").anomaly(AnomalyPart::of_app(name, form.as_ref(), event.tx));
-            head.transaction(event.tx, members())
+            head.speaking(form.as_ref()).transaction(event.tx, members())
         }
     })
 }

@@ -1,6 +1,7 @@
 //! The shape of eve.json's records: names, order and types of fields, as docs.suricata.io ("EVE JSON Format") gives them.
 
 use super::anomaly::AnomalyPart;
+use super::app::Form;
 use super::dropped::DropPart;
 use super::netflow::NetflowPart;
 use super::time::Stamp;
@@ -287,6 +288,12 @@ impl<'a> Record<'a> {
     pub fn application(mut self, app: &AppNames, tx: Option<u64>, members: Map<String, Value>) -> Record<'a> {
         self.app = AppPart::new(app);
         self.transaction(tx, members)
+    }
+
+    /// The protocol of which an anomaly is.
+    pub fn speaking(mut self, form: Option<&Form>) -> Record<'a> {
+        self.app.app_proto = form.map(|form| form.proto.log_name());
+        self
     }
 
     pub fn transaction(mut self, tx: Option<u64>, members: Map<String, Value>) -> Record<'a> {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::event::{
-    AlertEvent, AppNames, Cause, CloseReason, DropEvent, FlowEvent, FlowStats, Headers, IpHeader, Origin,
-    TcpSummary, UpperHeader,
+    AlertEvent, AppEvent, AppKind, AppNames, Cause, CloseReason, DropEvent, FlowEvent, FlowStats, Headers,
+    IpHeader, Origin, TcpSummary, UpperHeader,
 };
 use crate::base::{Addr, Anomaly, Dir, DropReason, FlowTuple, Outer, PerDir, PortId, TunnelKind};
 use serde_json::{Value, json};
@@ -81,6 +81,18 @@ fn flow_event() -> FlowEvent {
         app: AppNames::default(),
         outer: None,
     }
+}
+
+#[test]
+fn an_anomaly_of_an_application_names_its_protocol_where_other_records_do() {
+    let kind = AppKind::Anomaly("http.missing_host_header");
+    let app = AppEvent { kind, proto: "http1", tx: Some(0), record: 0 };
+    let event = Event { origin: origin(tuple(6, 40000, 80)), body: EventBody::App(app) };
+    let record = &written(Medium::Capture, &[event])[0];
+    assert_eq!((&record["app_proto"], &record["tx_id"]), (&json!("http"), &json!(0)));
+    let (kind, layer) = ("applayer", "proto_parser");
+    let said = json!({ "app_proto": "http", "type": kind, "event": "MISSING_HOST_HEADER", "layer": layer });
+    assert_eq!(record["anomaly"], said);
 }
 
 #[test]

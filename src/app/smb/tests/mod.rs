@@ -107,6 +107,44 @@ fn messages_may_be_compounded() {
     assert!(bench.complete(3, Dir::ToClient));
 }
 
+/// What is opened, read and closed before the server has said a word.
+fn read_and_closed(requests: &[Vec<u8>]) -> Bench {
+    let mut bench = opened("\\\\host\\docs", "other");
+    bench.data(Dir::ToServer, &session(requests));
+    bench.data(
+        Dir::ToClient,
+        &session(&[
+            chained(reply(new::CREATE, 3, 5, &created([9; 16]))),
+            chained(reply(new::READ, 4, 5, &read_answer(b"all of it"))),
+            reply(new::CLOSE, 5, 5, &[60, 0, 0, 0]),
+        ]),
+    );
+    bench
+}
+
+#[test]
+fn what_a_compound_opens_reads_and_closes_is_a_file_with_its_name() {
+    let bench = read_and_closed(&[
+        chained(ask(new::CREATE, 3, 5, &create("new.txt"))),
+        chained(ask(new::READ, 4, 5, &read(files::RELATED, 0))),
+        ask(new::CLOSE, 5, 5, &close(files::RELATED)),
+    ]);
+    let named = bench.transactions.iter().find(|tx| !tx.files().is_empty()).unwrap();
+    let file = &named.files()[0];
+    assert_eq!((named.file_name(file), file.size, file.closed), (&b"new.txt"[..], 9, true));
+    assert!(!file.truncated);
+}
+
+#[test]
+fn a_handle_that_is_given_anew_means_the_new_file() {
+    let mut bench = opened("\\\\host\\docs", "old.txt");
+    bench.data(Dir::ToServer, &session(&[ask(new::CREATE, 3, 5, &create("new.txt"))]));
+    bench.data(Dir::ToClient, &session(&[reply(new::CREATE, 3, 5, &created(FILE))]));
+    bench.data(Dir::ToServer, &session(&[ask(new::READ, 4, 5, &read(FILE, 0))]));
+    bench.data(Dir::ToClient, &session(&[reply(new::READ, 4, 5, &read_answer(b"bytes"))]));
+    assert_eq!(bench.text(3, "file.name").unwrap(), "new.txt");
+}
+
 #[test]
 fn a_gap_in_data_ends_the_piece_and_loses_no_message() {
     let mut bench = opened("\\\\host\\docs", "a.txt");
