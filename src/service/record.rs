@@ -59,7 +59,6 @@ pub fn of_file(tx: &Transaction, file: &File, out: &mut RecordBuffer) {
     notes(tx, out);
 }
 
-/// What goes with an alert: the transaction's files, then what it is about.
 /// Names of the flowbits that are set: `metadata.flowbits` of an alert.
 pub fn flowbits(set: &[u32], rules: &RuleSet, out: &mut RecordBuffer) {
     for name in set.iter().filter_map(|&bit| rules.flowbits.get(bit as usize)) {
@@ -67,6 +66,7 @@ pub fn flowbits(set: &[u32], rules: &RuleSet, out: &mut RecordBuffer) {
     }
 }
 
+/// What goes with an alert: the transaction's files, then what it is about.
 pub fn of_alert(tx: &Transaction, out: &mut RecordBuffer) {
     for file in tx.files() {
         if out.add("/files[]", Entry::Begin) {
