@@ -11,13 +11,7 @@ pub fn prefetch<T>(place: &T) {
 /// As [`prefetch`], the whole value: for those of a few lines.
 #[inline(always)]
 pub fn prefetch_all<T>(place: &T) {
-    prefetch_to(place, size_of::<T>());
-}
-
-/// As [`prefetch`], the first so many bytes.
-#[inline(always)]
-pub fn prefetch_to<T>(place: &T, bytes: usize) {
-    (0..bytes.min(size_of::<T>())).step_by(LINE).for_each(|offset| prefetch_at(place, offset));
+    (0..size_of::<T>()).step_by(LINE).for_each(|offset| prefetch_at(place, offset));
 }
 
 /// Bytes of a line.

@@ -2,11 +2,11 @@
 
 use super::blocks::{Blocks, Chain};
 use super::memo::Memo;
-use super::owners::{TableId, Tables};
+use super::odd::Odd;
+use super::owners::Owners;
 use super::policy::OverlapPolicy;
-use super::ranges::Ranges;
 use super::settings::{Delivery, Settings};
-use super::urgent::Urgent;
+use super::tables::{TableId, Tables};
 use crate::base::{Anomaly, Dir, DropReason, SeqNum};
 use crate::io::cache;
 use std::cell::Cell;
@@ -18,12 +18,12 @@ pub(super) use insert::Segment;
 /// What all streams of a worker keep their bytes in.
 pub(super) struct Store {
     pub(super) blocks: Blocks,
-    pub(super) tables: Tables,
+    /// Who brought what waits.
+    pub(super) owners: Tables<Owners>,
+    pub(super) odd: Tables<Odd>,
 }
 
-/// What each packet asks for stands first, and what only holes and odd segments do last: see [`Stream::prefetch`].
 #[derive(Clone, Debug, Default)]
-#[repr(C)]
 pub(super) struct Stream {
     /// All bytes before this offset came, or are known to be lost.
     next: u64,
@@ -47,10 +47,13 @@ pub(super) struct Stream {
     length: Option<u64>,
     /// No rule looks at what follows this.
     sealed: Option<u64>,
+    /// Where the first bytes behind a hole begin.
+    ahead: Option<u64>,
     chain: Chain,
     /// The sequence number of offset 0.
     base: SeqNum,
     owners: TableId,
+    odd: TableId,
     /// The receiver's.
     policy: OverlapPolicy,
     undecoded: bool,
@@ -61,12 +64,10 @@ pub(super) struct Stream {
     depth_reached: bool,
     gap_reported: bool,
     memo: Cell<Memo>,
-    ahead: Ranges,
-    urgent: Urgent,
 }
 
-/// Bytes of a [`Stream`] that most packets touch.
-const HOT: usize = std::mem::offset_of!(Stream, ahead) + size_of::<u64>();
+/// There are two a session.
+const _: () = assert!(size_of::<Stream>() <= 288);
 
 /// What a segment brought.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -90,7 +91,7 @@ impl Stream {
     /// Starts to bring into the cache what the next packet will ask for.
     #[inline]
     pub(super) fn prefetch(&self) {
-        cache::prefetch_to(self, HOT);
+        cache::prefetch_all(self);
     }
 
     pub(super) fn new(base: SeqNum, policy: OverlapPolicy, decode: bool) -> Stream {
@@ -118,7 +119,7 @@ impl Stream {
 
     /// Where the stream goes on behind bytes that will not come: the other side has them, or nobody sends any more.
     fn gap_ahead(&self) -> Option<u64> {
-        let (start, _) = self.ahead.first()?;
+        let start = self.ahead?;
         if self.ended {
             return Some(start);
         }
@@ -145,7 +146,7 @@ impl Stream {
 
     /// Whether bytes lie here that were not inspected yet.
     pub(super) fn unread(&self) -> bool {
-        self.done() < self.next || !self.ahead.is_empty()
+        self.done() < self.next || self.ahead.is_some()
     }
 
     pub(super) fn finish(&mut self) {
@@ -157,10 +158,17 @@ impl Stream {
     }
 
     /// The bytes to inspect now, as (first byte of the window, first fresh byte, end); `None` when there is nothing to do yet.
-    pub(super) fn ready(&mut self, dir: Dir, room: usize, settings: &Settings) -> Option<(u64, u64, u64)> {
-        self.pass_gap();
+    pub(super) fn ready(
+        &mut self,
+        dir: Dir,
+        room: usize,
+        store: &mut Store,
+        settings: &Settings,
+    ) -> Option<(u64, u64, u64)> {
+        self.pass_gap(store);
         let limit = self.limit(settings).min(self.sealed.unwrap_or(u64::MAX));
-        self.inspected = self.urgent.skip(self.inspected, limit);
+        let urgent = &store.odd.of(self.odd).urgent;
+        self.inspected = urgent.skip(self.inspected, limit);
         let waiting = limit.saturating_sub(self.inspected);
         let enough = match settings.delivery {
             Delivery::Inline => true,
@@ -178,15 +186,16 @@ impl Stream {
             return None;
         }
         let lookback = u64::from(settings.lookback).min(room as u64 / 2);
-        let from = self.kept.max(self.urgent.floor).max(self.inspected.saturating_sub(lookback));
+        let from = self.kept.max(urgent.floor).max(self.inspected.saturating_sub(lookback));
         let to = limit.min(from + room as u64);
         self.lent = to;
         Some((from, self.inspected, to))
     }
 
     /// The bytes there that were inspected, as (first, end).
-    pub(super) fn inspected(&self, room: usize) -> Option<(u64, u64)> {
-        let from = self.kept.max(self.urgent.floor).max(self.inspected.saturating_sub(room as u64));
+    pub(super) fn inspected(&self, room: usize, store: &Store) -> Option<(u64, u64)> {
+        let floor = store.odd.of(self.odd).urgent.floor;
+        let from = self.kept.max(floor).max(self.inspected.saturating_sub(room as u64));
         (from < self.inspected).then_some((from, self.inspected))
     }
 
@@ -199,13 +208,18 @@ impl Stream {
     }
 
     /// The bytes for the decoder, as (first, end); `None` when there are none yet.
-    pub(super) fn undecoded(&mut self, room: usize, settings: &Settings) -> Option<(u64, u64)> {
+    pub(super) fn undecoded(
+        &mut self,
+        room: usize,
+        store: &mut Store,
+        settings: &Settings,
+    ) -> Option<(u64, u64)> {
         if self.undecoded {
             return None;
         }
-        self.pass_gap();
+        self.pass_gap(store);
         let limit = self.limit(settings);
-        self.decoded = self.urgent.skip(self.decoded, limit);
+        self.decoded = store.odd.of(self.odd).urgent.skip(self.decoded, limit);
         let to = limit.min(self.decoded + room as u64);
         self.decoding = to;
         (to > self.decoded).then_some((self.decoded, to))
@@ -255,7 +269,7 @@ impl Stream {
     }
 
     /// Everything before the gap was looked at: go on behind it.
-    fn pass_gap(&mut self) {
+    fn pass_gap(&mut self, store: &mut Store) {
         if self.done() < self.next {
             return;
         }
@@ -263,8 +277,19 @@ impl Stream {
         self.gap += to - self.next;
         self.decoder_gap += to - self.next;
         (self.inspected, self.decoded, self.kept) = (to, to, to);
-        self.next = self.ahead.absorb(to);
+        self.advance(to, &mut store.odd);
+    }
+
+    /// All before `to` came or is lost, and so is what was there behind it.
+    fn advance(&mut self, to: u64, odd: &mut Tables<Odd>) {
         self.gap_reported = false;
+        self.next = to;
+        let Some(own) = odd.get_mut(self.odd) else { return };
+        self.next = own.ahead.absorb(to);
+        self.ahead = own.ahead.first().map(|(start, _)| start);
+        if own.is_plain() {
+            odd.give_back(&mut self.odd);
+        }
     }
 
     pub(super) fn gap(&self) -> u64 {
@@ -273,7 +298,7 @@ impl Stream {
 
     /// Whether the window up to `to` is the last of the stream.
     pub(super) fn ends_at(&self, to: u64) -> bool {
-        let all = to == self.next && self.ahead.is_empty();
+        let all = to == self.next && self.ahead.is_none();
         all && (self.ended || self.depth_reached || self.length == Some(to))
     }
 
@@ -285,17 +310,18 @@ impl Stream {
     /// The bytes of a window, without the urgent ones among them.
     pub(super) fn read<'a>(&self, from: u64, to: u64, store: &'a Store, scratch: &'a mut [u8]) -> &'a [u8] {
         let len = (to - from) as usize;
-        if !self.urgent.any_in(from, to) {
+        let urgent = &store.odd.of(self.odd).urgent;
+        if !urgent.any_in(from, to) {
             return store.blocks.read(&self.chain, from, len, scratch);
         }
         let gathered = store.blocks.gather(&self.chain, from, len, scratch);
-        let left = self.urgent.take_out(from, scratch.get_mut(..gathered).unwrap_or_default());
+        let left = urgent.take_out(from, scratch.get_mut(..gathered).unwrap_or_default());
         scratch.get(..left).unwrap_or_default()
     }
 
     /// What a byte's offset is when those taken out before it do not count.
-    pub(super) fn position(&self, offset: u64) -> u64 {
-        offset.saturating_sub(self.urgent.before(offset))
+    pub(super) fn position(&self, offset: u64, store: &Store) -> u64 {
+        offset.saturating_sub(store.odd.of(self.odd).urgent.before(offset))
     }
 
     /// What whoever inspects the windows remembers.
@@ -316,7 +342,7 @@ impl Stream {
     /// Frees what nobody will look at again. Inline that is never what the receiver has not acknowledged: it may still take
     /// other bytes in its place, and a retransmission must be held against the first copy. At most `ahead` bytes wait so.
     pub(super) fn trim(&mut self, store: &mut Store, settings: &Settings) {
-        self.settle(&mut store.tables);
+        self.settle(&mut store.owners);
         let compared = settings.delivery == Delivery::Inline && !self.ended && self.acked < self.next;
         if self.ends_at(self.done()) && !compared {
             return self.release(store);
@@ -331,15 +357,34 @@ impl Stream {
         if needed > self.kept {
             self.kept = needed;
             store.blocks.free_before(&mut self.chain, self.kept);
-            self.urgent.forget_before(self.kept);
+            self.forget_urgent(store);
         }
     }
 
+    /// Nobody will ask for its bytes any more.
     pub(super) fn release(&mut self, store: &mut Store) {
         store.blocks.free_all(&mut self.chain);
-        store.tables.give_back(&mut self.owners);
-        self.ahead.clear();
+        store.owners.give_back(&mut self.owners);
+        self.ahead = None;
         self.kept = self.next;
-        self.urgent.forget_before(self.kept);
+        if let Some(odd) = store.odd.get_mut(self.odd) {
+            odd.ahead.clear();
+            self.forget_urgent(store);
+        }
+    }
+
+    /// How many urgent bytes there were is what remains of those that no window will have.
+    fn forget_urgent(&mut self, store: &mut Store) {
+        let Some(odd) = store.odd.get_mut(self.odd) else { return };
+        odd.urgent.forget_before(self.kept);
+        if odd.is_plain() {
+            store.odd.give_back(&mut self.odd);
+        }
+    }
+
+    /// Nobody will ask for it any more.
+    pub(super) fn end(&mut self, store: &mut Store) {
+        self.release(store);
+        store.odd.give_back(&mut self.odd);
     }
 }

@@ -23,11 +23,13 @@
 mod blocks;
 mod direction;
 mod memo;
+mod odd;
 mod owners;
 mod policy;
 mod ranges;
 mod settings;
 mod streams;
+mod tables;
 mod urgent;
 
 pub use memo::Memo;

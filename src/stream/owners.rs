@@ -4,15 +4,14 @@
 //! known (no table was left, or it overflowed), the first copy holds.
 
 use super::policy::{OverlapPolicy, Span};
+use super::tables::Table;
 use arrayvec::ArrayVec;
 
 /// Runs a table has; with more, the owner of the lowest is forgotten.
 const MAX_RUNS: usize = 96;
 
 /// Tables of a worker at most.
-const MAX_TABLES: u32 = 8192;
-
-const NONE: u32 = u32::MAX;
+pub(super) const MAX_TABLES: u32 = 8192;
 
 /// Bytes that lie together and came with one segment.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -109,63 +108,9 @@ impl Owners {
     }
 }
 
-/// A stream's table, if it has one.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) struct TableId(u32);
-
-impl Default for TableId {
-    fn default() -> TableId {
-        TableId(NONE)
-    }
-}
-
-/// The tables of a worker, made at start.
-pub(super) struct Tables {
-    tables: Vec<Owners>,
-    free: Vec<u32>,
-    capacity: u32,
-}
-
-impl Tables {
-    pub(super) fn new(streams: u32) -> Tables {
-        let capacity = streams.min(MAX_TABLES);
-        Tables {
-            tables: Vec::with_capacity(capacity as usize),
-            free: Vec::with_capacity(capacity as usize),
-            capacity,
-        }
-    }
-
-    pub(super) fn get(&mut self, id: TableId) -> Option<&mut Owners> {
-        self.tables.get_mut(id.0 as usize)
-    }
-
-    /// The stream's table; a new one if it has none and there is one.
-    pub(super) fn get_or_take(&mut self, id: &mut TableId) -> Option<&mut Owners> {
-        if id.0 == NONE {
-            id.0 = match self.free.pop() {
-                Some(free) => free,
-                None if (self.tables.len() as u32) < self.capacity => {
-                    self.tables.push(Owners::default());
-                    self.tables.len() as u32 - 1
-                }
-                None => NONE,
-            };
-        }
-        self.get(*id)
-    }
-
-    pub(super) fn give_back(&mut self, id: &mut TableId) {
-        if let Some(table) = self.tables.get_mut(id.0 as usize) {
-            table.0.clear();
-            self.free.push(id.0);
-        }
-        *id = TableId::default();
-    }
-
-    #[cfg(test)]
-    pub(super) fn in_use(&self) -> usize {
-        self.tables.len() - self.free.len()
+impl Table for Owners {
+    fn clear(&mut self) {
+        self.0.clear();
     }
 }
 

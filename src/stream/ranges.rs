@@ -10,6 +10,8 @@ pub(super) const MAX_RANGES: usize = 32;
 pub(super) struct Ranges(ArrayVec<(u64, u64), MAX_RANGES>);
 
 impl Ranges {
+    pub(super) const NONE: Ranges = Ranges(ArrayVec::new_const());
+
     pub(super) fn first(&self) -> Option<(u64, u64)> {
         self.0.first().copied()
     }

@@ -3,8 +3,9 @@
 use super::blocks::{BLOCK, Blocks};
 use super::direction::{Segment, Store, Stream};
 use super::memo::Memo;
-use super::owners::Tables;
+use super::owners::MAX_TABLES;
 use super::settings::{Delivery, Settings, Urgent};
+use super::tables::Tables;
 use crate::base::{Anomaly, Dir, DropReason, SeqNum};
 use crate::session::{NO_HANDLE, Session, Tracked};
 use arrayvec::ArrayVec;
@@ -72,7 +73,11 @@ impl Streams {
     pub fn new(settings: Settings) -> Streams {
         let streams = settings.streams.min(IGNORED);
         Streams {
-            store: Store { blocks: Blocks::new(settings.blocks), tables: Tables::new(streams) },
+            store: Store {
+                blocks: Blocks::new(settings.blocks),
+                owners: Tables::new(streams.min(MAX_TABLES)),
+                odd: Tables::new(streams),
+            },
             slots: Vec::with_capacity(streams as usize),
             free: Vec::with_capacity(streams as usize),
             counters: Counters::default(),
@@ -228,10 +233,10 @@ impl Streams {
         scratch: &'a mut [u8],
     ) -> Option<Window<'a>> {
         let stream = self.slots.get_mut(session.streams[dir] as usize)?;
-        let (from, fresh, to) = stream.ready(dir, scratch.len(), &self.settings)?;
+        let (from, fresh, to) = stream.ready(dir, scratch.len(), &mut self.store, &self.settings)?;
         let (gap, end) = (stream.gap(), stream.ends_at(to));
         let bytes = stream.read(from, to, &self.store, scratch);
-        let (offset, fresh) = (stream.position(from), stream.position(fresh));
+        let (offset, fresh) = (stream.position(from, &self.store), stream.position(fresh, &self.store));
         let memo = stream.memo();
         Some(Window { bytes, fresh_from: fresh.saturating_sub(offset) as usize, offset, gap, end, memo })
     }
@@ -244,9 +249,9 @@ impl Streams {
         scratch: &'a mut [u8],
     ) -> Option<Window<'a>> {
         let stream = self.slots.get(session.streams[dir] as usize)?;
-        let (from, to) = stream.inspected(scratch.len())?;
+        let (from, to) = stream.inspected(scratch.len(), &self.store)?;
         let bytes = stream.read(from, to, &self.store, scratch);
-        let offset = stream.position(from);
+        let offset = stream.position(from, &self.store);
         Some(Window { bytes, fresh_from: 0, offset, gap: 0, end: false, memo: stream.memo() })
     }
 
@@ -262,7 +267,7 @@ impl Streams {
     /// [`decoded`](Self::decoded) and ask again.
     pub fn chunk<'a>(&'a mut self, session: &Session, dir: Dir, scratch: &'a mut [u8]) -> Option<Chunk<'a>> {
         let stream = self.slots.get_mut(session.streams[dir] as usize)?;
-        let (from, to) = stream.undecoded(scratch.len(), &self.settings)?;
+        let (from, to) = stream.undecoded(scratch.len(), &mut self.store, &self.settings)?;
         let (gap, end) = (stream.decoder_gap(), stream.ends_at(to));
         Some(Chunk { bytes: stream.read(from, to, &self.store, scratch), gap, end })
     }
@@ -370,7 +375,7 @@ impl Streams {
     /// The same for who keeps handles elsewhere than in the session.
     pub fn release_handle(&mut self, handle: u32) {
         if let Some(stream) = self.slots.get_mut(handle as usize) {
-            stream.release(&mut self.store);
+            stream.end(&mut self.store);
             self.free.push(handle);
         }
     }

@@ -18,6 +18,13 @@ pub(super) struct Urgent {
 }
 
 impl Urgent {
+    pub(super) const NONE: Urgent = Urgent { at: ArrayVec::new_const(), before: 0, floor: 0 };
+
+    /// Whether there was never one.
+    pub(super) fn is_none(&self) -> bool {
+        self.at.is_empty() && self.before == 0 && self.floor == 0
+    }
+
     /// Notes a byte; `settled` is what everyone has looked at. False when too many wait.
     pub(super) fn add(&mut self, offset: u64, settled: u64) -> bool {
         let mut at = self.at.partition_point(|&o| o < offset);

@@ -1,7 +1,8 @@
 //! A segment's bytes into its stream: what is new, what differs, whose copy holds.
 
-use super::{Blocks, Brought, Store, Stream, Tables};
+use super::{Brought, Store, Stream, Tables};
 use crate::base::{Anomaly, SeqNum};
+use crate::stream::odd::Odd;
 use crate::stream::owners::Owners;
 use crate::stream::policy::{OverlapPolicy, Span};
 use crate::stream::ranges::Ranges;
@@ -41,10 +42,12 @@ impl Stream {
         }
         let span = Span::new(start, start + payload.len() as u64);
         let payload = &payload[..(end - start) as usize];
-        if end > self.done() + u64::from(settings.ahead) || !self.note_urgent(segment, start, end) {
+        if end > self.done() + u64::from(settings.ahead)
+            || !self.note_urgent(segment, start, end, &mut store.odd)
+        {
             return Brought::refused(Anomaly::StreamReassemblyInsertLimit);
         }
-        let conflict = !self.is_kept_alive(start, end) && !self.agrees(start, payload, &store.blocks);
+        let conflict = !self.is_kept_alive(start, end) && !self.agrees(start, payload, store);
         let owned = segment.arrives && self.policy != OverlapPolicy::First;
         if owned {
             self.replace(start, payload, span, store);
@@ -72,9 +75,9 @@ impl Stream {
     }
 
     /// Forgets who brought what no later copy changes: somebody looked, or the receiver has it.
-    pub(super) fn settle(&mut self, tables: &mut Tables) {
+    pub(super) fn settle(&mut self, tables: &mut Tables<Owners>) {
         let floor = self.looked().max(self.acked);
-        let Some(owners) = tables.get(self.owners) else { return };
+        let Some(owners) = tables.get_mut(self.owners) else { return };
         owners.forget_before(floor);
         if owners.is_empty() {
             tables.give_back(&mut self.owners);
@@ -82,20 +85,20 @@ impl Stream {
     }
 
     /// False when too many urgent bytes wait.
-    fn note_urgent(&mut self, segment: &Segment<'_>, start: u64, end: u64) -> bool {
+    fn note_urgent(&mut self, segment: &Segment<'_>, start: u64, end: u64, odd: &mut Tables<Odd>) -> bool {
         let offset = segment.urgent.and_then(|seq| u64::try_from(self.offset(seq)).ok());
         let Some(offset) = offset.filter(|o| (start.max(self.looked())..end).contains(o)) else {
             return true;
         };
         let done = self.done();
-        self.urgent.add(offset, done)
+        odd.get_or_take(&mut self.odd).is_some_and(|odd| odd.urgent.add(offset, done))
     }
 
     /// Writes over those waiting bytes that the receiver's system takes from the later segment.
     fn replace(&mut self, start: u64, payload: &[u8], span: Span, store: &mut Store) {
         let floor = self.looked().max(self.acked);
-        let Store { blocks, tables } = store;
-        let Some(owners) = tables.get(self.owners) else { return };
+        let Store { blocks, owners, .. } = store;
+        let Some(owners) = owners.get_mut(self.owners) else { return };
         let segment = Span::new(start, start + payload.len() as u64);
         owners.replace(span, floor, self.policy, |taken| {
             let taken = taken.cut(segment);
@@ -112,11 +115,16 @@ impl Stream {
             return Brought::default();
         }
         let mut at = start.max(self.next);
-        if at > self.next && !self.ahead.takes(at, end) {
-            return Brought::refused(Anomaly::StreamReassemblyInsertLimit);
+        if at > self.next {
+            match store.odd.get_or_take(&mut self.odd).map(|odd| odd.ahead.takes(at, end)) {
+                Some(true) => {}
+                Some(false) => return Brought::refused(Anomaly::StreamReassemblyInsertLimit),
+                None => return Brought::refused(Anomaly::StreamReassemblyInsertMemcap),
+            }
         }
         let from = at;
-        let Store { blocks, tables } = store;
+        let Store { blocks, owners, odd } = store;
+        let ahead = &odd.of(self.odd).ahead;
         let mut write = |from: u64, to: u64| {
             from >= to
                 || blocks.write(
@@ -125,7 +133,7 @@ impl Stream {
                     &payload[(from - start) as usize..(to - start) as usize],
                 )
         };
-        for (present_from, present_to) in self.ahead.iter() {
+        for (present_from, present_to) in ahead.iter() {
             if !write(at, end.min(present_from)) {
                 return Brought::refused(Anomaly::StreamReassemblyInsertMemcap);
             }
@@ -135,15 +143,15 @@ impl Stream {
             return Brought::refused(Anomaly::StreamReassemblyInsertMemcap);
         }
         if let Some(owner) = owner
-            && let Some(owners) = tables.get_or_take(&mut self.owners)
+            && let Some(owners) = owners.get_or_take(&mut self.owners)
         {
-            claim(owners, &self.ahead, Span::new(from, end), owner);
+            claim(owners, ahead, Span::new(from, end), owner);
         }
         if from == self.next {
-            self.next = self.ahead.absorb(end);
-            self.gap_reported = false;
-        } else {
-            self.ahead.add(from, end);
+            self.advance(end, odd);
+        } else if let Some(odd) = odd.get_mut(self.odd) {
+            odd.ahead.add(from, end);
+            self.ahead = odd.ahead.first().map(|(start, _)| start);
         }
         Brought::default()
     }
@@ -155,9 +163,10 @@ impl Stream {
     }
 
     /// Whether the payload says the same as what is there.
-    fn agrees(&self, start: u64, payload: &[u8], blocks: &Blocks) -> bool {
+    fn agrees(&self, start: u64, payload: &[u8], store: &Store) -> bool {
         let end = start + payload.len() as u64;
-        let mut there = std::iter::once((self.kept, self.next)).chain(self.ahead.iter());
+        let Store { blocks, odd, .. } = store;
+        let mut there = std::iter::once((self.kept, self.next)).chain(odd.of(self.odd).ahead.iter());
         there.all(|(from, to)| {
             let (from, to) = (from.max(start), to.min(end));
             from >= to

@@ -35,7 +35,7 @@ fn what_was_inspected_or_acknowledged_no_policy_changes() {
     b.streams.trigger(&b.session, Dir::ToServer);
     b.drain();
     assert_eq!(b.out, b"abcDEF");
-    assert_eq!(b.streams.store.tables.in_use(), 0, "nothing waits");
+    assert_eq!(b.streams.store.owners.in_use(), 0, "nothing waits");
 }
 
 #[test]
@@ -112,7 +112,8 @@ proptest! {
         let expected: Vec<u8> = model.bytes.iter().map(|byte| byte.unwrap().0).collect();
         prop_assert_eq!(&b.out, &expected);
         prop_assert!(b.gaps.is_empty());
-        prop_assert_eq!((b.streams.memory(), b.streams.store.tables.in_use()), (0, 0));
+        let Store { owners, odd, .. } = &b.streams.store;
+        prop_assert_eq!((b.streams.memory(), owners.in_use(), odd.in_use()), (0, 0, 0));
     }
 
     /// A stream in pieces, each of which may end with an urgent byte, in any order and some twice.
