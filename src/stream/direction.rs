@@ -67,7 +67,7 @@ pub(super) struct Stream {
 }
 
 /// There are two a session.
-const _: () = assert!(size_of::<Stream>() <= 288);
+const _: () = assert!(size_of::<Stream>() <= 256);
 
 /// What a segment brought.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
