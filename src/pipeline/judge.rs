@@ -2,15 +2,16 @@
 //! noticed on the way becomes events.
 
 use super::lane::Lane;
+use super::settings::{Mode, PortPlan};
 use crate::base::event::{CloseReason, Origin};
-use crate::base::{Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, SetId, Verdict};
+use crate::base::{Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, PortId, SetId, Verdict};
 use crate::decode::Decoded;
 use crate::service::hold::Holding;
 use crate::service::outbox::Reject;
 use crate::service::services::Gate;
 use crate::service::trace::Step;
 use crate::service::{InactiveAction, Passage, Services, SessionAt, Subject, origin};
-use crate::session::{Lookup, Packet, SessionId, Settled, Tracked};
+use crate::session::{Lookup, Packet, Session, SessionId, Settled, Tracked, flags};
 
 impl Lane {
     /// Every stage that reads the packet. Anomalies of its stream join those of its layers.
@@ -58,7 +59,10 @@ impl Lane {
                 },
             }
         }
-        let packet = Packet::new(subject.meta, subject.number, subject.bytes.len());
+        let mut packet = Packet::new(subject.meta, subject.number, subject.bytes.len());
+        packet.inline = subject.inline;
+        packet.apart =
+            decoded.tcp().is_some_and(|tcp| tcp.flags & flags::SYN != 0) && self.sides_apart(packet.port);
         let (sessions, mut ending) = self.ending();
         match sessions.find(decoded, &packet, &mut ending) {
             Lookup::Found { id, dir, related, opened } => {
@@ -78,6 +82,13 @@ impl Lane {
                 self.alone(subject, decoded)
             }
         }
+    }
+
+    /// Whether what the other side of the line sends comes in by another port than this: not from a mirror's copies, nor in a replay.
+    #[cold]
+    fn sides_apart(&self, port: PortId) -> bool {
+        let line = |plan: PortPlan| plan.mode != Mode::Ids && plan.peer.is_some_and(|peer| peer != port);
+        !self.replay && self.plan(port).is_some_and(line)
     }
 
     /// The session table is full, and its policy makes no room.
@@ -145,7 +156,15 @@ impl Lane {
             }
             return Verdict::Drop(reason);
         }
-        if opened && let Some(set) = services.select(subject.meta.port, &decoded.tuple) {
+        // A session goes by its first packet; that may have come before the old session of its place was over.
+        let first = |session: &Session| match session.tcp.begun_by() {
+            Some(port) => (port, session.tuple),
+            None => (subject.meta.port, decoded.tuple),
+        };
+        if opened
+            && let (port, tuple) = first(session)
+            && let Some(set) = services.select(port, &tuple)
+        {
             services.enter(session, set);
             if let Settled::Drop(reason) = session.settled {
                 return Verdict::Drop(reason);
