@@ -61,8 +61,9 @@ impl Lane {
         }
         let mut packet = Packet::new(subject.meta, subject.number, subject.bytes.len());
         packet.inline = subject.inline;
-        packet.apart =
-            decoded.tcp().is_some_and(|tcp| tcp.flags & flags::SYN != 0) && self.sides_apart(packet.port);
+        if decoded.tcp().is_some_and(|tcp| tcp.flags & flags::SYN != 0) {
+            packet.across = self.across(packet.port);
+        }
         let (sessions, mut ending) = self.ending();
         match sessions.find(decoded, &packet, &mut ending) {
             Lookup::Found { id, dir, related, opened } => {
@@ -84,11 +85,11 @@ impl Lane {
         }
     }
 
-    /// Whether what the other side of the line sends comes in by another port than this: not from a mirror's copies, nor in a replay.
+    /// The port by which comes in what the other side of the line sends: none for a mirror's copies, nor in a replay.
     #[cold]
-    fn sides_apart(&self, port: PortId) -> bool {
-        let line = |plan: PortPlan| plan.mode != Mode::Ids && plan.peer.is_some_and(|peer| peer != port);
-        !self.replay && self.plan(port).is_some_and(line)
+    fn across(&self, port: PortId) -> Option<PortId> {
+        let line = |plan: &PortPlan| !self.replay && plan.mode != Mode::Ids;
+        self.plan(port).filter(line)?.peer
     }
 
     /// The session table is full, and its policy makes no room.

@@ -24,8 +24,8 @@ pub struct Packet {
     pub length: u32,
     /// Where it came in.
     pub port: PortId,
-    /// The other side of the line comes in by another port. Asked of packets with a SYN only.
-    pub apart: bool,
+    /// Where the other side of the line comes in; none where one port brings both. Asked of packets with a SYN only.
+    pub across: Option<PortId>,
     /// Verdicts act on it.
     pub inline: bool,
 }
@@ -33,7 +33,7 @@ pub struct Packet {
 impl Packet {
     pub fn new(meta: &FrameMeta, number: u64, length: usize) -> Packet {
         let (time, clock, port) = (meta.time, meta.clock, meta.port);
-        Packet { time, clock, number, length: length as u32, port, apart: false, inline: false }
+        Packet { time, clock, number, length: length as u32, port, across: None, inline: false }
     }
 }
 
@@ -257,7 +257,7 @@ impl SessionTable {
         let session = self.slots.get(slot as usize)?;
         // Where a session is dropped its late SYN was, too: what answers it has not seen it.
         let dropped = packet.inline && matches!(session.settled, Settled::Drop(_));
-        session.tcp.answered(dir, tcp, packet.port, packet.apart).filter(|_| !dropped)
+        session.tcp.answered(dir, tcp, packet.across).filter(|_| !dropped)
     }
 
     #[cold]
@@ -345,7 +345,7 @@ impl SessionTable {
         let (settings, timeouts) = (self.settings.tcp, self.settings.timeouts);
         let session = self.get_mut(id).filter(|s| s.is_tcp())?;
         let before = session.phase;
-        session.tcp.note_syn(dir, tcp, packet.port);
+        session.tcp.note_syn(dir, tcp, packet.port, packet.across.is_some());
         let tracked = session.tcp.segment(dir, tcp, decoded.payload_len, packet.clock, &settings);
         session.phase = session.tcp.state.phase();
         if session.phase != before {

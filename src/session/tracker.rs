@@ -111,6 +111,8 @@ const ACKED: u8 = 16;
 const STAMPED: u8 = 32;
 /// Its SYNs named several initial numbers.
 const CONTESTED: u8 = 64;
+/// So many bytes from its initial number that what stands before that may be its own ([`REUSED`]).
+const OUTGROWN: u8 = 128;
 
 const NO_SCALE: u8 = 0xff;
 /// RFC 7323, section 2.3.

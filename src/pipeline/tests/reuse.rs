@@ -142,6 +142,48 @@ fn bytes_of_the_old_connection_do_not_leave_within_the_new_handshake() {
     assert_eq!(line.0.closed(), [CloseReason::Reused]);
     assert_eq!(line.say(OLD, 0, b"evil-word"), 0);
     assert_eq!(line.0.dropped(DropReason::StreamInvalid), 1);
+    line.client(NEW.client + 1, NEW.server + 1, ACK, b"");
+    assert_eq!(line.say(OLD, 0, b"evil-word"), 0);
+    assert_eq!(line.say(NEW, 0, b"hello"), 1);
+    line.0.finish();
+}
+
+#[test]
+fn within_a_handshake_what_fits_none_of_its_numbers_does_not_leave() {
+    let begun = || {
+        let mut line = Line::new(Mode::Ips);
+        line.client(OLD.client + 1, 0, RST, b"");
+        line.client(NEW.client, 0, SYN, b"");
+        line.server(NEW.server, NEW.client + 1, SYN | ACK, b"");
+        line
+    };
+    // Of the client's three SYNs the server answers the second, and the third never came to it.
+    let mut line = begun();
+    line.client(5_000_000, 0, SYN, b"");
+    line.client(6_000_000, 0, SYN, b"");
+    assert_eq!(line.server(8_000_000, 5_000_001, SYN | ACK, b""), 1);
+    assert_eq!(line.client(5_000_001, 8_000_001, ACK, b""), 1);
+    assert_eq!(line.client(5_000_001, 8_000_001, ACK | PSH, b"evil-word"), 0);
+    assert_eq!(line.0.dropped(DropReason::StreamInvalid), 1);
+    // Of the server's two answers the first never came to the client.
+    let mut line = begun();
+    assert_eq!(line.server(8_000_000, NEW.client + 1, SYN | ACK, b""), 1);
+    assert_eq!(line.client(NEW.client + 1, 8_000_001, ACK, b""), 1);
+    assert_eq!(line.server(8_000_001, NEW.client + 1, ACK | PSH, b"evil-word"), 0);
+    assert_eq!(line.0.dropped(DropReason::StreamInvalid), 1);
+}
+
+#[test]
+fn who_is_called_back_stays_the_client_and_nothing_of_it_leaves() {
+    let mut line = Line::new(Mode::Ips);
+    line.client(NEW.client, 0, SYN, b"");
+    line.server(NEW.server, 0, SYN, b"");
+    line.client(NEW.client, NEW.server + 1, SYN | ACK, b"");
+    line.server(NEW.server + 1, NEW.client + 1, ACK, b"");
+    assert!(line.0.closed().is_empty());
+    assert_eq!(line.say(NEW, 0, b"evil-word"), 0);
+    assert_eq!(line.server(NEW.server + 1, NEW.client + 1, ACK | PSH, b"evil-word"), 0);
+    assert_eq!(line.0.dropped(DropReason::StreamInvalid), 2);
     line.0.finish();
 }
 

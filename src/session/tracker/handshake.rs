@@ -212,8 +212,9 @@ impl TcpTracker {
     }
 
     fn syn_ack_again(&mut self, dir: Dir, tcp: &TcpFields, out: &mut Tracked) {
-        let side = &self.sides[dir];
+        let side = &mut self.sides[dir];
         if SeqNum(tcp.seq) != side.isn {
+            side.marks |= CONTESTED; // which of them the client got is not known
             out.invalid(Anomaly::Stream3whsSynackResendWithDiffSeq);
         } else if SeqNum(tcp.ack) != side.acked {
             out.invalid(Anomaly::Stream3whsSynackResendWithDifferentAck);

@@ -4,7 +4,7 @@ use super::*;
 
 /// How far behind the other side's acknowledgement a segment may begin and still be an honest retransmission:
 /// the largest window there is (RFC 7323, section 2.3).
-const MAX_WINDOW: u32 = 1 << 30;
+pub(super) const MAX_WINDOW: u32 = 1 << 30;
 
 /// Timestamps older than this prove nothing (RFC 7323, section 5.5: 24 days).
 const STAMP_AGE: u32 = 24 * 24 * 3600;
@@ -74,6 +74,7 @@ impl TcpTracker {
             }
         }
         self.advance(dir, tcp, payload);
+        self.outgrow_old();
         if tcp.flags & FIN != 0 {
             out.fin = Some(seq.plus(payload));
             let side = &mut self.sides[dir];
@@ -117,6 +118,9 @@ impl TcpTracker {
     pub(super) fn in_window(&self, dir: Dir, seq: SeqNum, payload: u32) -> bool {
         let (side, peer) = (&self.sides[dir], &self.sides[dir.reversed()]);
         let end = seq.plus(payload);
+        if self.is_of_old(dir, seq) {
+            return false;
+        }
         if self.is(LENIENT) || !peer.has(ACKED) {
             let base = side.next;
             return seq.at_or_after(base.minus(MAX_WINDOW)) && end.at_or_before(base.plus(MAX_WINDOW));

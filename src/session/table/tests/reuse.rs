@@ -117,6 +117,51 @@ fn the_same_number_again_is_another_connection_only_by_another_answer() {
 }
 
 #[test]
+fn a_server_does_not_become_the_client_of_who_called_it() {
+    // The client calls again, and the server calls back instead of answering; before it, too, and by several SYNs.
+    let calls: [&[(bool, u32)]; 4] = [
+        &[(true, NEW[0]), (false, NEW[1])],
+        &[(false, NEW[1]), (true, NEW[0]), (false, NEW[1])],
+        &[(true, NEW[0]), (false, 7), (false, NEW[1])],
+        &[(true, NEW[0]), (false, 7), (true, NEW[0]), (false, NEW[1])],
+    ];
+    for calls in calls {
+        let mut ends = Ends::new();
+        for &(client, seq) in calls {
+            if client {
+                ends.client(SYN, seq, 0)
+            } else {
+                ends.server(SYN, seq, 0)
+            };
+        }
+        assert!(!ends.client(SYN | ACK, NEW[0], NEW[1] + 1).2, "{calls:?}");
+        assert!(!ends.server(SYN | ACK, NEW[1], NEW[0] + 1).2, "{calls:?}");
+        assert!(ends.closed.is_empty());
+    }
+    // Within the handshake: by a second SYN, the first of which the client did not get. What does not fit is not taken for
+    // what nobody takes.
+    for done in [false, true] {
+        let mut ends = Ends { table: table(8, WhenFull::default()), closed: vec![], now: 1 };
+        ends.client(SYN, OLD[0], 0);
+        let (id, ..) = ends.server(SYN, OLD[1], 0);
+        if done {
+            ends.server(ACK, OLD[1] + 1, OLD[0] + 1);
+        }
+        assert_eq!(ends.state(), if done { "established" } else { "syn_recv" });
+        ends.server(SYN, NEW[1], 0);
+        assert!(!ends.client(SYN | ACK, OLD[0], NEW[1] + 1).2 && ends.closed.is_empty());
+        assert!(done || ends.table.get(id).unwrap().tcp.is_contested());
+    }
+}
+
+#[test]
+fn a_server_that_begins_with_the_same_number_each_time_answers_too() {
+    let mut ends = Ends::new();
+    ends.client(SYN, NEW[0], 0);
+    assert!(ends.server(SYN | ACK, OLD[1], NEW[0] + 1).2);
+}
+
+#[test]
 fn a_handshake_that_both_ends_left_for_another_is_over() {
     let mut ends = Ends { table: table(8, WhenFull::default()), closed: vec![], now: 1 };
     ends.client(SYN, OLD[0], 0);
@@ -199,13 +244,28 @@ fn behind_both_fins_a_syn_with_another_number_is_enough() {
 
 #[test]
 fn the_syns_own_side_of_the_line_does_not_answer_it() {
-    for (apart, port, opens) in [(true, 0, false), (true, 1, true), (false, 0, true)] {
+    // The SYN's port and the one across, and the answer's: two lines of two ports, and a mirror.
+    let ways: [(_, Option<u16>, _, Option<u16>, _); 7] = [
+        (0, Some(1), 1, Some(0), true),
+        (0, Some(1), 0, Some(1), false),
+        (0, Some(1), 2, Some(3), false),
+        (0, Some(1), 3, Some(2), false),
+        (0, Some(1), 4, None, false),
+        (4, None, 1, Some(0), false),
+        (4, None, 4, None, true),
+    ];
+    for (port, across, by, its_across, opens) in ways {
         let mut ends = Ends::new();
-        ends.client(SYN, NEW[0], 0);
+        let packet =
+            |port, across: Option<u16>| Packet { port: PortId(port), across: across.map(PortId), ..at(1) };
+        let (syn, came) = (tcp(1, SYN, NEW[0], 0), packet(port, across));
+        let Lookup::Found { id, dir, .. } = ends.table.find(&syn, &came, &mut into(&mut ends.closed)) else {
+            panic!("the old session is there");
+        };
+        ends.table.track(id, dir, &syn, &came);
         let answer = back(tcp(1, SYN | ACK, NEW[1], NEW[0] + 1));
-        let packet = Packet { port: PortId(port), apart, ..at(1) };
-        let found = ends.table.find(&answer, &packet, &mut into(&mut ends.closed));
-        assert!(matches!(found, Lookup::Found { opened, .. } if opened == opens), "{found:?}");
+        let found = ends.table.find(&answer, &packet(by, its_across), &mut into(&mut ends.closed));
+        assert!(matches!(found, Lookup::Found { opened, .. } if opened == opens), "{port} {by}: {found:?}");
     }
 }
 
@@ -249,6 +309,44 @@ fn what_the_syn_offered_holds_in_the_new_session() {
     }
 }
 
+#[test]
+fn what_begins_before_the_new_stream_is_of_the_old_until_the_numbers_come_round() {
+    let mut ends = Ends::new();
+    let with = |mut decoded: Decoded, len: u32| {
+        if let L4::Tcp(fields) = &mut decoded.l4 {
+            fields.window_scale = Some(14);
+        }
+        decoded.payload_len = len;
+        decoded
+    };
+    pass(&mut ends.table, &with(tcp(1, SYN, NEW[0], 0), 0), 1, &mut ends.closed);
+    let answer = with(back(tcp(1, SYN | ACK, NEW[1], NEW[0] + 1)), 0);
+    let (id, ..) = pass(&mut ends.table, &answer, 1, &mut ends.closed);
+    let mut fits =
+        |dir, decoded| ends.table.track(id, dir, &decoded, &at(1)).unwrap().fit == crate::session::Fit::Valid;
+    let data = |seq| with(tcp(1, ACK, seq, NEW[1] + 1), 1000);
+    assert!(fits(Dir::ToServer, with(tcp(1, ACK, NEW[0] + 1, NEW[1] + 1), 0)));
+    assert!(!fits(Dir::ToServer, data(OLD[0] + 1)) && !fits(Dir::ToServer, data(NEW[0] - 1)));
+    // The window that the answer's shift makes.
+    assert!(fits(Dir::ToClient, with(back(tcp(1, ACK, NEW[1] + 1, NEW[0] + 1)), 0)));
+    // Four gigabytes and more of the one; the other's numbers stay where they are.
+    for step in 1..400u32 {
+        let next = NEW[0].wrapping_add(step.wrapping_mul(12_000_000));
+        assert!(
+            fits(Dir::ToServer, data(next)) && fits(Dir::ToServer, data(next.wrapping_sub(6_000_000))),
+            "{step}"
+        );
+        assert!(
+            fits(Dir::ToClient, with(back(tcp(1, ACK, NEW[1] + 1, next.wrapping_add(1000))), 0)),
+            "{step}"
+        );
+        assert!(
+            !fits(Dir::ToClient, with(back(tcp(1, ACK, OLD[1] + 1, next.wrapping_add(1000))), 9)),
+            "{step}"
+        );
+    }
+}
+
 /// A segment: whose, which flags, and its numbers among few, so that they meet.
 fn any_segment() -> impl Strategy<Value = (bool, u8, u32, u32)> {
     (any::<bool>(), prop::sample::select(vec![SYN, SYN | ACK, ACK]), 0u32..4, 0u32..4)
@@ -280,18 +378,23 @@ proptest! {
         let mut ends = Ends::new();
         let mut isn = OLD;
         let mut late: Option<(usize, u32)> = None;
+        // Who called in the session that is; whether both have called since.
+        let (mut caller, mut crossed) = (0, false);
         for (client, bits, seq, ack) in segments {
             let (seq, ack) = (number(seq), if bits & ACK != 0 { number(ack) + 1 } else { 0 });
             let (own, other) = (usize::from(!client), usize::from(client));
             let answered = late.filter(|&(by, of)| bits == SYN | ACK && by == other && ack == of + 1);
-            let answered = answered.filter(|&(_, of)| (of, seq) != (isn[other], isn[own]));
+            let answered =
+                answered.filter(|&(_, of)| seq != isn[own] || (own != caller && of != isn[other]));
             let done = ends.state() != "syn_recv";
             let (_, _, opened) = if client { ends.client(bits, seq, ack) } else { ends.server(bits, seq, ack) };
             prop_assert_eq!(opened, answered.is_some(), "{} {} {}", bits, seq, ack);
             if let Some((_, of)) = answered {
                 (isn[other], isn[own], late) = (of, seq, None);
+                (caller, crossed) = (other, false);
             } else if bits == SYN && (done || seq != isn[own]) {
-                late = Some((own, seq));
+                crossed |= late.is_some_and(|(by, _)| by == other);
+                late = Some((own, seq)).filter(|_| !crossed);
             }
         }
         prop_assert!(ends.reasons().iter().all(|reason| *reason == CloseReason::Reused));
