@@ -75,6 +75,7 @@ extern "C" {
 #define WEIR_CLOSE_KILLED 6
 #define WEIR_CLOSE_PLUGIN_RESTART 7
 #define WEIR_CLOSE_SHUTDOWN 8
+#define WEIR_CLOSE_REUSED 9 /* its ends are in another connection with the same addresses and ports */
 
 /* Changes of a packet, made when it leaves; the host mends the checksums. Not done where the packet has no such header: an
  * address of the other family, ports of what has none, anything of a packet within a tunnel. */

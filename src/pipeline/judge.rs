@@ -2,15 +2,16 @@
 //! noticed on the way becomes events.
 
 use super::lane::Lane;
+use super::settings::{Mode, PortPlan};
 use crate::base::event::{CloseReason, Origin};
-use crate::base::{Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, SetId, Verdict};
+use crate::base::{Anomaly, Dir, DropReason, ExceptionCause, ExceptionPolicy, PortId, SetId, Verdict};
 use crate::decode::Decoded;
 use crate::service::hold::Holding;
 use crate::service::outbox::Reject;
 use crate::service::services::Gate;
 use crate::service::trace::Step;
 use crate::service::{InactiveAction, Passage, Services, SessionAt, Subject, origin};
-use crate::session::{Lookup, Packet, SessionId, Settled, Tracked};
+use crate::session::{Lookup, Packet, Session, SessionId, Settled, Tracked, flags};
 
 impl Lane {
     /// Every stage that reads the packet. Anomalies of its stream join those of its layers.
@@ -58,7 +59,11 @@ impl Lane {
                 },
             }
         }
-        let packet = Packet::new(subject.meta, subject.number, subject.bytes.len());
+        let mut packet = Packet::new(subject.meta, subject.number, subject.bytes.len());
+        packet.inline = subject.inline;
+        if decoded.tcp().is_some_and(|tcp| tcp.flags & flags::SYN != 0) {
+            packet.across = self.across(packet.port);
+        }
         let (sessions, mut ending) = self.ending();
         match sessions.find(decoded, &packet, &mut ending) {
             Lookup::Found { id, dir, related, opened } => {
@@ -78,6 +83,13 @@ impl Lane {
                 self.alone(subject, decoded)
             }
         }
+    }
+
+    /// The port by which comes in what the other side of the line sends: none for a mirror's copies, nor in a replay.
+    #[cold]
+    fn across(&self, port: PortId) -> Option<PortId> {
+        let line = |plan: &PortPlan| !self.replay && plan.mode != Mode::Ids;
+        self.plan(port).filter(line)?.peer
     }
 
     /// The session table is full, and its policy makes no room.
@@ -145,7 +157,15 @@ impl Lane {
             }
             return Verdict::Drop(reason);
         }
-        if opened && let Some(set) = services.select(subject.meta.port, &decoded.tuple) {
+        // A session goes by its first packet; that may have come before the old session of its place was over.
+        let first = |session: &Session| match session.tcp.begun_by() {
+            Some(port) => (port, session.tuple),
+            None => (subject.meta.port, decoded.tuple),
+        };
+        if opened
+            && let (port, tuple) = first(session)
+            && let Some(set) = services.select(port, &tuple)
+        {
             services.enter(session, set);
             if let Settled::Drop(reason) = session.settled {
                 return Verdict::Drop(reason);

@@ -40,7 +40,7 @@ pub type Give<'a> = &'a mut dyn FnMut(usize, Frame) -> Result<(), Frame>;
 pub struct Lane {
     pub(super) me: usize,
     pub(super) owners: Owners,
-    replay: bool,
+    pub(super) replay: bool,
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
     pub(super) tunnels: Tunnels,

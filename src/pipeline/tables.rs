@@ -11,7 +11,7 @@ pub struct TableCounts {
     pub sessions: Counter,
     pub sessions_opened: Counter,
     /// By `CloseReason as usize`.
-    pub sessions_closed: [Counter; CloseReason::Shutdown as usize + 1],
+    pub sessions_closed: [Counter; CloseReason::COUNT],
     pub sessions_refused: Counter,
     pub untracked: Counter,
     pub streams: Counter,

@@ -31,6 +31,7 @@ mod pass_list;
 mod prevention;
 mod recent;
 mod reject;
+mod reuse;
 mod rss;
 mod scan;
 mod tuning;

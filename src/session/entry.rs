@@ -163,9 +163,9 @@ impl Session {
 
     /// Why it ends when its time is over.
     pub fn natural_end(&self) -> CloseReason {
-        match (self.tcp.state, self.tcp.reset_before_open) {
+        match (self.tcp.state, self.tcp.was_refused()) {
             (State::Closed, true) => CloseReason::OpenFailed,
-            (State::Closed, false) if self.tcp.was_reset => CloseReason::Rst,
+            (State::Closed, false) if self.tcp.was_reset() => CloseReason::Rst,
             (State::Closed | State::TimeWait | State::LastAck, _) => CloseReason::Fin,
             _ => CloseReason::Timeout,
         }

@@ -8,7 +8,7 @@ use super::settings::{Settings, WhenFull};
 use super::timers::Wheel;
 use super::tracker::{TcpTracker, Tracked};
 use crate::base::event::CloseReason;
-use crate::base::{Dir, DropReason, FlowTuple, Generation, LinkSet, PerDir, Time};
+use crate::base::{Dir, DropReason, FlowTuple, Generation, LinkSet, PerDir, PortId, Time};
 use crate::decode::{Decoded, L4, TcpFields};
 use crate::io::{FrameMeta, cache};
 
@@ -22,11 +22,18 @@ pub struct Packet {
     pub number: u64,
     /// Of the whole frame, in bytes.
     pub length: u32,
+    /// Where it came in.
+    pub port: PortId,
+    /// Where the other side of the line comes in; none where one port brings both. Asked of packets with a SYN only.
+    pub across: Option<PortId>,
+    /// Verdicts act on it.
+    pub inline: bool,
 }
 
 impl Packet {
     pub fn new(meta: &FrameMeta, number: u64, length: usize) -> Packet {
-        Packet { time: meta.time, clock: meta.clock, number, length: length as u32 }
+        let (time, clock, port) = (meta.time, meta.clock, meta.port);
+        Packet { time, clock, number, length: length as u32, port, across: None, inline: false }
     }
 }
 
@@ -67,7 +74,7 @@ impl<F: FnMut(SessionId, &mut Session, CloseReason)> Closer for F {
 pub struct Counters {
     pub opened: u64,
     /// By `CloseReason as usize`.
-    pub closed: [u64; CloseReason::Shutdown as usize + 1],
+    pub closed: [u64; CloseReason::COUNT],
     /// Packets refused or left untracked because the table was full.
     pub full: u64,
     pub untracked: u64,
@@ -173,7 +180,10 @@ impl SessionTable {
             looked_ahead => looked_ahead,
         };
         if let Some((slot, dir)) = self.live(hash, decoded, packet, closer) {
-            return self.found(slot, dir, decoded, packet);
+            return match self.reused(slot, dir, decoded, packet) {
+                None => self.found(slot, dir, decoded, packet),
+                Some(begun) => self.open_in_place(slot, hash, begun, decoded, packet, closer),
+            };
         }
         if is_icmp_error(&decoded.l4) {
             self.counters.untracked += 1;
@@ -186,7 +196,7 @@ impl SessionTable {
                 _ => Lookup::Refused(DropReason::SessionTableFull),
             };
         }
-        self.open(hash, decoded, packet)
+        self.open(hash, decoded, packet, None)
     }
 
     /// The slot of the packet's session, unless its time was over or the packet opens another in its place.
@@ -240,11 +250,41 @@ impl SessionTable {
         Lookup::Found { id, dir, opened: false, related }
     }
 
-    fn open(&mut self, hash: u64, decoded: &Decoded, packet: &Packet) -> Lookup {
-        let turned = decoded.tcp().is_some_and(|tcp| {
-            tcp.flags & (flags::SYN | flags::ACK | flags::RST) == flags::SYN | flags::ACK
-                && self.settings.tcp.midstream.allowed(packet.clock)
-        });
+    /// The connection that the packet opens, in the place of the slot's, as the answer to a SYN that came in its time.
+    #[inline]
+    fn reused(&self, slot: u32, dir: Dir, decoded: &Decoded, packet: &Packet) -> Option<TcpTracker> {
+        let tcp = decoded.tcp().filter(|tcp| tcp.flags & flags::SYN != 0 && decoded.quoted.is_none())?;
+        let session = self.slots.get(slot as usize)?;
+        // Where a session is dropped its late SYN was, too: what answers it has not seen it.
+        let dropped = packet.inline && matches!(session.settled, Settled::Drop(_));
+        session.tcp.answered(dir, tcp, packet.across).filter(|_| !dropped)
+    }
+
+    #[cold]
+    fn open_in_place(
+        &mut self,
+        slot: u32,
+        hash: u64,
+        begun: TcpTracker,
+        decoded: &Decoded,
+        packet: &Packet,
+        closer: &mut impl Closer,
+    ) -> Lookup {
+        let reason = match self.slots.get(slot as usize).map(Session::natural_end) {
+            None | Some(CloseReason::Timeout) => CloseReason::Reused,
+            Some(over) => over,
+        };
+        self.end(slot, reason, closer);
+        self.open(hash, decoded, packet, Some(begun))
+    }
+
+    /// `begun`: its SYN came before, from the packet's receiver.
+    fn open(&mut self, hash: u64, decoded: &Decoded, packet: &Packet, begun: Option<TcpTracker>) -> Lookup {
+        let turned = begun.is_some()
+            || decoded.tcp().is_some_and(|tcp| {
+                tcp.flags & (flags::SYN | flags::ACK | flags::RST) == flags::SYN | flags::ACK
+                    && self.settings.tcp.midstream.allowed(packet.clock)
+            });
         let dir = if turned { Dir::ToClient } else { Dir::ToServer };
         let tuple = if turned { decoded.tuple.reversed() } else { decoded.tuple };
         let mut session = Session {
@@ -255,7 +295,7 @@ impl SessionTable {
             packets: PerDir::default(),
             bytes: PerDir::default(),
             flow_id: flow_id(&tuple, packet.number as u32, packet.time.micros()),
-            tcp: TcpTracker::default(),
+            tcp: begun.unwrap_or_default(),
             policy: self.policy,
             generation: 0,
             opened_by: packet.number,
@@ -305,6 +345,7 @@ impl SessionTable {
         let (settings, timeouts) = (self.settings.tcp, self.settings.timeouts);
         let session = self.get_mut(id).filter(|s| s.is_tcp())?;
         let before = session.phase;
+        session.tcp.note_syn(dir, tcp, packet.port, packet.across.is_some());
         let tracked = session.tcp.segment(dir, tcp, decoded.payload_len, packet.clock, &settings);
         session.phase = session.tcp.state.phase();
         if session.phase != before {

@@ -6,11 +6,12 @@
 use super::flags::{ACK, FIN, RST, SYN, URG};
 use super::settings::TcpSettings;
 use super::tcp::{Event, State, next};
-use crate::base::{Anomaly, Dir, PerDir, SeqNum, Time};
+use crate::base::{Anomaly, Dir, PerDir, PortId, SeqNum, Time};
 use crate::decode::TcpFields;
 use arrayvec::ArrayVec;
 
 mod handshake;
+mod reuse;
 mod window;
 
 /// Anomalies kept of one segment.
@@ -94,6 +95,8 @@ pub(super) struct Side {
     /// All TCP flags it has sent, or-ed.
     flags: u8,
     marks: u8,
+    /// What its late SYN offers ([`reuse`]); 0 when none came.
+    late: u8,
 }
 
 /// Marks of a side.
@@ -108,6 +111,8 @@ const ACKED: u8 = 16;
 const STAMPED: u8 = 32;
 /// Its SYNs named several initial numbers.
 const CONTESTED: u8 = 64;
+/// So many bytes from its initial number that what stands before that may be its own ([`REUSED`]).
+const OUTGROWN: u8 = 128;
 
 const NO_SCALE: u8 = 0xff;
 /// RFC 7323, section 2.3.
@@ -133,20 +138,28 @@ impl Side {
 #[derive(Clone, Debug, Default)]
 pub struct TcpTracker {
     sides: PerDir<Side>,
+    /// Of the latest SYN that came after those of the handshake: its number, and the port it came by.
+    late: SeqNum,
+    late_port: PortId,
     pub state: State,
-    /// Who sent the first SYN: the "client" of the [state table](super::tcp).
-    initiator: Dir,
-    /// Both sides sent a SYN without ACK: simultaneous open or split handshake.
-    split: bool,
-    fast_open: bool,
-    /// Only one side is seen, or the handshake was not: windows are not known well enough to judge by.
-    lenient: bool,
-    pub was_reset: bool,
-    /// The reset was named as suspect, once.
-    reset_suspected: bool,
-    /// A reset before the handshake was done.
-    pub reset_before_open: bool,
+    traits: u8,
 }
+
+/// Traits of a session.
+/// The "client" of the [state table](super::tcp), who sent the first SYN, is not the opener of the session.
+const TURNED: u8 = 1;
+/// Both sides sent a SYN without ACK: simultaneous open or split handshake.
+const SPLIT: u8 = 2;
+const FAST_OPEN: u8 = 4;
+/// Only one side is seen, or the handshake was not: windows are not known well enough to judge by.
+const LENIENT: u8 = 8;
+const WAS_RESET: u8 = 16;
+/// The reset was named as suspect, once.
+const RESET_SUSPECTED: u8 = 32;
+/// A reset before the handshake was done.
+const REFUSED: u8 = 64;
+/// It began with a SYN that came while another session had its place.
+const REUSED: u8 = 128;
 
 impl TcpTracker {
     /// All flags a direction has sent, or-ed.
@@ -161,7 +174,7 @@ impl TcpTracker {
 
     /// The handshake was seen: who opened the session is known.
     pub fn opening_seen(&self) -> bool {
-        !self.lenient
+        !self.is(LENIENT)
     }
 
     /// Which of several SYNs the other end took is not known before the handshake is done: what does not fit may be its stream.
@@ -189,8 +202,29 @@ impl TcpTracker {
         over && syn && (self.sides[dir].isn != SeqNum(tcp.seq) || !self.sides[dir].has(SEEN_SYN))
     }
 
+    pub fn was_reset(&self) -> bool {
+        self.is(WAS_RESET)
+    }
+
+    /// A reset came before the handshake was done.
+    pub fn was_refused(&self) -> bool {
+        self.is(REFUSED)
+    }
+
+    fn is(&self, which: u8) -> bool {
+        self.traits & which != 0
+    }
+
+    fn set(&mut self, which: u8, to: bool) {
+        self.traits = if to { self.traits | which } else { self.traits & !which };
+    }
+
+    fn client(&self) -> Dir {
+        if self.is(TURNED) { Dir::ToClient } else { Dir::ToServer }
+    }
+
     fn is_client(&self, dir: Dir) -> bool {
-        dir == self.initiator
+        dir == self.client()
     }
 
     fn step(&mut self, event: Event) {
@@ -223,9 +257,9 @@ impl TcpTracker {
             State::SynReceived => self.syn_received(dir, tcp, payload, now, &mut out),
             _ => self.running(dir, tcp, payload, now, &mut out),
         }
-        out.established = !before && self.state.handshake_done() && !self.was_reset;
+        out.established = !before && self.state.handshake_done() && !self.was_reset();
         let brings = out.fit == Fit::Valid && payload > 0 && tcp.flags & RST == 0;
-        out.early = brings && tcp.flags & SYN != 0 && !self.fast_open;
+        out.early = brings && tcp.flags & SYN != 0 && !self.is(FAST_OPEN);
         if brings {
             let data = SeqNum(tcp.seq).plus(u32::from(tcp.flags & SYN != 0));
             out.data = Some(data);
@@ -237,12 +271,12 @@ impl TcpTracker {
 
     /// A reset before the handshake was done.
     fn refuse(&mut self, out: &mut Tracked) {
-        self.reset_before_open = true;
+        self.set(REFUSED, true);
         self.reset(out);
     }
 
     fn reset(&mut self, out: &mut Tracked) {
-        self.was_reset = true;
+        self.set(WAS_RESET, true);
         out.reset = true;
         self.step(Event::Reset);
     }

@@ -138,6 +138,8 @@ pub enum CloseReason {
     Killed,
     PluginRestart,
     Shutdown,
+    /// Its ends are in another connection with the same addresses and ports.
+    Reused,
     /// One that this crate does not know.
     Other(u32),
 }
@@ -145,7 +147,7 @@ pub enum CloseReason {
 impl CloseReason {
     fn of(number: u32) -> CloseReason {
         use CloseReason::*;
-        let known = [Fin, Rst, Timeout, Evicted, OpenFailed, Policy, Killed, PluginRestart, Shutdown];
+        let known = [Fin, Rst, Timeout, Evicted, OpenFailed, Policy, Killed, PluginRestart, Shutdown, Reused];
         known.get(number as usize).copied().unwrap_or(Other(number))
     }
 
@@ -160,6 +162,7 @@ impl CloseReason {
             CloseReason::Killed => "killed",
             CloseReason::PluginRestart => "plugin-restart",
             CloseReason::Shutdown => "shutdown",
+            CloseReason::Reused => "reused",
             CloseReason::Other(_) => "other",
         }
     }

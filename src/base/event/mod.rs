@@ -149,9 +149,13 @@ pub enum CloseReason {
     Killed,
     PluginRestart,
     Shutdown,
+    /// Its ends are in another connection with the same addresses and ports; of this one's end nothing was seen.
+    Reused,
 }
 
 impl CloseReason {
+    pub const COUNT: usize = CloseReason::Reused as usize + 1;
+
     pub const fn name(self) -> &'static str {
         match self {
             CloseReason::Fin => "fin",
@@ -163,6 +167,7 @@ impl CloseReason {
             CloseReason::Killed => "killed",
             CloseReason::PluginRestart => "plugin-restart",
             CloseReason::Shutdown => "shutdown",
+            CloseReason::Reused => "reused",
         }
     }
 }

@@ -33,7 +33,7 @@ fn expected() -> Vec<(String, usize)> {
         detach_policy, desk_log);
     layout!("weir_registration", abi::Registration: size, version, tag, name, kind, flags, self_ as "self", shared_size,
         publishes, subscribes, counters, control, data, error);
-    let numbers: [(&str, i64); 26] = [
+    let numbers: [(&str, i64); 27] = [
         ("WEIR_ABI_VERSION", abi::VERSION.into()),
         ("WEIR_OK", abi::OK.into()),
         ("WEIR_FORWARD", abi::FORWARD.into()),
@@ -59,6 +59,7 @@ fn expected() -> Vec<(String, usize)> {
         ("WEIR_CLOSE_OPEN_FAILED", CloseReason::OpenFailed as i64),
         ("WEIR_CLOSE_PLUGIN_RESTART", CloseReason::PluginRestart as i64),
         ("WEIR_CLOSE_SHUTDOWN", CloseReason::Shutdown as i64),
+        ("WEIR_CLOSE_REUSED", CloseReason::Reused as i64),
         ("WEIR_TAG_SIZE", abi::TAG_SIZE as i64),
     ];
     all.extend(numbers.map(|(name, value)| (name.to_owned(), value as usize)));

@@ -6,6 +6,8 @@ use crate::session::{Midstream, TCP, TcpSettings, Timeouts, UDP};
 use proptest::prelude::*;
 use std::collections::HashMap;
 
+mod reuse;
+
 type Closed = Vec<(FlowTuple, CloseReason)>;
 
 fn table(capacity: u32, when_full: WhenFull) -> SessionTable {
@@ -31,7 +33,13 @@ fn back(mut decoded: Decoded) -> Decoded {
 }
 
 fn at(secs: u64) -> Packet {
-    Packet { time: Time::from_secs(secs), clock: Time::from_secs(secs), number: secs, length: 100 }
+    Packet {
+        time: Time::from_secs(secs),
+        clock: Time::from_secs(secs),
+        number: secs,
+        length: 100,
+        ..Packet::default()
+    }
 }
 
 fn into(closed: &mut Closed) -> impl FnMut(SessionId, &mut Session, CloseReason) {

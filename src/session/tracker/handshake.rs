@@ -18,8 +18,8 @@ impl TcpTracker {
             out.complain(Anomaly::StreamRstButNoSession);
             out.fit = Fit::Untracked;
         } else if kind == SYN {
-            self.initiator = dir;
-            self.fast_open = tcp.fast_open;
+            self.set(TURNED, dir == Dir::ToClient);
+            self.set(FAST_OPEN, tcp.fast_open);
             self.sides[dir].syn(tcp, payload);
             self.stamp(dir, tcp, payload, now);
             self.step(Event::ClientSyn);
@@ -43,8 +43,8 @@ impl TcpTracker {
         peer.next = SeqNum(tcp.ack);
         peer.scale = MAX_SCALE; // what its SYN offered is not known: believe much
         peer.marks |= KNOWN;
-        self.initiator = dir.reversed();
-        self.lenient = true;
+        self.set(TURNED, dir == Dir::ToServer);
+        self.set(LENIENT, true);
         self.step(Event::ClientSyn);
         self.sides[dir].syn(tcp, payload);
         self.stamp(dir, tcp, payload, now);
@@ -66,7 +66,7 @@ impl TcpTracker {
             peer.scale = MAX_SCALE;
             peer.marks |= KNOWN;
         }
-        self.lenient = true;
+        self.set(LENIENT, true);
         self.step(Event::PickUp);
         self.running(dir, tcp, payload, now, out);
     }
@@ -93,12 +93,12 @@ impl TcpTracker {
                     out.restarted = !again;
                     self.sides[dir].marks |= if again { 0 } else { CONTESTED };
                     self.sides[dir].syn(tcp, payload);
-                    self.fast_open = tcp.fast_open;
+                    self.set(FAST_OPEN, tcp.fast_open);
                 }
                 self.stamp(dir, tcp, payload, now);
             }
             SYN => {
-                self.split = true;
+                self.set(SPLIT, true);
                 self.sides[dir].syn(tcp, payload);
                 self.stamp(dir, tcp, payload, now);
                 self.step(Event::ServerSyn);
@@ -109,7 +109,7 @@ impl TcpTracker {
             kind if kind == SYN | ACK => self.syn_ack(dir, tcp, payload, now, out),
             _ if client && settings.async_one_side => self.one_side_only(dir, tcp, payload, now, out),
             // Fast Open: more data may follow the SYN before any answer (RFC 7413, section 4.2).
-            0 | ACK if client && self.fast_open => self.advance(dir, tcp, payload),
+            0 | ACK if client && self.is(FAST_OPEN) => self.advance(dir, tcp, payload),
             _ => out.fit = Fit::Invalid,
         }
     }
@@ -122,7 +122,7 @@ impl TcpTracker {
         if ack.before(first) || ack.after(last) {
             return out.invalid(Anomaly::Stream3whsSynackWithWrongAck);
         }
-        if self.fast_open && ack != last {
+        if self.is(FAST_OPEN) && ack != last {
             out.complain(Anomaly::Stream3whsSynackTfoDataIgnored);
         }
         self.sides[dir].syn(tcp, payload);
@@ -154,14 +154,14 @@ impl TcpTracker {
         peer.next = SeqNum(tcp.ack);
         peer.scale = MAX_SCALE;
         peer.marks |= KNOWN;
-        self.lenient = true;
+        self.set(LENIENT, true);
         self.step(Event::PickUp);
         self.running(dir, tcp, payload, now, out);
     }
 
     /// RFC 9293, section 3.10.7.3: a reset answers a SYN by acknowledging it.
     fn reset_of_syn(&mut self, dir: Dir, tcp: &TcpFields, out: &mut Tracked) {
-        let client = self.sides[self.initiator];
+        let client = self.sides[self.client()];
         let fits = if self.is_client(dir) {
             let seq = SeqNum(tcp.seq);
             seq == client.isn || (seq.after(client.isn) && seq.at_or_before(client.next))
@@ -191,7 +191,7 @@ impl TcpTracker {
                 }
             }
             SYN => self.syn_again(dir, tcp, out),
-            kind if kind == SYN | ACK && self.split => self.split_syn_ack(dir, tcp, out),
+            kind if kind == SYN | ACK && self.is(SPLIT) => self.split_syn_ack(dir, tcp, out),
             kind if kind == SYN | ACK && client => {
                 out.invalid(Anomaly::Stream3whsSynackToserverOnSynRecv);
             }
@@ -205,15 +205,16 @@ impl TcpTracker {
         let same = self.sides[dir].isn == SeqNum(tcp.seq);
         match (self.is_client(dir), same) {
             (true, true) => out.complain(Anomaly::StreamPktRetransmission),
-            (false, true) if self.split => out.complain(Anomaly::StreamPktRetransmission),
+            (false, true) if self.is(SPLIT) => out.complain(Anomaly::StreamPktRetransmission),
             (true, false) => out.invalid(Anomaly::Stream3whsSynResendDiffSeqOnSynRecv),
             (false, _) => out.invalid(Anomaly::Stream3whsSynToclientOnSynRecv),
         }
     }
 
     fn syn_ack_again(&mut self, dir: Dir, tcp: &TcpFields, out: &mut Tracked) {
-        let side = &self.sides[dir];
+        let side = &mut self.sides[dir];
         if SeqNum(tcp.seq) != side.isn {
+            side.marks |= CONTESTED; // which of them the client got is not known
             out.invalid(Anomaly::Stream3whsSynackResendWithDiffSeq);
         } else if SeqNum(tcp.ack) != side.acked {
             out.invalid(Anomaly::Stream3whsSynackResendWithDifferentAck);
@@ -241,7 +242,7 @@ impl TcpTracker {
         let (side, peer) = (self.sides[dir], self.sides[dir.reversed()]);
         let (seq, ack) = (SeqNum(tcp.seq), SeqNum(tcp.ack));
         // The server speaks first only when it took a SYN's data, or in a split handshake.
-        if !self.is_client(dir) && !self.split && !self.fast_open && !self.lenient {
+        if !self.is_client(dir) && !self.is(SPLIT) && !self.is(FAST_OPEN) && !self.is(LENIENT) {
             return out.invalid(Anomaly::Stream3whsAckInWrongDir);
         }
         // A client that lost its ACK may show itself by later data only: anywhere within the window.
@@ -249,14 +250,14 @@ impl TcpTracker {
         let seq_fits =
             seq.at_or_after(low) && (seq.at_or_before(side.next) || self.in_window(dir, seq, payload));
         let ack_fits = ack.after(peer.isn) && ack.at_or_before(peer.next);
-        match (seq_fits, ack_fits || (self.lenient && ack.after(peer.isn))) {
+        match (seq_fits, ack_fits || (self.is(LENIENT) && ack.after(peer.isn))) {
             (true, true) => {}
-            _ if self.split && !seq_fits => return out.invalid(Anomaly::Stream4whsWrongSeq),
-            _ if self.split => return out.invalid(Anomaly::Stream4whsInvalidAck),
+            _ if self.is(SPLIT) && !seq_fits => return out.invalid(Anomaly::Stream4whsWrongSeq),
+            _ if self.is(SPLIT) => return out.invalid(Anomaly::Stream4whsInvalidAck),
             (true, false) => return out.invalid(Anomaly::Stream3whsRightSeqWrongAckEvasion),
             (false, _) => return out.invalid(Anomaly::Stream3whsWrongSeqWrongAck),
         }
-        if self.is_client(dir) || self.split {
+        if self.is_client(dir) || self.is(SPLIT) {
             self.agree_on_options_if_split();
             self.step(Event::HandshakeAck);
         }
@@ -271,7 +272,7 @@ impl TcpTracker {
     }
 
     fn agree_on_options_if_split(&mut self) {
-        if self.split {
+        if self.is(SPLIT) {
             self.agree_on_options();
         }
     }

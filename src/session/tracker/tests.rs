@@ -80,7 +80,7 @@ fn a_handshake_data_and_both_fins_lead_through_the_states() {
     t.say(S, FIN | ACK, 21, 12, 0);
     assert_eq!(t.state(), "last_ack");
     t.say(C, ACK, 12, 22, 0);
-    assert_eq!((t.state(), t.tcp.was_reset), ("closed", false));
+    assert_eq!((t.state(), t.tcp.was_reset()), ("closed", false));
     assert_eq!(t.tcp.flags(C), SYN | ACK | FIN);
 }
 
@@ -246,7 +246,7 @@ fn a_reset_counts_only_within_the_window() {
     refused(t.say(S, RST, 70_000, 0, 0), Anomaly::StreamRstInvalidAck);
     assert_eq!(t.state(), "established");
     assert!(t.say(S, RST, 1, 0, 0).reset);
-    assert_eq!((t.state(), t.tcp.was_reset, t.tcp.reset_before_open), ("closed", true, false));
+    assert_eq!((t.state(), t.tcp.was_reset(), t.tcp.was_refused()), ("closed", true, false));
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn a_reset_of_a_syn_must_acknowledge_it() {
     t.say(C, SYN, 0, 0, 0);
     refused(t.say(S, RST | ACK, 0, 40, 0), Anomaly::StreamRstInvalidAck);
     assert!(t.say(S, RST | ACK, 0, 1, 0).reset);
-    assert!(t.tcp.reset_before_open);
+    assert!(t.tcp.was_refused());
 }
 
 #[test]

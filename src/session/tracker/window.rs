@@ -4,7 +4,7 @@ use super::*;
 
 /// How far behind the other side's acknowledgement a segment may begin and still be an honest retransmission:
 /// the largest window there is (RFC 7323, section 2.3).
-const MAX_WINDOW: u32 = 1 << 30;
+pub(super) const MAX_WINDOW: u32 = 1 << 30;
 
 /// Timestamps older than this prove nothing (RFC 7323, section 5.5: 24 days).
 const STAMP_AGE: u32 = 24 * 24 * 3600;
@@ -58,8 +58,8 @@ impl TcpTracker {
         if payload > 0 && end.at_or_before(self.sides[dir].next) {
             out.complain(Anomaly::StreamPktRetransmission);
         }
-        if payload > 0 && self.was_reset && !self.reset_suspected && end.after(self.sides[dir].next) {
-            self.reset_suspected = true;
+        if payload > 0 && self.is(WAS_RESET) && !self.is(RESET_SUSPECTED) && end.after(self.sides[dir].next) {
+            self.set(RESET_SUSPECTED, true);
             // Whoever sent the reset, the ends do not believe it.
             out.complain(Anomaly::StreamSuspectedRstInject);
         }
@@ -74,6 +74,7 @@ impl TcpTracker {
             }
         }
         self.advance(dir, tcp, payload);
+        self.outgrow_old();
         if tcp.flags & FIN != 0 {
             out.fin = Some(seq.plus(payload));
             let side = &mut self.sides[dir];
@@ -117,7 +118,10 @@ impl TcpTracker {
     pub(super) fn in_window(&self, dir: Dir, seq: SeqNum, payload: u32) -> bool {
         let (side, peer) = (&self.sides[dir], &self.sides[dir.reversed()]);
         let end = seq.plus(payload);
-        if self.lenient || !peer.has(ACKED) {
+        if self.is_of_old(dir, seq) {
+            return false;
+        }
+        if self.is(LENIENT) || !peer.has(ACKED) {
             let base = side.next;
             return seq.at_or_after(base.minus(MAX_WINDOW)) && end.at_or_before(base.plus(MAX_WINDOW));
         }
@@ -135,7 +139,7 @@ impl TcpTracker {
     /// An acknowledgement may be old, but not of what the other side was never allowed to send.
     fn ack_fits(&self, dir: Dir, ack: SeqNum) -> bool {
         let (side, peer) = (&self.sides[dir], &self.sides[dir.reversed()]);
-        if !peer.has(KNOWN) || self.lenient {
+        if !peer.has(KNOWN) || self.is(LENIENT) {
             return true;
         }
         let limit = if side.has(ACKED) { side.edge.plus(1).max(peer.next) } else { peer.next };
@@ -151,7 +155,8 @@ impl TcpTracker {
         }
         let low = if peer.has(ACKED) { peer.acked } else { side.next };
         let seq_fits = seq == side.next
-            || (seq.at_or_after(low) && (!peer.has(ACKED) || self.lenient || seq.at_or_before(peer.edge)));
+            || (seq.at_or_after(low)
+                && (!peer.has(ACKED) || self.is(LENIENT) || seq.at_or_before(peer.edge)));
         let ack_fits = tcp.flags & ACK == 0 || tcp.ack == 0 || self.ack_fits(dir, SeqNum(tcp.ack));
         seq_fits && ack_fits
     }
@@ -166,7 +171,7 @@ impl TcpTracker {
             (false, true) if same => out.invalid(Anomaly::StreamEstSynResend),
             (false, true) => out.invalid(Anomaly::StreamEstSynResendDiffSeq),
             (false, false) => out.invalid(Anomaly::StreamEstSynToclient),
-            (true, true) if self.split && same => out.complain(Anomaly::StreamEstSynackResend),
+            (true, true) if self.is(SPLIT) && same => out.complain(Anomaly::StreamEstSynackResend),
             (true, true) => out.invalid(Anomaly::StreamEstSynackToserver),
             (true, false) if !same => out.invalid(Anomaly::StreamEstSynackResendWithDiffSeq),
             (true, false) if SeqNum(tcp.ack).after(self.sides[dir.reversed()].next) => {
