@@ -99,6 +99,31 @@ fn a_pool_grows_to_its_size_when_more_is_asked_for() {
     assert_eq!(pool.available(), 5000);
 }
 
+/// Bytes of address space that this process may have from now on, besides what it has.
+fn limit_address_space(more: &str) {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let bytes = pages.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 4096;
+    let limit = more.parse().map_or(more.to_owned(), |more: u64| (bytes + more).to_string());
+    let process = std::process::id().to_string();
+    let mut command = std::process::Command::new("prlimit");
+    assert!(command.args(["--pid", &process, &format!("--as={limit}:")]).status().unwrap().success());
+}
+
+#[test]
+fn a_pool_that_gets_no_more_memory_says_why() {
+    let eal = eal(1);
+    let config = PoolConfig { segments: 5000, at_first: 100, cache: 0, ..PoolConfig::default() };
+    let pool = pool(&eal, config);
+    assert_eq!(pool.refused(), None);
+    limit_address_space("1000000");
+    assert!(!pool.provides(3000, 0));
+    limit_address_space("unlimited");
+    let why = pool.refused().unwrap();
+    assert!(why.contains("Cannot allocate memory"), "{why}");
+    assert!(pool.provides(5000, 0), "there is memory again");
+    whole(&pool);
+}
+
 #[test]
 fn a_burst_from_net_null_goes_out_again() {
     let eal = eal(1);

@@ -126,13 +126,15 @@ pub fn replay_capture(
     let frames = capture.frames;
     let mut capture = CapturePort::open(&platform.eal, &platform.pool, capture)?;
     main.set_sources(capture.take_rx(0).map(|rx| Source { port, rx }).into_iter().collect());
-    while !capture.finished() && !board.is_stopped() {
-        // Nothing came: the pool is low until the workers have caught up.
+    let mut outcome = Ok(());
+    while outcome.is_ok() && !capture.finished() && !board.is_stopped() {
+        // Nothing came: the pool is low until the workers have caught up, if it has all that it is to have.
         if main.turn(crate::base::Time::ZERO) == 0 {
+            outcome = platform.pool.refused().map_or(Ok(()), |reason| Err(capture.refused(reason)));
             std::thread::yield_now();
         }
         progress(capture.received(), frames);
     }
     main.set_sources(Vec::new());
-    Ok(())
+    outcome
 }

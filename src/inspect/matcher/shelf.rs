@@ -189,16 +189,16 @@ impl Filing {
 pub(super) struct Glance {
     /// By their hashes ([`four`]).
     pub(super) windows: Bits,
-    pub(super) pairs: Option<Pairs>,
+    pub(super) pairs: Option<ExactPairs>,
 }
 
 /// Pairs of folded bytes, a bit each, so that none passes for another. Bit 5 is set in each first byte and does not count.
 #[derive(Debug)]
-pub(super) struct Pairs(Box<[u32; PAIR_WORDS]>);
+pub(super) struct ExactPairs(Box<[u32; PAIR_WORDS]>);
 
-impl Pairs {
-    fn of<'p>(pairs: impl Iterator<Item = &'p [u8]>) -> Pairs {
-        let mut set = Pairs(Box::new([0; PAIR_WORDS]));
+impl ExactPairs {
+    fn of<'p>(pairs: impl Iterator<Item = &'p [u8]>) -> ExactPairs {
+        let mut set = ExactPairs(Box::new([0; PAIR_WORDS]));
         for bytes in pairs.map(|pair| folded(pair) as u32) {
             set.0[(bytes >> 6) as usize & (PAIR_WORDS - 1)] |= 1 << (bytes & 31);
         }
@@ -217,7 +217,7 @@ impl Glance {
         let (pairs, others): (Vec<&[u8]>, Vec<&[u8]>) = windows.iter().partition(|w| w.len() <= SHORTEST);
         let count = others.iter().map(|window| completions(window)).sum();
         let windows = Bits::of(count, others.iter().flat_map(|window| completed(window)));
-        let of_pairs = || Pairs::of(pairs.iter().copied());
+        let of_pairs = || ExactPairs::of(pairs.iter().copied());
         Glance { windows, pairs: (!pairs.is_empty()).then(of_pairs) }
     }
 

@@ -30,6 +30,11 @@ pub enum ReplayError {
          {has}: make the pool larger"
     )]
     PoolTooSmall { path: String, longest: usize, needed: usize, has: u32 },
+    #[error(
+        "{path}: behind frame {frames} the pool got no memory for more frames that are kept: {reason}; more memory, or a smaller \
+         fragments.memory, may help"
+    )]
+    PoolRefused { path: String, frames: u64, reason: String },
 }
 
 /// A capture being replayed. One receive queue; what is sent goes nowhere. Any number may be open at once; dropping one
@@ -75,6 +80,12 @@ impl<'s> CapturePort<'s> {
     /// Whether every good frame of the file was received.
     pub fn finished(&self) -> bool {
         self.received.get() >= self.summary.frames
+    }
+
+    /// The pool did not get what the next frames need.
+    pub fn refused(&self, reason: &str) -> ReplayError {
+        let (path, frames) = (self.summary.path.display().to_string(), self.received());
+        ReplayError::PoolRefused { path, frames, reason: reason.to_owned() }
     }
 
     /// Frames received so far.

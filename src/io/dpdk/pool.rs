@@ -8,8 +8,8 @@ use crate::io::{Frame, FrameAllocator, FrameMeta};
 use dpdk_sys::{rte_mbuf, rte_mempool};
 use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Bytes of a segment in front of a received frame's first byte.
 const HEADROOM: u16 = dpdk_sys::RTE_PKTMBUF_HEADROOM as u16;
@@ -71,6 +71,8 @@ struct Inner {
     /// Those of `segments` that there are, and whether some are just being added.
     there: AtomicU32,
     growing: AtomicBool,
+    /// Why more could not be had.
+    refused: OnceLock<String>,
     eal: Arc<Eal>,
 }
 
@@ -116,6 +118,7 @@ impl Pool {
             segment_bytes: config.segment_bytes,
             there: AtomicU32::new(0),
             growing: AtomicBool::new(false),
+            refused: OnceLock::new(),
             eal: Arc::clone(eal),
         };
         inner.count();
@@ -140,6 +143,11 @@ impl Pool {
             available = self.available();
         }
         available >= segments
+    }
+
+    /// Why the pool did not get segments that were asked for, if once it did not.
+    pub fn refused(&self) -> Option<&str> {
+        self.0.refused.get().map(String::as_str)
     }
 
     pub fn segments(&self) -> u32 {
@@ -177,10 +185,10 @@ impl Inner {
             return false;
         }
         // SAFETY: a pool that is not whole is made of pages, and whoever found `growing` false is the only one who adds.
-        let grown = unsafe { pages::add(self.pool, GROWTH) }.is_ok();
+        let grown = unsafe { pages::add(self.pool, GROWTH) };
         self.count();
         self.growing.store(false, Ordering::Release);
-        grown
+        grown.map_err(|why| self.refused.get_or_init(|| why)).is_ok()
     }
 
     /// Takes note of how many segments there are.
