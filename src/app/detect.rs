@@ -1,7 +1,8 @@
 //! Which protocol the first bytes of a direction speak.
 
 use super::decoder::Probe;
-use super::registry::{Entry, TABLE};
+use super::entry::Entry;
+use super::registry::TABLE;
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 

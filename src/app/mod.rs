@@ -22,6 +22,7 @@ pub mod digits;
 mod dnp3;
 pub mod dns;
 mod enip;
+mod entry;
 mod exchange;
 mod expected;
 mod few;

@@ -1,7 +1,7 @@
 //! NTP (RFC 5905): version, mode, stratum and reference of each message, a transaction each.
 
 use super::decoder::{Decoder, Next, Probe};
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::sink::Sink;
 use crate::base::Dir;
 use crate::rules::app::AppProto;

@@ -1,6 +1,6 @@
 //! RFB, the protocol of VNC (RFC 6143): the handshake, up to the desktop's name. What follows is not decoded.
 
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::{Decoder, Next, Sink, Transaction, TxId, text};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

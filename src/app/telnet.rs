@@ -1,6 +1,6 @@
 //! Telnet (RFC 854): frames of lines and of commands, for rules that look at them. It has no transactions that are logged.
 
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::{Decoder, Next, Probe, Sink};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

@@ -2,7 +2,7 @@
 //! ports.
 
 use super::decoder::{Decoder, Next, Probe};
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::sink::Sink;
 use crate::base::Dir;
 use crate::rules::app::AppProto;

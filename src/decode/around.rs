@@ -2,8 +2,7 @@
 //!
 //! They keep tenants apart that have the same addresses. Both are keyed hashes of 64 bits.
 
-use super::tunnel::Carried;
-use super::tunnels::InnerSessions;
+use super::tunnels::{InnerSessions, TunnelKind};
 use super::{Decoded, Tunnels, tail};
 use crate::base::key::{absorb, mix};
 use crate::base::{Addr, Family};
@@ -61,14 +60,24 @@ pub(super) fn shim(bytes: &[u8], at: usize, ether_type: u16, tunnels: &Tunnels, 
     }
 }
 
+/// What a tunnel's header calls the tunnel.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Numbers {
+    pub(super) kind: TunnelKind,
+    /// VNI or key, which both directions have; told apart from no number at all.
+    pub(super) network: Option<u32>,
+    /// Whatever number this direction's packets have, at most 33 bits.
+    pub(super) number: u64,
+}
+
 /// What the packets come in that `outer` carries, so many tunnels deep.
-pub(super) fn within(outer: &Decoded, depth: u8, carried: &Carried, tunnels: &Tunnels) -> Around {
+pub(super) fn within(outer: &Decoded, depth: u8, tunnel: &Numbers, tunnels: &Tunnels) -> Around {
     let (tuple, key) = (&outer.tuple, tunnels.key);
-    let how = u64::from(tuple.proto) << 56 | (carried.kind as u64) << 48;
+    let how = u64::from(tuple.proto) << 56 | (tunnel.kind as u64) << 48;
     let sessions = match tunnels.sessions {
         InnerSessions::OfTunnel => {
             let end = |addr: Addr| absorb(absorb(0, addr.0 as u64, key), (addr.0 >> 64) as u64, key);
-            let network = carried.network.map_or(0, |network| u64::from(network) | 1 << 32);
+            let network = tunnel.network.map_or(0, |network| u64::from(network) | 1 << 32);
             // A sum commutes.
             let ends = end(tuple.src).wrapping_add(end(tuple.dst));
             let state = absorb(outer.around.sessions, ends, key);
@@ -83,5 +92,5 @@ pub(super) fn within(outer: &Decoded, depth: u8, carried: &Carried, tunnels: &Tu
             path = absorb(path, (addr.0 >> 64) as u64, key);
         }
     }
-    Around { sessions, path: absorb(path, how | carried.number, key) }
+    Around { sessions, path: absorb(path, how | tunnel.number, key) }
 }

@@ -2,7 +2,6 @@
 
 use super::{Decoded, Fragment, Ip, Step, ipv4_options, ipv6_ext, tail, transport};
 use crate::base::{Addr, Anomaly, Family, FlowTuple};
-use crate::wire::ip_proto;
 use crate::wire::ipv4::{self, Ipv4};
 use crate::wire::ipv6::{self, Ipv6};
 
@@ -95,15 +94,6 @@ pub(super) fn ipv6(bytes: &[u8], at: usize, out: &mut Decoded) -> Step {
     }
 }
 
-/// The protocol in force, as the walk over extension headers goes on.
-pub(super) fn set_proto(out: &mut Decoded, proto: u8, header_len: usize) {
-    out.tuple.proto = proto;
-    if let Some(ip) = &mut out.ip {
-        ip.proto = proto;
-        ip.header_len = header_len as u16;
-    }
-}
-
 #[inline]
 fn set_tuple(out: &mut Decoded, family: Family, src: Addr, dst: Addr, proto: u8) {
     let (context, tunnel) = (context(&out.vlans), out.around.sessions);
@@ -128,20 +118,4 @@ fn set_fragment(out: &mut Decoded, fragment: Fragment, too_large: Anomaly) {
 #[inline]
 pub(super) fn context(vlans: &[u16]) -> u64 {
     vlans.iter().rev().fold(0, |context, id| (context << 12) | u64::from(*id))
-}
-
-/// What an inner IP header must show, for the tunnels that IPv6 carries directly.
-pub(super) fn inner_anomaly(outer: Family, proto: u8, payload: &[u8]) -> Option<Anomaly> {
-    let version = payload.first().map(|b| b >> 4);
-    match (outer, proto) {
-        (Family::V6, ip_proto::IPV4) if payload.len() < ipv4::MIN_HEADER_LEN => {
-            Some(Anomaly::Ipv6Ipv4InIpv6TooSmall)
-        }
-        (Family::V6, ip_proto::IPV4) if version != Some(4) => Some(Anomaly::Ipv6Ipv4InIpv6WrongVersion),
-        (Family::V6, ip_proto::IPV6) if payload.len() < ipv6::HEADER_LEN => {
-            Some(Anomaly::Ipv6Ipv6InIpv6TooSmall)
-        }
-        (Family::V6, ip_proto::IPV6) if version != Some(6) => Some(Anomaly::Ipv6Ipv6InIpv6WrongVersion),
-        _ => None,
-    }
 }

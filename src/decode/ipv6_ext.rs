@@ -1,6 +1,6 @@
 //! The chain of IPv6 extension headers (RFC 8200, section 4): where it ends, and what is odd on the way.
 
-use super::{Decoded, MAX_EXTENSION_HEADERS, ip, tail};
+use super::{Decoded, MAX_EXTENSION_HEADERS, tail};
 use crate::base::Anomaly;
 use crate::wire::ip_proto;
 use crate::wire::ipv6::{self, Extension, FragmentHeader, Options, option};
@@ -60,7 +60,7 @@ pub(super) fn walk(payload: &[u8], first: u8, out: &mut Decoded) -> Result<Upper
     let mut seen = Seen::default();
     for _ in 0..MAX_EXTENSION_HEADERS {
         let header = Extension::parse(upper.proto, tail(payload, upper.skipped))?;
-        ip::set_proto(out, header.kind, ipv6::HEADER_LEN + upper.skipped + header.bytes.len());
+        set_proto(out, header.kind, ipv6::HEADER_LEN + upper.skipped + header.bytes.len());
         seen.judge(&header, out);
         inspect(&header, out)?;
         if advance(&mut upper, &header) {
@@ -74,10 +74,19 @@ pub(super) fn walk(payload: &[u8], first: u8, out: &mut Decoded) -> Result<Upper
             next if ipv6::is_extension(next) => continue,
             _ => {}
         }
-        ip::set_proto(out, upper.proto, ipv6::HEADER_LEN + upper.skipped);
+        set_proto(out, upper.proto, ipv6::HEADER_LEN + upper.skipped);
         return Ok(upper);
     }
     Err(Anomaly::TooManyLayers)
+}
+
+/// The protocol in force.
+fn set_proto(out: &mut Decoded, proto: u8, header_len: usize) {
+    out.tuple.proto = proto;
+    if let Some(ip) = &mut out.ip {
+        ip.proto = proto;
+        ip.header_len = header_len as u16;
+    }
 }
 
 /// How often each kind of header came.

@@ -5,6 +5,7 @@
 
 mod affinity;
 mod around;
+mod carried;
 mod checksum;
 mod ip;
 mod ipv4_options;
@@ -21,8 +22,9 @@ mod tests;
 
 pub use affinity::{AFFINITY_BYTES, Affinity, HashBy, HashFunction, affinity, is_piece};
 pub use around::Around;
+pub use carried::Inner;
 pub use checksum::{checksum_valid, ip_checksum_valid};
-pub use tunnel::{Inner, cut_out, decode_inner, decode_rebuilt};
+pub use tunnel::{cut_out, decode_inner, decode_rebuilt};
 pub use tunnels::{InnerSessions, MAX_TUNNEL_PORTS, TunnelKind, Tunnels};
 
 use crate::base::anomaly::Effect;

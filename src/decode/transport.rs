@@ -1,6 +1,6 @@
 //! What IP carries: TCP, UDP, ICMP, SCTP; other protocols are known by their addresses alone.
 
-use super::{Decoded, L4, Step, TcpFields, ip, quoted};
+use super::{Decoded, L4, Step, TcpFields, quoted};
 use crate::base::{Anomaly, Family};
 use crate::wire::gre::Gre;
 use crate::wire::icmp::{self, Icmp};
@@ -8,6 +8,7 @@ use crate::wire::ip_proto;
 use crate::wire::sctp::{self, Sctp};
 use crate::wire::tcp::{Options, Tcp, TcpOption, option};
 use crate::wire::udp::{self, Udp};
+use crate::wire::{ipv4, ipv6};
 
 /// Length of an ESP header, SPI and sequence number (RFC 4303).
 const ESP_HEADER_LEN: usize = 8;
@@ -133,7 +134,7 @@ fn other(bytes: &[u8], at: usize, proto: u8, family: Family, out: &mut Decoded) 
         (Family::V4, ip_proto::ICMPV6) => Some(Anomaly::Ipv4Icmpv6),
         (Family::V6, ip_proto::ICMP) => Some(Anomaly::Ipv6Icmpv4),
         (Family::V6, ip_proto::NO_NEXT) => (!bytes.is_empty()).then_some(Anomaly::Ipv6DataAfterNoneHeader),
-        (_, ip_proto::IPV4 | ip_proto::IPV6) => ip::inner_anomaly(family, proto, bytes),
+        (_, ip_proto::IPV4 | ip_proto::IPV6) => inner_anomaly(family, proto, bytes),
         (_, ip_proto::GRE) => Gre::parse(bytes).err(),
         // Known, without a decoder.
         (_, ip_proto::ESP) | (Family::V4, ip_proto::AH | ip_proto::IGMP) => None,
@@ -144,4 +145,20 @@ fn other(bytes: &[u8], at: usize, proto: u8, family: Family, out: &mut Decoded) 
         out.raise(note);
     }
     Ok(())
+}
+
+/// What an inner IP header must show, for the tunnels that IPv6 carries directly.
+fn inner_anomaly(outer: Family, proto: u8, payload: &[u8]) -> Option<Anomaly> {
+    let version = payload.first().map(|b| b >> 4);
+    match (outer, proto) {
+        (Family::V6, ip_proto::IPV4) if payload.len() < ipv4::MIN_HEADER_LEN => {
+            Some(Anomaly::Ipv6Ipv4InIpv6TooSmall)
+        }
+        (Family::V6, ip_proto::IPV4) if version != Some(4) => Some(Anomaly::Ipv6Ipv4InIpv6WrongVersion),
+        (Family::V6, ip_proto::IPV6) if payload.len() < ipv6::HEADER_LEN => {
+            Some(Anomaly::Ipv6Ipv6InIpv6TooSmall)
+        }
+        (Family::V6, ip_proto::IPV6) if version != Some(6) => Some(Anomaly::Ipv6Ipv6InIpv6WrongVersion),
+        _ => None,
+    }
 }

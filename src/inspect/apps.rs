@@ -3,7 +3,7 @@
 //!
 //! Ports and addresses are not looked at here: a rule's header is compared when it is evaluated.
 
-use super::engine::Compiled;
+use super::compiled::Compiled;
 use super::group::{fast_pattern, reach_of};
 use super::kind::Kind;
 use super::matcher::TooLarge;

@@ -6,34 +6,21 @@
 
 use super::apps::Apps;
 use super::by_address::ByAddress;
+use super::compiled::{Compiled, compile_rules};
 use super::group::{Group, Plan, fast_pattern, reach_of};
 use super::kind::{Class, Kind};
 use super::matcher::{Matcher, TooLarge};
 use super::port_map::{Members, PortMap};
 use super::set::{Reach, Set};
-use super::steps::{Pcres, Program};
+use super::side::{Side, side};
+use super::steps::Pcres;
 use crate::app::Wanted;
-use crate::base::interval::IntervalSet;
 use crate::base::ip_action::IpAction;
 use crate::base::parallel;
 use crate::base::{Dir, Family, FlowTuple, Generation, PerDir, RuleIndex};
-use crate::rules::ruleset::{Action, HostBitTrack, PayloadScope};
+use crate::rules::ruleset::{Action, HostBitTrack};
 use crate::rules::{Rule, RuleSet, Windows};
 use std::sync::Arc;
-
-/// A rule's prepared parts, beside its [`Rule`].
-#[derive(Debug)]
-pub(crate) struct Compiled {
-    pub(crate) kind: Kind,
-    /// One for each of the rule's buffers.
-    pub(crate) programs: Box<[Program]>,
-}
-
-impl Compiled {
-    fn reads_stream(&self) -> bool {
-        matches!(self.kind, Kind::Payload(PayloadScope::Stream | PayloadScope::Both))
-    }
-}
 
 /// All groups that packets of one class and direction may meet.
 #[derive(Debug, Default)]
@@ -212,24 +199,6 @@ impl Engine {
     }
 }
 
-/// Each rule's kind and steps, and the expressions of those that are evaluated: workers need memory for these only.
-fn compile_rules(set: &RuleSet) -> (Box<[Compiled]>, Pcres) {
-    let size = parallel::share(set.rules.len());
-    let parts: Vec<_> = set.rules.chunks(size).collect();
-    let kinds = parallel::map(&parts, |rules| rules.iter().map(Kind::of).collect::<Vec<_>>());
-    let kinds: Vec<Kind> = kinds.into_iter().flatten().collect();
-    let mut pcres = Pcres::default();
-    let evaluated = set.rules.iter().zip(&kinds).filter(|(_, kind)| **kind != Kind::Waiting);
-    evaluated.flat_map(|(rule, _)| &rule.buffers).for_each(|buffer| pcres.add(&buffer.steps));
-    let one = |(rule, &kind): (&Rule, &Kind)| Compiled {
-        kind,
-        programs: rule.buffers.iter().map(|b| Program::compile(&b.steps, &pcres)).collect(),
-    };
-    let parts: Vec<_> = parts.into_iter().zip(kinds.chunks(size)).collect();
-    let some = |(rules, kinds): &(&[Rule], &[Kind])| rules.iter().zip(*kinds).map(one).collect::<Vec<_>>();
-    (parallel::map(&parts, some).into_iter().flatten().collect(), pcres)
-}
-
 fn headers_alone(set: &RuleSet, compiled: &[Compiled]) -> ByAddress {
     let all = set.rules.iter().zip(compiled).enumerate();
     let alone = all.filter(|(_, (_, compiled))| compiled.kind == Kind::IpOnly);
@@ -290,30 +259,6 @@ fn build_table(set: &RuleSet, compiled: &[Compiled], class: Class, dir: Dir) -> 
 fn shares_the_sets_of_all_ports(rule: &Rule) -> bool {
     let anchored = matches!(reach_of(rule), Reach::At(_));
     fast_pattern(rule).is_some_and(|(_, pattern)| anchored || Matcher::is_rare(pattern))
-}
-
-/// The port group that a rule is filed under.
-#[derive(Copy, Clone)]
-pub(crate) enum Side<'r> {
-    Any,
-    Destination(&'r IntervalSet<u16>),
-    Source(&'r IntervalSet<u16>),
-}
-
-/// The side of the fewer ports, if the rule names any.
-pub(crate) fn side(rule: &Rule, class: Class) -> Side<'_> {
-    let width = |ports: &IntervalSet<u16>| {
-        ports.ranges().iter().map(|&(low, high)| u32::from(high - low) + 1).sum::<u32>()
-    };
-    match (rule.src.ports.as_deref(), rule.dst.ports.as_deref()) {
-        // Either side may be either: the header decides.
-        _ if rule.both_ways || !class.has_ports() => Side::Any,
-        (None, None) => Side::Any,
-        (None, Some(dst)) => Side::Destination(dst),
-        (Some(src), None) => Side::Source(src),
-        (Some(src), Some(dst)) if width(src) < width(dst) => Side::Source(src),
-        (Some(_), Some(dst)) => Side::Destination(dst),
-    }
 }
 
 /// The parser has refused what is wrong.

@@ -2,9 +2,9 @@
 //! which it holds.
 
 use super::app_check::{self, Part};
+use super::candidates::Candidates;
+use super::compiled::Compiled;
 use super::cost::Meter;
-use super::engine::Compiled;
-use super::inspector::Candidates;
 use super::matcher::Seen;
 use super::steps::Subject;
 use super::turn::{Turn, Where};

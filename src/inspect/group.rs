@@ -1,10 +1,10 @@
 //! A group: the rules that packets of one protocol, direction and port share, behind one matcher a buffer.
 
-use super::engine::{Side, side};
 use super::facts::PacketFacts;
 use super::kind::{Class, Kind};
 use super::matcher::TooLarge;
 use super::set::{Member, Place, Reach, Set};
+use super::side::{Side, side};
 use crate::base::{RuleIndex, parallel};
 use crate::rules::app::Protos;
 use crate::rules::ruleset::{BufferMatch, Check, Context, NumRange, Operand, PayloadScope, Step};

@@ -4,7 +4,7 @@
 //! A rule is a candidate as long as its pattern may stand anywhere in the window: its other parts may come later. Where the
 //! memo does not tell all (other rules, a gap, too many findings), the whole window is searched.
 
-use super::inspector::Candidates;
+use super::candidates::Candidates;
 use super::matcher::{PatternId, Seen};
 use super::outcome::StreamWindow;
 use super::port_tests::Ends;

@@ -3,7 +3,7 @@
 //! A set for each port would be searched beside the one for any port, and going through a packet once more costs more than to
 //! look at the ports of the few rules whose patterns occur.
 
-use super::engine::Side;
+use super::side::Side;
 use std::collections::HashMap;
 
 /// A packet's ports.

@@ -1,8 +1,8 @@
 //! A set: the fast patterns that are looked for in one place, and the rules that they announce.
 
-use super::engine::Side;
 use super::matcher::{Anchor, Anchored, Matcher, PatternId, Patterns, Seen, TooLarge};
 use super::port_tests::{Ends, PortTests};
+use super::side::Side;
 use crate::base::RuleIndex;
 use crate::rules::Windows;
 use crate::rules::ruleset::Context;

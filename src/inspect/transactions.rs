@@ -6,10 +6,10 @@
 use super::app_check::{self, Part};
 use super::apps::{self, direction_of};
 use super::buffers;
+use super::candidates::Candidates;
+use super::compiled::Compiled;
 use super::cost::Meter;
-use super::engine::Compiled;
 use super::frames::is_frame;
-use super::inspector::Candidates;
 use super::matcher::Seen;
 use super::port_tests::Ends;
 use super::set::Set;

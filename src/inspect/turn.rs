@@ -6,8 +6,9 @@
 use super::app_check;
 use super::buffers;
 use super::check;
+use super::compiled::Compiled;
 use super::cost::Meter;
-use super::engine::{Compiled, Engine};
+use super::engine::Engine;
 use super::facts::PacketFacts;
 use super::hosts::HostState;
 use super::kind::Kind;

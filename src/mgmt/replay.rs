@@ -280,8 +280,9 @@ fn span(summaries: &[Summary]) -> Option<(Time, Time)> {
 
 type LogThread = std::thread::JoinHandle<crate::mgmt::EventLog>;
 
-/// How long the log waits when there was nothing to write: a worker's ring holds what comes meanwhile many times over.
-const IDLE: std::time::Duration = std::time::Duration::from_millis(1);
+/// How long the log waits when there was nothing to write. A worker's ring holds what comes meanwhile, or the worker waits for room;
+/// each look takes the CPU from it, where there are no more CPUs than lcores.
+const IDLE: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// Empties the event rings until the workers have ended.
 fn spawn_log(

@@ -22,7 +22,7 @@ pub use pdu::HEADER_LEN;
 pub use tcp::frame;
 
 use super::decoder::{Decoder, Next, Probe};
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::sink::Sink;
 use crate::base::Dir;
 use crate::rules::app::AppProto;

@@ -9,7 +9,7 @@ mod objects;
 #[cfg(test)]
 mod tests;
 
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::{Carry, Decoder, Next, Probe, Sink, Transaction};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

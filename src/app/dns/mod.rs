@@ -14,7 +14,7 @@ mod tests;
 mod words;
 
 use super::decoder::{Decoder, Next, Probe};
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::sink::Sink;
 use super::{Carry, Framed};
 use crate::base::{Dir, PerDir};

@@ -10,7 +10,7 @@ mod put;
 mod tests;
 
 use super::clipped::{Clipped, Taken};
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::{Decoder, Next, Probe, Sink, Transaction, TxId};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

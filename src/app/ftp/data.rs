@@ -1,7 +1,7 @@
 //! FTP's data channel: a file, from the first byte to the last.
 
 use super::{RETR, STOR};
-use crate::app::registry::{Entry, NO_STATES, at_the_end};
+use crate::app::entry::{Entry, NO_STATES, at_the_end};
 use crate::app::{Announcement, Decoder, FileId, Next, Probe, Sink, TxId};
 use crate::base::Dir;
 use crate::rules::app::AppProto;

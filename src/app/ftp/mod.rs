@@ -10,8 +10,8 @@ mod tests;
 
 pub use data::ENTRY as DATA_ENTRY;
 
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::expected::MAX_NAME;
-use super::registry::{Entry, NO_STATES, at_the_end};
 use super::{Announcement, Decoder, End, Greeting, Line, Lines, Next, Probe, Sink, Transaction, TxId, text};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

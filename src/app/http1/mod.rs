@@ -52,7 +52,7 @@ mod unpack;
 mod uri;
 
 use super::decoder::{Decoder, Next};
-use super::registry::{Entry, States};
+use super::entry::{Entry, States};
 use super::sink::Sink;
 use super::transaction::COMPLETE;
 use crate::base::Dir;

@@ -15,7 +15,7 @@ mod tests;
 mod told;
 
 use super::decoder::Probe;
-use super::registry::{Entry, NO_STATES};
+use super::entry::{Entry, NO_STATES};
 use super::transaction::COMPLETE;
 use crate::base::Dir;
 use crate::rules::app::AppProto;

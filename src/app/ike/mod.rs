@@ -10,7 +10,7 @@ mod v1;
 mod v2;
 
 use super::decoder::{Decoder, Next, Probe};
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::sink::Sink;
 use super::{Transaction, digits};
 use crate::base::{Dir, FlowTuple};

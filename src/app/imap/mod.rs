@@ -10,7 +10,7 @@ mod mail;
 #[cfg(test)]
 mod tests;
 
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::{Decoder, Line, Lines, Next, Probe, Sink, TxId, text};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

@@ -11,7 +11,7 @@ mod tests;
 
 use super::decoder::Probe;
 use super::der;
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 

@@ -14,7 +14,7 @@ pub use asked::holds;
 use super::carry::Framed;
 use super::clipped::{Clipped, Taken};
 use super::cursor::Cursor;
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::{Decoder, Next, Probe, Sink, Transaction, TxId};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

@@ -11,7 +11,7 @@ mod tests;
 
 use super::carry::Framed;
 use super::clipped::{Clipped, Taken};
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::{Decoder, Next, Probe, Sink, TxId};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

@@ -13,7 +13,7 @@ mod rpc;
 mod tests;
 
 use super::decoder::Probe;
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 

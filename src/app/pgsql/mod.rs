@@ -10,7 +10,7 @@ mod response;
 mod tests;
 
 use super::clipped::{Clipped, Taken};
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::{Decoder, Next, Sink, TxId};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

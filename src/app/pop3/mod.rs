@@ -8,7 +8,7 @@ mod mail;
 #[cfg(test)]
 mod tests;
 
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::{Decoder, Line, Lines, Next, Probe, Sink, Transaction, TxId, text};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

@@ -12,7 +12,7 @@ mod keys;
 #[cfg(test)]
 mod tests;
 
-use super::registry::{Entry, NO_STATES};
+use super::entry::{Entry, NO_STATES};
 use super::transaction::COMPLETE;
 use super::{Probe, decoder::Decoder};
 use crate::base::Dir;

@@ -13,7 +13,7 @@ mod tests;
 use super::carry::Framed;
 use super::clipped::{Clipped, Taken};
 use super::decoder::{Decoder, Next};
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::sink::Sink;
 use super::transaction::Transaction;
 use crate::base::{Dir, PerDir};

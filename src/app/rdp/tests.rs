@@ -1,8 +1,8 @@
 use super::*;
 use crate::app::NoteRef;
 use crate::app::Probe;
+use crate::app::entry::Entry;
 use crate::app::fixture::Bench;
-use crate::app::registry::Entry;
 use crate::base::Dir::{ToClient, ToServer};
 use proptest::prelude::*;
 

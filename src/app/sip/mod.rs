@@ -10,7 +10,7 @@ mod stream;
 mod tests;
 
 use super::decoder::{Decoder, Next, Probe};
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::sink::Sink;
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

@@ -21,7 +21,7 @@ mod tests;
 pub(super) mod text;
 
 use super::decoder::Probe;
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
 

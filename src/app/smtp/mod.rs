@@ -9,7 +9,7 @@ mod reply;
 #[cfg(test)]
 mod tests;
 
-use super::registry::{Entry, NO_STATES};
+use super::entry::{Entry, NO_STATES};
 use super::{Decoder, Greeting, Line, Lines, Next, Probe, Sink, TxId, text};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

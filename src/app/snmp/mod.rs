@@ -7,7 +7,7 @@ mod ber;
 mod tests;
 
 use super::decoder::{Decoder, Next, Probe};
-use super::registry::{Entry, NO_STATES, at_the_end};
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::sink::Sink;
 use super::transaction::Transaction;
 use crate::base::Dir;

@@ -10,7 +10,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-use super::registry::{Entry, States};
+use super::entry::{Entry, States};
 use super::transaction::COMPLETE;
 use super::{Probe, decoder::Decoder};
 use crate::base::Dir;

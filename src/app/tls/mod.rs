@@ -37,7 +37,7 @@ pub fn validity_of(certificate: &[u8]) -> Option<(i64, i64)> {
     Some((read.not_before?, read.not_after?))
 }
 
-use super::registry::{Entry, States};
+use super::entry::{Entry, States};
 use super::transaction::COMPLETE;
 use crate::rules::app::AppProto;
 use crate::rules::context::BufferId;

@@ -5,8 +5,8 @@ mod inflate;
 #[cfg(test)]
 mod tests;
 
+use super::entry::{Entry, NO_STATES, at_the_end};
 use super::limits::KEPT;
-use super::registry::{Entry, NO_STATES, at_the_end};
 use super::{Decoder, Next, Probe, Sink, Transaction};
 use crate::base::{Dir, PerDir};
 use crate::rules::app::AppProto;

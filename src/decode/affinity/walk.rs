@@ -2,8 +2,8 @@
 
 use super::{AFFINITY_BYTES, Affinity, HashBy, HashFunction};
 use crate::base::{Family, FlowTuple};
-use crate::decode::tunnel::{self, Carried};
-use crate::decode::{Inner, Layer, MAX_LAYERS, MAX_TUNNELS, MAX_VLANS, Tunnels};
+use crate::decode::carried::{self, Carried, Inner};
+use crate::decode::{Layer, MAX_LAYERS, MAX_TUNNELS, MAX_VLANS, Tunnels};
 use crate::decode::{ip, ipv6_ext, link, quoted, shim, tail, without_padding};
 use crate::io::LinkType;
 use crate::wire::ethernet::{self, VLAN_TAG_LEN, VlanTag, ether_type};
@@ -44,7 +44,7 @@ pub(in crate::decode) fn carried_share(bytes: &[u8], inner: &Inner, tunnels: &Tu
 #[inline]
 fn inner_hash(packet: &Packet<'_>, by: &HashBy) -> Option<u32> {
     let proto = packet.tuple.proto;
-    if proto != ip_proto::UDP && !tunnel::is_tunnel(proto) {
+    if proto != ip_proto::UDP && !carried::is_tunnel(proto) {
         return None;
     }
     Some(innermost(packet.carried(&by.tunnels)?, by))
@@ -135,9 +135,9 @@ impl<'a> Packet<'a> {
                 let len = usize::from(u16_at(self.payload, 4)?).checked_sub(udp::HEADER_LEN)?;
                 let payload = tail(self.payload, udp::HEADER_LEN);
                 let payload = payload.get(..len).unwrap_or(payload);
-                (tunnel::over_udp(payload, len, (sport, dport), tunnels), payload)
+                (carried::over_udp(payload, len, (sport, dport), tunnels), payload)
             }
-            proto => (tunnel::over_ip(self.payload, proto, tunnels), self.payload),
+            proto => (carried::over_ip(self.payload, proto, tunnels), self.payload),
         };
         let Carried { layer, skip, .. } = carried.ok()??;
         Packet::parse(network(payload.get(skip..)?, layer)?)

@@ -12,7 +12,7 @@ pub(crate) mod key;
 pub(crate) mod ports;
 pub(crate) mod table;
 
-use super::inspector::Settings;
+use super::settings::Settings;
 use super::threshold::Thresholds;
 use bits::HostBits;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -4,10 +4,11 @@
 //! whoever calls says which one judges. Memory is taken at start and when management makes a generation, never for a packet
 //! (but the states of a regular expression's automaton, which are found as traffic needs them, within a bound an expression).
 
-use crate::app::{FileWants, Transactions};
+use crate::app::Transactions;
 use crate::base::counters::Counter;
-use crate::base::{Anomaly, AsTheyCome, Dir, DropReason, ExceptionPolicies, Order, RuleIndex, Verdict};
+use crate::base::{Anomaly, AsTheyCome, Dir, DropReason, ExceptionPolicies, Order, Verdict};
 use crate::inspect::buffers;
+use crate::inspect::candidates::Candidates;
 use crate::inspect::cost::{Meter, Unmetered};
 use crate::inspect::facts::PacketFacts;
 use crate::inspect::hosts::HostState;
@@ -17,11 +18,11 @@ use crate::inspect::matcher::Seen;
 use crate::inspect::outcome::{MAX_ALERTS, Notes, Outcome, Payload};
 use crate::inspect::port_tests::Ends;
 use crate::inspect::set::{Place, Set};
+use crate::inspect::settings::{Settings, WhenSpent};
 use crate::inspect::state::{StateHandle, StateSlab};
 use crate::inspect::steps::Budget;
 use crate::inspect::turn::Turn;
 use crate::rules::Rule;
-use crate::rules::app::AppProto;
 use crate::rules::ruleset::{Check, Context, FlowState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,57 +30,6 @@ use std::sync::atomic::Ordering;
 mod generation;
 
 pub use generation::InForce;
-
-/// Work one packet may cost, unless the setting says otherwise: units of one step, or of 64 bytes searched by a step.
-/// A full frame against a hundred rules without a fast pattern costs a few thousand.
-pub const WORK_PER_PACKET: u32 = 100_000;
-
-/// What becomes of a packet whose budget ran out before all its rules were evaluated.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub enum WhenSpent {
-    /// As far as was evaluated.
-    #[default]
-    Forward,
-    Drop,
-}
-
-#[derive(Copy, Clone, Debug)]
-pub struct Settings {
-    /// Alerts kept of one packet, at most [`MAX_ALERTS`].
-    pub packet_alert_max: usize,
-    /// Sessions that may have flowbits at once.
-    pub flowbit_sessions: usize,
-    /// Counts of `threshold` and `detection_filter` kept at once, for all workers.
-    pub thresholds: usize,
-    /// `xbits` and `hostbits` kept at once, for all workers.
-    pub host_bits: usize,
-    /// Of the hash of both; unpredictable on a network that may be hostile.
-    pub seed: u64,
-    pub work_per_packet: u32,
-    pub when_spent: WhenSpent,
-    pub exceptions: ExceptionPolicies,
-    /// Of decoders and their transactions.
-    pub apps: crate::app::Limits,
-    /// What records want of files, whatever rules ask for.
-    pub files: FileWants,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
-            packet_alert_max: 15,
-            flowbit_sessions: 65_536,
-            thresholds: 65_536,
-            host_bits: 65_536,
-            seed: 0x5eed,
-            work_per_packet: WORK_PER_PACKET,
-            when_spent: WhenSpent::Forward,
-            exceptions: ExceptionPolicies::default(),
-            apps: crate::app::Limits::default(),
-            files: FileWants::default(),
-        }
-    }
-}
 
 /// One worker's, readable by anyone.
 #[derive(Debug, Default)]
@@ -94,55 +44,6 @@ pub struct InspectCounters {
     pub out_of_budget: Counter,
     /// Flowbits not set because the session or the slab was full.
     pub flowbits_refused: Counter,
-}
-
-/// Candidates of the present packet, each once.
-pub(in crate::inspect) struct Candidates {
-    rules: Vec<RuleIndex>,
-    stamps: Box<[u32]>,
-    now: u32,
-    /// What the packet's bytes announce to transactions of a protocol: found when the first of them is looked at.
-    pub(in crate::inspect) by_payload: (Option<AppProto>, Vec<RuleIndex>),
-}
-
-impl Candidates {
-    /// With room for rules of that number, and of which so many may be announced by one payload.
-    pub(in crate::inspect) fn new(rules: usize, by_payload: usize) -> Candidates {
-        Candidates {
-            rules: Vec::with_capacity(rules),
-            stamps: vec![0; rules].into(),
-            now: 0,
-            by_payload: (None, Vec::with_capacity(by_payload)),
-        }
-    }
-
-    pub(in crate::inspect) fn begin(&mut self) {
-        self.rules.clear();
-        self.now = self.now.wrapping_add(1);
-        if self.now == 0 {
-            self.stamps.fill(0);
-            self.now = 1;
-        }
-    }
-
-    /// Since [`begin`](Self::begin), each once, in no order.
-    pub(in crate::inspect) fn found(&self) -> &[RuleIndex] {
-        &self.rules
-    }
-
-    pub(in crate::inspect) fn sort(&mut self) {
-        self.rules.sort_unstable();
-    }
-
-    /// There is room for every rule once, so this never allocates.
-    pub(in crate::inspect) fn add(&mut self, rule: RuleIndex) {
-        if let Some(stamp) = self.stamps.get_mut(rule.index())
-            && *stamp != self.now
-        {
-            *stamp = self.now;
-            self.rules.push(rule);
-        }
-    }
 }
 
 /// One worker's: what generations of rules have in common.

@@ -21,6 +21,7 @@ mod chunk;
 mod cover;
 mod entry;
 mod filter;
+mod level;
 mod nibbles;
 #[cfg(target_arch = "x86_64")]
 mod nibbles_avx2;
@@ -43,7 +44,8 @@ pub(in crate::inspect) use window::commonness;
 
 use crate::rules::Windows;
 use aho::Aho;
-use filter::{Filter, Level};
+use filter::Filter;
+use level::Level;
 use plan::Plan;
 
 /// How to add an engine: a variant here and in `Engine`, its arm in the functions below, nothing else; the tests run

@@ -1,7 +1,7 @@
 //! Which filter takes which pattern: decided once, when a set is built.
 
 use super::Patterns;
-use super::filter::Level;
+use super::level::Level;
 use super::window::SHORTEST;
 
 /// Patterns that a sieve is not worth its tables for.

@@ -2,9 +2,9 @@
 //!
 //! Each gives the place it moved on to, or `None` where it does not hold. Places are those of the whole stream.
 
-use super::eval::Subject;
 use super::number;
 use super::program::{Variables, operand};
+use super::subject::Subject;
 use crate::rules::ruleset::{
     ByteExtract, ByteJump, ByteMath, ByteTest, Compare, IsDataAt, MathOp, NumberForm, Operand,
 };

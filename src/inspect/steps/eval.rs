@@ -1,66 +1,11 @@
 //! The chain itself: tries steps in order and goes back where a relative step failed.
 
-use super::pcre::MAX_DECODED;
-use super::program::{Base64Op, ContentOp, Op, PcreOp, Program, Variables, operand};
+use super::pcre::{MAX_DECODED, PcreOp};
+use super::program::{Base64Op, ContentOp, Op, Program, Variables, operand};
+use super::subject::Subject;
 use super::{Budget, PcreCaches, bytes, measure};
 use crate::inspect::base64;
-use crate::rules::ruleset::{Endian, NumberForm};
 use crate::rules::transform::Base64Mode;
-
-/// A buffer, or the window of a stream that can be seen.
-#[derive(Copy, Clone, Debug)]
-pub(crate) struct Subject<'a> {
-    pub(crate) bytes: &'a [u8],
-    /// Place of the first byte in the stream; 0 for a buffer.
-    pub(crate) base: u64,
-    /// Bytes before this one were inspected earlier: a match must reach past them.
-    pub(crate) fresh_from: usize,
-    /// How the message that it is part of writes its numbers, where that is known.
-    pub(crate) order: Option<Endian>,
-}
-
-impl<'a> Subject<'a> {
-    /// A buffer nothing of which was seen before.
-    pub(crate) fn whole(bytes: &'a [u8]) -> Subject<'a> {
-        Subject::window(bytes, 0, 0)
-    }
-
-    /// Bytes from the place `base` on, of which those before the index `fresh_from` were inspected.
-    pub(crate) fn window(bytes: &'a [u8], base: u64, fresh_from: usize) -> Subject<'a> {
-        Subject { bytes, base, fresh_from, order: None }
-    }
-
-    pub(crate) fn in_order(self, order: Endian) -> Subject<'a> {
-        Subject { order: Some(order), ..self }
-    }
-
-    /// How a number of that form is written here; `None` when only a decoder could say, and none does.
-    pub(super) fn form(&self, form: NumberForm) -> Option<NumberForm> {
-        match form {
-            NumberForm::Binary(Endian::Dcerpc) => self.order.map(NumberForm::Binary),
-            other => Some(other),
-        }
-    }
-
-    fn start(&self) -> i64 {
-        i64::try_from(self.base).unwrap_or(i64::MAX)
-    }
-
-    pub(super) fn end(&self) -> i64 {
-        self.start().saturating_add(self.bytes.len() as i64)
-    }
-
-    /// The index of a place, if the window has come as far and still reaches back to it.
-    pub(super) fn index(&self, place: i64) -> Option<usize> {
-        let index = usize::try_from(place.checked_sub(self.start())?).ok()?;
-        (index <= self.bytes.len()).then_some(index)
-    }
-
-    /// The index nearest to a place.
-    fn clamp(&self, place: i64) -> usize {
-        usize::try_from(place.saturating_sub(self.start())).map_or(0, |index| index.min(self.bytes.len()))
-    }
-}
 
 /// What a chain says of a buffer.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Steps that decode or measure what stands at a place: entropy and ASN.1.
 
-use super::eval::Subject;
+use super::subject::Subject;
 use crate::rules::ruleset::{Asn1Test, EntropyTest};
 
 /// Shannon's entropy in bits a byte; an empty part has none.

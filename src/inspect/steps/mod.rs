@@ -14,12 +14,14 @@ mod needle;
 mod number;
 mod pcre;
 mod program;
+mod subject;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use eval::{Subject, Verdict, evaluate};
+pub(crate) use eval::{Verdict, evaluate};
 pub(crate) use pcre::{Memory, PcreCaches, Pcres};
 pub(crate) use program::Program;
+pub(crate) use subject::Subject;
 
 /// Work that may still be done for the present packet, in units of one step or 64 bytes searched.
 #[derive(Copy, Clone, Debug)]

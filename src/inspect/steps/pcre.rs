@@ -1,7 +1,6 @@
 //! Regular expressions within a chain, and the memory they need, which is a worker's own and all taken when a rule set is
 //! published: no packet makes an expression take its first memory.
 
-use super::program::{PcreId, PcreOp};
 use crate::rules::ruleset::{Regex, Step};
 use ahash::AHashMap;
 use pcre2::bytes::CaptureLocations;
@@ -14,6 +13,19 @@ use std::sync::Arc;
 
 /// Bytes that one `base64_decode` yields at most: Suricata's bound on the encoded text.
 pub(super) const MAX_DECODED: usize = 1 << 16;
+
+/// A pcre's number over the whole engine: where a worker keeps its cache.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PcreId(pub(crate) u32);
+
+/// `pcre` with the number of its cache.
+#[derive(Debug)]
+pub(super) struct PcreOp {
+    pub(super) id: PcreId,
+    pub(super) regex: Arc<Regex>,
+    pub(super) negated: bool,
+    pub(super) relative: bool,
+}
 
 /// Every expression of an engine once, however many rules say it.
 #[derive(Debug, Default)]

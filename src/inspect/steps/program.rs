@@ -1,17 +1,13 @@
 //! A buffer's steps, prepared: literals ready to be searched for, and which step may be asked for its next match.
 
 use super::needle::Needle;
-use super::pcre::Pcres;
+use super::pcre::{PcreOp, Pcres};
 use crate::rules::dataset::{Set, Verb};
 use crate::rules::ruleset::{
     Asn1Test, ByteExtract, ByteJump, ByteMath, ByteTest, Content, EntropyTest, IsDataAt, NumRange, Operand,
-    Regex, Step,
+    Step,
 };
 use std::sync::Arc;
-
-/// A pcre's number over the whole engine: where a worker keeps its cache.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PcreId(pub(crate) u32);
 
 /// `content` with its pattern prepared.
 #[derive(Debug)]
@@ -41,15 +37,6 @@ impl ContentOp {
     pub(super) fn is_relative(&self) -> bool {
         self.distance.is_some() || self.within.is_some()
     }
-}
-
-/// `pcre` with the number of its cache.
-#[derive(Debug)]
-pub(super) struct PcreOp {
-    pub(super) id: PcreId,
-    pub(super) regex: Arc<Regex>,
-    pub(super) negated: bool,
-    pub(super) relative: bool,
 }
 
 /// `base64_decode` with the steps over its result.

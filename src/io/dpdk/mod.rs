@@ -6,6 +6,7 @@
 
 mod affinity;
 mod capture;
+mod device;
 mod eal;
 mod kernel_drops;
 mod lcore;

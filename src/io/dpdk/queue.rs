@@ -2,9 +2,9 @@
 
 #![allow(unsafe_code)] // the burst functions; every block says why it is sound
 
+use super::device::Device;
 use super::eal::Timestamp;
 use super::pool::Allocator;
-use super::port::Device;
 use crate::base::{PortId, Time};
 use crate::io::burst::{drain_into, fill_from, leading_mbufs};
 use crate::io::clock::Clock;
