@@ -1,14 +1,10 @@
 //! What the lcores tell each other without a lock: the replay's clock, how far each has come, who is to stop.
 
 use super::modes::Modes;
+use super::padded::Padded;
 use super::pause::Pause;
 use crate::base::Time;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-
-/// A value on cache lines of its own.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub struct Padded<T>(pub T);
 
 /// Shared by all lcores of one appliance.
 #[derive(Debug)]

@@ -5,16 +5,22 @@
 //! to be handed over.
 
 use super::ledger::Ledger;
-use super::main_lcore::Source;
 use super::settings::PortPlan;
 use super::spreading::Owners;
 use crate::base::{DropReason, PortId, Time};
 use crate::io::clock::Clock;
-use crate::io::{Burst, Frame, FrameMeta, free_burst};
+use crate::io::{Burst, Frame, FrameMeta, RxQueue, free_burst};
 use std::sync::Arc;
 
 /// In a frame's epoch, which only a replay uses otherwise: on its way to its owner as it was received.
 pub const AS_RECEIVED: u32 = 1;
+
+/// A receive queue, and the port that it is one of.
+pub struct Source {
+    /// The port's place in the configuration: frames bear it from here on, not the number of their device.
+    pub port: PortId,
+    pub rx: Box<dyn RxQueue>,
+}
 
 pub struct Intake {
     sources: Vec<Source>,

@@ -3,7 +3,8 @@
 use super::appliance::{Platform, SetupError};
 use super::board::Board;
 use super::idle::{Idle, Polling};
-use super::main_lcore::{MainLcore, Source};
+use super::intake::Source;
+use super::main_lcore::MainLcore;
 use super::worker::Worker;
 use crate::base::PortId;
 use crate::io::capture::Summary;

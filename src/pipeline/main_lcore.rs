@@ -4,6 +4,7 @@
 
 use super::board::Board;
 use super::exits::Exits;
+use super::intake::Source;
 use super::lane::widen;
 use super::ledger::Ledger;
 use super::mailbox::Mailbox;
@@ -14,16 +15,9 @@ use super::settings::{Mode, OnOverload, PortPlan};
 use super::spreading::Owners;
 use super::worker::Worker;
 use crate::base::{DropReason, PortId, Time};
-use crate::io::{Burst, FrameMeta, FrameReceiver, FrameSender, RxQueue, free_burst};
+use crate::io::{Burst, FrameMeta, FrameReceiver, FrameSender, free_burst};
 use crate::service::watchdog::Seat;
 use std::sync::Arc;
-
-/// A receive queue, and the port that it is one of.
-pub struct Source {
-    /// The port's place in the configuration: frames bear it from here on, not the number of their device.
-    pub port: PortId,
-    pub rx: Box<dyn RxQueue>,
-}
 
 /// The ring to one worker and the frames that wait to be put into it.
 struct Lane {

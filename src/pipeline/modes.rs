@@ -4,8 +4,8 @@
 //! a plugin holds ends by the mode in force when it is let go. A datagram of which a worker has taken fragments goes on under
 //! the mode that it began in, uninspected once whole, until it is complete or its time is over.
 
-use super::board::Padded;
 use super::lane::Lane;
+use super::padded::Padded;
 use super::settings::{MAX_PORTS, Mode, PortPlan};
 use crate::base::{PortId, Time};
 use crate::decode::Decoded;

@@ -4,7 +4,7 @@
 //! turns that do nothing. When all are parked it asks them to count what lies in the rings towards them, which is then still. The
 //! main lcore lifts the pause after [`LONGEST`], whatever management does, so traffic never waits longer than that.
 
-use super::board::Padded;
+use super::padded::Padded;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! One session: what is known of a conversation, in at most 256 bytes.
 
+use super::phase::Phase;
 use super::settings::Timeouts;
 use super::tcp::State;
 use super::tracker::TcpTracker;
@@ -23,26 +24,6 @@ pub enum Settled {
     Drop(DropReason),
     /// Nothing but the lookup: not even TCP is followed.
     Bypass,
-}
-
-/// Which timeout holds, and how eve.json names the session's state.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
-    /// TCP: no complete handshake. Others: packets of one direction only.
-    #[default]
-    New,
-    Established,
-    Closed,
-}
-
-impl Phase {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Phase::New => "new",
-            Phase::Established => "established",
-            Phase::Closed => "closed",
-        }
-    }
 }
 
 /// Which application protocol a session speaks, as far as anyone looked.

@@ -14,16 +14,18 @@
 mod entry;
 mod index;
 mod key;
+mod phase;
 mod settings;
 mod table;
 pub mod tcp;
 mod timers;
 mod tracker;
 
-pub use entry::{NO_CHAIN, NO_HANDLE, Phase, Session, SessionId, Settled, Spoken};
+pub use entry::{NO_CHAIN, NO_HANDLE, Session, SessionId, Settled, Spoken};
 #[cfg(test)]
 pub(crate) use key::v4_tuple;
 pub use key::{direction, flow_id};
+pub use phase::Phase;
 pub use settings::{Midstream, PhaseTimeouts, Settings, TcpSettings, Timeouts, WhenFull};
 pub use table::{Closer, Counters, Lookup, Packet, SessionTable};
 pub use tracker::{Fit, TcpTracker, Tracked};

@@ -1,9 +1,10 @@
 //! The session table: fixed slots, found by tuple, ended by packets, timers, eviction or command.
 
-use super::entry::{NO_CHAIN, NO_HANDLE, Phase, Session, SessionId, Settled, Spoken};
+use super::entry::{NO_CHAIN, NO_HANDLE, Session, SessionId, Settled, Spoken};
 use super::flags;
 use super::index::Index;
 use super::key::{KeyHasher, direction, flow_id};
+use super::phase::Phase;
 use super::settings::{Settings, WhenFull};
 use super::timers::Wheel;
 use super::tracker::{TcpTracker, Tracked};

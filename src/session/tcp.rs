@@ -3,7 +3,7 @@
 //! States are named from the server's side, as eve.json names them: a FIN of the client leads to `close_wait`.
 //! Events are what [`tracker`](super::tracker) has already found valid by sequence and acknowledgement.
 
-use super::entry::Phase;
+use super::phase::Phase;
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
