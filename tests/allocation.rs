@@ -177,6 +177,7 @@ fn settings(mode: Mode, workers: usize) -> Settings {
         event_ring: 1 << 14,
         wanted: Wanted { flow: true, drop: true, anomaly: true, ..Wanted::default() },
         drop_invalid: true,
+        checksums: weir::pipeline::Checking::Always,
         tunnels: weir::decode::Tunnels::default(),
         sessions: session::Settings { capacity: 4096, ..session::Settings::default() },
         fragments: defrag::Settings { datagrams: 512, pieces: 4096, ..defrag::Settings::default() },

@@ -57,6 +57,7 @@ pub fn lane_in(
         wanted: Wanted::default(),
         tunnels: weir::decode::Tunnels::default(),
         drop_invalid: true,
+        checksums: weir::pipeline::Checking::Always,
         sessions: session::Settings { capacity, ..session::Settings::default() },
         fragments: defrag::Settings::default(),
     };

@@ -62,6 +62,7 @@ fn build() -> Weir {
         event_ring: 1 << 14,
         wanted: Wanted { flow: true, drop: true, anomaly: true, ..Wanted::default() },
         drop_invalid: true,
+        checksums: weir::pipeline::Checking::Auto,
         tunnels: weir::decode::Tunnels::default(),
         // Small, so that full tables are met.
         sessions: session::Settings { capacity: 16, ..session::Settings::default() },

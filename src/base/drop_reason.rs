@@ -53,6 +53,7 @@ drop_reasons! {
     // sessions and streams
     SessionTableFull = "session_table_full", "no slot for a new session, by the policy drop-new";
     StreamInvalid = "stream_invalid", "the segment does not belong to its TCP session's state or window";
+    TcpChecksum = "tcp_checksum", "the checksum of a TCP segment, or of its IPv4 header, is wrong: its receiver would not take it";
     StreamMemoryCap = "stream_memory_cap", "the worker follows as many streams as it may";
     StreamReassemblyCap = "stream_reassembly", "the worker holds as much stream memory as it may";
     StreamInsertLimit = "stream_insert_limit", "too far ahead of what was inspected, one hole more than a stream may have, or data of a SYN when half of the streams are taken";

@@ -3,6 +3,7 @@
 use super::table::Table;
 use super::{ConfigArgs, Failure, Outcome, rules};
 use crate::mgmt::Profile;
+use crate::mgmt::config::value::Auto;
 use crate::mgmt::config::{Inspect, Loaded, Mode, Sources};
 use crate::mgmt::replay::{self, Outcome as Replayed, Request};
 use crate::mgmt::rule_files::Selection;
@@ -33,8 +34,8 @@ pub struct Replay {
     /// Where eve.json goes
     #[arg(short = 'l', value_name = "DIR", default_value = ".")]
     log: PathBuf,
-    /// Wrong IPv4 header checksums of fragments: none ignores them, all drops what has them. Without it as
-    /// fragments.drop-bad-checksum says, where a configuration or --set has that, else none
+    /// Wrong checksums of TCP segments and of fragments' IPv4 headers: none ignores them, all drops what has them. Without it as
+    /// streams.checksum-validation and fragments.drop-bad-checksum say, where a configuration or --set has them, else none
     #[arg(short = 'k', value_enum)]
     checksums: Option<Checksums>,
     /// Worker lcores; 0 runs everything on one
@@ -73,9 +74,7 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
     loaded.config.outputs.directory = args.log.clone();
     // Ports belong to a running appliance: a replay's frames come from its captures.
     loaded.config.ports.clear();
-    if args.checksums.is_some() || !loaded.places.contains_key("fragments.drop-bad-checksum") {
-        loaded.config.fragments.drop_bad_checksum = args.checksums == Some(Checksums::All);
-    }
+    check_sums(&mut loaded, args.checksums);
     inspect_before_it_leaves(&mut loaded, args.write.is_some(), args.simulate_ips);
     loaded.check_cpus(&start::machine())?;
     let captures = captures(&args.read)?;
@@ -100,6 +99,17 @@ pub fn run(args: Replay) -> Result<Outcome, Failure> {
         super::print(&format!("see: weir rules cost {}\n", path.display()))?;
     }
     Ok(verdict(&done, &rules))
+}
+
+/// Captures of a host whose NIC computes checksums have wrong ones, so nobody looks at them unless somebody says so.
+fn check_sums(loaded: &mut Loaded, asked: Option<Checksums>) {
+    let all = asked == Some(Checksums::All);
+    if asked.is_some() || !loaded.places.contains_key("fragments.drop-bad-checksum") {
+        loaded.config.fragments.drop_bad_checksum = all;
+    }
+    if asked.is_some() || !loaded.places.contains_key("streams.checksum-validation") {
+        loaded.config.streams.checksum_validation = Auto::Set(all);
+    }
 }
 
 /// Where verdicts act, bytes are inspected in the packet that brings them, unless somebody says otherwise.

@@ -13,7 +13,7 @@ use crate::mgmt::doctor::Host;
 use crate::mgmt::profiler::PROFILED;
 use crate::mgmt::services::{Draft, Layout, Ports, StartFault, Stock};
 use crate::pipeline::settings::{self as pipeline, OnOverload, PortPlan, Wanted};
-use crate::pipeline::{Polling, Spreading};
+use crate::pipeline::{Checking, Polling, Spreading};
 use crate::rules::app::Protos;
 use crate::service::InactiveAction;
 use crate::service::Tuning;
@@ -151,6 +151,15 @@ pub fn streams(config: &Config) -> stream::Settings {
     }
 }
 
+/// A replay has no trial of its ports: what it finds must not hang on how many workers share the packets.
+pub fn checksums(config: &Config, replay: bool) -> Checking {
+    match config.streams.checksum_validation {
+        Auto::Set(true) => Checking::Always,
+        Auto::Auto if !replay => Checking::Auto,
+        Auto::Set(false) | Auto::Auto => Checking::Never,
+    }
+}
+
 /// What management wants to be told.
 pub fn wanted(config: &Config) -> Wanted {
     let outputs = &config.outputs;
@@ -187,6 +196,7 @@ pub fn pipeline(config: &Config, ports: Vec<PortPlan>, start: Start) -> pipeline
         sessions: sessions(config, start.now, start.seed),
         fragments: fragments(config, start.seed),
         drop_invalid: config.profile == Profile::Inline,
+        checksums: checksums(config, start.replay),
         tunnels: config.tunnels.convert().keyed(start.seed),
     }
 }

@@ -26,6 +26,8 @@ const TABLES: &[(&str, Get)] = &[
     ("flow.total", |t| t.sessions_opened.get()),
     ("flow.refused", |t| t.sessions_refused.get()),
     ("flow.untracked", |t| t.untracked.get()),
+    ("tcp.invalid_checksum", |t| t.damaged_segments.get()),
+    ("tcp.checksum_untrusted", |t| t.untrusted_checksums.get()),
     ("tcp.streams", |t| t.streams.get()),
     ("tcp.reassembly_memuse", |t| t.stream_memory.get()),
     ("tcp.reassembly_gap", |t| t.stream_gaps.get()),

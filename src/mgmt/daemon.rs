@@ -77,6 +77,7 @@ impl Daemon {
                 _ = links.tick() => {
                     self.operator.turn_links();
                     self.operator.turn_overload();
+                    self.operator.turn_checksums();
                     self.operator.turn_stalls();
                     self.manager.turn(&self.operator.vitals());
                     self.operator.keep_changes();

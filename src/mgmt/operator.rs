@@ -97,6 +97,8 @@ pub struct Operator {
     ended_watches: Mutex<Vec<u64>>,
     links: Mutex<Links>,
     overload: Mutex<Overload>,
+    /// Ports whose checksums mean nothing, when that was looked at.
+    untrusted_checksums: AtomicU64,
     stalls: Mutex<Stalls>,
     /// The rules of the start are still being compiled.
     awaits_rules: AtomicBool,
@@ -180,6 +182,7 @@ impl Operator {
             ended_watches: Mutex::default(),
             links: Mutex::default(),
             overload: Mutex::default(),
+            untrusted_checksums: AtomicU64::default(),
             stalls: Mutex::default(),
             awaits_rules: AtomicBool::new(parts.awaits_rules),
             ruleset: Mutex::new(Arc::new(parts.ruleset)),

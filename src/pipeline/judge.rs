@@ -26,7 +26,9 @@ impl Lane {
             return verdict;
         }
         // A piece has no ports, so no session: its datagram will.
-        let verdict = if decoded.is_fragment() {
+        let is_piece = decoded.is_fragment();
+        let damaged = !is_piece && self.checksums.is_damaged(subject.meta.port, decoded, subject.bytes);
+        let verdict = if is_piece || damaged {
             self.alone(subject, decoded)
         } else {
             self.with_session(subject, decoded)
@@ -36,6 +38,10 @@ impl Lane {
         }
         if let Some(reason) = decoded.invalid {
             self.report.trace.step(Step::Invalid(reason));
+        }
+        if damaged {
+            self.report.trace.step(Step::Invalid(DropReason::TcpChecksum));
+            return verdict.and(Verdict::Drop(DropReason::TcpChecksum));
         }
         match decoded.invalid {
             Some(reason) if self.drop_invalid => verdict.and(Verdict::Drop(reason)),

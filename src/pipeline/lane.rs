@@ -5,6 +5,7 @@
 
 use super::ahead::{Ahead, looks_ahead};
 use super::allowance::Allowance;
+use super::checksums::Checksums;
 use super::exits::Exits;
 use super::ledger::Ledger;
 use super::modes::Switched;
@@ -43,6 +44,7 @@ pub struct Lane {
     pub(super) replay: bool,
     /// Packets that cannot be what they say are dropped in the line.
     pub(super) drop_invalid: bool,
+    pub(super) checksums: Checksums,
     pub(super) tunnels: Tunnels,
     pub(super) plans: Box<[PortPlan]>,
     pub(super) switched: Switched,
@@ -108,6 +110,7 @@ impl Lane {
             owners: settings.owners(),
             replay: settings.replay,
             drop_invalid: settings.drop_invalid,
+            checksums: Checksums::new(settings.checksums, parts.plans.len()),
             tunnels: settings.tunnels,
             plans: parts.plans.to_vec().into(),
             switched: Switched::default(),
@@ -443,6 +446,8 @@ impl Lane {
         }
         tables.sessions_refused.set(sessions.counters.full);
         tables.untracked.set(sessions.counters.untracked);
+        tables.damaged_segments.set(self.checksums.damaged);
+        tables.untrusted_checksums.set(self.checksums.untrusted() as u64);
         tables.fragment_memory.set(self.fragments.memory());
         tables.datagrams_waiting.set(u64::from(self.fragments.datagrams()));
         tables.datagrams_rebuilt.set(self.fragments.counters.generated);

@@ -15,6 +15,7 @@ mod ahead;
 mod allowance;
 pub mod appliance;
 pub mod board;
+mod checksums;
 mod ending;
 pub mod exits;
 pub mod handle;
@@ -55,6 +56,7 @@ mod within;
 pub mod worker;
 
 pub use appliance::{Appliance, MemoryPlatform, Platform, SetupError};
+pub use checksums::Checking;
 pub use handle::Handle;
 pub use idle::Polling;
 pub use intake::Source;

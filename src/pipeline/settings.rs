@@ -1,5 +1,6 @@
 //! What the pipeline is told at its start. `mgmt` makes it from the configuration; tests make it by hand.
 
+use super::checksums::Checking;
 use super::idle::Polling;
 use super::spreading::{Owners, Spreading};
 use crate::base::PortId;
@@ -91,6 +92,8 @@ pub struct Settings {
     pub wanted: Wanted,
     /// Packets that cannot be what they say are dropped in the line; else only named.
     pub drop_invalid: bool,
+    /// TCP segments that their receiver will not take.
+    pub checksums: Checking,
     /// Which packets within packets are looked at.
     pub tunnels: Tunnels,
     pub sessions: session::Settings,

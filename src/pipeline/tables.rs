@@ -14,6 +14,10 @@ pub struct TableCounts {
     pub sessions_closed: [Counter; CloseReason::COUNT],
     pub sessions_refused: Counter,
     pub untracked: Counter,
+    /// TCP segments whose checksum, or that of the IPv4 header before it, is wrong: they belong to no session.
+    pub damaged_segments: Counter,
+    /// Ports where such sums mean nothing.
+    pub untrusted_checksums: Counter,
     pub streams: Counter,
     /// Bytes.
     pub stream_memory: Counter,

@@ -82,6 +82,7 @@ fn settings(workers: usize, mode: Mode) -> Settings {
         event_ring: 1 << 16,
         wanted: Wanted { flow: true, drop: true, anomaly: true, ..Wanted::default() },
         drop_invalid: false,
+        checksums: crate::pipeline::Checking::Never,
         tunnels: crate::decode::Tunnels::default(),
         sessions: session::Settings { capacity: 4096, ..session::Settings::default() },
         fragments: defrag::Settings { datagrams: 512, pieces: 4096, ..defrag::Settings::default() },

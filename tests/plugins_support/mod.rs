@@ -66,6 +66,7 @@ fn settings() -> Settings {
         wanted: Wanted::default(),
         tunnels: weir::decode::Tunnels::default(),
         drop_invalid: false,
+        checksums: weir::pipeline::Checking::Never,
         sessions: session::Settings { capacity: 256, ..session::Settings::default() },
         fragments: defrag::Settings { datagrams: 64, pieces: 256, ..defrag::Settings::default() },
     }

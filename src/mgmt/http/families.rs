@@ -58,6 +58,17 @@ const PLAIN: &[(&str, Family)] = &[
     ("flow.active", gauge("weir_sessions", "Sessions that live.")),
     ("flow.total", counter("weir_sessions_opened_total", "Sessions opened.")),
     ("flow.refused", counter("weir_sessions_refused_total", "Sessions for which the table had no room.")),
+    (
+        "tcp.invalid_checksum",
+        counter(
+            "weir_tcp_invalid_checksums_total",
+            "TCP segments with a wrong checksum, which belong to no session.",
+        ),
+    ),
+    (
+        "tcp.checksum_untrusted",
+        gauge("weir_tcp_untrusted_checksums", "Ports, of each worker, whose TCP checksums mean nothing."),
+    ),
     ("flow.untracked", counter("weir_untracked_packets_total", "Packets that went on without a session.")),
     ("tcp.streams", gauge("weir_streams", "TCP directions followed.")),
     ("tcp.reassembly_gap", counter("weir_stream_gaps_total", "Holes in TCP streams that were given up.")),

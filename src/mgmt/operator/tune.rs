@@ -16,6 +16,7 @@ impl Operator {
         let tuning = Tuning {
             sessions: convert::sessions(config, self.started, 0),
             fragments: convert::fragments(config, 0),
+            checksums: convert::checksums(config, false),
             plugins: convert::tuning(config),
             wanted: convert::wanted(config),
         };

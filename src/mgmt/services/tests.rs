@@ -173,6 +173,7 @@ fn settings(workers: usize) -> Settings {
         event_ring: 1 << 10,
         wanted: Wanted::default(),
         drop_invalid: false,
+        checksums: crate::pipeline::Checking::Never,
         tunnels: crate::decode::Tunnels::default(),
         sessions: session::Settings { capacity: 1024, ..session::Settings::default() },
         fragments: defrag::Settings { datagrams: 16, pieces: 64, ..defrag::Settings::default() },

@@ -20,6 +20,7 @@ fn rig(workers: usize) -> (Rig, Tuning) {
     let tuning = Tuning {
         sessions: settings.sessions,
         fragments: settings.fragments.clone(),
+        checksums: settings.checksums,
         plugins: service::Tuning {
             streams: stream::Settings::default(),
             exceptions: ExceptionPolicies::default(),

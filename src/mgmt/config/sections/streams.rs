@@ -2,7 +2,7 @@
 
 use super::Overlap;
 use crate::mgmt::config::Profile;
-use crate::mgmt::config::value::{Bytes, Within, words};
+use crate::mgmt::config::value::{Auto, Bytes, Within, words};
 use crate::mgmt::config::visit::{Section, Visitor};
 words! {
     /// What becomes of the byte that TCP's urgent pointer names.
@@ -44,6 +44,7 @@ pub struct Streams {
     pub urgent: Urgent,
     pub out_of_order: OutOfOrder,
     pub drop_invalid: bool,
+    pub checksum_validation: Auto<bool>,
 }
 
 impl Streams {
@@ -64,6 +65,7 @@ impl Streams {
             urgent,
             out_of_order: OutOfOrder::Forward,
             drop_invalid: true,
+            checksum_validation: Auto::Auto,
         }
     }
 }
@@ -123,6 +125,14 @@ impl Section for Streams {
              Suricata's stream.drop-invalid. No stream takes it, so no rule over streams or decoders has looked at it; a receiver may\n\
              see the session otherwise and take it.",
             &mut self.drop_invalid,
+        );
+        v.live(
+            "checksum-validation",
+            "Whether TCP segments with a wrong checksum, or a wrong one in their IPv4 header, are kept from sessions and, in mode ips,\n\
+             dropped (tcp_checksum): their receiver does not take them. Rules still look at the packet. \"auto\": a port's first 100\n\
+             segments pass, and if more than 10 of them are wrong (hosts beside it leave checksums to a NIC), so do all others.\n\
+             `weir replay`: \"auto\" is false, -k all is true.",
+            &mut self.checksum_validation,
         );
     }
 }
