@@ -181,6 +181,8 @@ pub struct TcpFields {
     pub timestamps: Option<(u32, u32)>,
     /// Fast Open cookie option present.
     pub fast_open: bool,
+    /// MD5 signature option present (RFC 2385).
+    pub signed: bool,
 }
 
 /// The fragment fields of an IP packet (RFC 791; RFC 8200, section 4.5).

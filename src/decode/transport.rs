@@ -74,7 +74,8 @@ fn tcp_options(options: &[u8], fields: &mut TcpFields, out: &mut Decoded) -> Res
             TcpOption::SackPermitted => fields.sack_permitted = true,
             TcpOption::Timestamps { value, echo } => fields.timestamps = Some((value, echo)),
             TcpOption::FastOpen(_) => fields.fast_open = true,
-            TcpOption::Sack(_) | TcpOption::Md5 | TcpOption::Other(_) => {}
+            TcpOption::Md5 => fields.signed = true,
+            TcpOption::Sack(_) | TcpOption::Other(_) => {}
         }
     }
     Ok(())

@@ -85,13 +85,13 @@ pub(super) struct Side {
     acked: SeqNum,
     /// Right edge of the window it has offered: the other side sends up to here.
     edge: SeqNum,
-    /// Behind its FIN.
-    fin: SeqNum,
+    /// Behind its FIN, once it has sent one; before that the widest window it has offered.
+    fin_or_widest: u32,
     /// Its latest timestamp, and the second (low 32 bits) in which it was seen.
     stamp: u32,
     stamped_at: u32,
-    /// Shift of its window; [`NO_SCALE`] when it offered none.
-    scale: u8,
+    /// Of its SYN: the shift of its window, [`NO_SCALE`] when it offered none; with [`SIGNED`].
+    offer: u8,
     /// All TCP flags it has sent, or-ed.
     flags: u8,
     marks: u8,
@@ -114,20 +114,42 @@ const CONTESTED: u8 = 64;
 /// So many bytes from its initial number that what stands before that may be its own ([`REUSED`]).
 const OUTGROWN: u8 = 128;
 
-const NO_SCALE: u8 = 0xff;
+const NO_SCALE: u8 = 0x0f;
 /// RFC 7323, section 2.3.
 const MAX_SCALE: u8 = 14;
+const SCALE: u8 = 0x0f;
+/// A SYN with a signature (RFC 2385).
+const SIGNED: u8 = 0x10;
 
 impl Side {
     fn has(&self, mark: u8) -> bool {
         self.marks & mark != 0
     }
 
+    fn shift(&self) -> Option<u8> {
+        Some(self.offer & SCALE).filter(|&shift| shift != NO_SCALE)
+    }
+
+    fn offers(&mut self, shift: u8) {
+        self.offer = self.offer & SIGNED | shift;
+    }
+
+    /// Behind its FIN.
+    fn fin(&self) -> Option<SeqNum> {
+        self.has(SEEN_FIN).then_some(SeqNum(self.fin_or_widest))
+    }
+
+    /// The widest window it has offered, as far as that is known.
+    fn widest(&self) -> u32 {
+        if self.has(SEEN_FIN) { window::MAX_WINDOW } else { self.fin_or_widest }
+    }
+
     /// Its SYN, with what it offers.
     fn syn(&mut self, tcp: &TcpFields, payload: u32) {
         self.isn = SeqNum(tcp.seq);
         self.next = self.isn.plus(1).plus(payload);
-        self.scale = tcp.window_scale.map_or(NO_SCALE, |s| s.min(MAX_SCALE));
+        let scale = tcp.window_scale.map_or(NO_SCALE, |s| s.min(MAX_SCALE));
+        self.offer = scale | if tcp.signed { SIGNED } else { 0 };
         self.marks |= SEEN_SYN | KNOWN;
         self.marks &= !(STAMPS | STAMPED);
         self.marks |= if tcp.timestamps.is_some() { STAMPS } else { 0 };
@@ -254,6 +276,7 @@ impl TcpTracker {
         match self.state {
             State::None => self.unopened(dir, tcp, payload, now, settings, &mut out),
             State::SynSent => self.syn_sent(dir, tcp, payload, now, settings, &mut out),
+            _ if !self.signature_fits(dir, tcp) => out.fit = Fit::Invalid,
             State::SynReceived => self.syn_received(dir, tcp, payload, now, &mut out),
             _ => self.running(dir, tcp, payload, now, &mut out),
         }

@@ -41,7 +41,7 @@ impl TcpTracker {
         let peer = &mut self.sides[dir.reversed()];
         peer.isn = SeqNum(tcp.ack).minus(1);
         peer.next = SeqNum(tcp.ack);
-        peer.scale = MAX_SCALE; // what its SYN offered is not known: believe much
+        peer.offers(MAX_SCALE); // what its SYN offered is not known: believe much
         peer.marks |= KNOWN;
         self.set(TURNED, dir == Dir::ToServer);
         self.set(LENIENT, true);
@@ -57,13 +57,13 @@ impl TcpTracker {
         let side = &mut self.sides[dir];
         side.isn = SeqNum(tcp.seq).minus(1);
         side.next = SeqNum(tcp.seq);
-        side.scale = MAX_SCALE;
+        side.offers(MAX_SCALE);
         side.marks |= KNOWN;
         if tcp.flags & ACK != 0 {
             let peer = &mut self.sides[dir.reversed()];
             peer.isn = acked.minus(1);
             peer.next = acked;
-            peer.scale = MAX_SCALE;
+            peer.offers(MAX_SCALE);
             peer.marks |= KNOWN;
         }
         self.set(LENIENT, true);
@@ -136,8 +136,9 @@ impl TcpTracker {
     /// Scaling and timestamps hold only when both SYNs offered them (RFC 7323, sections 1.3 and 3.2).
     fn agree_on_options(&mut self) {
         let [a, b] = &mut self.sides.0;
-        if a.scale == NO_SCALE || b.scale == NO_SCALE {
-            (a.scale, b.scale) = (0, 0);
+        if a.shift().is_none() || b.shift().is_none() {
+            a.offers(0);
+            b.offers(0);
         }
         if !(a.has(STAMPS) && b.has(STAMPS)) {
             a.marks &= !STAMPS;
@@ -152,7 +153,7 @@ impl TcpTracker {
         let peer = &mut self.sides[dir.reversed()];
         peer.isn = SeqNum(tcp.ack).minus(1);
         peer.next = SeqNum(tcp.ack);
-        peer.scale = MAX_SCALE;
+        peer.offers(MAX_SCALE);
         peer.marks |= KNOWN;
         self.set(LENIENT, true);
         self.step(Event::PickUp);

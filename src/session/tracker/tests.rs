@@ -339,3 +339,56 @@ fn a_stamp_counts_where_the_peer_takes_it_and_one_tick_too_old_is_none() {
     t.stamp = Some(102);
     assert_eq!(t.say(C, ACK, 11, 1, 5).fit, Fit::Valid);
 }
+
+#[test]
+fn data_without_an_acknowledgement_is_not_taken() {
+    let mut talk = Talk::open();
+    for flags in [0, FIN, URG] {
+        assert_eq!(talk.say(C, flags, 1, 1, 5).fit, Fit::Invalid, "{flags:02x}");
+    }
+    assert_eq!((talk.say(C, ACK, 1, 1, 5).fit, talk.state()), (Fit::Valid, "established"));
+}
+
+#[test]
+fn an_acknowledgement_of_long_ago_spoils_what_comes_with_it() {
+    let mut talk = Talk::new();
+    talk.window = 100;
+    let mut talk = talk.opened();
+    let mut far = 1;
+    for _ in 0..5 {
+        assert_eq!(talk.say(S, ACK, far, 1, 90).fit, Fit::Valid);
+        far += 90;
+        assert_eq!(talk.say(C, ACK, 1, far, 0).fit, Fit::Valid);
+    }
+    assert_eq!(talk.say(C, ACK, 1, far - 101, 5).fit, Fit::Invalid);
+    assert_eq!(talk.say(C, ACK, 1, far - 101, 0).fit, Fit::Valid, "nothing comes with it");
+    assert_eq!(talk.say(C, ACK, 1, far - 100, 5).fit, Fit::Valid, "it was only late");
+}
+
+#[test]
+fn a_window_that_shrank_was_as_wide_all_the_same() {
+    let mut talk = Talk::open();
+    assert_eq!(talk.say(S, ACK, 1, 1, 900).fit, Fit::Valid);
+    talk.window = 0;
+    assert_eq!(talk.say(C, ACK, 1, 901, 0).fit, Fit::Valid);
+    assert_eq!(talk.say(C, ACK, 1, 1, 5).fit, Fit::Valid);
+}
+
+#[test]
+fn a_signature_that_was_not_agreed_upon_spoils_a_segment() {
+    let signed = |talk: &mut Talk, dir: Dir, flags: u8, (seq, ack): (u32, u32), len: u32, signed: bool| {
+        let (own, other) = if dir == C { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
+        let (seq, ack) = (own.wrapping_add(seq), if flags & ACK != 0 { other.wrapping_add(ack) } else { 0 });
+        let fields = TcpFields { seq, ack, flags, window: 1000, signed, ..TcpFields::default() };
+        talk.tcp.segment(dir, &fields, len, talk.now, &talk.settings).fit
+    };
+    let mut plain = Talk::open();
+    assert_eq!(signed(&mut plain, C, ACK, (1, 1), 5, true), Fit::Invalid);
+    assert_eq!(signed(&mut plain, C, ACK, (1, 1), 5, false), Fit::Valid);
+    let mut agreed = Talk::new();
+    assert_eq!(signed(&mut agreed, C, SYN, (0, 0), 0, true), Fit::Valid);
+    assert_eq!(signed(&mut agreed, S, SYN | ACK, (0, 1), 0, true), Fit::Valid);
+    assert_eq!(signed(&mut agreed, C, ACK, (1, 1), 0, true), Fit::Valid);
+    assert_eq!(signed(&mut agreed, C, ACK, (1, 1), 5, false), Fit::Invalid);
+    assert_eq!(signed(&mut agreed, C, ACK, (1, 1), 5, true), Fit::Valid);
+}

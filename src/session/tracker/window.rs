@@ -30,11 +30,16 @@ impl TcpTracker {
             }
             return;
         }
+        if tcp.flags & ACK == 0 {
+            // Nobody takes it (RFC 9293, section 3.10.7.4).
+            out.fit = Fit::Invalid;
+            return;
+        }
         let seq = SeqNum(tcp.seq);
         if !self.sides[dir].has(KNOWN) {
             let side = &mut self.sides[dir];
             (side.isn, side.next) = (seq.minus(1), seq);
-            side.scale = MAX_SCALE;
+            side.offers(MAX_SCALE);
             side.marks |= KNOWN;
         }
         if !self.stamp_fits(dir, tcp, now) {
@@ -47,7 +52,8 @@ impl TcpTracker {
         if self.beyond_fin(dir, seq.plus(payload), payload, fin) {
             return out.invalid(self.name(if fin { Fault::Fin } else { Fault::Sequence }));
         }
-        if tcp.flags & ACK != 0 && !self.ack_fits(dir, SeqNum(tcp.ack)) {
+        let ack = SeqNum(tcp.ack);
+        if !self.ack_fits(dir, ack) || ((payload > 0 || fin) && self.is_of_long_ago(dir, ack)) {
             return out.invalid(self.name(Fault::Ack));
         }
         self.accept(dir, tcp, payload, now, out);
@@ -64,14 +70,11 @@ impl TcpTracker {
             out.complain(Anomaly::StreamSuspectedRstInject);
         }
         self.stamp(dir, tcp, payload, now);
-        if tcp.flags & ACK != 0 {
-            let ack = SeqNum(tcp.ack);
-            self.acknowledge(dir, tcp);
-            out.acked = Some(ack);
-            let peer = &self.sides[dir.reversed()];
-            if peer.has(SEEN_FIN) && ack.at_or_after(peer.fin) {
-                self.step(if self.is_client(dir) { Event::ClientAcksFin } else { Event::ServerAcksFin });
-            }
+        let ack = SeqNum(tcp.ack);
+        self.acknowledge(dir, tcp);
+        out.acked = Some(ack);
+        if self.sides[dir.reversed()].fin().is_some_and(|fin| ack.at_or_after(fin)) {
+            self.step(if self.is_client(dir) { Event::ClientAcksFin } else { Event::ServerAcksFin });
         }
         self.advance(dir, tcp, payload);
         self.outgrow_old();
@@ -79,7 +82,7 @@ impl TcpTracker {
             out.fin = Some(seq.plus(payload));
             let side = &mut self.sides[dir];
             let first = !side.has(SEEN_FIN);
-            side.fin = end.plus(1);
+            side.fin_or_widest = end.plus(1).0;
             side.marks |= SEEN_FIN;
             if first {
                 self.step(if self.is_client(dir) { Event::ClientFin } else { Event::ServerFin });
@@ -97,9 +100,13 @@ impl TcpTracker {
     /// Takes over an acknowledgement and the window offered with it. A SYN's window is not scaled.
     pub(super) fn acknowledge(&mut self, dir: Dir, tcp: &TcpFields) {
         let side = &mut self.sides[dir];
-        let shift = if tcp.flags & SYN != 0 || side.scale == NO_SCALE { 0 } else { side.scale };
+        let shift = side.shift().filter(|_| tcp.flags & SYN == 0).unwrap_or(0);
         let ack = SeqNum(tcp.ack);
-        let edge = ack.plus(u32::from(tcp.window) << shift);
+        let window = u32::from(tcp.window) << shift;
+        let edge = ack.plus(window);
+        if !side.has(SEEN_FIN) {
+            side.fin_or_widest = side.fin_or_widest.max(window);
+        }
         if side.has(ACKED) {
             side.acked = side.acked.max(ack);
             side.edge = side.edge.max(edge);
@@ -131,9 +138,8 @@ impl TcpTracker {
 
     /// Nothing comes behind a FIN, and a FIN does not move.
     fn beyond_fin(&self, dir: Dir, end: SeqNum, payload: u32, fin: bool) -> bool {
-        let side = &self.sides[dir];
         let behind = end.plus(u32::from(payload > 0 || fin));
-        side.has(SEEN_FIN) && (behind.after(side.fin) || (fin && behind != side.fin))
+        self.sides[dir].fin().is_some_and(|last| behind.after(last) || (fin && behind != last))
     }
 
     /// An acknowledgement may be old, but not of what the other side was never allowed to send.
@@ -144,6 +150,23 @@ impl TcpTracker {
         }
         let limit = if side.has(ACKED) { side.edge.plus(1).max(peer.next) } else { peer.next };
         ack.at_or_before(limit) && ack.at_or_after(peer.next.minus(MAX_WINDOW))
+    }
+
+    /// An acknowledgement further back than its sender's window ever reached: what comes with it is not taken (RFC 5961, section 5.2).
+    fn is_of_long_ago(&self, dir: Dir, ack: SeqNum) -> bool {
+        let side = &self.sides[dir];
+        !self.is(LENIENT) && side.has(ACKED) && ack.before(side.acked.minus(side.widest()))
+    }
+
+    /// A signature that its sender's SYN did not have, or lacks what both sides' had: who goes by that throws the segment away. A
+    /// reset is taken all the same: the session that goes on behind it shows that nobody believed it.
+    pub(super) fn signature_fits(&self, dir: Dir, tcp: &TcpFields) -> bool {
+        let signs = |dir: Dir| self.sides[dir].offer & SIGNED != 0;
+        // Of a session picked up or begun in another's time the SYN is not known so well.
+        let known = !self.is(LENIENT) && !self.is(REUSED);
+        !known
+            || tcp.flags & RST != 0
+            || if tcp.signed { signs(dir) } else { !(signs(dir) && signs(dir.reversed())) }
     }
 
     /// A reset within the window of who gets it (RFC 5961, section 3.2, less its challenge), or exactly where it sends.

@@ -78,6 +78,11 @@ impl TcpConversation {
         self.build(dir, seq, flag::PSH | flag::ACK, TcpOptions::default(), data)
     }
 
+    /// Sequence and acknowledgement numbers of the next segment of `dir`.
+    pub fn numbers(&self, dir: Dir) -> (u32, u32) {
+        (self.next[dir], self.next[dir.reversed()])
+    }
+
     /// Moves `dir` on by bytes that were sent by [`segment`](TcpConversation::segment).
     pub fn skip(&mut self, dir: Dir, bytes: u32) -> &mut Self {
         self.next[dir] = self.next[dir].wrapping_add(bytes);
