@@ -77,3 +77,17 @@ fn what_a_receiver_does_not_take_hides_nothing() {
     }
     assert!(missed.is_empty(), "{missed:#?}");
 }
+
+#[test]
+fn what_begins_in_the_window_and_reaches_past_it_is_looked_at() {
+    for way in WAYS {
+        let (client, server) = (v4(1, 4000), v4(2, 80));
+        let mut talk = TcpConversation::new(client, server, 7);
+        talk.window = 20;
+        talk.handshake();
+        talk.send(ToServer, FORBIDDEN, 100);
+        let bench = Bench::new();
+        let path = bench.capture(&ethernet(talk.packets));
+        assert_eq!(bench.replay(&path, RULES, way).clean().events.sids(), [1], "{way:?}");
+    }
+}

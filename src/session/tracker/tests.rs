@@ -204,7 +204,14 @@ fn a_syn_may_carry_data_that_the_server_takes_or_leaves() {
 fn segments_outside_the_window_are_refused_and_the_scale_widens_it() {
     let mut t = Talk::open();
     assert_eq!(t.say(C, ACK, 501, 1, 500).fit, Fit::Valid, "out of order");
-    refused(t.say(C, ACK, 900, 1, 200), Anomaly::StreamEstPacketOutOfWindow);
+    refused(t.say(C, ACK, 1001, 1, 200), Anomaly::StreamEstPacketOutOfWindow);
+    let beyond = t.say(C, ACK, 900, 1, 200);
+    let anomalies = [Anomaly::StreamEstPacketOutOfWindow];
+    assert_eq!(
+        (beyond.fit, beyond.anomalies.as_slice()),
+        (Fit::Valid, &anomalies[..]),
+        "some of it is taken"
+    );
     refused(t.say(C, ACK, 1, 90_000, 0), Anomaly::StreamEstInvalidAck);
     let mut t = Talk::new();
     t.scale = Some(7);

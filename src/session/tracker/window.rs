@@ -47,7 +47,11 @@ impl TcpTracker {
         }
         let fin = tcp.flags & FIN != 0;
         if !self.in_window(dir, seq, payload) {
-            return out.invalid(self.name(if fin { Fault::Fin } else { Fault::Sequence }));
+            let fault = self.name(if fin { Fault::Fin } else { Fault::Sequence });
+            if !self.begins_in_window(dir, seq) {
+                return out.invalid(fault);
+            }
+            out.complain(fault);
         }
         if self.beyond_fin(dir, seq.plus(payload), payload, fin) {
             return out.invalid(self.name(if fin { Fault::Fin } else { Fault::Sequence }));
@@ -134,6 +138,16 @@ impl TcpTracker {
         }
         // One byte past the edge: a probe of a closed window (RFC 9293, section 3.8.6.1).
         end.at_or_before(peer.edge.plus(1)) && seq.at_or_after(peer.acked.minus(MAX_WINDOW))
+    }
+
+    /// Whether bytes from `seq` on lie in the window and more of them reach past its edge: Linux takes all of a segment that is next,
+    /// others what lies within. What they leave comes again.
+    fn begins_in_window(&self, dir: Dir, seq: SeqNum) -> bool {
+        let peer = &self.sides[dir.reversed()];
+        !self.is_of_old(dir, seq)
+            && peer.has(ACKED)
+            && seq.before(peer.edge)
+            && seq.at_or_after(peer.acked.minus(MAX_WINDOW))
     }
 
     /// Nothing comes behind a FIN, and a FIN does not move.
