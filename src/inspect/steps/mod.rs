@@ -19,7 +19,7 @@ mod tests;
 
 pub(crate) use eval::{Subject, Verdict, evaluate};
 pub(crate) use pcre::{Memory, PcreCaches, Pcres};
-pub(crate) use program::Program;
+pub(crate) use program::{Need, Program};
 
 /// Work that may still be done for the present packet, in units of one step or 64 bytes searched.
 #[derive(Copy, Clone, Debug)]
