@@ -195,6 +195,36 @@ fn a_body_that_is_large_enough_does_not_wait_for_its_end() {
     );
 }
 
+/// Behind a request, without a line's end: some begin as a method does, and none is one.
+#[test]
+fn content_that_nobody_announced_is_seen_whatever_it_begins_with() {
+    for more in ["id=BCDEF", "ABCDEF", "ABCDEF xyz", " ABCDEF", "POSTBCDEF", "GETBCDEF"] {
+        for head in [
+            "GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
+        ] {
+            let mut talk = TcpConversation::new(v4(1, 4000), v4(2, 80), 7);
+            talk.handshake().send(Dir::ToServer, head.as_bytes(), 1000).send(
+                Dir::ToServer,
+                more.as_bytes(),
+                1000,
+            );
+            talk.send(Dir::ToClient, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 1000)
+                .close(Dir::ToServer);
+            let rules = r#"alert http any any -> any any (msg:"m"; http.request_body; content:"BCDEF"; sid:1;)
+                alert http any any -> any any (msg:"m"; content:"BCDEF"; sid:2;)
+                alert http any any -> any any (msg:"m"; app-layer-event:http.request_body_unexpected; sid:3;)"#;
+            for more_words in [&[][..], &["--simulate-ips"]] {
+                let bench = Bench::new();
+                let replayed = bench.replay(&bench.capture(&ethernet(&talk.packets)), rules, more_words);
+                let mut sids = replayed.clean().events.sids();
+                sids.sort_unstable();
+                assert_eq!(sids, [1, 2, 3], "{more} behind {head} {more_words:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn beside_the_line_the_first_look_waits_as_suricatas_does() {
     let head = "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 24\r\n\r\n";
