@@ -6,8 +6,8 @@ mod support;
 
 use serde_json::{Value, json};
 use support::{Bench, Replayed, ethernet, v4};
-use weir::base::Dir;
-use weir::wire::build::{IpFields, TcpConversation, udp_packet};
+use weir::base::{Dir, Family};
+use weir::wire::build::{IpFields, Message, TcpConversation, icmp_packet, udp_packet};
 
 fn replayed(packets: &[Vec<u8>], more: &[&str]) -> Replayed {
     let bench = Bench::new();
@@ -18,6 +18,10 @@ fn replayed(packets: &[Vec<u8>], more: &[&str]) -> Replayed {
         assert!(schema.is_valid(event), "{event}");
     }
     replayed
+}
+
+fn with_ttl(ttl: u8) -> IpFields {
+    IpFields { ttl, ..IpFields::default() }
 }
 
 #[test]
@@ -34,6 +38,48 @@ fn each_string_of_a_txt_answer_is_an_answer() {
     let answer = |text: &str| json!({ "rrname": "example.org", "rrtype": "TXT", "ttl": 60, "rdata": text });
     assert_eq!(dns["answers"], json!([answer("v=spf1"), answer(""), answer(" -all")]));
     assert_eq!(dns["grouped"], json!({ "TXT": ["v=spf1", "", " -all"] }));
+}
+
+const NETFLOW: &[&str] = &["--set", "outputs.eve.types=[\"flow\", \"netflow\"]"];
+
+#[test]
+fn netflow_tells_how_far_each_directions_packets_had_come() {
+    let (client, server) = (v4(1, 5000), v4(2, 5001));
+    let from = |ttl, client, server| udp_packet(client, server, &with_ttl(ttl), b"word");
+    let packets = [
+        from(64, client, server),
+        from(50, server, client),
+        from(60, client, server),
+        from(63, client, server),
+        from(255, server, client),
+    ];
+    let replayed = replayed(&packets, NETFLOW);
+    let ranges: Vec<Value> = replayed.events.of("netflow").iter().map(|e| range(&e["netflow"])).collect();
+    assert_eq!(ranges, [json!([60, 64]), json!([50, 255])]);
+}
+
+fn range(netflow: &Value) -> Value {
+    json!([netflow["min_ttl"], netflow["max_ttl"]])
+}
+
+#[test]
+fn sessions_of_icmp_have_the_type_and_code_of_each_direction() {
+    let (client, server) = (v4(1, 0).ip(), v4(2, 0).ip());
+    let echo = |request| Message::echo(Family::V4, request, 7, 1, b"ping");
+    let packets = [
+        icmp_packet(client, server, &with_ttl(9), &echo(true)),
+        icmp_packet(server, client, &with_ttl(8), &echo(false)),
+    ];
+    let replayed = replayed(&packets, NETFLOW);
+    let kinds = |e: &Value| json!([e["icmp_type"], e["icmp_code"], e.get("src_port")]);
+    let halves: Vec<Value> = replayed.events.of("netflow").into_iter().map(kinds).collect();
+    assert_eq!(halves, [json!([8, 0, null]), json!([0, 0, null])]);
+    let [flow] = replayed.events.of("flow")[..] else { panic!("{:?}", replayed.events) };
+    assert_eq!(kinds(flow), json!([8, 0, null]));
+    assert_eq!((&flow["response_icmp_type"], &flow["response_icmp_code"]), (&json!(0), &json!(0)));
+    let alone = self::replayed(&packets[..1], NETFLOW);
+    assert_eq!(alone.events.of("netflow").len(), 1);
+    assert_eq!(alone.events.of("flow")[0].get("response_icmp_type"), None);
 }
 
 #[test]
