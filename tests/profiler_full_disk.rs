@@ -42,6 +42,8 @@ fn session(n: u16) -> Event {
         exception: None,
         action: None,
         tcp: None,
+        ttl: PerDir::default(),
+        icmp: PerDir::default(),
         app: AppNames::default(),
     });
     Event { origin: Origin { tuple, ..Origin::default() }, body }

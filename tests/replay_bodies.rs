@@ -128,6 +128,103 @@ fn what_further_bytes_take_back_is_not_concluded_from_a_beginning() {
     assert_eq!(replayed.events.sids(), [1, 2, 3, 4, 5]);
 }
 
+/// Rules of these steps over the buffer, numbered.
+fn over(buffer: &str, steps: &[String]) -> String {
+    let rule = |(sid, steps): (u64, &String)| {
+        format!("alert http any any -> any any (msg:\"m\"; {buffer}; {steps} sid:{sid};)")
+    };
+    (1..).zip(steps).map(rule).collect::<Vec<String>>().join("\n")
+}
+
+/// Both are asked of all of it, also where rules look long before its end.
+#[test]
+fn the_size_and_the_end_of_a_body_are_judged_when_all_of_it_is_there() {
+    let first = b"at the beginning";
+    let piece = |byte| [byte; 10_000];
+    for pieces in [5, 9] {
+        let size = first.len() + pieces * 10_000;
+        let yes = [
+            format!("bsize:{size};"),
+            format!("bsize:>{};", size - 1),
+            format!("bsize:{}<>{};", size - 1, size + 1),
+            "bsize:>45000;".to_owned(),
+            format!("content:\"beginning\"; bsize:{size};"),
+            "content:\"beginning\"; bsize:>45000;".to_owned(),
+            format!("content:\"zz\"; bsize:{size};"),
+            format!("content:\"zzz\"; isdataat:!1,relative; bsize:{size};"),
+            "content:\"zzz\"; endswith;".to_owned(),
+            format!("content:!\"evil\"; bsize:{size};"),
+        ];
+        let no = [
+            format!("bsize:<{size};"),
+            format!("bsize:!{size};"),
+            "bsize:40000<>50000;".to_owned(),
+            "content:\"beginning\"; bsize:<45000;".to_owned(),
+            "content:\"yyy\"; endswith;".to_owned(),
+            "content:\"zzz\"; bsize:10000;".to_owned(),
+        ];
+        let mut body: Vec<[u8; 10_000]> = vec![piece(b'y'); pieces];
+        body[pieces - 1][9990..].fill(b'z');
+        let all: Vec<&[u8]> = std::iter::once(&first[..]).chain(body.iter().map(|p| &p[..])).collect();
+        let asked = posted(&format!("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n"), &all);
+        let told = format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n");
+        let told = answered(&[&[told.as_bytes()][..], &all[..]].concat());
+        let closed = answered(&[&[&b"HTTP/1.0 200 OK\r\nServer: a\r\n\r\n"[..]][..], &all[..]].concat());
+        let rules = |buffer| over(buffer, &[&yes[..], &no].concat());
+        for (talk, buffer) in
+            [(&asked, "http.request_body"), (&told, "http.response_body"), (&closed, "file.data")]
+        {
+            for more in [&[][..], &["--simulate-ips"], &["--simulate-ips", "--profile", "inline"]] {
+                let bench = Bench::new();
+                let replayed = bench.replay(&bench.capture(&ethernet(&talk.packets)), &rules(buffer), more);
+                let mut sids = replayed.clean().events.sids();
+                sids.sort_unstable();
+                assert_eq!(sids, (1..=yes.len() as u64).collect::<Vec<u64>>(), "{buffer} {pieces} {more:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_body_that_is_large_enough_does_not_wait_for_its_end() {
+    let head = "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n";
+    let talk = posted(head, &[b"it begins evil-", &[b'.'; 3000], b"word and", b"behind it", &[b'.'; 20_000]]);
+    stopped(
+        &talk,
+        r#"drop http any any -> any any (msg:"m"; http.request_body; content:"begins"; bsize:>3015; sid:1;)"#,
+    );
+}
+
+/// Behind a request, without a line's end: some begin as a method does, and none is one.
+#[test]
+fn content_that_nobody_announced_is_seen_whatever_it_begins_with() {
+    for more in ["id=BCDEF", "ABCDEF", "ABCDEF xyz", " ABCDEF", "POSTBCDEF", "GETBCDEF"] {
+        for head in [
+            "GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
+        ] {
+            let mut talk = TcpConversation::new(v4(1, 4000), v4(2, 80), 7);
+            talk.handshake().send(Dir::ToServer, head.as_bytes(), 1000).send(
+                Dir::ToServer,
+                more.as_bytes(),
+                1000,
+            );
+            talk.send(Dir::ToClient, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 1000)
+                .close(Dir::ToServer);
+            let rules = r#"alert http any any -> any any (msg:"m"; http.request_body; content:"BCDEF"; sid:1;)
+                alert http any any -> any any (msg:"m"; content:"BCDEF"; sid:2;)
+                alert http any any -> any any (msg:"m"; app-layer-event:http.request_body_unexpected; sid:3;)"#;
+            for more_words in [&[][..], &["--simulate-ips"]] {
+                let bench = Bench::new();
+                let replayed = bench.replay(&bench.capture(&ethernet(&talk.packets)), rules, more_words);
+                let mut sids = replayed.clean().events.sids();
+                sids.sort_unstable();
+                assert_eq!(sids, [1, 2, 3], "{more} behind {head} {more_words:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn beside_the_line_the_first_look_waits_as_suricatas_does() {
     let head = "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 24\r\n\r\n";

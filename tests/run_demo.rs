@@ -208,6 +208,52 @@ fn ctl_tells_why_a_session_was_dropped() {
     demo.end();
 }
 
+/// The capture once more, in the VLANs of a customer.
+#[test]
+fn why_names_the_vlans_that_packets_came_in() {
+    let bench = Bench::new();
+    let plain = std::fs::read("conf/demo.pcap").unwrap();
+    let capture = bench.file("tagged.pcap", tagged(&plain, &[100, 7]));
+    let shipped = std::fs::read_to_string("conf/demo.toml").unwrap();
+    let rules = std::path::absolute("conf/demo.rules").unwrap().display().to_string();
+    let config = shipped.replace("conf/demo.pcap", capture.to_str().unwrap()).replace("demo.rules", &rules);
+    let config = bench.file("tagged.toml", config);
+    let mut command = weir();
+    command.args(arguments(&bench, config.to_str().unwrap()));
+    let demo = Demo::start(bench, command);
+    demo.wait_for_frames();
+    let dropped = until("the record of a drop", || {
+        let events = Events::read(&demo.bench.path("out/eve.json"));
+        events.of("alert").into_iter().find(|e| e["alert"]["action"] == "blocked").cloned()
+    });
+    assert_eq!(dropped["vlan"], serde_json::json!([100, 7]));
+    let end = |side: &str| {
+        format!("{}:{}", dropped[format!("{side}_ip")].as_str().unwrap(), dropped[format!("{side}_port")])
+    };
+    let words = ["why", dropped["proto"].as_str().unwrap(), &end("src"), &end("dest")];
+    let why = demo.json(&words);
+    let vlans = serde_json::json!([100, 7]);
+    assert_eq!((&why["drops"][0]["vlan"], &why["sessions"][0]["vlan"]), (&vlans, &vlans), "{why}");
+    let text = String::from_utf8_lossy(&demo.ctl(&words).stdout).into_owned();
+    assert_eq!(text.matches(" in VLAN 100.7").count(), 2, "{text}");
+    demo.end();
+}
+
+/// The frames of a pcap file (pcap-savefile(5), little-endian) with these 802.1Q tags.
+fn tagged(pcap: &[u8], ids: &[u16]) -> Vec<u8> {
+    let tags: Vec<u8> = ids.iter().flat_map(|id| [&[0x81, 0][..], &id.to_be_bytes()].concat()).collect();
+    let (head, mut rest) = pcap.split_at(24);
+    let mut out = head.to_vec();
+    while let Some(stamp) = rest.get(..8) {
+        let length = u32::from_le_bytes(rest[8..12].try_into().unwrap());
+        let (frame, behind) = rest[16..].split_at(length as usize);
+        let longer = (length + tags.len() as u32).to_le_bytes();
+        out.extend([stamp, &longer, &longer, &frame[..12], &tags, &frame[12..]].concat());
+        rest = behind;
+    }
+    out
+}
+
 #[test]
 fn modes_are_changed_confirmed_and_go_back_by_themselves() {
     let demo = Demo::new();

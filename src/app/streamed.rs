@@ -120,6 +120,26 @@ impl Streamed {
         self.ended || self.size >= self.window.limit
     }
 
+    /// The same, and no hole lies before bytes that nobody looked at: this look is the last.
+    pub fn is_over(&self) -> bool {
+        self.is_full() && self.holes.is_empty()
+    }
+
+    /// Bytes came behind those that are kept of the whole at most.
+    fn is_cut(&self) -> bool {
+        self.size > self.kept_to()
+    }
+
+    /// What is kept of a buffer that came to its end, with the place of the first byte.
+    pub fn left_at_end(&self) -> Option<(&[u8], u64)> {
+        (self.ended && self.holes.is_empty()).then_some((&*self.bytes, self.base))
+    }
+
+    /// The same where the buffer's own end is among it.
+    pub fn own_end(&self) -> Option<(&[u8], u64)> {
+        self.left_at_end().filter(|_| !self.is_cut())
+    }
+
     /// Whether so much is there that a look at it is worth its while.
     fn is_enough(&self) -> bool {
         self.is_full() || !self.holes.is_empty() || self.kept_to() >= self.window.minimum

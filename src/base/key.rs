@@ -3,6 +3,8 @@
 use crate::base::{Addr, Family};
 use std::net::IpAddr;
 
+const VLAN_BITS: u32 = 12;
+
 /// The addresses, ports and protocol of one frame, in the frame's own direction, with the VLANs or tunnel it came in.
 ///
 /// Ports are 0 for protocols without; ICMP puts there what makes request and reply each
@@ -16,7 +18,7 @@ pub struct FlowTuple {
     /// IP protocol number (IANA).
     pub proto: u8,
     pub family: Family,
-    /// VLAN ids, 12 bits each, outermost lowest.
+    /// VLAN ids, [`VLAN_BITS`] each, outermost lowest.
     pub context: u64,
     /// A number of what else both directions came in: tunnels, 802.1ah services, PPPoE sessions; 0 for nothing. With the VLANs it
     /// keeps tenants apart.
@@ -32,6 +34,13 @@ impl FlowTuple {
     /// is as good as random.
     pub const fn tenant(&self) -> u64 {
         self.context ^ self.tunnel
+    }
+
+    /// Ids of its VLANs, outermost first.
+    pub fn vlans(&self) -> impl Iterator<Item = u16> {
+        let context = self.context;
+        let id = move |at| (context >> (VLAN_BITS * at)) as u16 & ((1 << VLAN_BITS) - 1);
+        (0..u64::BITS / VLAN_BITS).map(id).take_while(|id| *id != 0)
     }
 
     pub fn src_ip(&self) -> IpAddr {

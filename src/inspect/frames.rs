@@ -71,7 +71,7 @@ impl Turn<'_> {
                 Context::App(id) if id == item.id && buffer.absence != Absence::Wanted => {
                     self.transformed_matches(buffer, program, Subject::whole(tx.bytes(item)))
                 }
-                _ => self.buffer_part(rule, buffer, program, tx, dir) == Part::Holds,
+                _ => self.buffer_part(rule, buffer, program, tx, dir, &mut false) == Part::Holds,
             };
             if !holds {
                 return false;

@@ -23,6 +23,7 @@ mod file_type;
 pub(crate) mod fixture;
 mod frames;
 mod group;
+mod growing;
 mod hosts;
 mod inspector;
 mod kind;

@@ -10,6 +10,7 @@ use super::candidates::Candidates;
 use super::compiled::Compiled;
 use super::cost::Meter;
 use super::frames::is_frame;
+use super::growing::Found;
 use super::matcher::Seen;
 use super::port_tests::Ends;
 use super::set::Set;
@@ -25,7 +26,9 @@ use crate::rules::ruleset::{
 };
 
 /// Parts of a rule whose state is kept; further ones are looked at each time.
-const KEPT_PARTS: usize = 64;
+const KEPT_PARTS: usize = 48;
+/// Buffers of which is kept that all but their size has held, in the bits behind those.
+const KEPT_SIZED: usize = 16;
 
 /// What became of a rule for now.
 enum Fate {
@@ -301,9 +304,15 @@ impl Turn<'_> {
         let mut all = Part::Holds;
         let buffers = rule.buffers.iter().zip(&compiled.programs).enumerate();
         for (at, (buffer, program)) in buffers.filter(|(_, (_, program))| program.acts() == acts) {
+            let bit = if at < KEPT_SIZED { 1 << (KEPT_PARTS + at) } else { 0 };
+            let mut but_for_size = waiting.held & bit != 0;
             // What goes with a value is noted anew at each look.
             let at = if program.notes() { KEPT_PARTS } else { at };
-            match self.part(waiting, at, |turn| turn.buffer_part(rule, buffer, program, tx, dir)) {
+            let part = self.part(waiting, at, |turn| {
+                turn.buffer_part(rule, buffer, program, tx, dir, &mut but_for_size)
+            });
+            waiting.held |= if but_for_size { bit } else { 0 };
+            match part {
                 Part::Holds => {}
                 Part::Open => all = Part::Open,
                 Part::Never => return Part::Never,
@@ -325,6 +334,7 @@ impl Turn<'_> {
         part
     }
 
+    /// `but_for_size` is kept between two looks: all that is asked of the buffer held, but for its size.
     pub(super) fn buffer_part(
         &mut self,
         rule: &Rule,
@@ -332,6 +342,7 @@ impl Turn<'_> {
         program: &Program,
         tx: &Transaction,
         dir: Dir,
+        but_for_size: &mut bool,
     ) -> Part {
         let Context::App(id) = buffer.context else {
             return if self.packet_buffer_matches(rule, buffer, program) { Part::Holds } else { Part::Open };
@@ -341,25 +352,19 @@ impl Turn<'_> {
         if way != dir && !(rule.whole_transaction && dir == Dir::ToClient) {
             return Part::Open;
         }
-        let (mut there, mut open) = (false, tx.stage(way) < registry::stage_of(tx.proto, id));
-        let mut holds = false;
+        let mut found = Found { open: tx.stage(way) < registry::stage_of(tx.proto, id), ..Found::default() };
         let order = match tx.order() {
             Order::Big => Endian::Big,
             Order::Little => Endian::Little,
         };
         for (_, bytes) in tx.buffers(id).filter(|(found, _)| *found == way) {
-            there = true;
-            holds = holds || self.transformed_matches(buffer, program, Subject::whole(bytes).in_order(order));
+            found.there = true;
+            let subject = Subject::whole(bytes).in_order(order);
+            found.holds = found.holds || self.transformed_matches(buffer, program, subject);
         }
-        for streamed in tx.streamed().iter().filter(|s| s.is(id) && s.dir == way) {
-            there |= !streamed.is_empty();
-            open |= !streamed.is_full();
-            let view = if program.lasts() { streamed.unsettled() } else { streamed.gathered() };
-            if let Some((bytes, base, fresh_from)) = view {
-                let subject = Subject::window(bytes, base, fresh_from).in_order(order);
-                holds = holds || self.transformed_matches(buffer, program, subject);
-            }
-        }
+        let growing = tx.streamed().iter().filter(|s| s.is(id) && s.dir == way);
+        self.growing(growing, order, buffer, program, but_for_size, &mut found);
+        let Found { there, open, holds } = found;
         match buffer.absence {
             Absence::Wanted if there => Part::Never,
             Absence::Wanted | Absence::Allowed if !there && !open => Part::Holds,

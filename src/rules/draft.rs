@@ -359,11 +359,15 @@ impl Draft {
                 format!("`{}` is for a content of the payload, not of a sticky buffer", modifier.lossy());
             return Err(modifier.fault(message).help(format!("use the sticky buffer `{}`", id.get().name)));
         }
-        let moved = from.steps.remove(step);
+        // What counts from the content's end goes with it where nothing is left that it could count from: in Snort 2, whose way
+        // this is, it counts from there whatever the order of the words.
+        let goes_with = |next: &&DraftStep| matches!(next, DraftStep::Other(next) if next.is_relative());
+        let behind = if step == 0 { from.steps.iter().skip(1).take_while(goes_with).count() } else { 0 };
+        let moved: Vec<DraftStep> = from.steps.drain(step..=step + behind).collect();
         let to = self.buffer(Context::App(id), modifier.span());
         if let Some(buffer) = self.buffers.get_mut(to) {
-            buffer.steps.push(moved);
-            self.last = Some((Aim::Buffer(to), buffer.steps.len() - 1));
+            self.last = Some((Aim::Buffer(to), buffer.steps.len()));
+            buffer.steps.extend(moved);
             self.latest = Aim::Buffer(to);
         }
         Ok(())

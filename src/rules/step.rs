@@ -210,6 +210,23 @@ pub enum Step {
     Base64(Base64Step),
 }
 
+impl Step {
+    /// Whether it counts from where the step before it ended; contents are placed by words of their own.
+    pub(super) fn is_relative(&self) -> bool {
+        match self {
+            Step::ByteTest(step) => step.relative,
+            Step::ByteJump(step) => step.relative,
+            Step::ByteExtract(step) => step.relative,
+            Step::ByteMath(step) => step.relative,
+            Step::IsDataAt(step) => step.relative,
+            Step::Asn1(step) => step.relative,
+            Step::Pcre(step) => step.relative,
+            Step::Base64(step) => step.relative,
+            Step::Content(_) | Step::BufferSize(_) | Step::Entropy(_) | Step::Dataset(_) => false,
+        }
+    }
+}
+
 /// `base64_decode:`
 #[derive(Clone, Debug)]
 pub struct Base64Step {

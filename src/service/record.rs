@@ -28,6 +28,7 @@ struct FileNames {
     sums: [(SumKind, &'static str); 3],
     stored: &'static str,
     size: &'static str,
+    part: [&'static str; 2],
     tx: &'static str,
 }
 
@@ -45,6 +46,7 @@ macro_rules! file_names {
             ],
             stored: concat!($path, ".stored"),
             size: concat!($path, ".size"),
+            part: [concat!($path, ".start"), concat!($path, ".end")],
             tx: concat!($path, ".tx_id"),
         }
     };
@@ -97,6 +99,9 @@ fn describe(tx: &Transaction, file: &File, names: &FileNames, out: &mut RecordBu
     // Files are not written to disk.
     out.add(names.stored, Entry::Bool(false));
     out.add(names.size, Entry::Number(file.size));
+    for (name, place) in names.part.into_iter().zip(file.part.into_iter().flat_map(<[u64; 2]>::from)) {
+        out.add(name, Entry::Number(place));
+    }
     out.add(names.tx, Entry::Number(tx.id));
 }
 

@@ -284,7 +284,7 @@ impl Services {
         if index == NO_CHAIN {
             return;
         }
-        let told = if session.refused { session.wanting[Dir::ToServer] } else { u16::MAX };
+        let told = if session.refused() { session.wanting[Dir::ToServer] } else { u16::MAX };
         let mut at = SessionAt { id, session };
         self.tell(&mut at, told, outside, |plugin, context| plugin.session_close(context, reason));
         self.tell(&mut at, told, outside, |plugin, context| plugin.session_destroy(context));
@@ -361,7 +361,7 @@ fn pass_without(session: &mut Session, chain: &Chain) {
         OnFault::Drop => {
             session.settled = Settled::Drop(DropReason::PluginOut);
             session.wanting = crate::base::PerDir::default();
-            session.refused = true;
+            session.refuse();
         }
     }
 }

@@ -4,8 +4,9 @@ use super::phase::Phase;
 use super::settings::Timeouts;
 use super::tcp::State;
 use super::tracker::TcpTracker;
-use crate::base::event::{AppNames, CloseReason, FlowEvent, FlowStats, TcpSummary};
+use crate::base::event::{AppNames, CloseReason, FlowEvent, FlowStats, TcpSummary, TtlRange};
 use crate::base::{Dir, DropReason, ExceptionCause, ExceptionPolicy, FlowTuple, Generation, PerDir, Time};
+use crate::decode::{Decoded, L4};
 use crate::rules::app::AppProto;
 
 /// A session's slot and the number of its use: an id of a session that has ended finds nothing.
@@ -91,15 +92,18 @@ pub struct Session {
     pub chain: u8,
     pub phase: Phase,
     pub settled: Settled,
-    pub alerted: bool,
+    pub(super) marks: u8,
     /// Tunnels around it.
     pub depth: u8,
+    pub ttl: PerDir<TtlRange>,
     /// The first exception of it that a policy acted on.
     pub exception: Option<(ExceptionCause, ExceptionPolicy)>,
-    /// A plugin refused its first packet: only those with a bit in `wanting` saw it.
-    pub refused: bool,
-    pub(super) alive: bool,
 }
+
+/// Marks of a session: flags that share a byte, for it has no more to spare.
+pub(super) const ALIVE: u8 = 1;
+const ALERTED: u8 = 2;
+const REFUSED: u8 = 4;
 
 const _: () = assert!(size_of::<Session>() <= 256);
 
@@ -115,12 +119,55 @@ impl Session {
     }
 
     pub(super) fn alive(&self) -> bool {
-        self.alive
+        self.marks & ALIVE != 0
+    }
+
+    pub fn alerted(&self) -> bool {
+        self.marks & ALERTED != 0
+    }
+
+    pub fn set_alerted(&mut self, alerted: bool) {
+        self.marks = self.marks & !ALERTED | if alerted { ALERTED } else { 0 };
+    }
+
+    /// An alert is about it, if there was one.
+    pub fn note_alert(&mut self, alerted: bool) {
+        self.set_alerted(self.alerted() || alerted);
+    }
+
+    /// A plugin refused its first packet: only those with a bit in `wanting` saw it.
+    pub fn refused(&self) -> bool {
+        self.marks & REFUSED != 0
+    }
+
+    pub fn refuse(&mut self) {
+        self.marks |= REFUSED;
     }
 
     /// Its slot is free; ids of it find nothing from now on.
     pub(super) fn bury(&mut self) {
-        self.alive = false;
+        self.marks &= !ALIVE;
+    }
+
+    /// Type and code of the direction's first packet, of an ICMP session.
+    fn icmp(&self, dir: Dir) -> Option<(u8, u8)> {
+        let is_icmp = matches!(self.tuple.proto, super::ICMP | super::ICMPV6);
+        (is_icmp && self.packets[dir] > 0).then(|| self.tcp.icmp(dir))
+    }
+
+    /// A packet of its, or an ICMP error about one.
+    pub(super) fn count(&mut self, dir: Dir, length: u32, decoded: &Decoded) {
+        if let L4::Icmp4 { kind, code, .. } | L4::Icmp6 { kind, code, .. } = decoded.l4
+            && self.packets[dir] == 0
+            && !self.is_tcp()
+        {
+            self.tcp.keep_icmp(dir, (kind, code));
+        }
+        self.packets[dir] += 1;
+        self.bytes[dir] += u64::from(length);
+        if let Some(ip) = decoded.ip {
+            self.ttl[dir].note(ip.ttl);
+        }
     }
 
     pub fn is_tcp(&self) -> bool {
@@ -161,7 +208,7 @@ impl Session {
             stats: self.stats(),
             reason,
             state: self.phase.name(),
-            alerted: self.alerted,
+            alerted: self.alerted(),
             exception: self.exception,
             action: match self.settled {
                 Settled::Drop(_) => Some("drop"),
@@ -169,6 +216,8 @@ impl Session {
                 Settled::None => None,
             },
             tcp,
+            ttl: self.ttl,
+            icmp: PerDir(Dir::BOTH.map(|dir| self.icmp(dir))),
             app: self.spoken.names(),
             outer: None,
         }

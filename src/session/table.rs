@@ -1,6 +1,6 @@
 //! The session table: fixed slots, found by tuple, ended by packets, timers, eviction or command.
 
-use super::entry::{NO_CHAIN, NO_HANDLE, Session, SessionId, Settled, Spoken};
+use super::entry::{ALIVE, NO_CHAIN, NO_HANDLE, Session, SessionId, Settled, Spoken};
 use super::flags;
 use super::index::Index;
 use super::key::{KeyHasher, direction, flow_id};
@@ -236,8 +236,7 @@ impl SessionTable {
         // An ICMP error goes to who sent the quoted packet.
         let dir = if related { dir.reversed() } else { dir };
         let session = &mut self.slots[slot as usize];
-        session.packets[dir] += 1;
-        session.bytes[dir] += u64::from(packet.length);
+        session.count(dir, packet.length, decoded);
         session.last = session.last.max(packet.time);
         session.last_packet = packet.number;
         session.seen = session.seen.max(packet.clock);
@@ -310,14 +309,12 @@ impl SessionTable {
             chain: NO_CHAIN,
             phase: Phase::New,
             settled: Settled::None,
-            alerted: false,
             depth: decoded.depth,
+            ttl: PerDir::default(),
             exception: None,
-            refused: false,
-            alive: true,
+            marks: ALIVE,
         };
-        session.packets[dir] = 1;
-        session.bytes[dir] = u64::from(packet.length);
+        session.count(dir, packet.length, decoded);
         let deadline = session.deadline(&self.settings.timeouts);
         let slot = match self.free.pop() {
             Some(slot) => {

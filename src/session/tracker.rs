@@ -189,6 +189,16 @@ impl TcpTracker {
         self.sides[dir].flags
     }
 
+    /// Of an ICMP session, which has no use for the rest: type and code of a direction's first packet.
+    pub(super) fn keep_icmp(&mut self, dir: Dir, (kind, code): (u8, u8)) {
+        let side = &mut self.sides[dir];
+        (side.flags, side.marks) = (kind, code);
+    }
+
+    pub(super) fn icmp(&self, dir: Dir) -> (u8, u8) {
+        (self.sides[dir].flags, self.sides[dir].marks)
+    }
+
     /// Both sides have ended it, or one has reset it.
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed

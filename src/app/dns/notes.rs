@@ -145,7 +145,7 @@ pub(super) fn rdata(
             value(tx, names, grouped.then_some("grouped.MX[]"), name.text());
         }
         10 => value(tx, names, grouped.then_some("grouped.NULL[]"), data),
-        16 => txt(tx, names, grouped, data),
+        16 => txt(tx, names, grouped, name.text(), record, data),
         6 => soa(tx, names, reader, name, at),
         33 => srv(tx, names, reader, name, record),
         44 => sshfp(tx, names, data),
@@ -174,18 +174,15 @@ fn address(tx: &mut Transaction, names: &Section, grouped: bool, data: &[u8]) {
     }
 }
 
-/// Strings of a length and so many bytes; the data of several are shown as one text each in the group, and the first as
-/// the record's own.
-fn txt(tx: &mut Transaction, names: &Section, grouped: bool, mut data: &[u8]) {
+/// Strings of a length and so many bytes. As in Suricata's records each is an answer of its own, under its record's name.
+fn txt(tx: &mut Transaction, names: &Section, grouped: bool, owner: &[u8], of: &Record, mut data: &[u8]) {
     let mut first = true;
     while let Some((&len, rest)) = data.split_first() {
         let (string, behind) = rest.split_at(rest.len().min(len.into()));
-        if first {
-            tx.note(names.rdata, string);
+        if !first {
+            record(tx, names, owner, of);
         }
-        if grouped {
-            tx.note("grouped.TXT[]", string);
-        }
+        value(tx, names, grouped.then_some("grouped.TXT[]"), string);
         (first, data) = (false, behind);
     }
 }

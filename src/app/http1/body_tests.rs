@@ -124,6 +124,11 @@ fn content_behind_its_end_is_told_though_no_line_ends() {
     };
     assert_eq!(told(b"id=1&x=2", b""), (one("id=1&x=2"), None));
     assert_eq!(told(b"id=1", b"&x=2\n"), (one("id=1&x=2\n"), None));
+    for capital in ["ABCDEF", "ABCDEF xyz", " A1b2", "POSTAL", "A"] {
+        assert_eq!(told(capital.as_bytes(), b"").0, one(capital).filter(|_| capital != "A"), "{capital}");
+    }
+    assert_eq!(told(b"ABC", b"DEF\n"), (one("ABCDEF\n"), None));
+    assert_eq!(told(b"PU", b"T /b HTTP/1.1\r\nHost: a\r\n\r\n"), (None, one("/b")));
     assert_eq!(told(b"PUT /b", b" HTTP/1.1\r\nHost: a\r\n\r\n").1, one("/b"));
     assert_eq!(told(b"put /b", b" HTTP/1.1\r\nHost: a\r\n\r\n").1, one("/b"));
 }

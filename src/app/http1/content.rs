@@ -45,6 +45,8 @@ struct Delivery {
     dir: Dir,
     kind: Kind,
     name: Vec<u8>,
+    /// It is that part of its file.
+    range: Option<(u64, u64)>,
     body: Option<usize>,
     file: Option<FileId>,
     begun: bool,
@@ -62,6 +64,7 @@ impl Default for Delivery {
             dir: Dir::ToServer,
             kind: Kind::Plain,
             name: Vec::new(),
+            range: None,
             body: None,
             file: None,
             begun: false,
@@ -107,6 +110,11 @@ impl Content {
         kept.extend_from_slice(name.get(..MAX_FILE_NAME).unwrap_or(name));
         *delivery = Delivery { dir, kind, name: kept, ..Delivery::default() };
         (self.used, self.size, self.failed_told) = (0, 0, false);
+    }
+
+    /// It is the part of its file between these bytes, which are among it.
+    pub(super) fn is_part(&mut self, range: Option<(u64, u64)>) {
+        self.delivery.range = range;
     }
 
     /// Whether it is a form with files.
@@ -238,6 +246,7 @@ impl Delivery {
             self.body = tx.begin(self.dir, buffer, window);
             if self.kind == Kind::File {
                 self.file = tx.open_file_of(self.dir, &self.name, self.body, window);
+                tx.file_is_part(self.file, self.range);
             }
         }
         if let Some(body) = self.body {

@@ -55,17 +55,27 @@ const REGISTERED: &[&str] = &[
     "VERSION-CONTROL",
 ];
 
+const APART: &[(&str, Method)] = &[
+    ("GET", Method::Get),
+    ("HEAD", Method::Head),
+    ("POST", Method::Post),
+    ("PUT", Method::Put),
+    ("CONNECT", Method::Connect),
+    ("OPTIONS", Method::Options),
+];
+
 impl Method {
+    /// Whether a token that begins so may be a method that is known.
+    pub(super) fn may_become(beginning: &[u8]) -> bool {
+        let apart = APART.iter().map(|(name, _)| *name);
+        apart.chain(REGISTERED.iter().copied()).any(|name| name.as_bytes().starts_with(beginning))
+    }
+
     pub(super) fn of(token: &[u8]) -> Method {
-        match token {
-            b"GET" => Method::Get,
-            b"HEAD" => Method::Head,
-            b"POST" => Method::Post,
-            b"PUT" => Method::Put,
-            b"CONNECT" => Method::Connect,
-            b"OPTIONS" => Method::Options,
-            _ if REGISTERED.iter().any(|known| known.as_bytes() == token) => Method::Registered,
-            _ => Method::Unknown,
+        if let Some((_, method)) = APART.iter().find(|(name, _)| name.as_bytes() == token) {
+            return *method;
         }
+        let registered = REGISTERED.iter().any(|known| known.as_bytes() == token);
+        if registered { Method::Registered } else { Method::Unknown }
     }
 }

@@ -43,16 +43,16 @@ pub(super) fn file_name(disposition: &[u8]) -> Option<&[u8]> {
     })
 }
 
-/// Whether a Content-Range says which bytes these are: `bytes 0-4/10`, or of an unknown whole, `bytes 0-4/*`.
-pub(in crate::app) fn is_byte_range(value: &[u8]) -> bool {
+/// The first and last byte that a Content-Range names: `bytes 0-4/10`, or of an unknown whole, `bytes 0-4/*`.
+pub(in crate::app) fn byte_range(value: &[u8]) -> Option<(u64, u64)> {
     let number = |text: &[u8]| std::str::from_utf8(text.trim_ascii()).ok()?.parse::<u64>().ok();
-    let Some((unit, range)) = value.split_at_checked(5) else { return false };
+    let (unit, range) = value.split_at_checked(5)?;
     let mut parts = range.splitn(2, |b| *b == b'/');
     let (span, whole) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default().trim_ascii());
     let mut ends = span.splitn(2, |b| *b == b'-').map(number);
-    let (Some(Some(start)), Some(Some(end))) = (ends.next(), ends.next()) else { return false };
+    let (start, end) = (ends.next()??, ends.next()??);
     let inside = whole == b"*" || number(whole).is_some_and(|whole| end < whole);
-    unit.eq_ignore_ascii_case(b"bytes") && start <= end && inside
+    (unit.eq_ignore_ascii_case(b"bytes") && start <= end && inside).then_some((start, end))
 }
 
 #[cfg(test)]

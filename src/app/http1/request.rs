@@ -141,9 +141,11 @@ impl Request {
     /// the last one, and rules are to see it before that one is over; its end will tell.
     fn tell_line(&mut self, sink: &mut Sink<'_>) {
         let line = self.message.head.unfinished();
-        let begins =
-            line.first().is_none_or(|first| first.is_ascii_uppercase() || first.is_ascii_whitespace());
-        if self.state != State::Line || self.message.tx.is_none() || begins || self.told >= line.len() {
+        if self.state != State::Line
+            || self.message.tx.is_none()
+            || begins_request(line)
+            || self.told >= line.len()
+        {
             return;
         }
         let head = std::mem::take(&mut self.message.head);
@@ -405,6 +407,14 @@ fn looks_like_request(line: &RequestLine<'_>) -> bool {
         }
         _ => true,
     }
+}
+
+/// Whether a line of which this came may yet be a request's.
+fn begins_request(line: &[u8]) -> bool {
+    let parsed = request_line(line);
+    let cut = parsed.uri.is_empty() && !line.last().is_some_and(u8::is_ascii_whitespace);
+    parsed.method.is_empty()
+        || if cut { Method::may_become(parsed.method) } else { looks_like_request(&parsed) }
 }
 
 fn line_events(parsed: &RequestLine<'_>, line: &Line, tx: &mut Transaction) {

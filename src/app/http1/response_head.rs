@@ -88,7 +88,7 @@ impl Response {
         message.with_tx(sink, |tx| {
             publish::head(message, line, raw, tx);
             let range = message.fields.first(Known::ContentRange);
-            if self.status == Some(206) && range.is_some_and(|range| !params::is_byte_range(range)) {
+            if self.status == Some(206) && range.is_some_and(|range| params::byte_range(range).is_none()) {
                 tx.event(DIR, "http.range_invalid");
             }
             notes::response_head(&message.fields, tx);
@@ -109,6 +109,8 @@ impl Response {
         let Message { fields, content, .. } = &mut self.message;
         let told = fields.first(Known::ContentDisposition).and_then(params::file_name);
         content.begin(DIR, Kind::File, told.unwrap_or(&self.path));
+        let range = fields.first(Known::ContentRange).filter(|_| self.status == Some(206));
+        content.is_part(range.and_then(params::byte_range));
     }
 
     fn framing(&self, sink: &mut Sink<'_>) -> Framing {

@@ -2,6 +2,7 @@
 
 use super::hpack::Fields;
 use crate::app::http1::coding::{Coding, Layer};
+use crate::app::http1::params;
 use crate::app::limits::Limits;
 use crate::app::{FileId, Sink, Transaction, TxId};
 use crate::base::Dir;
@@ -26,6 +27,8 @@ pub struct Body {
     made: u64,
     failed: bool,
     name: Vec<u8>,
+    /// It is that part of its file.
+    range: Option<(u64, u64)>,
     streamed: Option<usize>,
     file: Option<FileId>,
 }
@@ -33,15 +36,17 @@ pub struct Body {
 impl Body {
     pub fn clear(&mut self) {
         self.name.clear();
-        (self.begun, self.streamed, self.file) = Default::default();
+        (self.begun, self.range, self.streamed, self.file) = Default::default();
         (self.is_coded, self.came, self.made, self.failed) = Default::default();
         if let Some(layer) = &mut self.layer {
             layer.forget_window();
         }
     }
 
-    /// The message's header fields: how its content is coded.
-    pub fn coding(&mut self, fields: &Fields) {
+    /// The message's header fields: how its content is coded, and which part of a file it is.
+    pub fn headers(&mut self, fields: &Fields) {
+        let partial = fields.get(b":status") == Some(b"206");
+        self.range = fields.get(b"content-range").filter(|_| partial).and_then(params::byte_range);
         let name = fields.get(b"content-encoding").unwrap_or_default();
         let coding = match name.trim_ascii() {
             name if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => {
@@ -79,6 +84,7 @@ impl Body {
             self.begun = true;
             self.streamed = tx.begin(dir, buffer, window);
             self.file = tx.open_file_of(dir, &self.name, self.streamed, window);
+            tx.file_is_part(self.file, self.range);
         }
         self.came = self.came.saturating_add(bytes.len() as u64);
         self.decode(Some(bytes), dir, tx, limits);

@@ -346,7 +346,7 @@ impl Http2 {
             }
         }
         if !is_trailer && !block.is_promise {
-            stream.body[dir].coding(fields);
+            stream.body[dir].headers(fields);
             stream.doh.headers(dir, fields, stream.tx, sink);
         }
         if block.ends_stream {

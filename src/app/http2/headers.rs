@@ -83,7 +83,7 @@ pub fn put(tx: &mut Transaction, dir: Dir, fields: &Fields, is_trailer: bool) {
     });
     if dir == Dir::ToServer {
         host(tx, fields);
-    } else if fields.get(b"content-range").is_some_and(|range| !params::is_byte_range(range)) {
+    } else if fields.get(b"content-range").is_some_and(|range| params::byte_range(range).is_none()) {
         tx.event(dir, "http2.invalid_range");
     }
     note(tx, dir, fields);

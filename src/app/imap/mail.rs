@@ -1,6 +1,6 @@
 //! A mail on its way into its transaction: header fields under their normal names, the body as it came, attachments as files.
 
-use crate::app::mime::{Fault, Message, Reader};
+use crate::app::mime::{Attached, Fault, Message, Reader};
 use crate::app::{FileId, Limits, Line, Transaction, Window};
 use crate::base::Dir;
 use crate::rules::context::{self, BufferId};
@@ -129,20 +129,9 @@ impl Reader for Sorter<'_> {
         self.tx.put(self.dir, VALUE, value);
     }
 
-    fn attachment(&mut self, name: &[u8]) {
-        *self.file = self.tx.open_file(self.dir, name, self.window);
-    }
-
-    fn attachment_data(&mut self, bytes: &[u8]) {
-        if let Some(file) = *self.file {
-            self.tx.grow_file(file, bytes);
-        }
-    }
-
-    fn attachment_end(&mut self, whole: bool) {
-        if let Some(file) = self.file.take() {
-            self.tx.close_file(file, !whole);
-        }
+    fn attached(&mut self) -> Option<Attached<'_>> {
+        let Sorter { dir, tx, file, window, .. } = self;
+        Some(Attached { tx, dir: *dir, window: *window, file })
     }
 
     // IMAP has no events for what is amiss in a mail.

@@ -3,6 +3,7 @@
 //! Owes: the fields of the message's own header, unfolded; its attachments, decoded; the text of its readable parts; and
 //! what is amiss. Keeps a field and a line's end, never a body. What is malformed is read on as mail readers do.
 
+mod attached;
 mod field;
 mod part;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 mod transfer;
 mod urls;
 
+pub use attached::Attached;
 pub use urls::Urls;
 
 use super::lines::Line;
@@ -50,10 +52,18 @@ pub trait Reader {
     fn field(&mut self, name: &[u8], value: &[u8]);
     /// The message's own header is over.
     fn header_end(&mut self) {}
+    /// Where attachments go as files.
+    fn attached(&mut self) -> Option<Attached<'_>>;
     /// An attachment begins; its name may be empty.
-    fn attachment(&mut self, name: &[u8]);
-    fn attachment_data(&mut self, bytes: &[u8]);
-    fn attachment_end(&mut self, whole: bool);
+    fn attachment(&mut self, name: &[u8]) {
+        self.attached().into_iter().for_each(|attached| attached.begin(name));
+    }
+    fn attachment_data(&mut self, bytes: &[u8]) {
+        self.attached().into_iter().for_each(|attached| attached.data(bytes));
+    }
+    fn attachment_end(&mut self, whole: bool) {
+        self.attached().into_iter().for_each(|attached| attached.end(whole));
+    }
     /// Decoded text of a part that is to be read.
     fn text(&mut self, _bytes: &[u8]) {}
     fn text_end(&mut self) {}

@@ -22,6 +22,10 @@ impl Reader for Told {
         self.header_ends += 1;
     }
 
+    fn attached(&mut self) -> Option<Attached<'_>> {
+        None
+    }
+
     fn attachment(&mut self, name: &[u8]) {
         self.files.push((String::from_utf8_lossy(name).into_owned(), Vec::new(), None));
     }

@@ -1,6 +1,6 @@
 //! A mail on its way to the client: its attachments are files.
 
-use crate::app::mime::{Fault, Message, Reader};
+use crate::app::mime::{Attached, Fault, Message, Reader};
 use crate::app::{FileId, Limits, Line, Transaction, Window};
 use crate::base::Dir;
 
@@ -48,20 +48,9 @@ struct Sorter<'a> {
 impl Reader for Sorter<'_> {
     fn field(&mut self, _name: &[u8], _value: &[u8]) {}
 
-    fn attachment(&mut self, name: &[u8]) {
-        *self.file = self.tx.open_file(Dir::ToClient, name, self.window);
-    }
-
-    fn attachment_data(&mut self, bytes: &[u8]) {
-        if let Some(file) = *self.file {
-            self.tx.grow_file(file, bytes);
-        }
-    }
-
-    fn attachment_end(&mut self, whole: bool) {
-        if let Some(file) = self.file.take() {
-            self.tx.close_file(file, !whole);
-        }
+    fn attached(&mut self) -> Option<Attached<'_>> {
+        let Sorter { tx, file, window, .. } = self;
+        Some(Attached { tx, dir: Dir::ToClient, window: *window, file })
     }
 
     // POP3 has no events for what is amiss in a mail.

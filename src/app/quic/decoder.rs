@@ -1,6 +1,7 @@
 //! The decoder: initial packets of both directions until both hellos are there.
 
 use super::crypto::Stream;
+use super::extensions;
 use super::google::{self, Public};
 use super::header::{Kind, Long, write_version};
 use super::keys::{self, Keys};
@@ -180,6 +181,7 @@ fn put_client(tx: &mut Transaction, hello: &ClientHello<'_>, text: &mut Vec<u8>,
     ja4(hello, Carrier::Quic, numbers, text);
     tx.put(dir, JA4_HASH, text);
     tx.note("ja4", text);
+    extensions::note(tx, hello);
 }
 
 fn put_server(tx: &mut Transaction, hello: &ServerHello<'_>, text: &mut Vec<u8>) {

@@ -6,6 +6,7 @@
 
 mod crypto;
 mod decoder;
+mod extensions;
 mod google;
 mod header;
 mod keys;

@@ -2,7 +2,7 @@ use super::decoder::Quic;
 use super::keys::{self, Keys};
 use super::probe;
 use crate::app::fixture::Bench;
-use crate::app::{Next, Probe};
+use crate::app::{Next, NoteRef, Probe};
 use crate::base::Dir::{ToClient, ToServer};
 use crate::rules::app::AppProto;
 use proptest::prelude::*;
@@ -70,6 +70,33 @@ fn the_hellos_of_first_packets_are_read() {
         assert!(bench.complete(0, ToServer) && bench.complete(0, ToClient));
         assert_eq!(bench.texts(0, "quic.pdu").len(), 2);
     }
+}
+
+#[test]
+fn a_record_names_the_clients_extensions() {
+    let [client, _] = keys::derive(1, &DESTINATION).unwrap();
+    let mut bench = bench();
+    bench.data(ToServer, &initial(&client, 1, 0, &crypto(0, &client_hello(b"quic.here"))));
+    let tx = bench.transactions.iter().next().unwrap();
+    let notes: Vec<String> = tx
+        .notes()
+        .filter(|(name, _)| name.starts_with("extensions"))
+        .map(|(name, value)| match value {
+            NoteRef::Number(number) => format!("{name} {number}"),
+            NoteRef::Text(text) => format!("{name} {}", String::from_utf8_lossy(text)),
+            _ => name.to_owned(),
+        })
+        .collect();
+    let expected = [
+        "extensions[]",
+        "extensions[].name server_name",
+        "extensions[].type 0",
+        "extensions[].values[] quic.here",
+        "extensions[]",
+        "extensions[].name supported_versions",
+        "extensions[].type 43",
+    ];
+    assert_eq!(notes, expected);
 }
 
 /// RFC 9001, appendix A.3.

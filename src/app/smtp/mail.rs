@@ -1,6 +1,6 @@
 //! A mail on its way into its transaction: fields, attachments, URLs, the body's sum.
 
-use crate::app::mime::{Fault, Message, Reader, Urls};
+use crate::app::mime::{Attached, Fault, Message, Reader, Urls};
 use crate::app::{FileId, Limits, Line, Transaction, Window};
 use crate::base::Dir;
 use crate::rules::context::{self, BufferId};
@@ -170,22 +170,15 @@ impl Reader for Sorter<'_> {
         self.tx.advance(Dir::ToServer, HEADER);
     }
 
+    fn attached(&mut self) -> Option<Attached<'_>> {
+        let Sorter { tx, file, window, .. } = self;
+        Some(Attached { tx, dir: Dir::ToServer, window: *window, file })
+    }
+
     fn attachment(&mut self, name: &[u8]) {
-        *self.file = self.tx.open_file(Dir::ToServer, name, self.window);
+        self.attached().into_iter().for_each(|attached| attached.begin(name));
         if !name.is_empty() {
             self.tx.note("email.attachment[]", name);
-        }
-    }
-
-    fn attachment_data(&mut self, bytes: &[u8]) {
-        if let Some(file) = *self.file {
-            self.tx.grow_file(file, bytes);
-        }
-    }
-
-    fn attachment_end(&mut self, whole: bool) {
-        if let Some(file) = self.file.take() {
-            self.tx.close_file(file, !whole);
         }
     }
 

@@ -43,6 +43,8 @@ pub struct File {
     data: Option<usize>,
     /// Who opened it has them grow.
     shared: bool,
+    /// It is a part of a larger one: its first and last byte there.
+    pub part: Option<(u64, u64)>,
     /// Bytes, with those that are missing.
     pub size: u64,
     pub closed: bool,
@@ -125,6 +127,7 @@ impl Transaction {
             name: kept,
             data,
             shared,
+            part: None,
             size: 0,
             closed: false,
             truncated: false,
@@ -136,6 +139,13 @@ impl Transaction {
         few::push(&mut self.files, file);
         self.touch(dir);
         Some(FileId(self.files.len() as u16 - 1))
+    }
+
+    /// The file is that part of a larger one.
+    pub fn file_is_part(&mut self, id: Option<FileId>, part: Option<(u64, u64)>) {
+        if let Some(file) = id.and_then(|id| self.files.get_mut(usize::from(id.0))) {
+            file.part = part;
+        }
     }
 
     pub fn grow_file(&mut self, id: FileId, bytes: &[u8]) {

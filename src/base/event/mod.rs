@@ -44,6 +44,27 @@ pub enum Cause {
     Ending,
 }
 
+/// The least and the most that the time to live (of IPv6: the hop limit) of one direction's packets was.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct TtlRange {
+    pub least: u8,
+    pub most: u8,
+}
+
+impl Default for TtlRange {
+    /// Of no packets.
+    fn default() -> TtlRange {
+        TtlRange { least: u8::MAX, most: 0 }
+    }
+}
+
+impl TtlRange {
+    #[inline]
+    pub fn note(&mut self, ttl: u8) {
+        (self.least, self.most) = (self.least.min(ttl), self.most.max(ttl));
+    }
+}
+
 /// How a session stood at the time of an event.
 #[derive(Copy, Clone, Debug, Default)]
 pub struct FlowStats {
@@ -184,6 +205,9 @@ pub struct FlowEvent {
     /// What was settled for all of it, `drop` or `pass`, if anything was.
     pub action: Option<&'static str>,
     pub tcp: Option<TcpSummary>,
+    pub ttl: PerDir<TtlRange>,
+    /// Of ICMP: type and code of each direction's first packet.
+    pub icmp: PerDir<Option<(u8, u8)>>,
     pub app: AppNames,
     /// The packet around those of a session in a tunnel.
     pub outer: Option<Outer>,

@@ -209,6 +209,7 @@ pub(super) fn sessions(s: &p::SessionsReply) -> Answer {
             "bytes_to_server": x.bytes_to_server,
             "bytes_to_client": x.bytes_to_client,
             "generation": x.generation,
+            "vlan": x.vlans,
         }));
     }
     Answer { json: Value::Array(json), table: table.to_string() }

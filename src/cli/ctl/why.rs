@@ -73,6 +73,12 @@ fn socket(address: &str, port: u32) -> String {
     if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
 }
 
+/// In which VLANs, outermost first; nothing for none.
+fn tagged(vlans: &[u32]) -> String {
+    let ids: Vec<String> = vlans.iter().map(u32::to_string).collect();
+    if ids.is_empty() { String::new() } else { format!(" in VLAN {}", ids.join(".")) }
+}
+
 fn answer(reply: &p::WhyReply) -> Answer {
     let sessions = show::sessions(&p::SessionsReply { sessions: reply.sessions.clone() });
     let mut table = String::new();
@@ -81,8 +87,14 @@ fn answer(reply: &p::WhyReply) -> Answer {
         let packets = s.packets_to_server + s.packets_to_client;
         let _ = writeln!(
             table,
-            "session {} {} {client} -> {server} lives on worker {}: {}, verdict {}, {packets} packets, rules of generation {}",
-            s.flow_id, s.proto, s.worker, s.state, s.verdict, s.generation
+            "session {} {} {client} -> {server}{} lives on worker {}: {}, verdict {}, {packets} packets, rules of generation {}",
+            s.flow_id,
+            s.proto,
+            tagged(&s.vlans),
+            s.worker,
+            s.state,
+            s.verdict,
+            s.generation
         );
     }
     for drop in &reply.drops {
@@ -101,10 +113,11 @@ fn answer(reply: &p::WhyReply) -> Answer {
 /// A few lines for people.
 fn told(d: &p::DropStory) -> String {
     let ends = format!(
-        "{} {} -> {}",
+        "{} {} -> {}{}",
         d.proto,
         socket(&d.source, d.source_port),
-        socket(&d.destination, d.destination_port)
+        socket(&d.destination, d.destination_port),
+        tagged(&d.vlans)
     );
     let what = if d.spared == d.frames { "would be dropped" } else { "dropped" };
     let mut out = format!("{ends}: {what}: {} ({})\n", d.reason, d.help);
@@ -176,6 +189,7 @@ fn drop_json(d: &p::DropStory) -> Value {
         "last": show::stamp(d.last),
         "frames": d.frames,
         "would_drop": d.spared,
+        "vlan": d.vlans,
     })
 }
 

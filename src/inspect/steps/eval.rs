@@ -35,7 +35,7 @@ pub(crate) fn evaluate(
     caches: &mut PcreCaches,
 ) -> Verdict {
     let mut run = Run { program, subject, budget, caches, variables: Variables::default() };
-    match run.step(0, 0, i64::MIN) {
+    match run.run() {
         Ok(()) => Verdict::Match,
         Err(Miss::Spent) => Verdict::OutOfBudget,
         Err(_) => Verdict::NoMatch,
@@ -51,6 +51,11 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
+    fn run(&mut self) -> Result<(), Miss> {
+        let fits = self.subject.length.is_none_or(|length| self.program.fits(length));
+        if fits { self.step(0, 0, i64::MIN) } else { Err(Miss::Hard) }
+    }
+
     /// Step `n` and all behind it; the step before ended at `last`, the furthest place of the chain is `reach`.
     fn step(&mut self, n: usize, last: i64, reach: i64) -> Result<(), Miss> {
         let program = self.program;
@@ -74,10 +79,6 @@ impl Run<'_> {
             Op::IsDataAt(is) => {
                 let at = bytes::is_data_at(is, subject, last, variables).ok_or(miss(op.is_relative()))?;
                 return self.step(n + 1, last, if is.negated { reach } else { reach.max(at) });
-            }
-            Op::BufferSize(size) => {
-                let fits = size.contains(subject.bytes.len() as u64);
-                return if fits { self.step(n + 1, last, reach) } else { Err(Miss::Hard) };
             }
         };
         let moved = moved.ok_or(miss(op.is_relative()))?;
@@ -120,7 +121,7 @@ impl Run<'_> {
         let verdict = if base64::decode(text, Base64Mode::Rfc4648, room, &mut decoded) {
             let (program, subject) = (&op.program, Subject::whole(&decoded));
             let (budget, caches) = (&mut *self.budget, &mut *self.caches);
-            Run { program, subject, budget, caches, variables: self.variables }.step(0, 0, i64::MIN)
+            Run { program, subject, budget, caches, variables: self.variables }.run()
         } else {
             Err(missed)
         };

@@ -20,7 +20,7 @@ mod tests;
 
 pub(crate) use eval::{Verdict, evaluate};
 pub(crate) use pcre::{Memory, PcreCaches, Pcres};
-pub(crate) use program::Program;
+pub(crate) use program::{Need, Program};
 pub(crate) use subject::Subject;
 
 /// Work that may still be done for the present packet, in units of one step or 64 bytes searched.

@@ -48,6 +48,17 @@ pub(super) struct Base64Op {
     pub(super) program: Program,
 }
 
+/// How much of a growing buffer must be there for a step to be asked of it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Need {
+    /// Whatever is there: further bytes cannot take back that it holds.
+    Beginning,
+    /// The minimal size: further bytes could take it back, and Suricata concludes from so many.
+    Enough,
+    /// All: it asks where the buffer ends.
+    End,
+}
+
 #[derive(Debug)]
 pub(super) enum Op {
     Content(ContentOp),
@@ -57,7 +68,6 @@ pub(super) enum Op {
     ByteExtract(ByteExtract),
     ByteMath(ByteMath),
     IsDataAt(IsDataAt),
-    BufferSize(NumRange),
     Base64(Box<Base64Op>),
     Entropy(EntropyTest),
     Asn1(Asn1Test),
@@ -76,7 +86,7 @@ impl Op {
             Op::IsDataAt(is) => is.relative,
             Op::Base64(base64) => base64.relative,
             Op::Asn1(asn1) => asn1.relative,
-            Op::BufferSize(_) | Op::Entropy(_) => false,
+            Op::Entropy(_) => false,
         }
     }
 
@@ -88,17 +98,20 @@ impl Op {
             Op::ByteTest(_) | Op::ByteJump(_) | Op::ByteExtract(_) | Op::ByteMath(_) => true,
             Op::IsDataAt(is) => !is.negated,
             Op::Base64(_) => true,
-            Op::BufferSize(_) | Op::Entropy(_) | Op::Asn1(_) => false,
+            Op::Entropy(_) | Op::Asn1(_) => false,
         }
     }
 
-    /// Whether further bytes of its buffer cannot take it back.
-    fn lasts(&self) -> bool {
+    /// How much of a growing buffer it is asked of.
+    fn need(&self) -> Need {
         match self {
-            Op::Content(op) => !op.negated && !op.ends_with,
-            Op::ByteJump(jump) => !jump.from_end,
-            Op::Base64(base64) => base64.program.lasts,
-            op => op.has_a_place(),
+            Op::Content(op) if op.ends_with => Need::End,
+            Op::ByteJump(jump) if jump.from_end => Need::End,
+            Op::IsDataAt(is) if is.negated => Need::End,
+            Op::Base64(base64) if base64.program.sizes.is_empty() => base64.program.need,
+            Op::Base64(_) => Need::End,
+            op if op.has_a_place() => Need::Beginning,
+            _ => Need::Enough,
         }
     }
 }
@@ -115,12 +128,13 @@ pub(crate) struct SetOp {
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(super) ops: Box<[Op]>,
+    /// How long the buffer must be, all of them.
+    sizes: Box<[NumRange]>,
     /// Asked of the whole buffer when the steps hold.
     pub(super) sets: Box<[SetOp]>,
     /// No step's match has a place: such a program holds of a buffer as a whole.
     pub(super) placeless: bool,
-    /// What holds of a buffer's beginning holds of all of it: nothing is asked for that further bytes could take back.
-    lasts: bool,
+    need: Need,
 }
 
 impl Program {
@@ -132,14 +146,33 @@ impl Program {
             _ => None,
         });
         let sets: Box<[SetOp]> = sets.collect();
+        let sizes = steps.iter().filter_map(|step| match step {
+            Step::BufferSize(size) => Some(*size),
+            _ => None,
+        });
         let placeless = !ops.iter().any(Op::has_a_place);
-        let lasts = sets.is_empty() && ops.iter().all(Op::lasts);
-        Program { ops, sets, placeless, lasts }
+        let of_sets = if sets.is_empty() { Need::Beginning } else { Need::Enough };
+        let need = ops.iter().map(Op::need).fold(of_sets, Need::max);
+        Program { ops, sizes: sizes.collect(), sets, placeless, need }
     }
 
-    /// Whether a growing buffer need not be waited for.
-    pub(crate) fn lasts(&self) -> bool {
-        self.lasts
+    /// What its steps ask of a growing buffer, sizes apart.
+    pub(crate) fn need(&self) -> Need {
+        self.need
+    }
+
+    pub(crate) fn is_sized(&self) -> bool {
+        !self.sizes.is_empty()
+    }
+
+    /// Whether a buffer of that length is as long as it must be.
+    pub(crate) fn fits(&self, length: u64) -> bool {
+        self.sizes.iter().all(|size| size.contains(length))
+    }
+
+    /// The same of a buffer of which that much is there, and more may come.
+    pub(crate) fn fits_however_long(&self, length: u64) -> bool {
+        self.sizes.iter().all(|size| size.contains(length) && !size.negated && size.high == u64::MAX)
     }
 
     pub(crate) fn sets(&self) -> &[SetOp] {
@@ -170,7 +203,6 @@ fn op(step: &Step, pcres: &Pcres) -> Option<Op> {
         Step::ByteExtract(extract) => Op::ByteExtract(extract.clone()),
         Step::ByteMath(math) => Op::ByteMath(math.clone()),
         Step::IsDataAt(is) => Op::IsDataAt(is.clone()),
-        Step::BufferSize(size) => Op::BufferSize(*size),
         Step::Base64(base64) => Op::Base64(Box::new(Base64Op {
             bytes: base64.bytes,
             offset: base64.offset,
@@ -179,7 +211,7 @@ fn op(step: &Step, pcres: &Pcres) -> Option<Op> {
         })),
         Step::Entropy(test) => Op::Entropy(*test),
         Step::Asn1(test) => Op::Asn1(*test),
-        Step::Dataset(_) => return None,
+        Step::BufferSize(_) | Step::Dataset(_) => return None,
     })
 }
 

@@ -10,6 +10,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) base: u64,
     /// Bytes before this one were inspected earlier: a match must reach past them.
     pub(crate) fresh_from: usize,
+    /// Of the whole; `None` while it grows: sizes are not asked.
+    pub(super) length: Option<u64>,
     /// How the message that it is part of writes its numbers, where that is known.
     pub(crate) order: Option<Endian>,
 }
@@ -22,7 +24,12 @@ impl<'a> Subject<'a> {
 
     /// Bytes from the place `base` on, of which those before the index `fresh_from` were inspected.
     pub(crate) fn window(bytes: &'a [u8], base: u64, fresh_from: usize) -> Subject<'a> {
-        Subject { bytes, base, fresh_from, order: None }
+        let length = Some(base.saturating_add(bytes.len() as u64));
+        Subject { bytes, base, fresh_from, length, order: None }
+    }
+
+    pub(crate) fn of_length(self, length: Option<u64>) -> Subject<'a> {
+        Subject { length, ..self }
     }
 
     pub(crate) fn in_order(self, order: Endian) -> Subject<'a> {

@@ -13,6 +13,8 @@ pub struct NetflowPart {
     end: Stamp,
     /// Seconds.
     age: u64,
+    min_ttl: u8,
+    max_ttl: u8,
 }
 
 impl NetflowPart {
@@ -23,6 +25,8 @@ impl NetflowPart {
             bytes: stats.bytes[dir],
             start: Stamp(stats.start),
             end: Stamp(stats.last),
+            min_ttl: flow.ttl[dir].least,
+            max_ttl: flow.ttl[dir].most,
             age: stats.last.secs().saturating_sub(stats.start.secs()),
         }
     }

@@ -126,11 +126,6 @@ fn is_ip(tuple: &FlowTuple) -> bool {
     tuple.src.0 != 0 || tuple.dst.0 != 0 || tuple.proto != 0
 }
 
-/// The VLAN ids of a tuple's context, outermost first (12 bits each).
-fn vlans(context: u64) -> Vec<u16> {
-    (0..3).map(|i| ((context >> (12 * i)) & 0xfff) as u16).take_while(|id| *id != 0).collect()
-}
-
 /// What is the same for all records of packets and sessions.
 #[derive(Debug, Serialize)]
 pub struct Record<'a> {
@@ -154,6 +149,10 @@ pub struct Record<'a> {
     icmp_type: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     icmp_code: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_icmp_type: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_icmp_code: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pkt_src: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -232,12 +231,14 @@ impl<'a> Record<'a> {
             in_iface: iface.filter(|_| !capture),
             pcap_cnt: tunnel::number(origin.packet, origin.cause, medium),
             event_type,
-            vlan: vlans(tuple.context),
+            vlan: tuple.vlans().collect(),
             ends: Ends::of(tuple),
             proto: ip.then(|| proto_name(tuple.proto)),
             ip_v: ip.then_some(tuple.family as u8),
             icmp_type: origin.icmp.map(|(kind, _)| kind),
             icmp_code: origin.icmp.map(|(_, code)| code),
+            response_icmp_type: None,
+            response_icmp_code: None,
             pkt_src: Some(origin).filter(|o| o.packet != 0).and_then(tunnel::source),
             tunnel: None,
             alert: None,
@@ -307,7 +308,13 @@ impl<'a> Record<'a> {
         self
     }
 
+    fn icmp(&mut self, of: Option<(u8, u8)>) {
+        (self.icmp_type, self.icmp_code) = of.unzip();
+    }
+
     pub fn ended(mut self, flow: &FlowEvent) -> Record<'a> {
+        self.icmp(flow.icmp[Dir::ToServer]);
+        (self.response_icmp_type, self.response_icmp_code) = flow.icmp[Dir::ToClient].unzip();
         self.flow = Some(FlowPart::ended(flow));
         self.tcp = flow.tcp.as_ref().map(TcpPart::new);
         self.app = AppPart::new(&flow.app);
@@ -317,6 +324,7 @@ impl<'a> Record<'a> {
 
     /// One direction of an ended session.
     pub fn one_way(mut self, flow: &FlowEvent, dir: Dir) -> Record<'a> {
+        self.icmp(flow.icmp[dir]);
         self.netflow = Some(NetflowPart::new(flow, dir));
         self.tcp = flow.tcp.as_ref().map(|tcp| TcpPart::one_way(tcp, dir));
         self.app = AppPart { app_proto: flow.app.proto, ..AppPart::default() };

@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::event::{
     AlertEvent, AppEvent, AppKind, AppNames, Cause, CloseReason, DropEvent, FlowEvent, FlowStats, Headers,
-    IpHeader, Origin, TcpSummary, UpperHeader,
+    IpHeader, Origin, TcpSummary, TtlRange, UpperHeader,
 };
 use crate::base::{Addr, Anomaly, Dir, DropReason, FlowTuple, Outer, PerDir, PortId, TunnelKind};
 use serde_json::{Value, json};
@@ -78,6 +78,8 @@ fn flow_event() -> FlowEvent {
         exception: None,
         action: None,
         tcp: Some(TcpSummary { flags: PerDir([0x1b, 0x12]), state: "closed" }),
+        ttl: PerDir([TtlRange { least: 63, most: 64 }, TtlRange { least: 50, most: 55 }]),
+        icmp: PerDir::default(),
         app: AppNames::default(),
         outer: None,
     }
@@ -168,6 +170,8 @@ fn netflow_has_a_record_for_each_direction_that_was_used() {
             "start": "2026-11-21T01:38:20.000000+0000",
             "end": "2026-11-21T01:39:33.000000+0000",
             "age": 73,
+            "min_ttl": 50,
+            "max_ttl": 55,
         },
         "tcp": { "tcp_flags": "12", "syn": true, "ack": true },
     });

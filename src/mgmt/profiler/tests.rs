@@ -44,6 +44,8 @@ fn flow(client: [u8; 4], at: u64, packets: [u64; 2], flags: u8) -> Event {
         exception: None,
         action: None,
         tcp,
+        ttl: PerDir::default(),
+        icmp: PerDir::default(),
         app,
     });
     Event { origin: Origin { tuple, ..Origin::default() }, body }

@@ -3,24 +3,16 @@
 use super::fault::invalid;
 use super::proto as p;
 use super::service::Service;
+use super::telling::{Source, tell};
 use crate::mgmt::config::EventType;
 use crate::mgmt::listening::Listener;
 use p::events_reply::What;
 use std::time::Duration;
-use tokio::sync::mpsc::Sender;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status as Fault};
 
-/// Between two looks at what waits.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// Records taken at one look.
-const AT_ONCE: usize = 256;
-
 /// Replies on their way to the client; more wait on its shelf, within its bound.
 const ON_THE_WAY: usize = 64;
-
-type Replies = Sender<Result<p::EventsReply, Fault>>;
 
 fn types(names: &[String]) -> Result<Vec<EventType>, Fault> {
     let known = |name: &String| {
@@ -56,35 +48,20 @@ impl p::events_server::Events for Service {
     }
 }
 
-async fn tell(listener: Listener, mut left: u64, span: Option<Duration>, replies: Replies) {
-    let end = async {
-        match span {
-            Some(span) => tokio::time::sleep(span).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::pin!(end);
-    while left > 0 {
-        let most = AT_ONCE.min(usize::try_from(left).unwrap_or(usize::MAX));
-        let lines = listener.take(most);
-        let quiet = lines.is_empty();
-        left = left.saturating_sub(lines.len() as u64);
-        for line in lines {
-            let record = String::from_utf8_lossy(&line).into_owned();
-            if replies.send(Ok(reply(What::Record(record)))).await.is_err() {
-                return; // nobody listens any more
-            }
-        }
-        tokio::select! {
-            () = &mut end => break,
-            () = replies.closed() => return,
-            () = tokio::time::sleep(LOOK), if quiet => {}
-            () = tokio::task::yield_now(), if !quiet => {}
-        }
+impl Source for Listener {
+    type Reply = p::EventsReply;
+
+    const LOOK: Duration = Duration::from_millis(20);
+
+    fn take(&mut self, most: usize) -> impl Iterator<Item = p::EventsReply> + Send {
+        let record = |line: Vec<u8>| String::from_utf8_lossy(&line).into_owned();
+        Listener::take(self, most).into_iter().map(move |line| reply(What::Record(record(line))))
     }
-    let counts = listener.counts();
-    let end = p::EventsEnd { seen: counts.generated, lost: counts.lost };
-    let _ = replies.send(Ok(reply(What::End(end)))).await; // as above
+
+    fn end(&mut self) -> p::EventsReply {
+        let counts = self.counts();
+        reply(What::End(p::EventsEnd { seen: counts.generated, lost: counts.lost }))
+    }
 }
 
 fn reply(what: What) -> p::EventsReply {

@@ -17,6 +17,7 @@ mod service;
 mod services;
 mod shadow;
 pub mod socket;
+mod telling;
 pub mod tls;
 mod why;
 

@@ -2,21 +2,15 @@
 
 use super::proto as p;
 use super::service::Service;
+use super::telling::{Source, tell};
 use crate::io::clock::wall;
 use crate::mgmt::control::Control;
 use crate::mgmt::watching::{Feed, Shown, WatchRequest};
 use p::watch_reply::What;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::Sender;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status as Fault};
-
-/// Between two looks into the workers' rings.
-const LOOK: Duration = Duration::from_millis(5);
-
-/// Packets taken at one look.
-const AT_ONCE: usize = 256;
 
 /// Replies on their way to the client; more wait in the workers' rings.
 const ON_THE_WAY: usize = 512;
@@ -24,8 +18,6 @@ const ON_THE_WAY: usize = 512;
 const DEFAULT_COUNT: u64 = 10_000;
 const DEFAULT_SPAN: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(86_400);
-
-type Replies = Sender<Result<p::WatchReply, Fault>>;
 
 #[tonic::async_trait]
 impl p::packets_server::Packets for Service {
@@ -44,7 +36,8 @@ impl p::packets_server::Packets for Service {
         let begin = p::WatchReply { what: Some(What::Begin(p::WatchBegin { ports })) };
         // There is room.
         let _ = replies.try_send(Ok(begin));
-        tokio::spawn(show(Watched { control: self.control(), id, feed }, count, span, replies));
+        let watched = Watched { control: self.control(), id, feed };
+        tokio::spawn(tell(watched, count, Some(span), replies));
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 }
@@ -64,30 +57,20 @@ impl Drop for Watched {
     }
 }
 
-async fn show(mut watched: Watched, count: u64, span: Duration, replies: Replies) {
-    let end = tokio::time::sleep(span);
-    tokio::pin!(end);
-    let mut left = count;
-    while left > 0 {
-        let most = AT_ONCE.min(usize::try_from(left).unwrap_or(usize::MAX));
-        let shown = watched.feed.take(most);
-        let quiet = shown.is_empty();
-        left = left.saturating_sub(shown.len() as u64);
-        for packet in shown {
-            if replies.send(Ok(reply(packet))).await.is_err() {
-                return; // nobody listens any more
-            }
-        }
-        tokio::select! {
-            () = &mut end => break,
-            () = replies.closed() => return,
-            () = tokio::time::sleep(LOOK), if quiet => {}
-            () = tokio::task::yield_now(), if !quiet => {}
-        }
+impl Source for Watched {
+    type Reply = p::WatchReply;
+
+    const LOOK: Duration = Duration::from_millis(5);
+
+    fn take(&mut self, most: usize) -> impl Iterator<Item = p::WatchReply> + Send {
+        self.feed.take(most).into_iter().map(reply)
     }
-    let totals = watched.feed.totals();
-    let end = p::WatchEnd { seen: totals.seen, lost: totals.lost };
-    let _ = replies.send(Ok(p::WatchReply { what: Some(What::End(end)) })).await; // as above
+
+    fn end(&mut self) -> p::WatchReply {
+        let totals = self.feed.totals();
+        let end = p::WatchEnd { seen: totals.seen, lost: totals.lost };
+        p::WatchReply { what: Some(What::End(end)) }
+    }
 }
 
 fn reply(shown: Shown) -> p::WatchReply {

@@ -417,6 +417,7 @@ impl From<SessionInfo> for p::Session {
             bytes_to_client: s.bytes[ToClient],
             generation: s.generation,
             application: s.app,
+            vlans: s.tuple.vlans().map(u32::from).collect(),
         }
     }
 }

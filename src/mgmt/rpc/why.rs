@@ -58,5 +58,6 @@ fn story(s: DropStory) -> p::DropStory {
         last: wall(s.last).micros(),
         frames: s.frames,
         spared: s.spared,
+        vlans: s.tuple.vlans().map(u32::from).collect(),
     }
 }

@@ -146,6 +146,12 @@ fn older_spellings_and_sticky_buffers_gather_the_same_steps() {
     let uri = |steps| ("http.uri".to_owned(), steps, 0);
     assert_eq!(shape(r#"content:"a"; http_uri; content:"b"; distance:1; http_uri;"#), [uri(2)]);
     assert_eq!(shape(r#"content:"a"; http_uri; isdataat:!1,relative; pcre:"/b/UR"; urilen:9;"#), [uri(4)]);
+    // What counts from the content goes with it, unless another one is there that it may count from.
+    assert_eq!(shape(r#"content:"a"; isdataat:!1,relative; http_uri;"#), [uri(2)]);
+    let payload = |steps| ("Payload".to_owned(), steps, 0);
+    let two = r#"content:"a"; content:"b"; isdataat:!1,relative; http_uri;"#;
+    assert_eq!(shape(two), [payload(2), uri(1)]);
+    assert_eq!(shape(r#"content:"a"; isdataat:9; http_uri;"#), [payload(1), uri(1)]);
     assert_eq!(shape(r#"uricontent:"a"; content:"b";"#), [("Payload".into(), 1, 0), uri(1)]);
     let data = |steps| ("file.data".to_owned(), steps, 0);
     assert_eq!(

@@ -243,7 +243,7 @@ impl AtWork<'_> {
             first = false;
         }
         session.inspection = state.raw();
-        session.alerted |= judgement.alerted;
+        session.note_alert(judgement.alerted);
     }
 
     /// Both directions' last bytes; the alerts are dated by the packet with that number.
@@ -298,7 +298,7 @@ impl AtWork<'_> {
             }
             streams.consumed(session, dir);
         }
-        session.alerted |= alerted;
+        session.note_alert(alerted);
         session.inspection = state.raw();
     }
 }

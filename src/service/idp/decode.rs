@@ -108,7 +108,7 @@ impl AtWork<'_> {
         for dir in Dir::BOTH {
             self.decode_stream(session, dir, (number, time), &mut judgement);
         }
-        session.alerted |= judgement.alerted;
+        session.note_alert(judgement.alerted);
         let source = source(session, time, Dir::ToServer);
         self.apps.finish(session.app, &source);
         if let Some(state) = self.apps.get_mut(session.app) {

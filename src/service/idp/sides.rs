@@ -37,7 +37,7 @@ impl Side {
         session.app = self.app;
         session.spoken = self.spoken;
         session.settled = self.settled;
-        session.alerted = self.alerted;
+        session.set_alerted(self.alerted);
         session.exception = self.exception;
     }
 }
@@ -97,7 +97,7 @@ impl Sides {
             side.app = session.app;
             side.spoken = session.spoken;
             side.settled = session.settled;
-            side.alerted = session.alerted;
+            side.alerted = session.alerted();
             side.exception = session.exception;
         }
     }

@@ -301,7 +301,7 @@ impl Context<'_> {
         if let Some(at) = &mut self.session {
             // No packet comes any more: from now on the bits say who is told of the end.
             at.session.wanting = PerDir([seen, seen]);
-            at.session.refused = true;
+            at.session.refuse();
         }
     }
 }
