@@ -145,7 +145,10 @@ impl Ftp {
             if self.pending.len() >= MAX_PENDING {
                 tx.event(Dir::ToServer, "ftp.too_many_transactions");
             }
-            tx.complete(Dir::ToServer);
+            // Rules on a passive command ask for the port that its reply will name.
+            if command != Command::Passive {
+                tx.complete(Dir::ToServer);
+            }
         }
         self.wait_for(command, id, sink);
         self.plan(command, argument, sink);
@@ -156,7 +159,7 @@ impl Ftp {
             && let Some((_, Some(oldest))) = self.pending.pop_front()
             && let Some(tx) = sink.tx(oldest)
         {
-            tx.complete(Dir::ToClient);
+            Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
         }
         self.pending.push_back((command, id));
     }
@@ -212,7 +215,7 @@ impl Ftp {
                 _ => {}
             }
             if reply.completes() {
-                tx.complete(Dir::ToClient);
+                Dir::BOTH.into_iter().for_each(|dir| tx.complete(dir));
             }
         }
         if let Some(port) = port {

@@ -79,6 +79,19 @@ fn commands_and_their_replies() {
 }
 
 #[test]
+fn a_passive_command_is_complete_with_the_reply_that_names_the_port() {
+    for (command, reply) in
+        [("EPSV", "229 (|||58612|)"), ("PASV", "227 (10,0,0,2,228,244)"), ("PASV", "425 no")]
+    {
+        let mut bench = bench();
+        talk(&mut bench, &format!("C: {command}\nS: 150 wait"), 100);
+        assert!(!bench.complete(0, Dir::ToServer), "{command}: a rule on it may ask for the port");
+        talk(&mut bench, &format!("S: {reply}"), 100);
+        assert!(Dir::BOTH.into_iter().all(|dir| bench.complete(0, dir)), "{command}");
+    }
+}
+
+#[test]
 fn a_port_of_someone_else_is_a_bounce() {
     let mut bench = bench();
     talk(&mut bench, "C: PORT 10,0,0,9,0,80", 100);

@@ -1,6 +1,7 @@
 //! A session's bytes to messages.
 
 use super::message;
+use crate::app::decoder::Probe;
 use crate::app::{Carry, Decoder, Framed, Next, Sink, der};
 use crate::base::{Dir, PerDir};
 use crate::wire::ip_proto;
@@ -8,7 +9,7 @@ use crate::wire::ip_proto;
 /// Bytes of one message, its length before it left out.
 const MAX_MESSAGE: usize = 256 << 10;
 /// Bytes of the length that comes before each message of a stream.
-const LENGTH: usize = 4;
+pub const LENGTH: usize = 4;
 
 /// Whether the bytes begin a message: its tag, a sequence in it, and the version, 5, as its first field or second.
 pub fn is_message(bytes: &[u8]) -> bool {
@@ -22,6 +23,28 @@ pub fn is_message(bytes: &[u8]) -> bool {
     let mut fields = sequence;
     let first = der::next(&mut fields);
     first.is_some_and(|field| der::integer(field.content) == Some(5))
+}
+
+/// Whether the bytes begin a message, as far as they tell.
+pub fn begins(bytes: &[u8]) -> Probe {
+    if is_message(bytes) {
+        return Probe::Yes;
+    }
+    const TAGS: [fn(u8) -> bool; 3] = [message::is_known, |tag| tag == der::SEQUENCE, |_| true];
+    let mut rest = bytes;
+    for fits in TAGS {
+        let Some(tag) = rest.first() else { return Probe::More };
+        if !fits(*tag) {
+            return Probe::No;
+        }
+        let Some((header, _)) = der::header(rest) else {
+            let cut = rest.get(1).is_none_or(|len| (0x81..=0x84).contains(len)) && rest.len() < 6;
+            return if cut { Probe::More } else { Probe::No };
+        };
+        rest = rest.get(header..).unwrap_or_default();
+    }
+    // The version, an integer of a byte.
+    if rest.len() < 3 { Probe::More } else { Probe::No }
 }
 
 #[derive(Debug, Default)]

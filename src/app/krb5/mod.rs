@@ -10,7 +10,6 @@ mod names;
 mod tests;
 
 use super::decoder::Probe;
-use super::der;
 use super::entry::{Entry, NO_STATES, at_the_end};
 use crate::base::Dir;
 use crate::rules::app::AppProto;
@@ -29,14 +28,8 @@ pub const ENTRY: Entry = Entry {
 
 /// A message's first bytes: an application's tag of Kerberos, behind a length where a stream carries it.
 fn probe(_dir: Dir, bytes: &[u8]) -> Probe {
-    if decoder::is_message(bytes) {
-        return Probe::Yes;
-    }
     match bytes {
-        [] => Probe::More,
-        [0, rest @ ..] if rest.len() < 9 => Probe::More,
-        [0, ..] if bytes.get(4..).is_some_and(decoder::is_message) => Probe::Yes,
-        [first, ..] if bytes.len() < 9 && der::application(*first & 0x1f) == *first => Probe::More,
-        _ => Probe::No,
+        [0, ..] => decoder::begins(bytes.get(decoder::LENGTH..).unwrap_or_default()),
+        _ => decoder::begins(bytes),
     }
 }

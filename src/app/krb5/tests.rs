@@ -1,5 +1,6 @@
 use super::*;
 use crate::app::Next;
+use crate::app::der;
 use crate::app::fixture::Bench;
 use crate::base::FlowTuple;
 use crate::wire::ip_proto;
@@ -125,6 +126,14 @@ fn probing_asks_for_a_message() {
     }
     assert_eq!(probe(Dir::ToServer, b"GET / HTTP/1.0"), Probe::No);
     assert_eq!(probe(Dir::ToServer, &[0; 20]), Probe::No);
+}
+
+#[test]
+fn a_message_is_known_however_little_of_it_comes_at_first() {
+    for bytes in [as_req(), framed(&as_req()), framed(&as_rep(18)), error(3)] {
+        let told = (1..bytes.len()).find(|len| probe(Dir::ToServer, &bytes[..*len]) != Probe::More).unwrap();
+        assert_eq!(probe(Dir::ToServer, &bytes[..told]), Probe::Yes, "{told}");
+    }
 }
 
 #[test]

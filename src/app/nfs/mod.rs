@@ -33,10 +33,9 @@ pub const ENTRY: Entry = Entry {
 fn probe(dir: Dir, bytes: &[u8]) -> Probe {
     let begins =
         |bytes: &[u8]| if dir == Dir::ToServer { rpc::begins_call(bytes) } else { rpc::begins_reply(bytes) };
-    match (begins(bytes), begins(bytes.get(record::MARK..).unwrap_or_default())) {
-        (Probe::Yes, _) => Probe::Yes,
-        (_, Probe::Yes) if record::is_plausible(bytes) => Probe::Yes,
-        (Probe::More, _) | (_, Probe::More) => Probe::More,
+    match (begins(bytes), record::beginning(bytes).map(|bytes| begins(&bytes))) {
+        (Probe::Yes, _) | (_, Some(Probe::Yes)) => Probe::Yes,
+        (Probe::More, _) | (_, Some(Probe::More)) => Probe::More,
         _ => Probe::No,
     }
 }

@@ -1,6 +1,8 @@
-//! Records of a stream (RFC 5531, 11): the head of each comes first, the data of a read or write after it in pieces.
+//! Records of a stream (RFC 5531, 11): the head of each comes first, the data of a read or write after it in pieces. A record is
+//! in fragments of any length; what is read here is what they say together.
 
 use crate::app::Carry;
+use arrayvec::ArrayVec;
 
 /// Of the mark before each fragment of a record.
 pub const MARK: usize = 4;
@@ -8,25 +10,54 @@ pub const MARK: usize = 4;
 pub const HEAD: usize = 1024;
 /// A fragment's length at most; what says more is no mark.
 const MAX_FRAGMENT: u32 = 16 << 20;
+/// Bytes of a record's beginning that tell what it is.
+const TELLING: usize = 24;
 
-/// The length that a mark says.
-fn len_of(mark: [u8; MARK]) -> u32 {
-    u32::from_be_bytes(mark) & 0x7fff_ffff
+/// What a mark says: its fragment's length, and whether the record ends with it.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+struct Mark {
+    len: u32,
+    last: bool,
 }
 
-/// Whether a stream may begin so.
-pub fn is_plausible(bytes: &[u8]) -> bool {
-    bytes.first_chunk().is_some_and(|mark| (20..=MAX_FRAGMENT).contains(&len_of(*mark)))
+impl Mark {
+    fn of(bytes: [u8; MARK]) -> Option<Mark> {
+        let word = u32::from_be_bytes(bytes);
+        let mark = Mark { len: word & 0x7fff_ffff, last: word >> 31 == 1 };
+        (mark.len <= MAX_FRAGMENT).then_some(mark)
+    }
+
+    /// A record that is nothing but its header has 20 bytes at least.
+    fn is_plausible(self) -> bool {
+        self.len >= if self.last { 20 } else { 1 }
+    }
+}
+
+/// The first bytes of a stream's first record, without marks; `None` when the stream does not begin so.
+pub fn beginning(bytes: &[u8]) -> Option<ArrayVec<u8, TELLING>> {
+    let (mut told, mut bytes) = (ArrayVec::new(), bytes);
+    let mut first = true;
+    while let Some((mark, rest)) = bytes.split_first_chunk() {
+        let mark = Mark::of(*mark).filter(|mark| !first || mark.is_plausible())?;
+        let (now, later) = rest.split_at(rest.len().min(mark.len as usize));
+        told.extend(now.iter().copied().take(told.remaining_capacity()));
+        if mark.last || told.is_full() {
+            break;
+        }
+        (bytes, first) = (later, false);
+    }
+    Some(told)
 }
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 enum At {
+    /// The head of a record.
     #[default]
-    Mark,
-    /// The head of a record of so many bytes.
-    Head(u32),
-    /// Data of a read or write, then so many bytes that mean nothing.
-    Data(u32, u32),
+    Head,
+    /// So many bytes of data of a read or write.
+    Data(u32),
+    /// Bytes to the record's end that mean nothing.
+    Rest,
 }
 
 /// What comes of a stream.
@@ -37,109 +68,130 @@ pub enum Piece<'a> {
     DataEnds,
 }
 
+/// Answers a head with the place and length of its data.
+type Take<'a> = dyn FnMut(Piece<'_>) -> Option<(usize, u32)> + 'a;
+
 /// One direction of a stream.
 #[derive(Debug, Default)]
 pub struct Records {
     at: At,
-    carry: Carry,
+    /// What is still to come of the fragment at work.
+    fragment: Mark,
+    /// The next fragment's mark, so far.
+    mark: ArrayVec<u8, MARK>,
+    /// The head, where it comes in pieces.
+    head: Carry,
 }
 
 impl Records {
     pub fn reset(&mut self) {
-        self.at = At::Mark;
-        self.carry.reset();
+        *self = Records { head: std::mem::take(&mut self.head), ..Records::default() };
+        self.head.reset();
     }
 
     /// Loses so many bytes; false when it cannot tell where it is any more.
     pub fn lose(&mut self, missing: u64) -> bool {
-        let At::Data(left, after) = self.at else { return false };
-        let Some(missing) = u32::try_from(missing).ok().filter(|missing| *missing <= left + after) else {
+        let Some(missing) = u32::try_from(missing).ok().filter(|missing| *missing <= self.fragment.len)
+        else {
             return false;
         };
-        let of_data = missing.min(left);
-        self.go(left - of_data, after - (missing - of_data));
+        match self.at {
+            At::Head => return false,
+            At::Data(left) if left > missing => self.at = At::Data(left - missing),
+            At::Data(_) | At::Rest => self.at = At::Rest,
+        }
+        self.fragment.len -= missing;
+        if self.fragment == (Mark { len: 0, last: true }) {
+            self.at = At::Head;
+        }
         true
     }
 
-    fn go(&mut self, data: u32, after: u32) {
-        self.at = if data + after == 0 { At::Mark } else { At::Data(data, after) };
-    }
-
-    /// Hands on what there is; `take` answers a head with the place and length of its data. False on what is no record.
-    pub fn cut(&mut self, input: &[u8], take: &mut dyn FnMut(Piece<'_>) -> Option<(usize, u32)>) -> bool {
+    /// Hands on what there is. False on what is no record.
+    pub fn cut(&mut self, input: &[u8], take: &mut Take<'_>) -> bool {
         let mut input = input;
         while !input.is_empty() {
-            if let At::Data(data, after) = self.at {
-                let len = input.len().min((data + after) as usize);
-                let (now, later) = input.split_at(len);
+            if self.fragment.len == 0 {
+                let (now, later) = input.split_at(self.mark.remaining_capacity().min(input.len()));
+                self.mark.extend(now.iter().copied());
                 input = later;
-                let of_data = len.min(data as usize);
-                if of_data > 0 {
-                    take(Piece::Data(now.get(..of_data).unwrap_or_default()));
-                }
-                if data > 0 && of_data == data as usize {
-                    take(Piece::DataEnds);
-                }
-                self.go(data - of_data as u32, after - (len - of_data) as u32);
-                continue;
-            }
-            let need = match self.at {
-                At::Head(len) => (len as usize).min(HEAD),
-                _ => MARK,
-            };
-            if self.carry.is_empty() && input.len() >= need {
-                let (now, later) = input.split_at(need);
-                input = later;
-                if !self.whole(now, take) {
-                    return false;
+                let Some(mark) = self.mark.first_chunk() else { continue };
+                let Some(mark) = Mark::of(*mark) else { return false };
+                self.fragment = mark;
+                self.mark.clear();
+                if mark == (Mark { len: 0, last: true }) {
+                    self.end(take);
                 }
                 continue;
             }
-            let (now, later) = input.split_at((need - self.carry.len()).min(input.len()));
-            self.carry.push(now, HEAD);
+            let (now, later) = input.split_at(input.len().min(self.fragment.len as usize));
             input = later;
-            if self.carry.len() == need {
-                let mut carry = std::mem::take(&mut self.carry);
-                let on = self.whole(carry.bytes(), take);
-                carry.clear();
-                self.carry = carry;
-                if !on {
-                    return false;
-                }
+            self.fragment.len -= now.len() as u32;
+            let ends = self.fragment == Mark { len: 0, last: true };
+            self.within(now, ends, take);
+            if ends {
+                self.end(take);
             }
         }
         true
     }
 
-    fn whole(&mut self, bytes: &[u8], take: &mut dyn FnMut(Piece<'_>) -> Option<(usize, u32)>) -> bool {
-        match (self.at, bytes.first_chunk()) {
-            (At::Head(len), _) => {
-                let data = take(Piece::Head(bytes));
-                let rest = len.saturating_sub(bytes.len() as u32);
-                let Some((from, all)) = data else {
-                    self.go(0, rest);
-                    return true;
-                };
-                let here = bytes.get(from..).unwrap_or_default();
-                let here = here.get(..here.len().min(all as usize)).unwrap_or_default();
-                if !here.is_empty() {
-                    take(Piece::Data(here));
-                }
-                let left = (all - here.len() as u32).min(rest);
-                if left == 0 {
-                    take(Piece::DataEnds);
-                }
-                self.go(left, rest - left);
+    /// Bytes of a record, `ends`: its last.
+    fn within(&mut self, bytes: &[u8], ends: bool, take: &mut Take<'_>) {
+        match self.at {
+            At::Head if self.head.is_empty() && (ends || bytes.len() >= HEAD) => {
+                let (head, rest) = bytes.split_at(bytes.len().min(HEAD));
+                self.begin(head, take);
+                self.data(rest, take);
             }
-            (_, Some(mark)) => {
-                let len = len_of(*mark);
-                if len > MAX_FRAGMENT {
-                    return false;
+            At::Head => {
+                let (now, rest) = bytes.split_at(bytes.len().min(HEAD - self.head.len()));
+                self.head.push(now, HEAD);
+                if ends || self.head.len() == HEAD {
+                    self.begin_kept(take);
+                    self.data(rest, take);
                 }
-                self.at = if len == 0 { At::Mark } else { At::Head(len) };
             }
-            _ => {}
+            At::Data(_) | At::Rest => self.data(bytes, take),
         }
-        true
+    }
+
+    fn begin_kept(&mut self, take: &mut Take<'_>) {
+        let mut head = std::mem::take(&mut self.head);
+        self.begin(head.bytes(), take);
+        head.clear();
+        self.head = head;
+    }
+
+    fn begin(&mut self, head: &[u8], take: &mut Take<'_>) {
+        let data = take(Piece::Head(head));
+        self.at = data.map_or(At::Rest, |(_, len)| At::Data(len));
+        if let Some((from, _)) = data {
+            self.data(head.get(from..).unwrap_or_default(), take);
+        }
+    }
+
+    fn data(&mut self, bytes: &[u8], take: &mut Take<'_>) {
+        let At::Data(left) = self.at else { return };
+        let now = bytes.get(..bytes.len().min(left as usize)).unwrap_or_default();
+        if !now.is_empty() {
+            take(Piece::Data(now));
+        }
+        self.at = At::Data(left - now.len() as u32);
+        if self.at == At::Data(0) {
+            take(Piece::DataEnds);
+            self.at = At::Rest;
+        }
+    }
+
+    /// The record is over.
+    fn end(&mut self, take: &mut Take<'_>) {
+        if !self.head.is_empty() {
+            self.begin_kept(take);
+        }
+        if let At::Data(_) = self.at {
+            take(Piece::DataEnds);
+        }
+        self.at = At::Head;
     }
 }

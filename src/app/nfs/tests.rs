@@ -32,6 +32,21 @@ fn record(message: &[u8]) -> Vec<u8> {
     [&(message.len() as u32 | 0x8000_0000).to_be_bytes()[..], message].concat()
 }
 
+/// The same in fragments of `size` bytes, an empty one among them.
+fn fragments(message: &[u8], size: usize) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut pieces = message.chunks(size).peekable();
+    while let Some(piece) = pieces.next() {
+        let last = if pieces.peek().is_none() { 0x8000_0000 } else { 0 };
+        all.extend((piece.len() as u32 | last).to_be_bytes());
+        all.extend(piece);
+        if last == 0 {
+            all.extend([0; 4]);
+        }
+    }
+    all
+}
+
 fn write(handle: &[u8], offset: u32, data: &[u8]) -> Vec<u8> {
     let len = data.len() as u32;
     [opaque(handle), words(&[0, offset, len, 0]), opaque(data)].concat()
@@ -167,6 +182,22 @@ fn probing_asks_for_a_call() {
 }
 
 #[test]
+fn a_record_is_what_its_fragments_say_together() {
+    for size in [1, 4, 23, 40, 1023, 1024, 1500] {
+        let mut bench = bench();
+        let first = fragments(&call(1, 3, 3, &[opaque(b"dir"), opaque(b"a.txt")].concat()), size);
+        assert_eq!(probe(Dir::ToServer, &first), Probe::Yes, "{size}");
+        bench.data(Dir::ToServer, &first);
+        bench.data(Dir::ToServer, &fragments(&call(2, 3, 7, &write(b"file", 0, &[b'x'; 3000])), size));
+        bench.data(Dir::ToServer, &fragments(&call(3, 3, 1, &opaque(b"file")), size));
+        assert!(bench.events().is_empty(), "{size}");
+        assert_eq!(bench.numbers(0, "nfs_procedure"), [3], "{size}");
+        assert_eq!(bench.streamed(1, "file.data").unwrap(), "x".repeat(3000), "{size}");
+        assert_eq!(bench.numbers(2, "nfs_procedure"), [1], "{size}");
+    }
+}
+
+#[test]
 fn what_is_no_message_is_an_event() {
     let mut bench = bench();
     bench.data(Dir::ToServer, &record(&[9; 60]));
@@ -176,17 +207,18 @@ fn what_is_no_message_is_an_event() {
 
 proptest! {
     #[test]
-    fn any_cut_gives_the_same(size in 1usize..700) {
-        let bytes = [
-            record(&call(1, 3, 3, &[opaque(b"dir"), opaque(b"name")].concat())),
-            record(&call(2, 3, 7, &write(b"file", 0, &[b'x'; 3000]))),
-            record(&call(3, 3, 7, &write(b"file", 3000, b"end"))),
-            record(&call(4, 3, 21, &opaque(b"file"))),
-        ]
-        .concat();
+    fn any_cut_gives_the_same(size in 1usize..700, fragment in 1usize..3000) {
+        let messages = [
+            call(1, 3, 3, &[opaque(b"dir"), opaque(b"name")].concat()),
+            call(2, 3, 7, &write(b"file", 0, &[b'x'; 3000])),
+            call(3, 3, 7, &write(b"file", 3000, b"end")),
+            call(4, 3, 21, &opaque(b"file")),
+        ];
+        let bytes = messages.each_ref().map(|message| record(message)).concat();
+        let in_fragments = messages.each_ref().map(|message| fragments(message, fragment)).concat();
         let (mut whole, mut cut) = (bench(), bench());
         whole.data(Dir::ToServer, &bytes);
-        cut.pieces(Dir::ToServer, &bytes, size);
+        cut.pieces(Dir::ToServer, &in_fragments, size);
         prop_assert_eq!(whole.transactions.len(), 3);
         for at in 0..3 {
             prop_assert_eq!(whole.streamed(at, "file.data"), cut.streamed(at, "file.data"));
