@@ -27,7 +27,7 @@ fn what_nobody_confirms_goes_back_by_itself() {
 
     it.config(&["set", "timeouts.tcp-new=7s"]);
     it.config(&["commit", "--confirm", "5m"]);
-    assert!(!it.text().contains("7s") && it.config(&["revisions"]).contains("back to revision 3"));
+    assert!(!it.text().contains("\"7s\"") && it.config(&["revisions"]).contains("back to revision 3"));
     it.config(&["confirm"]);
     assert!(it.text().contains("[timeouts]\ntcp-new = \"7s\"\n"), "{}", it.text());
     assert!(it.json(&["config", "revisions"])["goes_back"].is_null());
