@@ -117,9 +117,15 @@ const OUTGROWN: u8 = 128;
 const NO_SCALE: u8 = 0x0f;
 /// RFC 7323, section 2.3.
 const MAX_SCALE: u8 = 14;
+/// Bits that hold a shift, or [`NO_SCALE`].
 const SCALE: u8 = 0x0f;
 /// A SYN with a signature (RFC 2385).
 const SIGNED: u8 = 0x10;
+
+/// What a SYN offers of window scaling, within [`SCALE`].
+fn scale_of(syn: &TcpFields) -> u8 {
+    syn.window_scale.map_or(NO_SCALE, |shift| shift.min(MAX_SCALE))
+}
 
 impl Side {
     fn has(&self, mark: u8) -> bool {
@@ -148,8 +154,7 @@ impl Side {
     fn syn(&mut self, tcp: &TcpFields, payload: u32) {
         self.isn = SeqNum(tcp.seq);
         self.next = self.isn.plus(1).plus(payload);
-        let scale = tcp.window_scale.map_or(NO_SCALE, |s| s.min(MAX_SCALE));
-        self.offer = scale | if tcp.signed { SIGNED } else { 0 };
+        self.offer = scale_of(tcp) | if tcp.signed { SIGNED } else { 0 };
         self.marks |= SEEN_SYN | KNOWN;
         self.marks &= !(STAMPS | STAMPED);
         self.marks |= if tcp.timestamps.is_some() { STAMPS } else { 0 };

@@ -11,15 +11,12 @@
 use super::window::MAX_WINDOW;
 use super::*;
 
-/// Of what a side keeps of its late SYN: there is one.
+/// Of what a side keeps of its late SYN, beside its [`SCALE`]: there is one.
 const WAITING: u8 = 0x80;
 const OFFERS_STAMPS: u8 = 0x40;
 const OFFERS_FAST_OPEN: u8 = 0x20;
 /// It came by a port of a line, whose other side comes by another port.
 const IN_LINE: u8 = 0x10;
-/// The shift of its window, [`NO_SHIFT`] for none.
-const SHIFT: u8 = 0x0f;
-const NO_SHIFT: u8 = 0x0f;
 /// Both sides' late SYNs came: for the rest of the session nobody waits.
 const CROSSED: u8 = 0x01;
 
@@ -45,7 +42,7 @@ impl TcpTracker {
             self.sides.0.iter_mut().for_each(|side| side.late = CROSSED);
             return;
         }
-        let shift = tcp.window_scale.map_or(NO_SHIFT, |shift| shift.min(MAX_SCALE));
+        let shift = scale_of(tcp);
         let with = |has: bool, mark| if has { mark } else { 0 };
         let stamps = with(tcp.timestamps.is_some(), OFFERS_STAMPS);
         let rest = with(tcp.fast_open, OFFERS_FAST_OPEN) | with(in_line, IN_LINE);
@@ -98,11 +95,11 @@ impl TcpTracker {
 
     fn next_session(&self, client: Dir) -> TcpTracker {
         let late = self.sides[client].late;
-        let shift = late & SHIFT;
+        let shift = late & SCALE;
         let syn = TcpFields {
             seq: self.late.0,
             flags: SYN,
-            window_scale: (shift != NO_SHIFT).then_some(shift),
+            window_scale: (shift != NO_SCALE).then_some(shift),
             // Its first segment behind this says at which time it is.
             timestamps: (late & OFFERS_STAMPS != 0).then_some((0, 0)),
             ..TcpFields::default()
